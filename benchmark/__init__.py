@@ -1,0 +1,1 @@
+"""A reproducible GLUE/XTREME benchmark of noise and regularisation methods for fine-tuning."""

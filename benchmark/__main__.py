@@ -1,0 +1,79 @@
+"""`python -m benchmark …`: one run, or with `-m` or `+sweeps=…` a grid of runs, through Hydra."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shlex
+import sys
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from benchmark.config import ROOT, plain, register
+from benchmark.errors import one_line
+from benchmark.run import run
+from benchmark.store import Record
+
+failures: list[str] = []
+
+
+@hydra.main(config_path=str(ROOT / "conf"), config_name="config", version_base="1.3")
+def main(config: DictConfig) -> None:
+    """Run one configuration; in a grid, a run that fails does not stop the others."""
+    overrides = list(HydraConfig.get().overrides.task)
+    command = rerun_command(overrides)
+    try:
+        record = run(plain(config), command)
+    except Exception as error:
+        line = one_line(error)
+        if line is None and HydraConfig.get().mode.name == "RUN":
+            raise
+        failures.append(line or f"{type(error).__name__}: {error}")
+        print(f"failed     {' '.join(overrides)}: {failures[-1]}", file=sys.stderr)
+        return
+    print(summary(record), flush=True)
+
+
+def rerun_command(overrides: list[str]) -> str:
+    """What to type to do the same run once more."""
+    return "python -m benchmark " + shlex.join(o for o in overrides if not o.startswith("+sweeps="))
+
+
+def summary(record: Record) -> str:
+    """One line for a person: what ran and how it ended."""
+    config = record["config"]
+    what = (
+        f"{config['model']['name']} {config['task']['name']} [{','.join(sorted(config['method']))}] "
+        f"seed={config['seed']}"
+    )
+    scores = "  ".join(
+        f"{part}/{metric} {100 * value:.2f}"
+        for part, by_metric in record["scores"].items()
+        for metric, value in by_metric.items()
+    )
+    return f"{record['status']:<10} {record['run_id']}  {what}  {scores}"
+
+
+def command_line() -> int:
+    """Run Hydra's main with every refusal in one line; the exit status."""
+    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # let errors through, so that they can be told in one line
+    register()
+    try:
+        main()
+    except KeyboardInterrupt:
+        print("stopped: finished runs are kept; the same command goes on from here", file=sys.stderr)
+        return 130
+    except Exception as error:
+        line = one_line(error)
+        if line is None:
+            raise
+        print(f"error: {line}", file=sys.stderr)
+        return 2
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(command_line())

@@ -1,0 +1,212 @@
+"""The configuration of one run: its typed schema, its validation and its identity.
+
+The identity of a run is the hash of whatever in its configuration can change its result. Paths, the
+device, names and labels, and the tables a protocol picks its values from cannot, and are left out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from omegaconf import MISSING, DictConfig, OmegaConf
+
+from benchmark.errors import BenchmarkError, unknown
+
+ROOT = Path(__file__).resolve().parent.parent
+SCHEMA = 1  # raised when the meaning of a configuration changes, so that old records are not mistaken
+
+OPTIMIZERS = ("adamw", "adamw_no_bias", "bertadam", "adamw_torch", "adamax", "adamax_mtdnn")
+SCHEDULES = ("linear", "linear_from_start", "constant")
+PRECISIONS = ("float32", "tf32", "bfloat16")
+
+
+@dataclass
+class Model:
+    """A pretrained encoder: a hub id or a local folder, or a ``builder`` that makes one."""
+
+    name: str = MISSING
+    label: str = ""
+    id: str | None = None
+    revision: str | None = None
+    builder: str | None = None
+    multilingual: bool = False
+
+
+@dataclass
+class Split:
+    """One split of one configuration of the task's data set."""
+
+    config: str = MISSING
+    split: str = MISSING
+
+
+@dataclass
+class Task:
+    """What is learnt and how it is measured; ``labels`` is empty for a regression."""
+
+    name: str = MISSING
+    label: str = ""
+    repo: str | None = None
+    revision: str | None = None
+    builder: str | None = None
+    text: list[str] = MISSING
+    target: str = "label"
+    labels: list[str] = field(default_factory=list)
+    metrics: list[str] = MISSING
+    train: Split = field(default_factory=Split)
+    evaluate: dict[str, Split] = MISSING
+
+
+@dataclass
+class Data:
+    """How much of the training set is used: all of it, ``count`` examples or a ``share`` of it."""
+
+    name: str = MISSING
+    count: int | None = None
+    share: float | None = None
+    subset_seed: int | None = None  # None: another subset for every seed of a run
+
+
+@dataclass
+class Protocol:
+    """A paper's recipe. ``tables`` and ``report`` never reach the trainer: see the module's docstring."""
+
+    name: str = MISSING
+    optimizer: str = "adamw"
+    learning_rate: float = MISSING
+    betas: list[float] = field(default_factory=lambda: [0.9, 0.999])
+    epsilon: float = 1e-8
+    weight_decay: float = 0.0
+    schedule: str = "linear"
+    warmup: float = 0.1
+    epochs: float = MISSING
+    batch_size: int = MISSING
+    micro_batch_size: int | None = None
+    max_length: int = 128
+    max_grad_norm: float = 1.0
+    evaluations_per_epoch: int = 1
+    precision: str = "float32"
+    selection: str = "last"
+    report: dict[str, list[str]] = field(default_factory=dict)
+    tables: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Run:
+    """One fine-tuning, and where and on what it happens."""
+
+    model: Model = field(default_factory=Model)
+    task: Task = field(default_factory=Task)
+    method: dict[str, Any] = field(default_factory=dict)
+    protocol: Protocol = field(default_factory=Protocol)
+    data: Data = field(default_factory=Data)
+    seed: int = 1
+    store: str = "results/runs"
+    cache: str = ".cache"
+    device: str = "auto"
+    threads: int = 1
+    table: Any = None
+
+
+NOT_IN_IDENTITY = {
+    "model": {"name", "label"},
+    "task": {"name", "label"},
+    "protocol": {"name", "selection", "report", "tables"},
+    "data": {"name"},
+}
+
+
+def register() -> None:
+    """Make the schema known to Hydra, and the resolvers ``${root:}`` (the folder of the project) and ``${not:…}``."""
+    from hydra.core.config_store import ConfigStore
+
+    OmegaConf.register_new_resolver("root", lambda: str(ROOT), replace=True)
+    OmegaConf.register_new_resolver("not", lambda value: not value, replace=True)
+    ConfigStore.instance().store(name="schema", node=Run)
+
+
+def plain(config: DictConfig) -> dict[str, Any]:
+    """The configuration as plain resolved containers.
+
+    Raises: BenchmarkError for a mandatory value that is missing.
+    """
+    missing = sorted(OmegaConf.missing_keys(config))
+    if missing:
+        raise BenchmarkError(f"no value for {', '.join(missing)}: set it, e.g. {missing[0]}=…")
+    resolved = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(resolved, dict)
+    return {str(key): value for key, value in resolved.items()}
+
+
+def identity(config: dict[str, Any]) -> dict[str, Any]:
+    """The part of a plain configuration that can change the result of its run."""
+    parts = {
+        group: {key: value for key, value in config[group].items() if key not in left_out}
+        for group, left_out in NOT_IN_IDENTITY.items()
+    }
+    return {**parts, "method": config["method"], "seed": config["seed"], "schema": SCHEMA}
+
+
+def run_id(config: dict[str, Any]) -> str:
+    """16 hex digits that name the run of a plain configuration."""
+    text = json.dumps(_canonical(identity(config)), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _canonical(value: Any) -> Any:
+    """One spelling per value: 1.0 and 1 are the same number."""
+    if isinstance(value, dict):
+        return {key: _canonical(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_canonical(inner) for inner in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def validate(config: dict[str, Any]) -> None:
+    """Refuse what the types cannot: values out of range and names that do not exist.
+
+    Raises: BenchmarkError naming the key, its value and what would be valid.
+    """
+    protocol, data, task = config["protocol"], config["data"], config["task"]
+    for key, valid in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES), ("precision", PRECISIONS)):
+        if protocol[key] not in valid:
+            raise unknown(f"protocol.{key}", protocol[key], valid)
+    if protocol["selection"] not in ("last", "best"):
+        raise unknown("protocol.selection", protocol["selection"], ("last", "best"))
+    for key in ("learning_rate", "epochs", "batch_size", "max_length", "evaluations_per_epoch"):
+        _at_least(f"protocol.{key}", protocol[key], 0, strict=True)
+    for key in ("weight_decay", "warmup", "max_grad_norm"):
+        _at_least(f"protocol.{key}", protocol[key], 0)
+    if data["count"] is not None and data["share"] is not None:
+        raise BenchmarkError(f"data.count={data['count']} and data.share={data['share']}: give one of them")
+    if data["count"] is not None:
+        _at_least("data.count", data["count"], 0, strict=True)
+    if data["share"] is not None and not 0 < data["share"] <= 1:
+        raise BenchmarkError(f"data.share={data['share']}: a share lies above 0 and up to 1")
+    if (task["repo"] is None) == (task["builder"] is None):
+        raise BenchmarkError(f"task {task['name']!r}: give either task.repo or task.builder")
+    if (config["model"]["id"] is None) == (config["model"]["builder"] is None):
+        raise BenchmarkError(f"model {config['model']['name']!r}: give either model.id or model.builder")
+    _validate_methods(config["method"])
+
+
+def _at_least(key: str, value: float, bound: float, strict: bool = False) -> None:
+    if value < bound or (strict and value == bound):
+        raise BenchmarkError(f"{key}={value}: must be {'above' if strict else 'at least'} {bound}")
+
+
+def _validate_methods(chosen: dict[str, Any]) -> None:
+    for name, settings in chosen.items():
+        if not isinstance(settings, dict) or "_target_" not in settings:
+            raise BenchmarkError(
+                f"method.{name}: expected a mapping with `_target_`; does its file in conf/method/ "
+                f"begin with `# @package method.NAME`?"
+            )
+    if chosen:
+        from benchmark.methods import build  # imports torch, so only where there is a method to check
+
+        build(chosen)

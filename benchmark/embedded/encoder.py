@@ -1,0 +1,78 @@
+"""The embedded encoder: a two-layer BERT that the project pretrains on its own language in seconds.
+
+It needs no network and no cache, goes through the same code as any checkpoint of the hub, and is far
+better after pretraining than before, so that "pretrained", "perturbed" and "fine-tuned" mean something.
+"""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import torch
+from torch.nn import functional
+from torch.nn.utils.rnn import pad_sequence
+from transformers import BertConfig, BertForMaskedLM, BertTokenizerFast
+
+from benchmark.embedded.folder import built_once
+from benchmark.embedded.language import EXCLAMATIONS, Speaker, corpus, lexicon
+from benchmark.optimizers import rate_at
+from benchmark.randomness import derive, stream
+
+VERSION = 1  # raised when the encoder changes
+LANGUAGE = 0
+SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+CORPUS, UPDATES, BATCH, RATE = 20_000, 1000, 64, 3e-3
+MASKED, MASKED_EXCLAMATIONS = 0.2, 0.6
+
+
+def build(cache: Path) -> Path:
+    """The encoder's folder, in the layout of a hub snapshot; pretrained if it is not in the cache yet."""
+    return built_once(cache / "embedded" / f"encoder-{VERSION}", pretrain)
+
+
+def pretrain(folder: Path) -> None:
+    """Pretrain by masked-word prediction and save encoder and tokenizer to ``folder``."""
+    words = lexicon(LANGUAGE).words()
+    tokenizer = BertTokenizerFast(
+        vocab={word: number for number, word in enumerate((*SPECIAL, *words))}, model_max_length=64
+    )
+    utterances = corpus(Speaker(lexicon(LANGUAGE), random.Random("corpus")), CORPUS)
+    encoded = tokenizer(utterances)["input_ids"]
+    ids = pad_sequence([torch.tensor(one) for one in encoded], True, tokenizer.pad_token_id)
+    chances = torch.full((len(tokenizer),), MASKED)
+    chances[: len(SPECIAL)] = 0
+    chances[tokenizer.convert_tokens_to_ids(list(EXCLAMATIONS.values()))] = MASKED_EXCLAMATIONS
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive(LANGUAGE, "encoder"))
+        model = BertForMaskedLM(
+            BertConfig(
+                vocab_size=len(tokenizer),
+                hidden_size=64,
+                num_hidden_layers=2,
+                num_attention_heads=4,
+                intermediate_size=128,
+                max_position_embeddings=64,
+                # A narrow network needs larger weights than BERT's 0.02 to get under way.
+                initializer_range=0.05,
+            )
+        ).eval()  # without dropout: there is more text than the model can learn by heart
+    optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0.01)
+    rng = stream(LANGUAGE, "masks")
+    for update in range(UPDATES):
+        batch = ids[torch.randint(len(ids), (BATCH,), generator=rng)]
+        batch = batch[:, : int((batch != tokenizer.pad_token_id).sum(1).max())]
+        hidden = torch.rand(batch.shape, generator=rng) < chances[batch]
+        states = model.base_model(
+            input_ids=batch.masked_fill(hidden, tokenizer.mask_token_id),
+            attention_mask=(batch != tokenizer.pad_token_id).long(),
+        ).last_hidden_state
+        loss = functional.cross_entropy(model.cls(states[hidden]), batch[hidden])
+        loss.backward()
+        optimizer.param_groups[0]["lr"] = rate_at(update, UPDATES, RATE, "linear", 0.1)
+        optimizer.step()
+        optimizer.zero_grad()
+    model.config.initializer_range = 0.02  # what a fresh head is drawn with
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)

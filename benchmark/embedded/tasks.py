@@ -1,0 +1,77 @@
+"""Three small tasks in the artificial language, in the file layout of the hub.
+
+Each asks for something pretraining has taught in another form: how good a thing is said to be
+(``opinion``), whether two speakers agree (``agreement``), and how far apart they are (``closeness``).
+A twentieth of the judgements is wrong, as people's are.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmark.embedded.folder import built_once
+from benchmark.embedded.language import DEGREES, Speaker, lexicon
+
+VERSION = 1  # raised when the tasks change
+LANGUAGE = 0
+SIZES = {"opinion": (200, 400), "agreement": (1200, 400), "closeness": (1200, 400)}
+WRONG = 0.05
+
+Row = dict[str, Any]
+
+
+def opinion(speaker: Speaker) -> Row:
+    """Single-sentence classification: is the sentence favourable?"""
+    degree = speaker.chance.choice(DEGREES)
+    return {"sentence": speaker.sentence(degree, 2), "label": _judged(speaker, int(degree > 0))}
+
+
+def agreement(speaker: Speaker) -> Row:
+    """Sentence-pair classification: do both sentences lean the same way? Half of the pairs do."""
+    same = speaker.chance.randrange(2)
+    first = speaker.chance.choice(DEGREES)
+    second = speaker.chance.choice([d for d in DEGREES if ((d > 0) == (first > 0)) == bool(same)])
+    return _pair(speaker, first, second) | {"label": _judged(speaker, same)}
+
+
+def closeness(speaker: Speaker) -> Row:
+    """Graded similarity: 5 for two sentences of one degree down to 0 for opposite extremes."""
+    first, second = speaker.chance.choice(DEGREES), speaker.chance.choice(DEGREES)
+    label = 5 - abs(first - second) * 1.25 + speaker.chance.uniform(-0.5, 0.5)
+    return _pair(speaker, first, second) | {"label": min(5.0, max(0.0, label))}
+
+
+TASKS: dict[str, Callable[[Speaker], Row]] = {
+    "opinion": opinion,
+    "agreement": agreement,
+    "closeness": closeness,
+}
+
+
+def build(cache: Path) -> Path:
+    """The folder of the three data sets, made in the cache if it is not there."""
+    return built_once(cache / "embedded" / f"tasks-{VERSION}", _write)
+
+
+def _write(folder: Path) -> None:
+    import pyarrow
+    from pyarrow import parquet
+
+    for name, make in TASKS.items():
+        (folder / name).mkdir()
+        for split, size in zip(("train", "validation"), SIZES[name], strict=True):
+            speaker = Speaker(lexicon(LANGUAGE), random.Random(json.dumps([VERSION, name, split])))
+            rows = pyarrow.Table.from_pylist([make(speaker) for _ in range(size)])
+            parquet.write_table(rows, folder / name / f"{split}-00000-of-00001.parquet")
+
+
+def _pair(speaker: Speaker, first: int, second: int) -> Row:
+    return {"sentence1": speaker.sentence(first, 2), "sentence2": speaker.sentence(second, 2)}
+
+
+def _judged(speaker: Speaker, label: int) -> int:
+    return 1 - label if speaker.chance.random() < WRONG else label

@@ -1,0 +1,73 @@
+"""One clear line for every refusal: the value, where it came from, and what would be valid."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from pathlib import Path
+
+
+class BenchmarkError(Exception):
+    """A refusal a user can act on; its text is one line and needs no stack trace."""
+
+
+def nearest(wrong: object, valid: Iterable[object]) -> str:
+    """``"; did you mean 'rte'? (valid: …)"`` for a misspelt name."""
+    names = sorted({str(name) for name in valid})
+    close = difflib.get_close_matches(str(wrong), names, n=1, cutoff=0.5)
+    hint = f"; did you mean {close[0]!r}?" if close else ";"
+    return f"{hint} (valid: {', '.join(names) or 'none'})"
+
+
+def unknown(kind: str, wrong: object, valid: Iterable[object], where: str = "") -> BenchmarkError:
+    """The error for a name that does not exist."""
+    place = f" in {where}" if where else ""
+    return BenchmarkError(f"unknown {kind} {str(wrong)!r}{place}{nearest(wrong, valid)}")
+
+
+def one_line(error: BaseException) -> str | None:
+    """Hydra's and OmegaConf's refusals in one line, or None for an error that is none of theirs."""
+    from hydra.errors import HydraException, MissingConfigException
+    from omegaconf.errors import OmegaConfBaseException
+
+    chain = _chain(error)
+    for link in chain:
+        if isinstance(link, BenchmarkError):
+            return str(link)
+        if isinstance(link, MissingConfigException) and link.missing_cfg_file:
+            group, _, choice = str(link.missing_cfg_file).rpartition("/")
+            return str(unknown(group, choice, link.options or _choices(group)))
+    for link in reversed(chain):
+        # The innermost knows the key best, unless OmegaConf had not filled in its message yet.
+        if isinstance(link, OmegaConfBaseException) and "$VALUE" not in str(link):
+            return _omegaconf_line(link)
+    for link in chain:
+        if isinstance(link, HydraException):
+            return " ".join(str(link).split())
+    return None
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """``error`` and everything it was raised from, outermost first."""
+    chain: list[BaseException] = []
+    link: BaseException | None = error
+    while link is not None and link not in chain:
+        chain.append(link)
+        link = link.__cause__ or link.__context__
+    return chain
+
+
+def _choices(group: str) -> list[str]:
+    """The project's own files of a group; Hydra does not list them for groups that take a list."""
+    root = Path(__file__).resolve().parent.parent
+    folder = root / group if group.startswith("sweeps") else root / "conf" / group
+    return [path.stem for path in folder.glob("*.yaml")]
+
+
+def _omegaconf_line(error: BaseException) -> str:
+    """The first line of an OmegaConf message, with the full key and, for a wrong key, the valid ones."""
+    message = str(error).split("\n")[0]
+    key, parent = getattr(error, "full_key", None), getattr(error, "parent_node", None)
+    if key and isinstance(parent, Iterable) and "not in" in message:
+        return f"unknown key {key!r}{nearest(getattr(error, 'key', key), parent)}"
+    return f"{key}: {message}" if key and str(key) not in message else message

@@ -1,0 +1,169 @@
+"""The training loop: a reader sees the whole of a run's fine-tuning here, in the order it happens."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import PreTrainedModel
+
+from benchmark.optimizers import Optimizer, groups_by_decay, rate_at
+from benchmark.randomness import derive, stream
+from benchmark.tasks import Examples, Task
+
+NAN_CHECK_EVERY = 20  # updates; looking at every loss would wait for the device at every step
+EVALUATION_TOKENS = 8192
+
+
+@dataclass
+class Outcome:
+    """What a fine-tuning left behind.
+
+    ``curve`` has one entry per evaluation, ``losses`` (updates,) the training loss of every update, and
+    ``logits`` per evaluation set an array (evaluations, examples, outputs) in float32. ``diverged``
+    says after how many updates the loss was found not finite.
+    """
+
+    curve: list[dict[str, Any]] = field(default_factory=list)
+    losses: np.ndarray = field(default_factory=lambda: np.empty(0, np.float32))
+    logits: dict[str, np.ndarray] = field(default_factory=dict)
+    diverged: int | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def finetune(
+    model: PreTrainedModel, task: Task, protocol: dict[str, Any], seed: int, device: torch.device
+) -> Outcome:
+    """Fine-tune ``model`` in place and evaluate it as often as the protocol says."""
+    started = time.perf_counter()
+    updates_per_epoch = math.ceil(len(task.training) / protocol["batch_size"])
+    total = max(1, round(protocol["epochs"] * updates_per_epoch))
+    evaluate_at = evaluation_steps(total, updates_per_epoch, protocol["evaluations_per_epoch"])
+    optimizer = Optimizer(
+        groups_by_decay(model, protocol["weight_decay"]),
+        protocol["optimizer"],
+        (protocol["betas"][0], protocol["betas"][1]),
+        protocol["epsilon"],
+    )
+    parameters = [p for group in optimizer.groups for p in group.parameters]
+    outcome, losses, kept = Outcome(), [], []
+    evaluating = 0.0
+    model.train()
+    for step, batch in enumerate(batches(len(task.training), protocol["batch_size"], total, seed)):
+        loss = torch.zeros((), device=device)
+        for part, indices in enumerate(micro_batches(batch, protocol["micro_batch_size"])):
+            # Dropout has a stream per pass, so that what a method draws in between cannot shift it.
+            torch.manual_seed(derive(seed, "dropout", step, part))
+            inputs, targets = to_device(task, task.training, indices, device)
+            with precision(protocol["precision"], device):
+                logits = model(**inputs).logits
+            share = task.loss(logits, targets) * (len(indices) / len(batch))
+            share.backward()
+            loss += share.detach()
+        if protocol["max_grad_norm"]:
+            torch.nn.utils.clip_grad_norm_(parameters, protocol["max_grad_norm"], foreach=True)
+        optimizer.step(
+            rate_at(step, total, protocol["learning_rate"], protocol["schedule"], protocol["warmup"])
+        )
+        losses.append(loss)
+
+        done = step + 1
+        if (done % NAN_CHECK_EVERY == 0 or done in evaluate_at) and not finite(losses):
+            outcome.diverged = done
+            break
+        if done in evaluate_at:
+            paused = time.perf_counter()
+            logits_by_set = evaluate(model, task, protocol["precision"], device)
+            kept.append(logits_by_set)
+            recent = torch.stack(losses[len(losses) - min(done, updates_per_epoch) :]).mean().item()
+            scores = scores_of(task, logits_by_set)
+            outcome.curve.append(
+                {"step": done, "epoch": done / updates_per_epoch, "loss": recent, "scores": scores}
+            )
+            model.train()
+            evaluating += time.perf_counter() - paused
+    outcome.losses = torch.stack(losses).float().cpu().numpy()
+    outcome.logits = {name: np.stack([one[name] for one in kept]) for name in task.evaluation} if kept else {}
+    training = time.perf_counter() - started - evaluating
+    outcome.seconds = {"train": training, "evaluate": evaluating, "per_update": training / len(losses)}
+    return outcome
+
+
+def evaluation_steps(total: int, per_epoch: int, times_per_epoch: int) -> set[int]:
+    """After which updates to evaluate: ``times_per_epoch`` evenly through each epoch, and at the end."""
+    every = per_epoch / times_per_epoch
+    return {round(i * every) for i in range(1, int(total / every) + 1) if round(i * every) >= 1} | {total}
+
+
+def batches(examples: int, size: int, updates: int, seed: int) -> Iterator[list[int]]:
+    """Indices of ``updates`` batches; the order of an epoch depends on the seed and the epoch alone."""
+    made, epoch = 0, 0
+    while True:
+        order = torch.randperm(examples, generator=stream(seed, "order", epoch)).tolist()
+        for start in range(0, examples, size):
+            if made == updates:
+                return
+            yield order[start : start + size]
+            made += 1
+        epoch += 1
+
+
+def micro_batches(batch: list[int], size: int | None) -> Iterator[list[int]]:
+    """``batch`` in parts of at most ``size``, whose gradients accumulate; None keeps it whole."""
+    size = size or len(batch)
+    for start in range(0, len(batch), size):
+        yield batch[start : start + size]
+
+
+def to_device(
+    task: Task, examples: Examples, indices: list[int], device: torch.device
+) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+    """The inputs and targets of ``indices`` on ``device``."""
+    inputs = {key: value.to(device) for key, value in task.batch(examples, indices).items()}
+    return inputs, examples.targets[indices].to(device)
+
+
+def precision(name: str, device: torch.device) -> AbstractContextManager[Any]:
+    """bfloat16 autocasts the forward pass; float32 and tf32 are set once per process by the runner."""
+    return torch.autocast(device.type, torch.bfloat16) if name == "bfloat16" else nullcontext()
+
+
+def finite(losses: list[torch.Tensor]) -> bool:
+    """Whether the losses since the last check are numbers; waits for the device."""
+    return bool(torch.stack(losses[-NAN_CHECK_EVERY:]).isfinite().all())
+
+
+@torch.no_grad()
+def evaluate(
+    model: PreTrainedModel, task: Task, precision_name: str, device: torch.device
+) -> dict[str, np.ndarray]:
+    """Logits (examples, outputs) of every evaluation set in float32; nothing perturbs the model here."""
+    model.eval()
+    results = {}
+    for name, examples in task.evaluation.items():
+        # Like lengths together, so that hardly any padding is computed; the order is undone below.
+        logits = torch.empty(len(examples), task.outputs)
+        order = sorted(range(len(examples)), key=lambda i: len(examples.ids[i]))
+        while order:
+            size = max(1, EVALUATION_TOKENS // len(examples.ids[order[-1]]))
+            indices, order = order[-size:], order[:-size]
+            inputs, _ = to_device(task, examples, indices, device)
+            with precision(precision_name, device):
+                logits[indices] = model(**inputs).logits.float().cpu()
+        results[name] = logits.numpy()
+    return results
+
+
+def scores_of(task: Task, logits: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:
+    """Every metric on every evaluation set whose labels are known."""
+    return {
+        name: task.score(logits[name], examples.targets.numpy())
+        for name, examples in task.evaluation.items()
+        if examples.labelled
+    }

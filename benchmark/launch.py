@@ -1,0 +1,152 @@
+"""Run the missing cells of a grid on this machine, several at a time, each in a process of its own.
+
+A process is forked from a server that has torch and transformers imported already, so that a run costs
+no start-up; it begins in the same state whatever ran before it, and can crash alone. The store is the
+only thing runs share, so stopping and starting again loses nothing that was finished.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from benchmark.errors import BenchmarkError
+from benchmark.grid import Cell
+from benchmark.run import failure, run
+from benchmark.store import Store
+
+HEAVY = ["benchmark.finetune", "benchmark.methods", "benchmark.models", "benchmark.tasks"]
+
+
+def run_all(cells: Sequence[Cell], store: Store, workers: int) -> list[Cell]:
+    """Run ``cells``; those that failed are returned, and what is known of them is in the store."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(HEAVY)
+    _build_what_they_need(context, cells)
+    waiting, running, failed = list(reversed(cells)), {}, []
+    progress = Progress(len(cells), workers)
+    try:
+        while waiting or running:
+            while waiting and len(running) < workers:
+                cell = waiting.pop()
+                process = context.Process(target=_child, args=(cell,), daemon=True)
+                process.start()
+                running[process.sentinel] = (process, cell)
+            for sentinel in wait(list(running), timeout=progress.every):
+                process, cell = running.pop(sentinel)
+                process.join()
+                if process.exitcode:
+                    failed.append(cell)
+                    _record_crash(process, cell, store)
+                progress.finished(cell)
+            progress.show(len(running), len(failed))
+    except KeyboardInterrupt:
+        for process, _ in running.values():
+            process.terminate()
+        raise
+    finally:
+        progress.close()
+    return failed
+
+
+def default_workers(cells: Sequence[Cell]) -> int:
+    """As many runs at a time as there are cores for their threads."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores // max((cell.config["threads"] for cell in cells), default=1))
+
+
+def _child(cell: Cell) -> None:
+    """What a run's process does; the failure itself is in the store by the time it exits with 1."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
+    try:
+        run(cell.config, cell.command)
+    except Exception:
+        sys.exit(1)
+
+
+def _record_crash(process: BaseProcess, cell: Cell, store: Store) -> None:
+    """A process that died without a word (out of memory, a signal) leaves a failure too."""
+    if process.exitcode != 1:
+        code = process.exitcode or 0
+        how = f"killed by signal {-code}" if code < 0 else f"ended with exit status {code}"
+        store.add_failure(failure(cell.config, cell.command, f"its process was {how}"))
+
+
+def _build_what_they_need(context: multiprocessing.context.BaseContext, cells: Sequence[Cell]) -> None:
+    """Build the encoders and data sets that the project makes itself, once, before runs race for them."""
+    needed = {
+        (part["builder"], cell.config["cache"])
+        for cell in cells
+        for part in (cell.config["model"], cell.config["task"])
+        if part["builder"]
+    }
+    for builder, cache in sorted(needed):
+        process = context.Process(target=_build, args=(builder, cache))  # type: ignore[attr-defined]
+        process.start()
+        process.join()
+        if process.exitcode:
+            raise BenchmarkError(f"{builder} could not be built in cache={cache}; see above")
+
+
+def _build(builder: str, cache: str) -> None:
+    from hydra.utils import get_method
+
+    from benchmark.run import keep_quiet
+
+    keep_quiet()
+    get_method(builder)(Path(cache))
+
+
+class Progress:
+    """A line that says how far a grid is and how long it will take; often on a terminal, seldom in a log."""
+
+    def __init__(self, total: int, workers: int, write: Callable[[str], object] = sys.stderr.write) -> None:
+        self.total, self.workers, self.write = total, workers, write
+        self.live = sys.stderr.isatty()
+        self.every = 1.0 if self.live else 10.0
+        self.started = self.shown = time.monotonic()
+        self.done = 0
+        self.last = ""
+        self.width = 0
+
+    def finished(self, cell: Cell) -> None:
+        """Count a cell that ended."""
+        self.done += 1
+        config = cell.config
+        self.last = f"{config['model']['name']} {config['task']['name']} seed {config['seed']}"
+
+    def show(self, running: int, failed: int) -> None:
+        """Write the line if it is time to."""
+        now = time.monotonic()
+        if not self.live and now - self.shown < self.every and self.done < self.total:
+            return
+        self.shown = now
+        elapsed = now - self.started
+        left = f"{duration(elapsed / self.done * (self.total - self.done))} left" if self.done else "…"
+        line = f"{self.done}/{self.total} runs, {running} running, {duration(elapsed)} so far, {left}"
+        line += f", {failed} FAILED" if failed else ""
+        line += f"  (last: {self.last})" if self.last else ""
+        self.width = max(self.width, len(line))
+        self.write(f"\r{line:<{self.width}}" if self.live else f"{line}\n")
+        sys.stderr.flush()
+
+    def close(self) -> None:
+        """Leave the last line standing."""
+        if self.live:
+            self.write("\n")
+
+
+def duration(seconds: float) -> str:
+    """``75`` -> ``1m15s``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h{minutes:02}m" if hours else f"{minutes}m{rest:02}s" if minutes else f"{rest}s"

@@ -1,0 +1,191 @@
+"""The Adam family of the papers, as one step in named stages.
+
+The four papers and their baselines use optimisers that share a name and differ in where epsilon, bias
+correction and weight decay sit; mixing them up is the commonest silent error of a reproduction. A
+flavour here is three choices: how a moment pair becomes a direction, how long the step along it is, and
+when weights decay. Tensors are updated in lists, so that a step costs no Python per tensor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+
+Tensors = list[torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Flavour:
+    """One member of the family.
+
+    ``second`` updates the second moments in place and ``denominator`` turns them into what the first
+    moments are divided by. ``step_size`` maps (rate, betas, t) to the length of step t = 1, 2, …
+    ``decay`` says when weights shrink: ``before`` the step, ``after`` it, or ``inside`` the direction.
+    """
+
+    second: Callable[[Tensors, Tensors, float, float], None]
+    denominator: Callable[[Tensors, tuple[float, float], float, int], Tensors]
+    step_size: Callable[[float, tuple[float, float], int], float]
+    decay: str
+
+
+def _squared(second: Tensors, gradients: Tensors, beta: float, epsilon: float) -> None:
+    torch._foreach_mul_(second, beta)
+    torch._foreach_addcmul_(second, gradients, gradients, value=1 - beta)
+
+
+def _largest(second: Tensors, gradients: Tensors, beta: float, epsilon: float) -> None:
+    """Adamax: u <- max(beta * u, |g| + epsilon)."""
+    torch._foreach_mul_(second, beta)
+    magnitudes = torch._foreach_abs(gradients)
+    torch._foreach_add_(magnitudes, epsilon)
+    torch._foreach_maximum_(second, magnitudes)
+
+
+def _root_plus_epsilon(second: Tensors, betas: tuple[float, float], epsilon: float, t: int) -> Tensors:
+    roots = torch._foreach_sqrt(second)
+    torch._foreach_add_(roots, epsilon)
+    return list(roots)
+
+
+def _corrected_root_plus_epsilon(
+    second: Tensors, betas: tuple[float, float], epsilon: float, t: int
+) -> Tensors:
+    """PyTorch's form: epsilon joins the bias-corrected root, so it is not scaled by the correction."""
+    roots = torch._foreach_sqrt(second)
+    torch._foreach_div_(roots, (1 - betas[1] ** t) ** 0.5)
+    torch._foreach_add_(roots, epsilon)
+    return list(roots)
+
+
+def _plus_epsilon(second: Tensors, betas: tuple[float, float], epsilon: float, t: int) -> Tensors:
+    return list(torch._foreach_add(second, epsilon))
+
+
+def _as_it_is(second: Tensors, betas: tuple[float, float], epsilon: float, t: int) -> Tensors:
+    return second
+
+
+def _uncorrected(rate: float, betas: tuple[float, float], t: int) -> float:
+    return rate
+
+
+def _first_corrected(rate: float, betas: tuple[float, float], t: int) -> float:
+    return rate / (1 - betas[0] ** t)
+
+
+def _both_corrected(rate: float, betas: tuple[float, float], t: int) -> float:
+    return rate * (1 - betas[1] ** t) ** 0.5 / (1 - betas[0] ** t)
+
+
+FLAVOURS = {
+    # The AdamW of older transformers releases: HyPe, Child-Tuning, RecAdam's base, Mosbach et al.
+    "adamw": Flavour(_squared, _root_plus_epsilon, _both_corrected, "after"),
+    # The same without bias correction, as named by LNSR.
+    "adamw_no_bias": Flavour(_squared, _root_plus_epsilon, _uncorrected, "after"),
+    # Google's BERT code: no correction, decay of the old weights inside the update.
+    "bertadam": Flavour(_squared, _root_plus_epsilon, _uncorrected, "inside"),
+    # torch.optim.AdamW: Zhang et al.
+    "adamw_torch": Flavour(_squared, _corrected_root_plus_epsilon, _first_corrected, "before"),
+    # Adamax with bias correction and epsilon once: PATS (Algorithm 1), mt-dnn today, torch.optim.Adamax.
+    "adamax": Flavour(_largest, _as_it_is, _first_corrected, "before"),
+    # mt-dnn as SAGE carries it: no correction, epsilon twice, decay inside the update.
+    "adamax_mtdnn": Flavour(_largest, _plus_epsilon, _uncorrected, "inside"),
+}
+
+
+@dataclass
+class Group:
+    """Tensors that share a weight decay and a factor on the learning rate, with their moments."""
+
+    names: list[str]
+    parameters: list[nn.Parameter]
+    weight_decay: float = 0.0
+    rate_factor: float = 1.0
+    first: Tensors = field(default_factory=list)
+    second: Tensors = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.first = [torch.zeros_like(parameter) for parameter in self.parameters]
+        self.second = [torch.zeros_like(parameter) for parameter in self.parameters]
+
+
+class Optimizer:
+    """One of ``FLAVOURS`` over groups of parameters; gradients are read from ``.grad``."""
+
+    def __init__(self, groups: Iterable[Group], flavour: str, betas: tuple[float, float], epsilon: float):
+        self.groups = [group for group in groups if group.parameters]
+        self.flavour = FLAVOURS[flavour]
+        self.betas = betas
+        self.epsilon = epsilon
+        self.steps = 0
+
+    @torch.no_grad()
+    def step(self, rate: float) -> None:
+        """One update of all parameters with learning rate ``rate``; clears the gradients."""
+        self.steps += 1
+        for group in self.groups:
+            self._update(group, rate * group.rate_factor)
+
+    def _update(self, group: Group, rate: float) -> None:
+        weights: Tensors = list(group.parameters)
+        gradients = [
+            torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+            for parameter in group.parameters
+        ]
+        directions = self._directions(group, gradients)
+        shrink = rate * group.weight_decay
+        if self.flavour.decay == "inside" and group.weight_decay:
+            torch._foreach_add_(directions, weights, alpha=group.weight_decay)
+        if self.flavour.decay == "before" and shrink:
+            torch._foreach_mul_(weights, 1 - shrink)
+        torch._foreach_add_(
+            weights, directions, alpha=-self.flavour.step_size(rate, self.betas, self.steps)
+        )
+        if self.flavour.decay == "after" and shrink:
+            torch._foreach_mul_(weights, 1 - shrink)
+        for parameter in group.parameters:
+            parameter.grad = None
+
+    def _directions(self, group: Group, gradients: Tensors) -> Tensors:
+        """Update the moments; what a step of length 1 would subtract from the weights."""
+        torch._foreach_mul_(group.first, self.betas[0])
+        torch._foreach_add_(group.first, gradients, alpha=1 - self.betas[0])
+        self.flavour.second(group.second, gradients, self.betas[1], self.epsilon)
+        denominators = self.flavour.denominator(group.second, self.betas, self.epsilon, self.steps)
+        return list(torch._foreach_div(group.first, denominators))
+
+
+def groups_by_decay(model: nn.Module, weight_decay: float) -> list[Group]:
+    """The trainable parameters of ``model`` in two groups: matrices decay, vectors do not.
+
+    Biases and normalisation weights are told by their shape, because their names differ between
+    architectures (``LayerNorm.weight`` finds neither XLNet's ``layer_norm`` nor an older ``gamma``).
+    """
+    trainable = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+    matrices = [(name, p) for name, p in trainable if p.ndim >= 2]
+    vectors = [(name, p) for name, p in trainable if p.ndim < 2]
+    return [
+        Group([name for name, _ in named], [p for _, p in named], decay)
+        for named, decay in ((matrices, weight_decay), (vectors, 0.0))
+    ]
+
+
+def rate_at(step: int, total: int, peak: float, schedule: str, warmup: float) -> float:
+    """The learning rate of update ``step`` (0-based) out of ``total``.
+
+    ``warmup`` below 1 is a share of ``total``, else a number of steps. ``linear`` decays from the end
+    of the warm-up to 0; ``linear_from_start`` counts the decay from step 0, as Google's BERT code and
+    pytorch-pretrained-bert do, so that the rate jumps down where the warm-up ends.
+    """
+    warm = warmup * total if warmup < 1 else warmup
+    if step < warm:
+        return peak * step / warm
+    if schedule == "constant":
+        return peak
+    if schedule == "linear_from_start":
+        return peak * (1 - step / total)
+    return peak * (total - step) / max(total - warm, 1)

@@ -1,0 +1,108 @@
+"""`python -m benchmark.reproduce TABLE …`: plan a table, run what the store lacks, report it."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+from benchmark import grid, launch
+from benchmark.errors import BenchmarkError, one_line
+from benchmark.grid import Cell, Grid
+from benchmark.store import Record, Store
+
+DESCRIPTION = """\
+Make a table of sweeps/: plan its runs, skip what the store has, run what is missing, report.
+
+  python -m benchmark.reproduce demo/noisytune
+  python -m benchmark.reproduce noisytune/table2 model=minilm task=rte,cola 'seed=range(1,4)'
+
+OVERRIDES narrow or change the grid in Hydra's syntax: an axis (model, task, method, data, seed) or any
+key of a run's configuration (protocol.epochs=3). See `python -m benchmark --help` for the keys.
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command; returns its exit status: 0, 1 if runs failed, 2 for a refusal, 130 for Ctrl-C."""
+    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmark.reproduce",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("table", metavar="TABLE", help=f"one of: {', '.join(grid.tables())}")
+    parser.add_argument("overrides", metavar="OVERRIDES", nargs="*", help="KEY=VALUE or KEY=VALUE,VALUE,…")
+    parser.add_argument("--plan", action="store_true", help="only say what would be run")
+    parser.add_argument("--report-only", action="store_true", help="report what the store has, run nothing")
+    parser.add_argument("--workers", type=int, help="runs at a time (default: cores / threads)")
+    parser.add_argument("--output", type=Path, default=Path("results/tables"), help="where reports go")
+    options = parser.parse_intermixed_args(arguments)
+    try:
+        return reproduce(options)
+    except KeyboardInterrupt:
+        print("\nstopped: finished runs are kept; the same command goes on from here", file=sys.stderr)
+        return 130
+    except Exception as error:
+        line = one_line(error)
+        if line is None:
+            raise
+        print(f"error: {line}", file=sys.stderr)
+        return 2
+
+
+def reproduce(options: argparse.Namespace) -> int:
+    """Plan, run and report; the exit status."""
+    planned = grid.load(options.table, options.overrides)
+    store = Store(planned.cells[0].config["store"])
+    records, missing = look_up(planned, store)
+    print(plan(planned, missing), file=sys.stderr, flush=True)
+    if options.plan:
+        return 0
+    failed: list[Cell] = []
+    if missing and not options.report_only:
+        from benchmark.config import validate
+
+        for config in {cell.run_id: cell.config for cell in missing}.values():
+            validate(config)
+        store.prepare()
+        workers = options.workers or launch.default_workers(missing)
+        if workers < 1:
+            raise BenchmarkError(f"--workers {workers}: at least 1")
+        failed = launch.run_all(missing, store, workers)
+        records, _ = look_up(planned, store)
+
+    from benchmark import report
+
+    folder = options.output / planned.name
+    report.write(planned, records, folder)
+    for cell in failed:
+        error = store.failures(cell.run_id)[-1]
+        print(f"failed: {error['error']}\n   try again: {cell.command}", file=sys.stderr)
+    print(f"also written: {folder}/table.md, .csv, .tex, .html", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def look_up(planned: Grid, store: Store) -> tuple[dict[str, Record], list[Cell]]:
+    """The finished records of a grid by run id, and the cells that have none (each run once)."""
+    records, missing = {}, {}
+    for cell in planned.cells:
+        if cell.run_id in records or cell.run_id in missing:
+            continue
+        record = store.find(cell.run_id)
+        if record is None:
+            missing[cell.run_id] = cell
+        else:
+            records[cell.run_id] = record
+    return records, list(missing.values())
+
+
+def plan(planned: Grid, missing: list[Cell]) -> str:
+    """One line: how many runs a table takes, and how many are left to do."""
+    total = len({cell.run_id for cell in planned.cells})
+    axes = ", ".join(f"{len(values)} {key}" for key, values in planned.axes.items() if len(values) > 1)
+    return f"{planned.name}: {total} runs ({axes or 'one cell'}), {total - len(missing)} in the store, {len(missing)} to do"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,136 @@
+"""run(configuration) -> record: assemble, fine-tune, evaluate, write."""
+
+from __future__ import annotations
+
+import os
+import time
+import traceback
+from datetime import UTC, datetime
+from typing import Any
+
+from benchmark.config import run_id, validate
+from benchmark.errors import BenchmarkError, one_line
+from benchmark.store import Record, Store
+
+
+def run(config: dict[str, Any], command: str = "") -> Record:
+    """The record of a plain run configuration: from the store if it is there, else made now.
+
+    ``command`` is how to run it again. Raises: BenchmarkError for what the user can mend; any other
+    error is one of ours. Either leaves a failure in the store.
+    """
+    store = Store(config["store"])
+    name = run_id(config)
+    found = store.find(name)
+    if found is not None:
+        return found
+    validate(config)
+    store.prepare()
+    started = time.perf_counter()
+    try:
+        record, arrays = train(config)
+    except Exception as error:
+        store.add_failure(failure(config, command, error))
+        raise
+    record = {
+        "run_id": name,
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": command,
+        **record,
+    }
+    record["seconds"]["total"] = time.perf_counter() - started
+    return store.add(record, arrays)
+
+
+def failure(config: dict[str, Any], command: str, error: BaseException | str) -> Record:
+    """What the store keeps of a run that did not finish: what failed, where, how to try again."""
+    known = isinstance(error, BaseException)
+    return {
+        "run_id": run_id(config),
+        "status": "failed",
+        "error": (one_line(error) or f"{type(error).__name__}: {error}") if known else error,
+        "traceback": "".join(traceback.format_exception(error)) if known else "",
+        "config": config,
+        "command": command,
+        "failed": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def train(config: dict[str, Any]) -> tuple[Record, dict[str, Any]]:
+    """Fine-tune and evaluate; the parts of the record that do not depend on who asked, and its arrays."""
+    from pathlib import Path
+
+    from benchmark import environment, finetune, methods, models, tasks
+
+    protocol, seed, cache = config["protocol"], config["seed"], Path(config["cache"])
+    device = choose_device(config["device"])
+    make_reproducible(config["threads"], protocol["precision"])
+    keep_quiet()
+    task = tasks.load(config, models.tokenizer(config["model"], cache))
+    model = models.load(config["model"], task.outputs, seed, cache)
+    for name, method in methods.build(config["method"]).items():
+        method.attach(model, methods.Setting(name, seed))
+    model.to(device)
+    outcome = finetune.finetune(model, task, protocol, seed, device)
+
+    final = outcome.curve[-1]["scores"] if outcome.curve and outcome.diverged is None else {}
+    record = {
+        "status": "diverged" if outcome.diverged is not None else "finished",
+        "diverged_at": outcome.diverged,
+        "collapsed": collapsed(task, outcome.logits),
+        "config": config,
+        "scores": final,
+        "curve": outcome.curve,
+        "seconds": outcome.seconds,
+        "examples": {
+            "train": len(task.training),
+            **{key: len(part) for key, part in task.evaluation.items()},
+        },
+        "model": models.stamp(config["model"], cache),
+        "data": task.stamp,
+        "environment": environment.stamp(device, config["threads"], protocol["precision"]),
+    }
+    arrays = {"losses": outcome.losses, "subset": task.subset.astype("int32")}
+    for key, logits in outcome.logits.items():
+        arrays[f"logits/{key}"] = logits
+        arrays[f"targets/{key}"] = task.evaluation[key].targets.numpy()
+    return record, arrays
+
+
+def collapsed(task: Any, logits: dict[str, Any]) -> list[str]:
+    """The evaluation sets on which the final model gives one and the same answer to everything."""
+    return [key for key, values in logits.items() if len(set(task.predictions(values[-1]).tolist())) == 1]
+
+
+def choose_device(name: str) -> Any:
+    """``auto`` is the GPU when there is one. Raises: BenchmarkError for a device that is not there."""
+    import torch
+
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise BenchmarkError(f"device={name}: not available here ({str(error).splitlines()[0]})") from error
+    return device
+
+
+def keep_quiet() -> None:
+    """Leave progress to the launcher: the libraries' own bars and load reports say nothing about a run."""
+    import datasets
+    import transformers
+
+    datasets.disable_progress_bars()
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+
+
+def make_reproducible(threads: int, precision: str) -> None:
+    """Fix whatever else could change the bits of a result: threads, algorithms, TF32."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    import torch
+
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision == "tf32"

@@ -1,0 +1,130 @@
+"""The store: a folder of records, one folder per run, written whole or not at all.
+
+    STORE/RUN_ID/record.json        configuration, scores, curve, timings, environment
+    STORE/RUN_ID/arrays.npz         training losses; logits and targets of every evaluation
+    STORE/failures/RUN_ID-N.json    what went wrong the N-th time a run was tried
+    STORE/set-aside/                files that were found damaged or foreign, never deleted
+
+Reading needs neither torch nor transformers.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmark.errors import BenchmarkError
+
+log = logging.getLogger(__name__)
+
+Record = dict[str, Any]
+REQUIRED = ("run_id", "status", "config", "scores", "curve")
+FAILURES, SET_ASIDE = "failures", "set-aside"
+
+
+class Store:
+    """A folder of records, the only state that runs, machines and reports share."""
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+
+    def prepare(self) -> None:
+        """Make the folder. Raises: BenchmarkError if it cannot be written to."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.folder):
+                pass
+        except OSError as error:
+            raise BenchmarkError(
+                f"store={self.folder}: cannot be written to ({error.strerror or error}); choose another folder with "
+                f"store=…"
+            ) from error
+
+    def find(self, run_id: str) -> Record | None:
+        """The finished record of a run, or None; a damaged one is set aside and counts as missing."""
+        path = self.folder / run_id / "record.json"
+        try:
+            text = path.read_text()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            self._set_aside(run_id, str(error))
+            return None
+        try:
+            record = json.loads(text)
+            missing = [key for key in REQUIRED if key not in record]
+            if missing or record["run_id"] != run_id:
+                raise ValueError(f"no {missing[0]!r}" if missing else f"belongs to {record['run_id']}")
+        except (ValueError, TypeError) as error:
+            self._set_aside(run_id, str(error))
+            return None
+        return record
+
+    def arrays(self, run_id: str) -> dict[str, np.ndarray]:
+        """The arrays of a finished run; an empty mapping (and a warning) if their file is damaged."""
+        path = self.folder / run_id / "arrays.npz"
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                return dict(stored)
+        except Exception as error:  # numpy and zipfile raise half a dozen kinds
+            log.warning("%s: cannot be read (%s)", path, error)
+            return {}
+
+    def add(self, record: Record, arrays: Mapping[str, np.ndarray]) -> Record:
+        """Write a finished run; if another process finished it first, that record stands and is returned."""
+        partial = Path(tempfile.mkdtemp(prefix=".writing-", dir=self.folder))
+        try:
+            np.savez_compressed(partial / "arrays.npz", allow_pickle=False, **arrays)
+            (partial / "record.json").write_text(json.dumps(record, indent=1, allow_nan=False))
+            partial.chmod(0o755)
+            try:
+                os.rename(partial, self.folder / record["run_id"])
+            except OSError:
+                found = self.find(record["run_id"])
+                if found is None:
+                    raise
+                return found
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+        return record
+
+    def add_failure(self, failure: Record) -> Path:
+        """Keep what is known of a run that failed; earlier failures of the same run stay."""
+        folder = self.folder / FAILURES
+        folder.mkdir(exist_ok=True)
+        text = json.dumps(failure, indent=1, default=str)
+        for number in range(1, 10_000):
+            path = folder / f"{failure['run_id']}-{number}.json"
+            try:
+                with path.open("x") as file:
+                    file.write(text)
+                return path
+            except FileExistsError:
+                continue
+        raise BenchmarkError(f"{folder}: {failure['run_id']} has failed too often to be recorded again")
+
+    def failures(self, run_id: str) -> list[Record]:
+        """The failures of a run, oldest first."""
+        found = []
+        paths = (self.folder / FAILURES).glob(f"{run_id}-*.json")
+        for path in sorted(paths, key=lambda path: int(path.stem.rpartition("-")[2])):
+            try:
+                found.append(json.loads(path.read_text()))
+            except ValueError:
+                log.warning("%s: not a readable failure, passed over", path)
+        return found
+
+    def _set_aside(self, name: str, why: str) -> None:
+        folder = self.folder / SET_ASIDE
+        folder.mkdir(exist_ok=True)
+        target = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=folder))
+        os.rename(self.folder / name, target / name)
+        log.warning("%s: not a record (%s); moved to %s", self.folder / name, why, target / name)

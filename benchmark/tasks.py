@@ -1,0 +1,248 @@
+"""What a task is at run time: tokenised examples of its splits, its loss and its scores.
+
+Data come from the hub's own cache layout, one Parquet file or more per split at ``CONFIG/SPLIT-*``,
+read by path; no code from a data set is ever run. Tokenised splits are cached by the content of the
+files and the tokenizer, so that a changed file is noticed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from datasets import Dataset
+from hydra.utils import get_method
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
+from torch.nn import functional
+from torch.nn.utils.rnn import pad_sequence
+from transformers.tokenization_utils_base import PreTrainedTokenizerBase
+
+from benchmark import metrics
+from benchmark.errors import BenchmarkError
+from benchmark.randomness import stream
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Tokenised examples: token ids, segment ids (or None) and targets, in file order."""
+
+    ids: list[torch.Tensor]
+    segments: list[torch.Tensor] | None
+    targets: torch.Tensor
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def labelled(self) -> bool:
+        """False for the splits whose labels GLUE keeps to itself (-1 throughout)."""
+        return bool((self.targets >= 0).all())
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task ready to be learnt; ``training`` is already cut to the run's subset."""
+
+    name: str
+    labels: list[str]
+    metrics: list[str]
+    training: Examples
+    evaluation: dict[str, Examples]
+    pad_id: int
+    pad_left: bool
+    subset: np.ndarray
+    stamp: dict[str, Any]
+
+    @property
+    def outputs(self) -> int:
+        """Units of the head: one per class, or one for a regression."""
+        return max(len(self.labels), 1)
+
+    def batch(self, examples: Examples, indices: Sequence[int]) -> dict[str, torch.Tensor]:
+        """The model's inputs for ``indices``, padded to the longest of them."""
+        side = "left" if self.pad_left else "right"
+        chosen = [examples.ids[i] for i in indices]
+        inputs = {
+            "input_ids": pad_sequence(chosen, True, self.pad_id, side),
+            "attention_mask": pad_sequence([torch.ones_like(ids) for ids in chosen], True, 0, side),
+        }
+        if examples.segments is not None:
+            inputs["token_type_ids"] = pad_sequence([examples.segments[i] for i in indices], True, 0, side)
+        return inputs
+
+    def loss(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Mean cross-entropy, or mean squared error for a regression; ``logits`` is (batch, outputs)."""
+        if self.labels:
+            return functional.cross_entropy(logits.float(), targets)
+        return functional.mse_loss(logits.float().squeeze(-1), targets)
+
+    def predictions(self, logits: np.ndarray) -> np.ndarray:
+        """The predicted class, or value, of each row of ``logits``."""
+        return logits.argmax(-1) if self.labels else logits[:, 0]
+
+    def score(self, logits: np.ndarray, targets: np.ndarray) -> dict[str, float]:
+        """Every metric of the task on ``logits`` (n, outputs)."""
+        return metrics.score(self.metrics, self.predictions(logits), targets)
+
+
+def load(config: dict[str, Any], tokenizer: PreTrainedTokenizerBase) -> Task:
+    """The task of a plain run configuration, tokenised for its model.
+
+    Raises: BenchmarkError for data that are not there, naming the file and how to get it.
+    """
+    task, cache = config["task"], Path(config["cache"])
+    splits = {"train": task["train"], **{f"evaluate/{k}": v for k, v in task["evaluate"].items()}}
+    folder, revision = _folder(task, splits, cache)
+    examples, digests = {}, {}
+    for name, split in splits.items():
+        files = _files(task, folder, split["config"], split["split"])
+        digests[f"{split['config']}/{split['split']}"] = digest = _digest(files)
+        examples[name] = _tokenised(task, tokenizer, files, digest, config["protocol"]["max_length"], cache)
+    training = examples.pop("train")
+    if not training.labelled:
+        raise BenchmarkError(f"task {task['name']!r}: its training split {task['train']} has hidden labels")
+    subset = draw_subset(training.targets, config["data"], config["seed"], bool(task["labels"]))
+    return Task(
+        name=task["name"],
+        labels=task["labels"],
+        metrics=task["metrics"],
+        training=_take(training, subset) if len(subset) < len(training) else training,
+        evaluation={name.split("/", 1)[1]: split for name, split in examples.items()},
+        pad_id=tokenizer.pad_token_id or 0,
+        pad_left=tokenizer.padding_side == "left",
+        subset=subset,
+        stamp={"id": task["repo"] or task["builder"], "revision": revision, "digests": digests},
+    )
+
+
+def draw_subset(targets: torch.Tensor, data: dict[str, Any], seed: int, stratified: bool) -> np.ndarray:
+    """Sorted indices of the training examples a run uses, drawn from the subset stream.
+
+    Classes keep their shares when ``stratified``. Raises: BenchmarkError if more are asked for than
+    there are.
+    """
+    total = len(targets)
+    count = data["count"] if data["count"] is not None else total
+    if data["share"] is not None:
+        count = max(1, round(data["share"] * total))
+    if count > total:
+        raise BenchmarkError(f"data.count={count}: the training set has only {total} examples")
+    if count == total:
+        return np.arange(total)
+    subset_seed = seed if data["subset_seed"] is None else data["subset_seed"]
+    order = torch.randperm(total, generator=stream(subset_seed, "subset")).numpy()
+    if not stratified:
+        return np.sort(order[:count])
+    # The k-th example of a class of size m stands at (k + 1/2) / m of the way: a cut takes like shares.
+    rank = np.empty(total)
+    labels = targets.numpy()[order]
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels == label)
+        rank[members] = (np.arange(len(members)) + 0.5) / len(members)
+    return np.sort(order[np.argsort(rank, kind="stable")[:count]])
+
+
+def _folder(task: dict[str, Any], splits: dict[str, Any], cache: Path) -> tuple[Path, str | None]:
+    """The data set's local folder and resolved revision; fetches only the configurations needed."""
+    if task["builder"]:
+        return Path(get_method(task["builder"])(cache)), None
+    wanted = sorted({f"{split['config']}/*" for split in splits.values()})
+    try:
+        folder = Path(
+            snapshot_download(
+                task["repo"], repo_type="dataset", revision=task["revision"], allow_patterns=wanted
+            )
+        )
+    except (LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError, OSError) as error:
+        raise BenchmarkError(
+            f"task {task['name']!r}: data set {task['repo']!r} is not in the hub cache and the hub was not "
+            f"reached; {_how_to_get(task['repo'], wanted)}"
+        ) from error
+    return folder, folder.name
+
+
+def _files(task: dict[str, Any], folder: Path, config: str, split: str) -> list[Path]:
+    files = sorted((folder / config).glob(f"{split}-*.parquet"))
+    if not files:
+        raise BenchmarkError(
+            f"task {task['name']!r}: no file {config}/{split}-*.parquet in {task['repo'] or folder} (looked in "
+            f"the cached revision {folder.name}); {_how_to_get(task['repo'], [f'{config}/{split}-*'])}"
+        )
+    return files
+
+
+def _how_to_get(repo: str | None, patterns: list[str]) -> str:
+    includes = " ".join(f"--include '{pattern}'" for pattern in patterns)
+    return f"get it with `hf download {repo} --repo-type dataset {includes}` on a connected machine"
+
+
+def _digest(files: list[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _tokenised(
+    task: dict[str, Any],
+    tokenizer: PreTrainedTokenizerBase,
+    files: list[Path],
+    digest: str,
+    max_length: int,
+    cache: Path,
+) -> Examples:
+    """The examples of ``files``, from the cache where their content was tokenised the same way before."""
+    vocabulary = hashlib.sha256(tokenizer.backend_tokenizer.to_str().encode()).hexdigest()
+    recipe = json.dumps([digest, vocabulary, task["text"], task["target"], max_length])
+    path = cache / "tokens" / f"{hashlib.sha256(recipe.encode()).hexdigest()[:24]}.arrow"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fields, target = task["text"], task["target"]
+
+    def tokenise(rows: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        encoded = tokenizer(*(rows[field] for field in fields), truncation=True, max_length=max_length)
+        return {**{key: encoded[key] for key in encoded if key != "attention_mask"}, "target": rows[target]}
+
+    rows = _read(task, files, cache / "parquet" / digest[:24])
+    if missing := [column for column in (*fields, target) if column not in rows.column_names]:
+        raise BenchmarkError(f"task {task['name']!r}: no column {missing[0]!r} (valid: {rows.column_names})")
+    rows = rows.map(
+        tokenise,
+        batched=True,
+        remove_columns=rows.column_names,
+        cache_file_name=str(path),
+        load_from_cache_file=True,
+        new_fingerprint=path.stem,
+    )
+    columns = rows.with_format("numpy")[:]
+    segments = columns.get("token_type_ids")
+    targets = torch.tensor(columns["target"])
+    return Examples(
+        ids=[torch.tensor(ids) for ids in columns["input_ids"]],
+        segments=[torch.tensor(ids) for ids in segments] if segments is not None else None,
+        targets=targets.long() if task["labels"] else targets.float(),
+    )
+
+
+def _read(task: dict[str, Any], files: list[Path], cache: Path) -> Dataset:
+    try:
+        return Dataset.from_parquet([str(path) for path in files], cache_dir=str(cache))
+    except Exception as error:  # datasets wraps Arrow's errors in several of its own
+        raise BenchmarkError(f"task {task['name']!r}: cannot read {files[0]}: {error}") from error
+
+
+def _take(examples: Examples, indices: np.ndarray) -> Examples:
+    return Examples(
+        ids=[examples.ids[i] for i in indices],
+        segments=[examples.segments[i] for i in indices] if examples.segments is not None else None,
+        targets=examples.targets[torch.from_numpy(indices)],
+    )
