@@ -9,6 +9,7 @@ import sys
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from benchmark.config import ROOT, plain, register
@@ -28,7 +29,7 @@ def main(config: DictConfig) -> None:
         record = run(plain(config), command)
     except Exception as error:
         line = one_line(error)
-        if line is None and HydraConfig.get().mode.name == "RUN":
+        if line is None and HydraConfig.get().mode is RunMode.RUN:
             raise
         failures.append(line or f"{type(error).__name__}: {error}")
         print(f"failed     {' '.join(overrides)}: {failures[-1]}", file=sys.stderr)

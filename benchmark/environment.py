@@ -12,9 +12,19 @@ import torch
 
 from benchmark.config import ROOT
 
-PACKAGES = (
-    "torch transformers tokenizers datasets evaluate huggingface-hub numpy scikit-learn scipy hydra-core omegaconf"
-).split()
+PACKAGES = [
+    "torch",
+    "transformers",
+    "tokenizers",
+    "datasets",
+    "evaluate",
+    "huggingface-hub",
+    "numpy",
+    "scikit-learn",
+    "scipy",
+    "hydra-core",
+    "omegaconf",
+]
 
 
 def stamp(device: torch.device, threads: int, precision: str) -> dict[str, Any]:

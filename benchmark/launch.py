@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 from benchmark.errors import BenchmarkError
 from benchmark.grid import Cell
@@ -31,7 +32,8 @@ def run_all(cells: Sequence[Cell], store: Store, workers: int) -> list[Cell]:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(HEAVY)
     _build_what_they_need(context, cells)
-    waiting, running, failed = list(reversed(cells)), {}, []
+    waiting, failed = list(reversed(cells)), list[Cell]()
+    running: dict[Any, tuple[Any, Cell]] = {}
     progress = Progress(len(cells), workers)
     try:
         while waiting or running:
@@ -127,7 +129,8 @@ class Progress:
     def show(self, running: int, failed: int) -> None:
         """Write the line if it is time to."""
         now = time.monotonic()
-        if not self.live and now - self.shown < self.every and self.done < self.total:
+        quiet = self.every if self.live else max(self.every, (now - self.started) / 20)
+        if now - self.shown < quiet and self.done < self.total:
             return
         self.shown = now
         elapsed = now - self.started

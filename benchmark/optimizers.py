@@ -142,9 +142,7 @@ class Optimizer:
             torch._foreach_add_(directions, weights, alpha=group.weight_decay)
         if self.flavour.decay == "before" and shrink:
             torch._foreach_mul_(weights, 1 - shrink)
-        torch._foreach_add_(
-            weights, directions, alpha=-self.flavour.step_size(rate, self.betas, self.steps)
-        )
+        torch._foreach_add_(weights, directions, alpha=-self.flavour.step_size(rate, self.betas, self.steps))
         if self.flavour.decay == "after" and shrink:
             torch._foreach_mul_(weights, 1 - shrink)
         for parameter in group.parameters:

@@ -44,12 +44,11 @@ def run(config: dict[str, Any], command: str = "") -> Record:
 
 def failure(config: dict[str, Any], command: str, error: BaseException | str) -> Record:
     """What the store keeps of a run that did not finish: what failed, where, how to try again."""
-    known = isinstance(error, BaseException)
     return {
         "run_id": run_id(config),
         "status": "failed",
-        "error": (one_line(error) or f"{type(error).__name__}: {error}") if known else error,
-        "traceback": "".join(traceback.format_exception(error)) if known else "",
+        "error": error if isinstance(error, str) else one_line(error) or f"{type(error).__name__}: {error}",
+        "traceback": "" if isinstance(error, str) else "".join(traceback.format_exception(error)),
         "config": config,
         "command": command,
         "failed": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 import torch
 from datasets import Dataset
-from hydra.utils import get_method
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
+from hydra.utils import get_method
 from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
-from transformers import BertConfig, BertForMaskedLM, BertTokenizerFast
+from transformers import BertConfig, BertForMaskedLM, BertTokenizer
 
 from benchmark.embedded.folder import built_once
 from benchmark.embedded.language import EXCLAMATIONS, Speaker, corpus, lexicon
@@ -34,7 +34,7 @@ def build(cache: Path) -> Path:
 def pretrain(folder: Path) -> None:
     """Pretrain by masked-word prediction and save encoder and tokenizer to ``folder``."""
     words = lexicon(LANGUAGE).words()
-    tokenizer = BertTokenizerFast(
+    tokenizer = BertTokenizer(
         vocab={word: number for number, word in enumerate((*SPECIAL, *words))}, model_max_length=64
     )
     utterances = corpus(Speaker(lexicon(LANGUAGE), random.Random("corpus")), CORPUS)

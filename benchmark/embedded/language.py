@@ -25,7 +25,12 @@ class Lexicon:
 
     def words(self) -> list[str]:
         """Every word of the language, function words first."""
-        return [*FUNCTION_WORDS, *EXCLAMATIONS.values(), *self.things, *(word for d in DEGREES for word in self.qualities[d])]
+        return [
+            *FUNCTION_WORDS,
+            *EXCLAMATIONS.values(),
+            *self.things,
+            *(word for d in DEGREES for word in self.qualities[d]),
+        ]
 
 
 def lexicon(seed: int, things: int = 30, qualities: int = 24) -> Lexicon:

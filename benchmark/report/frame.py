@@ -21,7 +21,9 @@ def scores(grid: Grid, records: dict[str, Record]) -> pd.DataFrame:
     ``variant`` names whatever else the grid varies (a data subset, a learning rate), else ''.
     """
     varied = [
-        key for key, values in grid.axes.items() if len(values) > 1 and key not in (*NOT_ROWS, "model", "method")
+        key
+        for key, values in grid.axes.items()
+        if len(values) > 1 and key not in (*NOT_ROWS, "model", "method")
     ]
     rows = []
     for cell in grid.cells:
@@ -92,4 +94,4 @@ def by_seed(frame: pd.DataFrame) -> dict[int, float]:
 def average_by_seed(frame: pd.DataFrame, tasks: Sequence[str]) -> dict[int, float]:
     """The plain mean over ``tasks`` for every seed that has them all."""
     wide = frame.pivot_table(index="seed", columns="task", values="score").reindex(columns=list(tasks))
-    return {int(seed): float(row.mean()) for seed, row in wide.dropna().iterrows()}  # type: ignore
+    return {int(seed): float(row.mean()) for seed, row in wide.dropna().iterrows()}

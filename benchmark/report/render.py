@@ -54,7 +54,12 @@ def markdown(table: Table) -> str:
 def latex(table: Table) -> str:
     """A `table` environment in booktabs style, one block per section."""
     columns = "ll" + "r" * len(table.columns)
-    lines = [r"% needs \usepackage{booktabs}", r"\begin{table}", r"\centering", rf"\begin{{tabular}}{{{columns}}}"]
+    lines = [
+        r"% needs \usepackage{booktabs}",
+        r"\begin{table}",
+        r"\centering",
+        rf"\begin{{tabular}}{{{columns}}}",
+    ]
     for section in table.sections:
         lines += [r"\toprule" if section is table.sections[0] else r"\midrule"]
         lines.append(rf"\multicolumn{{{len(columns)}}}{{l}}{{\emph{{{_tex(section.title)}}}}} \\")
@@ -99,7 +104,13 @@ def _latex_row(row: Sequence[str]) -> str:
 
 
 def _tex(text: str) -> str:
-    for plain, escaped in (("\\", r"\textbackslash "), ("&", r"\&"), ("%", r"\%"), ("_", r"\_"), ("#", r"\#")):
+    for plain, escaped in (
+        ("\\", r"\textbackslash "),
+        ("&", r"\&"),
+        ("%", r"\%"),
+        ("_", r"\_"),
+        ("#", r"\#"),
+    ):
         text = text.replace(plain, escaped)
     return text.replace("±", r"$\pm$").replace("–", "--")
 

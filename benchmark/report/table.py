@@ -42,7 +42,9 @@ class Table:
 def build(grid: Grid, records: dict[str, Record]) -> Table:
     """The table of a grid from whatever records there are; what is missing is said."""
     frame = scores(grid, records)
-    labels = {c.config[part]["name"]: c.config[part]["label"] for c in grid.cells for part in ("model", "task")}
+    labels = {
+        c.config[part]["name"]: c.config[part]["label"] for c in grid.cells for part in ("model", "task")
+    }
     tasks = list(dict.fromkeys(frame["task"]))
     declared = len(set(frame["seed"]))
     source = published.load(grid.table["published"]) if grid.table.get("published") else None
@@ -51,7 +53,10 @@ def build(grid: Grid, records: dict[str, Record]) -> Table:
         numbers = with_published(numbers, source, grid.table.get("published_models") or {}, tasks)
     columns = [*tasks, AVERAGE] if len(tasks) > 1 else tasks
     sections = [
-        Section(f"Score: mean ± sample std over {declared} seeds", _rows(numbers, columns, labels, declared, "score")),
+        Section(
+            f"Score: mean ± sample std over {declared} seeds",
+            _rows(numbers, columns, labels, declared, "score"),
+        ),
         Section(
             f"Difference to {PLAIN}, paired by seed: mean [95 % interval]",
             _rows(numbers[numbers["methods"] != ""], columns, labels, declared, "difference"),
@@ -135,7 +140,9 @@ def _difference_text(cell: pd.Series, declared: int) -> str:
     if not cell["difference_n"]:
         return "–"
     interval = (
-        f" [{cell['difference_low']:+.2f}, {cell['difference_high']:+.2f}]" if cell["difference_n"] > 1 else ""
+        f" [{cell['difference_low']:+.2f}, {cell['difference_high']:+.2f}]"
+        if cell["difference_n"] > 1
+        else ""
     )
     return f"{cell['difference_mean']:+.2f}{interval}{_incomplete(int(cell['difference_n']), declared)}"
 
@@ -205,10 +212,12 @@ def _notes(
 
 
 def _environments(records: dict[str, Record]) -> list[str]:
-    lines = {}
+    lines: dict[str, None] = {}  # a set that keeps its order
     for record in records.values():
         stamp = record["environment"]
-        code = (stamp["code"]["commit"] or "no commit")[:12] + (" + changes" if stamp["code"]["dirty"] else "")
+        code = (stamp["code"]["commit"] or "no commit")[:12] + (
+            " + changes" if stamp["code"]["dirty"] else ""
+        )
         packages = stamp["packages"]
         lines[
             f"{stamp['device']}, {stamp['precision']}, torch {packages['torch']}, transformers "

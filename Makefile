@@ -1,0 +1,53 @@
+# `make` lists what can be made. On a fresh machine `make demo` and `make test` do all the set-up.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.PHONY: help env demo reproduce-table plan test check format lock clean
+
+# uv reads none of pip's settings; a folder of wheels that pip is told of is good for uv as well.
+export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+export TOKENIZERS_PARALLELISM := false
+PYTHON := .venv/bin/python
+TORCH := 2.13.0
+# The CPU-only build of that release for CPython 3.11 on Linux, smaller by the CUDA libraries.
+TORCH_CPU := sha256:6746dbcbeb526eb61330b76b41ff1b4eb848951103a892eeb080dfa2b264667b
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+env: .venv/ready ## build the environment in .venv from requirements.lock
+
+.venv/ready: pyproject.toml requirements.lock
+	@uv=$$(command -v uv) || { uv=.uv/bin/uv; test -x $$uv || { echo "installing uv in .uv"; \
+	  python3 -m venv .uv && .uv/bin/python -m pip install --quiet uv; }; } && \
+	echo "building .venv (the first time this downloads torch and takes a few minutes)" && \
+	{ test -x $(PYTHON) || $$uv venv --quiet --python '>=3.11' .venv; } && \
+	$$uv pip install --quiet --python $(PYTHON) --requirements pyproject.toml --extra dev --constraints requirements.lock
+	@touch $@
+
+demo: .venv/ready ## NoisyTune against plain fine-tuning on the embedded tasks: a real table in minutes, offline
+	@HF_HUB_OFFLINE=1 $(PYTHON) -m benchmark.reproduce demo/noisytune $(foreach word,$(ARGS),'$(word)')
+
+reproduce-table: .venv/ready ## plan, run and report a table: TABLE=noisytune/table2 [ARGS="model=minilm task=rte,cola"]
+	@$(PYTHON) -m benchmark.reproduce $(TABLE) $(foreach word,$(ARGS),'$(word)')
+
+plan: .venv/ready ## say what a table would run: TABLE=noisytune/table2 [ARGS=…]
+	@$(PYTHON) -m benchmark.reproduce $(TABLE) --plan $(foreach word,$(ARGS),'$(word)')
+
+test: check ## all checks and tests
+	$(PYTHON) -m pytest
+
+check: .venv/ready ## lint, format and types
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy
+
+format: .venv/ready ## format the code
+	$(PYTHON) -m ruff check --fix . ; $(PYTHON) -m ruff format .
+
+lock: ## renew requirements.lock from pyproject.toml
+	echo "torch==$(TORCH)" | env -u UV_FIND_LINKS uv pip compile pyproject.toml --extra dev --constraints - --universal \
+	  --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet --upgrade --output-file requirements.lock
+	sed -i 's/^torch==$(TORCH) \\$$/&\n    --hash=$(TORCH_CPU) \\/' requirements.lock
+
+clean: ## remove caches and the environment; records in results/runs stay
+	rm -rf .venv .uv .cache .pytest_cache .mypy_cache .ruff_cache
