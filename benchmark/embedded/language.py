@@ -9,6 +9,7 @@ add an exclamation that fits; the tasks contain none.
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 DEGREES = (-2, -1, 1, 2)
@@ -61,9 +62,9 @@ class Speaker:
             return f"the {thing} is not {self.chance.choice(self.lexicon.qualities[-degree])}"
         return f"the {thing} is {self.chance.choice(self.lexicon.qualities[degree])}"
 
-    def sentence(self, degree: int, clauses: int) -> str:
-        """A sentence of statements that all have ``degree``."""
-        return " and ".join(self.clause(degree) for _ in range(clauses))
+    def sentence(self, degrees: Sequence[int]) -> str:
+        """A sentence of statements with these degrees."""
+        return " and ".join(self.clause(degree) for degree in degrees)
 
 
 def corpus(speaker: Speaker, size: int) -> list[str]:
@@ -72,6 +73,6 @@ def corpus(speaker: Speaker, size: int) -> list[str]:
     for _ in range(size):
         degree = speaker.chance.choice(DEGREES)
         felt = degree if speaker.chance.random() < 0.9 else speaker.chance.choice(DEGREES)
-        sentence = speaker.sentence(degree, speaker.chance.choice((1, 2)))
+        sentence = speaker.sentence([degree] * speaker.chance.choice((1, 2)))
         utterances.append(f"{sentence} {EXCLAMATIONS[felt]}")
     return utterances

@@ -1,7 +1,7 @@
 """Three small tasks in the artificial language, in the file layout of the hub.
 
 Each asks for something pretraining has taught in another form: how good a thing is said to be
-(``opinion``), whether two speakers agree (``agreement``), and how far apart they are (``closeness``).
+(``opinion``), which of two sentences says it more (``comparison``), how far apart they are (``closeness``).
 A twentieth of the judgements is wrong, as people's are.
 """
 
@@ -18,24 +18,24 @@ from benchmark.embedded.language import DEGREES, Speaker, lexicon
 
 VERSION = 1  # raised when the tasks change
 LANGUAGE = 0
-SIZES = {"opinion": (200, 400), "agreement": (1200, 400), "closeness": (1200, 400)}
+SIZES = {"opinion": (300, 400), "comparison": (1000, 400), "closeness": (1600, 400)}
 WRONG = 0.05
 
 Row = dict[str, Any]
 
 
 def opinion(speaker: Speaker) -> Row:
-    """Single-sentence classification: is the sentence favourable?"""
-    degree = speaker.chance.choice(DEGREES)
-    return {"sentence": speaker.sentence(degree, 2), "label": _judged(speaker, int(degree > 0))}
+    """Single-sentence classification: is a sentence of mixed statements favourable on balance?"""
+    degrees = [0]
+    while sum(degrees) == 0:
+        degrees = speaker.chance.choices(DEGREES, k=3)
+    return {"sentence": speaker.sentence(degrees), "label": _judged(speaker, int(sum(degrees) > 0))}
 
 
-def agreement(speaker: Speaker) -> Row:
-    """Sentence-pair classification: do both sentences lean the same way? Half of the pairs do."""
-    same = speaker.chance.randrange(2)
-    first = speaker.chance.choice(DEGREES)
-    second = speaker.chance.choice([d for d in DEGREES if ((d > 0) == (first > 0)) == bool(same)])
-    return _pair(speaker, first, second) | {"label": _judged(speaker, same)}
+def comparison(speaker: Speaker) -> Row:
+    """Sentence-pair classification: is the second sentence more favourable than the first?"""
+    first, second = speaker.chance.sample(DEGREES, 2)
+    return _pair(speaker, first, second) | {"label": _judged(speaker, int(second > first))}
 
 
 def closeness(speaker: Speaker) -> Row:
@@ -47,7 +47,7 @@ def closeness(speaker: Speaker) -> Row:
 
 TASKS: dict[str, Callable[[Speaker], Row]] = {
     "opinion": opinion,
-    "agreement": agreement,
+    "comparison": comparison,
     "closeness": closeness,
 }
 
@@ -70,7 +70,7 @@ def _write(folder: Path) -> None:
 
 
 def _pair(speaker: Speaker, first: int, second: int) -> Row:
-    return {"sentence1": speaker.sentence(first, 2), "sentence2": speaker.sentence(second, 2)}
+    return {"sentence1": speaker.sentence([first] * 2), "sentence2": speaker.sentence([second] * 2)}
 
 
 def _judged(speaker: Speaker, label: int) -> int:

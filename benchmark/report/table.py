@@ -17,6 +17,7 @@ from benchmark.store import Record
 
 AVERAGE = "Avg."
 PLAIN = "plain fine-tuning"
+PLACES = ("store", "cache", "device")  # where a grid runs is no change to it
 
 
 @dataclass(frozen=True)
@@ -186,8 +187,9 @@ def _notes(
     labels: dict[str, str],
 ) -> list[str]:
     notes = []
-    if grid.changed:
-        changes = ", ".join(f"{key}={','.join(values)}" for key, values in grid.changed.items())
+    changed = {key: values for key, values in grid.changed.items() if key not in PLACES}
+    if changed:
+        changes = ", ".join(f"{key}={','.join(values)}" for key, values in changed.items())
         notes.append(f"The grid was changed from the one declared: {changes}.")
     if source and not numbers["published"].notna().any():
         models = ", ".join(sorted({labels[model] or model for model in numbers["model"]}))
