@@ -1,0 +1,182 @@
+"""What tests share: composed configurations, hand-made records, and the command line in this process."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+HUB = REPOSITORY.parent / "shared" / "hf"
+SCRATCH = tempfile.TemporaryDirectory(prefix="benchmark-tests-")
+
+# The Hugging Face libraries read these when they are imported, so they are set before anything else is.
+for variable in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "TRANSFORMERS_CACHE"):
+    os.environ.pop(variable, None)
+os.environ |= {
+    "HF_HUB_OFFLINE": "1",
+    "HF_HOME": str(HUB) if HUB.is_dir() else f"{SCRATCH.name}/hub",
+    "HF_DATASETS_CACHE": f"{SCRATCH.name}/datasets",
+    "HF_MODULES_CACHE": f"{SCRATCH.name}/modules",
+    "HF_METRICS_CACHE": f"{SCRATCH.name}/metrics",
+    "TOKENIZERS_PARALLELISM": "false",
+    "OMP_NUM_THREADS": "1",  # torch starts with one thread wherever it is imported
+}
+
+import hydra  # noqa: E402
+import pytest  # noqa: E402
+from hydra.core.global_hydra import GlobalHydra  # noqa: E402
+
+from benchmark import __main__ as command  # noqa: E402
+from benchmark import reproduce as reproduce_command  # noqa: E402
+from benchmark.config import ROOT, plain, register, run_id  # noqa: E402
+
+CACHE = ROOT / ".cache"
+Config = dict[str, Any]
+Outcome = tuple[int, str, str]
+
+
+@pytest.fixture(autouse=True)
+def no_hydra_left_over() -> Iterator[None]:
+    """Hydra keeps global state, which a test that fails half-way would leave to the next one."""
+    GlobalHydra.instance().clear()
+    yield
+    GlobalHydra.instance().clear()
+
+
+@pytest.fixture
+def compose(tmp_path: Path) -> Callable[..., Config]:
+    """``compose(*overrides)``: the plain configuration of one run, with a store of the test's own."""
+
+    def composed(*overrides: str) -> Config:
+        config = deepcopy(composed_once(overrides))
+        return config | {"store": str(tmp_path / "store"), "cache": str(CACHE)}
+
+    return composed
+
+
+@functools.cache
+def composed_once(overrides: tuple[str, ...]) -> Config:
+    """Composing takes Hydra a tenth of a second, and many tests want the same."""
+    register()
+    with hydra.initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        return plain(hydra.compose("config", list(overrides)))
+
+
+@pytest.fixture
+def tiny(compose: Callable[..., Config]) -> Callable[..., Config]:
+    """``tiny(*overrides)``: the shortest real run on the embedded encoder."""
+
+    def composed(*overrides: str) -> Config:
+        return compose("task=opinion", "data.count=64", "protocol.epochs=1", *overrides)
+
+    return composed
+
+
+@pytest.fixture
+def record_of() -> Callable[..., dict[str, Any]]:
+    """``record_of(config, scores, **changes)``: a finished record as `benchmark/run.py` writes it, by hand.
+
+    ``scores`` is by evaluation set and metric, e.g. ``{"validation": {"accuracy": 0.5}}``, in fractions.
+    """
+
+    def record(config: Config, scores: dict[str, dict[str, float]], **changes: Any) -> dict[str, Any]:
+        return {
+            "run_id": run_id(config),
+            "finished": "2026-01-01T00:00:00+00:00",
+            "command": f"python -m benchmark seed={config['seed']}",
+            "status": "finished",
+            "diverged_at": None,
+            "collapsed": [],
+            "config": config,
+            "scores": scores,
+            "curve": [{"step": 2, "epoch": 1.0, "loss": 0.5, "scores": scores}],
+            "seconds": {"train": 1.0, "evaluate": 0.1, "per_update": 0.5, "total": 1.2},
+            "examples": {"train": 64} | dict.fromkeys(scores, 400),
+            "model": {"id": config["model"]["id"] or config["model"]["builder"], "digest": "0" * 64},
+            "data": {"id": config["task"]["repo"] or config["task"]["builder"], "revision": None},
+            "environment": {
+                "code": {"commit": "0123456789abcdef", "dirty": False},
+                "python": "3.11.0",
+                "packages": {"torch": "2.0.0", "transformers": "5.0.0"},
+                "device": "a processor",
+                "device_type": "cpu",
+                "threads": 1,
+                "precision": "float32",
+            },
+        } | changes
+
+    return record
+
+
+@pytest.fixture
+def cli(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Outcome]:
+    """``cli(*arguments)``: `python -m benchmark` in this process -> (exit status, stdout, stderr).
+
+    It works in ``tmp_path``, so that nothing reaches the user's own store, unless told otherwise.
+    """
+
+    def called(*arguments: str) -> Outcome:
+        defaults = {"store": tmp_path / "store", "cache": CACHE}
+        given = {argument.partition("=")[0] for argument in arguments}
+        added = [f"{key}='{path}'" for key, path in defaults.items() if key not in given]
+        monkeypatch.setattr(sys, "argv", ["benchmark", *arguments, *added])
+        monkeypatch.setattr(command, "failures", [])
+        monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+        return in_process(command.command_line, tmp_path, monkeypatch, capsys)
+
+    return called
+
+
+@pytest.fixture
+def reproduce(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Outcome]:
+    """``reproduce(*arguments)``: `python -m benchmark.reproduce`, as ``cli`` does it."""
+
+    def called(*arguments: str) -> Outcome:
+        added = [f"store='{tmp_path / 'store'}'"] * (not any(a.startswith("store=") for a in arguments))
+        arguments = (*arguments, *added, f"cache='{CACHE}'", "--output", str(tmp_path / "tables"))
+        return in_process(lambda: reproduce_command.main(list(arguments)), tmp_path, monkeypatch, capsys)
+
+    return called
+
+
+def in_process(
+    call: Callable[[], int],
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Outcome:
+    """The exit status and output of ``call``, warnings included, as a shell in ``folder`` would see them."""
+    GlobalHydra.instance().clear()
+    capsys.readouterr()
+    root, handlers = logging.getLogger(), logging.getLogger().handlers
+    root.handlers = []
+    try:
+        with monkeypatch.context() as patch:
+            patch.chdir(folder)
+            status = call()
+    except SystemExit as stop:
+        status = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    finally:
+        root.handlers = handlers
+        GlobalHydra.instance().clear()
+    output = capsys.readouterr()
+    return status, output.out, output.err
+
+
+@pytest.fixture
+def hub() -> Path:
+    """The offline hub cache with real data and one real encoder; HF_HOME points to it already."""
+    if not HUB.is_dir():
+        pytest.skip("no offline hub cache at ../shared/hf beside the repository: real data are not tested")
+    return HUB

@@ -1,0 +1,215 @@
+from __future__ import annotations
+
+import pytest
+
+from benchmark.store import Store
+
+GOOD_METHOD = "method=[noisytune]"
+QUICK = ("data.count=32", "protocol.epochs=1")
+
+UNKNOWN = [
+    (["task=opinions"], ["opinions", "did you mean 'opinion'?"]),
+    (["model=embeded"], ["embeded", "did you mean 'embedded'?"]),
+    (["method=[noisytun]"], ["noisytun", "did you mean 'noisytune'?"]),
+    (["method=[noisytune,rdropp]"], ["rdropp", "valid: "]),
+    (["protocol=demos"], ["demos", "did you mean 'demo'?"]),
+    (["data=1kk"], ["1kk", "did you mean '1k'?"]),
+    (["sede=1"], ["sede", "did you mean 'seed'?"]),
+    (["learning_rate=1e-3"], ["learning_rate", "valid: "]),
+    (["protocl.epochs=1"], ["protocl", "did you mean 'protocol'?"]),
+    (["protocol.epoch=1"], ["protocol.epoch", "did you mean 'epochs'?"]),
+    (["task.train.splitt=train"], ["task.train.splitt", "did you mean 'split'?"]),
+    (
+        [GOOD_METHOD, "method.noisytune.intesity=1"],
+        ["method.noisytune.intesity", "did you mean 'intensity'?"],
+    ),
+    ([GOOD_METHOD, "+method.noisytune.sacle=1"], ["method.noisytune", "sacle", "did you mean 'scale'?"]),
+    (
+        [GOOD_METHOD, "method.noisytune.noise=unform"],
+        ["method.noisytune", "unform", "did you mean 'uniform'?"],
+    ),
+    (["protocol.optimizer=adamm"], ["protocol.optimizer", "adamm", "did you mean 'adamw'?"]),
+    (["+sweeps=demo/noisytun"], ["noisytun", "did you mean 'noisytune'?"]),
+]
+WRONG_VALUE = [
+    (["seed=abc"], ["seed", "abc"]),
+    (["protocol.epochs=many"], ["protocol.epochs", "many"]),
+    (["protocol.batch_size=1.5"], ["protocol.batch_size", "1.5"]),
+    (["model.multilingual=perhaps"], ["model.multilingual", "perhaps"]),
+    ([GOOD_METHOD, "method.noisytune.intensity=-1"], ["method.noisytune", "intensity=-1", "at least 0"]),
+    ([GOOD_METHOD, "method.noisytune.intensity=much"], ["method.noisytune", "intensity", "much"]),
+    ([GOOD_METHOD, "method.noisytune.perturb_head=7x"], ["method.noisytune", "perturb_head", "7x"]),
+]
+# BUG: errors.one_line drops the key of what Hydra's grammar cannot read (OverrideParseException.override has
+# it) and of "str is not a ListConfig" (its full_key is empty); and a `+`, which Hydra's own message
+# recommends for a misspelt key, adds the key to the typed schema and starts the run.
+LOST_KEY = [
+    (["task.text=sentence"], ["task.text"]),
+    (["method=noisytune,"], ["method=noisytune,"]),
+    (["task=[opinion"], ["task=[opinion"]),
+    (["+protocol.epoch=1", *QUICK], ["protocol.epoch", "did you mean 'epochs'?"]),
+]
+CASES = [pytest.param(*case, id=" ".join(case[0])) for case in UNKNOWN + WRONG_VALUE + LOST_KEY]
+
+
+@pytest.mark.parametrize(("arguments", "said"), CASES)
+def test_a_bad_input_is_refused_in_one_line_that_names_it(arguments, said, cli, tmp_path):
+    status, _, err = cli(*arguments)
+    assert err.count("\n") == 1, err
+    assert [part for part in said if part not in err] == [], err
+    assert status != 0
+    assert list(tmp_path.iterdir()) == []
+
+
+REPRODUCE = [
+    (["noisytune/table3"], ["noisytune/table3", "did you mean 'noisytune/table2'?"]),
+    (["demo/noisytune", "seed=range(1,1)"], ["seed=range(1,1)", "no value"]),
+    (["demo/noisytune", "seed=abc"], ["seed=abc", "whole number"]),
+    (["demo/noisytune", "task=opinions"], ["opinions", "did you mean 'opinion'?"]),
+    (["demo/noisytune", "model=embeded"], ["embeded", "did you mean 'embedded'?"]),
+    (["demo/noisytune", "protocol.epoch=1"], ["protocol.epoch", "did you mean 'epochs'?"]),
+]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"), [pytest.param(*case, id=" ".join(case[0])) for case in REPRODUCE]
+)
+def test_reproduce_refuses_a_bad_input_in_one_line_that_names_it(arguments, said, reproduce, tmp_path):
+    status, _, err = reproduce(*arguments)
+    assert err.count("\n") == 1, err
+    assert [part for part in said if part not in err] == [], err
+    assert status == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+NARROW = ("demo/noisytune", "seed=1", "task=opinion")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["method=[noisytune]", "method.noisytune.intensity=-1"], "intensity=-1"),
+        (["method=[]", "protocol.optimizer=adamm"], "did you mean 'adamw'?"),
+        (["method=[]", "data.count=-1"], "data.count=-1"),
+        (["method=[]", "--workers", "-1"], "--workers -1"),
+        # BUG: `options.workers or default` takes 0 for "not given", so the check behind it is never reached.
+        (["method=[]", "--workers", "0", *QUICK], "--workers 0"),
+    ],
+)
+def test_reproduce_refuses_a_bad_value_before_the_first_run(arguments, said, reproduce, tmp_path):
+    status, _, err = reproduce(*NARROW, *arguments)
+    lines = err.splitlines()  # the plan, and the refusal
+    assert len(lines) == 2, err
+    assert said in lines[1]
+    assert status == 2
+    assert not list(tmp_path.glob("store/*"))
+
+
+def test_a_store_that_cannot_be_written_to_is_refused_by_name(cli, tmp_path):
+    (tmp_path / "file").write_text("")
+    status, _, err = cli(f"store='{tmp_path / 'file'}'")
+    assert (status, err.count("\n")) == (1, 1)
+    assert f"store={tmp_path / 'file'}" in err
+
+
+def test_reproduce_refuses_a_store_that_cannot_be_written_to_by_name(reproduce, tmp_path):
+    (tmp_path / "file").write_text("")
+    status, _, err = reproduce(*NARROW, f"store='{tmp_path / 'file'}'")
+    assert (status, err.count("\n")) == (2, 2)
+    assert f"store={tmp_path / 'file'}" in err
+
+
+@pytest.mark.parametrize("device", ["cuda:99", "cudaa"])
+def test_a_device_that_is_not_there_is_refused_by_name(device, cli):
+    status, _, err = cli(f"device={device}")
+    assert (status, err.count("\n")) == (1, 1)
+    assert f"device={device}: not available here" in err
+
+
+def test_a_checkpoint_that_is_not_there_is_named_with_how_to_get_it(cli):
+    status, _, err = cli("model=roberta_base")
+    assert (status, err.count("\n")) == (1, 1)
+    assert "model 'roberta_base'" in err
+    assert "hf download FacebookAI/roberta-base" in err
+
+
+def test_a_run_without_its_checkpoint_is_kept_as_a_failure_and_not_as_a_record(cli, tmp_path):
+    cli("model=roberta_base")
+    assert [path.name for path in (tmp_path / "store").iterdir()] == ["failures"]
+
+
+def test_data_that_are_not_there_are_named_with_how_to_get_them(cli):
+    status, _, err = cli("task=rte", "task.repo=nobody/nothing")
+    assert (status, err.count("\n")) == (1, 1)
+    assert "'nobody/nothing'" in err
+    assert "hf download nobody/nothing --repo-type dataset --include 'rte/*'" in err
+
+
+def test_a_split_that_is_not_in_the_cache_is_named_with_how_to_get_it(cli, hub):
+    status, _, err = cli("model=embedded", "task=mnli")
+    assert (status, err.count("\n")) == (1, 1)
+    assert "mnli/train-*.parquet in nyu-mll/glue" in err
+    assert "hf download nyu-mll/glue --repo-type dataset --include 'mnli/train-*'" in err
+
+
+def test_data_without_known_labels_cannot_be_trained_on(cli, hub):
+    status, _, err = cli("task=rte", "task.train.split=test")
+    assert (status, err.count("\n")) == (1, 1)
+    assert "hidden labels" in err
+
+
+def test_more_examples_than_there_are_is_refused_by_the_number_there_is(cli):
+    status, _, err = cli("task=opinion", "data.count=100000")
+    assert (status, err.count("\n")) == (1, 1)
+    assert "data.count=100000: the training set has only" in err
+
+
+def test_a_grid_goes_on_after_a_run_that_fails(cli, tmp_path):
+    status, out, err = cli("-m", "model=roberta_base,embedded", *QUICK)
+    assert status == 1
+    assert err.startswith("failed     model=roberta_base")
+    assert "embedded opinion [] seed=1" in out
+
+
+def test_a_run_says_its_scores_and_is_told_again_from_the_store(cli):
+    first = cli(*QUICK)
+    assert "validation/accuracy" in first[1]
+    assert cli(*QUICK) == first
+
+
+def test_a_run_does_not_write_into_the_hub_cache(cli, tmp_path, monkeypatch):
+    # BUG: `evaluate.Metric` makes its folder under HF_HOME (HF_METRICS_CACHE) even with keep_in_memory=True, so
+    # every run with a hub cache that cannot be written to (a shared one on a cluster) fails at its first
+    # evaluation. benchmark/metrics.py has to give it a `cache_dir` of the run's own.
+    import evaluate
+
+    (tmp_path / "read-only").write_text("")
+    monkeypatch.setattr(evaluate.config, "HF_METRICS_CACHE", str(tmp_path / "read-only" / "metrics"))
+    status, _, err = cli(*QUICK)
+    assert (status, err) == (0, "")
+
+
+def test_help_names_every_group_and_how_to_choose(cli):
+    status, out, _ = cli("--help")
+    assert status == 0
+    for group in ("model:", "task:", "method:", "protocol:", "data:"):
+        assert group in out
+    for choice in ("embedded", "opinion", "noisytune", "demo", "1k", "+sweeps=demo/noisytune"):
+        assert choice in out
+
+
+def test_help_of_reproduce_names_every_table(reproduce):
+    status, out, _ = reproduce("--help")
+    assert status == 0
+    assert "demo/noisytune" in out
+    assert "noisytune/table2" in out
+
+
+def test_a_record_that_was_damaged_is_made_again_with_a_warning(cli, tmp_path, tiny, record_of):
+    first = cli(*QUICK)
+    store = Store(tmp_path / "store")
+    path = next(store.folder.glob("*/record.json"))
+    path.write_text("{")
+    status, out, err = cli(*QUICK)
+    assert (status, out) == (0, first[1])
+    assert str(path.parent) in err

@@ -1,0 +1,144 @@
+"""The loop: what it computes in which order, and what must not change it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from benchmark import finetune, models, tasks
+from benchmark.finetune import batches, evaluate, evaluation_steps, micro_batches
+
+CPU = torch.device("cpu")
+Made = tuple[Any, tasks.Task, dict[str, Any]]
+
+
+@pytest.fixture
+def made(tiny: Callable[..., dict[str, Any]]) -> Callable[..., Made]:
+    """``made(*overrides)``: a model, its task and its configuration, ready to be fine-tuned."""
+
+    def ready(*overrides: str) -> Made:
+        config = tiny(*overrides)
+        cache = Path(config["cache"])
+        task = tasks.load(config, models.tokenizer(config["model"], cache))
+        return models.load(config["model"], task.outputs, config["seed"], cache), task, config
+
+    return ready
+
+
+def tune(model: Any, task: tasks.Task, config: dict[str, Any]) -> finetune.Outcome:
+    return finetune.finetune(model, task, config["protocol"], config["seed"], CPU)
+
+
+def test_every_example_comes_once_per_epoch() -> None:
+    drawn = list(batches(10, 4, 6, seed=1))
+    assert [len(batch) for batch in drawn] == [4, 4, 2, 4, 4, 2]
+    assert sorted(chain(*drawn[:3])) == sorted(chain(*drawn[3:])) == list(range(10))
+    assert drawn[:3] != drawn[3:]
+
+
+def test_the_order_of_an_epoch_does_not_depend_on_how_many_follow() -> None:
+    assert list(batches(10, 4, 3, seed=1)) == list(batches(10, 4, 6, seed=1))[:3]
+
+
+def test_micro_batches_cover_the_batch() -> None:
+    assert list(micro_batches([1, 2, 3, 4, 5], 2)) == [[1, 2], [3, 4], [5]]
+    assert list(micro_batches([1, 2], None)) == [[1, 2]]
+
+
+def test_evaluations_are_spread_over_an_epoch_and_end_the_run() -> None:
+    assert evaluation_steps(total=20, per_epoch=10, times_per_epoch=2) == {5, 10, 15, 20}
+    assert evaluation_steps(total=7, per_epoch=10, times_per_epoch=1) == {7}
+
+
+def test_accumulated_micro_batches_equal_the_whole_batch(made: Callable[..., Made]) -> None:
+    ends = []
+    for micro in ("null", "5"):
+        model, task, config = made(f"protocol.micro_batch_size={micro}")
+        for module in model.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = 0.0  # a mask cannot be the same in batches of another shape
+        tune(model, task, config)
+        ends.append(model.classifier.weight.detach())
+    torch.testing.assert_close(ends[0], ends[1], rtol=1e-4, atol=1e-6)
+
+
+def test_dropout_is_on_in_training_and_off_in_evaluation(made: Callable[..., Made]) -> None:
+    model, task, config = made()
+    seen = []
+    model.register_forward_pre_hook(lambda module, _: seen.append((module.training, torch.is_grad_enabled())))
+    tune(model, task, config)
+    assert set(seen) == {(True, True), (False, False)}
+
+
+def draw_something(*_: Any) -> None:
+    torch.rand(7)
+
+
+def test_dropout_does_not_depend_on_what_was_drawn_in_between(made: Callable[..., Made]) -> None:
+    losses = []
+    for disturbed in (False, True):
+        model, task, config = made()
+        if disturbed:
+            model.classifier.register_full_backward_hook(draw_something)
+        losses.append(tune(model, task, config).losses)
+    assert np.array_equal(*losses)
+
+
+def test_evaluation_gives_logits_in_file_order(made: Callable[..., Made]) -> None:
+    model, task, _ = made()
+    by_length = evaluate(model, task, "float32", CPU)["validation"]
+    model.eval()
+    examples = task.evaluation["validation"]
+    for index in (0, 7, 399):
+        alone = model(**task.batch(examples, [index])).logits.detach().numpy()[0]
+        np.testing.assert_allclose(by_length[index], alone, atol=1e-5)
+
+
+def test_a_loss_that_is_no_number_ends_the_run_early(made: Callable[..., Made]) -> None:
+    model, task, config = made("protocol.learning_rate=1e30", "protocol.epochs=100", "protocol.warmup=0")
+    outcome = tune(model, task, config)
+    assert outcome.diverged is not None
+    assert outcome.diverged <= 2 * finetune.NAN_CHECK_EVERY
+    assert len(outcome.losses) == outcome.diverged
+
+
+def test_training_lowers_the_loss_well_below_chance(made: Callable[..., Made]) -> None:
+    model, task, config = made("data.count=null", "protocol.epochs=5")
+    outcome = tune(model, task, config)
+    assert outcome.curve[-1]["loss"] < outcome.curve[0]["loss"]
+    assert outcome.curve[-1]["scores"]["validation"]["accuracy"] > 0.6
+
+
+def test_the_head_is_a_function_of_the_seed_alone(made: Callable[..., Made]) -> None:
+    heads = []
+    for draws in (0, 5):
+        torch.rand(draws)
+        heads.append(made("seed=3")[0].classifier.weight)
+    assert torch.equal(*heads)
+    assert not torch.equal(heads[0], made("seed=4")[0].classifier.weight)
+
+
+def test_loading_a_model_leaves_the_global_stream_alone(made: Callable[..., Made]) -> None:
+    torch.manual_seed(0)
+    expected = torch.rand(1)
+    torch.manual_seed(0)
+    made()
+    assert torch.equal(torch.rand(1), expected)
+
+
+def test_bfloat16_changes_the_losses_and_float32_is_the_default(made: Callable[..., Made]) -> None:
+    model, task, config = made()
+    assert config["protocol"]["precision"] == "float32"
+    start = copy.deepcopy(model)
+    exact = tune(model, task, config).losses
+    config["protocol"]["precision"] = "bfloat16"
+    rounded = tune(start, task, config).losses
+    assert not np.array_equal(exact, rounded)
+    np.testing.assert_allclose(exact, rounded, rtol=0.05)

@@ -1,0 +1,215 @@
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable
+
+import pytest
+import yaml
+
+from benchmark import grid
+from benchmark.config import ROOT, run_id, validate
+from benchmark.errors import one_line
+
+DEMO, TABLE2 = "demo/noisytune", "noisytune/table2"
+NARROW = ("task=opinion", "method=[]")  # composing is slow, and these two leave one combination
+CONF = sorted(path.relative_to(ROOT / "conf").with_suffix("") for path in (ROOT / "conf").rglob("*.yaml"))
+METHODS = [path.name for path in CONF if path.parts[0] == "method"]
+
+load = functools.cache(lambda name, *changes: grid.load(name, changes))
+
+
+def refusal(call: Callable[[], object]) -> str:
+    with pytest.raises(Exception) as caught:  # noqa: PT011 (the claim is what becomes of it)
+        call()
+    return one_line(caught.value) or f"not told in one line: {caught.value!r}"
+
+
+def test_the_demo_has_thirty_runs():
+    assert len({cell.run_id for cell in load(DEMO).cells}) == 30
+
+
+def test_noisytune_table_2_has_360_runs():
+    assert len({cell.run_id for cell in load(TABLE2).cells}) == 360
+
+
+def test_noisytune_table_2_has_every_combination_of_its_axes():
+    cells = {
+        (c.config["model"]["name"], c.config["task"]["name"], *c.config["method"], c.config["seed"])
+        for c in load(TABLE2).cells
+    }
+    assert len(cells) == 4 * 9 * 2 * 5
+
+
+def test_a_grid_uses_the_protocol_that_its_table_declares():
+    assert {cell.config["protocol"]["name"] for cell in load(TABLE2).cells} == {"noisytune"}
+
+
+def test_a_grid_picks_per_task_values_from_its_protocol():
+    epochs = {c.config["task"]["name"]: c.config["protocol"]["epochs"] for c in load(TABLE2).cells}
+    assert epochs == dict.fromkeys(("rte", "mrpc", "cola", "stsb", "wnli"), 10) | dict.fromkeys(
+        ("mnli", "qnli", "qqp", "sst2"), 3
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "seeds"),
+    [("seed=3", [3]), ("seed=1,2", [1, 2]), ("seed=range(1,4)", [1, 2, 3]), ("seed=7,5", [7, 5])],
+)
+def test_seeds_are_narrowed_by_a_value_a_list_or_a_range(change, seeds):
+    assert [cell.config["seed"] for cell in load(DEMO, *NARROW, change).cells] == seeds
+
+
+def test_tasks_are_narrowed_by_a_list():
+    cells = load(DEMO, "task=opinion,closeness", "method=[]", "seed=1").cells
+    assert [cell.config["task"]["name"] for cell in cells] == ["opinion", "closeness"]
+
+
+def test_methods_are_changed_by_lists_of_methods():
+    cells = load(DEMO, "task=opinion", "method=[],[noisytune,noisytune_matrix_gaussian]", "seed=1").cells
+    assert [sorted(cell.config["method"]) for cell in cells] == [
+        [],
+        ["noisytune", "noisytune_matrix_gaussian"],
+    ]
+
+
+def test_any_key_of_a_run_can_be_made_an_axis():
+    cells = load(DEMO, *NARROW, "protocol.epochs=1,2", "seed=1").cells
+    assert [cell.config["protocol"]["epochs"] for cell in cells] == [1, 2]
+
+
+def test_a_changed_grid_says_what_was_changed():
+    assert load(DEMO, *NARROW, "seed=range(1,3)").changed == {
+        "task": ["opinion"],
+        "method": ["[]"],
+        "seed": ["1", "2"],
+    }
+
+
+def test_a_grid_as_declared_says_that_nothing_was_changed():
+    assert load(DEMO).changed == {}
+
+
+@pytest.mark.parametrize("change", ["seed=range(1,1)", "seed=range(5,1)", "seed=", "seed=[]"])
+def test_an_empty_list_of_seeds_is_refused(change):
+    assert refusal(lambda: grid.load(DEMO, [change])).startswith("seed=")
+
+
+@pytest.mark.parametrize("seed", ["abc", "1.5", "true", "1,x"])
+def test_a_seed_that_is_no_whole_number_is_refused(seed):
+    assert "a seed is a whole number" in refusal(lambda: grid.load(DEMO, [*NARROW, f"seed={seed}"]))
+
+
+def test_a_null_seed_is_refused():
+    assert refusal(lambda: grid.load(DEMO, [*NARROW, "seed=null"])).startswith("seed=null")
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "wrong", "near"),
+    [
+        ("noisytune/table3", "seed=1", "noisytune/table3", TABLE2),
+        (DEMO, "model=embeded", "embeded", "embedded"),
+        (DEMO, "task=opinions", "opinions", "opinion"),
+        (DEMO, "task=opinion,comparson", "comparson", "comparison"),
+        (DEMO, "method=[noisytun]", "noisytun", "noisytune"),
+        (DEMO, "protocol=demos", "demos", "demo"),
+        (DEMO, "protocol.epoch=1", "protocol.epoch", "epochs"),
+        (DEMO, "protocl.epochs=1", "protocl", "protocol"),
+        (DEMO, "sed=1", "sed", "seed"),
+    ],
+)
+def test_an_unknown_name_is_refused_with_the_nearest_valid_one(name, change, wrong, near):
+    line = refusal(lambda: grid.load(name, [change]))
+    assert wrong in line
+    assert f"did you mean '{near}'?" in line
+
+
+def assert_each_cell_alone_is_the_same_run(cells, compose):
+    assert [run_id(compose(*cell.overrides)) for cell in cells] == [cell.run_id for cell in cells]
+
+
+def test_a_demo_cell_composed_on_its_own_is_the_same_run(compose):
+    assert_each_cell_alone_is_the_same_run(load(DEMO).cells[::4], compose)
+
+
+def test_a_cell_of_table_2_composed_on_its_own_is_the_same_run(compose):
+    assert_each_cell_alone_is_the_same_run(load(TABLE2).cells[::31], compose)
+
+
+def test_a_cell_of_a_changed_grid_composed_on_its_own_is_the_same_run(compose):
+    changes = (
+        "task=opinion",
+        "method=[noisytune]",
+        "method.noisytune.intensity=0.1,0.2",
+        "protocol=noisytune",
+        "seed=7,8",
+    )
+    assert_each_cell_alone_is_the_same_run(load(DEMO, *changes).cells, compose)
+
+
+def test_the_command_of_a_cell_quotes_what_a_shell_would_expand():
+    cell = load(DEMO, "task=opinion", "method=[noisytune]", "seed=3").cells[0]
+    assert cell.command == (
+        "python -m benchmark protocol=demo model=embedded task=opinion 'method=[noisytune]' seed=3"
+    )
+
+
+@pytest.mark.parametrize("name", grid.tables())
+def test_every_sweep_file_makes_a_grid_with_a_title(name):
+    assert load(name).table["title"]
+
+
+@pytest.mark.parametrize("name", grid.tables())
+def test_no_two_cells_of_a_table_are_the_same_run(name):
+    ids = [cell.run_id for cell in load(name).cells]
+    assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize("name", grid.tables())
+def test_the_published_models_of_a_table_are_in_its_publication(name):
+    table = load(name).table
+    if "published" not in table:
+        pytest.skip(f"{name} has no published numbers")
+    source = yaml.safe_load((ROOT / "results" / "published" / f"{table['published']}.yaml").read_text())
+    assert set(table["published_models"].values()) <= {row["model"] for row in source["rows"]}
+
+
+# BUG: the three method files noisytune_global_*.yaml do not compose ("Key 'niform' not in 'Run'"): Hydra looks
+# for its keyword `_global_` anywhere in `# @package method.noisytune_global_uniform` and cuts the name there.
+# No method file may have `_global_` in its name.
+@pytest.mark.parametrize("path", CONF, ids=str)
+def test_every_file_of_conf_makes_a_valid_run(path, compose):
+    group, name = str(path.parent), path.name
+    choice = {".": [], "method": [f"method=[{name}]"]}.get(group, [f"{group}={name}"])
+    validate(compose(*choice))
+
+
+@pytest.mark.parametrize("path", CONF, ids=str)
+def test_every_file_of_conf_calls_itself_what_its_file_is_called(path, compose):
+    group, name = str(path.parent), path.name
+    if group in (".", "method"):
+        pytest.skip("methods are named by their package, see below")
+    assert compose(f"{group}={name}")[group]["name"] == name
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_file_names_itself_in_its_package(name):
+    first = (ROOT / "conf" / "method" / f"{name}.yaml").read_text().splitlines()[0]
+    assert re.fullmatch(r"# @package method\.(\w+)", first).group(1) == name
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_file_builds_a_method(name, compose):
+    from benchmark.methods import Method, build
+
+    assert isinstance(build(compose(f"method=[{name}]")["method"])[name], Method)
+
+
+@pytest.mark.parametrize("protocol", [path.name for path in CONF if path.parts[0] == "protocol"])
+def test_what_a_protocol_reports_is_measured_by_its_tasks(protocol, compose):
+    for task, names in compose(f"protocol={protocol}")["protocol"]["report"].items():
+        measured = compose(f"task={task}", f"protocol={protocol}")["task"]
+        for name in names:
+            part, _, metric = name.rpartition("/")
+            assert metric in measured["metrics"]
+            assert not part or part in measured["evaluate"]

@@ -1,0 +1,216 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from benchmark import grid, launch
+from benchmark.config import ROOT, run_id
+from benchmark.grid import Cell
+from benchmark.store import Store
+
+DEMO, CACHE = "demo/noisytune", ROOT / ".cache"
+QUICK = ("task=opinion", "method=[]", "data.count=32", "protocol.epochs=1", f"cache='{CACHE}'")
+UNTRUSTWORTHY = """
+import os
+import signal
+from dataclasses import dataclass
+
+from benchmark.methods import Method
+
+
+@dataclass
+class Untrustworthy(Method):
+    how: str = "raise"
+
+    def attach(self, model, setting):
+        if self.how == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.how == "exit":
+            os._exit(9)
+        raise RuntimeError("lost its way")
+"""
+
+
+@pytest.fixture(scope="module")
+def outcome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
+    """Three runs that fail, each in its way, and then one that does not; two at a time."""
+    folder = tmp_path_factory.mktemp("launch")
+    (folder / "untrustworthy.py").write_text(UNTRUSTWORTHY)
+    good = grid.load(DEMO, [*QUICK, "seed=1", f"store='{folder / 'store'}'"]).cells[0]
+    cells = {how: untrustworthy(good, how) for how in ("raise", "kill", "exit")} | {"good": good}
+    store = Store(folder / "store")
+    store.prepare()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder)
+        failed = launch.run_all(list(cells.values()), store, workers=2)
+    yield SimpleNamespace(cells=cells, store=store, failed=failed)
+
+
+def untrustworthy(cell: Cell, how: str) -> Cell:
+    method = {"untrustworthy": {"_target_": "untrustworthy.Untrustworthy", "how": how}}
+    config = cell.config | {"method": method}
+    return replace(cell, config=config, run_id=run_id(config))
+
+
+def failures(outcome: SimpleNamespace, how: str) -> list[dict[str, Any]]:
+    return outcome.store.failures(outcome.cells[how].run_id)
+
+
+def test_a_run_finishes_in_a_process_of_its_own(outcome):
+    assert outcome.store.find(outcome.cells["good"].run_id)["status"] == "finished"
+
+
+def test_the_runs_that_failed_are_returned(outcome):
+    assert {cell.run_id for cell in outcome.failed} == {
+        outcome.cells[how].run_id for how in ("raise", "kill", "exit")
+    }
+
+
+def test_a_run_that_raises_leaves_one_failure_with_its_error(outcome):
+    assert [one["error"] for one in failures(outcome, "raise")] == ["RuntimeError: lost its way"]
+
+
+def test_a_run_that_raises_says_where(outcome):
+    assert 'untrustworthy.py", line' in failures(outcome, "raise")[0]["traceback"]
+
+
+def test_a_run_that_is_killed_leaves_one_failure_with_the_signal(outcome):
+    assert [one["error"] for one in failures(outcome, "kill")] == ["its process was killed by signal 9"]
+
+
+def test_a_run_that_dies_without_a_word_leaves_one_failure_with_its_status(outcome):
+    assert ["exit status 9" in one["error"] for one in failures(outcome, "exit")] == [True]
+
+
+def test_a_failure_says_how_to_try_again(outcome):
+    assert failures(outcome, "kill")[0]["command"] == outcome.cells["kill"].command
+
+
+def test_a_run_that_failed_is_no_record(outcome):
+    assert [outcome.store.find(cell.run_id) for cell in outcome.failed] == [None] * 3
+
+
+def records(store: Path) -> list[Path]:
+    return list(store.glob("[!.]*/record.json"))
+
+
+@pytest.fixture(scope="module")
+def interrupted(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
+    """A grid of two hundred runs, stopped by Ctrl-C after the first is finished."""
+    folder = tmp_path_factory.mktemp("interrupted")
+    arguments = [DEMO, *QUICK, "seed=range(1,201)", f"store='{folder / 'store'}'"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchmark.reproduce", *arguments, "--workers=1", f"--output={folder}"],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 240
+    while not records(folder / "store") and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)  # a terminal sends it to the workers as well
+    _, err = process.communicate(timeout=60)
+    return SimpleNamespace(store=folder / "store", arguments=arguments, status=process.returncode, err=err)
+
+
+def test_ctrl_c_ends_with_status_130(interrupted):
+    assert interrupted.status == 130, interrupted.err
+
+
+def test_ctrl_c_says_that_nothing_is_lost_and_shows_no_stack_trace(interrupted):
+    assert interrupted.err.splitlines()[-1].startswith("stopped: finished runs are kept")
+    assert "Traceback" not in interrupted.err
+
+
+def test_finished_runs_stay_readable_after_ctrl_c(interrupted):
+    ids = [path.parent.name for path in records(interrupted.store)]
+    assert ids
+    assert {Store(interrupted.store).find(one)["status"] for one in ids} == {"finished"}
+
+
+def test_a_run_that_ctrl_c_stopped_is_no_failure(interrupted):
+    assert not (interrupted.store / "failures").exists()
+
+
+def test_the_plan_after_ctrl_c_counts_what_was_finished(interrupted, reproduce):
+    done = len(records(interrupted.store))
+    _, _, err = reproduce(*(a for a in interrupted.arguments if not a.startswith("cache=")), "--plan")
+    assert f"200 runs (200 seed), {done} in the store, {200 - done} to do" in err
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    clock = SimpleNamespace(now=1000.0)
+    monkeypatch.setattr(launch, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    return clock
+
+
+@pytest.fixture
+def cell(compose) -> Cell:
+    return Cell(compose("seed=3"), (), "")
+
+
+def test_progress_says_what_is_left_from_what_it_took_so_far(clock, cell):
+    lines: list[str] = []
+    progress = launch.Progress(4, 2, lines.append)
+    clock.now += 30
+    progress.finished(cell)
+    progress.show(running=2, failed=0)
+    assert lines == ["1/4 runs, 2 running, 30s so far, 1m30s left  (last: embedded opinion seed 3)\n"]
+
+
+def test_progress_makes_no_guess_before_the_first_run_is_finished(clock):
+    lines: list[str] = []
+    progress = launch.Progress(4, 2, lines.append)
+    clock.now += 30
+    progress.show(running=2, failed=0)
+    assert lines == ["0/4 runs, 2 running, 30s so far, …\n"]
+
+
+def test_progress_counts_failures(clock, cell):
+    lines: list[str] = []
+    progress = launch.Progress(1, 1, lines.append)
+    progress.finished(cell)
+    progress.show(running=0, failed=1)
+    assert "1/1 runs, 0 running, 0s so far, 0s left, 1 FAILED" in lines[0]
+
+
+def test_progress_is_seldom_in_a_log(clock, cell):
+    lines: list[str] = []
+    progress = launch.Progress(100, 2, lines.append)
+    for _ in range(9):
+        clock.now += 1
+        progress.finished(cell)
+        progress.show(running=2, failed=0)
+    assert lines == []
+
+
+def test_progress_on_a_terminal_overwrites_its_line(clock, cell, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    lines: list[str] = []
+    progress = launch.Progress(2, 1, lines.append)
+    for _ in range(2):
+        clock.now += 100
+        progress.finished(cell)
+        progress.show(running=1, failed=0)
+    assert [line[0] for line in lines] == ["\r", "\r"]
+    assert len(lines[0]) <= len(lines[1])
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0s"), (59.4, "59s"), (59.6, "1m00s"), (75, "1m15s"), (3661, "1h01m")]
+)
+def test_durations_are_told_in_two_units_at_most(seconds, text):
+    assert launch.duration(seconds) == text

@@ -1,0 +1,56 @@
+"""Metrics against numbers worked by hand; none of them asks the network."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchmark.errors import BenchmarkError
+from benchmark.metrics import METRICS, score
+
+ANSWERS = np.array([1, 1, 0, 0, 1, 0])
+TRUTH = np.array([1, 0, 0, 0, 1, 1])  # 2 true positives, 1 false positive, 1 false negative, 2 true negatives
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("accuracy", 4 / 6), ("f1", 2 * 2 / (2 * 2 + 1 + 1)), ("matthews_correlation", (2 * 2 - 1) / 9)],
+)
+def test_a_classification_metric_equals_its_formula(name: str, expected: float) -> None:
+    assert score([name], ANSWERS, TRUTH) == {name: pytest.approx(expected)}
+
+
+def test_correlations_equal_their_formulas() -> None:
+    predicted, wanted = np.array([1.0, 2.0, 4.0]), np.array([1.0, 3.0, 2.0])
+    # Deviations (-4/3, -1/3, 5/3) and (-1, 1, 0): sum of products 1, sums of squares 14/3 and 2.
+    expected = {"pearson": 1 / (14 / 3 * 2) ** 0.5, "spearman": 0.5}
+    assert score(["pearson", "spearman"], predicted, wanted) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("name", ["pearson", "spearman"])
+def test_a_constant_prediction_correlates_with_nothing(name: str) -> None:
+    assert score([name], np.zeros(4), np.arange(4.0)) == {name: 0.0}
+
+
+def test_constant_classes_have_no_matthews_correlation_and_no_f1() -> None:
+    assert score(["matthews_correlation", "f1"], np.zeros(6, int), TRUTH) == {
+        "matthews_correlation": 0.0,
+        "f1": 0.0,
+    }
+
+
+def test_a_score_is_a_plain_number() -> None:
+    assert {type(value) for value in score(["accuracy", "f1"], ANSWERS, TRUTH).values()} == {float}
+
+
+def test_an_unknown_metric_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(BenchmarkError, match=r"'acuracy'.*did you mean 'accuracy'"):
+        score(["acuracy"], ANSWERS, TRUTH)
+
+
+def test_every_metric_adds_up_batches() -> None:
+    for name, kind in METRICS.items():
+        whole, parts = kind(), kind()
+        parts.add_batch(predictions=ANSWERS[:2], references=TRUTH[:2])
+        parts.add_batch(predictions=ANSWERS[2:], references=TRUTH[2:])
+        assert parts.compute() == pytest.approx(whole.compute(predictions=ANSWERS, references=TRUTH)), name

@@ -1,0 +1,163 @@
+"""A run is a pure function of its configuration, and leaves a record whatever happens."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import benchmark.run
+from benchmark.config import run_id
+from benchmark.errors import BenchmarkError
+from benchmark.run import run
+from benchmark.store import Store
+
+Config = dict[str, Any]
+Tiny = Callable[..., Config]
+
+
+def evidence(config: Config) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """What two runs of one configuration must share: everything but times."""
+    record = run(config)
+    kept = {key: record[key] for key in ("status", "scores", "curve", "examples", "model", "data")}
+    return kept, Store(config["store"]).arrays(record["run_id"])
+
+
+def same(ours: tuple[Any, dict[str, np.ndarray]], theirs: tuple[Any, dict[str, np.ndarray]]) -> bool:
+    return ours[0] == theirs[0] and all(np.array_equal(ours[1][key], theirs[1][key]) for key in ours[1])
+
+
+def elsewhere(config: Config, folder: Path) -> Config:
+    return config | {"store": str(folder)}
+
+
+def test_a_configuration_always_gives_the_same_record(tiny: Tiny, tmp_path: Path) -> None:
+    config = tiny("method=[noisytune]")
+    alone = evidence(elsewhere(config, tmp_path / "alone"))
+    run(elsewhere(tiny("seed=2"), tmp_path / "after"))
+    assert same(alone, evidence(elsewhere(config, tmp_path / "after")))
+
+
+def test_lambda_zero_is_plain_fine_tuning_bit_for_bit(tiny: Tiny) -> None:
+    plain = evidence(tiny())
+    nothing = evidence(tiny("method=[noisytune]", "method.noisytune.intensity=0"))
+    assert same(plain, nothing)
+    assert not same(plain, evidence(tiny("method=[noisytune]")))
+
+
+def test_a_method_changes_neither_the_batches_nor_the_head_nor_the_subset(
+    tiny: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from benchmark import finetune, models
+
+    seen: list[Any] = []
+    load, batches = models.load, finetune.batches
+
+    def loaded(*arguments: Any) -> Any:
+        model = load(*arguments)
+        seen.append(model.classifier.weight.tolist())
+        return model
+
+    def drawn(*arguments: Any, **named: Any) -> Any:
+        order = list(batches(*arguments, **named))
+        seen.append(order)
+        return iter(order)
+
+    monkeypatch.setattr(models, "load", loaded)
+    monkeypatch.setattr(finetune, "batches", drawn)
+    subsets = [evidence(config)[1]["subset"].tolist() for config in (tiny(), tiny("method=[noisytune]"))]
+    assert seen[:2] == seen[2:]
+    assert subsets[0] == subsets[1]
+
+
+def test_a_finished_run_is_not_run_again(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = run(tiny())
+    monkeypatch.setattr(benchmark.run, "train", lambda config: pytest.fail("trained again"))
+    assert run(tiny()) == first
+
+
+def test_a_record_says_where_it_comes_from(tiny: Tiny) -> None:
+    config = tiny("method=[noisytune]")
+    record = run(config, "python -m benchmark …")
+    assert record["run_id"] == run_id(config)
+    assert record["environment"]["packages"].keys() >= {"torch", "transformers", "datasets"}
+    assert set(record["environment"]["code"]) == {"commit", "dirty"}
+    assert len(record["model"]["digest"]) == 64
+    assert record["data"]["digests"].keys() == {"opinion/train", "opinion/validation"}
+    assert record["config"]["method"]["noisytune"]["intensity"] == 0.15
+
+
+def test_predictions_of_every_evaluation_are_kept(tiny: Tiny) -> None:
+    config = tiny("protocol.epochs=2")
+    record = run(config)
+    arrays = Store(config["store"]).arrays(record["run_id"])
+    assert arrays["logits/validation"].shape == (2, 400, 2)
+    answers = arrays["logits/validation"][-1].argmax(-1)
+    accuracy = (answers == arrays["targets/validation"]).mean()
+    assert record["scores"]["validation"]["accuracy"] == pytest.approx(accuracy)
+
+
+def test_a_diverged_run_is_a_record_without_a_score(tiny: Tiny) -> None:
+    record = run(tiny("protocol.learning_rate=1e30", "protocol.epochs=100", "protocol.warmup=0"))
+    assert (record["status"], record["scores"]) == ("diverged", {})
+    assert record["diverged_at"] > 0
+
+
+def test_a_run_that_fails_leaves_what_failed_and_how_to_try_again(
+    tiny: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(config: Config) -> Any:
+        raise RuntimeError("out of luck")
+
+    monkeypatch.setattr(benchmark.run, "train", broken)
+    config = tiny()
+    with pytest.raises(RuntimeError, match="out of luck"):
+        run(config, "python -m benchmark seed=1")
+    [failure] = Store(config["store"]).failures(run_id(config))
+    assert failure["error"] == "RuntimeError: out of luck"
+    assert failure["command"] == "python -m benchmark seed=1"
+    assert "in broken" in failure["traceback"]
+    monkeypatch.undo()
+    assert run(config)["status"] == "finished"
+
+
+def test_a_refused_configuration_leaves_nothing(tiny: Tiny) -> None:
+    config = tiny("protocol.batch_size=0")
+    with pytest.raises(BenchmarkError, match=r"protocol.batch_size=0"):
+        run(config)
+    assert not Path(config["store"]).exists()
+
+
+def test_a_device_that_is_not_there_is_named(tiny: Tiny) -> None:
+    with pytest.raises(BenchmarkError, match="device=cuda:77"):
+        run(tiny("device=cuda:77"))
+
+
+def test_a_record_is_strict_json(tiny: Tiny) -> None:
+    config = tiny()
+    path = Path(config["store"]) / run(config)["run_id"] / "record.json"
+    json.loads(path.read_text(), parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+
+
+def test_real_fine_tuning_with_a_real_encoder(compose: Tiny, hub: Path) -> None:
+    config = compose("model=minilm", "task=rte", "protocol=noisytune", "data.count=16", "protocol.epochs=1")
+    config["protocol"]["max_length"] = 32
+    record = run(config)
+    assert record["status"] == "finished"
+    assert record["examples"] == {"train": 16, "validation": 277}
+    assert record["model"]["id"] == "sentence-transformers/all-MiniLM-L6-v2"
+    assert len(record["model"]["revision"]) == len(record["data"]["revision"]) == 40
+
+
+@pytest.mark.cuda
+def test_a_gpu_gives_the_same_record_twice(tiny: Tiny, tmp_path: Path) -> None:
+    import torch
+
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    config = tiny("method=[noisytune]", "device=cuda")
+    assert same(evidence(elsewhere(config, tmp_path / "a")), evidence(elsewhere(config, tmp_path / "b")))
