@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -139,6 +140,8 @@ def plain(config: DictConfig) -> dict[str, Any]:
         raise BenchmarkError(f"no value for {', '.join(missing)}: set it, e.g. {missing[0]}=…")
     resolved = OmegaConf.to_container(config, resolve=True)
     assert isinstance(resolved, dict)
+    resolved.pop("hydra", None)
+    OmegaConf.merge(OmegaConf.structured(Run), resolved)  # Hydra's `+KEY=VALUE` gets past the schema
     return {str(key): value for key, value in resolved.items()}
 
 
@@ -177,10 +180,18 @@ def validate(config: dict[str, Any]) -> None:
             raise unknown(f"protocol.{key}", protocol[key], valid)
     if protocol["selection"] not in ("last", "best"):
         raise unknown("protocol.selection", protocol["selection"], ("last", "best"))
-    for key in ("learning_rate", "epochs", "batch_size", "max_length", "evaluations_per_epoch"):
+    for key in ("learning_rate", "epochs"):
         _at_least(f"protocol.{key}", protocol[key], 0, strict=True)
-    for key in ("weight_decay", "warmup", "max_grad_norm"):
+    for key in ("batch_size", "max_length", "evaluations_per_epoch", "micro_batch_size"):
+        if protocol[key] is not None:
+            _at_least(f"protocol.{key}", protocol[key], 1)
+    for key in ("weight_decay", "warmup", "max_grad_norm", "epsilon"):
         _at_least(f"protocol.{key}", protocol[key], 0)
+    if 1 < protocol["warmup"] != int(protocol["warmup"]):
+        raise BenchmarkError(f"protocol.warmup={protocol['warmup']}: a share below 1, or whole steps")
+    if len(protocol["betas"]) != 2 or not all(0 <= beta < 1 for beta in protocol["betas"]):
+        raise BenchmarkError(f"protocol.betas={protocol['betas']}: two numbers from 0 up to below 1")
+    _at_least("threads", config["threads"], 1)
     if data["count"] is not None and data["share"] is not None:
         raise BenchmarkError(f"data.count={data['count']} and data.share={data['share']}: give one of them")
     if data["count"] is not None:
@@ -195,7 +206,7 @@ def validate(config: dict[str, Any]) -> None:
 
 
 def _at_least(key: str, value: float, bound: float, strict: bool = False) -> None:
-    if value < bound or (strict and value == bound):
+    if not math.isfinite(value) or value < bound or (strict and value == bound):
         raise BenchmarkError(f"{key}={value}: must be {'above' if strict else 'at least'} {bound}")
 
 

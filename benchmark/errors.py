@@ -27,7 +27,7 @@ def unknown(kind: str, wrong: object, valid: Iterable[object], where: str = "") 
 
 def one_line(error: BaseException) -> str | None:
     """Hydra's and OmegaConf's refusals in one line, or None for an error that is none of theirs."""
-    from hydra.errors import HydraException, MissingConfigException
+    from hydra.errors import HydraException, MissingConfigException, OverrideParseException
     from omegaconf.errors import OmegaConfBaseException
 
     chain = _chain(error)
@@ -37,14 +37,16 @@ def one_line(error: BaseException) -> str | None:
         if isinstance(link, MissingConfigException) and link.missing_cfg_file:
             group, _, choice = str(link.missing_cfg_file).rpartition("/")
             return str(unknown(group, choice, link.options or _choices(group)))
+    hydra_says = next((link for link in chain if isinstance(link, HydraException)), None)
     for link in reversed(chain):
         # The innermost knows the key best, unless OmegaConf had not filled in its message yet.
         if isinstance(link, OmegaConfBaseException) and "$VALUE" not in str(link):
-            return _omegaconf_line(link)
-    for link in chain:
-        if isinstance(link, HydraException):
-            return " ".join(str(link).split())
-    return None
+            line = _omegaconf_line(link)
+            named = getattr(link, "full_key", None) or hydra_says is None
+            return line if named else f"{str(hydra_says).splitlines()[0]}: {line}"
+    if isinstance(hydra_says, OverrideParseException):
+        return f"{hydra_says.override}: {' '.join(str(hydra_says).split())}"
+    return " ".join(str(hydra_says).split()) if hydra_says else None
 
 
 def _chain(error: BaseException) -> list[BaseException]:

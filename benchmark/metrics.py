@@ -7,7 +7,9 @@ Each takes ``predictions`` and ``references`` (one number per example) and retur
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import datasets
@@ -19,13 +21,19 @@ from sklearn import metrics as sklearn_metrics
 from benchmark.errors import unknown
 
 
+@cache
+def _scratch() -> str:
+    return tempfile.mkdtemp(prefix="benchmark-metrics-")
+
+
 class _PerExample(evaluate.Metric):
     """A metric of one prediction and one reference per example."""
 
     value_type = "float64"
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(keep_in_memory=True, **kwargs)
+        # Nothing is kept on disk, but evaluate makes a folder all the same: not in the user's hub cache.
+        super().__init__(keep_in_memory=True, cache_dir=_scratch(), **kwargs)
 
     def _info(self) -> evaluate.MetricInfo:
         value = datasets.Value(self.value_type)

@@ -66,7 +66,7 @@ def reproduce(options: argparse.Namespace) -> int:
         for config in {cell.run_id: cell.config for cell in missing}.values():
             validate(config)
         store.prepare()
-        workers = options.workers or launch.default_workers(missing)
+        workers = launch.default_workers(missing) if options.workers is None else options.workers
         if workers < 1:
             raise BenchmarkError(f"--workers {workers}: at least 1")
         failed = launch.run_all(missing, store, workers)

@@ -53,9 +53,9 @@ class Store:
         path = self.folder / run_id / "record.json"
         try:
             text = path.read_text()
-        except (FileNotFoundError, NotADirectoryError):
-            return None
         except (OSError, UnicodeDecodeError) as error:
+            if not (self.folder / run_id).exists():
+                return None
             self._set_aside(run_id, str(error))
             return None
         try:
@@ -88,10 +88,10 @@ class Store:
             try:
                 os.rename(partial, self.folder / record["run_id"])
             except OSError:
-                found = self.find(record["run_id"])
-                if found is None:
-                    raise
-                return found
+                found = self.find(record["run_id"])  # sets a damaged one aside
+                if found is not None:
+                    return found
+                os.rename(partial, self.folder / record["run_id"])
         finally:
             shutil.rmtree(partial, ignore_errors=True)
         return record
@@ -123,8 +123,12 @@ class Store:
         return found
 
     def _set_aside(self, name: str, why: str) -> None:
-        folder = self.folder / SET_ASIDE
-        folder.mkdir(exist_ok=True)
-        target = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=folder))
-        os.rename(self.folder / name, target / name)
-        log.warning("%s: not a record (%s); moved to %s", self.folder / name, why, target / name)
+        path, folder = self.folder / name, self.folder / SET_ASIDE
+        try:
+            folder.mkdir(exist_ok=True)
+            target = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=folder)) / name
+            os.rename(path, target)
+        except OSError as error:  # a store that can only be read, or another process was first
+            log.warning("%s: not a record (%s), and could not be moved away (%s)", path, why, error)
+        else:
+            log.warning("%s: not a record (%s); moved to %s", path, why, target)

@@ -36,6 +36,7 @@ from hydra.core.global_hydra import GlobalHydra  # noqa: E402
 from benchmark import __main__ as command  # noqa: E402
 from benchmark import reproduce as reproduce_command  # noqa: E402
 from benchmark.config import ROOT, plain, register, run_id  # noqa: E402
+from benchmark.grid import Grid  # noqa: E402
 
 CACHE = ROOT / ".cache"
 Config = dict[str, Any]
@@ -113,6 +114,31 @@ def record_of() -> Callable[..., dict[str, Any]]:
         } | changes
 
     return record
+
+
+@pytest.fixture
+def records(record_of: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """``records(grid, plain, noisy)``: a record per cell, with the score in percent that its seed is given.
+
+    ``plain`` and ``noisy`` are for the cells without and with a method. A seed that is not in them has no
+    record; one whose score is None diverged.
+    """
+
+    def made(planned: Grid, plain: dict[int, float | None], noisy: dict[int, float | None]) -> dict[str, Any]:
+        found = {}
+        for cell in planned.cells:
+            scores = noisy if cell.config["method"] else plain
+            if cell.config["seed"] not in scores:
+                continue
+            value = scores[cell.config["seed"]]
+            by_set = {"validation": dict.fromkeys(cell.config["task"]["metrics"], (value or 0) / 100)}
+            record = record_of(cell.config, by_set)
+            if value is None:
+                record |= {"status": "diverged", "diverged_at": 20, "scores": {}, "curve": []}
+            found[cell.run_id] = record
+        return found
+
+    return made
 
 
 @pytest.fixture

@@ -40,9 +40,6 @@ WRONG_VALUE = [
     ([GOOD_METHOD, "method.noisytune.intensity=much"], ["method.noisytune", "intensity", "much"]),
     ([GOOD_METHOD, "method.noisytune.perturb_head=7x"], ["method.noisytune", "perturb_head", "7x"]),
 ]
-# BUG: errors.one_line drops the key of what Hydra's grammar cannot read (OverrideParseException.override has
-# it) and of "str is not a ListConfig" (its full_key is empty); and a `+`, which Hydra's own message
-# recommends for a misspelt key, adds the key to the typed schema and starts the run.
 LOST_KEY = [
     (["task.text=sentence"], ["task.text"]),
     (["method=noisytune,"], ["method=noisytune,"]),
@@ -92,7 +89,6 @@ NARROW = ("demo/noisytune", "seed=1", "task=opinion")
         (["method=[]", "protocol.optimizer=adamm"], "did you mean 'adamw'?"),
         (["method=[]", "data.count=-1"], "data.count=-1"),
         (["method=[]", "--workers", "-1"], "--workers -1"),
-        # BUG: `options.workers or default` takes 0 for "not given", so the check behind it is never reached.
         (["method=[]", "--workers", "0", *QUICK], "--workers 0"),
     ],
 )
@@ -164,7 +160,7 @@ def test_more_examples_than_there_are_is_refused_by_the_number_there_is(cli):
     assert "data.count=100000: the training set has only" in err
 
 
-def test_a_grid_goes_on_after_a_run_that_fails(cli, tmp_path):
+def test_a_grid_goes_on_after_a_run_that_fails(cli):
     status, out, err = cli("-m", "model=roberta_base,embedded", *QUICK)
     assert status == 1
     assert err.startswith("failed     model=roberta_base")
@@ -178,9 +174,6 @@ def test_a_run_says_its_scores_and_is_told_again_from_the_store(cli):
 
 
 def test_a_run_does_not_write_into_the_hub_cache(cli, tmp_path, monkeypatch):
-    # BUG: `evaluate.Metric` makes its folder under HF_HOME (HF_METRICS_CACHE) even with keep_in_memory=True, so
-    # every run with a hub cache that cannot be written to (a shared one on a cluster) fails at its first
-    # evaluation. benchmark/metrics.py has to give it a `cache_dir` of the run's own.
     import evaluate
 
     (tmp_path / "read-only").write_text("")
@@ -205,7 +198,7 @@ def test_help_of_reproduce_names_every_table(reproduce):
     assert "noisytune/table2" in out
 
 
-def test_a_record_that_was_damaged_is_made_again_with_a_warning(cli, tmp_path, tiny, record_of):
+def test_a_record_that_was_damaged_is_made_again_with_a_warning(cli, tmp_path):
     first = cli(*QUICK)
     store = Store(tmp_path / "store")
     path = next(store.folder.glob("*/record.json"))

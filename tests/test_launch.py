@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -42,7 +41,7 @@ class Untrustworthy(Method):
 
 
 @pytest.fixture(scope="module")
-def outcome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
+def outcome(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     """Three runs that fail, each in its way, and then one that does not; two at a time."""
     folder = tmp_path_factory.mktemp("launch")
     (folder / "untrustworthy.py").write_text(UNTRUSTWORTHY)
@@ -53,7 +52,7 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespac
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(folder)
         failed = launch.run_all(list(cells.values()), store, workers=2)
-    yield SimpleNamespace(cells=cells, store=store, failed=failed)
+    return SimpleNamespace(cells=cells, store=store, failed=failed)
 
 
 def untrustworthy(cell: Cell, how: str) -> Cell:
@@ -164,11 +163,12 @@ def cell(compose) -> Cell:
 
 def test_progress_says_what_is_left_from_what_it_took_so_far(clock, cell):
     lines: list[str] = []
-    progress = launch.Progress(4, 2, lines.append)
+    progress = launch.Progress(8, 2, lines.append)
     clock.now += 30
-    progress.finished(cell)
+    for _ in range(2):
+        progress.finished(cell)
     progress.show(running=2, failed=0)
-    assert lines == ["1/4 runs, 2 running, 30s so far, 1m30s left  (last: embedded opinion seed 3)\n"]
+    assert lines == ["2/8 runs, 2 running, 30s so far, 1m30s left  (last: embedded opinion seed 3)\n"]
 
 
 def test_progress_makes_no_guess_before_the_first_run_is_finished(clock):

@@ -142,8 +142,6 @@ def test_a_foreign_file_named_like_a_run_counts_as_missing(store):
 
 
 def test_a_foreign_file_named_like_a_run_is_named_in_a_warning(store, caplog):
-    # BUG: Store.find takes NotADirectoryError for "no such run", so the file is neither set aside nor
-    # named, and Store.add (rename onto a file) crashes with NotADirectoryError after the whole training.
     (store.folder / ID).write_text("somebody's notes")
     with caplog.at_level(logging.WARNING):
         store.find(ID)
@@ -151,7 +149,6 @@ def test_a_foreign_file_named_like_a_run_is_named_in_a_warning(store, caplog):
 
 
 def test_a_foreign_file_named_like_a_run_does_not_cost_the_run(store):
-    # BUG: see above.
     (store.folder / ID).write_text("somebody's notes")
     store.find(ID)
     store.add(RECORD, ARRAYS)
@@ -159,8 +156,6 @@ def test_a_foreign_file_named_like_a_run_does_not_cost_the_run(store):
 
 
 def test_a_run_folder_without_a_record_does_not_cost_the_run(store):
-    # BUG: a folder STORE/RUN_ID that holds arrays.npz and no record.json (half-copied, or the record was
-    # deleted to run again) is "missing" to Store.find, but Store.add cannot rename onto it and raises OSError.
     (store.folder / ID).mkdir()
     (store.folder / ID / "arrays.npz").write_bytes(b"")
     store.add(RECORD, ARRAYS)

@@ -8,10 +8,18 @@ from io import StringIO
 
 from rich.console import Console
 from rich.table import Table as RichTable
+from rich.text import Text
 
 from benchmark.report.table import Section, Table
 
 HEAD = ("Model", "Method")
+TEX = {letter: f"\\{letter}" for letter in "&%_#${}"} | {
+    "\\": r"\textbackslash{}",
+    "^": r"\^{}",
+    "~": r"\~{}",
+    "±": r"$\pm$",
+    "–": "--",
+}
 STYLE = """\
 body{font:15px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;color:#222}
 table{border-collapse:collapse;margin:.5rem 0 1.5rem}th,td{padding:.3rem .8rem;text-align:right}
@@ -26,11 +34,13 @@ def terminal(table: Table, width: int | None = None) -> str:
     natural = 4 + max(sum(map(len, row)) + 3 * len(row) for row in _all_rows(table))
     console = Console(file=out, width=width or max(natural, 80), color_system=None)
     for section in table.sections:
-        shown = RichTable(title=section.title, title_justify="left", title_style="", box=None, pad_edge=False)
+        shown = RichTable(
+            title=Text(section.title), title_justify="left", title_style="", box=None, pad_edge=False
+        )
         for number, name in enumerate((*HEAD, *table.columns)):
-            shown.add_column(name, justify="left" if number < len(HEAD) else "right")
+            shown.add_column(Text(name), justify="left" if number < len(HEAD) else "right")
         for row in section.rows:
-            shown.add_row(*row)
+            shown.add_row(*map(Text, row))
         console.print(shown)
         console.print()
     for note in table.notes:
@@ -104,15 +114,7 @@ def _latex_row(row: Sequence[str]) -> str:
 
 
 def _tex(text: str) -> str:
-    for plain, escaped in (
-        ("\\", r"\textbackslash "),
-        ("&", r"\&"),
-        ("%", r"\%"),
-        ("_", r"\_"),
-        ("#", r"\#"),
-    ):
-        text = text.replace(plain, escaped)
-    return text.replace("±", r"$\pm$").replace("–", "--")
+    return "".join(TEX.get(letter, letter) for letter in text)
 
 
 def _html_section(section: Section, columns: Sequence[str]) -> str:

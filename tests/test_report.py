@@ -1,0 +1,222 @@
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from benchmark import grid
+from benchmark.errors import BenchmarkError
+from benchmark.report.table import Table, build
+
+DEMO, TABLE2 = "demo/noisytune", "noisytune/table2"
+ONE, TWO = "task=opinion", "task=opinion,closeness"
+PLAIN = {1: 80, 2: 82, 3: 84, 4: 86, 5: 88}  # mean 84, sample variance 40 / 4 = 10
+NOISY = {1: 81, 2: 84, 3: 84, 4: 89, 5: 92}  # differences 1, 2, 0, 3, 4: mean 2, sample variance 2.5
+
+load = functools.cache(lambda name, *changes: grid.load(name, changes))
+
+
+@pytest.fixture
+def table(records) -> Callable[..., Table]:
+    def built(plain: dict[int, Any] = PLAIN, noisy: dict[int, Any] = NOISY, tasks: str = ONE) -> Table:
+        return build(load(DEMO, tasks), records(load(DEMO, tasks), plain, noisy))
+
+    return built
+
+
+def row(table: Table, methods: str, task: str = "opinion") -> pd.Series:
+    numbers = table.numbers
+    return numbers[(numbers["methods"] == methods) & (numbers["task"] == task)].iloc[0]
+
+
+def cells(table: Table, section: int) -> list[list[str]]:
+    return [shown[2:] for shown in table.sections[section].rows]
+
+
+def without(scores: dict[int, Any], *seeds: int) -> dict[int, Any]:
+    return {seed: score for seed, score in scores.items() if seed not in seeds}
+
+
+def notes(table: Table) -> str:
+    return "\n".join(table.notes)
+
+
+def test_a_cell_is_the_mean_and_the_sample_deviation_over_seeds(table):
+    cell = row(table(), "")
+    assert (cell.score_mean, cell.score_std, cell.score_n) == pytest.approx((84, math.sqrt(10), 5))
+
+
+def test_the_interval_of_a_mean_is_students(table):
+    cell, half = row(table(), ""), 2.776445 * math.sqrt(10 / 5)  # t(0.975; 4 degrees of freedom)
+    assert (cell.score_low, cell.score_high) == pytest.approx((84 - half, 84 + half), abs=1e-4)
+
+
+def test_a_method_is_compared_with_plain_fine_tuning_seed_by_seed(table):
+    cell, half = row(table(), "noisytune"), 2.776445 * math.sqrt(2.5 / 5)
+    assert cell.difference_mean == pytest.approx(2)
+    assert (cell.difference_low, cell.difference_high) == pytest.approx((2 - half, 2 + half), abs=1e-4)
+
+
+def test_a_table_shows_means_deviations_and_differences(table):
+    assert cells(table(), 0) == [["84.00 ± 3.16"], ["86.00 ± 4.42"]]
+    assert cells(table(), 1) == [["+2.00 [+0.04, +3.96]"]]
+
+
+def test_a_mean_over_four_of_five_seeds_says_so(table):
+    assert cells(table(plain=without(PLAIN, 5)), 0)[0] == ["83.00 ± 2.58 (4 of 5)"]
+
+
+def test_a_difference_over_the_seeds_that_both_have_says_so(table):
+    shown = table(plain=without(PLAIN, 5), noisy=without(NOISY, 1))  # differences 2, 0, 3
+    assert cells(shown, 1)[0][0].startswith("+1.67 [")
+    assert cells(shown, 1)[0][0].endswith("(3 of 5)")
+
+
+def test_a_single_seed_has_no_spread(table):
+    assert cells(table(plain={2: 82}, noisy={2: 84}), 0)[0] == ["82.00 (1 of 5)"]
+
+
+def test_missing_runs_are_counted_in_a_note(table):
+    assert "2 of 10 runs are missing" in notes(table(noisy=without(NOISY, 1, 2)))
+
+
+def test_diverged_runs_are_counted_in_a_note(table):
+    assert "1 of 10 runs diverged" in notes(table(noisy=NOISY | {3: None}))
+
+
+def test_a_diverged_run_has_no_score_and_shortens_the_mean(table):
+    assert cells(table(plain=PLAIN | {5: None}), 0)[0] == ["83.00 ± 2.58 (4 of 5)"]
+
+
+def test_a_cell_whose_runs_all_diverged_says_so(table):
+    shown = table(noisy=dict.fromkeys(NOISY))
+    assert (cells(shown, 0)[1], cells(shown, 1)[0]) == (["diverged"], ["–"])
+
+
+def test_collapsed_runs_are_counted_in_a_note(records):
+    found = records(load(DEMO, ONE), PLAIN, NOISY)
+    next(iter(found.values()))["collapsed"] = ["validation"]
+    assert "1 of 10 runs collapsed" in notes(build(load(DEMO, ONE), found))
+
+
+def test_a_complete_table_has_no_note_of_missing_diverged_or_collapsed_runs(table):
+    assert not any(word in notes(table()) for word in ("missing", "diverged", "collapsed"))
+
+
+def test_a_table_without_a_single_run_is_a_table_of_dashes(table):
+    shown = table({}, {}, TWO)
+    assert {text for line in cells(shown, 0) + cells(shown, 1) for text in line} == {"–"}
+
+
+def test_an_average_is_over_the_seeds_that_have_every_task(records):
+    planned = load(DEMO, TWO)
+    found = records(planned, PLAIN, NOISY)
+    for cell in planned.cells:
+        if (cell.config["task"]["name"], cell.config["seed"]) == ("closeness", 5):
+            del found[cell.run_id]
+    average = row(build(planned, found), "", "Avg.")
+    assert (average.score_mean, average.score_n) == (pytest.approx(83), 4)
+
+
+def test_an_average_is_the_plain_mean_of_its_tasks(records):
+    planned = load(DEMO, TWO)
+    found = records(planned, PLAIN, NOISY)
+    for cell in planned.cells:
+        if cell.config["task"]["name"] == "closeness":
+            found[cell.run_id]["curve"][0]["scores"] = {"validation": {"pearson": 0.5}}
+    assert row(build(planned, found), "", "Avg.").score_mean == pytest.approx((84 + 50) / 2)
+
+
+def test_a_table_of_one_task_has_no_average(table):
+    assert table().columns == ["Opinion (accuracy)"]
+
+
+def test_a_changed_grid_says_how(table):
+    assert "changed from the one declared: task=opinion." in notes(table())
+
+
+def test_another_axis_makes_rows_of_its_own(records):
+    planned = load(DEMO, ONE, "protocol.epochs=1,2")
+    shown = build(planned, records(planned, PLAIN, NOISY))
+    assert [line[0] for line in shown.sections[0].rows] == [
+        f"Embedded protocol.epochs={epochs}" for epochs in (1, 1, 2, 2)
+    ]
+
+
+def published(records, model: str) -> Table:
+    planned = load(TABLE2, f"model={model}", "task=rte,cola", "seed=1")
+    return build(planned, records(planned, {1: 60.0}, {1: 62.0}))
+
+
+def test_published_numbers_stand_beside_the_measured_ones(records):
+    numbers = published(records, "bert_base_uncased").numbers
+    tasks = numbers[numbers["task"].isin(["rte", "cola"])]
+    assert tasks["published"].tolist() == [67.7, 58.1, 68.8, 59.0]
+
+
+def test_published_rows_are_shown_as_printed_without_an_average_over_other_tasks(records):
+    section = published(records, "bert_base_uncased").sections[2]
+    assert section.rows[:2] == [
+        ["bert-base", "plain fine-tuning", "67.7", "58.1", "–"],
+        ["bert-base", "noisytune", "68.8", "59.0", "–"],
+    ]
+
+
+@pytest.mark.parametrize(("model", "others"), [("minilm", True), ("bert_base_uncased", False)])
+def test_published_rows_of_other_models_are_said_to_be_so(model, others, records):
+    assert ("for other models than" in notes(published(records, model))) == others
+
+
+@pytest.mark.parametrize(("selection", "score"), [("last", 70), ("best", 90)])
+def test_the_checkpoint_scored_is_the_one_that_the_protocol_selects(selection, score, record_of):
+    planned = load(DEMO, ONE, "method=[]", "seed=1", f"protocol.selection={selection}")
+    curve = [{"scores": {"validation": {"accuracy": value}}} for value in (0.5, 0.9, 0.7)]
+    record = record_of(planned.cells[0].config, {"validation": {"accuracy": 0.7}}, curve=curve)
+    shown = build(planned, {planned.cells[0].run_id: record})
+    assert row(shown, "").score_mean == pytest.approx(score)
+    assert f"Checkpoint scored: {selection}." in shown.notes
+
+
+TWO_SETS = {"matched": {"accuracy": 0.8}, "mismatched": {"accuracy": 0.9}}
+
+
+@pytest.mark.parametrize(
+    ("task", "reported", "scores", "column", "score"),
+    [
+        (
+            "mrpc",
+            "[accuracy,f1]",
+            {"validation": {"accuracy": 0.7, "f1": 0.8}},
+            "MRPC (accuracy + f1)",
+            75,
+        ),
+        ("mrpc", "[f1]", {"validation": {"accuracy": 0.7, "f1": 0.8}}, "MRPC (f1)", 80),
+        (
+            "mnli",
+            "[matched/accuracy,mismatched/accuracy]",
+            TWO_SETS,
+            "MNLI (matched accuracy + mismatched accuracy)",
+            85,
+        ),
+        ("mnli", "[mismatched/accuracy]", TWO_SETS, "MNLI (mismatched accuracy)", 90),
+        ("mnli", "[accuracy]", TWO_SETS, "MNLI (accuracy)", 80),
+    ],
+)
+def test_a_task_reports_the_mean_of_the_metrics_its_protocol_names(
+    task, reported, scores, column, score, record_of
+):
+    planned = load(DEMO, f"task={task}", "method=[]", "seed=1", f"+protocol.report.{task}={reported}")
+    shown = build(planned, {planned.cells[0].run_id: record_of(planned.cells[0].config, scores)})
+    assert shown.columns == [column]
+    assert row(shown, "", task).score_mean == pytest.approx(score)
+
+
+def test_a_metric_that_was_not_measured_is_refused_by_name(record_of):
+    planned = load(DEMO, "task=mrpc", "method=[]", "seed=1", "+protocol.report.mrpc=[pearson]")
+    record = record_of(planned.cells[0].config, {"validation": {"accuracy": 0.7}})
+    with pytest.raises(BenchmarkError, match=r"protocol\.report\.mrpc: no 'pearson'.*validation/accuracy"):
+        build(planned, {planned.cells[0].run_id: record})
