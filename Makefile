@@ -6,6 +6,8 @@ SHELL := /bin/bash
 # uv reads none of pip's settings; a folder of wheels that pip is told of is good for uv as well.
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 export TOKENIZERS_PARALLELISM := false
+export TABLE
+export ARGS
 PYTHON := .venv/bin/python
 TORCH := 2.13.0
 # The CPU-only build of that release for CPython 3.11 on Linux, smaller by the CUDA libraries.
@@ -25,13 +27,13 @@ env: .venv/ready ## build the environment in .venv from requirements.lock
 	@touch $@
 
 demo: .venv/ready ## NoisyTune against plain fine-tuning on the embedded tasks: a real table in minutes, offline
-	@HF_HUB_OFFLINE=1 $(PYTHON) -m benchmark.reproduce demo/noisytune $(foreach word,$(ARGS),'$(word)')
+	@HF_HUB_OFFLINE=1 $(PYTHON) -m benchmark.reproduce demo/noisytune --args "$$ARGS"
 
 reproduce-table: .venv/ready ## plan, run and report a table: TABLE=noisytune/table2 [ARGS="model=minilm task=rte,cola"]
-	@$(PYTHON) -m benchmark.reproduce $(TABLE) $(foreach word,$(ARGS),'$(word)')
+	@$(PYTHON) -m benchmark.reproduce "$$TABLE" --args "$$ARGS"
 
 plan: .venv/ready ## say what a table would run: TABLE=noisytune/table2 [ARGS=…]
-	@$(PYTHON) -m benchmark.reproduce $(TABLE) --plan $(foreach word,$(ARGS),'$(word)')
+	@$(PYTHON) -m benchmark.reproduce "$$TABLE" --plan --args "$$ARGS"
 
 test: check ## all checks and tests
 	$(PYTHON) -m pytest

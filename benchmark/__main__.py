@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 
 from benchmark.config import ROOT, plain, register
 from benchmark.errors import one_line
+from benchmark.grid import axes
 from benchmark.run import run
 from benchmark.store import Record
 
@@ -24,7 +25,7 @@ failures: list[str] = []
 def main(config: DictConfig) -> None:
     """Run one configuration; in a grid, a run that fails does not stop the others."""
     overrides = list(HydraConfig.get().overrides.task)
-    command = rerun_command(overrides)
+    command = rerun_command(overrides, dict(HydraConfig.get().runtime.choices))
     try:
         record = run(plain(config), command)
     except Exception as error:
@@ -37,9 +38,13 @@ def main(config: DictConfig) -> None:
     print(summary(record), flush=True)
 
 
-def rerun_command(overrides: list[str]) -> str:
-    """What to type to do the same run once more."""
-    return "python -m benchmark " + shlex.join(o for o in overrides if not o.startswith("+sweeps="))
+def rerun_command(overrides: list[str], choices: dict[str, str]) -> str:
+    """What to type to do the same run once more; a sweep's own choices are spelt out."""
+    typed = [override for override in overrides if not override.startswith("+sweeps=")]
+    named = {override.split("=", 1)[0] for override in typed}
+    if len(typed) < len(overrides):
+        typed = [f"{g}={choices[g]}" for g in ("protocol", "data") if g not in named] + typed
+    return "python -m benchmark " + shlex.join(typed)
 
 
 def summary(record: Record) -> str:
@@ -63,6 +68,8 @@ def command_line() -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # let errors through, so that they can be told in one line
     register()
     try:
+        if {"-m", "--multirun"} & set(sys.argv):
+            axes([argument for argument in sys.argv[1:] if not argument.startswith("-")])
         main()
     except KeyboardInterrupt:
         print("stopped: finished runs are kept; the same command goes on from here", file=sys.stderr)

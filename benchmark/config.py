@@ -1,7 +1,9 @@
 """The configuration of one run: its typed schema, its validation and its identity.
 
-The identity of a run is the hash of whatever in its configuration can change its result. Paths, the
-device, names and labels, and the tables a protocol picks its values from cannot, and are left out.
+The identity of a run is the hash of whatever in its configuration can change its result. Paths, names
+and labels, and the tables a protocol picks its values from cannot, and are left out; so are values that
+equal the schema's defaults, so that a new option does not rename the runs of old. The kind of machine is
+no part of a configuration; the record's stamp says what it was.
 """
 
 from __future__ import annotations
@@ -9,7 +11,9 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import tempfile
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +27,7 @@ SCHEMA = 1  # raised when the meaning of a configuration changes, so that old re
 OPTIMIZERS = ("adamw", "adamw_no_bias", "bertadam", "adamw_torch", "adamax", "adamax_mtdnn")
 SCHEDULES = ("linear", "linear_from_start", "constant")
 PRECISIONS = ("float32", "tf32", "bfloat16")
+METRICS = ("accuracy", "f1", "matthews_correlation", "pearson", "spearman")
 
 
 @dataclass
@@ -122,11 +127,12 @@ NOT_IN_IDENTITY = {
 
 
 def register() -> None:
-    """Make the schema known to Hydra, and the resolvers ``${root:}`` (the folder of the project) and ``${not:…}``."""
+    """Make the schema known to Hydra, and the resolvers ``${root:}`` (the project), ``${scratch:}`` and ``${not:…}``."""
     from hydra.core.config_store import ConfigStore
 
     OmegaConf.register_new_resolver("root", lambda: str(ROOT), replace=True)
     OmegaConf.register_new_resolver("not", lambda value: not value, replace=True)
+    OmegaConf.register_new_resolver("scratch", tempfile.gettempdir, replace=True)
     ConfigStore.instance().store(name="schema", node=Run)
 
 
@@ -147,11 +153,29 @@ def plain(config: DictConfig) -> dict[str, Any]:
 
 def identity(config: dict[str, Any]) -> dict[str, Any]:
     """The part of a plain configuration that can change the result of its run."""
-    parts = {
-        group: {key: value for key, value in config[group].items() if key not in left_out}
+    parts: dict[str, Any] = {
+        group: {
+            key: value
+            for key, value in config[group].items()
+            if key not in left_out and value != _defaults()[group].get(key)
+        }
         for group, left_out in NOT_IN_IDENTITY.items()
     }
-    return {**parts, "method": config["method"], "seed": config["seed"], "schema": SCHEMA}
+    return {
+        **parts,
+        "method": config["method"],
+        "seed": config["seed"],
+        "threads": config["threads"],
+        "schema": SCHEMA,
+    }
+
+
+@cache
+def _defaults() -> dict[str, Any]:
+    """The schema's defaults as plain containers (``???`` where there is none)."""
+    container = OmegaConf.to_container(OmegaConf.structured(Run))
+    assert isinstance(container, dict)
+    return {str(key): value for key, value in container.items()}
 
 
 def run_id(config: dict[str, Any]) -> str:
@@ -178,6 +202,11 @@ def validate(config: dict[str, Any]) -> None:
     for key, valid in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES), ("precision", PRECISIONS)):
         if protocol[key] not in valid:
             raise unknown(f"protocol.{key}", protocol[key], valid)
+    for metric in task["metrics"]:
+        if metric not in METRICS:
+            raise unknown("metric", metric, METRICS, "task.metrics")
+    if not 1 <= len(task["text"]) <= 2:
+        raise BenchmarkError(f"task.text={task['text']}: one text field, or two for a pair")
     if protocol["selection"] not in ("last", "best"):
         raise unknown("protocol.selection", protocol["selection"], ("last", "best"))
     for key in ("learning_rate", "epochs"):
@@ -202,15 +231,14 @@ def validate(config: dict[str, Any]) -> None:
         raise BenchmarkError(f"task {task['name']!r}: give either task.repo or task.builder")
     if (config["model"]["id"] is None) == (config["model"]["builder"] is None):
         raise BenchmarkError(f"model {config['model']['name']!r}: give either model.id or model.builder")
-    _validate_methods(config["method"])
 
 
-def _at_least(key: str, value: float, bound: float, strict: bool = False) -> None:
-    if not math.isfinite(value) or value < bound or (strict and value == bound):
-        raise BenchmarkError(f"{key}={value}: must be {'above' if strict else 'at least'} {bound}")
+def validate_methods(config: dict[str, Any]) -> None:
+    """Build the methods of a configuration to see whether they can be; imports torch if there are any.
 
-
-def _validate_methods(chosen: dict[str, Any]) -> None:
+    Raises: BenchmarkError for a method or hyper-parameter that cannot be.
+    """
+    chosen = config["method"]
     for name, settings in chosen.items():
         if not isinstance(settings, dict) or "_target_" not in settings:
             raise BenchmarkError(
@@ -218,6 +246,11 @@ def _validate_methods(chosen: dict[str, Any]) -> None:
                 f"begin with `# @package method.NAME`?"
             )
     if chosen:
-        from benchmark.methods import build  # imports torch, so only where there is a method to check
+        from benchmark.methods import build
 
         build(chosen)
+
+
+def _at_least(key: str, value: float, bound: float, strict: bool = False) -> None:
+    if not math.isfinite(value) or value < bound or (strict and value == bound):
+        raise BenchmarkError(f"{key}={value}: must be {'above' if strict else 'at least'} {bound}")

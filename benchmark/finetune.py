@@ -80,6 +80,9 @@ def finetune(
         if done in evaluate_at:
             paused = time.perf_counter()
             logits_by_set = evaluate(model, task, protocol["precision"], device)
+            if not all(np.isfinite(logits).all() for logits in logits_by_set.values()):
+                outcome.diverged = done
+                break
             kept.append(logits_by_set)
             recent = torch.stack(losses[len(losses) - min(done, updates_per_epoch) :]).mean().item()
             scores = scores_of(task, logits_by_set)

@@ -59,24 +59,27 @@ def load(name: str, changes: Iterable[str] = ()) -> Grid:
         sweep = [f"+sweeps={name}"]
         declared = compose("config", sweep, return_hydra_config=True)
         params = declared.hydra.sweeper.params or {}
-        axes = _axes(f"{key}={value}" for key, value in params.items())
-        changed = _axes(changes)
-        cells = list(_cells(sweep, axes | changed))
+        stated = axes(f"{key}={value}" for key, value in params.items())
+        changed = axes(changes)
+        cells = list(_cells(sweep, stated | changed))
         table = OmegaConf.to_container(declared.table, resolve=True) if declared.table else {}
     assert isinstance(table, dict)
-    return Grid(name, {str(k): v for k, v in table.items()}, axes | changed, changed, cells)
+    return Grid(name, {str(k): v for k, v in table.items()}, stated | changed, changed, cells)
 
 
-def _axes(overrides: Iterable[str]) -> dict[str, list[str]]:
-    """The values of every override, in Hydra's sweep syntax (``1,2``, ``range(1,6)``, ``[],[noisytune]``)."""
-    axes = {}
+def axes(overrides: Iterable[str]) -> dict[str, list[str]]:
+    """The values of every override, in Hydra's sweep syntax (``1,2``, ``range(1,6)``, ``[],[noisytune]``).
+
+    Raises: BenchmarkError for an axis without values.
+    """
+    found = {}
     for override in OverridesParser.create().parse_overrides(list(overrides)):
         key = override.get_key_element()
         values = [value.split("=", 1)[1] for value in _spelt_out(override)]
         if not values:
             raise BenchmarkError(f"{override.input_line}: names no value")
-        axes[key] = values
-    return axes
+        found[key] = values
+    return found
 
 
 def _spelt_out(override: Override) -> list[str]:

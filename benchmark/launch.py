@@ -14,6 +14,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from multiprocessing import forkserver
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -31,6 +32,7 @@ def run_all(cells: Sequence[Cell], store: Store, workers: int) -> list[Cell]:
     """Run ``cells``; those that failed are returned, and what is known of them is in the store."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(HEAVY)
+    _start_server()
     _build_what_they_need(context, cells)
     waiting, failed = list(reversed(cells)), list[Cell]()
     running: dict[Any, tuple[Any, Cell]] = {}
@@ -59,8 +61,22 @@ def run_all(cells: Sequence[Cell], store: Store, workers: int) -> list[Cell]:
     return failed
 
 
+def _start_server() -> None:
+    """Start the server deaf to Ctrl-C, which a terminal sends to every process of a command."""
+    hearing = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.signal(signal.SIGINT, hearing)
+
+
 def default_workers(cells: Sequence[Cell]) -> int:
-    """As many runs at a time as there are cores for their threads."""
+    """As many runs at a time as there are cores for their threads; one where runs use the GPU."""
+    if any(cell.config["device"] != "cpu" for cell in cells):
+        import torch
+
+        if torch.cuda.is_available():
+            return 1
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, cores // max((cell.config["threads"] for cell in cells), default=1))
 

@@ -28,7 +28,7 @@ def tokenizer(model: dict[str, Any], cache: Path) -> PreTrainedTokenizerBase:
     """
     place = source(model, cache)
     try:
-        return AutoTokenizer.from_pretrained(place, revision=model["revision"])
+        return AutoTokenizer.from_pretrained(place, revision=model["revision"], trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise _not_found(model, place, error) from error
 
@@ -43,7 +43,11 @@ def load(model: dict[str, Any], outputs: int, seed: int, cache: Path) -> PreTrai
         torch.manual_seed(derive(seed, "head"))
         try:
             return AutoModelForSequenceClassification.from_pretrained(
-                place, revision=model["revision"], num_labels=outputs, dtype=torch.float32
+                place,
+                revision=model["revision"],
+                num_labels=outputs,
+                dtype=torch.float32,
+                trust_remote_code=False,
             )
         except (OSError, ValueError) as error:
             raise _not_found(model, place, error) from error

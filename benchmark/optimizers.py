@@ -161,11 +161,13 @@ def groups_by_decay(model: nn.Module, weight_decay: float) -> list[Group]:
     """The trainable parameters of ``model`` in two groups: matrices decay, vectors do not.
 
     Biases and normalisation weights are told by their shape, because their names differ between
-    architectures (``LayerNorm.weight`` finds neither XLNet's ``layer_norm`` nor an older ``gamma``).
+    architectures (``LayerNorm.weight`` finds neither XLNet's ``layer_norm`` nor an older ``gamma``). XLNet's biases
+    of attention are matrices; their names end in ``bias`` as those of all others do.
     """
     trainable = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
-    matrices = [(name, p) for name, p in trainable if p.ndim >= 2]
-    vectors = [(name, p) for name, p in trainable if p.ndim < 2]
+    decaying = {name for name, p in trainable if p.ndim >= 2 and not name.endswith("bias")}
+    matrices = [(name, p) for name, p in trainable if name in decaying]
+    vectors = [(name, p) for name, p in trainable if name not in decaying]
     return [
         Group([name for name, _ in named], [p for _, p in named], decay)
         for named, decay in ((matrices, weight_decay), (vectors, 0.0))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import logging
+import shlex
 import sys
 from pathlib import Path
 
 from benchmark import grid, launch
+from benchmark.config import validate, validate_methods
 from benchmark.errors import BenchmarkError, one_line
 from benchmark.grid import Cell, Grid
-from benchmark.store import Record, Store
+from benchmark.store import Record, Store, make_writable
 
 DESCRIPTION = """\
 Make a table of sweeps/: plan its runs, skip what the store has, run what is missing, report.
@@ -33,6 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("table", metavar="TABLE", help=f"one of: {', '.join(grid.tables())}")
     parser.add_argument("overrides", metavar="OVERRIDES", nargs="*", help="KEY=VALUE or KEY=VALUE,VALUE,…")
+    parser.add_argument("--args", default="", metavar="STRING", help="overrides in one string, for make")
     parser.add_argument("--plan", action="store_true", help="only say what would be run")
     parser.add_argument("--report-only", action="store_true", help="report what the store has, run nothing")
     parser.add_argument("--workers", type=int, help="runs at a time (default: cores / threads)")
@@ -53,19 +56,21 @@ def main(arguments: list[str] | None = None) -> int:
 
 def reproduce(options: argparse.Namespace) -> int:
     """Plan, run and report; the exit status."""
-    planned = grid.load(options.table, options.overrides)
+    planned = grid.load(options.table, [*options.overrides, *shlex.split(options.args)])
     store = Store(planned.cells[0].config["store"])
     records, missing = look_up(planned, store)
+    for cell in missing:
+        validate(cell.config)
     print(plan(planned, missing), file=sys.stderr, flush=True)
     if options.plan:
         return 0
+    make_writable("--output", options.output)
     failed: list[Cell] = []
     if missing and not options.report_only:
-        from benchmark.config import validate
-
-        for config in {cell.run_id: cell.config for cell in missing}.values():
-            validate(config)
-        store.prepare()
+        for cell in missing:
+            validate_methods(cell.config)
+        make_writable("store", store.folder)
+        make_writable("cache", missing[0].config["cache"])
         workers = launch.default_workers(missing) if options.workers is None else options.workers
         if workers < 1:
             raise BenchmarkError(f"--workers {workers}: at least 1")

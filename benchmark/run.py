@@ -8,9 +8,9 @@ import traceback
 from datetime import UTC, datetime
 from typing import Any
 
-from benchmark.config import run_id, validate
+from benchmark.config import run_id, validate, validate_methods
 from benchmark.errors import BenchmarkError, one_line
-from benchmark.store import Record, Store
+from benchmark.store import Record, Store, make_writable
 
 
 def run(config: dict[str, Any], command: str = "") -> Record:
@@ -25,7 +25,9 @@ def run(config: dict[str, Any], command: str = "") -> Record:
     if found is not None:
         return found
     validate(config)
-    store.prepare()
+    validate_methods(config)
+    make_writable("store", config["store"])
+    make_writable("cache", config["cache"])
     started = time.perf_counter()
     try:
         record, arrays = train(config)
@@ -77,7 +79,7 @@ def train(config: dict[str, Any]) -> tuple[Record, dict[str, Any]]:
         "status": "diverged" if outcome.diverged is not None else "finished",
         "diverged_at": outcome.diverged,
         "collapsed": collapsed(task, outcome.logits),
-        "config": config,
+        "config": {key: value for key, value in config.items() if key not in ("store", "cache", "table")},
         "scores": final,
         "curve": outcome.curve,
         "seconds": outcome.seconds,
@@ -123,6 +125,7 @@ def keep_quiet() -> None:
     datasets.disable_progress_bars()
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
+    os.environ["DISABLE_SAFETENSORS_CONVERSION"] = "1"  # a request to the hub that nobody asked for
 
 
 def make_reproducible(threads: int, precision: str) -> None:

@@ -26,8 +26,30 @@ from benchmark.errors import BenchmarkError
 log = logging.getLogger(__name__)
 
 Record = dict[str, Any]
-REQUIRED = ("run_id", "status", "config", "scores", "curve")
+SHAPE = {
+    "run_id": str,
+    "status": str,
+    "config": dict,
+    "scores": dict,
+    "curve": list,
+    "collapsed": list,
+    "seconds": dict,
+    "environment": dict,
+}
 FAILURES, SET_ASIDE = "failures", "set-aside"
+
+
+def make_writable(key: str, folder: str | Path) -> None:
+    """Make ``folder`` if need be. Raises: BenchmarkError if it cannot be written to, naming ``key``."""
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        why = error.strerror or error
+        raise BenchmarkError(
+            f"{key}={folder}: cannot be written to ({why}); choose another folder"
+        ) from error
 
 
 class Store:
@@ -35,18 +57,6 @@ class Store:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
-
-    def prepare(self) -> None:
-        """Make the folder. Raises: BenchmarkError if it cannot be written to."""
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self.folder):
-                pass
-        except OSError as error:
-            raise BenchmarkError(
-                f"store={self.folder}: cannot be written to ({error.strerror or error}); choose another folder with "
-                f"store=…"
-            ) from error
 
     def find(self, run_id: str) -> Record | None:
         """The finished record of a run, or None; a damaged one is set aside and counts as missing."""
@@ -60,10 +70,10 @@ class Store:
             return None
         try:
             record = json.loads(text)
-            missing = [key for key in REQUIRED if key not in record]
-            if missing or record["run_id"] != run_id:
-                raise ValueError(f"no {missing[0]!r}" if missing else f"belongs to {record['run_id']}")
-        except (ValueError, TypeError) as error:
+            wrong = [key for key, kind in SHAPE.items() if not isinstance(record.get(key), kind)]
+            if wrong or record["run_id"] != run_id:
+                raise ValueError(f"no proper {wrong[0]!r}" if wrong else f"belongs to {record['run_id']}")
+        except (ValueError, AttributeError) as error:
             self._set_aside(run_id, str(error))
             return None
         return record

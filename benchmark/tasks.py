@@ -103,12 +103,19 @@ def load(config: dict[str, Any], tokenizer: PreTrainedTokenizerBase) -> Task:
     task, cache = config["task"], Path(config["cache"])
     splits = {"train": task["train"], **{f"evaluate/{k}": v for k, v in task["evaluate"].items()}}
     folder, revision = _folder(task, splits, cache)
+    # A longer input than the model has positions for would crash it.
+    max_length = min(config["protocol"]["max_length"], tokenizer.model_max_length)
     examples, digests = {}, {}
     for name, split in splits.items():
         files = _files(task, folder, split["config"], split["split"])
         digests[f"{split['config']}/{split['split']}"] = digest = _digest(files)
-        examples[name] = _tokenised(task, tokenizer, files, digest, config["protocol"]["max_length"], cache)
+        examples[name] = _tokenised(task, tokenizer, files, digest, max_length, cache)
     training = examples.pop("train")
+    if task["labels"] and int(training.targets.max()) >= len(task["labels"]):
+        raise BenchmarkError(
+            f"task {task['name']!r}: task.labels={task['labels']} has {len(task['labels'])} classes, "
+            f"and its training split has the label {int(training.targets.max())}"
+        )
     if not training.labelled:
         raise BenchmarkError(f"task {task['name']!r}: its training split {task['train']} has hidden labels")
     subset = draw_subset(training.targets, config["data"], config["seed"], bool(task["labels"]))
@@ -121,7 +128,12 @@ def load(config: dict[str, Any], tokenizer: PreTrainedTokenizerBase) -> Task:
         pad_id=tokenizer.pad_token_id or 0,
         pad_left=tokenizer.padding_side == "left",
         subset=subset,
-        stamp={"id": task["repo"] or task["builder"], "revision": revision, "digests": digests},
+        stamp={
+            "id": task["repo"] or task["builder"],
+            "revision": revision,
+            "digests": digests,
+            "max_length": max_length,
+        },
     )
 
 
@@ -176,7 +188,8 @@ def _files(task: dict[str, Any], folder: Path, config: str, split: str) -> list[
     if not files:
         raise BenchmarkError(
             f"task {task['name']!r}: no file {config}/{split}-*.parquet in {task['repo'] or folder} (looked in "
-            f"the cached revision {folder.name}); {_how_to_get(task['repo'], [f'{config}/{split}-*'])}"
+            f"the cached revision {folder.name})"
+            + (f"; {_how_to_get(task['repo'], [f'{config}/{split}-*'])}" if task["repo"] else "")
         )
     return files
 

@@ -10,7 +10,19 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
-from benchmark.config import ROOT, Data, Model, Protocol, Run, Task, plain, register, run_id, validate
+from benchmark.config import (
+    ROOT,
+    Data,
+    Model,
+    Protocol,
+    Run,
+    Task,
+    plain,
+    register,
+    run_id,
+    validate,
+    validate_methods,
+)
 from benchmark.errors import BenchmarkError
 
 GROUPS = {"model": Model, "task": Task, "protocol": Protocol, "data": Data}
@@ -46,7 +58,7 @@ def test_whatever_else_a_group_says_makes_another_run(group, key, compose):
 
 @pytest.mark.parametrize(
     "override",
-    ["store=elsewhere", "cache=elsewhere", "device=cpu", "threads=2", "protocol.report.opinion=[f1]"],
+    ["store=elsewhere", "cache=elsewhere", "device=cpu", "protocol.report.opinion=[f1]"],
 )
 def test_where_a_run_happens_does_not_change_it(override, compose):
     assert run_id(compose(override)) == run_id(compose())
@@ -145,10 +157,15 @@ REFUSED = [
 ]
 
 
+def check(config):
+    validate(config)
+    validate_methods(config)
+
+
 @pytest.mark.parametrize(("override", "line"), REFUSED, ids=[override for override, _ in REFUSED])
 def test_a_value_out_of_range_is_refused_by_its_key(override, line, compose):
     with pytest.raises(BenchmarkError) as caught:
-        validate(compose(override))
+        check(compose(override))
     assert line in str(caught.value)
 
 
@@ -190,11 +207,11 @@ def python(code: str, *arguments: str) -> str:
 
 
 def test_a_run_that_is_in_the_store_is_told_without_torch_or_transformers(compose, record_of):
-    from benchmark.store import Store
+    from benchmark.store import Store, make_writable
 
     config = compose("method=[noisytune]", "seed=3")
     store = Store(config["store"])
-    store.prepare()
+    make_writable("store", store.folder)
     store.add(record_of(config, {"validation": {"accuracy": 0.875}}), {})
     said = python(
         "from benchmark.__main__ import command_line; command_line()",

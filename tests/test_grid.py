@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from benchmark import grid
-from benchmark.config import ROOT, run_id, validate
+from benchmark.config import ROOT, run_id, validate, validate_methods
 from benchmark.errors import one_line
 
 DEMO, TABLE2 = "demo/noisytune", "noisytune/table2"
@@ -180,6 +180,7 @@ def test_every_file_of_conf_makes_a_valid_run(path, compose):
     group, name = str(path.parent), path.name
     choice = {".": [], "method": [f"method=[{name}]"]}.get(group, [f"{group}={name}"])
     validate(compose(*choice))
+    validate_methods(compose(*choice))
 
 
 # Hydra looks for its keyword `_global_` anywhere in a package name: no method file may have it in its own.

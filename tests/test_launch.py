@@ -15,7 +15,7 @@ import pytest
 from benchmark import grid, launch
 from benchmark.config import ROOT, run_id
 from benchmark.grid import Cell
-from benchmark.store import Store
+from benchmark.store import Store, make_writable
 
 DEMO, CACHE = "demo/noisytune", ROOT / ".cache"
 QUICK = ("task=opinion", "method=[]", "data.count=32", "protocol.epochs=1", f"cache='{CACHE}'")
@@ -48,7 +48,7 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     good = grid.load(DEMO, [*QUICK, "seed=1", f"store='{folder / 'store'}'"]).cells[0]
     cells = {how: untrustworthy(good, how) for how in ("raise", "kill", "exit")} | {"good": good}
     store = Store(folder / "store")
-    store.prepare()
+    make_writable("store", store.folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(folder)
         failed = launch.run_all(list(cells.values()), store, workers=2)

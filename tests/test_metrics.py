@@ -54,3 +54,9 @@ def test_every_metric_adds_up_batches() -> None:
         parts.add_batch(predictions=ANSWERS[:2], references=TRUTH[:2])
         parts.add_batch(predictions=ANSWERS[2:], references=TRUTH[2:])
         assert parts.compute() == pytest.approx(whole.compute(predictions=ANSWERS, references=TRUTH)), name
+
+
+def test_the_configuration_knows_every_metric() -> None:
+    from benchmark.config import METRICS as NAMES
+
+    assert set(NAMES) == set(METRICS)

@@ -106,3 +106,14 @@ def test_the_schedule_of_google_bert_jumps_down_after_warm_up() -> None:
 
 def test_the_constant_schedule_stays_at_its_peak() -> None:
     assert {rate_at(step, 10, 0.3, "constant", 0.0) for step in range(10)} == {0.3}
+
+
+def test_the_attention_biases_of_xlnet_do_not_decay() -> None:
+    from transformers import XLNetConfig, XLNetForSequenceClassification
+
+    model = XLNetForSequenceClassification(
+        XLNetConfig(vocab_size=20, d_model=8, n_layer=1, n_head=2, d_inner=8)
+    )
+    decaying = {name for group in groups_by_decay(model, 0.01) if group.weight_decay for name in group.names}
+    assert not [name for name in decaying if "bias" in name]
+    assert [name for name in decaying if name.endswith("rel_attn.q")]

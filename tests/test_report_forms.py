@@ -20,12 +20,12 @@ VOID = {"meta", "link", "br", "img", "hr"}
 GOLDEN = """\
 # NoisyTune on the embedded tasks
 
-Score: mean ± sample std over 3 seeds
+Score: mean ± sample std (n seeds of 3); * best of its model
 
-| Model    | Method            |    Opinion (accuracy) |
-|----------|-------------------|----------------------:|
-| Embedded | plain fine-tuning | 81.00 ± 1.41 (2 of 3) |
-| Embedded | noisytune         | 83.00 ± 2.83 (2 of 3) |
+| Model    | Method            |     Opinion (accuracy) |
+|----------|-------------------|-----------------------:|
+| Embedded | plain fine-tuning |  81.00 ± 1.41 (2 of 3) |
+| Embedded | noisytune         | 83.00* ± 2.83 (2 of 3) |
 
 Difference to plain fine-tuning, paired by seed: mean [95 % interval]
 
@@ -34,7 +34,7 @@ Difference to plain fine-tuning, paired by seed: mean [95 % interval]
 | Embedded | noisytune | +2.00 [-10.71, +14.71] (2 of 3) |
 
 - The grid was changed from the one declared: task=opinion, seed=1,2,3.
-- 2 of 6 runs are missing (not run, or failed); means are over the others.
+- 2 of 6 runs are missing (not run, or failed); to fill them in: python -m benchmark.reproduce demo/noisytune task=opinion seed=1,2,3
 - Checkpoint scored: last.
 - Measured with a processor, float32, torch 2.0.0, transformers 5.0.0, code 0123456789ab.
 """

@@ -161,3 +161,15 @@ def test_a_gpu_gives_the_same_record_twice(tiny: Tiny, tmp_path: Path) -> None:
         pytest.skip("no CUDA device")
     config = tiny("method=[noisytune]", "device=cuda")
     assert same(evidence(elsewhere(config, tmp_path / "a")), evidence(elsewhere(config, tmp_path / "b")))
+
+
+def test_answers_that_are_no_numbers_are_no_score(tiny: Tiny) -> None:
+    # The loss of the first updates is still finite when the weights they leave are not.
+    record = run(tiny("protocol.learning_rate=1e38", "protocol.warmup=0"))
+    assert (record["status"], record["scores"]) == ("diverged", {})
+
+
+def test_a_record_does_not_say_where_it_was_stored(tiny: Tiny, tmp_path: Path) -> None:
+    config = tiny()
+    record = run(config)
+    assert str(tmp_path) not in json.dumps(record)

@@ -9,17 +9,26 @@ import numpy as np
 import pytest
 
 from benchmark.errors import BenchmarkError
-from benchmark.store import Store
+from benchmark.store import Store, make_writable
 
 ID = "0123456789abcdef"
-RECORD = {"run_id": ID, "status": "finished", "config": {"seed": 1}, "scores": {}, "curve": []}
+RECORD = {
+    "run_id": ID,
+    "status": "finished",
+    "config": {"seed": 1},
+    "scores": {},
+    "curve": [],
+    "collapsed": [],
+    "seconds": {},
+    "environment": {},
+}
 ARRAYS = {"losses": np.array([0.5, 0.25], np.float32), "logits/validation": np.ones((1, 3, 2), np.float32)}
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     store = Store(tmp_path / "store")
-    store.prepare()
+    make_writable("store", store.folder)
     return store
 
 
@@ -200,20 +209,20 @@ def test_an_unreadable_failure_is_passed_over_with_a_warning(store, caplog):
 def test_a_store_that_is_a_file_is_refused_by_name(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(BenchmarkError, match=f"store={tmp_path / 'file'}"):
-        Store(tmp_path / "file").prepare()
+        make_writable("store", tmp_path / "file")
 
 
 def test_a_store_below_a_file_is_refused_by_name(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(BenchmarkError, match=f"store={tmp_path / 'file' / 'store'}"):
-        Store(tmp_path / "file" / "store").prepare()
+        make_writable("store", tmp_path / "file" / "store")
 
 
 @pytest.mark.skipif(os.getuid() == 0, reason="root may write to read-only folders")
 def test_a_read_only_store_is_refused_by_name(tmp_path):
     tmp_path.chmod(0o555)
     with pytest.raises(BenchmarkError, match=f"store={tmp_path}"):
-        Store(tmp_path).prepare()
+        make_writable("store", tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04garbage", b"\x93NUMPY", b"text"])

@@ -125,3 +125,21 @@ def test_a_missing_split_names_its_file_and_how_to_get_it(compose: Compose, hub:
 def test_a_missing_checkpoint_is_named_with_how_to_get_it(compose: Compose) -> None:
     with pytest.raises(BenchmarkError, match=r"'roberta_base'.*hf download FacebookAI/roberta-base"):
         load(compose("model=roberta_base"))
+
+
+def test_fewer_labels_than_the_data_have_is_refused(compose: Compose) -> None:
+    with pytest.raises(BenchmarkError, match=r"task.labels=\['favourable'\] has 1 classes"):
+        load(compose("task=opinion", "task.labels=[favourable]"))
+
+
+def test_no_example_is_longer_than_the_model_has_positions(compose: Compose) -> None:
+    task = load(compose("task=opinion", "protocol.max_length=4096"))
+    assert task.stamp["max_length"] == 64
+
+
+def test_the_configured_revisions_of_what_the_project_makes_are_current(compose: Compose) -> None:
+    from benchmark.embedded import encoder
+    from benchmark.embedded import tasks as embedded
+
+    assert compose()["model"]["revision"] == encoder.REVISION
+    assert {compose(f"task={name}")["task"]["revision"] for name in embedded.TASKS} == {embedded.REVISION}

@@ -19,7 +19,7 @@ from benchmark.embedded.language import EXCLAMATIONS, Speaker, corpus, lexicon
 from benchmark.optimizers import rate_at
 from benchmark.randomness import derive, stream
 
-VERSION = 1  # raised when the encoder changes
+REVISION = "1"  # raised when the encoder changes, here and in conf/model/embedded.yaml
 LANGUAGE = 0
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 CORPUS, UPDATES, BATCH, RATE = 20_000, 1200, 64, 3e-3
@@ -28,7 +28,7 @@ MASKED, MASKED_EXCLAMATIONS = 0.2, 0.6
 
 def build(cache: Path) -> Path:
     """The encoder's folder, in the layout of a hub snapshot; pretrained if it is not in the cache yet."""
-    return built_once(cache / "embedded" / f"encoder-{VERSION}", pretrain)
+    return built_once(cache / "embedded" / f"encoder-{REVISION}", pretrain)
 
 
 def pretrain(folder: Path) -> None:

@@ -7,6 +7,7 @@ small weights are disturbed alike. Figure 2 compares it with Gaussian noise and 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -39,7 +40,7 @@ class NoisyTune(Method):
     perturb_word_embeddings: bool = True
 
     def __post_init__(self) -> None:
-        if self.intensity < 0:
+        if not 0 <= self.intensity < math.inf:
             raise BenchmarkError(f"intensity={self.intensity}: lambda must be at least 0")
         if self.noise not in NOISES:
             raise unknown("noise", self.noise, NOISES)

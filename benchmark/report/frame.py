@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,8 @@ import pandas as pd
 from benchmark.errors import BenchmarkError
 from benchmark.grid import Grid
 from benchmark.store import Record
+
+Rule = str | list["Rule"]  # how a paper averages: a task, or a list whose mean is meant
 
 NOT_ROWS = ("task", "seed")  # every other axis of a grid makes rows of a table
 
@@ -91,7 +92,19 @@ def by_seed(frame: pd.DataFrame) -> dict[int, float]:
     return dict(zip(scored["seed"].tolist(), scored["score"].tolist(), strict=True))
 
 
-def average_by_seed(frame: pd.DataFrame, tasks: Sequence[str]) -> dict[int, float]:
-    """The plain mean over ``tasks`` for every seed that has them all."""
-    wide = frame.pivot_table(index="seed", columns="task", values="score").reindex(columns=list(tasks))
-    return {int(seed): float(row.mean()) for seed, row in wide.dropna().iterrows()}
+def average_by_seed(frame: pd.DataFrame, rule: Rule) -> dict[int, float]:
+    """The average of ``rule`` (see ``average``) for every seed that has all its tasks."""
+    averages = {}
+    for seed, block in frame[frame["score"].notna()].groupby("seed"):
+        value = average(dict(zip(block["task"], block["score"], strict=True)), rule)
+        if value is not None:
+            averages[int(str(seed))] = value
+    return averages
+
+
+def average(values: dict[str, float], rule: Rule) -> float | None:
+    """The mean over ``rule``, taken recursively where it nests lists; None if a task of it has no value."""
+    if isinstance(rule, str):
+        return values.get(rule)
+    parts = [average(values, part) for part in rule]
+    return None if None in parts else float(np.mean([part for part in parts if part is not None]))

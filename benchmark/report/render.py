@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
+from dataclasses import dataclass
 from io import StringIO
+from typing import Literal
 
 from rich.console import Console
 from rich.table import Table as RichTable
@@ -29,23 +31,57 @@ tbody tr:nth-child(even){background:#f5f5f5}figure{margin:1rem 0}svg{max-width:1
 
 
 def terminal(table: Table, width: int | None = None) -> str:
-    """The table for a terminal of ``width`` columns (None: as wide as it needs)."""
+    """The table as text for a terminal of ``width`` columns (None: as wide as it needs).
+
+    Where its rows do not fit, tasks become rows and methods columns, a block for every model.
+    """
     out = StringIO()
-    natural = 4 + max(sum(map(len, row)) + 3 * len(row) for row in _all_rows(table))
-    console = Console(file=out, width=width or max(natural, 80), color_system=None)
-    for section in table.sections:
-        shown = RichTable(
-            title=Text(section.title), title_justify="left", title_style="", box=None, pad_edge=False
-        )
-        for number, name in enumerate((*HEAD, *table.columns)):
-            shown.add_column(Text(name), justify="left" if number < len(HEAD) else "right")
-        for row in section.rows:
+    blocks = [block for section in table.sections for block in _blocks(section, table.columns, width)]
+    natural = max(max(map(_natural_width, blocks)), 80)
+    console = Console(file=out, width=max(width or natural, natural), color_system=None)
+    for block in blocks:
+        shown = RichTable(box=None, pad_edge=False)
+        for name, justify in zip(block.head, block.justify, strict=True):
+            shown.add_column(Text(name), justify=justify)
+        for row in block.rows:
             shown.add_row(*map(Text, row))
+        console.print(Text(block.title))
         console.print(shown)
         console.print()
     for note in table.notes:
-        console.print(note, markup=False, highlight=False)
+        console.print(Text(note))
     return f"{table.title}\n\n{out.getvalue()}"
+
+
+@dataclass(frozen=True)
+class Block:
+    """A grid of text under a title."""
+
+    title: str
+    head: list[str]
+    rows: list[list[str]]
+
+    @property
+    def justify(self) -> list[Literal["left", "right"]]:
+        """Names to the left, numbers to the right."""
+        return ["left" if name in (*HEAD, "Task") else "right" for name in self.head]
+
+
+def _blocks(section: Section, columns: Sequence[str], width: int | None) -> list[Block]:
+    whole = Block(section.title, [*HEAD, *columns], section.rows)
+    if width is None or _natural_width(whole) <= width:
+        return [whole]
+    blocks = []
+    for model in dict.fromkeys(row[0] for row in section.rows):
+        rows = [row for row in section.rows if row[0] == model]
+        turned = [[column, *(row[2 + i] for row in rows)] for i, column in enumerate(columns)]
+        blocks.append(Block(f"{section.title} — {model}", ["Task", *(row[1] for row in rows)], turned))
+    return blocks
+
+
+def _natural_width(block: Block) -> int:
+    lines = [block.head, *block.rows]
+    return sum(max(len(line[i]) for line in lines) + 2 for i in range(len(block.head)))
 
 
 def markdown(table: Table) -> str:
@@ -91,10 +127,6 @@ def page(table: Table, figure_svg: str) -> str:
         f"<style>{STYLE}</style></head><body>\n<h1>{title}</h1>\n{body}\n{figure}\n"
         f'<ul class="notes">{notes}</ul>\n</body></html>\n'
     )
-
-
-def _all_rows(table: Table) -> list[Sequence[str]]:
-    return [(*HEAD, *table.columns), *(row for section in table.sections for row in section.rows)]
 
 
 def _markdown_row(row: Sequence[str], widths: Sequence[int]) -> str:

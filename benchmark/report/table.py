@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,13 +11,14 @@ import pandas as pd
 
 from benchmark.grid import Grid
 from benchmark.report import published
-from benchmark.report.frame import average_by_seed, by_seed, metric, scores
+from benchmark.report.frame import Rule, average_by_seed, by_seed, metric, scores
+from benchmark.report.notes import notes
+from benchmark.report.published import AVERAGE
 from benchmark.report.statistics import Estimate, estimate, paired_difference
 from benchmark.store import Record
 
-AVERAGE = "Avg."
 PLAIN = "plain fine-tuning"
-PLACES = ("store", "cache", "device")  # where a grid runs is no change to it
+BEST = "*"
 
 
 @dataclass(frozen=True)
@@ -49,44 +50,68 @@ def build(grid: Grid, records: dict[str, Record]) -> Table:
     tasks = list(dict.fromkeys(frame["task"]))
     declared = len(set(frame["seed"]))
     source = published.load(grid.table["published"]) if grid.table.get("published") else None
-    numbers = measured(frame, tasks)
+    rule = averaging_rule(frame, tasks, source)
+    columns = [*tasks, AVERAGE] if len(tasks) > 1 else tasks
+    numbers = measured(frame, columns, rule)
     if source:
         numbers = with_published(numbers, source, grid.table.get("published_models") or {}, tasks)
-    columns = [*tasks, AVERAGE] if len(tasks) > 1 else tasks
+
+    def section(title: str, rows: pd.DataFrame, show: Callable[[pd.Series, int], str]) -> Section:
+        return Section(title, _rows(rows, columns, labels, declared, show))
+
     sections = [
-        Section(
-            f"Score: mean ± sample std over {declared} seeds",
-            _rows(numbers, columns, labels, declared, "score"),
+        section(
+            f"Score: mean ± sample std (n seeds of {declared}); {BEST} best of its model", numbers, _score
         ),
-        Section(
+        section(
             f"Difference to {PLAIN}, paired by seed: mean [95 % interval]",
-            _rows(numbers[numbers["methods"] != ""], columns, labels, declared, "difference"),
+            numbers[(numbers["methods"] != "") & (numbers["difference_n"] > 0)],
+            _difference,
         ),
     ]
     if source:
-        sections.append(Section(f"Published: {_citation(source)}", _published_rows(source, columns)))
+        beside = numbers[numbers["published"].notna()]
+        if not beside.empty:
+            sections.append(section("Measured − published (published)", beside, _beside))
+        citation = f"{source['paper']['venue']}, {source['item']['kind']} {source['item']['number']}"
+        sections.append(Section(f"Published: {citation}", _published_rows(source, columns)))
     return Table(
         title=grid.table.get("title") or grid.name,
         columns=[_column(grid, task, labels) for task in tasks] + columns[len(tasks) :],
         sections=[section for section in sections if section.rows],
-        notes=_notes(grid, frame, numbers, records, source, labels),
+        notes=notes(grid, frame, numbers, records, labels),
         numbers=numbers,
         labels=labels,
     )
 
 
-def measured(frame: pd.DataFrame, tasks: Sequence[str]) -> pd.DataFrame:
-    """One row per model, variant, methods and task (and average): score and paired difference."""
+def averaging_rule(frame: pd.DataFrame, tasks: Sequence[str], source: dict[str, Any] | None) -> Rule:
+    """The paper's rule where all its tasks are there, else the plain mean of the tasks that have scores.
+
+    A task whose labels are hidden can never have one, and does not keep the others from an average.
+    """
+    if source and published.tasks_of(source["average"]["mean_of"]) <= set(tasks):
+        return source["average"]["mean_of"]
+    hidden = {
+        task
+        for task, block in frame.groupby("task")
+        if (block["status"] == "finished").any() and block["score"].isna().all()
+    }
+    return [task for task in tasks if task not in hidden]
+
+
+def measured(frame: pd.DataFrame, columns: Sequence[str], rule: Rule) -> pd.DataFrame:
+    """One row per model, variant, methods and column: score, paired difference, and runs by status."""
     rows: list[dict[str, Any]] = []
     for (model, variant), block in frame.groupby(["model", "variant"], sort=False):
         baseline = block[block["methods"] == ""]
         for methods, ours in block.groupby("methods", sort=False):
-            for task in [*tasks, AVERAGE] if len(tasks) > 1 else tasks:
-                mine, plain = (_seeds(part, task, tasks) for part in (ours, baseline))
+            for column in columns:
+                mine, plain = (_seeds(part, column, rule) for part in (ours, baseline))
                 difference = paired_difference(mine, plain) if methods else estimate(np.array([]))
-                runs = ours[ours["task"] == task] if task != AVERAGE else ours
+                runs = ours[ours["task"] == column] if column != AVERAGE else ours
                 rows.append(
-                    {"model": model, "variant": variant, "methods": methods, "task": task}
+                    {"model": model, "variant": variant, "methods": methods, "task": column}
                     | _named("score", estimate(np.array(list(mine.values()))))
                     | _named("difference", difference)
                     | {
@@ -94,21 +119,31 @@ def measured(frame: pd.DataFrame, tasks: Sequence[str]) -> pd.DataFrame:
                         for status in ("finished", "diverged", "missing")
                     }
                 )
-    return pd.DataFrame(rows)
+    numbers = pd.DataFrame(rows)
+    highest = numbers.groupby(["model", "variant", "task"])["score_mean"].transform("max")
+    rivals = numbers.groupby(["model", "variant", "task"])["score_mean"].transform("count")
+    return numbers.assign(best=(numbers["score_mean"] == highest) & (rivals > 1))
 
 
 def with_published(
     numbers: pd.DataFrame, source: dict[str, Any], models: dict[str, str], tasks: Sequence[str]
 ) -> pd.DataFrame:
-    """``numbers`` with a column ``published``: the printed number of the same model, method and task."""
+    """``numbers`` with a column ``published``: the printed number of the same model, method and column.
+
+    A printed average stands only beside an average over the same tasks.
+    """
+    whole = published.tasks_of(source["average"]["mean_of"]) == set(tasks)
     found = [
-        published.value(source, models.get(row.model), row.methods, row.task) for row in numbers.itertuples()
+        published.value(source, models.get(row["model"]), row["methods"], row["task"])
+        if whole or row["task"] != AVERAGE
+        else None
+        for row in numbers.to_dict("records")
     ]
     return numbers.assign(published=pd.array(found, dtype="Float64"))
 
 
-def _seeds(frame: pd.DataFrame, task: str, tasks: Sequence[str]) -> dict[int, float]:
-    return average_by_seed(frame, tasks) if task == AVERAGE else by_seed(frame[frame["task"] == task])
+def _seeds(frame: pd.DataFrame, column: str, rule: Rule) -> dict[int, float]:
+    return average_by_seed(frame, rule) if column == AVERAGE else by_seed(frame[frame["task"] == column])
 
 
 def _named(prefix: str, value: Estimate) -> dict[str, float]:
@@ -117,27 +152,32 @@ def _named(prefix: str, value: Estimate) -> dict[str, float]:
 
 
 def _rows(
-    numbers: pd.DataFrame, columns: Sequence[str], labels: dict[str, str], declared: int, kind: str
+    numbers: pd.DataFrame,
+    columns: Sequence[str],
+    labels: dict[str, str],
+    declared: int,
+    show: Callable[[pd.Series, int], str],
 ) -> list[list[str]]:
-    show = _score_text if kind == "score" else _difference_text
     rows = []
     for (model, variant, methods), block in numbers.groupby(["model", "variant", "methods"], sort=False):
-        by_task = block.set_index("task")
+        cells = {row["task"]: show(row, declared) for _, row in block.iterrows()}
         name = f"{labels.get(str(model)) or model} {variant}".strip()
-        rows.append(
-            [name, str(methods) or PLAIN, *(show(by_task.loc[column], declared) for column in columns)]
-        )
+        rows.append([name, str(methods) or PLAIN, *(cells.get(column, "–") for column in columns)])
     return rows
 
 
-def _score_text(cell: pd.Series, declared: int) -> str:
+def _score(cell: pd.Series, declared: int) -> str:
     if not cell["score_n"]:
-        return "diverged" if cell["runs_diverged"] else "–"
+        for status in ("missing", "diverged"):
+            if cell[f"runs_{status}"]:
+                return status
+        return "hidden"
     spread = f" ± {cell['score_std']:.2f}" if cell["score_n"] > 1 else ""
-    return f"{cell['score_mean']:.2f}{spread}{_incomplete(int(cell['score_n']), declared)}"
+    mark = BEST if cell["best"] else ""
+    return f"{cell['score_mean']:.2f}{mark}{spread} ({_count(int(cell['score_n']), declared)})"
 
 
-def _difference_text(cell: pd.Series, declared: int) -> str:
+def _difference(cell: pd.Series, declared: int) -> str:
     if not cell["difference_n"]:
         return "–"
     interval = (
@@ -145,12 +185,20 @@ def _difference_text(cell: pd.Series, declared: int) -> str:
         if cell["difference_n"] > 1
         else ""
     )
-    return f"{cell['difference_mean']:+.2f}{interval}{_incomplete(int(cell['difference_n']), declared)}"
+    n = int(cell["difference_n"])
+    return f"{cell['difference_mean']:+.2f}{interval}" + (f" ({_count(n, declared)})" if n < declared else "")
 
 
-def _incomplete(n: int, declared: int) -> str:
+def _beside(cell: pd.Series, declared: int) -> str:
+    if pd.isna(cell["published"]):
+        return "–"
+    gap = f"{cell['score_mean'] - cell['published']:+.2f}" if cell["score_n"] else "–"
+    return f"{gap} ({cell['published']:.1f})"
+
+
+def _count(n: int, declared: int) -> str:
     """A mean over fewer seeds than declared says so."""
-    return f" ({n} of {declared})" if n < declared else ""
+    return f"{n} of {declared}" if n < declared else f"{n}"
 
 
 def _column(grid: Grid, task: str, labels: dict[str, str]) -> str:
@@ -160,69 +208,14 @@ def _column(grid: Grid, task: str, labels: dict[str, str]) -> str:
     return f"{labels[task] or task} ({' + '.join(names)})"
 
 
-def _citation(source: dict[str, Any]) -> str:
-    return f"{source['paper']['venue']}, {source['item']['kind']} {source['item']['number']}"
-
-
 def _published_rows(source: dict[str, Any], columns: Sequence[str]) -> list[list[str]]:
     """The printed rows; the average only beside the tasks it was taken over."""
     decimals = source["decimals"]
-    whole = set(source["average"]["mean_of"]) == set(columns) - {AVERAGE}
+    whole = published.tasks_of(source["average"]["mean_of"]) == set(columns) - {AVERAGE}
     rows = []
     for row in source["rows"]:
-        values = [row["values"].get(column) for column in columns if column != AVERAGE]
-        if AVERAGE in columns:
-            values.append(row["average_printed"] if whole else None)
+        printed = dict(row["values"]) | ({AVERAGE: row.get("average_printed")} if whole else {})
         method = PLAIN if row["method"] == published.VANILLA else row["method"]
-        rows.append([row["model"], method, *(f"{v:.{decimals}f}" if v is not None else "–" for v in values)])
+        cells = (printed.get(column) for column in columns)
+        rows.append([row["model"], method, *(f"{v:.{decimals}f}" if v is not None else "–" for v in cells)])
     return rows
-
-
-def _notes(
-    grid: Grid,
-    frame: pd.DataFrame,
-    numbers: pd.DataFrame,
-    records: dict[str, Record],
-    source: dict[str, Any] | None,
-    labels: dict[str, str],
-) -> list[str]:
-    notes = []
-    changed = {key: values for key, values in grid.changed.items() if key not in PLACES}
-    if changed:
-        changes = ", ".join(f"{key}={','.join(values)}" for key, values in changed.items())
-        notes.append(f"The grid was changed from the one declared: {changes}.")
-    if source and not numbers["published"].notna().any():
-        models = ", ".join(sorted({labels[model] or model for model in numbers["model"]}))
-        notes.append(
-            f"Published rows are for other models than {models}: they show what the paper reports, and are "
-            f"not what these runs should equal."
-        )
-    runs = frame.drop_duplicates("run_id")
-    for status, what in (
-        ("missing", "are missing (not run, or failed)"),
-        ("diverged", "diverged (their loss stopped being a number) and have no score"),
-    ):
-        if count := int((runs["status"] == status).sum()):
-            notes.append(f"{count} of {len(runs)} runs {what}; means are over the others.")
-    if collapsed := sum(bool(record["collapsed"]) for record in records.values()):
-        notes.append(f"{collapsed} of {len(runs)} runs collapsed to one answer for every example.")
-    if records:
-        selection = {cell.config["protocol"]["selection"] for cell in grid.cells}
-        notes.append(f"Checkpoint scored: {', '.join(sorted(selection))}.")
-        notes += [f"Measured with {line}." for line in _environments(records)]
-    return notes
-
-
-def _environments(records: dict[str, Record]) -> list[str]:
-    lines: dict[str, None] = {}  # a set that keeps its order
-    for record in records.values():
-        stamp = record["environment"]
-        code = (stamp["code"]["commit"] or "no commit")[:12] + (
-            " + changes" if stamp["code"]["dirty"] else ""
-        )
-        packages = stamp["packages"]
-        lines[
-            f"{stamp['device']}, {stamp['precision']}, torch {packages['torch']}, transformers "
-            f"{packages['transformers']}, code {code}"
-        ] = None
-    return list(lines)
