@@ -43,6 +43,15 @@ Config = dict[str, Any]
 Outcome = tuple[int, str, str]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def embedded() -> None:
+    """What the project makes for itself is made before the first test, whose output it would disturb."""
+    from benchmark.embedded import encoder, tasks
+
+    encoder.build(CACHE)
+    tasks.build(CACHE)
+
+
 @pytest.fixture(autouse=True)
 def no_hydra_left_over() -> Iterator[None]:
     """Hydra keeps global state, which a test that fails half-way would leave to the next one."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ def built_once(folder: Path, build: Callable[[Path], None]) -> Path:
     """``folder``, filled by ``build`` in a temporary place first if it does not exist yet."""
     if folder.is_dir():
         return folder
+    print(f"making {folder.name} in {folder.parent} (once; seconds)", file=sys.stderr, flush=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
     try:
