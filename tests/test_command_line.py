@@ -94,9 +94,9 @@ NARROW = ("demo/noisytune", "seed=1", "task=opinion")
 )
 def test_reproduce_refuses_a_bad_value_before_the_first_run(arguments, said, reproduce, tmp_path):
     status, _, err = reproduce(*NARROW, *arguments)
-    lines = err.splitlines()  # the plan, and the refusal
-    assert len(lines) == 2, err
-    assert said in lines[1]
+    *plan, refusal = err.splitlines()
+    assert len(plan) <= 1, err
+    assert said in refusal
     assert status == 2
     assert not list(tmp_path.glob("store/*"))
 
