@@ -1,7 +1,7 @@
 # `make` lists what can be made. On a fresh machine `make demo` and `make test` do all the set-up.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help env demo reproduce-table plan test check format lock clean
+.PHONY: help env demo reproduce-table plan test vectors check format lock clean
 
 # uv reads none of pip's settings; a folder of wheels that pip is told of is good for uv as well.
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
@@ -37,6 +37,9 @@ plan: .venv/ready ## say what a table would run: TABLE=noisytune/table2 [ARGS=â€
 
 test: check ## all checks and tests
 	$(PYTHON) -m pytest
+
+vectors: .venv/ready ## compare the methods with reference values, of ../shared/vectors or the folder METHOD_VECTORS names
+	$(PYTHON) -m pytest -q tests/test_noisytune.py tests/test_optimizers.py tests/test_vectors_*.py
 
 check: .venv/ready ## lint, format and types
 	$(PYTHON) -m ruff check .

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,8 +12,11 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from benchmark.optimizers import Optimizer, groups_by_decay, rate_at
+from benchmark.architecture import encoder_of
+from benchmark.methods.base import Method, overrides
+from benchmark.optimizers import Optimizer, grouped, rate_at
 from benchmark.randomness import derive, stream
+from benchmark.step import Step, autocast
 from benchmark.tasks import Examples, Task
 
 NAN_CHECK_EVERY = 20  # updates; looking at every loss would wait for the device at every step
@@ -38,42 +40,56 @@ class Outcome:
 
 
 def finetune(
-    model: PreTrainedModel, task: Task, protocol: dict[str, Any], seed: int, device: torch.device
+    model: PreTrainedModel,
+    task: Task,
+    methods: Sequence[Method],
+    protocol: dict[str, Any],
+    seed: int,
+    device: torch.device,
 ) -> Outcome:
-    """Fine-tune ``model`` in place and evaluate it as often as the protocol says."""
+    """Fine-tune ``model`` in place, ``methods`` acting, and evaluate it as often as the protocol says."""
     started = time.perf_counter()
     updates_per_epoch = math.ceil(len(task.training) / protocol["batch_size"])
     total = max(1, round(protocol["epochs"] * updates_per_epoch))
     evaluate_at = evaluation_steps(total, updates_per_epoch, protocol["evaluations_per_epoch"])
+    encoder = encoder_of(model)
+
+    def step_of(number: int, part: int, indices: list[int], share: float) -> Step:
+        inputs, targets = to_device(task, task.training, indices, device)
+        return Step(
+            model, encoder, task, inputs, targets, number, total, seed, part, share, protocol["precision"]
+        )
+
+    model.train()
+    survey(methods, task, protocol, seed, step_of)
     optimizer = Optimizer(
-        groups_by_decay(model, protocol["weight_decay"]),
+        grouped(
+            model, protocol["weight_decay"], lambda name: math.prod(m.rate_factor(name) for m in methods)
+        ),
         protocol["optimizer"],
         (protocol["betas"][0], protocol["betas"][1]),
         protocol["epsilon"],
+        methods,
+        total,
     )
     parameters = [p for group in optimizer.groups for p in group.parameters]
     outcome, losses, kept = Outcome(), [], []
     evaluating = 0.0
-    model.train()
-    for step, batch in enumerate(batches(len(task.training), protocol["batch_size"], total, seed)):
+    for number, batch in enumerate(batches(len(task.training), protocol["batch_size"], total, seed)):
         loss = torch.zeros((), device=device)
         for part, indices in enumerate(micro_batches(batch, protocol["micro_batch_size"])):
-            # Dropout has a stream per pass, so that what a method draws in between cannot shift it.
-            torch.manual_seed(derive(seed, "dropout", step, part))
-            inputs, targets = to_device(task, task.training, indices, device)
-            with precision(protocol["precision"], device):
-                logits = model(**inputs).logits
-            share = task.loss(logits, targets) * (len(indices) / len(batch))
-            share.backward()
-            loss += share.detach()
+            step = step_of(number, part, indices, len(indices) / len(batch))
+            part_loss = total_loss(step, methods)
+            step.backward(part_loss)
+            loss += part_loss.detach() * step.share
         if protocol["max_grad_norm"]:
             torch.nn.utils.clip_grad_norm_(parameters, protocol["max_grad_norm"], foreach=True)
         optimizer.step(
-            rate_at(step, total, protocol["learning_rate"], protocol["schedule"], protocol["warmup"])
+            rate_at(number, total, protocol["learning_rate"], protocol["schedule"], protocol["warmup"])
         )
         losses.append(loss)
 
-        done = step + 1
+        done = number + 1
         if (done % NAN_CHECK_EVERY == 0 or done in evaluate_at) and not finite(losses):
             outcome.diverged = done
             break
@@ -96,6 +112,34 @@ def finetune(
     training = time.perf_counter() - started - evaluating
     outcome.seconds = {"train": training, "evaluate": evaluating, "per_update": training / len(losses)}
     return outcome
+
+
+def total_loss(step: Step, methods: Sequence[Method]) -> torch.Tensor:
+    """The loss of one part of a batch: the task's, or what stands in its place, and what is added."""
+    loss = next((own for m in methods if (own := m.task_loss(step)) is not None), None)
+    if loss is None:
+        loss = step.task_loss()
+    for method in methods:
+        term = method.loss(step)
+        if term is not None:
+            loss = loss + term
+    return loss
+
+
+def survey(
+    methods: Sequence[Method],
+    task: Task,
+    protocol: dict[str, Any],
+    seed: int,
+    step_of: Callable[[int, int, list[int], float], Step],
+) -> None:
+    """Let the methods that ask for it see the training data once, each in an order of its own."""
+    size = protocol["batch_size"]
+    updates = math.ceil(len(task.training) / size)
+    for method in methods:
+        if overrides(method, "survey"):
+            order = batches(len(task.training), size, updates, derive(seed, "survey"))
+            method.survey(step_of(-1 - number, 0, batch, 1.0) for number, batch in enumerate(order))
 
 
 def evaluation_steps(total: int, per_epoch: int, times_per_epoch: int) -> set[int]:
@@ -132,11 +176,6 @@ def to_device(
     return inputs, examples.targets[indices].to(device)
 
 
-def precision(name: str, device: torch.device) -> AbstractContextManager[Any]:
-    """bfloat16 autocasts the forward pass; float32 and tf32 are set once per process by the runner."""
-    return torch.autocast(device.type, torch.bfloat16) if name == "bfloat16" else nullcontext()
-
-
 def finite(losses: list[torch.Tensor]) -> bool:
     """Whether the losses since the last check are numbers; waits for the device."""
     return bool(torch.stack(losses[-NAN_CHECK_EVERY:]).isfinite().all())
@@ -144,7 +183,7 @@ def finite(losses: list[torch.Tensor]) -> bool:
 
 @torch.no_grad()
 def evaluate(
-    model: PreTrainedModel, task: Task, precision_name: str, device: torch.device
+    model: PreTrainedModel, task: Task, precision: str, device: torch.device
 ) -> dict[str, np.ndarray]:
     """Logits (examples, outputs) of every evaluation set in float32; nothing perturbs the model here."""
     model.eval()
@@ -157,7 +196,7 @@ def evaluate(
             size = max(1, EVALUATION_TOKENS // len(examples.ids[order[-1]]))
             indices, order = order[-size:], order[:-size]
             inputs, _ = to_device(task, examples, indices, device)
-            with precision(precision_name, device):
+            with autocast(precision, device):
                 logits[indices] = model(**inputs).logits.float().cpu()
         results[name] = logits.numpy()
     return results

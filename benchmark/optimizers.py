@@ -8,8 +8,9 @@ when weights decay. Tensors are updated in lists, so that a step costs no Python
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import torch
 from torch import nn
@@ -98,6 +99,33 @@ FLAVOURS = {
 
 
 @dataclass
+class Update:
+    """One optimiser step in flight over one group, as methods see it; lists run over its tensors.
+
+    ``gradients`` are clipped; ``directions`` (empty before the moments are known) are what a step of
+    length 1 would subtract; ``rate`` is the scheduled learning rate of the group; ``number`` counts
+    from 1 up to ``total``.
+    """
+
+    names: list[str]
+    weights: Tensors
+    gradients: Tensors
+    rate: float
+    number: int
+    total: int
+    directions: Tensors = field(default_factory=list)
+
+
+class Acts(Protocol):
+    """The moments inside an update; `benchmark.methods.Method` says what each is for."""
+
+    def gradient(self, update: Update) -> None: ...
+    def direction(self, update: Update) -> None: ...
+    def moved(self, update: Update) -> None: ...
+    def after(self, update: Update) -> None: ...
+
+
+@dataclass
 class Group:
     """Tensors that share a weight decay and a factor on the learning rate, with their moments."""
 
@@ -116,7 +144,17 @@ class Group:
 class Optimizer:
     """One of ``FLAVOURS`` over groups of parameters; gradients are read from ``.grad``."""
 
-    def __init__(self, groups: Iterable[Group], flavour: str, betas: tuple[float, float], epsilon: float):
+    def __init__(
+        self,
+        groups: Iterable[Group],
+        flavour: str,
+        betas: tuple[float, float],
+        epsilon: float,
+        methods: Sequence[Acts] = (),
+        total: int = 0,
+    ):
+        self.methods = methods
+        self.total = total
         self.groups = [group for group in groups if group.parameters]
         self.flavour = FLAVOURS[flavour]
         self.betas = betas
@@ -136,15 +174,26 @@ class Optimizer:
             torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
             for parameter in group.parameters
         ]
-        directions = self._directions(group, gradients)
+        update = Update(group.names, weights, gradients, rate, self.steps, self.total)
         shrink = rate * group.weight_decay
+
+        for method in self.methods:
+            method.gradient(update)
+        update.directions = self._directions(group, update.gradients)
         if self.flavour.decay == "inside" and group.weight_decay:
-            torch._foreach_add_(directions, weights, alpha=group.weight_decay)
+            torch._foreach_add_(update.directions, weights, alpha=group.weight_decay)
+        for method in self.methods:
+            method.direction(update)
         if self.flavour.decay == "before" and shrink:
             torch._foreach_mul_(weights, 1 - shrink)
-        torch._foreach_add_(weights, directions, alpha=-self.flavour.step_size(rate, self.betas, self.steps))
+        step_size = self.flavour.step_size(rate, self.betas, self.steps)
+        torch._foreach_add_(weights, update.directions, alpha=-step_size)
+        for method in self.methods:
+            method.moved(update)
         if self.flavour.decay == "after" and shrink:
             torch._foreach_mul_(weights, 1 - shrink)
+        for method in self.methods:
+            method.after(update)
         for parameter in group.parameters:
             parameter.grad = None
 
@@ -157,20 +206,26 @@ class Optimizer:
         return list(torch._foreach_div(group.first, denominators))
 
 
-def groups_by_decay(model: nn.Module, weight_decay: float) -> list[Group]:
-    """The trainable parameters of ``model`` in two groups: matrices decay, vectors do not.
+def grouped(
+    model: nn.Module, weight_decay: float, rate_factor: Callable[[str], float] = lambda name: 1.0
+) -> list[Group]:
+    """The trainable parameters of ``model`` in groups of one decay and one factor on the rate.
 
-    Biases and normalisation weights are told by their shape, because their names differ between
-    architectures (``LayerNorm.weight`` finds neither XLNet's ``layer_norm`` nor an older ``gamma``). XLNet's biases
-    of attention are matrices; their names end in ``bias`` as those of all others do.
+    Matrices decay, vectors do not: biases and normalisation weights are told by their shape, because
+    their names differ between architectures (``LayerNorm.weight`` finds neither XLNet's ``layer_norm``
+    nor an older ``gamma``). XLNet's biases of attention are matrices; their names end in ``bias`` as
+    those of all others do.
     """
-    trainable = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
-    decaying = {name for name, p in trainable if p.ndim >= 2 and not name.endswith("bias")}
-    matrices = [(name, p) for name, p in trainable if name in decaying]
-    vectors = [(name, p) for name, p in trainable if name not in decaying]
+    groups: dict[tuple[float, float], list[tuple[str, nn.Parameter]]] = {}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            decays = parameter.ndim >= 2 and not name.endswith("bias")
+            groups.setdefault((weight_decay if decays else 0.0, rate_factor(name)), []).append(
+                (name, parameter)
+            )
     return [
-        Group([name for name, _ in named], [p for _, p in named], decay)
-        for named, decay in ((matrices, weight_decay), (vectors, 0.0))
+        Group([name for name, _ in named], [p for _, p in named], decay, factor)
+        for (decay, factor), named in groups.items()
     ]
 
 

@@ -69,10 +69,10 @@ def train(config: dict[str, Any]) -> tuple[Record, dict[str, Any]]:
     keep_quiet()
     task = tasks.load(config, models.tokenizer(config["model"], cache))
     model = models.load(config["model"], task.outputs, seed, cache)
-    for name, method in methods.build(config["method"]).items():
-        method.attach(model, methods.Setting(name, seed))
+    chosen = methods.build(config["method"])
     model.to(device)
-    outcome = finetune.finetune(model, task, protocol, seed, device)
+    methods.prepare(chosen, model, seed)
+    outcome = finetune.finetune(model, task, list(chosen.values()), protocol, seed, device)
 
     final = outcome.curve[-1]["scores"] if outcome.curve and outcome.diverged is None else {}
     record = {

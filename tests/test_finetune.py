@@ -33,7 +33,7 @@ def made(tiny: Callable[..., dict[str, Any]]) -> Callable[..., Made]:
 
 
 def tune(model: Any, task: tasks.Task, config: dict[str, Any]) -> finetune.Outcome:
-    return finetune.finetune(model, task, config["protocol"], config["seed"], CPU)
+    return finetune.finetune(model, task, [], config["protocol"], config["seed"], CPU)
 
 
 def test_every_example_comes_once_per_epoch() -> None:

@@ -12,13 +12,15 @@ import pytest
 import torch
 from torch import nn
 from transformers import BertConfig, BertForSequenceClassification
+from vectors import FOLDER
 
 from benchmark.config import ROOT
 from benchmark.errors import BenchmarkError
 from benchmark.methods import Setting, build
 from benchmark.methods.noisytune import NoisyTune
 
-VECTORS = ROOT.parent / "shared" / "vectors" / "methods" / "noisytune"
+VECTORS = FOLDER / "noisytune"
+SETTING = Setting("noisytune", 1, None)  # NoisyTune needs no map of the encoder
 VARIANTS = {
     "matrix_uniform": ("uniform", "matrix"),
     "matrix_gauss": ("gaussian", "matrix"),
@@ -59,7 +61,7 @@ def small_bert(outputs: int = 2, **changes: Any) -> BertForSequenceClassificatio
 
 def test_a_two_by_two_weight_moves_by_half_lambda_times_its_std_at_most() -> None:
     weight = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
-    NoisyTune(intensity=0.15).perturb([weight], [torch.tensor([[0.5, -0.5], [0.0, 0.25]])])
+    NoisyTune(intensity=0.15).add_noise([weight], [torch.tensor([[0.5, -0.5], [0.0, 0.25]])])
     std = (5 / 3) ** 0.5  # squares 2.25 + 0.25 + 0.25 + 2.25 = 5, over n - 1 = 3
     expected = torch.tensor([[1 + 0.075 * std, 2 - 0.075 * std], [3.0, 4 + 0.0375 * std]])
     torch.testing.assert_close(weight, expected)
@@ -84,7 +86,7 @@ def test_every_variant_equals_its_reference_values(case: str, variant: str) -> N
     unit = "unit_uniform" if noise == "uniform" else "unit_normal"
     perturbed = [name for name in names if not (multilingual and name == "embeddings.word")]
     method.noises = [torch.from_numpy(arrays[f"{unit}:{name}"]) for name in perturbed]
-    method.attach(model, Setting("noisytune", 1))
+    method.perturb(model, SETTING)
     for name in names:
         got = model.get_parameter(name.replace(".", "-")).detach().numpy()
         np.testing.assert_allclose(got, arrays[f"{variant}:{name}"], rtol=1e-7, atol=0, err_msg=name)
@@ -103,28 +105,28 @@ def test_the_public_reimplementation_gives_the_same_weights() -> None:
         else torch.ones(1)
         for name in names
     ]
-    method.attach(model, Setting("noisytune", 1))
+    method.perturb(model, SETTING)
     for name in names:
         np.testing.assert_allclose(model.get_parameter(name).detach(), arrays[f"after:{name}"], rtol=1e-7)
 
 
 def test_a_one_output_head_is_not_turned_into_nan() -> None:
     model = small_bert(outputs=1)
-    NoisyTune().attach(model, Setting("noisytune", 1))
+    NoisyTune().perturb(model, SETTING)
     assert all(parameter.isfinite().all() for parameter in model.parameters())
 
 
 @pytest.mark.parametrize("scale", ["matrix", "global"])
 def test_constant_weights_stay_constant(scale: str) -> None:
     weights = [torch.full((3, 3), 0.5), torch.arange(4.0)]
-    NoisyTune(scale=scale).perturb(weights, [torch.rand(3, 3), torch.rand(4)])
+    NoisyTune(scale=scale).add_noise(weights, [torch.rand(3, 3), torch.rand(4)])
     assert (weights[0] == 0.5).all()
 
 
 def test_the_head_and_the_word_embeddings_can_be_left_alone() -> None:
     model = small_bert()
     before = copy.deepcopy(model.state_dict())
-    NoisyTune(perturb_head=False, perturb_word_embeddings=False).attach(model, Setting("noisytune", 1))
+    NoisyTune(perturb_head=False, perturb_word_embeddings=False).perturb(model, SETTING)
     unchanged = {name for name, value in model.state_dict().items() if torch.equal(value, before[name])}
     assert {"classifier.weight", "bert.embeddings.word_embeddings.weight"} <= unchanged
     assert "bert.embeddings.position_embeddings.weight" not in unchanged
@@ -139,7 +141,7 @@ def test_a_multilingual_model_keeps_its_word_embeddings(compose: Callable[..., d
 def test_lambda_zero_leaves_every_bit_alone() -> None:
     model = small_bert()
     before = copy.deepcopy(model.state_dict())
-    NoisyTune(intensity=0.0).attach(model, Setting("noisytune", 1))
+    NoisyTune(intensity=0.0).perturb(model, SETTING)
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 
@@ -148,16 +150,16 @@ def test_the_noise_has_the_standard_deviation_it_should(noise: str) -> None:
     weight = torch.randn(400, 400, generator=torch.Generator().manual_seed(0))
     before = weight.clone()
     method = NoisyTune(intensity=0.2, noise=noise)
-    method.perturb([weight], [method.draw(weight, torch.Generator().manual_seed(1))])
+    method.add_noise([weight], [method.draw(weight, torch.Generator().manual_seed(1))])
     share = 1.0 if noise == "gaussian" else 12**-0.5
     assert (weight - before).std().item() == pytest.approx(0.2 * share * before.std().item(), rel=0.01)
 
 
 def test_seeds_and_names_give_different_noise() -> None:
     draws = []
-    for setting in (Setting("noisytune", 1), Setting("noisytune", 2), Setting("other", 1)):
+    for setting in (SETTING, Setting("noisytune", 2, None), Setting("other", 1, None)):
         model = small_bert()
-        NoisyTune().attach(model, setting)
+        NoisyTune().perturb(model, setting)
         draws.append(model.classifier.weight.detach().clone())
     assert not torch.equal(draws[0], draws[1])
     assert not torch.equal(draws[0], draws[2])

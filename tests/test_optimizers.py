@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from vectors import FOLDER
 
-from benchmark.config import ROOT
-from benchmark.optimizers import FLAVOURS, Group, Optimizer, groups_by_decay, rate_at
+from benchmark.optimizers import FLAVOURS, Group, Optimizer, grouped, rate_at
 
-VECTORS = ROOT.parent / "shared" / "vectors" / "methods" / "optim"
+VECTORS = FOLDER / "optim"
 CASES = {
     "adamw_bias": "adamw",
     "adamw_nobias": "adamw_no_bias",
@@ -74,7 +74,7 @@ def test_every_flavour_finds_the_bottom_of_a_bowl(flavour: str) -> None:
 
 def test_only_matrices_decay() -> None:
     model = nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4))
-    matrices, vectors = groups_by_decay(model, 0.01)
+    matrices, vectors = grouped(model, 0.01)
     assert (matrices.names, matrices.weight_decay) == (["0.weight"], 0.01)
     assert (vectors.names, vectors.weight_decay) == (["0.bias", "1.weight", "1.bias"], 0.0)
 
@@ -82,7 +82,7 @@ def test_only_matrices_decay() -> None:
 def test_frozen_parameters_are_not_updated() -> None:
     model = nn.Linear(2, 2)
     model.bias.requires_grad = False
-    assert [group.names for group in groups_by_decay(model, 0.0)] == [["weight"], []]
+    assert [group.names for group in grouped(model, 0.0)] == [["weight"]]
 
 
 def test_the_linear_schedule_warms_up_from_zero_and_ends_at_zero() -> None:
@@ -114,6 +114,6 @@ def test_the_attention_biases_of_xlnet_do_not_decay() -> None:
     model = XLNetForSequenceClassification(
         XLNetConfig(vocab_size=20, d_model=8, n_layer=1, n_head=2, d_inner=8)
     )
-    decaying = {name for group in groups_by_decay(model, 0.01) if group.weight_decay for name in group.names}
+    decaying = {name for group in grouped(model, 0.01) if group.weight_decay for name in group.names}
     assert not [name for name in decaying if "bias" in name]
     assert [name for name in decaying if name.endswith("rel_attn.q")]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import permutations
 from typing import Any
 
 from hydra.utils import get_class
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from transformers import PreTrainedModel
 
+from benchmark.architecture import encoder_of
 from benchmark.errors import BenchmarkError, one_line
 from benchmark.methods.base import Method, Setting
 
-__all__ = ["Method", "Setting", "build"]
+__all__ = ["Method", "Setting", "build", "prepare"]
 
 
 def build(chosen: dict[str, Any]) -> dict[str, Method]:
@@ -19,9 +22,23 @@ def build(chosen: dict[str, Any]) -> dict[str, Method]:
 
     The order in which a user lists methods carries no meaning, so it must not change the result.
 
-    Raises: BenchmarkError for hyper-parameters a method does not take, or not with that value.
+    Raises: BenchmarkError for hyper-parameters a method does not take, or not with that value, and for
+    methods that cannot act together.
     """
-    return {name: _build_one(name, dict(settings)) for name, settings in sorted(chosen.items())}
+    methods = {name: _build_one(name, dict(settings)) for name, settings in sorted(chosen.items())}
+    for (name, method), (other, beside) in permutations(methods.items(), 2):
+        for kind in type(beside).__mro__:
+            if reason := method.conflicts.get(kind.__name__):
+                raise BenchmarkError(f"method.{name} and method.{other} cannot act together: {reason}")
+    return methods
+
+
+def prepare(methods: dict[str, Method], model: PreTrainedModel, seed: int) -> None:
+    """Make ``model`` ready: every moment before the optimiser, each for all methods in turn."""
+    encoder = encoder_of(model)
+    for moment in ("initialise", "remember", "perturb", "attach"):
+        for name, method in methods.items():
+            getattr(method, moment)(model, Setting(name, seed, encoder))
 
 
 def _build_one(name: str, settings: dict[str, Any]) -> Method:

@@ -1,29 +1,101 @@
-"""What a method is: a small class with typed hyper-parameters and only the moments it needs."""
+"""What a method is: a small class with typed hyper-parameters and only the moments it needs.
+
+While the model is made ready, each moment for all methods before the next begins:
+
+    initialise   decide what fine-tuning starts from (re-initialised blocks)
+    remember     keep the start, before anything disturbs it (anchors)
+    perturb      disturb the weights (NoisyTune)
+    attach       freeze layers, swap modules, hang hooks on the encoder
+    survey       one pass over the training data before the first update
+
+In every step, for every part of an accumulated batch:
+
+    task_loss    take the place of the loss of the clean pass (at most one method)
+    loss         add a term, with further passes where it needs them
+
+and inside the update, on lists of tensors, in this order:
+
+    gradient     after clipping, before the moments see it
+    direction    the direction is known, no weight has moved yet
+    moved        the weights have moved, not yet decayed
+    after        the update is complete
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from transformers import PreTrainedModel
 
-from benchmark.randomness import stream
+from benchmark.architecture import Encoder
+from benchmark.optimizers import Update
+from benchmark.randomness import derive
+
+if TYPE_CHECKING:
+    from benchmark.step import Step
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What a method is given when it attaches: its own name and the seed of its run."""
+    """What a method is told about its run: its own name, the seed, and where things are in the model."""
 
     name: str
     seed: int
+    encoder: Encoder
 
-    def stream(self, *purpose: str | int) -> torch.Generator:
+    def stream(self, *purpose: str | int, device: torch.device | str = "cpu") -> torch.Generator:
         """This method's own random stream, apart from everybody else's."""
-        return stream(self.seed, "method", self.name, *purpose)
+        generator = torch.Generator(device)
+        return generator.manual_seed(derive(self.seed, "method", self.name, *purpose))
 
 
 class Method:
     """One perturbation or regulariser; a method overrides the moments it acts at."""
 
+    #: Names of methods (classes) this one cannot run beside, with the reason.
+    conflicts: ClassVar[dict[str, str]] = {}
+
+    def initialise(self, model: PreTrainedModel, setting: Setting) -> None:
+        """The checkpoint is loaded and the head drawn."""
+
+    def remember(self, model: PreTrainedModel, setting: Setting) -> None:
+        """The weights are what fine-tuning would start from without any noise."""
+
+    def perturb(self, model: PreTrainedModel, setting: Setting) -> None:
+        """The weights may be disturbed."""
+
     def attach(self, model: PreTrainedModel, setting: Setting) -> None:
-        """The model is built (encoder loaded, head drawn); the optimiser does not exist yet."""
+        """The weights are final; the optimiser does not exist yet."""
+
+    def survey(self, passes: Iterable[Step]) -> None:
+        """``passes`` goes once through the training data, in an order of the method's own."""
+
+    def rate_factor(self, name: str) -> float:
+        """What the learning rate of the parameter ``name`` is multiplied by."""
+        return 1.0
+
+    def task_loss(self, step: Step) -> torch.Tensor | None:
+        """The loss in place of the clean pass's, or None."""
+
+    def loss(self, step: Step) -> torch.Tensor | None:
+        """A scalar to add to the loss of this part of the batch (a mean over its examples), or None."""
+
+    def gradient(self, update: Update) -> None:
+        """Change ``update.gradients`` in place."""
+
+    def direction(self, update: Update) -> None:
+        """Change ``update.directions`` in place, or the weights before they move."""
+
+    def moved(self, update: Update) -> None:
+        """Change ``update.weights`` in place, before decoupled decay."""
+
+    def after(self, update: Update) -> None:
+        """Change ``update.weights`` in place, after everything else."""
+
+
+def overrides(method: Any, moment: str) -> bool:
+    """Whether ``method`` acts at ``moment``."""
+    return getattr(type(method), moment) is not getattr(Method, moment)

@@ -47,12 +47,12 @@ class NoisyTune(Method):
         if self.scale not in SCALES:
             raise unknown("scale", self.scale, SCALES)
 
-    def attach(self, model: PreTrainedModel, setting: Setting) -> None:
+    def perturb(self, model: PreTrainedModel, setting: Setting) -> None:
         if self.intensity == 0:
             return
         rng = setting.stream()
         weights = list(self.weights(model))
-        self.perturb(weights, [self.draw(weight, rng) for weight in weights])
+        self.add_noise(weights, [self.draw(weight, rng) for weight in weights])
 
     def weights(self, model: PreTrainedModel) -> Iterator[torch.Tensor]:
         """The weights to perturb; tied ones come once."""
@@ -69,7 +69,7 @@ class NoisyTune(Method):
         return torch.randn(weight.shape, generator=rng)
 
     @torch.no_grad()
-    def perturb(self, weights: list[torch.Tensor], unit_noise: list[torch.Tensor]) -> None:
+    def add_noise(self, weights: list[torch.Tensor], unit_noise: list[torch.Tensor]) -> None:
         """Add ``unit_noise`` to ``weights`` in place, scaled as section 2 says."""
         scales = [sample_std(weight) for weight in weights]
         if self.scale == "global":

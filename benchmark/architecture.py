@@ -1,0 +1,157 @@
+"""Where things are in an encoder, found by structure, and hooks that act there for a while.
+
+Works on stock `transformers` models (BERT, RoBERTa, XLM-R, ELECTRA, XLNet, DeBERTa and its successors):
+their layers are the largest list of like modules in the base model, each called with the hidden states
+first and returning them, alone or at the head of a tuple.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+
+from benchmark.errors import BenchmarkError
+
+Change = Callable[[torch.Tensor], torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """The parts of a model with a head.
+
+    ``layers`` in order; ``words`` is the token embedding; ``base`` the pretrained model without head;
+    ``prefix`` what its parameters' names begin with; ``layer_prefixes`` those of the layers.
+    """
+
+    model: PreTrainedModel
+    base: nn.Module
+    layers: list[nn.Module]
+    words: nn.Module
+    prefix: str
+    layer_prefixes: list[str]
+
+    def depth(self, name: str) -> int | None:
+        """The number of the layer (0-based) the parameter ``name`` belongs to, or None."""
+        for number, prefix in enumerate(self.layer_prefixes):
+            if name.startswith(prefix):
+                return number
+        return None
+
+    def in_head(self, name: str) -> bool:
+        """Whether the parameter ``name`` is outside the pretrained model."""
+        return not name.startswith(self.prefix)
+
+    def in_pooler(self, name: str) -> bool:
+        """Whether the parameter or module ``name`` is in the pretrained model's pooler, which not all have."""
+        place = f"{self.prefix}pooler"
+        return name == place or name.startswith(f"{place}.")
+
+    def layer_norms(self) -> set[str]:
+        """The names of all normalisation parameters."""
+        return {
+            f"{place}.{name}"
+            for place, module in self.model.named_modules()
+            if "norm" in type(module).__name__.lower()
+            for name, _ in module.named_parameters(recurse=False)
+        }
+
+
+def encoder_of(model: PreTrainedModel) -> Encoder:
+    """The parts of ``model``. Raises: BenchmarkError if it has no list of layers."""
+    base = model.base_model
+    places = {id(module): name for name, module in model.named_modules()}
+    lists = [
+        module
+        for module in base.modules()
+        if isinstance(module, nn.ModuleList) and len({type(part) for part in module}) == 1
+    ]
+    if not lists:
+        raise BenchmarkError(f"{type(model).__name__}: no list of encoder layers found in it")
+    layers = list(max(lists, key=lambda found: sum(p.numel() for layer in found for p in layer.parameters())))
+    return Encoder(
+        model=model,
+        base=base,
+        layers=layers,
+        words=model.get_input_embeddings(),
+        prefix=places[id(base)] + "." if places[id(base)] else "",
+        layer_prefixes=[places[id(layer)] + "." for layer in layers],
+    )
+
+
+@contextmanager
+def input_changed(module: nn.Module, change: Change) -> Iterator[None]:
+    """While this lasts, ``module`` receives ``change(first input)`` in place of its first input."""
+    handle = on_input(module, change)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+@contextmanager
+def output_changed(module: nn.Module, change: Change) -> Iterator[None]:
+    """While this lasts, ``change(first output)`` stands in place of the first output of ``module``."""
+    handle = on_output(module, change)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+@contextmanager
+def recorded(encoder: Encoder) -> Iterator[list[torch.Tensor]]:
+    """While this lasts, a list of hidden states is filled: the first layer's input, then every output."""
+    states: list[torch.Tensor] = []
+
+    def keep(state: torch.Tensor) -> torch.Tensor:
+        states.append(state)
+        return state
+
+    handles = [on_input(encoder.layers[0], keep)]
+    handles += [on_output(layer, keep) for layer in encoder.layers]
+    try:
+        yield states
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@torch.no_grad()
+def length_first(encoder: Encoder) -> bool:
+    """Whether hidden states are (tokens, examples, hidden), as XLNet's are, told by a look at one."""
+    training = encoder.model.training
+    device = next(encoder.model.parameters()).device
+    encoder.model.eval()
+    try:
+        with recorded(encoder) as states:
+            encoder.base(input_ids=torch.zeros(1, 2, dtype=torch.long, device=device))
+    finally:
+        encoder.model.train(training)
+    return states[0].shape[0] == 2
+
+
+def on_input(module: nn.Module, change: Change) -> torch.utils.hooks.RemovableHandle:
+    """Hang ``change`` on the first input of ``module``, positional or by name, for good."""
+
+    def hook(_: nn.Module, positional: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, Any]:
+        if positional:
+            return (change(positional[0]), *positional[1:]), named
+        first = next(iter(named))
+        return positional, named | {first: change(named[first])}
+
+    return module.register_forward_pre_hook(hook, with_kwargs=True)
+
+
+def on_output(module: nn.Module, change: Change) -> torch.utils.hooks.RemovableHandle:
+    """Hang ``change`` on the first output of ``module`` for good."""
+
+    def hook(_: nn.Module, __: tuple[Any, ...], output: Any) -> Any:
+        return (change(output[0]), *output[1:]) if isinstance(output, tuple) else change(output)
+
+    return module.register_forward_hook(hook)

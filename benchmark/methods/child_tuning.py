@@ -1,0 +1,140 @@
+"""Child-Tuning: update only a child network, by masking gradients.
+
+Xu et al., "Raise a Child in Large Language Model: Towards Effective and Generalizable Fine-tuning", EMNLP
+2021. The gradient g becomes g * M before the optimiser's moments see it, after clipping.
+
+Child-Tuning-F: M ~ Bernoulli(p) for every weight in every step, divided by p.
+Child-Tuning-D: M = 1 on the share p of the encoder layers' weights with the largest empirical Fisher
+information, which one pass over the training data estimates before the first update, and 0 on the rest;
+embeddings, pooler and head train in full. Masked weights still decay, as in the released code.
+
+The equation of D averages the squared gradients of single examples (``fidelity: paper``). The released
+code squares the gradient of a batch's mean loss, each tensor clipped to ``max_grad_norm`` by itself, and
+averages that over batches (``released``, which is what the published numbers are of). It takes every
+parameter whose name contains "layer"; here layers are told by structure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from transformers import PreTrainedModel
+
+from benchmark.errors import BenchmarkError, unknown
+from benchmark.methods.base import Method, Setting
+from benchmark.methods.selection import at, in_layers, places
+from benchmark.optimizers import Tensors, Update
+from benchmark.step import Step
+
+FIDELITIES = ("paper", "released")
+
+
+@dataclass
+class ChildTuningF(Method):
+    """Keep each gradient entry with ``probability``, divided by it; the rest is 0 in this step.
+
+    Masks are drawn where the weights are, so that a GPU gives other draws than a CPU.
+    """
+
+    probability: float = 0.3  # p; 1 is plain fine-tuning
+
+    def __post_init__(self) -> None:
+        if not 0 < self.probability <= 1:
+            raise BenchmarkError(f"probability={self.probability}: p must be above 0 and at most 1")
+
+    def attach(self, model: PreTrainedModel, setting: Setting) -> None:
+        self.rng = setting.stream(device=next(model.parameters()).device)
+
+    def gradient(self, update: Update) -> None:
+        if self.probability < 1:
+            torch._foreach_mul_(update.gradients, [self.draw(gradient) for gradient in update.gradients])
+            torch._foreach_div_(update.gradients, self.probability)
+
+    def draw(self, gradient: torch.Tensor) -> torch.Tensor:
+        """A mask of the shape of ``gradient``: 1 keeps an entry."""
+        return torch.empty_like(gradient).bernoulli_(self.probability, generator=self.rng)
+
+
+@dataclass
+class ChildTuningD(Method):
+    """Update only the ``fraction`` of the layers' weights that the task depends on most.
+
+    ``fidelity`` says whose Fisher information: the ``released`` code's, or the ``paper``'s equation,
+    whose pass costs a backward pass per example. Ties at the threshold are kept.
+    """
+
+    fraction: float = 0.3  # p; 1 is plain fine-tuning
+    max_grad_norm: float = 1.0  # of each tensor, in the released form of the survey; 0 does not clip
+    fidelity: str = "released"
+
+    def __post_init__(self) -> None:
+        if not 0 < self.fraction <= 1:
+            raise BenchmarkError(f"fraction={self.fraction}: p must be above 0 and at most 1")
+        if self.max_grad_norm < 0:
+            raise BenchmarkError(f"max_grad_norm={self.max_grad_norm}: must be at least 0")
+        if self.fidelity not in FIDELITIES:
+            raise unknown("fidelity", self.fidelity, FIDELITIES)
+
+    def attach(self, model: PreTrainedModel, setting: Setting) -> None:
+        self.candidates = in_layers(setting.encoder)
+        self.masks: dict[str, torch.Tensor] = {}
+
+    def survey(self, passes: Iterable[Step]) -> None:
+        if self.fraction == 1:
+            return
+        fisher = self.fisher(passes)
+        if not fisher:
+            return
+        pooled = np.concatenate([values.flatten().cpu().numpy() for values in fisher.values()])
+        self.threshold = float(np.percentile(pooled, (1 - self.fraction) * 100, overwrite_input=True))
+        self.masks = {name: values >= self.threshold for name, values in fisher.items()}
+
+    def fisher(self, passes: Iterable[Step]) -> dict[str, torch.Tensor]:
+        """The empirical Fisher information of every candidate weight that is trained, by name."""
+        sums: dict[str, torch.Tensor] = {}
+        count = 0
+        for step in passes:
+            chosen = {
+                name: weight
+                for name, weight in step.model.named_parameters()
+                if name in self.candidates and weight.requires_grad
+            }
+            if not chosen:
+                return {}
+            sums = sums or {name: torch.zeros_like(weight) for name, weight in chosen.items()}
+            for loss in self.losses(step):
+                gradients = torch.autograd.grad(
+                    loss,
+                    list(chosen.values()),
+                    retain_graph=self.fidelity == "paper",  # one graph for all examples of the batch
+                    materialize_grads=True,
+                )
+                self.add_squares(list(sums.values()), list(gradients))
+                count += 1
+        torch._foreach_div_(list(sums.values()), max(count, 1))
+        return sums
+
+    def losses(self, step: Step) -> Iterator[torch.Tensor]:
+        """The losses whose gradients are squared: the batch's mean, or each example's."""
+        if self.fidelity == "released":
+            yield step.task_loss()
+            return
+        for i in range(len(step.targets)):
+            yield step.task.loss(step.logits[i : i + 1], step.targets[i : i + 1])
+
+    @torch.no_grad()
+    def add_squares(self, sums: Tensors, gradients: Tensors) -> None:
+        """Add the squares of ``gradients``, clipped as the fidelity says, to ``sums``."""
+        if self.fidelity == "released" and self.max_grad_norm:
+            norms = torch.stack(list(torch._foreach_norm(gradients)))
+            shares = (self.max_grad_norm / (norms + 1e-6)).clamp(max=1.0)
+            torch._foreach_mul_(gradients, list(shares.unbind()))
+        torch._foreach_addcmul_(sums, gradients, gradients)
+
+    def gradient(self, update: Update) -> None:
+        if indices := places(update, self.masks):
+            masks = [self.masks[update.names[index]] for index in indices]
+            torch._foreach_mul_(at(update.gradients, indices), masks)

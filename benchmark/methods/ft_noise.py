@@ -1,0 +1,30 @@
+"""FT+Noise: fine-tuning with Gaussian noise at one layer and nothing else.
+
+Hua et al., "Noise Stability Regularization for Improving BERT Fine-tuning", NAACL 2021, Table 2: the
+ablation that keeps LNSR's noise and drops its regulariser. One pass, whose loss is the task's. The paper
+does not give sigma.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from transformers import PreTrainedModel
+
+from benchmark.architecture import on_input
+from benchmark.methods.base import Setting
+from benchmark.methods.hidden_noise import HiddenNoise, check_layer
+
+
+@dataclass
+class FTNoise(HiddenNoise):
+    """Add N(0, sigma^2) to what layer ``layer`` receives (1 is the first), in training only."""
+
+    sigma: float = 1e-2
+    layer: int = 1
+
+    def attach(self, model: PreTrainedModel, setting: Setting) -> None:
+        super().attach(model, setting)
+        check_layer("layer", self.layer, setting.encoder)
+        if self.sigma > 0:
+            self.perturb_in_training(setting.encoder.layers[self.layer - 1], on_input)

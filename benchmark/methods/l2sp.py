@@ -1,0 +1,85 @@
+"""L2-SP: penalise the distance from the pretrained weights, and the size of the head's.
+
+Li et al., "Explicit Inductive Bias for Transfer Learning with Convolutional Networks", ICML 2018:
+
+    Omega = alpha/2 * ||w_S - w0_S||^2 + beta/2 * ||w_notS||^2
+
+is added to the loss, S being what the checkpoint holds. The released code (vision) leaves out tensors
+that are no kernels, or takes all (its mode 101); all is the equation and the default, ``matrices_only``
+the other. LNSR, which compares with it, prints Omega without the squares (``squared: false``).
+Under Adam the gradient of the penalty is divided by the second moment like the rest; PriorWD is the
+decoupled form, and results of the two do not compare.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from transformers import PreTrainedModel
+
+from benchmark.architecture import Encoder
+from benchmark.errors import BenchmarkError, unknown
+from benchmark.methods.base import Method, Setting
+from benchmark.methods.selection import ANCHORS, copies, in_encoder, is_matrix
+from benchmark.optimizers import Tensors
+from benchmark.step import Step
+
+
+@dataclass
+class L2SP(Method):
+    """Add Omega to the loss.
+
+    ``anchor``: w0 is the ``clean`` checkpoint, or what a method that perturbs weights left
+    (``perturbed``). Weight decay beside it pulls the encoder to 0 as well.
+    """
+
+    alpha: float = 0.1  # with beta 0 as well: plain fine-tuning
+    beta: float = 0.01
+    squared: bool = True
+    matrices_only: bool = False
+    anchor: str = "clean"
+
+    def __post_init__(self) -> None:
+        for key, value in (("alpha", self.alpha), ("beta", self.beta)):
+            if value < 0:
+                raise BenchmarkError(f"{key}={value}: must be at least 0")
+        if self.anchor not in ANCHORS:
+            raise unknown("anchor", self.anchor, ANCHORS)
+
+    def remember(self, model: PreTrainedModel, setting: Setting) -> None:
+        self.anchors: dict[str, torch.Tensor] = {}
+        if self.anchor == "clean":
+            self.keep(setting.encoder)
+
+    def attach(self, model: PreTrainedModel, setting: Setting) -> None:
+        if self.anchor == "perturbed":
+            self.keep(setting.encoder)
+
+    def keep(self, encoder: Encoder) -> None:
+        """Copy w0."""
+        self.anchors = copies(encoder, in_encoder(encoder)) if self.alpha else {}
+
+    def loss(self, step: Step) -> torch.Tensor | None:
+        shared: Tensors = []
+        anchors: Tensors = []
+        fresh: Tensors = []
+        for name, weight in step.model.named_parameters():
+            if not weight.requires_grad or (self.matrices_only and not is_matrix(name, weight)):
+                continue
+            if name in self.anchors:
+                shared.append(weight)
+                anchors.append(self.anchors[name])
+            elif self.beta and step.encoder.in_head(name):
+                fresh.append(weight)
+        terms = []
+        if shared:
+            terms.append(self.alpha / 2 * self.size(list(torch._foreach_sub(shared, anchors))))
+        if fresh:
+            terms.append(self.beta / 2 * self.size(fresh))
+        return torch.stack(terms).sum() if terms else None
+
+    def size(self, tensors: Tensors) -> torch.Tensor:
+        """The norm of ``tensors`` taken as one vector, squared unless told otherwise; its slope at 0 is 0."""
+        norm = torch.linalg.vector_norm(torch.stack(list(torch._foreach_norm(tensors))))
+        return norm.square() if self.squared else norm

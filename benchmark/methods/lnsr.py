@@ -1,0 +1,110 @@
+"""LNSR: the output of every layer should hardly move when the input of an early one is disturbed.
+
+Hua et al., "Noise Stability Regularization for Improving BERT Fine-tuning", NAACL 2021, Eq. 1-2 and
+Algorithm 1: with eps ~ N(0, sigma^2) on the input x_b of layer b,
+
+    R = sum over r = b..L of || f_r(x_b + eps) - f_r(x_b) ||^2,    loss = task loss (clean pass) + R,
+
+b the first layer and all weights 1 in the main table. No code is public, and the paper leaves open
+sigma, the reduction over tokens and hidden units, padding and dropout; each is a field below. Algorithm 1
+accumulates R inside its loop over examples; what it means, a mean over examples, is what is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from transformers import PreTrainedModel
+
+from benchmark.architecture import input_changed, length_first, recorded
+from benchmark.errors import BenchmarkError, unknown
+from benchmark.methods.base import Setting
+from benchmark.methods.hidden_noise import HiddenNoise, check_layer
+from benchmark.step import DROPOUTS, Step
+
+REDUCTIONS = ("sum", "mean")
+TOKENS = ("real", "all")
+
+
+@dataclass
+class LNSR(HiddenNoise):
+    """Add R times ``scale`` to the loss, with noise on the input of layer ``layer`` (1 is the first).
+
+    ``reduction`` is ``sum`` over the tokens and hidden units of an example, as the norm is written, or
+    the ``mean`` over them; ``tokens`` says whether padding counts (``all``) or not (``real``).
+    ``dropout`` of the noised pass is the clean pass's (``shared``) or ``independent`` of it, which makes
+    R positive even without noise; ``off`` compares two further passes, both without dropout. The
+    gradient flows through both passes.
+    """
+
+    sigma: float = 1e-2
+    layer: int = 1
+    scale: float = 1.0
+    reduction: str = "sum"
+    tokens: str = "real"
+    dropout: str = "shared"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.scale < 0:
+            raise BenchmarkError(f"scale={self.scale}: the weight of the regulariser must be at least 0")
+        for key, value, valid in (
+            ("reduction", self.reduction, REDUCTIONS),
+            ("tokens", self.tokens, TOKENS),
+            ("dropout", self.dropout, DROPOUTS),
+        ):
+            if value not in valid:
+                raise unknown(key, value, valid)
+
+    def attach(self, model: PreTrainedModel, setting: Setting) -> None:
+        super().attach(model, setting)
+        check_layer("layer", self.layer, setting.encoder)
+        self.length_first = length_first(setting.encoder)
+
+    def loss(self, step: Step) -> torch.Tensor | None:
+        if self.scale == 0 or (self.sigma == 0 and self.dropout != "independent"):
+            return None
+        mask = step.inputs["attention_mask"]
+        if self.tokens == "all":
+            mask = torch.ones_like(mask)
+        clean = self.clean_states(step)
+        noisy = self.noised_states(step, clean[self.layer - 1])
+        return self.scale * self.instability(
+            clean[self.layer :], noisy[self.layer :], mask.T if self.length_first else mask, len(mask)
+        )
+
+    def clean_states(self, step: Step) -> list[torch.Tensor]:
+        """The hidden states without noise; those of the clean pass where dropout allows."""
+        if self.dropout != "off":
+            _ = step.logits  # computes the clean pass if nobody asked for it yet
+            return step.hidden_states
+        with recorded(step.encoder) as states:
+            step.forward("off")
+        return states
+
+    def noised_states(self, step: Step, start: torch.Tensor) -> list[torch.Tensor]:
+        """The hidden states when the layer receives ``start`` and noise."""
+        disturbed = self.noised(start)
+        layer = step.encoder.layers[self.layer - 1]
+        with input_changed(layer, lambda _: disturbed), recorded(step.encoder) as states:
+            step.forward(self.dropout, self.setting.name)
+        return states
+
+    def instability(
+        self,
+        clean: Sequence[torch.Tensor],
+        noisy: Sequence[torch.Tensor],
+        mask: torch.Tensor,
+        examples: int,
+    ) -> torch.Tensor:
+        """R of the outputs (…, …, hidden) of layers b..L; ``mask`` has their leading shape, 1 where a token counts."""
+        total = torch.zeros((), device=mask.device)
+        for before, after in zip(clean, noisy, strict=True):
+            # The square of a small difference is lost in half precision.
+            wide = torch.promote_types(before.dtype, torch.float32)
+            squares = (after.to(wide) - before.to(wide)).square().sum(-1) * mask
+            count = examples if self.reduction == "sum" else mask.sum() * before.shape[-1]
+            total = total + squares.sum() / count
+        return total

@@ -1,0 +1,148 @@
+"""Mixout: in every pass, exchange a share of the weights for those fine-tuning started from.
+
+Lee et al., "Mixout: Effective Regularization to Finetune Large-scale Pretrained Language Models",
+ICLR 2020. With a mask m, P(m = 1) = 1 - p, a linear module works with
+
+    (m * W + (1 - m) * W0 - p * W0) / (1 - p),
+
+whose mean is W; evaluation uses W, p = 1 gives W0. Biases, embeddings and normalisation are never mixed.
+
+The released code draws one mask per input column for the whole batch (an independent one per entry is
+the paper's "mixconnect") and returns grad * m where the derivative is grad * m / (1 - p)
+(``reference_grad``). Its example mixes the linear modules that follow a dropout and sets that dropout to
+0; its example for Hugging Face mixes every one, head included, and sets every dropout to 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+from transformers import PreTrainedModel
+
+from benchmark.architecture import Encoder
+from benchmark.errors import BenchmarkError, unknown
+from benchmark.methods.base import Method, Setting
+from benchmark.methods.no_dropout import switch_off_dropout
+
+MASKS = ("column", "element")
+TARGETS = ("clean", "perturbed")
+MODULES = ("encoder", "all_linear")
+
+
+@dataclass
+class Mixout(Method):
+    """Mix the weights of linear modules with their start, with probability ``probability``.
+
+    ``mask`` is drawn per input ``column`` or per ``element``. ``target``, the start, is ``clean`` or what
+    a method that perturbs weights left (``perturbed``). ``modules`` are those of the ``encoder`` layers
+    and the pooler, or ``all_linear`` (the head, whose start is random, included). XLNet's attention has
+    no linear modules and is not mixed. A pass that shares the clean pass's dropout shares its masks too.
+    """
+
+    probability: float = 0.7  # p; 0 is plain fine-tuning, dropout included
+    mask: str = "column"
+    reference_grad: bool = False
+    target: str = "clean"
+    modules: str = "encoder"
+    hidden_dropout: bool = False  # whether it stays on
+    attention_dropout: bool = True  # whether it stays on
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.probability <= 1:
+            raise BenchmarkError(f"probability={self.probability}: p must be between 0 and 1")
+        if self.hidden_dropout and not self.attention_dropout:
+            raise BenchmarkError("attention_dropout=False: only together with hidden_dropout=False")
+        for key, value, valid in (
+            ("mask", self.mask, MASKS),
+            ("target", self.target, TARGETS),
+            ("modules", self.modules, MODULES),
+        ):
+            if value not in valid:
+                raise unknown(key, value, valid)
+
+    def remember(self, model: PreTrainedModel, setting: Setting) -> None:
+        self.targets: dict[str, torch.Tensor] = {}
+        if self.target == "clean" and self.probability > 0:
+            self.keep_targets(model, setting.encoder)
+
+    def attach(self, model: PreTrainedModel, setting: Setting) -> None:
+        if self.probability == 0:
+            return
+        if not self.hidden_dropout:
+            switch_off_dropout(model, attention=not self.attention_dropout)
+        if self.target == "perturbed":
+            self.keep_targets(model, setting.encoder)
+        self.setting = setting
+        for name in self.mixed_modules(model, setting.encoder):
+            place, _, last = name.rpartition(".")
+            linear = model.get_submodule(name)
+            assert isinstance(linear, nn.Linear)
+            setattr(model.get_submodule(place), last, MixedLinear(linear, self.targets.pop(name), self.mixed))
+
+        self.new_pass()
+        model.register_forward_pre_hook(self.new_pass)
+
+    def new_pass(self, *_: Any) -> None:
+        """Masks come from a stream of their own, named by the seed that a step gives the pass's dropout."""
+        self.rng: torch.Generator | None = None
+
+    def mixed_modules(self, model: PreTrainedModel, encoder: Encoder) -> list[str]:
+        """The names of the modules whose weights are mixed."""
+        return [
+            name
+            for name, module in model.named_modules()
+            if isinstance(module, nn.Linear)
+            and (self.modules == "all_linear" or encoder.depth(name) is not None or encoder.in_pooler(name))
+        ]
+
+    def keep_targets(self, model: PreTrainedModel, encoder: Encoder) -> None:
+        """Copy the weights as they are now."""
+        for name in self.mixed_modules(model, encoder):
+            self.targets[name] = model.get_parameter(f"{name}.weight").detach().clone()
+
+    def draw(self, weight: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
+        """A mask that broadcasts to ``weight``: 1 keeps the current weight."""
+        shape = (1, weight.shape[1]) if self.mask == "column" else weight.shape
+        return torch.empty(shape, device=weight.device).bernoulli_(1 - self.probability, generator=rng)
+
+    def mixed(self, weight: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """``weight`` mixed with ``target`` by a fresh mask."""
+        if self.probability == 1:
+            return target
+        if self.rng is None:
+            self.rng = self.setting.stream(torch.initial_seed(), device=weight.device)
+        mask = self.draw(weight, self.rng).to(weight.dtype)
+        kept = 1 - self.probability
+        mixed = (mask * weight + (1 - mask - self.probability) * target) / kept
+        if self.reference_grad:
+            # The same value, as the bracket is 0, with the gradient of the released code.
+            return mixed.detach() + mask * (weight - weight.detach())
+        return mixed
+
+
+class MixedLinear(nn.Linear):
+    """``linear``, its very parameters, working in training mode with ``mix(weight, target)``."""
+
+    target: torch.Tensor
+
+    def __init__(
+        self,
+        linear: nn.Linear,
+        target: torch.Tensor,
+        mix: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+    ) -> None:
+        super().__init__(linear.in_features, linear.out_features, linear.bias is not None, device="meta")
+        self.weight, self.bias = linear.weight, linear.bias
+        self.register_buffer("target", target, persistent=False)
+        self.mix = mix
+        self.train(linear.training)
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        if not self.training:
+            return super().forward(input)
+        return functional.linear(input, self.mix(self.weight, self.target), self.bias)

@@ -1,0 +1,59 @@
+"""Plain fine-tuning with hidden dropout off: the control that HyPe's tables lack.
+
+HyPe (Yuan et al., ACL 2023) switches hidden dropout off and adds noise of strength 1e-5; its Tables 1
+and 9 compare that with dropout and noise, and with dropout alone, never with neither.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+
+from benchmark.errors import BenchmarkError
+from benchmark.methods.base import Method, Setting
+
+#: What configurations call the dropout of hidden states; XLNet's and DistilBERT's are `dropout`.
+HIDDEN_DROPOUT = ("hidden_dropout_prob", "dropout")
+
+
+@dataclass
+class NoDropout(Method):
+    """Switch off hidden dropout, as HyPe does; that of attention weights too, where it is told to."""
+
+    attention_dropout: bool = True  # whether it stays on
+
+    def attach(self, model: PreTrainedModel, setting: Setting) -> None:
+        switch_off_dropout(model, attention=not self.attention_dropout)
+
+
+def switch_off_dropout(model: PreTrainedModel, attention: bool = False) -> None:
+    """Make ``model`` what it would be without hidden dropout in its configuration; with ``attention``, without any.
+
+    Which module has its rate from which entry differs between architectures, in the head as well, so
+    the model's own class is asked: it is built once more, without memory, from the changed configuration.
+
+    Raises: BenchmarkError if the configuration has no entry for hidden dropout.
+    """
+    if attention:
+        for module in model.modules():
+            if isinstance(module, nn.Dropout):
+                module.p = 0.0
+        return
+    config = deepcopy(model.config)
+    entry = next((name for name in HIDDEN_DROPOUT if hasattr(config, name)), None)
+    if entry is None:
+        raise BenchmarkError(
+            f"hidden dropout: the configuration of a {type(model).__name__} has none of {', '.join(HIDDEN_DROPOUT)}"
+        )
+    setattr(config, entry, 0.0)
+    with torch.device("meta"):
+        twin = type(model)(config)
+    for name, module in twin.named_modules():
+        if isinstance(module, nn.Dropout) and module.p == 0:
+            dropout = model.get_submodule(name)
+            assert isinstance(dropout, nn.Dropout)
+            dropout.p = 0.0

@@ -1,0 +1,104 @@
+"""PATS: noise in every update, the more the less the loss depends on a weight.
+
+Zhang et al., "PATS: Sensitivity-aware Noisy Learning for Pretrained Language Models", EMNLP 2022, section 2
+and Algorithm 1. For every weight j of a tensor, in every step,
+
+    s_j = |theta_j * g_j|                                      (Eq. 1)
+    S_j = beta * S_j + (1 - beta) * s_j                        (Eq. 2)
+    r_j = lambda * max(mean(S) / (S_j + epsilon) - gamma, 0)   (Eq. 3-4)
+    theta_j <- theta_j - update_j + z_j * N(0, r_j),  z_j ~ Bernoulli(p)   (Eq. 5)
+
+on all weights of the encoder layers but their LayerNorms (A.2). No code is public. The text takes r as a
+variance, Algorithm 1 writes N(0, R); Algorithm 1 also puts epsilon where it is N times weaker in a tensor
+of N weights, and drops the absolute value, which makes the ratio meaningless where signs differ. Each is
+a field. The noise does not shrink with the learning rate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from transformers import PreTrainedModel
+
+from benchmark.errors import BenchmarkError, unknown
+from benchmark.methods.base import Method, Setting
+from benchmark.methods.selection import at, in_layers, places
+from benchmark.methods.sensitivity import Sensitivity
+from benchmark.optimizers import Tensors, Update
+
+NOISE_SCALES = ("sqrt", "linear")
+EPS_FORMS = ("eq4", "algorithm")
+
+
+@dataclass
+class PATS(Method):
+    """Add noise to insensitive weights after every update.
+
+    ``noise_scale``: r is a variance (``sqrt``, the text) or a standard deviation (``linear``).
+    ``eps_form``: epsilon as in Eq. 4, or as in Algorithm 1, sum(S) / (N * S_j + epsilon). ``signed``
+    drops the absolute value of Eq. 1. Sensitivities are of the gradient that the optimiser sees. Noise is
+    drawn where the weights are, so that a GPU gives other draws than a CPU.
+    """
+
+    intensity: float = 2e-6  # lambda; 0 is plain fine-tuning
+    gamma: float = 0.002
+    beta: float = 0.75
+    probability: float = 0.2  # p; 0 is plain fine-tuning
+    epsilon: float = 1e-8  # not given in the paper
+    noise_scale: str = "sqrt"
+    eps_form: str = "eq4"
+    signed: bool = False
+
+    def __post_init__(self) -> None:
+        for key, value in (("intensity", self.intensity), ("gamma", self.gamma), ("epsilon", self.epsilon)):
+            if value < 0:
+                raise BenchmarkError(f"{key}={value}: must be at least 0")
+        if not 0 <= self.beta < 1:
+            raise BenchmarkError(f"beta={self.beta}: must be at least 0 and below 1")
+        if not 0 <= self.probability <= 1:
+            raise BenchmarkError(f"probability={self.probability}: p must be between 0 and 1")
+        if self.noise_scale not in NOISE_SCALES:
+            raise unknown("noise_scale", self.noise_scale, NOISE_SCALES)
+        if self.eps_form not in EPS_FORMS:
+            raise unknown("eps_form", self.eps_form, EPS_FORMS)
+
+    @property
+    def silent(self) -> bool:
+        """Whether this is plain fine-tuning."""
+        return self.intensity == 0 or self.probability == 0
+
+    def attach(self, model: PreTrainedModel, setting: Setting) -> None:
+        self.sensitivity = Sensitivity(in_layers(setting.encoder, norms=False), self.beta, self.signed)
+        self.rng = setting.stream(device=next(model.parameters()).device)
+
+    def direction(self, update: Update) -> None:
+        if not self.silent:
+            self.sensitivity.see(update)
+
+    def after(self, update: Update) -> None:
+        indices = [] if self.silent else places(update, self.sensitivity.names)
+        if not indices:
+            return
+        spread = self.intensities(self.sensitivity.of(update, indices))
+        if self.noise_scale == "sqrt":
+            torch._foreach_sqrt_(spread)
+        weights = at(update.weights, indices)
+        torch._foreach_mul_(spread, [self.draw(weight) for weight in weights])
+        torch._foreach_add_(weights, spread)
+
+    def intensities(self, means: Tensors) -> Tensors:
+        """r of Eq. 4 for every weight, from the running means of the sensitivities."""
+        shares = [1.0 if self.eps_form == "eq4" else 1 / mean.numel() for mean in means]
+        ratios = list(torch._foreach_add(means, [self.epsilon * share for share in shares]))
+        torch._foreach_reciprocal_(ratios)
+        torch._foreach_mul_(ratios, [mean.mean() for mean in means])
+        torch._foreach_sub_(ratios, self.gamma)
+        torch._foreach_clamp_min_(ratios, 0.0)
+        torch._foreach_mul_(ratios, self.intensity)
+        return ratios
+
+    def draw(self, weight: torch.Tensor) -> torch.Tensor:
+        """N(0, 1) with probability p and else 0, of the shape of ``weight``."""
+        noise = torch.empty_like(weight).normal_(generator=self.rng)
+        return noise.mul_(torch.empty_like(weight).bernoulli_(self.probability, generator=self.rng))

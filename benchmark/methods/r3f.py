@@ -1,0 +1,122 @@
+"""R3F and R4F: the outputs shall not change when the token embeddings are shaken a little.
+
+Aghajanyan et al., "Better Fine-Tuning by Reducing Representational Collapse", ICLR 2021
+(arXiv 2008.03156). Section 3: CE(f(x)) + lambda (KL(f(x) || f(x + z)) + KL(f(x + z) || f(x))) with
+z ~ N(0, sigma^2 I) or U(-sigma, sigma) on the token embeddings; R4F also divides every weight matrix of
+the head by its largest singular value.
+
+As in the released criterion (fairseq, examples/rxf), z is added to the detached word-embedding lookup,
+before positions, normalisation and dropout, both KLs learn through both arguments, everything is
+averaged over examples, and the two passes have different dropout. But the released RoBERTa drops the
+noised embeddings on their way to the encoder, so that no noise is ever applied and the term is that of
+R-Drop: ``fidelity: released``. Regression has no term in that criterion; HyPe's runs use the squared
+error of the two outputs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.nn import functional
+from transformers import PreTrainedModel
+
+from benchmark.architecture import Encoder, output_changed
+from benchmark.errors import BenchmarkError, unknown
+from benchmark.methods.base import Setting
+from benchmark.methods.divergences import disagreement
+from benchmark.methods.hidden_noise import HiddenNoise
+from benchmark.step import DROPOUTS, Step
+
+NOISES = ("normal", "uniform")
+REGRESSIONS = ("mse", "none")
+FIDELITIES = ("paper", "released")
+
+
+@dataclass
+class R3F(HiddenNoise):
+    """Add ``strength`` (lambda) times the disagreement between the clean pass and a noised one.
+
+    ``noise`` is ``normal`` or ``uniform``, of size ``sigma``. ``dropout`` of the noised pass:
+    ``independent`` of the clean pass's, ``shared`` with it, or ``off``, which costs one more pass
+    because the clean side of the term has none either. ``regression`` is ``mse`` or ``none``.
+    ``fidelity: released`` runs the second pass without any noise. ``spectral_head`` is R4F; its
+    matrices are those outside the pretrained model (BERT's pooler is inside).
+    """
+
+    strength: float = 1.0
+    noise: str = "normal"
+    dropout: str = "independent"
+    regression: str = "mse"
+    fidelity: str = "paper"
+    spectral_head: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.strength < 0:
+            raise BenchmarkError(f"strength={self.strength}: lambda must be at least 0")
+        for name, choices in (
+            ("noise", NOISES),
+            ("dropout", DROPOUTS),
+            ("regression", REGRESSIONS),
+            ("fidelity", FIDELITIES),
+        ):
+            if getattr(self, name) not in choices:
+                raise unknown(name, getattr(self, name), choices)
+
+    def attach(self, model: PreTrainedModel, setting: Setting) -> None:
+        super().attach(model, setting)
+        if self.spectral_head:
+            for layer in head_layers(setting.encoder):
+                divide_by_largest_singular_value(layer)
+
+    def loss(self, step: Step) -> torch.Tensor | None:
+        regression = not step.task.labels
+        if self.strength == 0 or (regression and self.regression == "none"):
+            return None
+        clean = step.forward("off") if self.dropout == "off" else step.logits
+        return self.strength * disagreement(clean, self.noised_logits(step), regression).mean()
+
+    def noised_logits(self, step: Step) -> torch.Tensor:
+        """The outputs of the second pass."""
+        if self.fidelity == "released":
+            return step.forward(self.dropout, "r3f")
+        # The table of word embeddings does not learn through the noised pass.
+        with output_changed(step.encoder.words, lambda embeddings: self.noised(embeddings.detach())):
+            return step.forward(self.dropout, "r3f")
+
+    def draw(self, state: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
+        if self.noise == "normal":
+            return super().draw(state, rng)
+        return 2 * torch.rand(state.shape, generator=rng, device=state.device) - 1
+
+
+def head_layers(encoder: Encoder) -> list[nn.Linear]:
+    """The linear layers outside the pretrained model."""
+    return [
+        module
+        for name, module in encoder.model.named_modules()
+        if isinstance(module, nn.Linear) and encoder.in_head(name)
+    ]
+
+
+def divide_by_largest_singular_value(layer: nn.Linear) -> None:
+    """Let ``layer`` compute with W / sigma_max(W), in training and evaluation; its names stay as they are.
+
+    sigma_max = u' W v with singular vectors that are exact now and follow W by one power iteration per
+    training pass, as in spectral normalisation (Miyato et al. 2018).
+    """
+    left, _, right = torch.linalg.svd(layer.weight.detach().float(), full_matrices=False)
+    u, v = left[:, 0].to(layer.weight), right[0].to(layer.weight)
+
+    def hook(module: nn.Module, inputs: tuple[torch.Tensor, ...], _: torch.Tensor) -> torch.Tensor:
+        nonlocal u, v
+        weight = layer.weight
+        if module.training:
+            with torch.no_grad():
+                u = functional.normalize(weight @ v, dim=0)
+                v = functional.normalize(weight.T @ u, dim=0)
+        return functional.linear(inputs[0], weight / (u @ weight @ v), layer.bias)
+
+    layer.register_forward_hook(hook)

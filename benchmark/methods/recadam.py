@@ -1,0 +1,146 @@
+"""RecAdam: recall the pretrained weights while learning the task, more of the former first.
+
+Chen et al., "Recall and Learn: Fine-tuning Deep Pretrained Language Models with Less Forgetting", EMNLP
+2020. The objective lambda(t) * task loss + (1 - lambda(t)) * gamma/2 * ||theta - theta0||^2, with
+lambda(t) = 1 / (1 + exp(-k * (t - t0))), is followed apart from Adam's moments, as the released code does:
+
+    theta <- theta - step * lambda(t) * m / (sqrt(v) + epsilon)
+    theta <- theta - rate * (1 - lambda(t)) * gamma * (theta - theta0),   theta already moved,
+
+then weights decay. The released example pulls all encoder tensors whose name contains the model's type
+(none of XLM-R's); here they are told by structure, and the head is plain. Its code starts from random
+weights unless told otherwise, which the pull takes to theta0 before the task is learnt, or does not: a
+warning says so.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from dataclasses import dataclass
+
+import torch
+from transformers import PreTrainedModel
+
+from benchmark.errors import BenchmarkError, unknown
+from benchmark.methods.base import Method, Setting
+from benchmark.methods.selection import ANCHORS, at, copies, in_encoder, places
+from benchmark.optimizers import Update
+
+log = logging.getLogger(__name__)
+
+ANNEALINGS = ("sigmoid", "linear", "constant")
+STARTS = ("pretrained", "random")
+SURVIVES = 1e-3  # share of a random start's distance to theta0 that is worth a warning
+ANNEALED = 0.999  # from this lambda on, the little pull that is left changes nothing
+
+
+@dataclass
+class RecAdam(Method):
+    """Pull encoder weights towards their start, less and less, while the task comes in.
+
+    ``annealing``: lambda(t) is the ``sigmoid``, ``linear`` (min(1, t/t0)) or ``constant`` (1: no pull at
+    all). ``anchor``: theta0 is the ``clean`` checkpoint, or what a method that perturbs weights left
+    (``perturbed``). ``start``: fine-tuning begins from the ``pretrained`` weights or from ``random`` ones
+    (the encoder's; the head is the run's own).
+    """
+
+    pull: float = 5000.0  # gamma; 0 is plain fine-tuning, without annealing and from the pretrained weights
+    k: float = 0.5
+    t0: int = 250
+    annealing: str = "sigmoid"
+    anchor: str = "clean"
+    start: str = "pretrained"
+
+    def __post_init__(self) -> None:
+        for key, value in (("pull", self.pull), ("k", self.k)):
+            if value < 0:
+                raise BenchmarkError(f"{key}={value}: must be at least 0")
+        if self.t0 < 1:
+            raise BenchmarkError(f"t0={self.t0}: must be at least 1 update")
+        for key, choice, valid in (
+            ("annealing", self.annealing, ANNEALINGS),
+            ("anchor", self.anchor, ANCHORS),
+            ("start", self.start, STARTS),
+        ):
+            if choice not in valid:
+                raise unknown(key, choice, valid)
+
+    def remember(self, model: PreTrainedModel, setting: Setting) -> None:
+        self.anchors: dict[str, torch.Tensor] = {}
+        self.watched: str | None = None
+        self.left: float | None = 1.0 if self.start == "random" else None
+        self.warned = False
+        if self.pull and self.anchor == "clean":
+            self.anchors = copies(setting.encoder, in_encoder(setting.encoder))
+
+    def attach(self, model: PreTrainedModel, setting: Setting) -> None:
+        if not self.pull:
+            return
+        if self.anchor == "perturbed":
+            self.anchors = copies(setting.encoder, in_encoder(setting.encoder))
+        if self.start == "random":
+            self.randomise(model, setting)
+
+    @torch.no_grad()
+    def randomise(self, model: PreTrainedModel, setting: Setting) -> None:
+        """Draw the anchored weights as the architecture itself initialises them."""
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(setting.stream("start").initial_seed())
+            fresh = dict(type(model)(model.config).named_parameters())
+        for name, weight in model.named_parameters():
+            if name in self.anchors:
+                weight.copy_(fresh[name])
+
+    def annealed(self, number: int) -> float:
+        """lambda(t) at update ``number`` = 1, 2, …"""
+        if self.annealing == "constant":
+            return 1.0
+        if self.annealing == "linear":
+            return min(1.0, number / self.t0)
+        exponent = self.k * (number - self.t0)
+        small = math.exp(-abs(exponent))  # cannot overflow, and is exact for a lambda near 0
+        return 1 / (1 + small) if exponent >= 0 else small / (1 + small)
+
+    def direction(self, update: Update) -> None:
+        if indices := places(update, self.anchors):
+            torch._foreach_mul_(at(update.directions, indices), self.annealed(update.number))
+
+    def moved(self, update: Update) -> None:
+        indices = places(update, self.anchors)
+        if not indices:
+            return
+        learnt = self.annealed(update.number)
+        length = update.rate * (1 - learnt) * self.pull
+        if length:
+            weights = at(update.weights, indices)
+            anchors = [self.anchors[update.names[index]] for index in indices]
+            torch._foreach_add_(weights, torch._foreach_sub(weights, anchors), alpha=-length)
+        self.watch(update, length, learnt)
+
+    def watch(self, update: Update, length: float, learnt: float) -> None:
+        """Warn once of a pull that overshoots, and once of a random start that outlives the pull."""
+        if length >= 2 and not self.warned:
+            self.warned = True
+            log.warning(
+                "RecAdam: rate * pull * (1 - lambda) = %.3g at update %d is not below 2, so the pull overshoots "
+                "and training diverges; scale the pull down as the learning rate goes up",
+                length,
+                update.number,
+            )
+        if self.left is None:
+            return
+        # With layer-wise decay groups differ by rate; the first, which has the embeddings, is the slowest.
+        self.watched = self.watched or update.names[0]
+        if self.watched != update.names[0]:
+            return
+        self.left *= abs(1 - length)
+        if learnt > ANNEALED or update.number == update.total:
+            if self.left > SURVIVES:
+                log.warning(
+                    "RecAdam: %.2g of the random start's distance to the checkpoint is left at update %d, where "
+                    "the pull ends: the model is not fine-tuned from the checkpoint alone",
+                    self.left,
+                    update.number,
+                )
+            self.left = None

@@ -1,0 +1,68 @@
+"""SAGE: a learning rate for each weight by how much its sensitivity moves.
+
+Liang et al., "No Parameters Left Behind: Sensitivity Guided Adaptive Learning Rate for Training Large
+Transformer Models", ICLR 2022, section 3. With I = |theta * g| and its running mean
+M = beta0 * M + (1 - beta0) * I, the rate of every weight is multiplied by
+
+    (|I - M| + epsilon) / (M + epsilon),
+
+on the matrices and biases of attention and feed-forward; embeddings, LayerNorms, pooler and head follow
+the plain optimiser. The released code guards the denominator alone (``fidelity: released``), with the
+square of Adam's epsilon; its AdamW corrects M for its start at 0 (``bias_correction``), by which the
+first update is 0, its Adamax does not. Its AdamW decays weights by the peak rate, whatever the schedule;
+here by the scheduled rate. Its Adamax is the optimiser ``adamax_mtdnn``, whose decay is part of the
+update and is multiplied with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from transformers import PreTrainedModel
+
+from benchmark.errors import BenchmarkError, unknown
+from benchmark.methods.base import Method, Setting
+from benchmark.methods.selection import at, in_layers
+from benchmark.methods.sensitivity import Sensitivity
+from benchmark.optimizers import Update
+
+FIDELITIES = ("paper", "released")
+
+
+@dataclass
+class SAGE(Method):
+    """Multiply each weight's rate by the relative distance of its sensitivity from its running mean.
+
+    ``epsilon`` guards both sides of the ratio (``fidelity: paper``) or its denominator (``released``).
+    """
+
+    beta: float = 0.75  # beta0
+    epsilon: float = 1e-12
+    fidelity: str = "paper"
+    bias_correction: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.beta < 1:
+            raise BenchmarkError(f"beta={self.beta}: beta0 must be at least 0 and below 1")
+        if self.epsilon <= 0:
+            raise BenchmarkError(f"epsilon={self.epsilon}: must be above 0, or an unused weight becomes 0/0")
+        if self.fidelity not in FIDELITIES:
+            raise unknown("fidelity", self.fidelity, FIDELITIES)
+
+    def attach(self, model: PreTrainedModel, setting: Setting) -> None:
+        self.sensitivity = Sensitivity(in_layers(setting.encoder, norms=False), self.beta)
+
+    def direction(self, update: Update) -> None:
+        indices, now = self.sensitivity.see(update)
+        if not indices:
+            return
+        means = self.sensitivity.of(update, indices)
+        if self.bias_correction:
+            means = list(torch._foreach_div(means, 1 - self.beta**update.number))
+        torch._foreach_sub_(now, means)
+        torch._foreach_abs_(now)
+        if self.fidelity == "paper":
+            torch._foreach_add_(now, self.epsilon)
+        torch._foreach_div_(now, torch._foreach_add(means, self.epsilon))
+        torch._foreach_mul_(at(update.directions, indices), now)

@@ -1,0 +1,166 @@
+"""SMART: the outputs shall not change under the worst small perturbation, nor jump between updates.
+
+Jiang et al., "SMART: Robust and Efficient Fine-Tuning for Pre-trained Natural Language Models through
+Principled Regularized Optimization", ACL 2020 (arXiv 1911.03437), Algorithm 1.
+
+Smoothness (equations 1 and 2): lambda_s max over ||delta||_inf <= epsilon of l_s(f(x), f(x + delta)),
+l_s the symmetric KL, or the squared error for a regression. delta_0 ~ N(0, sigma^2); then
+delta <- clip(delta + eta g / ||g||_inf, epsilon), the norm taken per example (the paper does not say).
+Proximity (equations 5 to 7): mu times l_s between the model and a running average of it,
+average <- (1 - beta) theta + beta average after every update.
+x is the output of the whole embedding block, so that delta meets layer 0.
+
+mt-dnn's code (``fidelity: mtdnn``) divides the perturbation by its largest entry per token in place of
+projecting it, which makes it 1, not epsilon (epsilon is only a guard there); takes eta g unnormalised;
+climbs a one-sided surrogate of the KL; detaches the target of each direction in the final term; and has
+no proximity term. Two defects of it are not copied: it embeds the perturbed embeddings a second time,
+and for a regression it compares every example with every other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import torch
+from torch.func import functional_call
+from transformers import PreTrainedModel
+
+from benchmark.architecture import input_changed, length_first
+from benchmark.errors import BenchmarkError, unknown
+from benchmark.methods.base import Setting
+from benchmark.methods.divergences import detached_symmetric_kl, disagreement, stable_kl
+from benchmark.methods.hidden_noise import HiddenNoise
+from benchmark.optimizers import Update
+from benchmark.step import DROPOUTS, Step, autocast
+
+FIDELITIES = ("paper", "mtdnn")
+EARLY = 0.1  # the share of updates with beta_early
+
+
+@dataclass
+class SMART(HiddenNoise):
+    """Add ``strength`` (lambda_s) times the smoothness term and ``mu`` times the proximity term.
+
+    ``step_size`` is eta and ``steps`` how often it is taken. ``dropout`` of all further passes is
+    ``shared`` with the clean pass (independent masks differ by far more than epsilon), ``independent``,
+    or ``off``, which costs one more pass because the clean side of both terms has none either.
+    ``beta_early`` stands for beta in the first tenth of the updates.
+    """
+
+    strength: float = 1.0
+    mu: float = 1.0
+    epsilon: float = 1e-5
+    step_size: float = 1e-3
+    steps: int = 1
+    beta_early: float = 0.99
+    beta: float = 0.999
+    dropout: str = "shared"
+    fidelity: str = "paper"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("strength", "mu", "epsilon", "step_size"):
+            if (value := getattr(self, name)) < 0:
+                raise BenchmarkError(f"{name}={value}: must be at least 0")
+        for name in ("beta_early", "beta"):
+            if not 0 <= (value := getattr(self, name)) <= 1:
+                raise BenchmarkError(f"{name}={value}: must lie between 0 and 1")
+        if self.steps < 1:
+            raise BenchmarkError(f"steps={self.steps}: must be at least 1")
+        for name, choices in (("dropout", DROPOUTS), ("fidelity", FIDELITIES)):
+            if getattr(self, name) not in choices:
+                raise unknown(name, getattr(self, name), choices)
+
+    def attach(self, model: PreTrainedModel, setting: Setting) -> None:
+        super().attach(model, setting)
+        # The axes of hidden states that lie within an example.
+        self.within_example = (0, 2) if length_first(setting.encoder) else (1, 2)
+        self.average: dict[str, torch.Tensor] = {}
+        if self.mu:
+            self.average = {
+                name: weight.detach().clone()
+                for name, weight in model.named_parameters()
+                if weight.requires_grad
+            }
+
+    def loss(self, step: Step) -> torch.Tensor | None:
+        if not self.strength and not self.mu:
+            return None
+        clean = step.logits  # asked for in any case, so that its hidden states are there
+        if self.dropout == "off":
+            clean = step.forward("off")
+        terms = []
+        if self.strength:
+            terms.append(self.strength * self.smoothness(step, clean).mean())
+        if self.mu:
+            terms.append(self.mu * self.distance_to_average(step, clean).mean())
+        return torch.stack(terms).sum()
+
+    def smoothness(self, step: Step, clean: torch.Tensor) -> torch.Tensor:
+        """l_s(f(x), f(x + delta)) of each example, at the perturbation found."""
+        perturbed = self.perturbed_logits(step, self.worst(step, clean.detach()), self.steps)
+        if self.fidelity == "mtdnn" and step.task.labels:
+            return detached_symmetric_kl(clean, perturbed)
+        return disagreement(clean, perturbed, regression=not step.task.labels)
+
+    def worst(self, step: Step, clean: torch.Tensor) -> torch.Tensor:
+        """The perturbation of the first layer's input after the last ascent."""
+        start = step.hidden_states[0].detach()
+        with autocast(step.precision, start.device):  # where noise can be lost, and is warned of
+            delta = self.noised(torch.zeros_like(start))
+        for number in range(self.steps):
+            delta.requires_grad_()
+            gap = self.climbed(self.perturbed_logits(step, delta, number), clean, step)
+            # With respect to delta alone: no parameter's gradient is touched.
+            (gradient,) = torch.autograd.grad(gap.sum(), delta)
+            delta = self.ascend(delta.detach(), gradient)
+        return delta
+
+    def climbed(self, perturbed: torch.Tensor, clean: torch.Tensor, step: Step) -> torch.Tensor:
+        """What the ascent increases, per example."""
+        if self.fidelity == "mtdnn" and step.task.labels:
+            return stable_kl(perturbed, clean)
+        return disagreement(clean, perturbed, regression=not step.task.labels)
+
+    def ascend(self, delta: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
+        """``delta`` after one step along ``gradient``."""
+        if self.fidelity == "mtdnn":
+            moved = delta + self.step_size * gradient
+            return moved / (moved.abs().amax(-1, keepdim=True) + self.epsilon)
+        largest = gradient.abs().amax(self.within_example, keepdim=True)
+        moved = delta + self.step_size * gradient / largest.clamp_min(torch.finfo(largest.dtype).tiny)
+        return moved.clamp(-self.epsilon, self.epsilon)
+
+    def perturbed_logits(self, step: Step, delta: torch.Tensor, number: int) -> torch.Tensor:
+        """The outputs with ``delta`` added to the input of the first layer."""
+        with input_changed(step.encoder.layers[0], lambda state: state + delta):
+            return step.forward(self.dropout, "smart", number)
+
+    def distance_to_average(self, step: Step, clean: torch.Tensor) -> torch.Tensor:
+        """l_s between the model and its running average, per example."""
+        averaged = cast(PreTrainedModel, WithWeights(step.model, self.average))
+        with torch.no_grad():
+            logits = replace(step, model=averaged).forward(self.dropout, "smart", "average")
+        return disagreement(clean, logits, regression=not step.task.labels)
+
+    def after(self, update: Update) -> None:
+        if not self.mu:
+            return
+        beta = self.beta_early if update.number - 1 < EARLY * update.total else self.beta
+        averages = [self.average[name] for name in update.names]
+        torch._foreach_lerp_(averages, list(update.weights), 1 - beta)
+
+
+@dataclass
+class WithWeights:
+    """``model`` as it would be with other weights (those in ``weights``, by name)."""
+
+    model: PreTrainedModel
+    weights: dict[str, torch.Tensor]
+
+    def train(self, mode: bool = True) -> None:
+        self.model.train(mode)
+
+    def __call__(self, **inputs: Any) -> Any:
+        return functional_call(self.model, self.weights, kwargs=inputs)

@@ -1,0 +1,45 @@
+"""Top-K tuning: train the top k encoder layers, the pooler and the head; freeze the rest.
+
+A baseline of Xu et al., "Raise a Child in Large Language Model", EMNLP 2021, who report the best k of
+{0, 3, 6, 12}, and of HyPe, whose numbers for it are theirs. Dropout in frozen layers stays on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from transformers import PreTrainedModel
+
+from benchmark.architecture import Encoder
+from benchmark.errors import BenchmarkError
+from benchmark.methods.base import Method, Setting
+
+
+@dataclass
+class TopK(Method):
+    """Freeze all but the top ``k`` layers, pooler and head.
+
+    Embeddings are frozen with the layers above them; where k is the number of layers nothing is frozen.
+    """
+
+    k: int = 3
+
+    def __post_init__(self) -> None:
+        if self.k < 0:
+            raise BenchmarkError(f"k={self.k}: the number of layers to train must be at least 0")
+
+    def attach(self, model: PreTrainedModel, setting: Setting) -> None:
+        layers = len(setting.encoder.layers)
+        if self.k > layers:
+            raise BenchmarkError(f"k={self.k}: the encoder has {layers} layers")
+        if self.k < layers:
+            for name, parameter in model.named_parameters():
+                if not self.trains(name, setting.encoder):
+                    parameter.requires_grad_(False)
+
+    def trains(self, name: str, encoder: Encoder) -> bool:
+        """Whether the parameter ``name`` is trained, some layers being frozen."""
+        depth = encoder.depth(name)
+        if depth is None:
+            return encoder.in_head(name) or encoder.in_pooler(name)
+        return depth >= len(encoder.layers) - self.k

@@ -1,0 +1,202 @@
+"""Every method that has a configuration works on every architecture, and none perturbs an evaluation."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from omegaconf import OmegaConf
+from torch import nn
+from transformers import (
+    BertConfig,
+    BertForSequenceClassification,
+    DebertaConfig,
+    DebertaForSequenceClassification,
+    DebertaV2Config,
+    DebertaV2ForSequenceClassification,
+    ElectraConfig,
+    ElectraForSequenceClassification,
+    PreTrainedModel,
+    RobertaConfig,
+    RobertaForSequenceClassification,
+    XLMRobertaConfig,
+    XLMRobertaForSequenceClassification,
+    XLNetConfig,
+    XLNetForSequenceClassification,
+)
+
+from benchmark.architecture import encoder_of, length_first, recorded
+from benchmark.config import ROOT, register
+from benchmark.finetune import evaluate, finetune
+from benchmark.methods import Method, build, prepare
+from benchmark.methods.hype import attention_block
+from benchmark.optimizers import Update
+from benchmark.tasks import Examples, Task
+
+LAYERS = 6
+SHAPE = {
+    "vocab_size": 32,
+    "hidden_size": 8,
+    "num_hidden_layers": LAYERS,
+    "num_attention_heads": 2,
+    "intermediate_size": 12,
+    "max_position_embeddings": 24,
+    "pad_token_id": 1,
+}
+DISENTANGLED = {
+    "relative_attention": True,
+    "pos_att_type": ["c2p", "p2c"],
+    "position_biased_input": False,
+    "max_relative_positions": 8,
+}
+ARCHITECTURES: dict[str, Callable[[], PreTrainedModel]] = {
+    "bert": lambda: BertForSequenceClassification(BertConfig(**SHAPE)),
+    "roberta": lambda: RobertaForSequenceClassification(RobertaConfig(**SHAPE)),
+    "xlm_r": lambda: XLMRobertaForSequenceClassification(XLMRobertaConfig(**SHAPE)),
+    "electra": lambda: ElectraForSequenceClassification(ElectraConfig(**SHAPE, embedding_size=4)),
+    "xlnet": lambda: XLNetForSequenceClassification(
+        XLNetConfig(vocab_size=32, d_model=8, n_layer=LAYERS, n_head=2, d_inner=12, pad_token_id=1)
+    ),
+    "deberta": lambda: DebertaForSequenceClassification(DebertaConfig(**SHAPE, **DISENTANGLED)),
+    "deberta_v2": lambda: DebertaV2ForSequenceClassification(
+        DebertaV2Config(
+            **SHAPE, **DISENTANGLED, share_att_key=True, norm_rel_ebd="layer_norm", conv_kernel_size=3
+        )
+    ),
+}
+CONFIGURATIONS = sorted(path.stem for path in (ROOT / "conf" / "method").glob("*.yaml"))
+# R4F divides the head's matrices by their largest singular value, in training and evaluation alike.
+ANOTHER_HEAD = {"r4f"}
+PROTOCOL = {
+    "batch_size": 5,
+    "micro_batch_size": 3,
+    "epochs": 2,
+    "evaluations_per_epoch": 1,
+    "precision": "float32",
+    "optimizer": "adamw",
+    "learning_rate": 1e-3,
+    "betas": [0.9, 0.999],
+    "epsilon": 1e-8,
+    "weight_decay": 0.01,
+    "schedule": "linear",
+    "warmup": 0.0,
+    "max_grad_norm": 1.0,
+}
+
+
+def tiny(architecture: str) -> PreTrainedModel:
+    torch.manual_seed(0)
+    return ARCHITECTURES[architecture]()
+
+
+def small_task(architecture: str) -> Task:
+    """Five random examples of unlike length, padded on the side that the architecture wants."""
+    rng = torch.Generator().manual_seed(0)
+    ids = [torch.randint(5, 32, (length,), generator=rng) for length in (7, 4, 7, 6, 5)]
+    examples = Examples(ids, None, torch.tensor([0, 1, 1, 0, 1]))
+    return Task(
+        name="small",
+        labels=["no", "yes"],
+        metrics=["accuracy"],
+        training=examples,
+        evaluation={"validation": examples},
+        pad_id=1,
+        pad_left=architecture == "xlnet",
+        subset=np.arange(5),
+        stamp={},
+    )
+
+
+class Gradients(Method):
+    """Keeps what the optimiser sees."""
+
+    def __init__(self) -> None:
+        self.seen: list[torch.Tensor] = []
+
+    def gradient(self, update: Update) -> None:
+        self.seen += [gradient.clone() for gradient in update.gradients]
+
+
+def method_of(name: str, config: dict[str, Any]) -> dict[str, Method]:
+    """The method of a file in conf/method, its interpolations resolved in the run ``config``."""
+    register()
+    settings = OmegaConf.load(ROOT / "conf" / "method" / f"{name}.yaml")
+    resolved = OmegaConf.to_container(OmegaConf.create(config | {"method": {name: settings}}), resolve=True)
+    return build(resolved["method"])
+
+
+@torch.no_grad()
+def states_of(model: PreTrainedModel, task: Task) -> torch.Tensor:
+    return model.eval().base_model(**task.batch(task.training, range(5)))[0]
+
+
+def logits_of(model: PreTrainedModel, task: Task) -> np.ndarray:
+    return evaluate(model, task, "float32", torch.device("cpu"))["validation"]
+
+
+def fine_tuned(model: PreTrainedModel, task: Task, methods: Sequence[Method]) -> Any:
+    return finetune(model, task, methods, PROTOCOL, seed=1, device=torch.device("cpu"))
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_the_layers_of_an_encoder_are_found_and_reached(architecture: str) -> None:
+    model = tiny(architecture).eval()
+    encoder = encoder_of(model)
+    task = small_task(architecture)
+    inputs = task.batch(task.training, range(5))
+    assert len(encoder.layers) == LAYERS
+    assert encoder.words.weight.shape == (32, 8 if architecture != "electra" else 4)
+    with recorded(encoder) as states, torch.no_grad():
+        last = model.base_model(**inputs)[0]
+    assert len(states) == LAYERS + 1
+    assert length_first(encoder) == (architecture == "xlnet")
+    if architecture == "xlnet":
+        states = [state.transpose(0, 1) for state in states]
+    assert all(state.shape == (5, 7, 8) for state in states)
+    assert torch.equal(states[-1], last)
+    assert all(any(True for _ in attention_block(layer).parameters()) for layer in encoder.layers)
+    depths = {encoder.depth(name) for name, _ in model.named_parameters()}
+    assert depths == {None, *range(LAYERS)}
+    assert any(encoder.in_head(name) for name, _ in model.named_parameters())
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+def test_every_method_trains_every_architecture_and_evaluates_unperturbed(
+    name: str, architecture: str, compose: Callable[..., dict[str, Any]]
+) -> None:
+    methods = method_of(name, compose())
+    model, task, gradients = tiny(architecture), small_task(architecture), Gradients()
+    stock = copy.deepcopy(model)
+    prepare(methods, model, 1)
+    outcome = fine_tuned(model, task, [*methods.values(), gradients])
+    assert outcome.diverged is None
+    assert np.isfinite(outcome.losses).all()
+    assert gradients.seen
+    assert all(gradient.isfinite().all() for gradient in gradients.seen)
+    assert any(gradient.any() for gradient in gradients.seen)
+    assert all(parameter.isfinite().all() for parameter in model.parameters())
+    # A stock model with the same weights, by the same names, gives the same answers.
+    stock.load_state_dict(model.state_dict(), strict=True)
+    assert torch.equal(states_of(model, task), states_of(stock, task))
+    if name not in ANOTHER_HEAD:
+        np.testing.assert_array_equal(logits_of(model, task), logits_of(stock, task))
+    np.testing.assert_array_equal(logits_of(model, task), outcome.logits["validation"][-1])
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_hidden_dropout_goes_and_attention_dropout_stays(architecture: str) -> None:
+    model = tiny(architecture)
+    attending = {
+        name
+        for name, part in model.named_modules()
+        if isinstance(part, nn.Dropout) and name.endswith(("attention.self.dropout", "last_dropout"))
+    }
+    prepare(build({"no_dropout": {"_target_": "benchmark.methods.no_dropout.NoDropout"}}), model, 1)
+    left = {name for name, part in model.named_modules() if isinstance(part, nn.Dropout) and part.p > 0}
+    assert left == attending
+    assert left
