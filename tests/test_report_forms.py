@@ -208,3 +208,13 @@ def test_a_paired_difference_uses_only_seeds_that_both_have():
 
 def test_a_paired_difference_without_common_seeds_is_undefined():
     assert paired_difference({1: 5.0}, {2: 4.0}).n == 0
+
+
+def test_a_wide_table_is_turned_only_where_that_makes_it_narrower():
+    few = Section("s", [["m", f"method-{i}", *["80.00 ± 1.00"] * 9] for i in range(2)])
+    many = Section("s", [["m", f"method-{i}", *["80.00 ± 1.00"] * 2] for i in range(9)])
+    shown = [
+        render.terminal(Table("t", [f"task-{i}" for i in range(tasks)], [section], [], pd.DataFrame()), 60)
+        for section, tasks in ((few, 9), (many, 2))
+    ]
+    assert ["Task" in text for text in shown] == [True, False]

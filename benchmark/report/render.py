@@ -76,7 +76,8 @@ def _blocks(section: Section, columns: Sequence[str], width: int | None) -> list
         rows = [row for row in section.rows if row[0] == model]
         turned = [[column, *(row[2 + i] for row in rows)] for i, column in enumerate(columns)]
         blocks.append(Block(f"{section.title} — {model}", ["Task", *(row[1] for row in rows)], turned))
-    return blocks
+    # Many methods on few tasks are wider still when turned.
+    return blocks if max(map(_natural_width, blocks)) < _natural_width(whole) else [whole]
 
 
 def _natural_width(block: Block) -> int:
