@@ -22,7 +22,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from benchmark.errors import BenchmarkError, unknown
 
 ROOT = Path(__file__).resolve().parent.parent
-SCHEMA = 1  # raised when the meaning of a configuration changes, so that old records are not mistaken
+SCHEMA = 2  # raised when the meaning of a configuration changes, so that old records are not mistaken
 
 OPTIMIZERS = ("adamw", "adamw_no_bias", "bertadam", "adamw_torch", "adamax", "adamax_mtdnn")
 SCHEDULES = ("linear", "linear_from_start", "constant")
@@ -115,6 +115,7 @@ class Run:
     cache: str = ".cache"
     device: str = "auto"
     threads: int = 1
+    packed: bool = True
     table: Any = None
 
 
@@ -166,6 +167,7 @@ def identity(config: dict[str, Any]) -> dict[str, Any]:
         "method": config["method"],
         "seed": config["seed"],
         "threads": config["threads"],
+        **({} if config["packed"] else {"packed": False}),
         "schema": SCHEMA,
     }
 

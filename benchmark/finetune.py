@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
+from benchmark import chance, packing
 from benchmark.architecture import encoder_of
 from benchmark.methods.base import Method, overrides
 from benchmark.optimizers import Optimizer, grouped, rate_at
@@ -29,13 +30,14 @@ class Outcome:
 
     ``curve`` has one entry per evaluation, ``losses`` (updates,) the training loss of every update, and
     ``logits`` per evaluation set an array (evaluations, examples, outputs) in float32. ``diverged``
-    says after how many updates the loss was found not finite.
+    says after how many updates the loss was found not finite, ``padded`` whether padding was computed.
     """
 
     curve: list[dict[str, Any]] = field(default_factory=list)
     losses: np.ndarray = field(default_factory=lambda: np.empty(0, np.float32))
     logits: dict[str, np.ndarray] = field(default_factory=dict)
     diverged: int | None = None
+    padded: bool = True
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -46,18 +48,37 @@ def finetune(
     protocol: dict[str, Any],
     seed: int,
     device: torch.device,
+    packed: bool = True,
 ) -> Outcome:
-    """Fine-tune ``model`` in place, ``methods`` acting, and evaluate it as often as the protocol says."""
+    """Fine-tune ``model`` in place, ``methods`` acting, and evaluate it as often as the protocol says.
+
+    With ``packed`` no padding is computed, where the model's kind and the methods allow that.
+    """
     started = time.perf_counter()
     updates_per_epoch = math.ceil(len(task.training) / protocol["batch_size"])
     total = max(1, round(protocol["epochs"] * updates_per_epoch))
     evaluate_at = evaluation_steps(total, updates_per_epoch, protocol["evaluations_per_epoch"])
     encoder = encoder_of(model)
+    chance.install(model)
+    hooks = packing.install(encoder) if packed and not any(m.needs_padding for m in methods) else None
+    if hooks is not None:
+        hooks.first_only &= not any(m.needs_last_states for m in methods)
 
     def step_of(number: int, part: int, indices: list[int], share: float) -> Step:
         inputs, targets = to_device(task, task.training, indices, device)
         return Step(
-            model, encoder, task, inputs, targets, number, total, seed, part, share, protocol["precision"]
+            model,
+            encoder,
+            task,
+            inputs,
+            targets,
+            number,
+            total,
+            seed,
+            part,
+            share,
+            protocol["precision"],
+            hooks,
         )
 
     model.train()
@@ -73,7 +94,7 @@ def finetune(
         total,
     )
     parameters = [p for group in optimizer.groups for p in group.parameters]
-    outcome, losses, kept = Outcome(), [], []
+    outcome, losses, kept = Outcome(padded=hooks is None), [], []
     evaluating = 0.0
     for number, batch in enumerate(batches(len(task.training), protocol["batch_size"], total, seed)):
         loss = torch.zeros((), device=device)

@@ -72,12 +72,13 @@ def train(config: dict[str, Any]) -> tuple[Record, dict[str, Any]]:
     chosen = methods.build(config["method"])
     model.to(device)
     methods.prepare(chosen, model, seed)
-    outcome = finetune.finetune(model, task, list(chosen.values()), protocol, seed, device)
+    outcome = finetune.finetune(model, task, list(chosen.values()), protocol, seed, device, config["packed"])
 
     final = outcome.curve[-1]["scores"] if outcome.curve and outcome.diverged is None else {}
     record = {
         "status": "diverged" if outcome.diverged is not None else "finished",
         "diverged_at": outcome.diverged,
+        "padding": "computed" if outcome.padded else "left out",
         "collapsed": collapsed(task, outcome.logits),
         "config": {key: value for key, value in config.items() if key not in ("store", "cache", "table")},
         "scores": final,

@@ -10,8 +10,11 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel
 
+from benchmark import chance
 from benchmark.architecture import Encoder, recorded
 from benchmark.errors import unknown
+from benchmark.layout import Layout
+from benchmark.packing import Packing
 from benchmark.randomness import derive
 from benchmark.tasks import Task
 
@@ -37,14 +40,31 @@ class Step:
     part: int = 0
     share: float = 1.0
     precision: str = "float32"
+    packing: Packing | None = None
 
     @cached_property
     def logits(self) -> torch.Tensor:
-        """Logits (examples, outputs) of the clean pass, computed once whoever asks."""
+        """Logits (examples, outputs) of the clean pass, computed once whoever asks.
+
+        ``hidden_states`` are then the first layer's input and every layer's output; the last one's only
+        where a method ``needs_last_states``. Without padding they are (1, tokens, hidden).
+        """
         with recorded(self.encoder) as states:
             logits = self.forward("shared")
-        self.hidden_states = states
+        partial = self.packing is not None and self.packing.first_only
+        self.hidden_states = states[:-1] if partial else states
         return logits
+
+    @property
+    def layout(self) -> Layout | None:
+        """Where the tokens of packed hidden states belong; None if they are padded."""
+        return None if self.packing is None else self.packing.of(self.inputs["attention_mask"])
+
+    @property
+    def real_tokens(self) -> torch.Tensor:
+        """1 at real tokens and 0 at padding, (examples, length), or (1, tokens) where there is no padding."""
+        mask = self.inputs["attention_mask"]
+        return mask if self.layout is None else mask.new_ones(1, len(self.layout.tokens))
 
     def forward(self, dropout: str, *name: str | int) -> torch.Tensor:
         """Logits of one more pass, under whatever hooks are active.
@@ -56,7 +76,7 @@ class Step:
             raise unknown("dropout", dropout, DROPOUTS)
         # Dropout has a stream per pass, so that what a method draws in between cannot shift it.
         purpose = name if dropout == "independent" else ()
-        torch.manual_seed(derive(self.seed, "dropout", self.number, self.part, *purpose))
+        chance.start_pass(derive(self.seed, "dropout", self.number, self.part, *purpose))
         self.model.train(dropout != "off")
         try:
             with autocast(self.precision, self.targets.device):

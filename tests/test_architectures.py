@@ -131,7 +131,8 @@ def method_of(name: str, config: dict[str, Any]) -> dict[str, Method]:
 
 @torch.no_grad()
 def states_of(model: PreTrainedModel, task: Task) -> torch.Tensor:
-    return model.eval().base_model(**task.batch(task.training, range(5)))[0]
+    """What the head reads: the first token's state, or the last one's."""
+    return model.eval().base_model(**task.batch(task.training, range(5)))[0][:, -1 if task.pad_left else 0]
 
 
 def logits_of(model: PreTrainedModel, task: Task) -> np.ndarray:
@@ -182,9 +183,10 @@ def test_every_method_trains_every_architecture_and_evaluates_unperturbed(
     assert all(parameter.isfinite().all() for parameter in model.parameters())
     # A stock model with the same weights, by the same names, gives the same answers.
     stock.load_state_dict(model.state_dict(), strict=True)
-    assert torch.equal(states_of(model, task), states_of(stock, task))
+    # Without padding the sums have another order, so that the last bits may differ.
+    torch.testing.assert_close(states_of(model, task), states_of(stock, task))
     if name not in ANOTHER_HEAD:
-        np.testing.assert_array_equal(logits_of(model, task), logits_of(stock, task))
+        np.testing.assert_allclose(logits_of(model, task), logits_of(stock, task), rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(logits_of(model, task), outcome.logits["validation"][-1])
 
 

@@ -58,6 +58,16 @@ class Method:
     #: Names of methods (classes) this one cannot run beside, with the reason.
     conflicts: ClassVar[dict[str, str]] = {}
 
+    @property
+    def needs_padding(self) -> bool:
+        """Whether it looks at padding, so that the run must compute it."""
+        return False
+
+    @property
+    def needs_last_states(self) -> bool:
+        """Whether it looks at what the last layer makes of every token, where the head may need the first only."""
+        return False
+
     def initialise(self, model: PreTrainedModel, setting: Setting) -> None:
         """The checkpoint is loaded and the head drawn."""
 

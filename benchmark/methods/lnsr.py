@@ -63,16 +63,29 @@ class LNSR(HiddenNoise):
         check_layer("layer", self.layer, setting.encoder)
         self.length_first = length_first(setting.encoder)
 
+    @property
+    def idle(self) -> bool:
+        """Whether R is 0 whatever the batch."""
+        return self.scale == 0 or (self.sigma == 0 and self.dropout != "independent")
+
+    @property
+    def needs_padding(self) -> bool:
+        return self.tokens == "all" and not self.idle
+
+    @property
+    def needs_last_states(self) -> bool:
+        return not self.idle
+
     def loss(self, step: Step) -> torch.Tensor | None:
-        if self.scale == 0 or (self.sigma == 0 and self.dropout != "independent"):
+        if self.idle:
             return None
-        mask = step.inputs["attention_mask"]
+        mask = step.real_tokens
         if self.tokens == "all":
             mask = torch.ones_like(mask)
         clean = self.clean_states(step)
         noisy = self.noised_states(step, clean[self.layer - 1])
         return self.scale * self.instability(
-            clean[self.layer :], noisy[self.layer :], mask.T if self.length_first else mask, len(mask)
+            clean[self.layer :], noisy[self.layer :], mask.T if self.length_first else mask, len(step.targets)
         )
 
     def clean_states(self, step: Step) -> list[torch.Tensor]:

@@ -114,7 +114,7 @@ class SMART(HiddenNoise):
             gap = self.climbed(self.perturbed_logits(step, delta, number), clean, step)
             # With respect to delta alone: no parameter's gradient is touched.
             (gradient,) = torch.autograd.grad(gap.sum(), delta)
-            delta = self.ascend(delta.detach(), gradient)
+            delta = self.ascend(step, delta.detach(), gradient)
         return delta
 
     def climbed(self, perturbed: torch.Tensor, clean: torch.Tensor, step: Step) -> torch.Tensor:
@@ -123,12 +123,13 @@ class SMART(HiddenNoise):
             return stable_kl(perturbed, clean)
         return disagreement(clean, perturbed, regression=not step.task.labels)
 
-    def ascend(self, delta: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
+    def ascend(self, step: Step, delta: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
         """``delta`` after one step along ``gradient``."""
         if self.fidelity == "mtdnn":
             moved = delta + self.step_size * gradient
             return moved / (moved.abs().amax(-1, keepdim=True) + self.epsilon)
-        largest = gradient.abs().amax(self.within_example, keepdim=True)
+        layout, sizes = step.layout, gradient.abs()
+        largest = sizes.amax(self.within_example, keepdim=True) if layout is None else layout.largest(sizes)
         moved = delta + self.step_size * gradient / largest.clamp_min(torch.finfo(largest.dtype).tiny)
         return moved.clamp(-self.epsilon, self.epsilon)
 

@@ -1,0 +1,127 @@
+"""Attention over packed tokens: every example attends to itself alone, in groups of like length."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from benchmark import chance
+from benchmark.layout import Apart, Layout
+
+
+def attention(
+    module: nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    dropout: float = 0.0,
+    scaling: float | None = None,
+    **_: Any,
+) -> tuple[torch.Tensor, None]:
+    """Attention within each example; ``query``, ``key`` and ``value`` are (1, heads, tokens, size).
+
+    Returns (1, tokens, heads, size). Outside a packed pass every row of the batch attends to all of itself.
+    """
+    packing: Any = module.packing  # a `benchmark.packing.Packing`
+    scaling = query.shape[-1] ** -0.5 if scaling is None else scaling
+    if packing.layout is None:
+        full = functional.scaled_dot_product_attention(query, key, value, dropout_p=dropout, scale=scaling)
+        return full.transpose(1, 2), None
+    first_only = packing.first_only and packing.last is not None and module is packing.last.self
+    q, k, v = (state[0].transpose(0, 1) for state in (query, key, value))
+    return _Attention.apply(q, k, v, packing.layout, first_only, dropout, scaling).unsqueeze(0), None
+
+
+class _Attention(torch.autograd.Function):
+    """softmax(scaling q k') v within every example, dropout on the weights; states are (tokens, heads, size).
+
+    With ``first_only`` the result is 0 but for the first token of every example.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        query: torch.Tensor,
+        key: torch.Tensor,
+        value: torch.Tensor,
+        layout: Layout,
+        first_only: bool,
+        dropout: float,
+        scaling: float,
+    ) -> torch.Tensor:
+        heads = query.shape[1]
+        asking, apart = layout.apart(heads, first_only), layout.apart(heads)
+        q, k, v = _taken(query, asking).mul_(scaling), _taken(key, apart), _taken(value, apart)
+        attended = torch.empty_like(q)
+        saved: list[torch.Tensor | None] = []
+        parts = zip(
+            layout.groups,
+            *(_grouped(state, layout, heads, first_only) for state in (q, attended)),
+            *(_grouped(state, layout, heads) for state in (k, v)),
+            strict=True,
+        )
+        for group, gq, result, gk, gv in parts:
+            scores = torch.bmm(gq, gk.transpose(1, 2))
+            if group.bias is not None:
+                scores.view(heads, group.examples, -1, group.length).add_(group.bias)
+            weights = torch.softmax(scores, -1)
+            mask = None
+            if dropout:  # as many draws as for all tokens, so that the first ones' are the same
+                mask = chance.mask((len(gk), group.length, group.length), 1 - dropout)[:, : weights.shape[1]]
+            torch.bmm(weights if mask is None else mask.to(weights.dtype).mul_(weights), gv, out=result)
+            saved += [weights, mask]
+        ctx.save_for_backward(q, k, v, *saved)
+        ctx.layout, ctx.first_only, ctx.scaling, ctx.kept = layout, first_only, scaling, 1 - dropout
+        return _put(attended, asking, query.shape).mul_(1 / ctx.kept)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        q, k, v, *saved = ctx.saved_tensors
+        layout, shape, heads = ctx.layout, gradient.shape, gradient.shape[1]
+        asking, apart = layout.apart(heads, ctx.first_only), layout.apart(heads)
+        above = _taken(gradient, asking).mul_(1 / ctx.kept).index_fill_(0, asking.padding, 0)
+        to_q, to_k, to_v = torch.empty_like(q), torch.empty_like(k), torch.empty_like(v)
+        parts = zip(
+            *(_grouped(state, layout, heads, ctx.first_only) for state in (q, above, to_q)),
+            *(_grouped(state, layout, heads) for state in (k, v, to_k, to_v)),
+            saved[::2],
+            saved[1::2],
+            strict=True,
+        )
+        for gq, g, one_q, gk, gv, one_k, one_v, weights, mask in parts:
+            to_weights = torch.bmm(g, gv.transpose(1, 2))
+            used = weights
+            if mask is not None:
+                used = mask.to(weights.dtype)
+                to_weights *= used
+                used *= weights
+            to_scores = torch._softmax_backward_data(to_weights, weights, -1, weights.dtype)
+            torch.bmm(to_scores, gk, out=one_q)
+            torch.bmm(to_scores.transpose(1, 2), gq, out=one_k)
+            torch.bmm(used.transpose(1, 2), g, out=one_v)
+        to_q *= ctx.scaling
+        gradients = (_put(to_q, asking, shape), _put(to_k, apart, shape), _put(to_v, apart, shape))
+        return (*gradients, None, None, None, None)
+
+
+def _taken(states: torch.Tensor, apart: Apart) -> torch.Tensor:
+    """(tokens, heads, size) -> (rows of all groups, size)."""
+    return states.reshape(-1, states.shape[-1]).index_select(0, apart.take)
+
+
+def _put(rows: torch.Tensor, apart: Apart, shape: torch.Size) -> torch.Tensor:
+    """(rows of all groups, size) -> (tokens, heads, size), 0 for tokens that are in no group."""
+    found = rows.index_select(0, apart.put).view(-1, *shape[1:])
+    return functional.pad(found, (0, 0, 0, 0, 0, shape[0] - len(found))) if len(found) < shape[0] else found
+
+
+def _grouped(rows: torch.Tensor, layout: Layout, heads: int, first_only: bool = False) -> list[torch.Tensor]:
+    """(rows of all groups, size) as one (heads * examples, length, size) per group, without copying."""
+    shapes = [(heads * g.examples, 1 if first_only else g.length) for g in layout.groups]
+    parts = rows.split([examples * length for examples, length in shapes])
+    return [part.view(*shape, -1) for part, shape in zip(parts, shapes, strict=True)]

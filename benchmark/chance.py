@@ -1,0 +1,76 @@
+"""Chance inside a forward pass: dropout that is cheap to draw, and the same whenever a pass is repeated.
+
+PyTorch draws a dropout mask on a CPU at 6 ns per entry, a third of the time of a step. Here an entry
+costs 16 bits of a 64-bit draw, a tenth of that. Every mask of a pass has a generator of its own, so that
+what one place draws never depends on how much another place drew.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+CHANCES = 1 << 16  # a probability is rounded to a multiple of 1 / CHANCES
+
+
+class _Pass:
+    """The seed of the pass at hand, and how many masks it has drawn."""
+
+    seed = 0
+    masks = 0
+
+
+def start_pass(seed: int) -> None:
+    """Draw whatever the next forward pass draws from ``seed``."""
+    torch.manual_seed(seed)  # for whatever does not draw here: a GPU, a model's own functional dropout
+    _Pass.seed, _Pass.masks = seed, 0
+
+
+def mask(shape: tuple[int, ...], keep: float) -> torch.Tensor:
+    """The pass's next mask: uint8 of ``shape`` on the CPU, 1 with probability ``keep``."""
+    _Pass.masks += 1
+    size = math.prod(shape)
+    bits = np.random.SFC64([_Pass.seed, _Pass.masks]).random_raw(-(-size // 4)).view(np.int16)[:size]
+    threshold = round(keep * CHANCES) - CHANCES // 2
+    kept = bits < np.int16(threshold) if threshold < CHANCES // 2 else np.ones(size, bool)
+    return torch.from_numpy(kept.view(np.uint8)).view(shape)
+
+
+class _Masked(torch.autograd.Function):
+    """x * mask * scale; keeps only the mask, of one byte per entry."""
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, kept: torch.Tensor, scale: float) -> torch.Tensor:
+        ctx.save_for_backward(kept)
+        ctx.scale = scale
+        return x * kept.to(x.dtype).mul_(scale)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None]:
+        (kept,) = ctx.saved_tensors
+        return gradient * kept.to(gradient.dtype).mul_(ctx.scale), None, None
+
+
+class Dropout(nn.Dropout):
+    """`torch.nn.Dropout` with the masks of this module on a CPU, and PyTorch's own on any other device."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if not self.training or self.p == 0:
+            return x
+        if x.device.type != "cpu" or self.p == 1:
+            return functional.dropout(x, self.p, training=True)
+        return _Masked.apply(x, mask(tuple(x.shape), 1 - self.p), 1 / (1 - self.p))
+
+
+def install(model: nn.Module) -> None:
+    """Put `Dropout` in the place of every `torch.nn.Dropout` of ``model``."""
+    for module in model.modules():
+        for name, child in module.named_children():
+            if type(child) is nn.Dropout:
+                setattr(module, name, Dropout(child.p).train(child.training))

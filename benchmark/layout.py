@@ -1,0 +1,121 @@
+"""Where the real tokens of a padded batch are, and the orders in which they are computed without padding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+ALIKE = 0.8  # examples attend in one group while the shortest has this share of the longest one's tokens
+
+
+@dataclass(frozen=True)
+class Group:
+    """Examples of like length, which attend together; ``bias`` (examples, 1, length) is -inf at padding."""
+
+    examples: int
+    length: int
+    bias: torch.Tensor | None
+
+
+@dataclass(frozen=True)
+class Apart:
+    """How the heads of packed tokens are taken apart into groups and put together again.
+
+    ``take`` says for every row of the groups, one after the other as (heads, examples, length), which of
+    the (tokens, heads) it is; ``put`` the reverse; ``padding`` are the rows that stand for no token.
+    """
+
+    take: torch.Tensor
+    put: torch.Tensor
+    padding: torch.Tensor
+
+
+@dataclass
+class Layout:
+    """Where the real tokens of a padded batch of shape ``padded`` (examples, length) are.
+
+    ``tokens`` (tokens,) are their places in the flattened batch in the packed order; ``owner`` (tokens,)
+    is the example each belongs to; ``rows`` are the packed places of each group's tokens (examples, length),
+    -1 at padding.
+    """
+
+    padded: tuple[int, int]
+    tokens: torch.Tensor
+    owner: torch.Tensor
+    groups: list[Group]
+    rows: list[np.ndarray]
+    _apart: dict[tuple[int, bool], Apart] = field(default_factory=dict)
+
+    def pack(self, states: torch.Tensor) -> torch.Tensor:
+        """(examples, length, hidden) -> (1, tokens, hidden)."""
+        return states.flatten(0, 1).index_select(0, self.tokens).unsqueeze(0)
+
+    def unpack(self, states: torch.Tensor) -> torch.Tensor:
+        """(1, tokens, hidden) -> (examples, length, hidden), 0 at padding."""
+        flat = states.new_zeros(self.padded[0] * self.padded[1], states.shape[-1])
+        return flat.index_copy(0, self.tokens, states[0]).view(*self.padded, -1)
+
+    def largest(self, values: torch.Tensor) -> torch.Tensor:
+        """The largest of ``values`` (1, tokens, hidden) in each token's example, as (1, tokens, 1)."""
+        by_token = values.amax(-1)[0]
+        by_example = by_token.new_zeros(self.padded[0]).scatter_reduce(
+            0, self.owner, by_token, "amax", include_self=False
+        )
+        return by_example[self.owner][None, :, None]
+
+    def apart(self, heads: int, first_only: bool = False) -> Apart:
+        """The indices for attention of ``heads`` heads, of all tokens or the examples' first ones."""
+        if (heads, first_only) not in self._apart:
+            head = np.arange(heads)[:, None]
+            rows = [r[:, :1] if first_only else r for r in self.rows]
+            take = np.concatenate(
+                [np.where(r.ravel() < 0, -1, r.ravel() * heads + head).ravel() for r in rows]
+            )
+            real = take >= 0
+            put = np.empty(int(real.sum()), np.int64)
+            put[take[real]] = np.flatnonzero(real)
+            indices = (np.maximum(take, 0), put, np.flatnonzero(~real))
+            self._apart[heads, first_only] = Apart(
+                *(torch.from_numpy(i).to(self.tokens.device) for i in indices)
+            )
+        return self._apart[heads, first_only]
+
+
+def layout_of(attention_mask: torch.Tensor) -> Layout:
+    """The layout of a batch with ``attention_mask`` (examples, length), 1 at real tokens."""
+    real = attention_mask.cpu().numpy().astype(bool)
+    lengths = real.sum(1)
+    places = np.flatnonzero(real)
+    starts = np.cumsum(lengths) - lengths
+    later = np.ones(len(places), bool)
+    later[starts] = False
+    order = np.concatenate([starts, np.flatnonzero(later)])
+    row_of = np.empty(len(places), np.int64)
+    row_of[order] = np.arange(len(places))
+
+    def on_device(array: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(array).to(attention_mask.device, non_blocking=True)
+
+    groups, rows = [], []
+    for members in alike(lengths):
+        length = int(lengths[members].max())
+        filled = np.arange(length) < lengths[members, None]
+        inside = np.where(filled, starts[members, None] + np.arange(length), 0)
+        rows.append(np.where(filled, row_of[inside], -1))
+        bias = np.where(filled, 0.0, -np.inf).astype(np.float32)[:, None]
+        groups.append(Group(len(members), length, None if filled.all() else on_device(bias)))
+    owner = np.repeat(np.arange(len(lengths)), lengths)[order]
+    return Layout(real.shape, on_device(places[order]), on_device(owner), groups, rows)
+
+
+def alike(lengths: np.ndarray) -> list[np.ndarray]:
+    """The examples in groups of like ``lengths``, longest first."""
+    order = np.argsort(-lengths, kind="stable")
+    groups, begin = [], 0
+    for end in range(1, len(order) + 1):
+        if end == len(order) or lengths[order[end]] < ALIKE * lengths[order[begin]]:
+            groups.append(order[begin:end])
+            begin = end
+    return groups

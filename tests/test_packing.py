@@ -1,0 +1,203 @@
+"""Encoding without padding computes what encoding with padding does, on every kind of model and head."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from transformers import (
+    AlbertConfig,
+    AlbertForQuestionAnswering,
+    AlbertForSequenceClassification,
+    AlbertForTokenClassification,
+    BertConfig,
+    BertForQuestionAnswering,
+    BertForSequenceClassification,
+    BertForTokenClassification,
+    DebertaV2Config,
+    DebertaV2ForSequenceClassification,
+    DistilBertConfig,
+    DistilBertForQuestionAnswering,
+    DistilBertForSequenceClassification,
+    DistilBertForTokenClassification,
+    ElectraConfig,
+    ElectraForQuestionAnswering,
+    ElectraForSequenceClassification,
+    ElectraForTokenClassification,
+    PreTrainedModel,
+    RobertaConfig,
+    RobertaForQuestionAnswering,
+    RobertaForSequenceClassification,
+    RobertaForTokenClassification,
+    XLMRobertaConfig,
+    XLMRobertaForQuestionAnswering,
+    XLMRobertaForSequenceClassification,
+    XLMRobertaForTokenClassification,
+    XLNetConfig,
+    XLNetForSequenceClassification,
+)
+
+from benchmark import chance, packing
+from benchmark.architecture import encoder_of, recorded
+from benchmark.finetune import finetune
+from benchmark.layout import layout_of
+from benchmark.methods import prepare
+from benchmark.methods.hidden_noise import HiddenNoise
+from tests.test_architectures import CONFIGURATIONS, PROTOCOL, Gradients, method_of, small_task
+
+SHAPE: dict[str, Any] = {
+    "vocab_size": 32,
+    "hidden_size": 8,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 2,
+    "intermediate_size": 12,
+    "max_position_embeddings": 24,
+    "pad_token_id": 1,
+}
+DISTILLED = DistilBertConfig(
+    vocab_size=32, dim=8, n_layers=3, n_heads=2, hidden_dim=12, max_position_embeddings=24, pad_token_id=1
+)
+CONFIGS = {
+    "bert": BertConfig(**SHAPE),
+    "roberta": RobertaConfig(**SHAPE),
+    "xlm_r": XLMRobertaConfig(**SHAPE),
+    "electra": ElectraConfig(**SHAPE, embedding_size=4),
+    "albert": AlbertConfig(**SHAPE, embedding_size=4),
+    "distilbert": DISTILLED,
+}
+HEADS: dict[str, tuple[Any, Any, Any]] = {
+    "bert": (BertForSequenceClassification, BertForTokenClassification, BertForQuestionAnswering),
+    "roberta": (RobertaForSequenceClassification, RobertaForTokenClassification, RobertaForQuestionAnswering),
+    "xlm_r": (
+        XLMRobertaForSequenceClassification,
+        XLMRobertaForTokenClassification,
+        XLMRobertaForQuestionAnswering,
+    ),
+    "electra": (ElectraForSequenceClassification, ElectraForTokenClassification, ElectraForQuestionAnswering),
+    "albert": (AlbertForSequenceClassification, AlbertForTokenClassification, AlbertForQuestionAnswering),
+    "distilbert": (
+        DistilBertForSequenceClassification,
+        DistilBertForTokenClassification,
+        DistilBertForQuestionAnswering,
+    ),
+}
+LENGTHS = (11, 3, 8, 9, 1, 5, 10)
+
+
+def inputs(left: bool = False) -> dict[str, torch.Tensor]:
+    ids = torch.randint(2, 32, (len(LENGTHS), 11), generator=torch.Generator().manual_seed(3))
+    mask = (torch.arange(11) < torch.tensor(LENGTHS)[:, None]).long()
+    if left:
+        mask = mask.flip(1)
+    return {"input_ids": ids.where(mask == 1, 1), "attention_mask": mask}
+
+
+def answers(model: PreTrainedModel, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    """All outputs of the head that concern no padding, in one row."""
+    real = batch["attention_mask"] == 1
+    outputs = model(**batch).values()
+    return torch.cat([(out[real] if out.shape[:2] == real.shape else out).flatten() for out in outputs])
+
+
+# A head that reads the first place finds padding there when it is on the left.
+@pytest.mark.parametrize(("head", "left"), [(0, False), (1, False), (2, False), (1, True), (2, True)])
+@pytest.mark.parametrize("architecture", CONFIGS)
+def test_outputs_and_gradients_are_those_of_the_padded_model(
+    architecture: str, head: int, left: bool
+) -> None:
+    torch.manual_seed(0)
+    stock = HEADS[architecture][head](copy.deepcopy(CONFIGS[architecture])).eval()
+    packed = copy.deepcopy(stock)
+    hooks = packing.install(encoder_of(packed))
+    assert hooks is not None
+    assert hooks.first_only == (head == 0 and architecture not in ("albert", "distilbert"))
+    batch = inputs(left)
+    expected, found = answers(stock, batch), answers(packed, batch)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
+    expected.square().sum().backward()
+    found.square().sum().backward()
+    for (name, parameter), other in zip(stock.named_parameters(), packed.parameters(), strict=True):
+        if parameter.grad is not None:
+            torch.testing.assert_close(other.grad, parameter.grad, rtol=1e-4, atol=1e-6, msg=name)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [(XLNetForSequenceClassification, XLNetConfig), (DebertaV2ForSequenceClassification, DebertaV2Config)],
+)
+def test_kinds_that_need_their_padding_keep_it(kind: tuple[Any, Any]) -> None:
+    shape = {key: SHAPE[key] for key in ("vocab_size", "pad_token_id")}
+    small = {"d_model": 8, "n_layer": 2, "n_head": 2, "d_inner": 12} if kind[1] is XLNetConfig else SHAPE
+    assert packing.install(encoder_of(kind[0](kind[1](**(shape | small))))) is None
+
+
+def test_no_padding_reaches_the_layers_and_the_last_one_ends_with_first_tokens() -> None:
+    model = BertForSequenceClassification(BertConfig(**SHAPE)).eval()
+    encoder = encoder_of(model)
+    hooks = packing.install(encoder)
+    assert hooks is not None
+    with recorded(encoder) as states:
+        model(**inputs())
+    assert [state.shape[1] for state in states] == [sum(LENGTHS)] * 3 + [len(LENGTHS)]
+    hooks.first_only = False
+    with recorded(encoder) as states:
+        model(**inputs())
+    assert [state.shape[1] for state in states] == [sum(LENGTHS)] * 4
+
+
+def test_the_first_tokens_draw_the_same_dropout_with_and_without_the_others() -> None:
+    model = BertForSequenceClassification(BertConfig(**SHAPE)).train()
+    chance.install(model)
+    hooks = packing.install(encoder_of(model))
+    assert hooks is not None
+    found = []
+    for hooks.first_only in (True, False):
+        chance.start_pass(5)
+        found.append(model(**inputs()).logits)
+    torch.testing.assert_close(found[0], found[1], rtol=1e-5, atol=1e-6)
+    chance.start_pass(6)
+    assert not torch.allclose(model(**inputs()).logits, found[1])
+
+
+def test_a_model_without_a_mask_or_in_other_use_still_works() -> None:
+    model = BertForSequenceClassification(BertConfig(**SHAPE)).eval()
+    stock = copy.deepcopy(model)
+    packing.install(encoder_of(model))
+    ids = inputs()["input_ids"]
+    torch.testing.assert_close(model(input_ids=ids).logits, stock(input_ids=ids).logits)
+
+
+def test_the_largest_value_of_an_example_is_found_among_its_own_tokens() -> None:
+    layout = layout_of(inputs()["attention_mask"])
+    values = torch.rand(7, 11, 4)
+    largest = layout.unpack(layout.largest(layout.pack(values)))[:, 0, 0]
+    assert largest.tolist() == [values[i, :length].max().item() for i, length in enumerate(LENGTHS)]
+
+
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+def test_every_method_sees_the_same_losses_and_gradients_without_padding(
+    name: str, compose: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Draws depend on the shape of what they are for: here every token gets the same noise.
+    monkeypatch.setattr(
+        HiddenNoise, "noised", lambda self, state: state + self.sigma * torch.linspace(-1, 1, state.shape[-1])
+    )
+    still = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    task, found = small_task("bert"), []
+    for packed in (True, False):
+        torch.manual_seed(0)
+        model, gradients = BertForSequenceClassification(BertConfig(**SHAPE, **still)), Gradients()
+        methods = method_of(name, compose())
+        prepare(methods, model, 1)
+        protocol = PROTOCOL | {"epochs": 1}
+        chosen = [*methods.values(), gradients]
+        outcome = finetune(model, task, chosen, protocol, 1, torch.device("cpu"), packed)
+        assert outcome.padded is not packed
+        found.append((outcome.losses, gradients.seen))
+    np.testing.assert_allclose(found[0][0], found[1][0], rtol=1e-5)
+    for ours, theirs in zip(found[0][1], found[1][1], strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-6)
