@@ -92,6 +92,7 @@ def finetune(
         protocol["epsilon"],
         methods,
         total,
+        staged=any(overrides(method, moment) for method in methods for moment in ("direction", "moved")),
     )
     parameters = [p for group in optimizer.groups for p in group.parameters]
     outcome, losses, kept = Outcome(padded=hooks is None), [], []

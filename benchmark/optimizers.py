@@ -3,12 +3,15 @@
 The four papers and their baselines use optimisers that share a name and differ in where epsilon, bias
 correction and weight decay sit; mixing them up is the commonest silent error of a reproduction. A
 flavour here is three choices: how a moment pair becomes a direction, how long the step along it is, and
-when weights decay. Tensors are updated in lists, so that a step costs no Python per tensor.
+when weights decay. Where no method looks between the stages, an Adam step is PyTorch's fused kernel with
+its numbers chosen so that it computes the same; else the stages are taken one after the other, in pieces
+small enough to stay in a processor's cache.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -16,6 +19,8 @@ import torch
 from torch import nn
 
 Tensors = list[torch.Tensor]
+
+PIECE = 1 << 16  # entries that stay in a processor's cache while their moments become a direction
 
 
 @dataclass(frozen=True)
@@ -25,12 +30,15 @@ class Flavour:
     ``second`` updates the second moments in place and ``denominator`` turns them into what the first
     moments are divided by. ``step_size`` maps (rate, betas, t) to the length of step t = 1, 2, …
     ``decay`` says when weights shrink: ``before`` the step, ``after`` it, or ``inside`` the direction.
+    ``fused`` maps (betas, epsilon, t) to the epsilon and t with which PyTorch's fused AdamW takes the same
+    step along the same direction; None where it cannot.
     """
 
     second: Callable[[Tensors, Tensors, float, float], None]
     denominator: Callable[[Tensors, tuple[float, float], float, int], Tensors]
     step_size: Callable[[float, tuple[float, float], int], float]
     decay: str
+    fused: Callable[[tuple[float, float], float, int], tuple[float, float]] | None = None
 
 
 def _squared(second: Tensors, gradients: Tensors, beta: float, epsilon: float) -> None:
@@ -82,15 +90,31 @@ def _both_corrected(rate: float, betas: tuple[float, float], t: int) -> float:
     return rate * (1 - betas[1] ** t) ** 0.5 / (1 - betas[0] ** t)
 
 
+def _fused_corrected_root_plus_epsilon(
+    betas: tuple[float, float], epsilon: float, t: int
+) -> tuple[float, float]:
+    return epsilon, t
+
+
+def _fused_root_plus_epsilon(betas: tuple[float, float], epsilon: float, t: int) -> tuple[float, float]:
+    return epsilon / (1 - betas[1] ** t) ** 0.5, t
+
+
+def _fused_uncorrected(betas: tuple[float, float], epsilon: float, t: int) -> tuple[float, float]:
+    return epsilon, math.inf  # after so many steps both corrections are 1
+
+
 FLAVOURS = {
     # The AdamW of older transformers releases: HyPe, Child-Tuning, RecAdam's base, Mosbach et al.
-    "adamw": Flavour(_squared, _root_plus_epsilon, _both_corrected, "after"),
+    "adamw": Flavour(_squared, _root_plus_epsilon, _both_corrected, "after", _fused_root_plus_epsilon),
     # The same without bias correction, as named by LNSR.
-    "adamw_no_bias": Flavour(_squared, _root_plus_epsilon, _uncorrected, "after"),
+    "adamw_no_bias": Flavour(_squared, _root_plus_epsilon, _uncorrected, "after", _fused_uncorrected),
     # Google's BERT code: no correction, decay of the old weights inside the update.
-    "bertadam": Flavour(_squared, _root_plus_epsilon, _uncorrected, "inside"),
+    "bertadam": Flavour(_squared, _root_plus_epsilon, _uncorrected, "inside", _fused_uncorrected),
     # torch.optim.AdamW: Zhang et al.
-    "adamw_torch": Flavour(_squared, _corrected_root_plus_epsilon, _first_corrected, "before"),
+    "adamw_torch": Flavour(
+        _squared, _corrected_root_plus_epsilon, _first_corrected, "before", _fused_corrected_root_plus_epsilon
+    ),
     # Adamax with bias correction and epsilon once: PATS (Algorithm 1), mt-dnn today, torch.optim.Adamax.
     "adamax": Flavour(_largest, _as_it_is, _first_corrected, "before"),
     # mt-dnn as SAGE carries it: no correction, epsilon twice, decay inside the update.
@@ -135,6 +159,7 @@ class Group:
     rate_factor: float = 1.0
     first: Tensors = field(default_factory=list)
     second: Tensors = field(default_factory=list)
+    directions: Tensors = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.first = [torch.zeros_like(parameter) for parameter in self.parameters]
@@ -142,7 +167,10 @@ class Group:
 
 
 class Optimizer:
-    """One of ``FLAVOURS`` over groups of parameters; gradients are read from ``.grad``."""
+    """One of ``FLAVOURS`` over groups of parameters; gradients are read from ``.grad``.
+
+    ``staged`` says whether a method acts between the stages, at ``direction`` or ``moved``.
+    """
 
     def __init__(
         self,
@@ -152,6 +180,7 @@ class Optimizer:
         epsilon: float,
         methods: Sequence[Acts] = (),
         total: int = 0,
+        staged: bool = True,
     ):
         self.methods = methods
         self.total = total
@@ -160,6 +189,7 @@ class Optimizer:
         self.betas = betas
         self.epsilon = epsilon
         self.steps = 0
+        self.staged = staged or self.flavour.fused is None
 
     @torch.no_grad()
     def step(self, rate: float) -> None:
@@ -175,10 +205,17 @@ class Optimizer:
             for parameter in group.parameters
         ]
         update = Update(group.names, weights, gradients, rate, self.steps, self.total)
-        shrink = rate * group.weight_decay
 
         for method in self.methods:
             method.gradient(update)
+        (self._step_in_stages if self.staged else self._step_fused)(group, update)
+        for method in self.methods:
+            method.after(update)
+        for parameter in group.parameters:
+            parameter.grad = None
+
+    def _step_in_stages(self, group: Group, update: Update) -> None:
+        weights, rate, shrink = update.weights, update.rate, update.rate * group.weight_decay
         update.directions = self._directions(group, update.gradients)
         if self.flavour.decay == "inside" and group.weight_decay:
             torch._foreach_add_(update.directions, weights, alpha=group.weight_decay)
@@ -192,18 +229,57 @@ class Optimizer:
             method.moved(update)
         if self.flavour.decay == "after" and shrink:
             torch._foreach_mul_(weights, 1 - shrink)
-        for method in self.methods:
-            method.after(update)
-        for parameter in group.parameters:
-            parameter.grad = None
 
     def _directions(self, group: Group, gradients: Tensors) -> Tensors:
         """Update the moments; what a step of length 1 would subtract from the weights."""
-        torch._foreach_mul_(group.first, self.betas[0])
-        torch._foreach_add_(group.first, gradients, alpha=1 - self.betas[0])
-        self.flavour.second(group.second, gradients, self.betas[1], self.epsilon)
-        denominators = self.flavour.denominator(group.second, self.betas, self.epsilon, self.steps)
-        return list(torch._foreach_div(group.first, denominators))
+        group.directions = group.directions or [torch.empty_like(one) for one in group.first]
+        for first, second, gradient, direction in pieces(
+            group.first, group.second, gradients, group.directions
+        ):
+            torch._foreach_mul_(first, self.betas[0])
+            torch._foreach_add_(first, gradient, alpha=1 - self.betas[0])
+            self.flavour.second(second, gradient, self.betas[1], self.epsilon)
+            denominator = self.flavour.denominator(second, self.betas, self.epsilon, self.steps)
+            torch._foreach_copy_(direction, first)
+            torch._foreach_div_(direction, denominator)
+        return group.directions
+
+    def _step_fused(self, group: Group, update: Update) -> None:
+        assert self.flavour.fused is not None
+        epsilon, t = self.flavour.fused(self.betas, self.epsilon, self.steps)
+        rate, decay = update.rate, group.weight_decay
+        if self.flavour.decay == "after":  # (w - s)(1 - rate d) = w (1 - rate d) - s (1 - rate d)
+            shrink = 1 - rate * decay
+            rate, decay = rate * shrink, decay / shrink
+        steps = torch.full((), t, dtype=torch.float32, device=group.first[0].device)
+        torch._fused_adamw_(
+            update.weights,
+            update.gradients,
+            group.first,
+            group.second,
+            [],
+            [steps] * len(group.first),
+            lr=rate,
+            beta1=self.betas[0],
+            beta2=self.betas[1],
+            weight_decay=decay,
+            eps=epsilon,
+            amsgrad=False,
+            maximize=False,
+        )
+
+
+def pieces(*lists: Tensors) -> Iterator[list[Tensors]]:
+    """Like pieces of the tensors of every list, as lists of one; on a GPU all at once."""
+    if lists[0][0].device.type != "cpu":
+        yield list(lists)
+        return
+    for tensors in zip(*lists, strict=True):
+        if all(tensor.is_contiguous() for tensor in tensors):
+            for parts in zip(*(tensor.view(-1).split(PIECE) for tensor in tensors), strict=True):
+                yield [[part] for part in parts]
+        else:
+            yield [[tensor] for tensor in tensors]
 
 
 def grouped(

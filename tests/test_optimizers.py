@@ -25,7 +25,7 @@ CASES = {
 }
 
 
-def optimizer_of(flavour: str, hyper: dict[str, Any], starts: list[np.ndarray]) -> Optimizer:
+def optimizer_of(flavour: str, hyper: dict[str, Any], starts: list[np.ndarray], staged: bool) -> Optimizer:
     decays = hyper.get("weight_decay", 0.0)
     if isinstance(decays, int | float):
         decays = [group["weight_decay"] for group in hyper.get("groups", [])] or [decays] * len(starts)
@@ -34,17 +34,18 @@ def optimizer_of(flavour: str, hyper: dict[str, Any], starts: list[np.ndarray]) 
         for i, (start, decay) in enumerate(zip(starts, decays, strict=True))
     ]
     betas = hyper.get("betas") or (hyper["b1"], hyper["b2"])
-    return Optimizer(groups, flavour, (betas[0], betas[1]), hyper["eps"])
+    return Optimizer(groups, flavour, (betas[0], betas[1]), hyper["eps"], staged=staged)
 
 
+@pytest.mark.parametrize("staged", [True, False], ids=["staged", "fused"])
 @pytest.mark.parametrize("case", CASES)
-def test_the_trajectory_equals_the_reference(case: str) -> None:
+def test_the_trajectory_equals_the_reference(case: str, staged: bool) -> None:
     if not VECTORS.is_dir():
         pytest.skip("no reference values at ../shared/vectors beside the repository")
     hyper = next(c for c in json.loads((VECTORS / "cases.json").read_text()) if c["case"] == case)["hyper"]
     arrays = np.load(VECTORS / f"{case}.npz", allow_pickle=False)
     tensors = range(sum(key.startswith("theta0_") for key in arrays.files))
-    optimizer = optimizer_of(CASES[case], hyper, [arrays[f"theta0_{i}"] for i in tensors])
+    optimizer = optimizer_of(CASES[case], hyper, [arrays[f"theta0_{i}"] for i in tensors], staged)
     for t in range(hyper["steps"]):
         for i, group in zip(tensors, optimizer.groups, strict=True):
             # The gradient at our own weights: a wrong step would not be corrected by the next.
@@ -70,6 +71,21 @@ def test_every_flavour_finds_the_bottom_of_a_bowl(flavour: str) -> None:
         weight.grad = 2 * weight.detach()
         optimizer.step(rate_at(step, 400, 0.05, "linear", 0.0))
     assert weight.abs().max() < 0.05
+
+
+@pytest.mark.parametrize("flavour", FLAVOURS)
+def test_a_fused_step_with_decay_is_the_step_in_stages(flavour: str) -> None:
+    rng, ends = torch.Generator().manual_seed(0), []
+    start = torch.randn(300, 300, generator=rng, dtype=torch.float64)
+    gradients = torch.randn(5, 300, 300, generator=rng, dtype=torch.float64)
+    for staged in (True, False):
+        weight = nn.Parameter(start.clone())
+        optimizer = Optimizer([Group(["w"], [weight], 0.1)], flavour, (0.9, 0.98), 1e-3, staged=staged)
+        for gradient in gradients:
+            weight.grad = gradient.clone()
+            optimizer.step(0.05)
+        ends.append(weight.detach())
+    torch.testing.assert_close(ends[0], ends[1], rtol=1e-12, atol=1e-12)
 
 
 def test_only_matrices_decay() -> None:
