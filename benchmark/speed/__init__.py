@@ -1,0 +1,1 @@
+"""How fast runs are here, beside `transformers.Trainer` and beside what the machine's matrix products allow."""

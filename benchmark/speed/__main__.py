@@ -1,0 +1,141 @@
+"""`python -m benchmark.speed`: time the loop beside `transformers.Trainer`, and what it costs to start."""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import logging
+import os
+import sys
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmark.errors import one_line
+
+TASKS = ("rte", "mrpc", "cola", "stsb")
+NOTES = "## Ideas tried"  # whatever stands in the file from here on is written by hand, and kept
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Timing:
+    """One task's figures: seconds of every round by side, and the limit's operations a second."""
+
+    updates: int
+    tokens: int
+    operations: float
+    seconds: dict[str, list[float]] = field(default_factory=dict)
+    limit: list[float] = field(default_factory=list)
+
+    def ratio(self, side: str) -> float:
+        """The median over rounds of how many times longer ``side`` took than ours in the same round."""
+        return float(np.median(np.array(self.seconds[side]) / np.array(self.seconds["ours"])))
+
+    @property
+    def of_limit(self) -> float:
+        """The share of the limit that ours reached, the median over rounds."""
+        rates = self.operations / np.array(self.seconds["ours"])
+        return float(np.median(rates / np.array(self.limit)))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command; returns its exit status."""
+    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
+    parser = argparse.ArgumentParser(prog="python -m benchmark.speed", description=__doc__)
+    parser.add_argument("--short", action="store_true", help="fewer rounds, no methods: under 3 minutes")
+    parser.add_argument("--model", default="minilm", help="a file of conf/model (default: minilm)")
+    parser.add_argument("--tasks", default=",".join(TASKS), help="files of conf/task, by comma")
+    parser.add_argument(
+        "--threads", type=int, default=len(os.sched_getaffinity(0)), help="default: all cores"
+    )
+    parser.add_argument("--output", type=Path, help="write the figures into this Markdown file as well")
+    options = parser.parse_args(arguments)
+    try:
+        report = measure(options)
+    except Exception as error:
+        line = one_line(error)
+        if line is None:
+            raise
+        print(f"error: {line}", file=sys.stderr)
+        return 2
+    print(report)
+    if options.output:
+        kept = options.output.read_text().partition(NOTES) if options.output.exists() else ("", "", "")
+        options.output.write_text(f"{report}\n\n{kept[1]}{kept[2]}")
+    return 0
+
+
+def measure(options: argparse.Namespace) -> str:
+    """All figures as Markdown; its last line is the summary."""
+    import torch
+
+    from benchmark.run import keep_quiet, make_reproducible
+    from benchmark.speed import costs, render
+
+    keep_quiet()
+    make_reproducible(options.threads, "float32")
+    torch.set_num_threads(options.threads)
+    rounds, updates = (2, 3) if options.short else (5, 6)
+    timings = {name: time_task(options.model, name, rounds, updates) for name in options.tasks.split(",")}
+    starts = costs.starts()
+    methods = {} if options.short else costs.methods(options.model)
+    return render.markdown(options.model, options.threads, timings, starts, methods)
+
+
+def time_task(model_name: str, task_name: str, rounds: int, updates: int) -> Timing:
+    """One task's timing, the sides taking turns so that a drifting machine favours none of them."""
+    from benchmark.speed import limit
+    from benchmark.speed.sides import BATCH, LENGTH, ours, trainer
+
+    model, tokenizer, task = load(model_name, task_name, updates)
+    sides = {
+        "ours": ours,
+        "Trainer, dynamic padding": trainer(tokenizer, None),
+        f"Trainer, padded to {LENGTH}": trainer(tokenizer, LENGTH),
+    }
+    check_same_losses(model, task, sides)
+    timing = Timing(updates, sum(map(len, task.training.ids)), limit.operations(model, task))
+    for number in range(rounds + 1):
+        for name, side in sides.items():
+            took = side(copy.deepcopy(model), task)
+            if number:  # the first round warms up
+                timing.seconds.setdefault(name, []).append(took.seconds)
+        timing.limit += [limit.rate(model, task, BATCH)] if number else []
+        print(f"{task_name}: round {number} of {rounds}", file=sys.stderr)
+    return timing
+
+
+def load(model_name: str, task_name: str, updates: int) -> tuple[Any, Any, Any]:
+    """A model, its tokenizer, and a task cut to ``updates`` batches of training examples."""
+    from benchmark import models, tasks
+    from benchmark.speed.costs import composed
+    from benchmark.speed.sides import BATCH, LENGTH, SEED
+
+    chosen = [f"model={model_name}", f"task={task_name}", f"data.count={updates * BATCH}"]
+    config = composed([*chosen, f"protocol.max_length={LENGTH}", f"seed={SEED}"])
+    cache = Path(config["cache"])
+    tokenizer = models.tokenizer(config["model"], cache)
+    task = replace(tasks.load(config, tokenizer), evaluation={})
+    return models.load(config["model"], task.outputs, SEED, cache), tokenizer, task
+
+
+def check_same_losses(model: Any, task: Any, sides: dict[str, Any]) -> None:
+    """Without dropout, all sides must make the same updates: as many, with the same losses.
+
+    Raises: AssertionError if they do not; the comparison would be worthless.
+    """
+    still = copy.deepcopy(model)
+    for module in still.modules():
+        if hasattr(module, "p"):
+            module.p = 0.0
+    losses = {name: side(copy.deepcopy(still), task).losses for name, side in sides.items()}
+    for name, found in losses.items():
+        np.testing.assert_allclose(found, losses["ours"], atol=2e-3, err_msg=f"{name} against ours")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,70 @@
+"""What runs cost beside their updates: starting, finding a record, and each method's extra work."""
+
+from __future__ import annotations
+
+import copy
+import subprocess
+import sys
+import tempfile
+import time
+from typing import Any
+
+import numpy as np
+from hydra import compose, initialize_config_dir
+
+from benchmark.config import ROOT, plain, register
+
+METHOD_TASK, METHOD_UPDATES, METHOD_ROUNDS = "cola", 4, 3
+
+
+def composed(overrides: list[str]) -> dict[str, Any]:
+    """The plain configuration of one run."""
+    register()
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        return plain(compose("config", overrides))
+
+
+def starts() -> dict[str, float]:
+    """Seconds by what they buy."""
+    from benchmark.run import run
+
+    found = {}
+    for name, code in {
+        "import what a plan needs": "import benchmark.grid",
+        "import what a run needs": "import benchmark.finetune, benchmark.models, benchmark.methods",
+    }.items():
+        started = time.perf_counter()
+        subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+        found[name] = time.perf_counter() - started
+    with tempfile.TemporaryDirectory() as store:
+        for seed in (1, 2, 3):
+            config = composed([f"seed={seed}", "data.count=64", "protocol.epochs=1"]) | {"store": store}
+            started = time.perf_counter()
+            record = run(config)
+            seconds = record["seconds"]
+            found["start a further run in a warm process (embedded encoder)"] = (
+                time.perf_counter() - started - seconds["train"] - seconds["evaluate"]
+            )
+        started = time.perf_counter()
+        run(config)
+        found["find a run in the store"] = time.perf_counter() - started
+    return found
+
+
+def methods(model_name: str) -> dict[str, float]:
+    """The time of an update with each method of conf/method, relative to plain fine-tuning."""
+    from benchmark.speed.__main__ import load
+    from benchmark.speed.sides import ours
+
+    model, _, task = load(model_name, METHOD_TASK, METHOD_UPDATES)
+    found = {}
+    for path in sorted((ROOT / "conf" / "method").glob("*.yaml")):
+        name = path.stem
+        method = composed([f"model={model_name}", f"task={METHOD_TASK}", f"method=[{name}]"])["method"]
+        ratios = []
+        for _ in range(METHOD_ROUNDS):
+            beside = ours(copy.deepcopy(model), task).seconds
+            ratios.append(ours(copy.deepcopy(model), task, method).seconds / beside)
+        found[name] = float(np.median(ratios))
+        print(f"{name}: {found[name]:.2f}x", file=sys.stderr)
+    return found

@@ -1,0 +1,95 @@
+"""The figures of a measurement as Markdown."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import torch
+
+from benchmark.environment import stamp
+
+if TYPE_CHECKING:
+    from benchmark.speed.__main__ import Timing
+
+
+def markdown(
+    model: str,
+    threads: int,
+    timings: dict[str, Timing],
+    starts: dict[str, float],
+    methods: dict[str, float],
+) -> str:
+    """All tables; the last line is the summary of them."""
+    environment = stamp(torch.device("cpu"), threads, "float32")
+    packages = environment["packages"]
+    baselines = [side for side in next(iter(timings.values())).seconds if side != "ours"]
+    rows = []
+    for task, timing in timings.items():
+        mine = min(timing.seconds["ours"])
+        rows.append(
+            [
+                task,
+                f"{timing.tokens / mine:,.0f}",
+                f"{mine / timing.updates:.3f} s",
+                *(f"{timing.ratio(side):.2f}x" for side in baselines),
+                f"{100 * timing.of_limit:.0f}%",
+            ]
+        )
+    means = [geometric_mean(timing.ratio(side) for timing in timings.values()) for side in baselines]
+    share = geometric_mean(timing.of_limit for timing in timings.values())
+    rows.append(["geometric mean", "", "", *(f"{mean:.2f}x" for mean in means), f"{100 * share:.0f}%"])
+    rounds = len(next(iter(timings.values())).limit)
+    lines = [
+        "# Speed",
+        "",
+        f"{model}, batches of 32, float32, {environment['device']}, {threads} threads for either side, torch "
+        f"{packages['torch']}, transformers {packages['transformers']}, code "
+        f"{(environment['code']['commit'] or 'no commit')[:12]}{' + changes' if environment['code']['dirty'] else ''}.",
+        f"Medians over {rounds} rounds in which the sides took turns; without dropout they made as many updates "
+        "with the same losses.",
+        "",
+        *table(
+            [
+                "task",
+                "real tokens/s",
+                "an update",
+                *(f"of {side}" for side in baselines),
+                "of the matmul limit",
+            ],
+            rows,
+        ),
+        "",
+        *table(["to start", "seconds"], [[name, f"{seconds:.4f}"] for name, seconds in starts.items()]),
+        "",
+    ]
+    if methods:
+        ordered = sorted(methods.items(), key=lambda item: item[1])
+        lines += [*table(["method", "time per update"], [[k, f"{v:.2f}x"] for k, v in ordered]), ""]
+    summary = f"speed: {means[0]:.2f}x of Trainer (dynamic padding), {means[1]:.2f}x (padded to 128), {100 * share:.0f}% of the matmul limit"
+    return "\n".join([*lines, summary])
+
+
+def geometric_mean(values: Iterable[float]) -> float:
+    """The geometric mean of positive numbers."""
+    logs = [math.log(value) for value in values]
+    return math.exp(sum(logs) / len(logs))
+
+
+def table(head: list[str], rows: list[list[str]]) -> list[str]:
+    """Lines of a Markdown table whose columns align."""
+    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+
+    def line(cells: list[str]) -> str:
+        return (
+            "| "
+            + " | ".join(
+                c.ljust(w) if i == 0 else c.rjust(w)
+                for i, (c, w) in enumerate(zip(cells, widths, strict=True))
+            )
+            + " |"
+        )
+
+    rule = "|" + "|".join("-" * (w + 1) + ("-" if i == 0 else ":") for i, w in enumerate(widths)) + "|"
+    return [line(head), rule, *map(line, rows)]

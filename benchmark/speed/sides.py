@@ -1,0 +1,116 @@
+"""The sides of the comparison: each fine-tunes a copy of one model on the same batches in the same order."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import DataCollatorWithPadding, PreTrainedModel, Trainer, TrainerCallback, TrainingArguments
+from transformers.tokenization_utils_base import PreTrainedTokenizerBase
+from transformers.trainer_callback import PrinterCallback
+
+from benchmark.finetune import batches, finetune
+from benchmark.methods import build, prepare
+from benchmark.tasks import Task
+
+# The settings of transformers' run_glue.py, which both sides share.
+BATCH, LENGTH, RATE, SEED = 32, 128, 2e-5, 1
+PROTOCOL: dict[str, Any] = {
+    "optimizer": "adamw_torch",
+    "learning_rate": RATE,
+    "betas": [0.9, 0.999],
+    "epsilon": 1e-8,
+    "weight_decay": 0.0,
+    "schedule": "linear",
+    "warmup": 0.0,
+    "epochs": 1,
+    "batch_size": BATCH,
+    "micro_batch_size": None,
+    "max_grad_norm": 1.0,
+    "evaluations_per_epoch": 1,
+    "precision": "float32",
+}
+
+
+@dataclass(frozen=True)
+class Took:
+    """What a side needed for its updates, and the training loss of each."""
+
+    seconds: float
+    losses: np.ndarray
+
+
+Side = Callable[[PreTrainedModel, Task], Took]
+
+
+def ours(model: PreTrainedModel, task: Task, method: dict[str, Any] | None = None) -> Took:
+    """The project's own loop, with ``method`` (a configuration by name) or without."""
+    methods = build(method or {})
+    prepare(methods, model, SEED)
+    outcome = finetune(model, task, list(methods.values()), PROTOCOL, SEED, torch.device("cpu"))
+    return Took(outcome.seconds["train"], outcome.losses)
+
+
+def trainer(tokenizer: PreTrainedTokenizerBase, padded_to: int | None) -> Side:
+    """`transformers.Trainer`, padding to the longest of a batch (None) or to a length."""
+    collate = DataCollatorWithPadding(tokenizer, "longest" if padded_to is None else "max_length", padded_to)
+
+    def side(model: PreTrainedModel, task: Task) -> Took:
+        clock = Clock()
+        with tempfile.TemporaryDirectory() as folder:
+            arguments = TrainingArguments(
+                output_dir=folder,
+                per_device_train_batch_size=BATCH,
+                learning_rate=RATE,
+                num_train_epochs=1,
+                train_sampling_strategy="sequential",
+                logging_steps=1,
+                save_strategy="no",
+                report_to="none",
+                disable_tqdm=True,
+                use_cpu=True,
+            )
+            training = Trainer(
+                model, arguments, data_collator=collate, train_dataset=in_order(task), callbacks=[clock]
+            )
+            training.remove_callback(PrinterCallback)
+            training.train()
+        return Took(clock.seconds, np.array(clock.losses, np.float32))
+
+    return side
+
+
+def in_order(task: Task) -> list[dict[str, Any]]:
+    """The training examples in the order in which our own loop takes them."""
+    examples, found = task.training, []
+    updates = -(-len(examples) // BATCH)
+    for batch in batches(len(examples), BATCH, updates, SEED):
+        for index in batch:
+            one = {"input_ids": examples.ids[index].tolist(), "labels": examples.targets[index].item()}
+            if examples.segments is not None:
+                one["token_type_ids"] = examples.segments[index].tolist()
+            found.append(one)
+    return found
+
+
+class Clock(TrainerCallback):
+    """Times the updates of a Trainer, without its set-up."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.losses: list[float] = []
+
+    def on_train_begin(self, *_: Any, **__: Any) -> None:
+        self.started = time.perf_counter()
+
+    def on_train_end(self, *_: Any, **__: Any) -> None:
+        self.seconds = time.perf_counter() - self.started
+
+    def on_log(self, *_: Any, logs: dict[str, float] | None = None, **__: Any) -> None:
+        if logs and "loss" in logs:
+            self.losses.append(logs["loss"])
