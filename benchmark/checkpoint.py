@@ -81,7 +81,7 @@ class Snapshot:
             torch.save(self.head() | state_of(progress, model, optimizer, methods), partial)
             os.replace(partial, self.path)
         except (OSError, RuntimeError) as error:
-            log.warning("%s: no snapshot could be written (%s)", self.path, str(error).splitlines()[0])
+            log.warning("%s: no snapshot could be written (%s)", self.path, _line(error))
             partial.unlink(missing_ok=True)
         self.taken = time.monotonic()
 
@@ -93,7 +93,7 @@ class Snapshot:
             saved = torch.load(self.path, weights_only=True)
             wrong = [key for key, value in self.head().items() if saved.get(key) != value]
         except Exception as error:  # torch, zipfile and pickle raise half a dozen kinds
-            self.set_aside(str(error).splitlines()[0])
+            self.set_aside(_line(error))
             return None
         if wrong:
             self.set_aside(f"its {wrong[0]} is another")
@@ -111,7 +111,7 @@ class Snapshot:
         try:
             return put_back(saved, model, optimizer, methods)
         except Exception as error:
-            self.set_aside(f"{type(error).__name__}: {str(error).splitlines()[0]}")
+            self.set_aside(_line(error))
             raise UnusableError from error
 
     def head(self) -> dict[str, Any]:
@@ -163,3 +163,7 @@ def put_back(
         evaluating=saved["evaluating"],
         resumed=saved["resumed"] + 1,
     )
+
+
+def _line(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".split("\n")[0]

@@ -91,7 +91,8 @@ def _train(config: dict[str, Any]) -> tuple[Record, dict[str, Any]]:
     model.to(device)
     methods.prepare(chosen, model, seed)
     stamp = environment.stamp(device, config["threads"], protocol["precision"])
-    snapshot = Snapshot(Store(config["store"]), run_id(config), config["snapshot_minutes"], stamp)
+    here = stamp | {"on": str(device)}  # tensors come back to where they were
+    snapshot = Snapshot(Store(config["store"]), run_id(config), config["snapshot_minutes"], here)
     outcome = finetune.finetune(model, task, list(chosen.values()), protocol, seed, device, snapshot)
 
     final = outcome.curve[-1]["scores"] if outcome.curve and outcome.diverged is None else {}

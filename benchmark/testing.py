@@ -41,7 +41,7 @@ from benchmark.tasks import Examples, Task
 Settings = dict[str, Any]
 
 LAYERS = 6
-SHAPE = {
+SHAPE: dict[str, Any] = {
     "vocab_size": 32,
     "hidden_size": 8,
     "num_hidden_layers": LAYERS,
@@ -50,7 +50,7 @@ SHAPE = {
     "max_position_embeddings": 24,
     "pad_token_id": 1,
 }
-PROTOCOL = {
+PROTOCOL: dict[str, Any] = {
     "batch_size": 4,
     "micro_batch_size": None,
     "epochs": 3,
@@ -339,7 +339,7 @@ def assert_alike(whole: dict[str, torch.Tensor], parts: dict[str, torch.Tensor])
 def heard(messages: list[logging.LogRecord]) -> Iterator[None]:
     """While this lasts, warnings are kept in ``messages`` and shown to nobody."""
     handler = logging.Handler(logging.WARNING)
-    handler.emit = messages.append  # type: ignore[method-assign]
+    handler.emit = messages.append  # type: ignore
     root = logging.getLogger()
     others, root.handlers = root.handlers, [handler]
     try:
