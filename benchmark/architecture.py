@@ -86,8 +86,11 @@ def encoder_of(model: PreTrainedModel) -> Encoder:
 
 @contextmanager
 def input_changed(module: nn.Module, change: Change) -> Iterator[None]:
-    """While this lasts, ``module`` receives ``change(first input)`` in place of its first input."""
-    handle = on_input(module, change)
+    """While this lasts, ``module`` receives ``change(first input)`` in place of its first input.
+
+    What hangs on the module for good comes after it: noise is added to what was put there.
+    """
+    handle = on_input(module, change, first=True)
     try:
         yield
     finally:
@@ -106,14 +109,17 @@ def output_changed(module: nn.Module, change: Change) -> Iterator[None]:
 
 @contextmanager
 def recorded(encoder: Encoder) -> Iterator[list[torch.Tensor]]:
-    """While this lasts, a list of hidden states is filled: the first layer's input, then every output."""
+    """While this lasts, a list of hidden states is filled: the first layer's input, then every output.
+
+    They are what layers hand on, before noise that hangs on the next one is added.
+    """
     states: list[torch.Tensor] = []
 
     def keep(state: torch.Tensor) -> torch.Tensor:
         states.append(state)
         return state
 
-    handles = [on_input(encoder.layers[0], keep)]
+    handles = [on_input(encoder.layers[0], keep, first=True)]
     handles += [on_output(layer, keep) for layer in encoder.layers]
     try:
         yield states
@@ -136,16 +142,16 @@ def length_first(encoder: Encoder) -> bool:
     return states[0].shape[0] == 2
 
 
-def on_input(module: nn.Module, change: Change) -> torch.utils.hooks.RemovableHandle:
-    """Hang ``change`` on the first input of ``module``, positional or by name, for good."""
+def on_input(module: nn.Module, change: Change, first: bool = False) -> torch.utils.hooks.RemovableHandle:
+    """Hang ``change`` on the first input of ``module``, positional or by name, for good; ``first`` of all changes."""
 
     def hook(_: nn.Module, positional: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, Any]:
         if positional:
             return (change(positional[0]), *positional[1:]), named
-        first = next(iter(named))
-        return positional, named | {first: change(named[first])}
+        name = next(iter(named))
+        return positional, named | {name: change(named[name])}
 
-    return module.register_forward_pre_hook(hook, with_kwargs=True)
+    return module.register_forward_pre_hook(hook, with_kwargs=True, prepend=first)
 
 
 def on_output(module: nn.Module, change: Change) -> torch.utils.hooks.RemovableHandle:

@@ -116,6 +116,7 @@ class Run:
     device: str = "auto"
     threads: int = 1
     packed: bool = True
+    snapshot_minutes: float | None = 10.0
     table: Any = None
 
 
@@ -223,6 +224,8 @@ def validate(config: dict[str, Any]) -> None:
     if len(protocol["betas"]) != 2 or not all(0 <= beta < 1 for beta in protocol["betas"]):
         raise BenchmarkError(f"protocol.betas={protocol['betas']}: two numbers from 0 up to below 1")
     _at_least("threads", config["threads"], 1)
+    if config["snapshot_minutes"] is not None:
+        _at_least("snapshot_minutes", config["snapshot_minutes"], 0)
     if data["count"] is not None and data["share"] is not None:
         raise BenchmarkError(f"data.count={data['count']} and data.share={data['share']}: give one of them")
     if data["count"] is not None:

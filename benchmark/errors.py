@@ -38,12 +38,17 @@ def one_line(error: BaseException) -> str | None:
             group, _, choice = str(link.missing_cfg_file).rpartition("/")
             return str(unknown(group, choice, link.options or _choices(group)))
     hydra_says = next((link for link in chain if isinstance(link, HydraException)), None)
-    for link in reversed(chain):
-        # The innermost knows the key best, unless OmegaConf had not filled in its message yet.
-        if isinstance(link, OmegaConfBaseException) and "$VALUE" not in str(link):
-            line = _omegaconf_line(link)
-            named = getattr(link, "full_key", None) or hydra_says is None
-            return line if named else f"{str(hydra_says).splitlines()[0]}: {line}"
+    # The innermost knows the key best, unless OmegaConf had not filled in its message yet.
+    told = [
+        link
+        for link in reversed(chain)
+        if isinstance(link, OmegaConfBaseException) and "$VALUE" not in str(link)
+    ]
+    if told:
+        link = next((link for link in told if getattr(link, "full_key", None)), told[0])
+        line = _omegaconf_line(link)
+        named = getattr(link, "full_key", None) or hydra_says is None
+        return line if named else f"{str(hydra_says).splitlines()[0]}: {line}"
     if isinstance(hydra_says, OverrideParseException):
         return f"{hydra_says.override}: {' '.join(str(hydra_says).split())}"
     return " ".join(str(hydra_says).split()) if hydra_says else None
@@ -72,4 +77,6 @@ def _omegaconf_line(error: BaseException) -> str:
     key, parent = getattr(error, "full_key", None), getattr(error, "parent_node", None)
     if key and isinstance(parent, Iterable) and "not in" in message:
         return f"unknown key {key!r}{nearest(getattr(error, 'key', key), parent)}"
+    if "is not a ListConfig" in message:
+        message = f"expected a list such as [1,2], not {getattr(error, 'value', '?')!r}"
     return f"{key}: {message}" if key and str(key) not in message else message

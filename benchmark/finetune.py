@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from transformers import PreTrainedModel
 
 from benchmark import chance, packing
 from benchmark.architecture import encoder_of
+from benchmark.checkpoint import Progress, Snapshot
 from benchmark.methods.base import Method, overrides
 from benchmark.optimizers import Optimizer, grouped, rate_at
 from benchmark.randomness import derive, stream
@@ -30,7 +32,9 @@ class Outcome:
 
     ``curve`` has one entry per evaluation, ``losses`` (updates,) the training loss of every update, and
     ``logits`` per evaluation set an array (evaluations, examples, outputs) in float32. ``diverged``
-    says after how many updates the loss was found not finite, ``padded`` whether padding was computed.
+    says after how many updates the loss was found not finite; ``padded`` whether padding was computed;
+    ``resumed`` how often it was interrupted and continued, and ``earlier`` how many of the seconds were
+    spent before the last time.
     """
 
     curve: list[dict[str, Any]] = field(default_factory=list)
@@ -39,6 +43,8 @@ class Outcome:
     diverged: int | None = None
     padded: bool = True
     seconds: dict[str, float] = field(default_factory=dict)
+    resumed: int = 0
+    earlier: float = 0.0
 
 
 def finetune(
@@ -48,11 +54,13 @@ def finetune(
     protocol: dict[str, Any],
     seed: int,
     device: torch.device,
+    snapshot: Snapshot | None = None,
     packed: bool = True,
 ) -> Outcome:
     """Fine-tune ``model`` in place, ``methods`` acting, and evaluate it as often as the protocol says.
 
-    With ``packed`` no padding is computed, where the model's kind and the methods allow that.
+    Continues from ``snapshot`` where there is one, and keeps it up to date. With ``packed`` no padding is
+    computed, where the model's kind and the methods allow that.
     """
     started = time.perf_counter()
     updates_per_epoch = math.ceil(len(task.training) / protocol["batch_size"])
@@ -82,7 +90,9 @@ def finetune(
         )
 
     model.train()
-    survey(methods, task, protocol, seed, step_of)
+    saved = snapshot.load() if snapshot else None
+    if saved is None:
+        survey(methods, task, protocol, seed, step_of)
     optimizer = Optimizer(
         grouped(
             model, protocol["weight_decay"], lambda name: math.prod(m.rate_factor(name) for m in methods)
@@ -95,9 +105,17 @@ def finetune(
         staged=any(overrides(method, moment) for method in methods for moment in ("direction", "moved")),
     )
     parameters = [p for group in optimizer.groups for p in group.parameters]
-    outcome, losses, kept = Outcome(padded=hooks is None), [], []
-    evaluating = 0.0
-    for number, batch in enumerate(batches(len(task.training), protocol["batch_size"], total, seed)):
+    progress = Progress()
+    if snapshot and saved:
+        progress = snapshot.put_back(saved, model, optimizer, methods)
+    saved = None  # as large as the model and its moments
+    outcome = Outcome(
+        progress.curve, padded=hooks is None, resumed=progress.resumed, earlier=progress.seconds
+    )
+    losses, kept = progress.losses, progress.kept
+    started -= progress.seconds
+    order = enumerate(batches(len(task.training), protocol["batch_size"], total, seed))
+    for number, batch in islice(order, progress.done, None):
         loss = torch.zeros((), device=device)
         for part, indices in enumerate(micro_batches(batch, protocol["micro_batch_size"])):
             step = step_of(number, part, indices, len(indices) / len(batch))
@@ -128,11 +146,18 @@ def finetune(
                 {"step": done, "epoch": done / updates_per_epoch, "loss": recent, "scores": scores}
             )
             model.train()
-            evaluating += time.perf_counter() - paused
+            progress.evaluating += time.perf_counter() - paused
+        if snapshot and done < total and snapshot.due():
+            progress.done, progress.seconds = done, time.perf_counter() - started
+            snapshot.save(progress, model, optimizer, methods)
     outcome.losses = torch.stack(losses).float().cpu().numpy()
     outcome.logits = {name: np.stack([one[name] for one in kept]) for name in task.evaluation} if kept else {}
-    training = time.perf_counter() - started - evaluating
-    outcome.seconds = {"train": training, "evaluate": evaluating, "per_update": training / len(losses)}
+    training = time.perf_counter() - started - progress.evaluating
+    outcome.seconds = {
+        "train": training,
+        "evaluate": progress.evaluating,
+        "per_update": training / len(losses),
+    }
     return outcome
 
 
@@ -161,7 +186,11 @@ def survey(
     for method in methods:
         if overrides(method, "survey"):
             order = batches(len(task.training), size, updates, derive(seed, "survey"))
-            method.survey(step_of(-1 - number, 0, batch, 1.0) for number, batch in enumerate(order))
+            method.survey(
+                step_of(-1 - number, part, indices, len(indices) / len(batch))
+                for number, batch in enumerate(order)
+                for part, indices in enumerate(micro_batches(batch, protocol["micro_batch_size"]))
+            )
 
 
 def evaluation_steps(total: int, per_epoch: int, times_per_epoch: int) -> set[int]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import nn
@@ -145,6 +145,7 @@ class Acts(Protocol):
 
     def gradient(self, update: Update) -> None: ...
     def direction(self, update: Update) -> None: ...
+    def before(self, update: Update) -> None: ...
     def moved(self, update: Update) -> None: ...
     def after(self, update: Update) -> None: ...
 
@@ -198,6 +199,21 @@ class Optimizer:
         for group in self.groups:
             self._update(group, rate * group.rate_factor)
 
+    def state(self) -> dict[str, Any]:
+        """The number of steps taken, and the moments by parameter name; tensors are not copied."""
+        first = {n: t for group in self.groups for n, t in zip(group.names, group.first, strict=True)}
+        second = {n: t for group in self.groups for n, t in zip(group.names, group.second, strict=True)}
+        return {"steps": self.steps, "first": first, "second": second}
+
+    @torch.no_grad()
+    def restore(self, state: dict[str, Any]) -> None:
+        """Put ``state`` back. Raises: KeyError or RuntimeError if it is of other parameters."""
+        self.steps = state["steps"]
+        for group in self.groups:
+            for i, name in enumerate(group.names):
+                group.first[i].copy_(state["first"][name])
+                group.second[i].copy_(state["second"][name])
+
     def _update(self, group: Group, rate: float) -> None:
         weights: Tensors = list(group.parameters)
         gradients = [
@@ -221,6 +237,8 @@ class Optimizer:
             torch._foreach_add_(update.directions, weights, alpha=group.weight_decay)
         for method in self.methods:
             method.direction(update)
+        for method in self.methods:
+            method.before(update)
         if self.flavour.decay == "before" and shrink:
             torch._foreach_mul_(weights, 1 - shrink)
         step_size = self.flavour.step_size(rate, self.betas, self.steps)

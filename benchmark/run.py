@@ -12,6 +12,8 @@ from benchmark.config import run_id, validate, validate_methods
 from benchmark.errors import BenchmarkError, one_line
 from benchmark.store import Record, Store, make_writable
 
+NOT_IN_RECORD = ("store", "cache", "table", "snapshot_minutes")
+
 
 def run(config: dict[str, Any], command: str = "") -> Record:
     """The record of a plain run configuration: from the store if it is there, else made now.
@@ -23,6 +25,7 @@ def run(config: dict[str, Any], command: str = "") -> Record:
     name = run_id(config)
     found = store.find(name)
     if found is not None:
+        store.drop_snapshot(name)
         return found
     validate(config)
     validate_methods(config)
@@ -40,8 +43,10 @@ def run(config: dict[str, Any], command: str = "") -> Record:
         "command": command,
         **record,
     }
-    record["seconds"]["total"] = time.perf_counter() - started
-    return store.add(record, arrays)
+    record["seconds"]["total"] += time.perf_counter() - started
+    record = store.add(record, arrays)
+    store.drop_snapshot(name)
+    return record
 
 
 def failure(config: dict[str, Any], command: str, error: BaseException | str) -> Record:
@@ -58,10 +63,23 @@ def failure(config: dict[str, Any], command: str, error: BaseException | str) ->
 
 
 def train(config: dict[str, Any]) -> tuple[Record, dict[str, Any]]:
-    """Fine-tune and evaluate; the parts of the record that do not depend on who asked, and its arrays."""
+    """Fine-tune and evaluate; the parts of the record that do not depend on who asked, and its arrays.
+
+    A run that was interrupted continues from its snapshot.
+    """
+    from benchmark.checkpoint import UnusableError
+
+    try:
+        return _train(config)
+    except UnusableError:
+        return _train(config)
+
+
+def _train(config: dict[str, Any]) -> tuple[Record, dict[str, Any]]:
     from pathlib import Path
 
     from benchmark import environment, finetune, methods, models, tasks
+    from benchmark.checkpoint import Snapshot
 
     protocol, seed, cache = config["protocol"], config["seed"], Path(config["cache"])
     device = choose_device(config["device"])
@@ -72,7 +90,12 @@ def train(config: dict[str, Any]) -> tuple[Record, dict[str, Any]]:
     chosen = methods.build(config["method"])
     model.to(device)
     methods.prepare(chosen, model, seed)
-    outcome = finetune.finetune(model, task, list(chosen.values()), protocol, seed, device, config["packed"])
+    stamp = environment.stamp(device, config["threads"], protocol["precision"])
+    here = stamp | {"on": str(device)}  # tensors come back to where they were
+    snapshot = Snapshot(Store(config["store"]), run_id(config), config["snapshot_minutes"], here)
+    outcome = finetune.finetune(
+        model, task, list(chosen.values()), protocol, seed, device, snapshot, config["packed"]
+    )
 
     final = outcome.curve[-1]["scores"] if outcome.curve and outcome.diverged is None else {}
     record = {
@@ -80,17 +103,18 @@ def train(config: dict[str, Any]) -> tuple[Record, dict[str, Any]]:
         "diverged_at": outcome.diverged,
         "padding": "computed" if outcome.padded else "left out",
         "collapsed": collapsed(task, outcome.logits),
-        "config": {key: value for key, value in config.items() if key not in ("store", "cache", "table")},
+        "resumed": outcome.resumed,
+        "config": {key: value for key, value in config.items() if key not in NOT_IN_RECORD},
         "scores": final,
         "curve": outcome.curve,
-        "seconds": outcome.seconds,
+        "seconds": outcome.seconds | {"total": outcome.earlier},
         "examples": {
             "train": len(task.training),
             **{key: len(part) for key, part in task.evaluation.items()},
         },
         "model": models.stamp(config["model"], cache),
         "data": task.stamp,
-        "environment": environment.stamp(device, config["threads"], protocol["precision"]),
+        "environment": stamp,
     }
     arrays = {"losses": outcome.losses, "subset": task.subset.astype("int32")}
     for key, logits in outcome.logits.items():

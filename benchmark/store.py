@@ -3,6 +3,7 @@
     STORE/RUN_ID/record.json        configuration, scores, curve, timings, environment
     STORE/RUN_ID/arrays.npz         training losses; logits and targets of every evaluation
     STORE/failures/RUN_ID-N.json    what went wrong the N-th time a run was tried
+    STORE/unfinished/RUN_ID.pt      where a run that has not finished can continue (`benchmark.checkpoint`)
     STORE/set-aside/                files that were found damaged or foreign, never deleted
 
 Reading needs neither torch nor transformers.
@@ -36,7 +37,7 @@ SHAPE = {
     "seconds": dict,
     "environment": dict,
 }
-FAILURES, SET_ASIDE = "failures", "set-aside"
+FAILURES, SET_ASIDE, UNFINISHED = "failures", "set-aside", "unfinished"
 
 
 def make_writable(key: str, folder: str | Path) -> None:
@@ -66,7 +67,7 @@ class Store:
         except (OSError, UnicodeDecodeError) as error:
             if not (self.folder / run_id).exists():
                 return None
-            self._set_aside(run_id, str(error))
+            self.set_aside(self.folder / run_id, f"not a record ({error})")
             return None
         try:
             record = json.loads(text)
@@ -74,7 +75,7 @@ class Store:
             if wrong or record["run_id"] != run_id:
                 raise ValueError(f"no proper {wrong[0]!r}" if wrong else f"belongs to {record['run_id']}")
         except (ValueError, AttributeError) as error:
-            self._set_aside(run_id, str(error))
+            self.set_aside(self.folder / run_id, f"not a record ({error})")
             return None
         return record
 
@@ -132,13 +133,26 @@ class Store:
                 log.warning("%s: not a readable failure, passed over", path)
         return found
 
-    def _set_aside(self, name: str, why: str) -> None:
-        path, folder = self.folder / name, self.folder / SET_ASIDE
+    def snapshot(self, run_id: str) -> Path:
+        """Where the snapshot of an unfinished run is, if there is one."""
+        return self.folder / UNFINISHED / f"{run_id}.pt"
+
+    def drop_snapshot(self, run_id: str) -> None:
+        """Remove what a run that is finished has left of snapshots."""
+        for path in self.snapshot(run_id).parent.glob(f"{run_id}.*"):
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:  # a store that can only be read
+                log.warning("%s: not needed any more, and cannot be removed (%s)", path, error)
+
+    def set_aside(self, path: Path, why: str) -> None:
+        """Move ``path`` out of the way, and say so."""
+        folder = self.folder / SET_ASIDE
         try:
             folder.mkdir(exist_ok=True)
-            target = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=folder)) / name
+            target = Path(tempfile.mkdtemp(prefix=f"{path.name}-", dir=folder)) / path.name
             os.rename(path, target)
         except OSError as error:  # a store that can only be read, or another process was first
-            log.warning("%s: not a record (%s), and could not be moved away (%s)", path, why, error)
+            log.warning("%s: %s, and could not be moved away (%s)", path, why, error)
         else:
-            log.warning("%s: not a record (%s); moved to %s", path, why, target)
+            log.warning("%s: %s; moved to %s", path, why, target)

@@ -104,6 +104,7 @@ def record_of() -> Callable[..., dict[str, Any]]:
             "status": "finished",
             "diverged_at": None,
             "collapsed": [],
+            "resumed": 0,
             "config": config,
             "scores": scores,
             "curve": [{"step": 2, "epoch": 1.0, "loss": 0.5, "scores": scores}],

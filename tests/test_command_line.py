@@ -39,6 +39,7 @@ WRONG_VALUE = [
     ([GOOD_METHOD, "method.noisytune.intensity=-1"], ["method.noisytune", "intensity=-1", "at least 0"]),
     ([GOOD_METHOD, "method.noisytune.intensity=much"], ["method.noisytune", "intensity", "much"]),
     ([GOOD_METHOD, "method.noisytune.perturb_head=7x"], ["method.noisytune", "perturb_head", "7x"]),
+    (["method=[hype_n]", "method.hype_n.layers=top"], ["method.hype_n", "layers", "'top'", "a list"]),
 ]
 LOST_KEY = [
     (["task.text=sentence"], ["task.text"]),

@@ -14,6 +14,7 @@ import torch
 
 from benchmark import finetune, models, tasks
 from benchmark.finetune import batches, evaluate, evaluation_steps, micro_batches
+from benchmark.methods import Method
 
 CPU = torch.device("cpu")
 Made = tuple[Any, tasks.Task, dict[str, Any]]
@@ -67,6 +68,19 @@ def test_accumulated_micro_batches_equal_the_whole_batch(made: Callable[..., Mad
         tune(model, task, config)
         ends.append(model.classifier.weight.detach())
     torch.testing.assert_close(ends[0], ends[1], rtol=1e-4, atol=1e-6)
+
+
+def test_a_survey_sees_the_parts_that_training_sees(made: Callable[..., Made]) -> None:
+    class Surveying(Method):
+        def survey(self, passes: Any) -> None:
+            self.seen = [(step.number, step.part, len(step.targets), step.share) for step in passes]
+
+    model, task, config = made("protocol.micro_batch_size=20")
+    method = Surveying()
+    finetune.finetune(model, task, [method], config["protocol"], 1, CPU)
+    assert method.seen == [
+        (number, part, size, size / 32) for number in (-1, -2) for part, size in ((0, 20), (1, 12))
+    ]
 
 
 def test_dropout_is_on_in_training_and_off_in_evaluation(made: Callable[..., Made]) -> None:

@@ -195,7 +195,7 @@ def test_every_method_sees_the_same_losses_and_gradients_without_padding(
         prepare(methods, model, 1)
         protocol = PROTOCOL | {"epochs": 1}
         chosen = [*methods.values(), gradients]
-        outcome = finetune(model, task, chosen, protocol, 1, torch.device("cpu"), packed)
+        outcome = finetune(model, task, chosen, protocol, 1, torch.device("cpu"), packed=packed)
         assert outcome.padded is not packed
         found.append((outcome.losses, gradients.seen))
     np.testing.assert_allclose(found[0][0], found[1][0], rtol=1e-5)

@@ -1,35 +1,71 @@
-"""A method in somebody else's folder works without touching ours."""
+"""A method in somebody else's folder works without touching ours: composed, listed, run and checked."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-METHOD = """
+from benchmark.methods.__main__ import listing
+from benchmark.testing import CHECKS, settings_of
+
+METHOD = '''"""Shrink: a smaller head, and a little noise in it after every update."""
+
 from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
 from benchmark.methods import Method
 
 @dataclass
 class Shrink(Method):
+    neutral: ClassVar[dict[str, Any] | None] = {"share": 0.0, "noise": 0.0}
+
     share: float = 0.5
+    noise: float = 1e-3
 
     def attach(self, model, setting):
         model.classifier.weight.data.mul_(1 - self.share)
-"""
+        self.rng = setting.stream()
+
+    def after(self, update):
+        for name, weight in zip(update.names, update.weights):
+            if name.startswith("classifier") and self.noise:
+                weight.add_(self.noise * torch.randn(weight.shape, generator=self.rng))
+'''
 
 
-def test_a_method_of_somebody_elses_is_found_and_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: Callable[..., tuple[int, str, str]]
-) -> None:
+@pytest.fixture
+def theirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The configuration folder of somebody who has a method of their own beside it."""
     (tmp_path / "theirs.py").write_text(METHOD)
-    (tmp_path / "conf" / "method").mkdir(parents=True)
-    (tmp_path / "conf" / "method" / "shrink.yaml").write_text(
+    folder = tmp_path / "conf"
+    (folder / "method").mkdir(parents=True)
+    (folder / "method" / "shrink.yaml").write_text(
         "# @package method.shrink\n_target_: theirs.Shrink\nshare: 0.25\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    search = f"hydra.searchpath=[file://{tmp_path / 'conf'}]"
-    status, output, errors = cli(search, "method=[shrink]", "data.count=32", "protocol.epochs=1")
+    yield folder
+    monkeypatch.delitem(__import__("sys").modules, "theirs", raising=False)
+
+
+def test_a_method_of_somebody_elses_is_found_and_run(
+    theirs: Path, cli: Callable[..., tuple[int, str, str]]
+) -> None:
+    search = f"hydra.searchpath=[file://{theirs}]"
+    status, output, errors = cli(search, "method=[shrink,rdrop]", "data.count=32", "protocol.epochs=1")
     assert (status, errors) == (0, "")
-    assert "[shrink]" in output
+    assert "shrink" in output
+
+
+def test_it_is_listed(theirs: Path) -> None:
+    [(name, about, moments, values)] = listing(theirs / "method")
+    assert (name, moments, values) == ("shrink", "attach after", "share=0.25")
+    assert about.startswith("Shrink: a smaller head")
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_it_passes_the_checks_that_ours_pass(theirs: Path, check: Callable[[dict[str, Any]], None]) -> None:
+    check(settings_of(theirs / "method" / "shrink.yaml"))

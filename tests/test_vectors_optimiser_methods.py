@@ -7,6 +7,7 @@ import copy
 import json
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -339,6 +340,26 @@ def test_the_survey_of_child_tuning_d_finds_the_released_mask() -> None:
         name: mask.tolist() for name, mask in case.keyed("mask").items()
     }
     assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_the_survey_of_child_tuning_d_does_not_depend_on_the_parts_of_a_batch() -> None:
+    case, model = surveyed()
+    found = []
+    for size in (None, 3):
+        method = ChildTuningD(case.hyper["reserve_p"], case.hyper["max_grad_norm"])
+        ready(method, model)
+        passes = []
+        for step in passes_of(case, model):
+            whole = len(step.targets)
+            for part, rows in enumerate(torch.arange(whole).split(size or whole)):
+                inputs = {"x": step.inputs["x"][rows]}
+                share = len(rows) / whole
+                passes.append(
+                    replace(step, inputs=inputs, targets=step.targets[rows], part=part, share=share)
+                )
+        found.append(method.fisher(passes))
+    for name, values in found[0].items():
+        torch.testing.assert_close(values, found[1][name], rtol=1e-10, atol=0)
 
 
 def test_the_equation_of_child_tuning_d_averages_squares_of_single_examples() -> None:

@@ -12,7 +12,7 @@ from transformers import PreTrainedModel
 
 from benchmark.architecture import encoder_of
 from benchmark.errors import BenchmarkError, one_line
-from benchmark.methods.base import Method, Setting
+from benchmark.methods.base import Method, Setting, overrides
 
 __all__ = ["Method", "Setting", "build", "prepare"]
 
@@ -27,10 +27,22 @@ def build(chosen: dict[str, Any]) -> dict[str, Method]:
     """
     methods = {name: _build_one(name, dict(settings)) for name, settings in sorted(chosen.items())}
     for (name, method), (other, beside) in permutations(methods.items(), 2):
-        for kind in type(beside).__mro__:
-            if reason := method.conflicts.get(kind.__name__):
-                raise BenchmarkError(f"method.{name} and method.{other} cannot act together: {reason}")
+        if reason := _variants(method, beside) or _two_task_losses(method, beside) or method.conflict(beside):
+            pair = " and ".join(sorted((f"method.{name}", f"method.{other}")))
+            raise BenchmarkError(f"{pair} cannot act together: {reason}")
     return methods
+
+
+def _variants(method: Method, beside: Method) -> str | None:
+    if isinstance(beside, type(method)):
+        return f"two variants of {type(method).__name__}, of which a run has one"
+    return None
+
+
+def _two_task_losses(method: Method, beside: Method) -> str | None:
+    if overrides(method, "task_loss") and overrides(beside, "task_loss"):
+        return "both take the place of the task loss"
+    return None
 
 
 def prepare(methods: dict[str, Method], model: PreTrainedModel, seed: int) -> None:

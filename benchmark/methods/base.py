@@ -17,8 +17,20 @@ and inside the update, on lists of tensors, in this order:
 
     gradient     after clipping, before the moments see it
     direction    the direction is known, no weight has moved yet
+    before       weights may move before the step
     moved        the weights have moved, not yet decayed
     after        the update is complete
+
+Methods compose. Within a moment they act in the order of their names, and at no moment does one undo
+what another did: masks, factors and pulls multiply or add up; gradients are masked before anybody measures
+them (``direction``), and measured before any weight moves. Noise on hidden states is in every training
+pass, so that what a method calls the clean pass is noised too, and with other noise in every pass; all
+methods share the one clean pass of a step. A dropout that one method switches off is off. Pulls and noise
+on weights are neither masked (PATS can be told to) nor scaled by sensitivity; a penalty (L2-SP) is part of
+the gradient and is both. Two anchors pull twice. What means nothing is refused: `conflict`.
+
+What a method keeps on itself from one update to the next is saved and put back with an interrupted run;
+`benchmark.state` says what it can see. `benchmark.testing` checks all that is promised here.
 """
 
 from __future__ import annotations
@@ -33,6 +45,7 @@ from transformers import PreTrainedModel
 from benchmark.architecture import Encoder
 from benchmark.optimizers import Update
 from benchmark.randomness import derive
+from benchmark.state import Stateful
 
 if TYPE_CHECKING:
     from benchmark.step import Step
@@ -52,11 +65,20 @@ class Setting:
         return generator.manual_seed(derive(self.seed, "method", self.name, *purpose))
 
 
-class Method:
+class Method(Stateful):
     """One perturbation or regulariser; a method overrides the moments it acts at."""
 
-    #: Names of methods (classes) this one cannot run beside, with the reason.
-    conflicts: ClassVar[dict[str, str]] = {}
+    #: Values with which this is plain fine-tuning, bit for bit; None where there are none.
+    neutral: ClassVar[dict[str, Any] | None] = None
+
+    @property
+    def exempt(self) -> dict[str, str]:
+        """The checks of `benchmark.testing` that this method cannot pass, each with the reason."""
+        return {}
+
+    def conflict(self, other: Method) -> str | None:
+        """Why this method cannot act beside ``other``, or None; asked of both."""
+        return None
 
     @property
     def needs_padding(self) -> bool:
@@ -81,7 +103,10 @@ class Method:
         """The weights are final; the optimiser does not exist yet."""
 
     def survey(self, passes: Iterable[Step]) -> None:
-        """``passes`` goes once through the training data, in an order of the method's own."""
+        """``passes`` goes once through the training data, in an order of the method's own.
+
+        Parts of one batch follow each other and share a ``number``. A run that is continued skips this.
+        """
 
     def rate_factor(self, name: str) -> float:
         """What the learning rate of the parameter ``name`` is multiplied by."""
@@ -97,7 +122,10 @@ class Method:
         """Change ``update.gradients`` in place."""
 
     def direction(self, update: Update) -> None:
-        """Change ``update.directions`` in place, or the weights before they move."""
+        """Change ``update.directions`` in place."""
+
+    def before(self, update: Update) -> None:
+        """Change ``update.weights`` in place, before the step."""
 
     def moved(self, update: Update) -> None:
         """Change ``update.weights`` in place, before decoupled decay."""

@@ -18,6 +18,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -38,6 +40,8 @@ class ChildTuningF(Method):
 
     Masks are drawn where the weights are, so that a GPU gives other draws than a CPU.
     """
+
+    neutral: ClassVar[dict[str, Any] | None] = {"probability": 1.0}
 
     probability: float = 0.3  # p; 1 is plain fine-tuning
 
@@ -65,6 +69,8 @@ class ChildTuningD(Method):
     ``fidelity`` says whose Fisher information: the ``released`` code's, or the ``paper``'s equation,
     whose pass costs a backward pass per example. Ties at the threshold are kept.
     """
+
+    neutral: ClassVar[dict[str, Any] | None] = {"fraction": 1.0}
 
     fraction: float = 0.3  # p; 1 is plain fine-tuning
     max_grad_norm: float = 1.0  # of each tensor, in the released form of the survey; 0 does not clip
@@ -96,34 +102,40 @@ class ChildTuningD(Method):
         """The empirical Fisher information of every candidate weight that is trained, by name."""
         sums: dict[str, torch.Tensor] = {}
         count = 0
-        for step in passes:
-            chosen = {
-                name: weight
-                for name, weight in step.model.named_parameters()
-                if name in self.candidates and weight.requires_grad
-            }
-            if not chosen:
-                return {}
-            sums = sums or {name: torch.zeros_like(weight) for name, weight in chosen.items()}
-            for loss in self.losses(step):
-                gradients = torch.autograd.grad(
-                    loss,
-                    list(chosen.values()),
-                    retain_graph=self.fidelity == "paper",  # one graph for all examples of the batch
-                    materialize_grads=True,
-                )
-                self.add_squares(list(sums.values()), list(gradients))
+        for _, parts in groupby(passes, key=lambda step: step.number):
+            for gradients in self.gradients(parts):
+                if not sums:
+                    sums = {name: torch.zeros_like(gradient) for name, gradient in gradients.items()}
+                self.add_squares(list(sums.values()), list(gradients.values()))
                 count += 1
         torch._foreach_div_(list(sums.values()), max(count, 1))
         return sums
 
-    def losses(self, step: Step) -> Iterator[torch.Tensor]:
-        """The losses whose gradients are squared: the batch's mean, or each example's."""
-        if self.fidelity == "released":
-            yield step.task_loss()
-            return
-        for i in range(len(step.targets)):
-            yield step.task.loss(step.logits[i : i + 1], step.targets[i : i + 1])
+    def gradients(self, parts: Iterable[Step]) -> Iterator[dict[str, torch.Tensor]]:
+        """The gradients to square of one batch: its mean loss's, summed over its parts, or each example's."""
+        batch: dict[str, torch.Tensor] = {}
+        for step in parts:
+            if self.fidelity == "paper":
+                for i in range(len(step.targets)):
+                    loss = step.task.loss(step.logits[i : i + 1], step.targets[i : i + 1])
+                    yield self.gradient_of(loss, step, again=True)  # one graph for all examples of the part
+                continue
+            part = self.gradient_of(step.task_loss() * step.share, step)
+            batch = {name: batch[name] + part[name] for name in part} if batch else part
+        if batch:
+            yield batch
+
+    def gradient_of(self, loss: torch.Tensor, step: Step, again: bool = False) -> dict[str, torch.Tensor]:
+        """The gradient of ``loss`` in every candidate weight that is trained, by name; none is accumulated."""
+        chosen = {
+            name: weight
+            for name, weight in step.model.named_parameters()
+            if name in self.candidates and weight.requires_grad
+        }
+        if not chosen:
+            return {}
+        found = torch.autograd.grad(loss, list(chosen.values()), retain_graph=again, materialize_grads=True)
+        return dict(zip(chosen, found, strict=True))
 
     @torch.no_grad()
     def add_squares(self, sums: Tensors, gradients: Tensors) -> None:

@@ -14,7 +14,7 @@ added to the word-embedding lookup, before positions and normalisation, and padd
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, cast
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import nn
@@ -37,9 +37,11 @@ class FreeLB(Method):
     ``off``. There is no strength: plain fine-tuning, bit for bit, is ``steps`` 1 with ``init_mag`` 0.
     """
 
-    conflicts: ClassVar[dict[str, str]] = {
-        "FreeLB": "only one method can take the place of the task loss",
-        "RDrop": "R-Drop's loss holds the task loss of the clean pass, which FreeLB does away with",
+    neutral: ClassVar[dict[str, Any] | None] = {
+        "steps": 1,
+        "init_mag": 0.0,
+        "dropout": "shared",
+        "fidelity": "paper",
     }
 
     epsilon: float = 0.15
@@ -58,6 +60,10 @@ class FreeLB(Method):
         for name, choices in (("dropout", DROPOUTS), ("fidelity", FIDELITIES)):
             if getattr(self, name) not in choices:
                 raise unknown(name, getattr(self, name), choices)
+
+    @property
+    def exempt(self) -> dict[str, str]:
+        return {"accumulation": "the start is drawn for every part of a batch"}
 
     def attach(self, model: PreTrainedModel, setting: Setting) -> None:
         self.setting = setting

@@ -8,6 +8,7 @@ does not give sigma.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from transformers import PreTrainedModel
 
@@ -19,6 +20,8 @@ from benchmark.methods.hidden_noise import HiddenNoise, check_layer
 @dataclass
 class FTNoise(HiddenNoise):
     """Add N(0, sigma^2) to what layer ``layer`` receives (1 is the first), in training only."""
+
+    neutral: ClassVar[dict[str, Any] | None] = {"sigma": 0.0}
 
     sigma: float = 1e-2
     layer: int = 1

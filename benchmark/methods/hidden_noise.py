@@ -32,6 +32,10 @@ class HiddenNoise(Method):
                 f"sigma={self.sigma}: the strength of the noise must be a number of at least 0"
             )
 
+    @property
+    def exempt(self) -> dict[str, str]:
+        return {"accumulation": "every pass of every part of a batch has noise of its own"}
+
     def attach(self, model: PreTrainedModel, setting: Setting) -> None:
         self.setting = setting
         self.rng: torch.Generator | None = None

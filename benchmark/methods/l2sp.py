@@ -14,51 +14,41 @@ decoupled form, and results of the two do not compare.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import torch
-from transformers import PreTrainedModel
 
 from benchmark.architecture import Encoder
-from benchmark.errors import BenchmarkError, unknown
-from benchmark.methods.base import Method, Setting
-from benchmark.methods.selection import ANCHORS, copies, in_encoder, is_matrix
+from benchmark.errors import BenchmarkError
+from benchmark.methods.anchored import Anchored
+from benchmark.methods.selection import in_encoder, is_matrix
 from benchmark.optimizers import Tensors
 from benchmark.step import Step
 
 
 @dataclass
-class L2SP(Method):
+class L2SP(Anchored):
     """Add Omega to the loss.
 
-    ``anchor``: w0 is the ``clean`` checkpoint, or what a method that perturbs weights left
-    (``perturbed``). Weight decay beside it pulls the encoder to 0 as well.
+    Weight decay beside it pulls the encoder to 0 as well. Its pull is part of the gradient, so that masks
+    (Child-Tuning) and rates by sensitivity (SAGE) act on it, as they do not on PriorWD's and RecAdam's.
     """
+
+    neutral: ClassVar[dict[str, Any] | None] = {"alpha": 0.0, "beta": 0.0}
 
     alpha: float = 0.1  # with beta 0 as well: plain fine-tuning
     beta: float = 0.01
     squared: bool = True
     matrices_only: bool = False
-    anchor: str = "clean"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for key, value in (("alpha", self.alpha), ("beta", self.beta)):
             if value < 0:
                 raise BenchmarkError(f"{key}={value}: must be at least 0")
-        if self.anchor not in ANCHORS:
-            raise unknown("anchor", self.anchor, ANCHORS)
 
-    def remember(self, model: PreTrainedModel, setting: Setting) -> None:
-        self.anchors: dict[str, torch.Tensor] = {}
-        if self.anchor == "clean":
-            self.keep(setting.encoder)
-
-    def attach(self, model: PreTrainedModel, setting: Setting) -> None:
-        if self.anchor == "perturbed":
-            self.keep(setting.encoder)
-
-    def keep(self, encoder: Encoder) -> None:
-        """Copy w0."""
-        self.anchors = copies(encoder, in_encoder(encoder)) if self.alpha else {}
+    def pulled(self, encoder: Encoder) -> set[str]:
+        return in_encoder(encoder) if self.alpha else set()
 
     def loss(self, step: Step) -> torch.Tensor | None:
         shared: Tensors = []

@@ -9,6 +9,7 @@ lowest. The top layer's rate has the factor once in Zhang et al.'s code and twic
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from transformers import PreTrainedModel
 
@@ -19,6 +20,8 @@ from benchmark.methods.base import Method, Setting
 @dataclass
 class LayerDecay(Method):
     """Multiply the rate of the layer ``d`` below the top one by ``factor`` to the power ``top + d``."""
+
+    neutral: ClassVar[dict[str, Any] | None] = {"factor": 1.0}
 
     factor: float = 0.95  # 1 is plain fine-tuning
     top: int = 1

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import torch
 from transformers import PreTrainedModel
@@ -36,8 +37,11 @@ class LNSR(HiddenNoise):
     the ``mean`` over them; ``tokens`` says whether padding counts (``all``) or not (``real``).
     ``dropout`` of the noised pass is the clean pass's (``shared``) or ``independent`` of it, which makes
     R positive even without noise; ``off`` compares two further passes, both without dropout. The
-    gradient flows through both passes.
+    gradient flows through both passes. Noise of another method (HyPe) is in both, drawn anew for the
+    second, the layer's input included: both start from what the layer below handed on in the clean pass.
     """
+
+    neutral: ClassVar[dict[str, Any] | None] = {"scale": 0.0}
 
     sigma: float = 1e-2
     layer: int = 1

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
@@ -44,6 +44,9 @@ class Mixout(Method):
     no linear modules and is not mixed. A pass that shares the clean pass's dropout shares its masks too.
     """
 
+    constant: ClassVar[tuple[str, ...]] = ("targets",)
+    neutral: ClassVar[dict[str, Any] | None] = {"probability": 0.0}
+
     probability: float = 0.7  # p; 0 is plain fine-tuning, dropout included
     mask: str = "column"
     reference_grad: bool = False
@@ -64,6 +67,10 @@ class Mixout(Method):
         ):
             if value not in valid:
                 raise unknown(key, value, valid)
+
+    @property
+    def exempt(self) -> dict[str, str]:
+        return {"accumulation": "every part of a batch has masks of its own"}
 
     def remember(self, model: PreTrainedModel, setting: Setting) -> None:
         self.targets: dict[str, torch.Tensor] = {}

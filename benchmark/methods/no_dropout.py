@@ -26,6 +26,10 @@ class NoDropout(Method):
 
     attention_dropout: bool = True  # whether it stays on
 
+    @property
+    def exempt(self) -> dict[str, str]:
+        return {"neutral": "dropout is off in any case"}
+
     def attach(self, model: PreTrainedModel, setting: Setting) -> None:
         switch_off_dropout(model, attention=not self.attention_dropout)
 

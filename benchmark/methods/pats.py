@@ -17,6 +17,7 @@ a field. The noise does not shrink with the learning rate.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import torch
 from transformers import PreTrainedModel
@@ -37,9 +38,12 @@ class PATS(Method):
 
     ``noise_scale``: r is a variance (``sqrt``, the text) or a standard deviation (``linear``).
     ``eps_form``: epsilon as in Eq. 4, or as in Algorithm 1, sum(S) / (N * S_j + epsilon). ``signed``
-    drops the absolute value of Eq. 1. Sensitivities are of the gradient that the optimiser sees. Noise is
-    drawn where the weights are, so that a GPU gives other draws than a CPU.
+    drops the absolute value of Eq. 1. Sensitivities are of the gradient that the optimiser sees: a weight
+    whose gradient another method masks looks insensitive, and gets the most noise, unless ``mask_noise``
+    leaves alone what has no gradient in this update. Noise is drawn where the weights are, so that a GPU gives other draws than a CPU.
     """
+
+    neutral: ClassVar[dict[str, Any] | None] = {"intensity": 0.0}
 
     intensity: float = 2e-6  # lambda; 0 is plain fine-tuning
     gamma: float = 0.002
@@ -49,6 +53,7 @@ class PATS(Method):
     noise_scale: str = "sqrt"
     eps_form: str = "eq4"
     signed: bool = False
+    mask_noise: bool = False
 
     def __post_init__(self) -> None:
         for key, value in (("intensity", self.intensity), ("gamma", self.gamma), ("epsilon", self.epsilon)):
@@ -85,6 +90,8 @@ class PATS(Method):
             torch._foreach_sqrt_(spread)
         weights = at(update.weights, indices)
         torch._foreach_mul_(spread, [self.draw(weight) for weight in weights])
+        if self.mask_noise:
+            torch._foreach_mul_(spread, [gradient != 0 for gradient in at(update.gradients, indices)])
         torch._foreach_add_(weights, spread)
 
     def intensities(self, means: Tensors) -> Tensors:

@@ -14,56 +14,40 @@ LayerNorms do not have, and sets the decay itself to 0; here that is ``protocol.
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import torch
-from transformers import PreTrainedModel
+from typing import Any, ClassVar
 
 from benchmark.architecture import Encoder
 from benchmark.errors import BenchmarkError, unknown
-from benchmark.methods.base import Method, Setting
-from benchmark.methods.selection import ANCHORS, at, copies, in_encoder, is_matrix, places
+from benchmark.methods.anchored import Anchored
+from benchmark.methods.selection import in_encoder, is_matrix
 from benchmark.optimizers import Update
 
 FIDELITIES = ("paper", "released")
 
 
 @dataclass
-class PriorWD(Method):
+class PriorWD(Anchored):
     """Pull weights to their start before every step.
 
     ``fidelity``: the head is left alone (``paper``) or pulled to its random start (``released``).
-    ``anchor``: theta0 is the ``clean`` checkpoint, or what a method that perturbs weights left
-    (``perturbed``).
     """
+
+    neutral: ClassVar[dict[str, Any] | None] = {"weight_decay": 0.0}
 
     weight_decay: float = 1e-3  # 0 is plain fine-tuning
     matrices_only: bool = True
     fidelity: str = "paper"
-    anchor: str = "clean"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.weight_decay < 0:
             raise BenchmarkError(f"weight_decay={self.weight_decay}: must be at least 0")
         if self.fidelity not in FIDELITIES:
             raise unknown("fidelity", self.fidelity, FIDELITIES)
-        if self.anchor not in ANCHORS:
-            raise unknown("anchor", self.anchor, ANCHORS)
-
-    def remember(self, model: PreTrainedModel, setting: Setting) -> None:
-        self.anchors: dict[str, torch.Tensor] = {}
-        if self.anchor == "clean":
-            self.keep(setting.encoder)
-
-    def attach(self, model: PreTrainedModel, setting: Setting) -> None:
-        if self.anchor == "perturbed":
-            self.keep(setting.encoder)
-
-    def keep(self, encoder: Encoder) -> None:
-        """Copy theta0."""
-        self.anchors = copies(encoder, self.pulled(encoder)) if self.weight_decay else {}
 
     def pulled(self, encoder: Encoder) -> set[str]:
-        """The names of the parameters to pull."""
+        if not self.weight_decay:
+            return set()
         pretrained = in_encoder(encoder)
         return {
             name
@@ -72,10 +56,5 @@ class PriorWD(Method):
             and (is_matrix(name, weight) or not self.matrices_only)
         }
 
-    def direction(self, update: Update) -> None:
-        length = update.rate * self.weight_decay
-        indices = places(update, self.anchors) if length else []
-        if indices:
-            weights = at(update.weights, indices)
-            anchors = [self.anchors[update.names[index]] for index in indices]
-            torch._foreach_add_(weights, torch._foreach_sub(weights, anchors), alpha=-length)
+    def before(self, update: Update) -> None:
+        self.pull_back(update, update.rate * self.weight_decay)

@@ -16,6 +16,7 @@ error of the two outputs.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
@@ -24,9 +25,10 @@ from transformers import PreTrainedModel
 
 from benchmark.architecture import Encoder, output_changed
 from benchmark.errors import BenchmarkError, unknown
-from benchmark.methods.base import Setting
+from benchmark.methods.base import Method, Setting
 from benchmark.methods.divergences import disagreement
 from benchmark.methods.hidden_noise import HiddenNoise
+from benchmark.methods.mixout import Mixout
 from benchmark.step import DROPOUTS, Step
 
 NOISES = ("normal", "uniform")
@@ -42,8 +44,11 @@ class R3F(HiddenNoise):
     ``independent`` of the clean pass's, ``shared`` with it, or ``off``, which costs one more pass
     because the clean side of the term has none either. ``regression`` is ``mse`` or ``none``.
     ``fidelity: released`` runs the second pass without any noise. ``spectral_head`` is R4F; its
-    matrices are those outside the pretrained model (BERT's pooler is inside).
+    matrices are those outside the pretrained model (BERT's pooler is inside). HyPe, whose noise stands in
+    the place of this one in its paper's combination of the two, is in both passes: ``sigma=0`` beside it.
     """
+
+    neutral: ClassVar[dict[str, Any] | None] = {"strength": 0.0, "spectral_head": False}
 
     strength: float = 1.0
     noise: str = "normal"
@@ -65,11 +70,44 @@ class R3F(HiddenNoise):
             if getattr(self, name) not in choices:
                 raise unknown(name, getattr(self, name), choices)
 
+    @property
+    def exempt(self) -> dict[str, str]:
+        if not self.spectral_head:
+            return super().exempt
+        return super().exempt | {"evaluation": "the head computes with W / sigma_max, in evaluation as well"}
+
+    def conflict(self, other: Method) -> str | None:
+        if self.spectral_head and isinstance(other, Mixout) and other.modules == "all_linear":
+            return "R4F computes the head from its own weights, which Mixout would exchange; modules=encoder"
+        return None
+
     def attach(self, model: PreTrainedModel, setting: Setting) -> None:
         super().attach(model, setting)
+        self.singular: list[tuple[torch.Tensor, torch.Tensor]] = []
         if self.spectral_head:
             for layer in head_layers(setting.encoder):
-                divide_by_largest_singular_value(layer)
+                self.divide_by_largest_singular_value(layer)
+
+    def divide_by_largest_singular_value(self, layer: nn.Linear) -> None:
+        """Let ``layer`` compute with W / sigma_max(W), in training and evaluation; its names stay as they are.
+
+        sigma_max = u' W v with singular vectors that are exact now and follow W by one power iteration
+        per training pass, as in spectral normalisation (Miyato et al. 2018).
+        """
+        left, _, right = torch.linalg.svd(layer.weight.detach().float(), full_matrices=False)
+        place = len(self.singular)
+        self.singular.append((left[:, 0].to(layer.weight), right[0].to(layer.weight)))
+
+        def hook(module: nn.Module, inputs: tuple[torch.Tensor, ...], _: torch.Tensor) -> torch.Tensor:
+            weight, (u, v) = layer.weight, self.singular[place]
+            if module.training:
+                with torch.no_grad():
+                    u = functional.normalize(weight @ v, dim=0)
+                    v = functional.normalize(weight.T @ u, dim=0)
+                self.singular[place] = u, v
+            return functional.linear(inputs[0], weight / (u @ weight @ v), layer.bias)
+
+        layer.register_forward_hook(hook)
 
     def loss(self, step: Step) -> torch.Tensor | None:
         regression = not step.task.labels
@@ -99,24 +137,3 @@ def head_layers(encoder: Encoder) -> list[nn.Linear]:
         for name, module in encoder.model.named_modules()
         if isinstance(module, nn.Linear) and encoder.in_head(name)
     ]
-
-
-def divide_by_largest_singular_value(layer: nn.Linear) -> None:
-    """Let ``layer`` compute with W / sigma_max(W), in training and evaluation; its names stay as they are.
-
-    sigma_max = u' W v with singular vectors that are exact now and follow W by one power iteration per
-    training pass, as in spectral normalisation (Miyato et al. 2018).
-    """
-    left, _, right = torch.linalg.svd(layer.weight.detach().float(), full_matrices=False)
-    u, v = left[:, 0].to(layer.weight), right[0].to(layer.weight)
-
-    def hook(module: nn.Module, inputs: tuple[torch.Tensor, ...], _: torch.Tensor) -> torch.Tensor:
-        nonlocal u, v
-        weight = layer.weight
-        if module.training:
-            with torch.no_grad():
-                u = functional.normalize(weight @ v, dim=0)
-                v = functional.normalize(weight.T @ u, dim=0)
-        return functional.linear(inputs[0], weight / (u @ weight @ v), layer.bias)
-
-    layer.register_forward_hook(hook)

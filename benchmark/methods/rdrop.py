@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import torch
 
 from benchmark.errors import BenchmarkError, unknown
-from benchmark.methods.base import Method
+from benchmark.methods.base import Method, overrides
 from benchmark.methods.divergences import squared_error, symmetric_kl
 from benchmark.step import Step
 
@@ -45,6 +45,11 @@ class RDrop(Method):
     ce_reduction: str = "sum"
     regression_alpha: float | None = None
 
+    def conflict(self, other: Method) -> str | None:
+        if overrides(other, "task_loss"):
+            return f"R-Drop's loss holds the task loss of the clean pass, which {type(other).__name__} does away with"
+        return None
+
     def __post_init__(self) -> None:
         for name in ("alpha", "regression_alpha"):
             if (value := getattr(self, name)) is not None and value < 0:
@@ -53,6 +58,10 @@ class RDrop(Method):
             raise unknown("kl_reduction", self.kl_reduction, KL_REDUCTIONS)
         if self.ce_reduction not in CE_REDUCTIONS:
             raise unknown("ce_reduction", self.ce_reduction, CE_REDUCTIONS)
+
+    @property
+    def exempt(self) -> dict[str, str]:
+        return {"neutral": "two passes are trained on, whatever alpha is"}
 
     def loss(self, step: Step) -> torch.Tensor:
         second = step.forward("independent", "rdrop")

@@ -18,13 +18,17 @@ from __future__ import annotations
 import logging
 import math
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import torch
 from transformers import PreTrainedModel
 
+from benchmark.architecture import Encoder
 from benchmark.errors import BenchmarkError, unknown
-from benchmark.methods.base import Method, Setting
-from benchmark.methods.selection import ANCHORS, at, copies, in_encoder, places
+from benchmark.methods.anchored import Anchored
+from benchmark.methods.base import Method, Setting, overrides
+from benchmark.methods.selection import at, in_encoder, places
+from benchmark.methods.top_k import TopK
 from benchmark.optimizers import Update
 
 log = logging.getLogger(__name__)
@@ -36,23 +40,24 @@ ANNEALED = 0.999  # from this lambda on, the little pull that is left changes no
 
 
 @dataclass
-class RecAdam(Method):
+class RecAdam(Anchored):
     """Pull encoder weights towards their start, less and less, while the task comes in.
 
     ``annealing``: lambda(t) is the ``sigmoid``, ``linear`` (min(1, t/t0)) or ``constant`` (1: no pull at
-    all). ``anchor``: theta0 is the ``clean`` checkpoint, or what a method that perturbs weights left
-    (``perturbed``). ``start``: fine-tuning begins from the ``pretrained`` weights or from ``random`` ones
-    (the encoder's; the head is the run's own).
+    all). ``start``: fine-tuning begins from the ``pretrained`` weights or from ``random`` ones (the
+    encoder's; the head is the run's own).
     """
+
+    neutral: ClassVar[dict[str, Any] | None] = {"pull": 0.0}
 
     pull: float = 5000.0  # gamma; 0 is plain fine-tuning, without annealing and from the pretrained weights
     k: float = 0.5
     t0: int = 250
     annealing: str = "sigmoid"
-    anchor: str = "clean"
     start: str = "pretrained"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for key, value in (("pull", self.pull), ("k", self.k)):
             if value < 0:
                 raise BenchmarkError(f"{key}={value}: must be at least 0")
@@ -60,31 +65,35 @@ class RecAdam(Method):
             raise BenchmarkError(f"t0={self.t0}: must be at least 1 update")
         for key, choice, valid in (
             ("annealing", self.annealing, ANNEALINGS),
-            ("anchor", self.anchor, ANCHORS),
             ("start", self.start, STARTS),
         ):
             if choice not in valid:
                 raise unknown(key, choice, valid)
+        if self.start == "random" and self.anchor == "perturbed":
+            raise BenchmarkError("anchor=perturbed: a random start has the clean checkpoint for its anchor")
+
+    def conflict(self, other: Method) -> str | None:
+        if self.start == "random" and self.pull:
+            if overrides(other, "perturb"):
+                return "RecAdam's random start leaves nothing of the weights that are perturbed; start=pretrained"
+            if isinstance(other, TopK):
+                return "frozen layers would stay at RecAdam's random start; start=pretrained"
+        return None
 
     def remember(self, model: PreTrainedModel, setting: Setting) -> None:
-        self.anchors: dict[str, torch.Tensor] = {}
+        super().remember(model, setting)
         self.watched: str | None = None
         self.left: float | None = 1.0 if self.start == "random" else None
         self.warned = False
-        if self.pull and self.anchor == "clean":
-            self.anchors = copies(setting.encoder, in_encoder(setting.encoder))
 
-    def attach(self, model: PreTrainedModel, setting: Setting) -> None:
-        if not self.pull:
-            return
-        if self.anchor == "perturbed":
-            self.anchors = copies(setting.encoder, in_encoder(setting.encoder))
-        if self.start == "random":
-            self.randomise(model, setting)
+    def pulled(self, encoder: Encoder) -> set[str]:
+        return in_encoder(encoder) if self.pull else set()
 
     @torch.no_grad()
-    def randomise(self, model: PreTrainedModel, setting: Setting) -> None:
-        """Draw the anchored weights as the architecture itself initialises them."""
+    def perturb(self, model: PreTrainedModel, setting: Setting) -> None:
+        """Draw the anchored weights as the architecture itself initialises them, for a random start."""
+        if self.start != "random" or not self.anchors:
+            return
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(setting.stream("start").initial_seed())
             fresh = dict(type(model)(model.config).named_parameters())
@@ -107,15 +116,11 @@ class RecAdam(Method):
             torch._foreach_mul_(at(update.directions, indices), self.annealed(update.number))
 
     def moved(self, update: Update) -> None:
-        indices = places(update, self.anchors)
-        if not indices:
+        if not places(update, self.anchors):
             return
         learnt = self.annealed(update.number)
         length = update.rate * (1 - learnt) * self.pull
-        if length:
-            weights = at(update.weights, indices)
-            anchors = [self.anchors[update.names[index]] for index in indices]
-            torch._foreach_add_(weights, torch._foreach_sub(weights, anchors), alpha=-length)
+        self.pull_back(update, length)
         self.watch(update, length, learnt)
 
     def watch(self, update: Update, length: float, learnt: float) -> None:

@@ -50,6 +50,10 @@ class SAGE(Method):
         if self.fidelity not in FIDELITIES:
             raise unknown("fidelity", self.fidelity, FIDELITIES)
 
+    @property
+    def exempt(self) -> dict[str, str]:
+        return {"neutral": "a rate by sensitivity has no strength to set to 0"}
+
     def attach(self, model: PreTrainedModel, setting: Setting) -> None:
         self.sensitivity = Sensitivity(in_layers(setting.encoder, norms=False), self.beta)
 

@@ -8,9 +8,10 @@ import torch
 
 from benchmark.methods.selection import at, places
 from benchmark.optimizers import Tensors, Update
+from benchmark.state import Stateful
 
 
-class Sensitivity:
+class Sensitivity(Stateful):
     """The running mean of |theta * g| (theta * g if ``signed``) of the parameters called ``names``.
 
     ``means`` is by parameter name, 0 before the first update, not corrected for that start.

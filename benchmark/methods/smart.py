@@ -20,7 +20,7 @@ and for a regression it compares every example with every other.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import torch
 from torch.func import functional_call
@@ -47,6 +47,8 @@ class SMART(HiddenNoise):
     or ``off``, which costs one more pass because the clean side of both terms has none either.
     ``beta_early`` stands for beta in the first tenth of the updates.
     """
+
+    neutral: ClassVar[dict[str, Any] | None] = {"strength": 0.0, "mu": 0.0}
 
     strength: float = 1.0
     mu: float = 1.0

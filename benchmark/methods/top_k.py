@@ -13,6 +13,7 @@ from transformers import PreTrainedModel
 from benchmark.architecture import Encoder
 from benchmark.errors import BenchmarkError
 from benchmark.methods.base import Method, Setting
+from benchmark.methods.reinit import ReInit
 
 
 @dataclass
@@ -27,6 +28,17 @@ class TopK(Method):
     def __post_init__(self) -> None:
         if self.k < 0:
             raise BenchmarkError(f"k={self.k}: the number of layers to train must be at least 0")
+
+    @property
+    def exempt(self) -> dict[str, str]:
+        return {"neutral": "how many layers are all of them is the model's to say"}
+
+    def conflict(self, other: Method) -> str | None:
+        if isinstance(other, ReInit) and other.layers > self.k:
+            return (
+                f"of the {other.layers} blocks drawn anew, those below the top k={self.k} would stay random"
+            )
+        return None
 
     def attach(self, model: PreTrainedModel, setting: Setting) -> None:
         layers = len(setting.encoder.layers)
