@@ -55,6 +55,10 @@ class Setting:
 class Method:
     """One perturbation or regulariser; a method overrides the moments it acts at."""
 
+    #: Authors, venue and year of the paper; empty where there is none.
+    paper: ClassVar[str] = ""
+    #: What it takes beyond plain fine-tuning, in words; a pass is forward and backward.
+    cost: ClassVar[str] = ""
     #: Names of methods (classes) this one cannot run beside, with the reason.
     conflicts: ClassVar[dict[str, str]] = {}
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -38,6 +39,9 @@ class ChildTuningF(Method):
 
     Masks are drawn where the weights are, so that a GPU gives other draws than a CPU.
     """
+
+    paper: ClassVar[str] = "Xu et al., EMNLP 2021"
+    cost: ClassVar[str] = "a draw per weight and update"
 
     probability: float = 0.3  # p; 1 is plain fine-tuning
 
@@ -65,6 +69,9 @@ class ChildTuningD(Method):
     ``fidelity`` says whose Fisher information: the ``released`` code's, or the ``paper``'s equation,
     whose pass costs a backward pass per example. Ties at the threshold are kept.
     """
+
+    paper: ClassVar[str] = "Xu et al., EMNLP 2021"
+    cost: ClassVar[str] = "one pass over the training data before the first update, and a mask per weight"
 
     fraction: float = 0.3  # p; 1 is plain fine-tuning
     max_grad_norm: float = 1.0  # of each tensor, in the released form of the survey; 0 does not clip

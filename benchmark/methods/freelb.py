@@ -37,6 +37,9 @@ class FreeLB(Method):
     ``off``. There is no strength: plain fine-tuning, bit for bit, is ``steps`` 1 with ``init_mag`` 0.
     """
 
+    paper: ClassVar[str] = "Zhu et al., ICLR 2020"
+    cost: ClassVar[str] = "K passes (steps) in place of 1; the fairseq form 1 + K"
+
     conflicts: ClassVar[dict[str, str]] = {
         "FreeLB": "only one method can take the place of the task loss",
         "RDrop": "R-Drop's loss holds the task loss of the clean pass, which FreeLB does away with",

@@ -8,6 +8,7 @@ does not give sigma.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from transformers import PreTrainedModel
 
@@ -19,6 +20,9 @@ from benchmark.methods.hidden_noise import HiddenNoise, check_layer
 @dataclass
 class FTNoise(HiddenNoise):
     """Add N(0, sigma^2) to what layer ``layer`` receives (1 is the first), in training only."""
+
+    paper: ClassVar[str] = "Hua et al., NAACL 2021"
+    cost: ClassVar[str] = "a draw per hidden unit of one layer"
 
     sigma: float = 1e-2
     layer: int = 1

@@ -13,6 +13,7 @@ value for both, neither does). To it an empty list of layers means all of them; 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -36,6 +37,9 @@ class HyPe(HiddenNoise):
     released). ``position`` is ``between`` the layers (the method), ``inside`` them, on the output of the
     attention block (Appendix G), or ``both``. ``layers`` are numbered from 1; None is all (Table 18).
     """
+
+    paper: ClassVar[str] = "Yuan et al., ACL 2023"
+    cost: ClassVar[str] = "a draw per hidden unit and noised layer"
 
     noise: str = "normal"
     position: str = "between"

@@ -14,6 +14,7 @@ decoupled form, and results of the two do not compare.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from transformers import PreTrainedModel
@@ -33,6 +34,9 @@ class L2SP(Method):
     ``anchor``: w0 is the ``clean`` checkpoint, or what a method that perturbs weights left
     (``perturbed``). Weight decay beside it pulls the encoder to 0 as well.
     """
+
+    paper: ClassVar[str] = "Li et al., ICML 2018"
+    cost: ClassVar[str] = "a copy of the encoder's weights"
 
     alpha: float = 0.1  # with beta 0 as well: plain fine-tuning
     beta: float = 0.01

@@ -9,6 +9,7 @@ lowest. The top layer's rate has the factor once in Zhang et al.'s code and twic
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from transformers import PreTrainedModel
 
@@ -19,6 +20,9 @@ from benchmark.methods.base import Method, Setting
 @dataclass
 class LayerDecay(Method):
     """Multiply the rate of the layer ``d`` below the top one by ``factor`` to the power ``top + d``."""
+
+    paper: ClassVar[str] = "Clark et al., ICLR 2020; Zhang et al., ICLR 2021"
+    cost: ClassVar[str] = "none"
 
     factor: float = 0.95  # 1 is plain fine-tuning
     top: int = 1

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from transformers import PreTrainedModel
@@ -38,6 +39,9 @@ class LNSR(HiddenNoise):
     R positive even without noise; ``off`` compares two further passes, both without dropout. The
     gradient flows through both passes.
     """
+
+    paper: ClassVar[str] = "Hua et al., NAACL 2021"
+    cost: ClassVar[str] = "+1 pass; +2 with dropout off"
 
     sigma: float = 1e-2
     layer: int = 1

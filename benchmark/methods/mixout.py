@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
@@ -43,6 +43,9 @@ class Mixout(Method):
     and the pooler, or ``all_linear`` (the head, whose start is random, included). XLNet's attention has
     no linear modules and is not mixed. A pass that shares the clean pass's dropout shares its masks too.
     """
+
+    paper: ClassVar[str] = "Lee et al., ICLR 2020"
+    cost: ClassVar[str] = "a copy of the mixed weights, and a mask for each in every pass"
 
     probability: float = 0.7  # p; 0 is plain fine-tuning, dropout included
     mask: str = "column"

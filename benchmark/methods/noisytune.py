@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from transformers import PreTrainedModel
@@ -32,6 +33,9 @@ class NoisyTune(Method):
     pooled; the paper gives no formula). The paper's snippet perturbs every named parameter, the new
     head included; its multilingual runs leave token embeddings alone (section 3.1).
     """
+
+    paper: ClassVar[str] = "Wu et al., ACL 2022"
+    cost: ClassVar[str] = "one draw per weight, before training"
 
     intensity: float = 0.15  # lambda; 0 is plain fine-tuning
     noise: str = "uniform"

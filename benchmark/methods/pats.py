@@ -17,6 +17,7 @@ a field. The noise does not shrink with the learning rate.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from transformers import PreTrainedModel
@@ -40,6 +41,9 @@ class PATS(Method):
     drops the absolute value of Eq. 1. Sensitivities are of the gradient that the optimiser sees. Noise is
     drawn where the weights are, so that a GPU gives other draws than a CPU.
     """
+
+    paper: ClassVar[str] = "Zhang et al., EMNLP 2022"
+    cost: ClassVar[str] = "a running mean and a draw per weight and update"
 
     intensity: float = 2e-6  # lambda; 0 is plain fine-tuning
     gamma: float = 0.002

@@ -14,6 +14,7 @@ LayerNorms do not have, and sets the decay itself to 0; here that is ``protocol.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from transformers import PreTrainedModel
@@ -35,6 +36,9 @@ class PriorWD(Method):
     ``anchor``: theta0 is the ``clean`` checkpoint, or what a method that perturbs weights left
     (``perturbed``).
     """
+
+    paper: ClassVar[str] = "Zhang et al., ICLR 2021"
+    cost: ClassVar[str] = "a copy of the weights that are pulled"
 
     weight_decay: float = 1e-3  # 0 is plain fine-tuning
     matrices_only: bool = True

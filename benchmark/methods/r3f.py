@@ -16,6 +16,7 @@ error of the two outputs.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -44,6 +45,9 @@ class R3F(HiddenNoise):
     ``fidelity: released`` runs the second pass without any noise. ``spectral_head`` is R4F; its
     matrices are those outside the pretrained model (BERT's pooler is inside).
     """
+
+    paper: ClassVar[str] = "Aghajanyan et al., ICLR 2021"
+    cost: ClassVar[str] = "+1 pass; +2 with dropout off"
 
     strength: float = 1.0
     noise: str = "normal"

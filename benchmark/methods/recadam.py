@@ -18,6 +18,7 @@ from __future__ import annotations
 import logging
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from transformers import PreTrainedModel
@@ -44,6 +45,9 @@ class RecAdam(Method):
     (``perturbed``). ``start``: fine-tuning begins from the ``pretrained`` weights or from ``random`` ones
     (the encoder's; the head is the run's own).
     """
+
+    paper: ClassVar[str] = "Chen et al., EMNLP 2020"
+    cost: ClassVar[str] = "a copy of the encoder's weights"
 
     pull: float = 5000.0  # gamma; 0 is plain fine-tuning, without annealing and from the pretrained weights
     k: float = 0.5

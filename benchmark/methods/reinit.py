@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from transformers import PreTrainedModel
@@ -22,6 +23,9 @@ from benchmark.methods.base import Method, Setting
 @dataclass
 class ReInit(Method):
     """Re-initialise the top ``layers`` blocks, and with them the pooler."""
+
+    paper: ClassVar[str] = "Zhang et al., ICLR 2021"
+    cost: ClassVar[str] = "one draw per weight drawn anew, before training"
 
     layers: int = 5  # 0 is plain fine-tuning, pooler included
     pooler: bool = True

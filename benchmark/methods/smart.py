@@ -20,7 +20,7 @@ and for a regression it compares every example with every other.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import torch
 from torch.func import functional_call
@@ -47,6 +47,11 @@ class SMART(HiddenNoise):
     or ``off``, which costs one more pass because the clean side of both terms has none either.
     ``beta_early`` stands for beta in the first tenth of the updates.
     """
+
+    paper: ClassVar[str] = "Jiang et al., ACL 2020"
+    cost: ClassVar[str] = (
+        "+1 pass per ascent (steps) and +1; for mu one without gradient and a copy of the weights"
+    )
 
     strength: float = 1.0
     mu: float = 1.0
