@@ -29,7 +29,8 @@ class Outcome:
 
     ``curve`` has one entry per evaluation, ``losses`` (updates,) the training loss of every update, and
     ``logits`` per evaluation set an array (evaluations, examples, outputs) in float32. ``diverged``
-    says after how many updates the loss was found not finite.
+    says after how many updates the loss was found not finite. ``seconds`` are those of training, surveys
+    included, of evaluations, of surveys alone, and of a typical update.
     """
 
     curve: list[dict[str, Any]] = field(default_factory=list)
@@ -62,6 +63,7 @@ def finetune(
 
     model.train()
     survey(methods, task, protocol, seed, step_of)
+    surveying = time.perf_counter() - started
     optimizer = Optimizer(
         grouped(
             model, protocol["weight_decay"], lambda name: math.prod(m.rate_factor(name) for m in methods)
@@ -73,9 +75,10 @@ def finetune(
         total,
     )
     parameters = [p for group in optimizer.groups for p in group.parameters]
-    outcome, losses, kept = Outcome(), [], []
+    outcome, losses, kept, durations = Outcome(), [], [], []
     evaluating = 0.0
     for number, batch in enumerate(batches(len(task.training), protocol["batch_size"], total, seed)):
+        began = time.perf_counter()
         loss = torch.zeros((), device=device)
         for part, indices in enumerate(micro_batches(batch, protocol["micro_batch_size"])):
             step = step_of(number, part, indices, len(indices) / len(batch))
@@ -88,6 +91,7 @@ def finetune(
             rate_at(number, total, protocol["learning_rate"], protocol["schedule"], protocol["warmup"])
         )
         losses.append(loss)
+        durations.append(time.perf_counter() - began)
 
         done = number + 1
         if (done % NAN_CHECK_EVERY == 0 or done in evaluate_at) and not finite(losses):
@@ -110,7 +114,14 @@ def finetune(
     outcome.losses = torch.stack(losses).float().cpu().numpy()
     outcome.logits = {name: np.stack([one[name] for one in kept]) for name in task.evaluation} if kept else {}
     training = time.perf_counter() - started - evaluating
-    outcome.seconds = {"train": training, "evaluate": evaluating, "per_update": training / len(losses)}
+    # A GPU works on after a call returns: there only the whole says how long an update takes.
+    mean = (training - surveying) / len(losses)
+    outcome.seconds = {
+        "train": training,
+        "evaluate": evaluating,
+        "survey": surveying,
+        "per_update": mean if device.type == "cuda" else float(np.median(durations)),
+    }
     return outcome
 
 

@@ -62,17 +62,21 @@ def train(config: dict[str, Any]) -> tuple[Record, dict[str, Any]]:
     from pathlib import Path
 
     from benchmark import environment, finetune, methods, models, tasks
+    from benchmark.memory import PeakMemory
 
     protocol, seed, cache = config["protocol"], config["seed"], Path(config["cache"])
     device = choose_device(config["device"])
     make_reproducible(config["threads"], protocol["precision"])
     keep_quiet()
     task = tasks.load(config, models.tokenizer(config["model"], cache))
+    memory = PeakMemory(device)
     model = models.load(config["model"], task.outputs, seed, cache)
     chosen = methods.build(config["method"])
     model.to(device)
     methods.prepare(chosen, model, seed)
+    memory.forget()
     outcome = finetune.finetune(model, task, list(chosen.values()), protocol, seed, device)
+    peak = memory.peak()
 
     final = outcome.curve[-1]["scores"] if outcome.curve and outcome.diverged is None else {}
     record = {
@@ -83,6 +87,7 @@ def train(config: dict[str, Any]) -> tuple[Record, dict[str, Any]]:
         "scores": final,
         "curve": outcome.curve,
         "seconds": outcome.seconds,
+        "memory": {"peak": peak},
         "examples": {
             "train": len(task.training),
             **{key: len(part) for key, part in task.evaluation.items()},
