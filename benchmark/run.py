@@ -8,7 +8,7 @@ import traceback
 from datetime import UTC, datetime
 from typing import Any
 
-from benchmark.config import run_id, validate, validate_methods
+from benchmark.config import ROOT, run_id, validate, validate_methods
 from benchmark.errors import BenchmarkError, one_line
 from benchmark.store import Record, Store, make_writable
 
@@ -50,11 +50,21 @@ def failure(config: dict[str, Any], command: str, error: BaseException | str) ->
         "run_id": run_id(config),
         "status": "failed",
         "error": error if isinstance(error, str) else one_line(error) or f"{type(error).__name__}: {error}",
-        "traceback": "" if isinstance(error, str) else "".join(traceback.format_exception(error)),
-        "config": config,
+        "traceback": "" if isinstance(error, str) else frames(error),
+        "config": portable(config),
         "command": command,
         "failed": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def portable(config: dict[str, Any]) -> dict[str, Any]:
+    """What a configuration says of a run, without where its files lie on this machine."""
+    return {key: value for key, value in config.items() if key not in ("store", "cache", "table")}
+
+
+def frames(error: BaseException) -> str:
+    """The traceback of ``error``, with files of the project named from its folder on."""
+    return "".join(traceback.format_exception(error)).replace(f"{ROOT}{os.sep}", "")
 
 
 def train(config: dict[str, Any]) -> tuple[Record, dict[str, Any]]:
@@ -83,7 +93,7 @@ def train(config: dict[str, Any]) -> tuple[Record, dict[str, Any]]:
         "status": "diverged" if outcome.diverged is not None else "finished",
         "diverged_at": outcome.diverged,
         "collapsed": collapsed(task, outcome.logits),
-        "config": {key: value for key, value in config.items() if key not in ("store", "cache", "table")},
+        "config": portable(config),
         "scores": final,
         "curve": outcome.curve,
         "seconds": outcome.seconds,
