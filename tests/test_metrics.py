@@ -63,7 +63,9 @@ def test_every_metric_adds_up_batches() -> None:
 
 
 def test_metrics_leave_nothing_on_disk_though_a_forked_run_ends_without_cleaning_up(tmp_path: Path) -> None:
-    code = "import os; from benchmark.metrics import *; score(list(METRICS), [0, 1, 1], [0, 1, 0]); os._exit(0)"
+    code = (
+        "import os; from benchmark.metrics import *; score(list(METRICS), [0, 1, 1], [0, 1, 0]); os._exit(0)"
+    )
     places = {"TMPDIR": str(tmp_path), "HF_METRICS_CACHE": str(tmp_path)}
     subprocess.run([sys.executable, "-c", code], env=os.environ | places, cwd=ROOT, check=True)
     assert list(tmp_path.iterdir()) == []
