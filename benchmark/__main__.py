@@ -13,7 +13,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from benchmark.config import ROOT, plain, register
-from benchmark.errors import one_line
+from benchmark.errors import BenchmarkError, one_line
 from benchmark.grid import axes
 from benchmark.run import run
 from benchmark.store import Record
@@ -68,8 +68,11 @@ def command_line() -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # let errors through, so that they can be told in one line
     register()
     try:
+        given = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
         if {"-m", "--multirun"} & set(sys.argv):
-            axes([argument for argument in sys.argv[1:] if not argument.startswith("-")])
+            axes(given)
+        if "hydra.mode=RUN" in given and any(argument.startswith("+sweeps=") for argument in given):
+            raise BenchmarkError("hydra.mode=RUN: +sweeps=… is a grid of runs; leave one of the two out")
         main()
     except KeyboardInterrupt:
         print("stopped: finished runs are kept; the same command goes on from here", file=sys.stderr)

@@ -34,7 +34,8 @@ class Outcome:
     ``logits`` per evaluation set an array (evaluations, examples, outputs) in float32. ``diverged``
     says after how many updates the loss was found not finite; ``padded`` whether padding was computed;
     ``resumed`` how often it was interrupted and continued, and ``earlier`` how many of the seconds were
-    spent before the last time.
+    spent before the last time. ``seconds`` are those of training, surveys included, of evaluations, of
+    surveys alone, and of a typical update.
     """
 
     curve: list[dict[str, Any]] = field(default_factory=list)
@@ -93,6 +94,7 @@ def finetune(
     saved = snapshot.load() if snapshot else None
     if saved is None:
         survey(methods, task, protocol, seed, step_of)
+    surveying = time.perf_counter() - started
     optimizer = Optimizer(
         grouped(
             model, protocol["weight_decay"], lambda name: math.prod(m.rate_factor(name) for m in methods)
@@ -102,7 +104,9 @@ def finetune(
         protocol["epsilon"],
         methods,
         total,
-        staged=any(overrides(method, moment) for method in methods for moment in ("direction", "moved")),
+        staged=any(
+            overrides(method, moment) for method in methods for moment in ("direction", "before", "moved")
+        ),
     )
     parameters = [p for group in optimizer.groups for p in group.parameters]
     progress = Progress()
@@ -112,10 +116,11 @@ def finetune(
     outcome = Outcome(
         progress.curve, padded=hooks is None, resumed=progress.resumed, earlier=progress.seconds
     )
-    losses, kept = progress.losses, progress.kept
+    losses, kept, durations = progress.losses, progress.kept, list[float]()
     started -= progress.seconds
     order = enumerate(batches(len(task.training), protocol["batch_size"], total, seed))
     for number, batch in islice(order, progress.done, None):
+        began = time.perf_counter()
         loss = torch.zeros((), device=device)
         for part, indices in enumerate(micro_batches(batch, protocol["micro_batch_size"])):
             step = step_of(number, part, indices, len(indices) / len(batch))
@@ -128,6 +133,7 @@ def finetune(
             rate_at(number, total, protocol["learning_rate"], protocol["schedule"], protocol["warmup"])
         )
         losses.append(loss)
+        durations.append(time.perf_counter() - began)
 
         done = number + 1
         if (done % NAN_CHECK_EVERY == 0 or done in evaluate_at) and not finite(losses):
@@ -153,10 +159,13 @@ def finetune(
     outcome.losses = torch.stack(losses).float().cpu().numpy()
     outcome.logits = {name: np.stack([one[name] for one in kept]) for name in task.evaluation} if kept else {}
     training = time.perf_counter() - started - progress.evaluating
+    # A GPU works on after a call returns: there only the whole says how long an update takes.
+    mean = (training - surveying) / len(losses)
     outcome.seconds = {
         "train": training,
         "evaluate": progress.evaluating,
-        "per_update": training / len(losses),
+        "survey": surveying,
+        "per_update": mean if device.type == "cuda" else float(np.median(durations)),
     }
     return outcome
 

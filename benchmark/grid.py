@@ -9,7 +9,7 @@ from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Glob, Override
 from omegaconf import OmegaConf, open_dict
 
 from benchmark.config import ROOT, plain, register, run_id
@@ -70,11 +70,13 @@ def load(name: str, changes: Iterable[str] = ()) -> Grid:
 def axes(overrides: Iterable[str]) -> dict[str, list[str]]:
     """The values of every override, in Hydra's sweep syntax (``1,2``, ``range(1,6)``, ``[],[noisytune]``).
 
-    Raises: BenchmarkError for an axis without values.
+    Raises: BenchmarkError for an axis without values, or with a pattern (``glob(*)``) in their place.
     """
     found = {}
     for override in OverridesParser.create().parse_overrides(list(overrides)):
         key = override.get_key_element()
+        if isinstance(override.value(), Glob):
+            raise BenchmarkError(f"{override.input_line}: name the values themselves, as in {key}=ONE,OTHER")
         values = [value.split("=", 1)[1] for value in _spelt_out(override)]
         if not values:
             raise BenchmarkError(f"{override.input_line}: names no value")

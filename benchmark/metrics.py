@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
 import datasets
@@ -21,11 +20,6 @@ from sklearn import metrics as sklearn_metrics
 from benchmark.errors import unknown
 
 
-@cache
-def _scratch() -> str:
-    return tempfile.mkdtemp(prefix="benchmark-metrics-")
-
-
 class _PerExample(evaluate.Metric):
     """A metric of one prediction and one reference per example."""
 
@@ -33,7 +27,8 @@ class _PerExample(evaluate.Metric):
 
     def __init__(self, **kwargs: Any) -> None:
         # Nothing is kept on disk, but evaluate makes a folder all the same: not in the user's hub cache.
-        super().__init__(keep_in_memory=True, cache_dir=_scratch(), **kwargs)
+        with tempfile.TemporaryDirectory() as folder:
+            super().__init__(keep_in_memory=True, cache_dir=folder, **kwargs)
 
     def _info(self) -> evaluate.MetricInfo:
         value = datasets.Value(self.value_type)

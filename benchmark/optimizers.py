@@ -170,7 +170,7 @@ class Group:
 class Optimizer:
     """One of ``FLAVOURS`` over groups of parameters; gradients are read from ``.grad``.
 
-    ``staged`` says whether a method acts between the stages, at ``direction`` or ``moved``.
+    ``staged`` says whether a method acts between the stages: at ``direction``, ``before`` or ``moved``.
     """
 
     def __init__(

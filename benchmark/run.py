@@ -8,7 +8,7 @@ import traceback
 from datetime import UTC, datetime
 from typing import Any
 
-from benchmark.config import run_id, validate, validate_methods
+from benchmark.config import ROOT, run_id, validate, validate_methods
 from benchmark.errors import BenchmarkError, one_line
 from benchmark.store import Record, Store, make_writable
 
@@ -55,11 +55,21 @@ def failure(config: dict[str, Any], command: str, error: BaseException | str) ->
         "run_id": run_id(config),
         "status": "failed",
         "error": error if isinstance(error, str) else one_line(error) or f"{type(error).__name__}: {error}",
-        "traceback": "" if isinstance(error, str) else "".join(traceback.format_exception(error)),
-        "config": config,
+        "traceback": "" if isinstance(error, str) else frames(error),
+        "config": portable(config),
         "command": command,
         "failed": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def portable(config: dict[str, Any]) -> dict[str, Any]:
+    """What a configuration says of a run, without where its files lie on this machine."""
+    return {key: value for key, value in config.items() if key not in NOT_IN_RECORD}
+
+
+def frames(error: BaseException) -> str:
+    """The traceback of ``error``, with files of the project named from its folder on."""
+    return "".join(traceback.format_exception(error)).replace(f"{ROOT}{os.sep}", "")
 
 
 def train(config: dict[str, Any]) -> tuple[Record, dict[str, Any]]:
@@ -80,12 +90,14 @@ def _train(config: dict[str, Any]) -> tuple[Record, dict[str, Any]]:
 
     from benchmark import environment, finetune, methods, models, tasks
     from benchmark.checkpoint import Snapshot
+    from benchmark.memory import PeakMemory
 
     protocol, seed, cache = config["protocol"], config["seed"], Path(config["cache"])
     device = choose_device(config["device"])
     make_reproducible(config["threads"], protocol["precision"])
     keep_quiet()
     task = tasks.load(config, models.tokenizer(config["model"], cache))
+    memory = PeakMemory(device)
     model = models.load(config["model"], task.outputs, seed, cache)
     chosen = methods.build(config["method"])
     model.to(device)
@@ -93,9 +105,11 @@ def _train(config: dict[str, Any]) -> tuple[Record, dict[str, Any]]:
     stamp = environment.stamp(device, config["threads"], protocol["precision"])
     here = stamp | {"on": str(device)}  # tensors come back to where they were
     snapshot = Snapshot(Store(config["store"]), run_id(config), config["snapshot_minutes"], here)
+    memory.forget()
     outcome = finetune.finetune(
         model, task, list(chosen.values()), protocol, seed, device, snapshot, config["packed"]
     )
+    peak = memory.peak()
 
     final = outcome.curve[-1]["scores"] if outcome.curve and outcome.diverged is None else {}
     record = {
@@ -104,10 +118,11 @@ def _train(config: dict[str, Any]) -> tuple[Record, dict[str, Any]]:
         "padding": "computed" if outcome.padded else "left out",
         "collapsed": collapsed(task, outcome.logits),
         "resumed": outcome.resumed,
-        "config": {key: value for key, value in config.items() if key not in NOT_IN_RECORD},
+        "config": portable(config),
         "scores": final,
         "curve": outcome.curve,
         "seconds": outcome.seconds | {"total": outcome.earlier},
+        "memory": {"peak": peak},
         "examples": {
             "train": len(task.training),
             **{key: len(part) for key, part in task.evaluation.items()},

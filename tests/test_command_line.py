@@ -46,6 +46,8 @@ LOST_KEY = [
     (["method=noisytune,"], ["method=noisytune,"]),
     (["task=[opinion"], ["task=[opinion"]),
     (["+protocol.epoch=1", *QUICK], ["protocol.epoch", "did you mean 'epochs'?"]),
+    (["-m", "task=glob(*)"], ["task=glob(*)", "name the values"]),
+    (["+sweeps=demo/noisytune", "hydra.mode=RUN"], ["hydra.mode=RUN", "a grid of runs"]),
 ]
 CASES = [pytest.param(*case, id=" ".join(case[0])) for case in UNKNOWN + WRONG_VALUE + LOST_KEY]
 
@@ -63,6 +65,7 @@ REPRODUCE = [
     (["noisytune/table3"], ["noisytune/table3", "did you mean 'noisytune/table2'?"]),
     (["demo/noisytune", "seed=range(1,1)"], ["seed=range(1,1)", "no value"]),
     (["demo/noisytune", "seed=abc"], ["seed=abc", "whole number"]),
+    (["demo/noisytune", "task=glob(*)"], ["task=glob(*)", "name the values"]),
     (["demo/noisytune", "task=opinions"], ["opinions", "did you mean 'opinion'?"]),
     (["demo/noisytune", "model=embeded"], ["embeded", "did you mean 'embedded'?"]),
     (["demo/noisytune", "protocol.epoch=1"], ["protocol.epoch", "did you mean 'epochs'?"]),

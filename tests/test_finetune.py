@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -156,3 +157,26 @@ def test_bfloat16_changes_the_losses_and_float32_is_the_default(made: Callable[.
     rounded = tune(start, task, config).losses
     assert not np.array_equal(exact, rounded)
     np.testing.assert_allclose(exact, rounded, rtol=0.05)
+
+
+def test_one_slow_update_does_not_change_the_time_of_a_typical_one(made: Callable[..., Made]) -> None:
+    model, task, config = made("protocol.batch_size=8")
+    waits = iter([1.0])
+    model.register_forward_pre_hook(lambda *_: time.sleep(next(waits, 0.0)))
+    seconds = tune(model, task, config).seconds
+    assert seconds["train"] > 1
+    assert seconds["per_update"] < 0.1
+
+
+class Looks(Method):
+    """Takes its time for a look at the training data."""
+
+    def survey(self, passes: Iterable[Any]) -> None:
+        time.sleep(0.5)
+
+
+def test_a_survey_is_timed_apart_from_the_updates(made: Callable[..., Made]) -> None:
+    model, task, config = made()
+    seconds = finetune.finetune(model, task, [Looks()], config["protocol"], 1, CPU).seconds
+    assert 0.5 <= seconds["survey"] <= seconds["train"]
+    assert seconds["per_update"] < 0.25

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from benchmark.config import ROOT
 from benchmark.errors import BenchmarkError
 from benchmark.metrics import METRICS, score
 
@@ -54,6 +60,15 @@ def test_every_metric_adds_up_batches() -> None:
         parts.add_batch(predictions=ANSWERS[:2], references=TRUTH[:2])
         parts.add_batch(predictions=ANSWERS[2:], references=TRUTH[2:])
         assert parts.compute() == pytest.approx(whole.compute(predictions=ANSWERS, references=TRUTH)), name
+
+
+def test_metrics_leave_nothing_on_disk_though_a_forked_run_ends_without_cleaning_up(tmp_path: Path) -> None:
+    code = (
+        "import os; from benchmark.metrics import *; score(list(METRICS), [0, 1, 1], [0, 1, 0]); os._exit(0)"
+    )
+    places = {"TMPDIR": str(tmp_path), "HF_METRICS_CACHE": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", code], env=os.environ | places, cwd=ROOT, check=True)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_configuration_knows_every_metric() -> None:

@@ -91,6 +91,14 @@ def test_a_record_says_where_it_comes_from(tiny: Tiny) -> None:
     assert record["config"]["method"]["noisytune"]["intensity"] == 0.15
 
 
+def test_a_record_says_what_the_run_took(tiny: Tiny) -> None:
+    record = run(tiny("method=[child_tuning_d]"))
+    seconds, peak = record["seconds"], record["memory"]["peak"]
+    assert 0 < seconds["survey"] < seconds["train"] < seconds["total"]
+    assert 0 < seconds["per_update"] < seconds["train"]
+    assert peak is None or 0 < peak < 2_000_000_000
+
+
 def test_predictions_of_every_evaluation_are_kept(tiny: Tiny) -> None:
     config = tiny("protocol.epochs=2")
     record = run(config)
@@ -121,6 +129,8 @@ def test_a_run_that_fails_leaves_what_failed_and_how_to_try_again(
     assert failure["error"] == "RuntimeError: out of luck"
     assert failure["command"] == "python -m benchmark seed=1"
     assert "in broken" in failure["traceback"]
+    assert 'File "benchmark/run.py", line' in failure["traceback"]
+    assert failure["config"] == {key: config[key] for key in config if key not in ("store", "cache", "table")}
     monkeypatch.undo()
     assert run(config)["status"] == "finished"
 

@@ -14,7 +14,7 @@ from benchmark.architecture import encoder_of
 from benchmark.errors import BenchmarkError, one_line
 from benchmark.methods.base import Method, Setting, overrides
 
-__all__ = ["Method", "Setting", "build", "prepare"]
+__all__ = ["Method", "Setting", "build", "class_of", "prepare"]
 
 
 def build(chosen: dict[str, Any]) -> dict[str, Method]:
@@ -53,14 +53,19 @@ def prepare(methods: dict[str, Method], model: PreTrainedModel, seed: int) -> No
             getattr(method, moment)(model, Setting(name, seed, encoder))
 
 
-def _build_one(name: str, settings: dict[str, Any]) -> Method:
-    target = settings.pop("_target_")
+def class_of(name: str, target: str) -> type[Method]:
+    """The class that a method's file names. Raises: BenchmarkError if it is not there, or no method."""
     try:
         kind = get_class(target)
     except Exception as error:  # whatever importing somebody's file may raise
         raise BenchmarkError(f"method.{name}._target_={target}: {str(error).splitlines()[0]}") from error
     if not issubclass(kind, Method):
         raise BenchmarkError(f"method.{name}._target_={target}: not a benchmark.methods.Method")
+    return kind
+
+
+def _build_one(name: str, settings: dict[str, Any]) -> Method:
+    kind = class_of(name, settings.pop("_target_"))
     try:
         # The dataclass is the schema: OmegaConf checks names and types against its fields.
         return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(kind), settings))  # type: ignore

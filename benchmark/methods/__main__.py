@@ -1,45 +1,129 @@
-"""`python -m benchmark.methods`: every method there is a file for, what it is, where it acts, its values."""
+"""`python -m benchmark.methods`: what every method is and whose, where it acts, what it costs, its values."""
 
 from __future__ import annotations
 
+import argparse
+import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
-from hydra.utils import get_class
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from benchmark.config import ROOT
-from benchmark.methods.base import Method
+from benchmark.errors import BenchmarkError
+from benchmark.methods import Method, class_of
 
 MOMENTS = [name for name, value in vars(Method).items() if callable(value)]
+UNSAID = "–"
+DESCRIPTION = """\
+Say of every method that there is a file for: what it is, its paper, the moments at which it acts
+(benchmark/methods/base.py), what it costs beyond plain fine-tuning, and the name and the
+hyper-parameters of every file. A pass is forward and backward. The values are the papers'; a protocol
+may have others.
+
+  python -m benchmark.methods
+  python -m benchmark.methods conf /your/conf
+"""
 
 
-def listing(folder: Path) -> list[tuple[str, str, str, str]]:
-    """Name, first line of the paper's entry, moments and hyper-parameters of every file in ``folder``."""
-    rows = []
-    for path in sorted(folder.glob("*.yaml")):
-        settings = yaml.safe_load(path.read_text())
-        kind = get_class(settings.pop("_target_"))
-        about = (sys.modules[kind.__module__].__doc__ or "").split("\n")[0]
-        moments = [moment for moment in MOMENTS if getattr(kind, moment) is not getattr(Method, moment)]
-        values = ", ".join(f"{key}={value}" for key, value in settings.items())
-        rows.append((path.stem, about, " ".join(moments), values))
-    return rows
+@dataclass(frozen=True)
+class Entry:
+    """The file of a method: its name, its class, and the hyper-parameters it gives."""
+
+    name: str
+    kind: type[Method]
+    values: str
 
 
-def main(folders: list[str]) -> None:
-    """Print the listing of the project's methods, or of the folders named."""
-    table = Table(box=None, pad_edge=False)
-    for name in ("method", "what it is", "acts at", "values"):
-        table.add_column(name, overflow="fold")
-    for folder in folders or [str(ROOT / "conf" / "method")]:
-        for row in listing(Path(folder)):
-            table.add_row(*map(Text, row))
-    Console().print(table)
+def listing(folder: Path) -> list[Entry]:
+    """The methods of ``folder``, or of the group ``method`` in it, as on Hydra's search path.
+
+    Raises: BenchmarkError for a folder without methods, or a file that names none.
+    """
+    group = folder / "method"
+    paths = sorted((group if group.is_dir() else folder).glob("*.yaml"))
+    if not paths:
+        raise BenchmarkError(f"{folder}: no method here (expected *.yaml, or method/*.yaml)")
+    return [read(path) for path in paths]
+
+
+def read(path: Path) -> Entry:
+    """What the file at ``path`` says."""
+    try:
+        settings = OmegaConf.load(path)
+    except yaml.YAMLError as error:
+        raise BenchmarkError(f"{path}: {' '.join(str(error).split())}") from error
+    if not isinstance(settings, DictConfig) or "_target_" not in settings:
+        raise BenchmarkError(f"{path}: no file of a method, it has no `_target_`")
+    kind = class_of(path.stem, settings.pop("_target_"))
+    return Entry(path.stem, kind, ", ".join(f"{key}={value(settings, key)}" for key in map(str, settings)))
+
+
+def value(settings: DictConfig, key: str) -> str:
+    """A hyper-parameter as one would type it; as written where it depends on the rest of a run."""
+    try:
+        found = settings[key]
+    except OmegaConfBaseException:
+        found = OmegaConf.to_container(settings, resolve=False)[key]  # type: ignore
+    return found if isinstance(found, str) else json.dumps(found, default=list)
+
+
+def about(kind: type[Method]) -> list[str]:
+    """What a class says of itself: what it is; whose, where it acts and what it costs."""
+    first = (sys.modules[kind.__module__].__doc__ or kind.__name__).split("\n")[0]
+    acts = [moment for moment in MOMENTS if getattr(kind, moment) is not getattr(Method, moment)]
+    facts = {"paper": kind.paper, "acts at": ", ".join(acts), "cost": kind.cost}
+    return [first, *(f"{name + ':':<8} {fact or UNSAID}" for name, fact in facts.items())]
+
+
+def show(entries: list[Entry]) -> None:
+    """Print ``entries``, those of one class together."""
+    console = Console(highlight=False)
+    width = max(len(entry.name) for entry in entries)
+    for kind in dict.fromkeys(entry.kind for entry in entries):
+        title, *facts = about(kind)
+        table = Table.grid(padding=(0, 2))
+        table.add_column(min_width=width)
+        table.add_column()
+        for entry in entries:
+            if entry.kind is kind:
+                table.add_row(Text(entry.name, "bold"), Text(entry.values or UNSAID))
+        console.print(Text(title, "bold"))
+        for part in (Text("\n".join(facts)), table):
+            console.print(Padding(part, (0, 0, 0, 2), expand=False))
+        console.print()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command; returns its exit status: 0, or 2 for a refusal."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmark.methods",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "folders",
+        metavar="FOLDER",
+        nargs="*",
+        type=Path,
+        default=[ROOT / "conf"],
+        help="with *.yaml of methods, or with method/*.yaml (default: the project's own)",
+    )
+    options = parser.parse_args(arguments)
+    try:
+        show([entry for folder in options.folders for entry in listing(folder)])
+    except BenchmarkError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main())

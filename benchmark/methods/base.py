@@ -68,6 +68,10 @@ class Setting:
 class Method(Stateful):
     """One perturbation or regulariser; a method overrides the moments it acts at."""
 
+    #: Authors, venue and year of the paper; empty where there is none.
+    paper: ClassVar[str] = ""
+    #: What it takes beyond plain fine-tuning, in words; a pass is forward and backward.
+    cost: ClassVar[str] = ""
     #: Values with which this is plain fine-tuning, bit for bit; None where there are none.
     neutral: ClassVar[dict[str, Any] | None] = None
 

@@ -41,6 +41,8 @@ class ChildTuningF(Method):
     Masks are drawn where the weights are, so that a GPU gives other draws than a CPU.
     """
 
+    paper: ClassVar[str] = "Xu et al., EMNLP 2021"
+    cost: ClassVar[str] = "a draw per weight and update"
     neutral: ClassVar[dict[str, Any] | None] = {"probability": 1.0}
 
     probability: float = 0.3  # p; 1 is plain fine-tuning
@@ -70,6 +72,8 @@ class ChildTuningD(Method):
     whose pass costs a backward pass per example. Ties at the threshold are kept.
     """
 
+    paper: ClassVar[str] = "Xu et al., EMNLP 2021"
+    cost: ClassVar[str] = "one pass over the training data before the first update, and a mask per weight"
     neutral: ClassVar[dict[str, Any] | None] = {"fraction": 1.0}
 
     fraction: float = 0.3  # p; 1 is plain fine-tuning

@@ -37,6 +37,8 @@ class FreeLB(Method):
     ``off``. There is no strength: plain fine-tuning, bit for bit, is ``steps`` 1 with ``init_mag`` 0.
     """
 
+    paper: ClassVar[str] = "Zhu et al., ICLR 2020"
+    cost: ClassVar[str] = "K passes (steps) in place of 1; the fairseq form 1 + K"
     neutral: ClassVar[dict[str, Any] | None] = {
         "steps": 1,
         "init_mag": 0.0,

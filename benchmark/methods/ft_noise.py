@@ -21,6 +21,8 @@ from benchmark.methods.hidden_noise import HiddenNoise, check_layer
 class FTNoise(HiddenNoise):
     """Add N(0, sigma^2) to what layer ``layer`` receives (1 is the first), in training only."""
 
+    paper: ClassVar[str] = "Hua et al., NAACL 2021"
+    cost: ClassVar[str] = "a draw per hidden unit of one layer"
     neutral: ClassVar[dict[str, Any] | None] = {"sigma": 0.0}
 
     sigma: float = 1e-2

@@ -38,6 +38,8 @@ class HyPe(HiddenNoise):
     attention block (Appendix G), or ``both``. ``layers`` are numbered from 1; None is all (Table 18).
     """
 
+    paper: ClassVar[str] = "Yuan et al., ACL 2023"
+    cost: ClassVar[str] = "a draw per hidden unit and noised layer"
     neutral: ClassVar[dict[str, Any] | None] = {"sigma": 0.0, "hidden_dropout": True}
 
     noise: str = "normal"

@@ -34,6 +34,8 @@ class L2SP(Anchored):
     (Child-Tuning) and rates by sensitivity (SAGE) act on it, as they do not on PriorWD's and RecAdam's.
     """
 
+    paper: ClassVar[str] = "Li et al., ICML 2018"
+    cost: ClassVar[str] = "a copy of the encoder's weights"
     neutral: ClassVar[dict[str, Any] | None] = {"alpha": 0.0, "beta": 0.0}
 
     alpha: float = 0.1  # with beta 0 as well: plain fine-tuning

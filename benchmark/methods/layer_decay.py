@@ -21,6 +21,8 @@ from benchmark.methods.base import Method, Setting
 class LayerDecay(Method):
     """Multiply the rate of the layer ``d`` below the top one by ``factor`` to the power ``top + d``."""
 
+    paper: ClassVar[str] = "Clark et al., ICLR 2020; Zhang et al., ICLR 2021"
+    cost: ClassVar[str] = "none"
     neutral: ClassVar[dict[str, Any] | None] = {"factor": 1.0}
 
     factor: float = 0.95  # 1 is plain fine-tuning

@@ -41,6 +41,8 @@ class LNSR(HiddenNoise):
     second, the layer's input included: both start from what the layer below handed on in the clean pass.
     """
 
+    paper: ClassVar[str] = "Hua et al., NAACL 2021"
+    cost: ClassVar[str] = "+1 pass; +2 with dropout off"
     neutral: ClassVar[dict[str, Any] | None] = {"scale": 0.0}
 
     sigma: float = 1e-2

@@ -44,6 +44,8 @@ class Mixout(Method):
     no linear modules and is not mixed. A pass that shares the clean pass's dropout shares its masks too.
     """
 
+    paper: ClassVar[str] = "Lee et al., ICLR 2020"
+    cost: ClassVar[str] = "a copy of the mixed weights, and a mask for each in every pass"
     constant: ClassVar[tuple[str, ...]] = ("targets",)
     neutral: ClassVar[dict[str, Any] | None] = {"probability": 0.0}
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -23,6 +24,9 @@ HIDDEN_DROPOUT = ("hidden_dropout_prob", "dropout")
 @dataclass
 class NoDropout(Method):
     """Switch off hidden dropout, as HyPe does; that of attention weights too, where it is told to."""
+
+    paper: ClassVar[str] = "control for Yuan et al., ACL 2023"
+    cost: ClassVar[str] = "none"
 
     attention_dropout: bool = True  # whether it stays on
 

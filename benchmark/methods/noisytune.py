@@ -34,6 +34,8 @@ class NoisyTune(Method):
     head included; its multilingual runs leave token embeddings alone (section 3.1).
     """
 
+    paper: ClassVar[str] = "Wu et al., ACL 2022"
+    cost: ClassVar[str] = "one draw per weight, before training"
     neutral: ClassVar[dict[str, Any] | None] = {"intensity": 0.0}
 
     intensity: float = 0.15  # lambda; 0 is plain fine-tuning

@@ -43,6 +43,8 @@ class PATS(Method):
     leaves alone what has no gradient in this update. Noise is drawn where the weights are, so that a GPU gives other draws than a CPU.
     """
 
+    paper: ClassVar[str] = "Zhang et al., EMNLP 2022"
+    cost: ClassVar[str] = "a running mean and a draw per weight and update"
     neutral: ClassVar[dict[str, Any] | None] = {"intensity": 0.0}
 
     intensity: float = 2e-6  # lambda; 0 is plain fine-tuning

@@ -32,6 +32,8 @@ class PriorWD(Anchored):
     ``fidelity``: the head is left alone (``paper``) or pulled to its random start (``released``).
     """
 
+    paper: ClassVar[str] = "Zhang et al., ICLR 2021"
+    cost: ClassVar[str] = "a copy of the weights that are pulled"
     neutral: ClassVar[dict[str, Any] | None] = {"weight_decay": 0.0}
 
     weight_decay: float = 1e-3  # 0 is plain fine-tuning

@@ -48,6 +48,8 @@ class R3F(HiddenNoise):
     the place of this one in its paper's combination of the two, is in both passes: ``sigma=0`` beside it.
     """
 
+    paper: ClassVar[str] = "Aghajanyan et al., ICLR 2021"
+    cost: ClassVar[str] = "+1 pass; +2 with dropout off"
     neutral: ClassVar[dict[str, Any] | None] = {"strength": 0.0, "spectral_head": False}
 
     strength: float = 1.0

@@ -14,6 +14,7 @@ README averages the two cross-entropies; the transformers fork sums them for BER
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 
@@ -39,6 +40,9 @@ class RDrop(Method):
     With alpha 0 two passes remain: the loss is CE_1 + CE_2, not plain fine-tuning's CE_1. Batches, head
     and the dropout of the first pass are those of plain fine-tuning at any alpha.
     """
+
+    paper: ClassVar[str] = "Liang et al., NeurIPS 2021"
+    cost: ClassVar[str] = "+1 pass"
 
     alpha: float = 1.0
     kl_reduction: str = "mean"

@@ -48,6 +48,8 @@ class RecAdam(Anchored):
     encoder's; the head is the run's own).
     """
 
+    paper: ClassVar[str] = "Chen et al., EMNLP 2020"
+    cost: ClassVar[str] = "a copy of the encoder's weights"
     neutral: ClassVar[dict[str, Any] | None] = {"pull": 0.0}
 
     pull: float = 5000.0  # gamma; 0 is plain fine-tuning, without annealing and from the pretrained weights

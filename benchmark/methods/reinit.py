@@ -24,6 +24,8 @@ from benchmark.methods.base import Method, Setting
 class ReInit(Method):
     """Re-initialise the top ``layers`` blocks, and with them the pooler."""
 
+    paper: ClassVar[str] = "Zhang et al., ICLR 2021"
+    cost: ClassVar[str] = "one draw per weight drawn anew, before training"
     neutral: ClassVar[dict[str, Any] | None] = {"layers": 0}
 
     layers: int = 5  # 0 is plain fine-tuning, pooler included

@@ -17,6 +17,7 @@ update and is multiplied with it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from transformers import PreTrainedModel
@@ -36,6 +37,9 @@ class SAGE(Method):
 
     ``epsilon`` guards both sides of the ratio (``fidelity: paper``) or its denominator (``released``).
     """
+
+    paper: ClassVar[str] = "Liang et al., ICLR 2022"
+    cost: ClassVar[str] = "a running mean per weight"
 
     beta: float = 0.75  # beta0
     epsilon: float = 1e-12

@@ -48,6 +48,10 @@ class SMART(HiddenNoise):
     ``beta_early`` stands for beta in the first tenth of the updates.
     """
 
+    paper: ClassVar[str] = "Jiang et al., ACL 2020"
+    cost: ClassVar[str] = (
+        "+1 pass per ascent (steps) and +1; for mu one without gradient and a copy of the weights"
+    )
     neutral: ClassVar[dict[str, Any] | None] = {"strength": 0.0, "mu": 0.0}
 
     strength: float = 1.0

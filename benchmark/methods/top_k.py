@@ -7,6 +7,7 @@ A baseline of Xu et al., "Raise a Child in Large Language Model", EMNLP 2021, wh
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from transformers import PreTrainedModel
 
@@ -22,6 +23,9 @@ class TopK(Method):
 
     Embeddings are frozen with the layers above them; where k is the number of layers nothing is frozen.
     """
+
+    paper: ClassVar[str] = "Xu et al., EMNLP 2021"
+    cost: ClassVar[str] = "less than none: frozen layers need no gradients"
 
     k: int = 3
 

@@ -68,8 +68,8 @@ class Block:
 
 
 def _blocks(section: Section, columns: Sequence[str], width: int | None) -> list[Block]:
-    whole = Block(section.title, [*HEAD, *columns], section.rows)
-    if width is None or _natural_width(whole) <= width:
+    whole = Block(section.title, [*HEAD, *(section.columns or columns)], section.rows)
+    if width is None or section.columns or _natural_width(whole) <= width:
         return [whole]
     blocks = []
     for model in dict.fromkeys(row[0] for row in section.rows):
@@ -89,7 +89,7 @@ def markdown(table: Table) -> str:
     """GitHub-flavoured Markdown."""
     lines = [f"# {table.title}", ""]
     for section in table.sections:
-        grid = [[*HEAD, *table.columns], *section.rows]
+        grid = [[*HEAD, *(section.columns or table.columns)], *section.rows]
         widths = [max(len(row[i]) for row in grid) for i in range(len(grid[0]))]
         lines += [section.title, "", _markdown_row(grid[0], widths)]
         lines.append("|" + "|".join(_rule(i, width) for i, width in enumerate(widths)) + "|")
@@ -100,7 +100,7 @@ def markdown(table: Table) -> str:
 
 def latex(table: Table) -> str:
     """A `table` environment in booktabs style, one block per section."""
-    columns = "ll" + "r" * len(table.columns)
+    columns = "ll" + "r" * max(len(section.columns or table.columns) for section in table.sections)
     lines = [
         r"% needs \usepackage{booktabs}",
         r"\begin{table}",
@@ -110,7 +110,7 @@ def latex(table: Table) -> str:
     for section in table.sections:
         lines += [r"\toprule" if section is table.sections[0] else r"\midrule"]
         lines.append(rf"\multicolumn{{{len(columns)}}}{{l}}{{\emph{{{_tex(section.title)}}}}} \\")
-        lines += [_latex_row((*HEAD, *table.columns)), r"\midrule"]
+        lines += [_latex_row((*HEAD, *(section.columns or table.columns))), r"\midrule"]
         lines += [_latex_row(row) for row in section.rows]
     caption = " ".join([table.title + ".", *table.notes])
     lines += [r"\bottomrule", r"\end{tabular}", rf"\caption{{{_tex(caption)}}}", r"\end{table}"]
@@ -151,7 +151,7 @@ def _tex(text: str) -> str:
 
 
 def _html_section(section: Section, columns: Sequence[str]) -> str:
-    head = "".join(f"<th>{html.escape(name)}</th>" for name in (*HEAD, *columns))
+    head = "".join(f"<th>{html.escape(name)}</th>" for name in (*HEAD, *(section.columns or columns)))
     rows = "\n".join(
         "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in section.rows
     )

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark.grid import Grid
-from benchmark.report import published
+from benchmark.report import cost, published
 from benchmark.report.frame import Rule, average_by_seed, by_seed, metric, scores
 from benchmark.report.notes import notes
 from benchmark.report.published import AVERAGE
@@ -23,10 +23,14 @@ BEST = "*"
 
 @dataclass(frozen=True)
 class Section:
-    """A block of rows under one heading; ``rows`` are (model, method, cell, cell, …) as text."""
+    """A block of rows under one heading; ``rows`` are (model, method, cell, cell, …) as text.
+
+    ``columns`` are the cells' headings where they are not the table's.
+    """
 
     title: str
     rows: list[list[str]]
+    columns: list[str] | None = None
 
 
 @dataclass
@@ -75,6 +79,12 @@ def build(grid: Grid, records: dict[str, Record]) -> Table:
             sections.append(section("Measured − published (published)", beside, _beside))
         citation = f"{source['paper']['venue']}, {source['item']['kind']} {source['item']['number']}"
         sections.append(Section(f"Published: {citation}", _published_rows(source, columns)))
+    if grid.table.get("cost"):
+        spent = cost.costs(frame, records)
+        numbers = numbers.merge(spent, how="left", on=cost.CELL)
+        headings = list(cost.COLUMNS.values())
+        rows = _rows(cost.shown(spent), headings, labels, declared, lambda cell, _: cell["text"])
+        sections.append(Section(cost.TITLE, rows, headings))
     return Table(
         title=grid.table.get("title") or grid.name,
         columns=[_column(grid, task, labels) for task in tasks] + columns[len(tasks) :],
