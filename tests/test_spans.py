@@ -61,6 +61,13 @@ def test_a_token_belongs_to_the_window_with_most_context_around_it(
     assert second.owns.tolist() == [False, True, True, True]
 
 
+def test_a_longer_window_has_a_little_more_context(tokenizer: PreTrainedTokenizerBase) -> None:
+    first, second = windows(["a"], ["a " * 350], tokenizer, 304, 200, 64)
+    assert (len(first.offsets), len(second.offsets)) == (300, 150)
+    # Token 250 has 49 and 50 tokens at its smaller side, and a hundredth of 300 and of 150 beside.
+    assert np.flatnonzero(first.owns)[-1] == 250
+
+
 def test_a_step_longer_than_the_window_leaves_nothing_out(tokenizer: PreTrainedTokenizerBase) -> None:
     made = windows(["a"], ["a b c d e f"], tokenizer, 8, 128, 64)
     assert [len(window.offsets) for window in made] == [4, 2]
@@ -146,6 +153,16 @@ def test_the_best_span_over_all_windows_is_the_answer(tokenizer: PreTrainedToken
     place = made[other].first + int(np.flatnonzero(made[other].owns)[0])
     assert spans_of(CONTEXT, made, found | {other: (place, place, 4.0)}) == "baker"
     assert spans_of(CONTEXT, made, found | {other: (place, place, 6.0)}) != "baker"
+
+
+def test_an_answer_starts_in_the_window_that_shows_its_start_best(tokenizer: PreTrainedTokenizerBase) -> None:
+    context = "a b c d e f"
+    made = windows(["a"], [context], tokenizer, 8, 2, 64)
+    starts, ends = ([np.zeros(len(window.ids)) for window in made] for _ in range(2))
+    assert not made[0].owns[3]
+    starts[0][made[0].first + 3] = 9.0
+    starts[1][made[1].first + 2] = ends[1][made[1].first + 2] = 1.0
+    assert text_of(best_spans(1, made, starts, ends)[0], context) == "e"
 
 
 def test_an_answer_keeps_to_the_context_in_order_and_in_length(tokenizer: PreTrainedTokenizerBase) -> None:

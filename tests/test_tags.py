@@ -47,6 +47,11 @@ def test_a_long_sentence_is_cut_between_words_and_joined_again(tokenizer: BertTo
     assert rejoined(cut, predicted, 2) == labels
 
 
+def test_every_piece_is_as_full_as_it_can_be(tokenizer: BertTokenizer) -> None:
+    cut = pieces([["a", "b", "c", "a", "b"]], tokenizer, 4)
+    assert [len(piece.first) for piece in cut] == [2, 2, 1]
+
+
 def test_a_word_the_tokenizer_makes_nothing_of_is_unknown_and_keeps_its_place(
     tokenizer: BertTokenizer,
 ) -> None:
