@@ -38,8 +38,8 @@ plan: .venv/ready ## say what a table would run: TABLE=noisytune/table2 [ARGS=â€
 test: check ## all checks and tests
 	$(PYTHON) -m pytest
 
-vectors: .venv/ready ## compare the methods with reference values, of ../shared/vectors or the folder METHOD_VECTORS names
-	$(PYTHON) -m pytest -q tests/test_noisytune.py tests/test_optimizers.py tests/test_vectors_*.py
+vectors: .venv/ready ## compare methods and metrics with reference values: ../shared/vectors, or METHOD_VECTORS and METRIC_VECTORS
+	$(PYTHON) -m pytest -q tests/test_noisytune.py tests/test_optimizers.py tests/test_vectors_*.py tests/test_xtreme_metrics.py
 
 check: .venv/ready ## lint, format and types
 	$(PYTHON) -m ruff check .

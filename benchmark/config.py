@@ -27,7 +27,21 @@ SCHEMA = 2  # raised when the meaning of a configuration changes, so that old re
 OPTIMIZERS = ("adamw", "adamw_no_bias", "bertadam", "adamw_torch", "adamax", "adamax_mtdnn")
 SCHEDULES = ("linear", "linear_from_start", "constant")
 PRECISIONS = ("float32", "tf32", "bfloat16")
-METRICS = ("accuracy", "f1", "matthews_correlation", "pearson", "spearman")
+# What each metric gives, the value that a table shows first. The names are those of `benchmark.metrics`.
+METRICS = {
+    "accuracy": ("accuracy",),
+    "f1": ("f1",),
+    "matthews_correlation": ("matthews_correlation",),
+    "pearson": ("pearson",),
+    "spearman": ("spearman",),
+    "ner": ("f1", "precision", "recall"),
+    "pos": ("f1", "precision", "recall"),
+    "pos_seqeval_1": ("f1_seqeval_1", "precision_seqeval_1", "recall_seqeval_1"),
+    "tag_accuracy": ("tag_accuracy",),
+    "squad": ("f1", "exact_match"),
+    "mlqa": ("f1", "exact_match"),
+    "bucc": ("f1", "precision", "recall"),
+}
 
 
 @dataclass

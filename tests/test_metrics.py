@@ -6,10 +6,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from benchmark.config import METRICS as NAMES
 from benchmark.config import ROOT
 from benchmark.errors import BenchmarkError
 from benchmark.metrics import METRICS, score
@@ -55,16 +57,25 @@ def test_an_unknown_metric_is_refused_with_the_nearest_name() -> None:
 
 
 def test_every_metric_adds_up_batches() -> None:
+    rows: dict[str, tuple[Any, Any]] = {
+        "ner": ([["B-PER", "I-PER"], ["O", "B-LOC"]], [["B-PER", "O"], ["O", "B-LOC"]]),
+        "squad": ([["one two"], []], [["two", "three"], ["four"]]),
+        "bucc": ([[["a", "x"]], [["a", "y"]]], [[["a", "x"]], [["b", "y"]]]),
+    }
+    rows |= dict.fromkeys(("pos", "pos_seqeval_1", "tag_accuracy"), rows["ner"]) | {"mlqa": rows["squad"]}
     for name, kind in METRICS.items():
-        whole, parts = kind(), kind()
-        parts.add_batch(predictions=ANSWERS[:2], references=TRUTH[:2])
-        parts.add_batch(predictions=ANSWERS[2:], references=TRUTH[2:])
-        assert parts.compute() == pytest.approx(whole.compute(predictions=ANSWERS, references=TRUTH)), name
+        predictions, references = rows.get(name, (ANSWERS, TRUTH))
+        whole, parts = kind(config_name="en"), kind(config_name="en")
+        parts.add_batch(predictions=predictions[:1], references=references[:1])
+        parts.add_batch(predictions=predictions[1:], references=references[1:])
+        expected = whole.compute(predictions=predictions, references=references)
+        assert parts.compute() == pytest.approx(expected), name
+        assert tuple(expected) == NAMES[name]
 
 
 def test_metrics_leave_nothing_on_disk_though_a_forked_run_ends_without_cleaning_up(tmp_path: Path) -> None:
     code = (
-        "import os; from benchmark.metrics import *; score(list(METRICS), [0, 1, 1], [0, 1, 0]); os._exit(0)"
+        "import os; from benchmark.metrics import *; score(['accuracy'], [0, 1, 1], [0, 1, 0]); os._exit(0)"
     )
     places = {"TMPDIR": str(tmp_path), "HF_METRICS_CACHE": str(tmp_path)}
     subprocess.run([sys.executable, "-c", code], env=os.environ | places, cwd=ROOT, check=True)
@@ -72,6 +83,9 @@ def test_metrics_leave_nothing_on_disk_though_a_forked_run_ends_without_cleaning
 
 
 def test_the_configuration_knows_every_metric() -> None:
-    from benchmark.config import METRICS as NAMES
-
     assert set(NAMES) == set(METRICS)
+
+
+def test_answers_in_a_language_that_mlqa_does_not_have_are_refused() -> None:
+    with pytest.raises(BenchmarkError, match=r"unknown language 'fr'.*valid: ar, de, en, es, hi, vi, zh"):
+        score(["mlqa"], [["oui"]], [["oui"]], language="fr")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from benchmark.config import METRICS
 from benchmark.errors import BenchmarkError
 from benchmark.grid import Grid
 from benchmark.store import Record
@@ -48,10 +49,10 @@ def scores(grid: Grid, records: dict[str, Record]) -> pd.DataFrame:
 def metric(config: dict[str, Any]) -> list[str]:
     """What a task reports under a run's protocol: metrics to average, as ``metric`` or ``set/metric``.
 
-    Without a rule in the protocol it is the task's first metric on its first evaluation set.
+    Without a rule in the protocol it is the first value of the task's first metric on its first evaluation set.
     """
     named = config["protocol"]["report"].get(config["task"]["name"])
-    return named or [config["task"]["metrics"][0]]
+    return named or [METRICS[config["task"]["metrics"][0]][0]]
 
 
 def reported(record: Record, config: dict[str, Any]) -> float:

@@ -1,0 +1,167 @@
+"""XTREME's metrics equal the values of XTREME's own evaluator, case by case.
+
+The cases stand in ``../shared/vectors/xtreme_metrics`` beside the repository, or in the folder that the
+environment variable ``METRIC_VECTORS`` names; without them the tests skip with a message. Theirs are
+percentages, ours are fractions.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from benchmark import averages, mining
+from benchmark.config import ROOT
+from benchmark.metrics import score
+from benchmark.metrics.answers import aligned, mlqa_tokens, question_scores, squad_tokens
+
+FOLDER = Path(os.environ.get("METRIC_VECTORS") or ROOT.parent / "shared" / "vectors" / "xtreme_metrics")
+
+
+@cache
+def cases(name: str) -> dict[str, Any]:
+    path = FOLDER / f"{name}.json"
+    if not path.is_file():
+        return {"tolerance": 0.0, "cases": {"none": None}}
+    content = json.loads(path.read_text())
+    return content | {"cases": {case["id"]: case for case in content["cases"]}}
+
+
+def each(name: str) -> pytest.MarkDecorator:
+    """Run a test once for every case of a file, called with the case and the file's tolerance."""
+    content = cases(name)
+    absent = pytest.mark.skip(reason=f"no {name}.json: neither METRIC_VECTORS nor ../shared/vectors has it")
+    return pytest.mark.parametrize(
+        ("case", "tolerance"),
+        [
+            pytest.param(case, content["tolerance"], id=label, marks=() if case else absent)
+            for label, case in content["cases"].items()
+        ],
+    )
+
+
+def percent(values: dict[str, float]) -> dict[str, float]:
+    return {name: 100 * value for name, value in values.items()}
+
+
+@each("accuracy")
+def test_accuracy(case: dict[str, Any], tolerance: float) -> None:
+    classes = sorted({*case["predictions"], *case["references"]})
+    predictions, references = ([classes.index(x) for x in case[key]] for key in ("predictions", "references"))
+    assert percent(score(["accuracy"], predictions, references)) == pytest.approx(
+        case["expected"], abs=tolerance
+    )
+
+
+@each("ner_f1")
+def test_entities(case: dict[str, Any], tolerance: float) -> None:
+    values = percent(score(["ner"], case["predictions"], case["references"]))
+    assert values == pytest.approx(case["expected"], abs=tolerance)
+
+
+@each("pos_f1")
+def test_part_of_speech(case: dict[str, Any], tolerance: float) -> None:
+    values = percent(score(["pos"], case["predictions"], case["references"]))
+    assert values == pytest.approx(case["expected"], abs=tolerance)
+    later = percent(score(["pos_seqeval_1"], case["predictions"], case["references"]))
+    expected = {f"{name}_seqeval_1": value for name, value in case["seqeval_1_2_2"].items()}
+    assert later == pytest.approx(expected, abs=tolerance)
+
+
+@each("squad_em_f1")
+def test_squad_answers(case: dict[str, Any], tolerance: float) -> None:
+    check_answers("squad", squad_tokens, case, tolerance)
+
+
+@each("mlqa_em_f1")
+def test_mlqa_answers(case: dict[str, Any], tolerance: float) -> None:
+    check_answers("mlqa", partial(mlqa_tokens, language=case["language"]), case, tolerance)
+
+
+def check_answers(metric: str, tokens: Any, case: dict[str, Any], tolerance: float) -> None:
+    answers = {reference["id"]: reference["answers"] for reference in case["references"]}
+    predictions, references = aligned(case["predictions"], answers)
+    values = percent(score([metric], predictions, references, case["language"]))
+    assert values == pytest.approx(case["expected"], abs=tolerance)
+    for question, said, wanted in zip(answers, predictions, references, strict=True):
+        exact_match, f1 = question_scores(said, wanted, tokens)
+        found = {"exact_match": exact_match, "f1": f1}
+        assert found == pytest.approx(case["per_question"][question], abs=tolerance / 100), question
+
+
+@each("bucc_f1")
+def test_pairs(case: dict[str, Any], tolerance: float) -> None:
+    values = percent(score(["bucc"], [case["predictions"]], [case["references"]]))
+    assert values == pytest.approx(case["expected"], abs=tolerance)
+
+
+@each("bucc_mining")
+def test_mining(case: dict[str, Any], tolerance: float) -> None:
+    def candidates(split: dict[str, Any]) -> list[tuple[mining.Pair, float]]:
+        sides = (split["source"], split["target"])
+        vectors = [torch.tensor([line["embedding"] for line in side]) for side in sides]
+        lines = [[(line["id"], line["text"]) for line in side] for side in sides]
+        return mining.mine(vectors[0], lines[0], vectors[1], lines[1])
+
+    found = {split: candidates(case[split]) for split in ("dev", "test")}
+    gold = {split: {(source, target) for source, target in case[split]["gold"]} for split in found}
+    threshold = mining.best_threshold(found["dev"], gold["dev"])
+    assert threshold == pytest.approx(case["expected"]["threshold"], abs=tolerance)
+    for split, pairs in found.items():
+        expected = case["expected"][split]
+        assert [list(pair) for pair, _ in pairs] == [one["pair"] for one in expected["candidates"]]
+        scores = [one["score"] for one in expected["candidates"]]
+        assert [margin for _, margin in pairs] == pytest.approx(scores, abs=tolerance)
+        kept = mining.above(pairs, threshold)
+        assert sorted(map(list, kept)) == sorted(expected["extracted"])
+        for name, value in percent(score(["bucc"], [kept], [sorted(gold[split])])).items():
+            assert value == pytest.approx(expected[name], abs=tolerance), (split, name)
+
+
+@each("tatoeba_accuracy")
+def test_retrieved_rows(case: dict[str, Any], tolerance: float) -> None:
+    predictions, references = ([int(row) for row in case[key]] for key in ("predictions", "references"))
+    assert percent(score(["accuracy"], predictions, references)) == pytest.approx(
+        case["expected"], abs=tolerance
+    )
+
+
+@each("tatoeba_retrieval")
+def test_nearest_neighbours(case: dict[str, Any], tolerance: float) -> None:
+    english, source = (torch.tensor(case[f"{side}_embeddings"]) for side in ("english", "source"))
+    found = mining.nearest(queries=english, candidates=source).tolist()
+    assert found == case["expected"]["predictions"]
+    accuracy = percent(score(["accuracy"], found, case["references"]))["accuracy"]
+    assert accuracy == pytest.approx(case["expected"]["accuracy"], abs=tolerance)
+
+
+@each("aggregate")
+def test_averages(case: dict[str, Any], tolerance: float) -> None:
+    expected, per_language = case["expected"], case.get("per_language")
+    if per_language is None:
+        columns = {
+            k: v if isinstance(v, dict) else dict.fromkeys(averages.SCORED_BY[k], v)
+            for k, v in case["columns"].items()
+        }
+    else:
+        columns = {task: averages.over_languages(scores) for task, scores in per_language.items()}
+    tasks = {task: averages.task_score(task, values) for task, values in columns.items()}
+    groups = averages.group_scores(tasks)
+    if per_language is None:
+        assert groups == pytest.approx(expected["groups"], abs=tolerance)
+        assert averages.mean_of_groups(tasks) == pytest.approx(expected["mean_of_four_groups"], abs=tolerance)
+        assert averages.mean_of_tasks(tasks) == pytest.approx(expected["mean_of_nine_tasks"], abs=tolerance)
+        return
+    for task, values in columns.items():
+        found = {f"avg_{name}": value for name, value in values.items()} | {"avg_metric": tasks[task]}
+        assert found == pytest.approx(expected["tasks"][task], abs=tolerance), task
+    overall = averages.mean_of_tasks(tasks)
+    assert groups | ({} if overall is None else {"all_task": overall}) == pytest.approx(
+        expected["groups"], abs=tolerance
+    )
