@@ -97,15 +97,13 @@ def time_task(model_name: str, task_name: str, rounds: int, updates: int) -> Tim
         "Trainer, dynamic padding": trainer(tokenizer, None),
         f"Trainer, padded to {LENGTH}": trainer(tokenizer, LENGTH),
     }
-    check_same_losses(model, task, sides)
+    check_same_losses(model, task, sides)  # which warms all of them up as well
     timing = Timing(updates, sum(map(len, task.training.ids)), limit.operations(model, task))
-    for number in range(rounds + 1):
+    for number in range(rounds):
         for name, side in sides.items():
-            took = side(copy.deepcopy(model), task)
-            if number:  # the first round warms up
-                timing.seconds.setdefault(name, []).append(took.seconds)
-        timing.limit += [limit.rate(model, task, BATCH)] if number else []
-        print(f"{task_name}: round {number} of {rounds}", file=sys.stderr)
+            timing.seconds.setdefault(name, []).append(side(copy.deepcopy(model), task).seconds)
+        timing.limit.append(limit.rate(model, task, BATCH))
+        print(f"{task_name}: round {number + 1} of {rounds}", file=sys.stderr)
     return timing
 
 
