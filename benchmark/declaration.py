@@ -25,9 +25,12 @@ EVERY_COLUMN, AVERAGE = "every column", "average"
 
 @dataclass
 class Column:
-    """A column of a table: the mean of ``report`` (as in a protocol) on the runs of a task, less ``minus``."""
+    """A column of a table: the mean of ``report`` (as in a protocol) on the runs of ``tasks``, less ``minus``.
 
-    task: str = MISSING
+    Of several tasks each makes rows of its own, if the layout's rows have ``task``.
+    """
+
+    tasks: list[str] = MISSING
     report: list[str] = MISSING
     minus: list[str] = field(default_factory=list)
     label: str = ""
@@ -114,7 +117,8 @@ def check(name: str, table: dict[str, Any], grid: Sequence[Rectangle]) -> None:
         for kind in need:
             _one_of("need", kind, NEEDS, where)
     for key, column in table["columns"].items():
-        _one_of("task", column["task"], values_of("task", grid), f"{where}, column {key!r}")
+        for task in column["tasks"]:
+            _one_of("task", task, values_of("task", grid), f"{where}, column {key!r}")
     for row in table["published_rows"]:
         check_selector(row["cells"], grid, f"{where}, published row {row['row']}")
     for number, claim in enumerate(table["claims"], 1):

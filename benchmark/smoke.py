@@ -82,9 +82,9 @@ def declaration(table: dict[str, Any]) -> dict[str, Any]:
     columns = {
         key: column
         | {
-            "task": stand_in(column["task"]),
-            "report": [_measured(name, column["task"]) for name in column["report"]],
-            "minus": [_measured(name, column["task"]) for name in column["minus"]],
+            "tasks": list(dict.fromkeys(map(stand_in, column["tasks"]))),
+            "report": [_measured(name, column["tasks"][0]) for name in column["report"]],
+            "minus": [_measured(name, column["tasks"][0]) for name in column["minus"]],
         }
         for key, column in table["columns"].items()
     }
