@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -67,20 +68,36 @@ def is_group(key: str) -> bool:
 
 
 def _resolved(tree: Tree) -> Tree:
-    node, shown = _workplace()
-    for key, value in tree.items():
-        text = repr(value)  # to Python, True and 1 are equal
-        if shown.get(key) != text:
-            node[key], shown[key] = value, text
-    resolved = OmegaConf.to_container(node, resolve=True)
+    place = _workplace()
+    _show(place.node, place.shown, tree)
+    place.shown = tree
+    resolved = OmegaConf.to_container(place.node, resolve=True)
     assert isinstance(resolved, dict)
     return {str(key): _typed(str(key), json.dumps(value)) for key, value in resolved.items()}
 
 
+@dataclass
+class Workplace:
+    """A node to resolve in and what it holds: making nodes is what costs, and few values differ each time."""
+
+    node: DictConfig
+    shown: Tree
+
+
 @cache
-def _workplace() -> tuple[DictConfig, dict[str, str]]:
-    """A node to resolve in, and what it holds: making nodes is what costs, and few parts differ each time."""
-    return OmegaConf.create({}), {}
+def _workplace() -> Workplace:
+    return Workplace(OmegaConf.create({}), {})
+
+
+def _show(node: Any, old: Tree, new: Tree) -> None:
+    """Make ``node``, which holds ``old``, hold ``new``."""
+    for key in old.keys() - new.keys():
+        del node[key]
+    for key, value in new.items():
+        if isinstance(value, dict) and isinstance(old.get(key), dict):
+            _show(node[key], old[key], value)
+        elif key not in old or repr(old[key]) != repr(value):  # to Python, True and 1 are equal
+            node[key] = value
 
 
 @cache

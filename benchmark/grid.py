@@ -60,7 +60,7 @@ def load(name: str, changes: Iterable[str] = (), small: bool = False) -> Grid:
     """The grid of the sweep file ``name`` with its axes narrowed or changed by Hydra overrides.
 
     With ``small`` it is the table's smoke run. Raises: BenchmarkError for a table, key or value that does
-    not exist, a declaration that does not fit its grid, an axis without values, or no run at all.
+    not exist, a declaration that does not fit its grid, or an axis without values.
     """
     if name not in tables():
         raise unknown("table", name, tables(), "sweeps/")
@@ -80,9 +80,6 @@ def load(name: str, changes: Iterable[str] = (), small: bool = False) -> Grid:
                 {"protocol": smoke.PROTOCOL},
             )
         cells = {cell.overrides: cell for one in grid for cell in _cells(name, fixed, one)}
-    if not cells:
-        asked = " ".join(f"{key}={','.join(values)}" for key, values in changed.items())
-        raise BenchmarkError(f"{name}: no run of its grid is left by {asked}")
     return Grid(name, table, rectangles.merged(grid), changed, list(cells.values()))
 
 

@@ -257,17 +257,21 @@ def _tokenised(
     path.parent.mkdir(parents=True, exist_ok=True)
 
     def tokenise(rows: dict[str, list[Any]]) -> dict[str, list[Any]]:
-        targets = rows[target]
-        if codes:
-            kept = [i for i, said in enumerate(targets) if str(said) in codes]
-            rows = {field: [rows[field][i] for i in kept] for field in fields}
-            targets = [codes[str(targets[i])] for i in kept]
+        targets = [codes[str(said)] for said in rows[target]] if codes else rows[target]
         encoded = tokenizer(*(rows[field] for field in fields), truncation=True, max_length=max_length)
         return {**{key: encoded[key] for key in encoded if key != "attention_mask"}, "target": targets}
 
     rows = _read(task, files, cache / "parquet" / digest[:24])
     if missing := [column for column in (*fields, target) if column not in rows.column_names]:
         raise BenchmarkError(f"task {task['name']!r}: no column {missing[0]!r} (valid: {rows.column_names})")
+    if codes:
+        kept = [i for i, said in enumerate(rows[target]) if str(said) in codes]
+        if not kept:
+            raise BenchmarkError(
+                f"task {task['name']!r}: no row of {split['config']}/{split['split']} has one of the targets "
+                f"{', '.join(codes)} in {target!r}"
+            )
+        rows = rows.select(kept)
     rows = rows.map(
         tokenise,
         batched=True,
@@ -277,11 +281,6 @@ def _tokenised(
         new_fingerprint=path.stem,
     )
     columns = rows.with_format("numpy")[:]
-    if codes and not len(rows):
-        raise BenchmarkError(
-            f"task {task['name']!r}: no row of {split['config']}/{split['split']} has one of the targets "
-            f"{', '.join(codes)} in {target!r}"
-        )
     segments = columns.get("token_type_ids")
     targets = torch.tensor(columns["target"])
     return Examples(
