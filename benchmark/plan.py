@@ -7,7 +7,6 @@ import json
 import logging
 import math
 import os
-import shlex
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -21,6 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmark import grid
+from benchmark.arguments import parse
 from benchmark.errors import BenchmarkError, one_line
 from benchmark.grid import Cell, Grid
 from benchmark.store import Record, Store
@@ -192,13 +192,11 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--args", default="", metavar="STRING", help="more of these in one string, for make")
     parser.add_argument("--smoke", action="store_true", help="of the smoke runs")
-    options = parser.parse_intermixed_args(arguments)
+    options = parse(parser, arguments)
     try:
-        given = [*options.tables, *shlex.split(options.args)]
-        smoke = options.smoke or "--smoke" in given
-        overrides = [one for one in given if "=" in one]
-        named = [one for one in given if one not in overrides and one != "--smoke"]
-        print(plan(grid.tables() if named == ["all"] else named, overrides, smoke))
+        overrides = [one for one in options.tables if "=" in one]
+        named = [one for one in options.tables if one not in overrides]
+        print(plan(grid.tables() if named == ["all"] else named, overrides, options.smoke))
     except Exception as error:
         line = one_line(error)
         if line is None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import logging
-import shlex
 import sys
 from pathlib import Path
 
 from benchmark import grid, launch
+from benchmark.arguments import parse
 from benchmark.config import validate, validate_methods
 from benchmark.errors import BenchmarkError, one_line
 from benchmark.grid import Cell, Grid
@@ -54,16 +54,6 @@ def main(arguments: list[str] | None = None) -> int:
             raise
         print(f"error: {line}", file=sys.stderr)
         return 2
-
-
-def parse(parser: argparse.ArgumentParser, arguments: list[str] | None) -> argparse.Namespace:
-    """The options, with those that came in one string for make (``--args``) among them."""
-    given = sys.argv[1:] if arguments is None else arguments
-    text = parser.parse_intermixed_args(given).args
-    try:
-        return parser.parse_intermixed_args([*given, *shlex.split(text)])
-    except ValueError as error:
-        parser.error(f"--args {text!r}: {error}")
 
 
 def reproduce(options: argparse.Namespace) -> int:
