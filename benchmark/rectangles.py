@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Glob, Override
 
 from benchmark.errors import BenchmarkError
 
@@ -15,11 +15,13 @@ Axes = dict[str, list[str]]
 def axes(overrides: Iterable[str]) -> Axes:
     """The values of every override, in Hydra's sweep syntax (``1,2``, ``range(1,6)``, ``[],[noisytune]``).
 
-    Raises: BenchmarkError for an axis without values.
+    Raises: BenchmarkError for an axis without values, or with a pattern (``glob(*)``) in their place.
     """
     found = {}
     for override in OverridesParser.create().parse_overrides(list(overrides)):
         key = override.get_key_element()
+        if isinstance(override.value(), Glob):
+            raise BenchmarkError(f"{override.input_line}: name the values themselves, as in {key}=ONE,OTHER")
         values = [value.split("=", 1)[1] for value in _spelt_out(override)]
         if not values:
             raise BenchmarkError(f"{override.input_line}: names no value")

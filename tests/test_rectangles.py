@@ -75,3 +75,10 @@ def test_a_run_of_two_rectangles_is_one_cell():
 def test_a_sweep_without_values_is_refused():
     with pytest.raises(BenchmarkError, match=r"seed=range\(1,1\): names no value"):
         declared({"task": "a", "seed": "range(1,1)"}, [])
+
+
+def test_a_pattern_is_refused():
+    with pytest.raises(
+        BenchmarkError, match=r"task=glob\(\*\): name the values themselves, as in task=ONE,OTHER"
+    ):
+        declared({"task": "glob(*)"}, [])
