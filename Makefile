@@ -27,13 +27,13 @@ env: .venv/ready ## build the environment in .venv from requirements.lock
 	@touch $@
 
 demo: .venv/ready ## NoisyTune against plain fine-tuning on the embedded tasks: a real table in minutes, offline
-	@HF_HUB_OFFLINE=1 $(PYTHON) -m benchmark.reproduce demo/noisytune --args "$$ARGS"
+	@HF_HUB_OFFLINE=1 $(PYTHON) -m benchmark.reproduce demo/noisytune --args="$$ARGS"
 
-reproduce-table: .venv/ready ## plan, run and report a table: TABLE=noisytune/table2 [ARGS="model=minilm task=rte,cola"]
-	@$(PYTHON) -m benchmark.reproduce "$$TABLE" --args "$$ARGS"
+reproduce-table: .venv/ready ## plan, run and report a table: TABLE=noisytune/table2 [ARGS="model=minilm task=rte,cola", or ARGS=--smoke]
+	@$(PYTHON) -m benchmark.reproduce "$$TABLE" --args="$$ARGS"
 
-plan: .venv/ready ## say what a table would run: TABLE=noisytune/table2 [ARGS=…]
-	@$(PYTHON) -m benchmark.reproduce "$$TABLE" --plan --args "$$ARGS"
+plan: .venv/ready ## say what tables would run, and for how long: TABLE=noisytune/table2 [ARGS=…], or TABLE=all
+	@$(PYTHON) -m benchmark.plan $$TABLE --args="$$ARGS"
 
 test: check ## all checks and tests
 	$(PYTHON) -m pytest

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import tempfile
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -19,6 +18,8 @@ from typing import Any
 
 from omegaconf import MISSING, DictConfig, OmegaConf
 
+from benchmark import resolvers
+from benchmark.declaration import Table
 from benchmark.errors import BenchmarkError, unknown
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -58,15 +59,29 @@ class Model:
 
 @dataclass
 class Split:
-    """One split of one configuration of the task's data set."""
+    """One split of one configuration of a data set, the task's own unless ``repo`` names another.
+
+    ``text`` and ``target`` are its columns where they differ from the task's. ``label_map`` turns what the
+    target says, as text, into the task's labels; rows whose target it does not name are dropped. With
+    ``fold`` an answer counts as another one, for data sets that tell fewer classes apart.
+    """
 
     config: str = MISSING
     split: str = MISSING
+    repo: str | None = None
+    revision: str | None = None
+    text: list[str] = field(default_factory=list)
+    target: str | None = None
+    label_map: dict[str, str] = field(default_factory=dict)
+    fold: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
 class Task:
-    """What is learnt and how it is measured; ``labels`` is empty for a regression."""
+    """What is learnt and how it is measured; ``labels`` is empty for a regression.
+
+    ``score_training`` adds the training examples of a run, as ``train``, to its evaluation sets.
+    """
 
     name: str = MISSING
     label: str = ""
@@ -79,6 +94,7 @@ class Task:
     metrics: list[str] = MISSING
     train: Split = field(default_factory=Split)
     evaluate: dict[str, Split] = MISSING
+    score_training: bool = False
 
 
 @dataclass
@@ -93,7 +109,10 @@ class Data:
 
 @dataclass
 class Protocol:
-    """A paper's recipe. ``tables`` and ``report`` never reach the trainer: see the module's docstring."""
+    """A paper's recipe; training takes a number of ``epochs`` or of ``steps`` (updates).
+
+    ``tables`` and ``report`` never reach the trainer: see the module's docstring.
+    """
 
     name: str = MISSING
     optimizer: str = "adamw"
@@ -103,7 +122,8 @@ class Protocol:
     weight_decay: float = 0.0
     schedule: str = "linear"
     warmup: float = 0.1
-    epochs: float = MISSING
+    epochs: float | None = None
+    steps: int | None = None
     batch_size: int = MISSING
     micro_batch_size: int | None = None
     max_length: int = 128
@@ -131,7 +151,7 @@ class Run:
     threads: int = 1
     packed: bool = True
     snapshot_minutes: float | None = 10.0
-    table: Any = None
+    table: Table | None = None
 
 
 NOT_IN_IDENTITY = {
@@ -143,12 +163,10 @@ NOT_IN_IDENTITY = {
 
 
 def register() -> None:
-    """Make the schema known to Hydra, and the resolvers ``${root:}`` (the project), ``${scratch:}`` and ``${not:…}``."""
+    """Make the schema and the resolvers of our configuration known to Hydra."""
     from hydra.core.config_store import ConfigStore
 
-    OmegaConf.register_new_resolver("root", lambda: str(ROOT), replace=True)
-    OmegaConf.register_new_resolver("not", lambda value: not value, replace=True)
-    OmegaConf.register_new_resolver("scratch", tempfile.gettempdir, replace=True)
+    resolvers.register(ROOT)
     ConfigStore.instance().store(name="schema", node=Run)
 
 
@@ -169,12 +187,14 @@ def plain(config: DictConfig) -> dict[str, Any]:
 
 def identity(config: dict[str, Any]) -> dict[str, Any]:
     """The part of a plain configuration that can change the result of its run."""
+    task = config["task"]
+    stated = config | {
+        "task": task
+        | {"train": _stated(task["train"], _split_defaults())}
+        | {"evaluate": {name: _stated(part, _split_defaults()) for name, part in task["evaluate"].items()}}
+    }
     parts: dict[str, Any] = {
-        group: {
-            key: value
-            for key, value in config[group].items()
-            if key not in left_out and value != _defaults()[group].get(key)
-        }
+        group: _stated({k: v for k, v in stated[group].items() if k not in left_out}, _defaults()[group])
         for group, left_out in NOT_IN_IDENTITY.items()
     }
     return {
@@ -187,12 +207,23 @@ def identity(config: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _stated(values: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    """``values`` without those that equal their default."""
+    return {key: value for key, value in values.items() if value != defaults.get(key)}
+
+
 @cache
 def _defaults() -> dict[str, Any]:
     """The schema's defaults as plain containers (``???`` where there is none)."""
     container = OmegaConf.to_container(OmegaConf.structured(Run))
     assert isinstance(container, dict)
     return {str(key): value for key, value in container.items()}
+
+
+@cache
+def _split_defaults() -> dict[str, Any]:
+    split: dict[str, Any] = _defaults()["task"]["train"]
+    return split
 
 
 def run_id(config: dict[str, Any]) -> str:
@@ -226,8 +257,8 @@ def validate(config: dict[str, Any]) -> None:
         raise BenchmarkError(f"task.text={task['text']}: one text field, or two for a pair")
     if protocol["selection"] not in ("last", "best"):
         raise unknown("protocol.selection", protocol["selection"], ("last", "best"))
-    for key in ("learning_rate", "epochs"):
-        _at_least(f"protocol.{key}", protocol[key], 0, strict=True)
+    _validate_length(protocol)
+    _at_least("protocol.learning_rate", protocol["learning_rate"], 0, strict=True)
     for key in ("batch_size", "max_length", "evaluations_per_epoch", "micro_batch_size"):
         if protocol[key] is not None:
             _at_least(f"protocol.{key}", protocol[key], 1)
@@ -246,10 +277,35 @@ def validate(config: dict[str, Any]) -> None:
         _at_least("data.count", data["count"], 0, strict=True)
     if data["share"] is not None and not 0 < data["share"] <= 1:
         raise BenchmarkError(f"data.share={data['share']}: a share lies above 0 and up to 1")
+    for name, split in {"train": task["train"], **task["evaluate"]}.items():
+        _validate_labels(task, name, split)
+    if task["score_training"] and "train" in task["evaluate"]:
+        raise BenchmarkError("task.score_training=true: task.evaluate has a set called 'train' already")
     if (task["repo"] is None) == (task["builder"] is None):
         raise BenchmarkError(f"task {task['name']!r}: give either task.repo or task.builder")
     if (config["model"]["id"] is None) == (config["model"]["builder"] is None):
         raise BenchmarkError(f"model {config['model']['name']!r}: give either model.id or model.builder")
+
+
+def _validate_length(protocol: dict[str, Any]) -> None:
+    epochs, steps = protocol["epochs"], protocol["steps"]
+    if (epochs is None) == (steps is None):
+        raise BenchmarkError(
+            f"protocol.epochs={epochs} and protocol.steps={steps}: give one of them, and null for the other"
+        )
+    if epochs is not None:
+        _at_least("protocol.epochs", epochs, 0, strict=True)
+    if steps is not None:
+        _at_least("protocol.steps", steps, 1)
+
+
+def _validate_labels(task: dict[str, Any], name: str, split: dict[str, Any]) -> None:
+    """The labels that a split's maps speak of are the task's."""
+    named = {"label_map": [*split["label_map"].values()], "fold": [*split["fold"], *split["fold"].values()]}
+    for key, labels in named.items():
+        for label in labels:
+            if label not in task["labels"]:
+                raise unknown("label", label, task["labels"], f"task {task['name']!r}, {key} of {name!r}")
 
 
 def validate_methods(config: dict[str, Any]) -> None:

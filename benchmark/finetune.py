@@ -65,7 +65,7 @@ def finetune(
     """
     started = time.perf_counter()
     updates_per_epoch = math.ceil(len(task.training) / protocol["batch_size"])
-    total = max(1, round(protocol["epochs"] * updates_per_epoch))
+    total = protocol["steps"] or max(1, round(protocol["epochs"] * updates_per_epoch))
     evaluate_at = evaluation_steps(total, updates_per_epoch, protocol["evaluations_per_epoch"])
     encoder = encoder_of(model)
     chance.install(model)
@@ -265,7 +265,7 @@ def evaluate(
 def scores_of(task: Task, logits: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:
     """Every metric on every evaluation set whose labels are known."""
     return {
-        name: task.score(logits[name], examples.targets.numpy())
+        name: task.score(logits[name], examples)
         for name, examples in task.evaluation.items()
         if examples.labelled
     }

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import itertools
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import yaml
 from hydra import compose, initialize_config_dir
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Glob, Override
-from omegaconf import OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf
 
-from benchmark.config import ROOT, plain, register, run_id
+from benchmark import composing, declaration, rectangles, smoke
+from benchmark.config import ROOT, register, run_id
+from benchmark.declaration import Table
 from benchmark.errors import BenchmarkError, unknown
+from benchmark.rectangles import Axes, axes
+
+__all__ = ["Cell", "Grid", "axes", "load", "tables"]
 
 
 @dataclass(frozen=True)
@@ -27,17 +33,20 @@ class Cell:
     @property
     def command(self) -> str:
         """The command that runs this cell alone."""
-        return "python -m benchmark " + " ".join(f"'{o}'" if "[" in o else o for o in self.overrides)
+        return f"python -m benchmark {shlex.join(self.overrides)}"
 
 
 @dataclass(frozen=True)
 class Grid:
-    """The runs of a table, with the table's own declarations and how its axes were changed."""
+    """The runs of a table, with the table's own declarations and how its axes were changed.
+
+    ``axes`` has the values of every axis; the cells need not be all their combinations.
+    """
 
     name: str
     table: dict[str, Any]
-    axes: dict[str, list[str]]
-    changed: dict[str, list[str]]
+    axes: Axes
+    changed: Axes
     cells: list[Cell]
 
 
@@ -47,64 +56,84 @@ def tables() -> list[str]:
     return sorted(str(path.relative_to(folder).with_suffix("")) for path in folder.rglob("*.yaml"))
 
 
-def load(name: str, changes: Iterable[str] = ()) -> Grid:
+def load(name: str, changes: Iterable[str] = (), small: bool = False) -> Grid:
     """The grid of the sweep file ``name`` with its axes narrowed or changed by Hydra overrides.
 
-    Raises: BenchmarkError for a table, key or value that does not exist, or an axis without values.
+    With ``small`` it is the table's smoke run. Raises: BenchmarkError for a table, key or value that does
+    not exist, a declaration that does not fit its grid, or an axis without values.
     """
     if name not in tables():
         raise unknown("table", name, tables(), "sweeps/")
     register()
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        sweep = [f"+sweeps={name}"]
-        declared = compose("config", sweep, return_hydra_config=True)
-        params = declared.hydra.sweeper.params or {}
-        stated = axes(f"{key}={value}" for key, value in params.items())
+        sweep = compose("config", [f"+sweeps={name}"], return_hydra_config=True)
+        table = _declaration(name, sweep)
+        declared = rectangles.declared(sweep.hydra.sweeper.params or {}, table["grids"])
+        declaration.check(name, table, declared)
         changed = axes(changes)
-        cells = list(_cells(sweep, stated | changed))
-        table = OmegaConf.to_container(declared.table, resolve=True) if declared.table else {}
+        grid = rectangles.narrowed(declared, changed)
+        fixed = _fixed(ROOT / "sweeps" / f"{name}.yaml")
+        if small:
+            grid, table, fixed = (
+                smoke.shrunk(grid, table),
+                smoke.declaration(table),
+                {"protocol": smoke.PROTOCOL},
+            )
+        cells = {cell.overrides: cell for one in grid for cell in _cells(name, fixed, one)}
+    return Grid(name, table, rectangles.merged(grid), changed, list(cells.values()))
+
+
+def _declaration(name: str, sweep: DictConfig) -> dict[str, Any]:
+    node = sweep.table if sweep.table is not None else OmegaConf.structured(Table(title=name))
+    if missing := sorted(OmegaConf.missing_keys(node)):
+        raise BenchmarkError(f"sweeps/{name}: no value for table.{missing[0]}")
+    table = OmegaConf.to_container(node, resolve=True)
     assert isinstance(table, dict)
-    return Grid(name, {str(k): v for k, v in table.items()}, stated | changed, changed, cells)
+    return {str(key): value for key, value in table.items()}
 
 
-def axes(overrides: Iterable[str]) -> dict[str, list[str]]:
-    """The values of every override, in Hydra's sweep syntax (``1,2``, ``range(1,6)``, ``[],[noisytune]``).
-
-    Raises: BenchmarkError for an axis without values, or with a pattern (``glob(*)``) in their place.
-    """
-    found = {}
-    for override in OverridesParser.create().parse_overrides(list(overrides)):
-        key = override.get_key_element()
-        if isinstance(override.value(), Glob):
-            raise BenchmarkError(f"{override.input_line}: name the values themselves, as in {key}=ONE,OTHER")
-        values = [value.split("=", 1)[1] for value in _spelt_out(override)]
-        if not values:
-            raise BenchmarkError(f"{override.input_line}: names no value")
-        found[key] = values
-    return found
-
-
-def _spelt_out(override: Override) -> list[str]:
-    key = override.get_key_element()
-    if override.is_sweep_override():
-        return [f"{key}={value}" for value in override.sweep_string_iterator()]
-    return [f"{key}={override.get_value_element_as_str()}"]
+def _fixed(path: Path) -> dict[str, str] | None:
+    """The choices that a sweep file makes for all its runs, by group; None if it does anything else to them."""
+    stated = yaml.safe_load(path.read_text())
+    if set(stated) - {"defaults", "hydra", "table"}:
+        return None
+    choices = {}
+    for entry in stated.get("defaults", ()):
+        key, choice = next(iter(entry.items())) if isinstance(entry, dict) else (entry, None)
+        if (
+            not key.startswith("override /")
+            or not isinstance(choice, str)
+            or key.startswith("override /hydra")
+        ):
+            return None
+        choices[key.removeprefix("override /")] = choice
+    return choices
 
 
-def _cells(sweep: list[str], axes: dict[str, list[str]]) -> Iterable[Cell]:
-    """Compose once per combination of everything but the seed: composing costs most of a plan's time."""
+def _cells(name: str, fixed: dict[str, str] | None, axes: Axes) -> Iterable[Cell]:
+    """Put together once per combination of everything but the seed."""
     seeds = [_seed(value) for value in axes.get("seed", ["1"])]
     others = {key: values for key, values in axes.items() if key != "seed"}
+    groups = {key for key in others if composing.is_group(key)}
     for combination in itertools.product(*others.values()):
-        chosen = [f"{key}={value}" for key, value in zip(others, combination, strict=True)]
-        composed = compose("config", [*sweep, *chosen])
-        fixed = [f"protocol={composed.protocol.name}"] if "protocol" not in others else []
-        with open_dict(composed):
-            composed.table = None
-        for seed in seeds:
-            composed.seed = seed
-            config = plain(composed)
-            yield Cell(config, (*fixed, *chosen, f"seed={seed}"), run_id(config))
+        at = dict(zip(others, combination, strict=True))
+        chosen = [f"{key}={value}" for key, value in at.items()]
+        if fixed is None:
+            shared = [f"+sweeps={name}"]
+            configs = composing.whole([*shared, *chosen], seeds)
+        else:
+            shared = [f"{key}={value}" for key, value in fixed.items() if key not in at]
+            choices = {key: value for key, value in (fixed | at).items() if key in groups or key in fixed}
+            configs = _configs(choices, [f"{k}={v}" for k, v in at.items() if k not in groups], seeds)
+        for seed, config in zip(seeds, configs, strict=True):
+            yield Cell(config, (*shared, *chosen, f"seed={seed}"), run_id(config))
+
+
+def _configs(choices: dict[str, str], values: list[str], seeds: list[int]) -> list[dict[str, Any]]:
+    try:
+        return composing.configurations(choices, values, seeds)
+    except Exception:  # whatever is wrong, Hydra says it best of the whole
+        return composing.whole([*(f"{k}={v}" for k, v in choices.items()), *values], seeds)
 
 
 def _seed(value: str) -> int:

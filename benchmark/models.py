@@ -47,6 +47,7 @@ def load(model: dict[str, Any], outputs: int, seed: int, cache: Path) -> PreTrai
                 revision=model["revision"],
                 num_labels=outputs,
                 dtype=torch.float32,
+                ignore_mismatched_sizes=True,  # a checkpoint of another task has a head that does not fit
                 trust_remote_code=False,
             )
         except (OSError, ValueError) as error:

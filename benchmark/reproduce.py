@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import logging
-import shlex
 import sys
 from pathlib import Path
 
 from benchmark import grid, launch
+from benchmark.arguments import parse
 from benchmark.config import validate, validate_methods
 from benchmark.errors import BenchmarkError, one_line
 from benchmark.grid import Cell, Grid
@@ -19,6 +19,7 @@ Make a table of sweeps/: plan its runs, skip what the store has, run what is mis
 
   python -m benchmark.reproduce demo/noisytune
   python -m benchmark.reproduce noisytune/table2 model=minilm task=rte,cola 'seed=range(1,4)'
+  python -m benchmark.reproduce hype/table8 --smoke     the same grid in small, to see that it runs
 
 OVERRIDES narrow or change the grid in Hydra's syntax: an axis (model, task, method, data, seed) or any
 key of a run's configuration (protocol.epochs=3). See `python -m benchmark --help` for the keys.
@@ -35,12 +36,13 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("table", metavar="TABLE", help=f"one of: {', '.join(grid.tables())}")
     parser.add_argument("overrides", metavar="OVERRIDES", nargs="*", help="KEY=VALUE or KEY=VALUE,VALUE,…")
-    parser.add_argument("--args", default="", metavar="STRING", help="overrides in one string, for make")
+    parser.add_argument("--args", default="", metavar="STRING", help="more of these in one string, for make")
+    parser.add_argument("--smoke", action="store_true", help="on the embedded encoder and tasks: no evidence")
     parser.add_argument("--plan", action="store_true", help="only say what would be run")
     parser.add_argument("--report-only", action="store_true", help="report what the store has, run nothing")
     parser.add_argument("--workers", type=int, help="runs at a time (default: cores / threads)")
     parser.add_argument("--output", type=Path, default=Path("results/tables"), help="where reports go")
-    options = parser.parse_intermixed_args(arguments)
+    options = parse(parser, arguments)
     try:
         return reproduce(options)
     except KeyboardInterrupt:
@@ -56,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def reproduce(options: argparse.Namespace) -> int:
     """Plan, run and report; the exit status."""
-    planned = grid.load(options.table, [*options.overrides, *shlex.split(options.args)])
+    planned = grid.load(options.table, options.overrides, options.smoke)
     store = Store(planned.cells[0].config["store"])
     records, missing = look_up(planned, store)
     for cell in missing:
@@ -64,6 +66,9 @@ def reproduce(options: argparse.Namespace) -> int:
     print(plan(planned, missing), file=sys.stderr, flush=True)
     if options.plan:
         return 0
+    if needs := planned.table["needs"]:
+        lacking = ", ".join(f"the {kind} {name!r}" for need in needs for kind, name in need.items())
+        raise BenchmarkError(f"{planned.name} cannot be made yet: it needs {lacking}, which is not there")
     make_writable("--output", options.output)
     failed: list[Cell] = []
     if missing and not options.report_only:
@@ -79,7 +84,7 @@ def reproduce(options: argparse.Namespace) -> int:
 
     from benchmark import report
 
-    folder = options.output / planned.name
+    folder = options.output / ("smoke" if options.smoke else "") / planned.name
     report.write(planned, records, folder)
     for cell in failed:
         error = store.failures(cell.run_id)[-1]

@@ -34,11 +34,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Examples:
-    """Tokenised examples: token ids, segment ids (or None) and targets, in file order."""
+    """Tokenised examples: token ids, segment ids (or None) and targets, in file order.
+
+    ``counts_as`` says for every class which one an answer of it counts as, where that is another one.
+    """
 
     ids: list[torch.Tensor]
     segments: list[torch.Tensor] | None
     targets: torch.Tensor
+    counts_as: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -90,9 +94,12 @@ class Task:
         """The predicted class, or value, of each row of ``logits``."""
         return logits.argmax(-1) if self.labels else logits[:, 0]
 
-    def score(self, logits: np.ndarray, targets: np.ndarray) -> dict[str, float]:
-        """Every metric of the task on ``logits`` (n, outputs)."""
-        return metrics.score(self.metrics, self.predictions(logits), targets)
+    def score(self, logits: np.ndarray, examples: Examples) -> dict[str, float]:
+        """Every metric of the task on ``logits`` (n, outputs), which belong to ``examples``."""
+        answers = self.predictions(logits)
+        if examples.counts_as is not None:
+            answers = examples.counts_as[answers]
+        return metrics.score(self.metrics, answers, examples.targets.numpy())
 
 
 def load(config: dict[str, Any], tokenizer: PreTrainedTokenizerBase) -> Task:
@@ -102,14 +109,15 @@ def load(config: dict[str, Any], tokenizer: PreTrainedTokenizerBase) -> Task:
     """
     task, cache = config["task"], Path(config["cache"])
     splits = {"train": task["train"], **{f"evaluate/{k}": v for k, v in task["evaluate"].items()}}
-    folder, revision = _folder(task, splits, cache)
+    sources = _sources(task, list(splits.values()), cache)
     # A longer input than the model has positions for would crash it.
     max_length = min(config["protocol"]["max_length"], tokenizer.model_max_length)
     examples, digests = {}, {}
     for name, split in splits.items():
-        files = _files(task, folder, split["config"], split["split"])
-        digests[f"{split['config']}/{split['split']}"] = digest = _digest(files)
-        examples[name] = _tokenised(task, tokenizer, files, digest, max_length, cache)
+        files = _files(task, sources[_origin(task, split)], split)
+        place = f"{split['config']}/{split['split']}"
+        digests[f"{split['repo']}/{place}" if split["repo"] else place] = digest = _digest(files)
+        examples[name] = _tokenised(task, split, tokenizer, files, digest, max_length, cache)
     training = examples.pop("train")
     if task["labels"] and int(training.targets.max()) >= len(task["labels"]):
         raise BenchmarkError(
@@ -119,18 +127,21 @@ def load(config: dict[str, Any], tokenizer: PreTrainedTokenizerBase) -> Task:
     if not training.labelled:
         raise BenchmarkError(f"task {task['name']!r}: its training split {task['train']} has hidden labels")
     subset = draw_subset(training.targets, config["data"], config["seed"], bool(task["labels"]))
+    training = _take(training, subset) if len(subset) < len(training) else training
+    evaluation = {name.split("/", 1)[1]: split for name, split in examples.items()}
     return Task(
         name=task["name"],
         labels=task["labels"],
         metrics=task["metrics"],
-        training=_take(training, subset) if len(subset) < len(training) else training,
-        evaluation={name.split("/", 1)[1]: split for name, split in examples.items()},
+        training=training,
+        evaluation=evaluation | ({"train": training} if task["score_training"] else {}),
         pad_id=tokenizer.pad_token_id or 0,
         pad_left=tokenizer.padding_side == "left",
         subset=subset,
         stamp={
             "id": task["repo"] or task["builder"],
-            "revision": revision,
+            "revision": sources[_origin(task, task["train"])].revision,
+            "revisions": {origin[0]: source.revision for origin, source in sources.items() if origin[0]},
             "digests": digests,
             "max_length": max_length,
         },
@@ -164,37 +175,59 @@ def draw_subset(targets: torch.Tensor, data: dict[str, Any], seed: int, stratifi
     return np.sort(order[np.argsort(rank, kind="stable")[:count]])
 
 
-def _folder(task: dict[str, Any], splits: dict[str, Any], cache: Path) -> tuple[Path, str | None]:
-    """The data set's local folder and resolved revision; fetches only the configurations needed."""
-    if task["builder"]:
-        return Path(get_method(task["builder"])(cache)), None
-    wanted = sorted({f"{split['config']}/*" for split in splits.values()})
+@dataclass(frozen=True)
+class Source:
+    """A data set on this machine: its repository (None for one that the project makes), folder and revision."""
+
+    repo: str | None
+    folder: Path
+    revision: str | None
+
+
+def _origin(task: dict[str, Any], split: dict[str, Any]) -> tuple[str | None, str | None]:
+    """The repository and pinned revision that a split comes from."""
+    return (split["repo"], split["revision"]) if split["repo"] else (task["repo"], task["revision"])
+
+
+def _sources(
+    task: dict[str, Any], splits: list[dict[str, Any]], cache: Path
+) -> dict[tuple[str | None, str | None], Source]:
+    """Every data set that a task's splits come from; fetches only the configurations needed."""
+    found = {}
+    for origin in dict.fromkeys(_origin(task, split) for split in splits):
+        repo, revision = origin
+        if repo is None:
+            found[origin] = Source(None, Path(get_method(task["builder"])(cache)), None)
+            continue
+        wanted = sorted({f"{split['config']}/*" for split in splits if _origin(task, split) == origin})
+        folder = _snapshot(task["name"], repo, revision, wanted)
+        found[origin] = Source(repo, folder, folder.name)
+    return found
+
+
+def _snapshot(name: str, repo: str, revision: str | None, wanted: list[str]) -> Path:
     try:
-        folder = Path(
-            snapshot_download(
-                task["repo"], repo_type="dataset", revision=task["revision"], allow_patterns=wanted
-            )
-        )
+        return Path(snapshot_download(repo, repo_type="dataset", revision=revision, allow_patterns=wanted))
     except (LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError, OSError) as error:
         raise BenchmarkError(
-            f"task {task['name']!r}: data set {task['repo']!r} is not in the hub cache and the hub was not "
-            f"reached; {_how_to_get(task['repo'], wanted)}"
+            f"task {name!r}: data set {repo!r} is not in the hub cache and the hub was not "
+            f"reached; {_how_to_get(repo, wanted)}"
         ) from error
-    return folder, folder.name
 
 
-def _files(task: dict[str, Any], folder: Path, config: str, split: str) -> list[Path]:
-    files = sorted((folder / config).glob(f"{split}-*.parquet"))
+def _files(task: dict[str, Any], source: Source, part: dict[str, Any]) -> list[Path]:
+    config, split = part["config"], part["split"]
+    files = sorted((source.folder / config).glob(f"{split}-*.parquet"))
     if not files:
         raise BenchmarkError(
-            f"task {task['name']!r}: no file {config}/{split}-*.parquet in {task['repo'] or folder} (looked in "
-            f"the cached revision {folder.name})"
-            + (f"; {_how_to_get(task['repo'], [f'{config}/{split}-*'])}" if task["repo"] else "")
+            f"task {task['name']!r}: no file {config}/{split}-*.parquet in {source.repo or source.folder} (looked "
+            f"in the cached revision {source.folder.name})"
+            + (f"; {_how_to_get(source.repo, [f'{config}/{split}-*'])}" if source.repo else "")
         )
     return files
 
 
-def _how_to_get(repo: str | None, patterns: list[str]) -> str:
+def _how_to_get(repo: str, patterns: list[str]) -> str:
     includes = " ".join(f"--include '{pattern}'" for pattern in patterns)
     return f"get it with `hf download {repo} --repo-type dataset {includes}` on a connected machine"
 
@@ -208,6 +241,7 @@ def _digest(files: list[Path]) -> str:
 
 def _tokenised(
     task: dict[str, Any],
+    split: dict[str, Any],
     tokenizer: PreTrainedTokenizerBase,
     files: list[Path],
     digest: str,
@@ -216,18 +250,28 @@ def _tokenised(
 ) -> Examples:
     """The examples of ``files``, from the cache where their content was tokenised the same way before."""
     vocabulary = hashlib.sha256(tokenizer.backend_tokenizer.to_str().encode()).hexdigest()
-    recipe = json.dumps([digest, vocabulary, task["text"], task["target"], max_length])
+    fields, target = split["text"] or task["text"], split["target"] or task["target"]
+    codes = {said: task["labels"].index(label) for said, label in split["label_map"].items()}
+    recipe = json.dumps([digest, vocabulary, fields, target, max_length, *([codes] if codes else [])])
     path = cache / "tokens" / f"{hashlib.sha256(recipe.encode()).hexdigest()[:24]}.arrow"
     path.parent.mkdir(parents=True, exist_ok=True)
-    fields, target = task["text"], task["target"]
 
     def tokenise(rows: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        targets = [codes[str(said)] for said in rows[target]] if codes else rows[target]
         encoded = tokenizer(*(rows[field] for field in fields), truncation=True, max_length=max_length)
-        return {**{key: encoded[key] for key in encoded if key != "attention_mask"}, "target": rows[target]}
+        return {**{key: encoded[key] for key in encoded if key != "attention_mask"}, "target": targets}
 
     rows = _read(task, files, cache / "parquet" / digest[:24])
     if missing := [column for column in (*fields, target) if column not in rows.column_names]:
         raise BenchmarkError(f"task {task['name']!r}: no column {missing[0]!r} (valid: {rows.column_names})")
+    if codes:
+        kept = [i for i, said in enumerate(rows[target]) if str(said) in codes]
+        if not kept:
+            raise BenchmarkError(
+                f"task {task['name']!r}: no row of {split['config']}/{split['split']} has one of the targets "
+                f"{', '.join(codes)} in {target!r}"
+            )
+        rows = rows.select(kept)
     rows = rows.map(
         tokenise,
         batched=True,
@@ -243,7 +287,12 @@ def _tokenised(
         ids=[torch.tensor(ids) for ids in columns["input_ids"]],
         segments=[torch.tensor(ids) for ids in segments] if segments is not None else None,
         targets=targets.long() if task["labels"] else targets.float(),
+        counts_as=_counts_as(task["labels"], split["fold"]),
     )
+
+
+def _counts_as(labels: list[str], fold: dict[str, str]) -> np.ndarray | None:
+    return np.array([labels.index(fold.get(label, label)) for label in labels]) if fold else None
 
 
 def _read(task: dict[str, Any], files: list[Path], cache: Path) -> Dataset:
@@ -258,4 +307,5 @@ def _take(examples: Examples, indices: np.ndarray) -> Examples:
         ids=[examples.ids[i] for i in indices],
         segments=[examples.segments[i] for i in indices] if examples.segments is not None else None,
         targets=examples.targets[torch.from_numpy(indices)],
+        counts_as=examples.counts_as,
     )

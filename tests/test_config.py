@@ -41,7 +41,8 @@ KEYS = [(group, field.name) for group, kind in GROUPS.items() for field in field
 
 
 def changed(config: dict[str, Any], group: str, key: str) -> dict[str, Any]:
-    return config | {group: config[group] | {key: "another value"}}
+    other = {"train": {"config": "another"}, "evaluate": {"another": {"config": "another"}}}
+    return config | {group: config[group] | {key: other.get(key, "another value")}}
 
 
 @pytest.mark.parametrize(("group", "key"), sorted(COSMETIC))
@@ -85,6 +86,24 @@ def test_what_is_run_makes_another_run(override, compose):
 def test_a_hyper_parameter_of_a_method_makes_another_run(compose):
     other = compose("method=[noisytune]", "method.noisytune.intensity=0.2")
     assert run_id(other) != run_id(compose("method=[noisytune]"))
+
+
+@pytest.mark.parametrize("split", ["train", "evaluate"])
+@pytest.mark.parametrize(
+    ("key", "value"), [("repo", None), ("text", []), ("target", None), ("label_map", {}), ("fold", {})]
+)
+def test_what_a_split_may_say_does_not_rename_the_runs_in_which_it_does_not(split, key, value, compose):
+    config = compose()
+    parts = config["task"][split] if split == "train" else config["task"][split]["validation"]
+    assert parts.pop(key) == value
+    assert run_id(config) == run_id(compose())
+    parts[key] = "something"
+    assert run_id(config) != run_id(compose())
+
+
+def test_a_run_of_old_keeps_its_name(compose):
+    config = compose("protocol=noisytune", "model=bert_base_uncased", "task=rte")
+    assert run_id(config) == "778e81de15199542"  # as of the first release
 
 
 def test_the_order_of_methods_does_not_change_a_run(compose):
@@ -133,6 +152,16 @@ REFUSED = [
     ("protocol.learning_rate=0", "protocol.learning_rate=0.0: must be above 0"),
     ("protocol.learning_rate=-1e-3", "protocol.learning_rate=-0.001: must be above 0"),
     ("protocol.epochs=-1", "protocol.epochs=-1.0: must be above 0"),
+    ("protocol.epochs=null", "protocol.epochs=None and protocol.steps=None: give one of them"),
+    ("protocol.steps=100", "protocol.epochs=5.0 and protocol.steps=100: give one of them"),
+    (
+        "+task.evaluate.validation.label_map={yes: favorable}",
+        "unknown label 'favorable' in task 'opinion', label_map of 'validation'; did you mean 'favourable'?",
+    ),
+    (
+        "+task.evaluate.validation.fold={other: favourable}",
+        "unknown label 'other' in task 'opinion', fold of",
+    ),
     ("protocol.batch_size=0", "protocol.batch_size=0: must be at least 1"),
     ("protocol.max_length=-8", "protocol.max_length=-8: must be at least 1"),
     ("protocol.evaluations_per_epoch=0", "protocol.evaluations_per_epoch=0: must be at least 1"),
@@ -167,6 +196,17 @@ def test_a_value_out_of_range_is_refused_by_its_key(override, line, compose):
     with pytest.raises(BenchmarkError) as caught:
         check(compose(override))
     assert line in str(caught.value)
+
+
+def test_a_number_of_steps_is_at_least_one(compose):
+    with pytest.raises(BenchmarkError, match=r"protocol\.steps=0: must be at least 1"):
+        validate(compose("protocol.epochs=null", "protocol.steps=0"))
+
+
+def test_a_training_set_is_scored_once(compose):
+    config = compose("task.score_training=true", "+task.evaluate={train: {config: opinion, split: train}}")
+    with pytest.raises(BenchmarkError, match=r"task\.evaluate has a set called 'train' already"):
+        validate(config)
 
 
 def test_both_a_count_and_a_share_of_the_data_are_refused(compose):

@@ -59,6 +59,12 @@ def test_evaluations_are_spread_over_an_epoch_and_end_the_run() -> None:
     assert evaluation_steps(total=7, per_epoch=10, times_per_epoch=1) == {7}
 
 
+def test_a_protocol_can_give_its_length_in_steps(made: Callable[..., Made]) -> None:
+    outcome = tune(*made("protocol.epochs=null", "protocol.steps=3"))  # an epoch has two
+    assert len(outcome.losses) == 3
+    assert [point["step"] for point in outcome.curve] == [2, 3]
+
+
 def test_accumulated_micro_batches_equal_the_whole_batch(made: Callable[..., Made]) -> None:
     ends = []
     for micro in ("null", "5"):

@@ -107,7 +107,7 @@ def test_a_null_seed_is_refused():
 @pytest.mark.parametrize(
     ("name", "change", "wrong", "near"),
     [
-        ("noisytune/table3", "seed=1", "noisytune/table3", TABLE2),
+        ("noisytune/tabel2", "seed=1", "noisytune/tabel2", TABLE2),
         (DEMO, "model=embeded", "embeded", "embedded"),
         (DEMO, "task=opinions", "opinions", "opinion"),
         (DEMO, "task=opinion,comparson", "comparson", "comparison"),
@@ -168,10 +168,11 @@ def test_no_two_cells_of_a_table_are_the_same_run(name):
 @pytest.mark.parametrize("name", grid.tables())
 def test_the_published_models_of_a_table_are_in_its_publication(name):
     table = load(name).table
-    if "published" not in table:
-        pytest.skip(f"{name} has no published numbers")
+    if table["published"] is None:
+        assert not table["published_models"]
+        return
     source = yaml.safe_load((ROOT / "results" / "published" / f"{table['published']}.yaml").read_text())
-    assert set(table["published_models"].values()) <= {row["model"] for row in source["rows"]}
+    assert set(table["published_models"].values()) <= {row.get("model") for row in source.get("rows", ())}
 
 
 # Hydra looks for its keyword `_global_` anywhere in a package name: no method file may have it in its own.

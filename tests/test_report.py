@@ -229,6 +229,70 @@ def test_a_task_reports_the_mean_of_the_metrics_its_protocol_names(
     assert row(shown, "", task).score_mean == pytest.approx(score)
 
 
+def test_a_column_that_would_mix_metrics_is_refused(records):
+    planned = load(DEMO, "task=mrpc", "protocol=noisytune,hype", "seed=1")
+    with pytest.raises(
+        BenchmarkError, match=r"mrpc is accuracy in some runs and f1 in others.*protocol\.report"
+    ):
+        build(planned, records(planned, {1: 60.0}, {1: 62.0}))
+
+
+def test_a_published_number_of_another_metric_stands_beside_nothing(records):
+    narrow = ("model=bert_base_uncased", "task=mrpc,rte", "seed=1", "protocol.report.mrpc=[f1]")
+    planned = load(TABLE2, *narrow)
+    numbers = build(planned, records(planned, {1: 60.0}, {1: 62.0})).numbers.set_index(["task", "methods"])
+    assert numbers.loc[("rte", ""), "published"] == 67.7
+    assert numbers.loc["mrpc", "published"].isna().all()
+
+
+def test_a_strength_is_part_of_a_method_and_compared_with_the_same_plain_runs(records):
+    planned = load("hype/table8", "task=rte")
+    shown = build(planned, records(planned, {1: 60, 2: 61, 3: 62}, {1: 61, 2: 62, 3: 63}))
+    rows = [line[1] for line in shown.sections[0].rows]
+    assert rows[:3] == ["plain fine-tuning", "hype_n sigma=1e-05", "hype_n sigma=0.0001"]
+    assert len(shown.sections[1].rows) == 6
+    rte = shown.numbers[shown.numbers["task"] == "rte"].set_index("methods")["published"]
+    assert (rte[""], rte["hype_n sigma=0.01"], rte["hype_u sigma=0.0001"]) == (72.24, 74.13, 74.49)
+
+
+def test_axes_that_do_not_tell_runs_of_a_task_apart_make_no_rows(records):
+    planned = load("hype/table4", "model=deberta_base")
+    assert len({cell.config["model"]["id"] for cell in planned.cells}) == 2
+    shown = build(planned, {})
+    assert [line[0] for line in shown.sections[0].rows] == ["DeBERTa", "DeBERTa"]
+
+
+def test_a_table_can_have_columns_of_its_own(record_of):
+    planned = load("lnsr/table3", "task=rte", "seed=1")
+    scores = {"validation": {"accuracy": 0.7}, "train": {"accuracy": 0.95}}
+    found = {cell.run_id: record_of(cell.config, scores) for cell in planned.cells}
+    shown = build(planned, found)
+    numbers = shown.numbers[shown.numbers["methods"] == "lnsr"].set_index("task")["score_mean"]
+    assert numbers.to_dict() == pytest.approx({"rte_train": 95, "rte": 70, "rte_gap": 25})
+    assert shown.columns == ["RTE train (train accuracy)", "RTE (validation accuracy)", "RTE gap"]
+
+
+def test_a_row_can_be_a_task(records):
+    planned = load("hype/table7", "seed=1", "method=[]")
+    shown = build(planned, {})
+    names = [line[0] for line in shown.sections[0].rows]
+    assert names == ["RoBERTa-large task=mnli_transfer", "RoBERTa-large task=snli_transfer"]
+    numbers = shown.numbers[shown.numbers["task"] == "snli"]
+    assert numbers["published"].tolist() == [90.67, 92.99]
+
+
+def test_a_longer_training_has_its_own_published_row(records):
+    planned = load("lnsr/table2", "task=rte", "seed=1")
+    numbers = build(planned, {}).numbers
+    published = {(row.variant, row.methods): row.published for row in numbers.itertuples()}
+    assert published == {
+        ("protocol.epochs=3", ""): 70.13,
+        ("protocol.epochs=3", "ft_noise"): 70.62,
+        ("protocol.epochs=3", "lnsr"): 73.31,
+        ("protocol.epochs=4", ""): 70.69,
+    }
+
+
 def test_a_metric_that_was_not_measured_is_refused_by_name(record_of):
     planned = load(DEMO, "task=mrpc", "method=[]", "seed=1", "+protocol.report.mrpc=[pearson]")
     record = record_of(planned.cells[0].config, {"validation": {"accuracy": 0.7}})

@@ -87,6 +87,16 @@ def test_a_changed_file_is_tokenised_again(compose: Compose, tmp_path: Path) -> 
     assert (before.training.targets[1:] == after.training.targets[1:]).all()
 
 
+def test_a_checkpoint_of_another_task_gets_a_head_that_fits(compose: Compose, tmp_path: Path) -> None:
+    cache = Path(compose()["cache"])
+    models.load(compose()["model"], 3, 1, cache).save_pretrained(tmp_path)
+    tuned = compose()["model"] | {"builder": None, "id": str(tmp_path), "revision": None}
+    first, again, other = (models.load(tuned, 2, seed, cache).classifier.weight for seed in (5, 5, 6))
+    assert first.shape[0] == 2
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
 @pytest.mark.parametrize("name", GLUE)
 def test_every_glue_task_is_configured(compose: Compose, name: str) -> None:
     task = compose(f"task={name}")["task"]
@@ -125,6 +135,111 @@ def test_a_missing_split_names_its_file_and_how_to_get_it(compose: Compose, hub:
 def test_a_missing_checkpoint_is_named_with_how_to_get_it(compose: Compose) -> None:
     with pytest.raises(BenchmarkError, match=r"'roberta_base'.*hf download FacebookAI/roberta-base"):
         load(compose("model=roberta_base"))
+
+
+ENTAILMENT, NEUTRAL, CONTRADICTION = range(3)
+
+
+@pytest.fixture
+def transfer(compose: Compose, hub: Path) -> tasks.Task:
+    """The set that MNLI is scored on, with files of the cache in place of those it does not have."""
+    return load(
+        compose(
+            "model=minilm",
+            "task=mnli_transfer",
+            "task.repo=local/train_subsets",
+            "task.evaluate.scitail.split=test",
+            "task.evaluate.qqp.repo=local/quora_pairs",
+            "task.evaluate.qqp.config=wang2017",
+            "data.count=64",
+        )
+    )
+
+
+def test_evaluation_sets_come_from_other_repositories(transfer: tasks.Task) -> None:
+    sizes = {name: len(examples) for name, examples in transfer.evaluation.items()}
+    assert sizes == {
+        "matched": 9815,
+        "mismatched": 9832,
+        "snli": 9842,
+        "sick": 495,
+        "scitail": 2126,
+        "qqp": 10000,
+    }
+    assert set(transfer.stamp["revisions"]) == {
+        "local/train_subsets",
+        "nyu-mll/glue",
+        "stanfordnlp/snli",
+        "RobZamp/sick",
+        "allenai/scitail",
+        "local/quora_pairs",
+    }
+    assert len(transfer.stamp["digests"]) == 7
+
+
+def test_targets_of_other_repositories_are_the_tasks_labels(transfer: tasks.Task) -> None:
+    found = {name: set(part.targets.tolist()) for name, part in transfer.evaluation.items()}
+    assert found["snli"] == found["sick"] == {ENTAILMENT, NEUTRAL, CONTRADICTION}
+    assert found["scitail"] == {ENTAILMENT, NEUTRAL}
+    assert found["qqp"] == {ENTAILMENT, CONTRADICTION}
+    assert transfer.evaluation["qqp"].targets.tolist().count(ENTAILMENT) == 5000
+
+
+def test_answers_count_as_those_that_a_set_knows(transfer: tasks.Task) -> None:
+    for name, other, known in (("scitail", CONTRADICTION, NEUTRAL), ("qqp", NEUTRAL, CONTRADICTION)):
+        examples = transfer.evaluation[name]
+        logits = np.zeros((len(examples), 3))
+        logits[:, other] = 1
+        share = (examples.targets == known).float().mean().item()
+        assert transfer.score(logits, examples)["accuracy"] == pytest.approx(share)
+
+
+@pytest.mark.parametrize(
+    ("name", "sizes"),
+    [
+        ("sst2", {"validation": 872, "adversarial": 148}),
+        ("rte", {"validation": 277, "adversarial": 81}),
+    ],
+)
+def test_adversarial_sets_stand_beside_the_tasks_own(
+    compose: Compose, hub: Path, name: str, sizes: dict[str, int]
+) -> None:
+    task = load(compose("model=minilm", f"task={name}_adversarial", "data.count=64"))
+    assert {part: len(examples) for part, examples in task.evaluation.items()} == sizes
+
+
+@pytest.mark.parametrize("name", ["snli", "scitail", "sick"])
+def test_nli_tasks_name_files_and_columns_that_there_are(compose: Compose, hub: Path, name: str) -> None:
+    there = {"snli": "validation", "scitail": "test", "sick": "train"}[name]
+    task = load(compose("model=minilm", f"task={name}", f"task.train.split={there}", *STANDING_IN[name]))
+    assert set(task.training.targets.tolist()) == set(range(len(task.labels)))
+
+
+STANDING_IN = {"snli": [], "scitail": ["task.evaluate.validation.split=test"], "sick": []}
+
+
+def test_rows_whose_target_is_not_mapped_are_dropped(compose: Compose) -> None:
+    whole = load(compose("task=opinion"))
+    config = compose("task=opinion")
+    config["task"]["train"]["label_map"] = {"1": "unfavourable"}
+    mapped = load(config)
+    kept = (whole.training.targets == 1).sum().item()
+    assert 0 < len(mapped.training) == kept < len(whole.training)
+    assert set(mapped.training.targets.tolist()) == {0}
+
+
+def test_a_map_that_fits_no_row_is_refused(compose: Compose) -> None:
+    with pytest.raises(
+        BenchmarkError, match=r"no row of opinion/train has one of the targets yes in 'label'"
+    ):
+        load(compose("task=opinion", "+task.train.label_map={yes: favourable}"))
+
+
+def test_the_training_examples_of_a_run_can_be_scored(compose: Compose) -> None:
+    task = load(compose("task=opinion", "task.score_training=true", "data.count=64"))
+    assert list(task.evaluation) == ["validation", "train"]
+    assert task.evaluation["train"] is task.training
+    assert len(task.training) == 64
 
 
 def test_fewer_labels_than_the_data_have_is_refused(compose: Compose) -> None:

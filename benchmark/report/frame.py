@@ -9,41 +9,84 @@ import pandas as pd
 
 from benchmark.config import METRICS
 from benchmark.errors import BenchmarkError
-from benchmark.grid import Grid
+from benchmark.grid import Cell, Grid
 from benchmark.store import Record
 
 Rule = str | list["Rule"]  # how a paper averages: a task, or a list whose mean is meant
 
-NOT_ROWS = ("task", "seed")  # every other axis of a grid makes rows of a table
+NOT_ROWS = ("model", "method", "task", "seed")  # axes that have a place of their own in a table
 
 
 def scores(grid: Grid, records: dict[str, Record]) -> pd.DataFrame:
     """Columns ``model, variant, methods, task, seed, status, score``; score in percent, NaN if there is none.
 
-    ``variant`` names whatever else the grid varies (a data subset, a learning rate), else ''.
+    ``task`` is a column of the table: a task, unless the table declares others. ``methods`` has what the
+    grid varies of a method beside its name, and ``variant`` whatever else it varies (a data subset, a
+    learning rate), else ''. Raises: BenchmarkError for a column that would mix metrics.
     """
-    varied = [
-        key
-        for key, values in grid.axes.items()
-        if len(values) > 1 and key not in (*NOT_ROWS, "model", "method")
-    ]
-    rows = []
+    varied, rows = distinguishing(grid), []
     for cell in grid.cells:
         config, record = cell.config, records.get(cell.run_id)
-        at = dict(override.split("=", 1) for override in cell.overrides)
-        rows.append(
-            {
-                "model": config["model"]["name"],
-                "variant": " ".join(f"{key}={at[key]}" for key in varied),
-                "methods": "+".join(sorted(config["method"])),
-                "task": config["task"]["name"],
-                "seed": config["seed"],
-                "status": record["status"] if record else "missing",
-                "score": 100 * reported(record, config) if record else np.nan,
-                "run_id": cell.run_id,
-            }
-        )
-    return pd.DataFrame(rows)
+        at = placed(cell)
+        settings = {key: at[key] for key in varied if key in at}
+        own = "".join(f" {k.split('.', 2)[-1]}={v}" for k, v in settings.items() if k.startswith("method."))
+        for column, report, minus in columns_of(grid, config):
+            rows.append(
+                {
+                    "model": config["model"]["name"],
+                    "variant": " ".join(
+                        f"{k}={v}" for k, v in settings.items() if not k.startswith("method.")
+                    ),
+                    "methods": "+".join(sorted(config["method"])) + own,
+                    "task": column,
+                    "seed": config["seed"],
+                    "status": record["status"] if record else "missing",
+                    "score": 100 * reported(record, config, report, minus) if record else np.nan,
+                    "run_id": cell.run_id,
+                    "metric": " + ".join(report),
+                }
+            )
+    frame = pd.DataFrame(rows)
+    for column, metrics in frame.groupby("task", sort=False)["metric"]:
+        if len(different := metrics.unique()) > 1:
+            raise BenchmarkError(
+                f"{grid.name}: {column} is {different[0]} in some runs and {different[1]} in others, and no "
+                f"average may mix them; see protocol.report.{column}"
+            )
+    return frame
+
+
+def placed(cell: Cell) -> dict[str, str]:
+    """Where a cell stands on the axes of its grid."""
+    return dict(override.split("=", 1) for override in cell.overrides)
+
+
+def distinguishing(grid: Grid) -> list[str]:
+    """The axes that tell runs of the same model, task and methods apart, and so make rows of a table.
+
+    A task makes rows only where the table's layout has it so.
+    """
+    values: dict[tuple[str, ...], set[str | None]] = {}
+    for cell in grid.cells:
+        at = placed(cell)
+        same = (cell.config["model"]["name"], cell.config["task"]["name"], *sorted(cell.config["method"]))
+        for key in grid.axes:
+            values.setdefault((key, *same), set()).add(at.get(key))
+    found = {at[0] for at, different in values.items() if len(different) > 1 and at[0] not in NOT_ROWS}
+    rows = {"task"} & set(grid.table["layout"]["rows"])
+    return [key for key in grid.axes if key in found | rows]
+
+
+def columns_of(grid: Grid, config: dict[str, Any]) -> list[tuple[str, list[str], list[str]]]:
+    """The columns that a run has a score for, each with what it reports and what is taken off that."""
+    name = config["task"]["name"]
+    if not grid.table["columns"]:
+        return [(name, metric(config), [])]
+    return [
+        (key, column["report"], column["minus"])
+        for key, column in grid.table["columns"].items()
+        if name in column["tasks"]
+    ]
 
 
 def metric(config: dict[str, Any]) -> list[str]:
@@ -55,24 +98,28 @@ def metric(config: dict[str, Any]) -> list[str]:
     return named or [METRICS[config["task"]["metrics"][0]][0]]
 
 
-def reported(record: Record, config: dict[str, Any]) -> float:
-    """The score of a record as a fraction: the mean of its protocol's metrics at the checkpoint selected.
+def reported(record: Record, config: dict[str, Any], report: list[str], minus: list[str]) -> float:
+    """The score of a record as a fraction: the mean of ``report`` less that of ``minus``, where selected.
 
     ``selection: last`` takes the final evaluation and ``best`` the highest one, which is optimistic: the
     set that chooses is the set that is reported. NaN for a run that diverged or whose labels are hidden.
     """
     if record["status"] != "finished":
         return np.nan
-    evaluations = [_mean(evaluation["scores"], config) for evaluation in record["curve"]]
+    evaluations = [
+        _mean(evaluation["scores"], report, config)
+        - (_mean(evaluation["scores"], minus, config) if minus else 0)
+        for evaluation in record["curve"]
+    ]
     if not evaluations:
         return np.nan
     return max(evaluations) if config["protocol"]["selection"] == "best" else evaluations[-1]
 
 
-def _mean(by_set: dict[str, dict[str, float]], config: dict[str, Any]) -> float:
+def _mean(by_set: dict[str, dict[str, float]], names: list[str], config: dict[str, Any]) -> float:
     if not by_set:
         return np.nan
-    return float(np.mean([_look_up(by_set, name, config) for name in metric(config)]))
+    return float(np.mean([_look_up(by_set, name, config) for name in names]))
 
 
 def _look_up(by_set: dict[str, dict[str, float]], name: str, config: dict[str, Any]) -> float:

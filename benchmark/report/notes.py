@@ -56,6 +56,7 @@ def _missing(grid: Grid, runs: pd.DataFrame) -> list[str]:
     if not count:
         return []
     arguments = " ".join(shlex.quote(f"{key}={','.join(values)}") for key, values in grid.changed.items())
+    arguments = f"--smoke {arguments}" if grid.table["smoke"] else arguments
     command = f"python -m benchmark.reproduce {grid.name} {arguments}".strip()
     what = "is" if count == 1 else "are"
     return [f"{count} of {len(runs)} runs {what} missing (not run, or failed); to fill them in: {command}"]

@@ -11,7 +11,7 @@ import pandas as pd
 
 from benchmark.grid import Grid
 from benchmark.report import cost, published
-from benchmark.report.frame import Rule, average_by_seed, by_seed, metric, scores
+from benchmark.report.frame import Rule, average_by_seed, by_seed, columns_of, scores
 from benchmark.report.notes import notes
 from benchmark.report.published import AVERAGE
 from benchmark.report.statistics import Estimate, estimate, paired_difference
@@ -50,15 +50,16 @@ def build(grid: Grid, records: dict[str, Record]) -> Table:
     frame = scores(grid, records)
     labels = {
         c.config[part]["name"]: c.config[part]["label"] for c in grid.cells for part in ("model", "task")
-    }
+    } | {key: column["label"] for key, column in grid.table["columns"].items()}
     tasks = list(dict.fromkeys(frame["task"]))
     declared = len(set(frame["seed"]))
-    source = published.load(grid.table["published"]) if grid.table.get("published") else None
-    rule = averaging_rule(frame, tasks, source)
-    columns = [*tasks, AVERAGE] if len(tasks) > 1 else tasks
+    source = published.load(grid.table["published"]) if grid.table["published"] else None
+    source = source if source and source["rows"] else None
+    rule = averaging_rule(frame, tasks, source, bool(grid.table["columns"]))
+    columns = [*tasks, AVERAGE] if len(tasks) > 1 and rule else tasks
     numbers = measured(frame, columns, rule)
     if source:
-        numbers = with_published(numbers, source, grid.table.get("published_models") or {}, tasks)
+        numbers = with_published(numbers, source, grid, frame)
 
     def section(title: str, rows: pd.DataFrame, show: Callable[[pd.Series, int], str]) -> Section:
         return Section(title, _rows(rows, columns, labels, declared, show))
@@ -86,7 +87,7 @@ def build(grid: Grid, records: dict[str, Record]) -> Table:
         rows = _rows(cost.shown(spent), headings, labels, declared, lambda cell, _: cell["text"])
         sections.append(Section(cost.TITLE, rows, headings))
     return Table(
-        title=grid.table.get("title") or grid.name,
+        title=grid.table["title"],
         columns=[_column(grid, task, labels) for task in tasks] + columns[len(tasks) :],
         sections=[section for section in sections if section.rows],
         notes=notes(grid, frame, numbers, records, labels),
@@ -95,13 +96,19 @@ def build(grid: Grid, records: dict[str, Record]) -> Table:
     )
 
 
-def averaging_rule(frame: pd.DataFrame, tasks: Sequence[str], source: dict[str, Any] | None) -> Rule:
+def averaging_rule(
+    frame: pd.DataFrame, tasks: Sequence[str], source: dict[str, Any] | None, own_columns: bool
+) -> Rule:
     """The paper's rule where all its tasks are there, else the plain mean of the tasks that have scores.
 
-    A task whose labels are hidden can never have one, and does not keep the others from an average.
+    A task whose labels are hidden can never have one, and does not keep the others from an average. Columns
+    that a table declares need not be of a kind: without a rule of the paper they have no average.
     """
-    if source and published.tasks_of(source["average"]["mean_of"]) <= set(tasks):
-        return source["average"]["mean_of"]
+    rule = published.rule_of(source) if source else None
+    if rule and published.tasks_of(rule) <= set(tasks):
+        return rule
+    if own_columns:
+        return []
     hidden = {
         task
         for task, block in frame.groupby("task")
@@ -136,19 +143,30 @@ def measured(frame: pd.DataFrame, columns: Sequence[str], rule: Rule) -> pd.Data
 
 
 def with_published(
-    numbers: pd.DataFrame, source: dict[str, Any], models: dict[str, str], tasks: Sequence[str]
+    numbers: pd.DataFrame, source: dict[str, Any], grid: Grid, frame: pd.DataFrame
 ) -> pd.DataFrame:
-    """``numbers`` with a column ``published``: the printed number of the same model, method and column.
+    """``numbers`` with a column ``published``: the printed number of the same runs, column and metric.
 
-    A printed average stands only beside an average over the same tasks.
+    A printed average stands only beside an average over the same tasks, each with the same metric.
     """
-    whole = published.tasks_of(source["average"]["mean_of"]) == set(tasks)
-    found = [
-        published.value(source, models.get(row["model"]), row["methods"], row["task"])
-        if whole or row["task"] != AVERAGE
-        else None
-        for row in numbers.to_dict("records")
-    ]
+    configs = {cell.run_id: cell.config for cell in grid.cells}
+    shown = {
+        at: published.row_of(source, grid.table, configs[str(block["run_id"].iloc[0])])
+        for at, block in frame.groupby(["model", "variant", "methods"], sort=False)
+    }
+    metrics = frame.drop_duplicates("task").set_index("task")["metric"].str.split(" + ", regex=False)
+    same = {task for task, names in metrics.items() if published.measures(source, str(task), names)}
+    whole = same == set(metrics.index) == published.tasks_of(published.rule_of(source) or [])
+
+    def printed(number: dict[str, Any]) -> float | None:
+        row = shown[number["model"], number["variant"], number["methods"]]
+        if row is None:
+            return None
+        if number["task"] == AVERAGE:
+            return row.get("average_printed") if whole else None
+        return row["values"].get(number["task"]) if number["task"] in same else None
+
+    found = [printed(number) for number in numbers.to_dict("records")]
     return numbers.assign(published=pd.array(found, dtype="Float64"))
 
 
@@ -212,20 +230,23 @@ def _count(n: int, declared: int) -> str:
 
 
 def _column(grid: Grid, task: str, labels: dict[str, str]) -> str:
-    config = next(cell.config for cell in grid.cells if cell.config["task"]["name"] == task)
+    of_cells = (column for cell in grid.cells for column in columns_of(grid, cell.config))
+    report, minus = next((report, minus) for name, report, minus in of_cells if name == task)
     short = {"matthews_correlation": "Matthews"}
-    names = [short.get(name, name).replace("/", " ") for name in metric(config)]
-    return f"{labels[task] or task} ({' + '.join(names)})"
+    names = [short.get(name, name).replace("/", " ") for name in report]
+    return f"{labels[task] or task} ({' + '.join(names)})" if not minus else labels[task] or task
 
 
 def _published_rows(source: dict[str, Any], columns: Sequence[str]) -> list[list[str]]:
     """The printed rows; the average only beside the tasks it was taken over."""
     decimals = source["decimals"]
-    whole = published.tasks_of(source["average"]["mean_of"]) == set(columns) - {AVERAGE}
+    whole = published.tasks_of(published.rule_of(source) or []) == set(columns) - {AVERAGE}
     rows = []
     for row in source["rows"]:
         printed = dict(row["values"]) | ({AVERAGE: row.get("average_printed")} if whole else {})
-        method = PLAIN if row["method"] == published.VANILLA else row["method"]
+        method = PLAIN if row.get("method") == published.VANILLA else row.get("method", "–")
+        method += "".join(f" {key}={row[key]}" for key in ("sigma", "train_set") if key in row)
         cells = (printed.get(column) for column in columns)
-        rows.append([row["model"], method, *(f"{v:.{decimals}f}" if v is not None else "–" for v in cells)])
+        written = (f"{v:.{decimals}f}" if v is not None else "–" for v in cells)
+        rows.append([row.get("model", row["label"]), method, *written])
     return rows

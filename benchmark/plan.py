@@ -1,0 +1,226 @@
+"""`python -m benchmark.plan TABLE… | all`: what tables would run, what is done, and how long the rest takes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import math
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from benchmark import grid
+from benchmark.arguments import parse
+from benchmark.errors import BenchmarkError, one_line
+from benchmark.grid import Cell, Grid
+from benchmark.store import Record, Store
+
+DESCRIPTION = """\
+Say what tables of sweeps/ would run, and what of it the store has; nothing is run.
+
+  python -m benchmark.plan noisytune/table2 hype/table1
+  python -m benchmark.plan noisytune/table2 model=minilm task=rte
+  python -m benchmark.plan all
+
+Hours are of one worker: seconds per update, measured where runs of the same model, task and methods are in
+the store, times the updates to do. Runs that nothing was measured for are counted apart.
+"""
+RECENT = 2000  # records that throughput is taken from; reading a store of 100 000 would take minutes
+UNKNOWN = "unknown"
+Kind = tuple[Any, ...]
+
+
+@dataclass
+class Measured:
+    """What finished runs took, by kind of run, and how many training examples tasks have."""
+
+    seconds: dict[Kind, list[float]] = field(default_factory=dict)
+    megabytes: dict[Kind, list[float]] = field(default_factory=dict)
+    examples: dict[str, int] = field(default_factory=dict)
+
+    def add(self, record: Record, size: float) -> None:
+        """Take a finished record into account; ``size`` is what it takes on disk, in megabytes."""
+        config = record["config"]
+        updates = record["curve"][-1]["step"] if record["curve"] else 0
+        if record["status"] != "finished" or not updates:
+            return
+        kind = kind_of(config)
+        self.seconds.setdefault(kind, []).append(record["seconds"]["total"] / updates)
+        self.megabytes.setdefault(kind, []).append(size)
+        if config["data"]["count"] is None and config["data"]["share"] is None:
+            self.examples[config["task"]["name"]] = record["examples"]["train"]
+
+    def hours(self, config: dict[str, Any]) -> float | None:
+        """The hours that a run would take, or None where nothing like it was measured."""
+        rates, updates = self.seconds.get(kind_of(config)), self.updates(config)
+        return None if rates is None or updates is None else median(rates) * updates / 3600
+
+    def updates(self, config: dict[str, Any]) -> int | None:
+        """The updates of a run, or None where the size of its training set is not known."""
+        protocol, data = config["protocol"], config["data"]
+        if protocol["steps"] is not None:
+            return int(protocol["steps"])
+        examples = data["count"] or self.examples.get(config["task"]["name"])
+        if examples is None:
+            return None
+        if data["share"] is not None:
+            examples = max(1, round(data["share"] * examples))
+        return max(1, round(protocol["epochs"] * math.ceil(examples / protocol["batch_size"])))
+
+    def size(self, config: dict[str, Any]) -> float | None:
+        """The megabytes that the record of a run would take."""
+        sizes = self.megabytes.get(kind_of(config))
+        return None if sizes is None else median(sizes)
+
+
+def kind_of(config: dict[str, Any]) -> Kind:
+    """What the time of an update depends on."""
+    protocol = config["protocol"]
+    batch = (protocol["batch_size"], protocol["max_length"], protocol["precision"])
+    return (config["model"]["name"], config["task"]["name"], tuple(sorted(config["method"])), *batch)
+
+
+def measure(store: Store, first: Iterable[str] = ()) -> Measured:
+    """What the store's latest records took, beginning with the runs named by ``first``."""
+    found = Measured()
+    folders = dict.fromkeys([*(store.folder / name for name in first), *_latest(store.folder)])
+    for folder in list(folders)[:RECENT]:
+        try:
+            record = json.loads((folder / "record.json").read_text())
+            found.add(record, sum(part.stat().st_size for part in folder.iterdir()) / 1e6)
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # whoever needs the record itself says what is wrong with it
+    return found
+
+
+def _latest(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    with os.scandir(folder) as entries:
+        runs = [(entry.stat().st_mtime, entry.path) for entry in entries if len(entry.name) == 16]
+    return [Path(path) for _, path in sorted(runs, reverse=True)[:RECENT]]
+
+
+@dataclass(frozen=True)
+class Row:
+    """The plan of one table; hours and megabytes are of the runs to do, as far as they were measured."""
+
+    name: str
+    runs: int
+    done: int
+    shared: int
+    hours: float
+    megabytes: float
+    unknown: int
+    needs: str
+
+    @property
+    def to_do(self) -> int:
+        """Runs that the store does not have."""
+        return self.runs - self.done
+
+
+def rows(planned: Sequence[Grid], done: set[str], measured: Measured) -> list[Row]:
+    """The plan of every grid. A run is ``shared`` if another of the grids has it as well."""
+    tables = Counter(name for one in planned for name in {cell.run_id for cell in one.cells})
+    found = []
+    for one in planned:
+        cells = {cell.run_id: cell for cell in one.cells}
+        missing = [cell.config for name, cell in cells.items() if name not in done]
+        hours = [measured.hours(config) for config in missing]
+        sizes = [measured.size(config) or 0.0 for config in missing]
+        needs = ", ".join(f"{kind}: {name}" for need in one.table["needs"] for kind, name in need.items())
+        found.append(
+            Row(
+                name=one.name,
+                runs=len(cells),
+                done=len(cells) - len(missing),
+                shared=sum(tables[name] > 1 for name in cells),
+                hours=sum(hour for hour in hours if hour is not None),
+                megabytes=sum(sizes),
+                unknown=hours.count(None),
+                needs=needs,
+            )
+        )
+    return found
+
+
+def total(planned: Sequence[Grid], done: set[str], measured: Measured) -> Row:
+    """The plan of all grids together, in which a shared run is one run."""
+    cells: dict[str, Cell] = {cell.run_id: cell for one in planned for cell in one.cells}
+    together = Grid("together", planned[0].table | {"needs": []}, {}, {}, list(cells.values()))
+    return rows([together], done, measured)[0]
+
+
+def render(planned: list[Row], last: Row | None) -> str:
+    """The plan as a table for the terminal."""
+    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("Table", "runs", "done", "to do", "shared", "hours", "MB", "not measured", "needs"):
+        shown.add_column(name, justify="left" if name in ("Table", "needs") else "right")
+    for row in [*planned, *([last] if last else [])]:
+        known = row.unknown < row.to_do or not row.to_do
+        numbers = (row.runs, row.done, row.to_do, row.shared if row is not last else "")
+        estimates = (f"{row.hours:.1f}", f"{row.megabytes:.0f}") if known else (UNKNOWN, UNKNOWN)
+        shown.add_row(row.name, *map(str, numbers), *estimates, str(row.unknown or ""), row.needs)
+    console = Console(width=140, color_system=None)
+    with console.capture() as captured:
+        console.print(shown)
+    lines = (line.rstrip() for line in captured.get().splitlines())
+    return "\n".join(line for line in lines if line)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command; returns its exit status: 0, or 2 for a refusal."""
+    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmark.plan",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "tables", metavar="TABLE", nargs="*", help="tables of sweeps/ or `all`, and overrides"
+    )
+    parser.add_argument("--args", default="", metavar="STRING", help="more of these in one string, for make")
+    parser.add_argument("--smoke", action="store_true", help="of the smoke runs")
+    options = parse(parser, arguments)
+    try:
+        overrides = [one for one in options.tables if "=" in one]
+        named = [one for one in options.tables if one not in overrides]
+        print(plan(grid.tables() if named == ["all"] else named, overrides, options.smoke))
+    except Exception as error:
+        line = one_line(error)
+        if line is None:
+            raise
+        print(f"error: {line}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def plan(names: Sequence[str], overrides: Sequence[str], smoke: bool) -> str:
+    """The plan of tables as text.
+
+    Raises: BenchmarkError for a table that does not exist, or for none at all.
+    """
+    if not names:
+        raise BenchmarkError(f"name a table, or all (valid: {', '.join(grid.tables())})")
+    planned = [grid.load(name, overrides, smoke) for name in names]
+    store = Store(planned[0].cells[0].config["store"])
+    wanted = {cell.run_id for one in planned for cell in one.cells}
+    done = {name for name in wanted if (store.folder / name / "record.json").is_file()}
+    measured = measure(store, sorted(done))
+    last = total(planned, done, measured) if len(planned) > 1 else None
+    return render(rows(planned, done, measured), last)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,87 @@
+"""The rectangles of a grid: axes with their values, as declared and as a user narrows or changes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Glob, Override
+
+from benchmark.errors import BenchmarkError
+
+Axes = dict[str, list[str]]
+
+
+def axes(overrides: Iterable[str]) -> Axes:
+    """The values of every override, in Hydra's sweep syntax (``1,2``, ``range(1,6)``, ``[],[noisytune]``).
+
+    Raises: BenchmarkError for an axis without values, or with a pattern (``glob(*)``) in their place.
+    """
+    found = {}
+    for override in OverridesParser.create().parse_overrides(list(overrides)):
+        key = override.get_key_element()
+        if isinstance(override.value(), Glob):
+            raise BenchmarkError(f"{override.input_line}: name the values themselves, as in {key}=ONE,OTHER")
+        values = [value.split("=", 1)[1] for value in _spelt_out(override)]
+        if not values:
+            raise BenchmarkError(f"{override.input_line}: names no value")
+        found[key] = values
+    return found
+
+
+def _spelt_out(override: Override) -> list[str]:
+    key = override.get_key_element()
+    if override.is_sweep_override():
+        return [f"{key}={value}" for value in override.sweep_string_iterator()]
+    return [f"{key}={override.get_value_element_as_str()}"]
+
+
+def declared(params: Mapping[str, object], others: Sequence[Mapping[str, object]]) -> list[Axes]:
+    """The sweeper's rectangle, and the ``others`` of ``table.grids``: the same with some axes changed.
+
+    None leaves an axis out.
+    """
+    return [
+        axes(
+            f"{key}={values}" for key, values in (dict(params) | dict(changes)).items() if values is not None
+        )
+        for changes in ({}, *others)
+    ]
+
+
+def narrowed(grid: Sequence[Axes], changes: Axes) -> list[Axes]:
+    """``grid`` with a user's changes; rectangles of which nothing is left are gone.
+
+    An axis on which all rectangles agree takes the new values, whatever they are. Where they differ, each
+    keeps those of its values that are asked for, and one that does not have the axis is left out, unless
+    the axis belongs to a method, which others cannot have. A value that is declared nowhere is added to
+    the first rectangle that has the axis.
+    """
+    found = [dict(rectangle) for rectangle in grid]
+    for key, values in changes.items():
+        found = _changed(found, key, values)
+    return found
+
+
+def _changed(grid: list[Axes], key: str, values: list[str]) -> list[Axes]:
+    stated = [rectangle[key] for rectangle in grid if key in rectangle]
+    if not stated or all(rectangle.get(key) == stated[0] for rectangle in grid):
+        return [rectangle | {key: values} for rectangle in grid]
+    new = [value for value in values if not any(value in one for one in stated)]
+    kept = []
+    for rectangle in grid:
+        if key not in rectangle:
+            if key.startswith("method."):
+                kept.append(rectangle)
+            continue
+        left = [value for value in values if value in rectangle[key]] + new
+        new = []
+        if left:
+            kept.append(rectangle | {key: left})
+    return kept
+
+
+def merged(grid: Sequence[Axes]) -> Axes:
+    """All axes of a grid, each with its values over all rectangles."""
+    keys = dict.fromkeys(key for rectangle in grid for key in rectangle)
+    return {key: list(dict.fromkeys(v for one in grid for v in one.get(key, ()))) for key in keys}

@@ -1,0 +1,44 @@
+"""What `${…}` can say in a configuration of ours, besides OmegaConf's own."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from benchmark.errors import BenchmarkError
+
+PLAIN = "vanilla"  # what a protocol's table calls a run without methods
+OTHERWISE = "default"
+
+
+def register(root: Path) -> None:
+    """Make ``${root:}`` (the project), ``${scratch:}``, ``${not:…}`` and ``${pick:TABLE}`` known."""
+    for name, resolver in (
+        ("root", lambda: str(root)),
+        ("not", lambda value: not value),
+        ("scratch", tempfile.gettempdir),
+        ("pick", pick),
+    ):
+        OmegaConf.register_new_resolver(name, resolver, replace=True)
+
+
+def pick(table: str, *, _root_: DictConfig) -> Any:
+    """A run's value from ``protocol.tables.TABLE``, which nests models, tasks and methods in any order.
+
+    At every level the run's methods (``a+b`` in alphabetical order, ``vanilla`` for none) come before its
+    model, its model before its task, and ``default`` last. Raises: BenchmarkError where nothing fits.
+    """
+    names = ["+".join(sorted(_root_.method)) or PLAIN, _root_.model.name, _root_.task.name]
+    node, place, key = _root_.protocol.tables, "protocol.tables", table
+    while isinstance(node, DictConfig):
+        if key not in node:
+            raise BenchmarkError(
+                f"{place} has nothing for {' '.join(names)}: it needs {key!r} (it has {', '.join(map(str, node))})"
+            )
+        node, place = node[key], f"{place}.{key}"
+        if isinstance(node, DictConfig):
+            key = next((name for name in names if name in node), OTHERWISE)
+    return node

@@ -1,0 +1,76 @@
+"""Selectors: which runs of a grid a mapping of axes to values stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from benchmark.errors import BenchmarkError, unknown
+
+Rectangle = Mapping[str, Sequence[str]]  # a grid's axes and their values, as Hydra overrides spell them
+NAMED = ("model", "task", "data", "protocol")  # axes whose values are the names of configurations
+
+
+def matches(selector: Mapping[str, Any], config: Mapping[str, Any]) -> bool:
+    """Whether the run of a plain configuration is one of those that ``selector`` stands for."""
+    return all(_has(key, wanted, config) for key, wanted in selector.items())
+
+
+def _has(key: str, wanted: Any, config: Mapping[str, Any]) -> bool:
+    if key == "method":
+        return frozenset(config["method"]) in combinations(wanted)
+    value: Any = config
+    for part in (f"{key}.name" if key in NAMED else key).split("."):
+        if not isinstance(value, Mapping) or part not in value:
+            return False
+        value = value[part]
+    return value == wanted or (isinstance(wanted, list) and value in wanted)
+
+
+def combinations(methods: list[Any]) -> list[frozenset[str]]:
+    """The combinations of methods that a selector asks for: one list of names, or a list of such lists."""
+    several = any(isinstance(one, list) for one in methods)
+    return [frozenset(one) for one in methods] if several else [frozenset(methods)]
+
+
+def values_of(key: str, grid: Sequence[Rectangle]) -> list[str]:
+    """The values of an axis over all rectangles of a grid, each once."""
+    return list(dict.fromkeys(value for axes in grid for value in axes.get(key, ())))
+
+
+def check_selector(selector: Mapping[str, Any], grid: Sequence[Rectangle], where: str) -> None:
+    """Raises: BenchmarkError for an axis or a value that the grid does not have, with the nearest it has."""
+    keys = dict.fromkeys(key for axes in grid for key in axes)
+    for key, wanted in selector.items():
+        if key not in keys:
+            raise unknown("axis", key, keys, where)
+        texts = values_of(key, grid)
+        if key == "method":
+            if not isinstance(wanted, list):
+                raise BenchmarkError(f"{where}: method: {wanted} is no list, as in [noisytune]")
+            _check_methods(wanted, texts, where)
+        elif key.startswith("method.") or all(key in axes for axes in grid):
+            # Elsewhere a run may have a value that its rectangle does not state.
+            declared = [parsed(key, text) for text in texts]
+            for value in [] if wanted in declared else wanted if isinstance(wanted, list) else [wanted]:
+                if value not in declared:
+                    raise unknown(key, value, texts, where)
+
+
+def _check_methods(wanted: list[Any], texts: Sequence[str], where: str) -> None:
+    declared = {frozenset(parsed("method", text)) for text in texts}
+    names = {name for combination in declared for name in combination}
+    for combination in combinations(wanted):
+        for name in combination - names:
+            raise unknown("method", name, names, where)
+        if combination not in declared:
+            raise unknown("method", f"[{','.join(sorted(combination))}]", texts, where)
+
+
+@cache
+def parsed(key: str, text: str) -> Any:
+    """The value that Hydra makes of ``KEY=TEXT``."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    return OverridesParser.create().parse_override(f"{key}={text}").value()

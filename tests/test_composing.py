@@ -1,0 +1,67 @@
+"""Configurations that are put together from parts are those that Hydra composes as a whole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import hydra
+import pytest
+
+from benchmark import composing, grid
+from benchmark.config import ROOT, run_id
+
+
+def typed(value: Any) -> Any:
+    """To Python 1, 1.0 and True are equal; a run may tell them apart."""
+    if isinstance(value, dict):
+        return {key: typed(part) for key, part in value.items()}
+    return [typed(part) for part in value] if isinstance(value, list) else (type(value), value)
+
+
+@pytest.mark.parametrize("name", grid.tables())
+def test_a_table_has_the_configurations_that_its_cells_have_alone(name, compose):
+    cells = grid.load(name).cells
+    for cell in cells[:: max(1, len(cells) // 3)]:
+        alone = compose(*cell.overrides)
+        ours = cell.config | {key: alone[key] for key in ("store", "cache")}
+        assert typed(ours) == typed(alone)
+        assert cell.run_id == run_id(alone)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        ["protocol.epochs=1,2.5", "threads=2"],
+        ["method=[noisytune]", "method.noisytune.intensity=0,1"],
+        ["data.subset_seed=${seed}"],
+        ["+protocol.report.opinion=[f1]", "data=1k"],
+        ["model=minilm", "model.revision=abc,null", "protocol=hype,pats"],
+        ["+task.evaluate={other: {config: opinion, split: train}}"],
+        ["protocol.learning_rate=${protocol.weight_decay}", "protocol.weight_decay=0.5"],
+    ],
+)
+def test_so_has_a_table_that_was_changed(changes, compose):
+    for cell in grid.load("demo/noisytune", ["task=opinion", "seed=3,4", *changes]).cells:
+        alone = compose(*cell.overrides)
+        assert typed(cell.config | {key: alone[key] for key in ("store", "cache")}) == typed(alone)
+
+
+def test_a_choice_that_changes_more_than_its_part_is_not_taken_for_one(monkeypatch):
+    with hydra.initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        with pytest.raises(composing.Elsewhere):
+            composing.configurations({"task": "opinion"}, ["~data.count"], [1])
+        other = composing._composed("threads=2")
+        monkeypatch.setattr(composing, "_defaults", lambda: other)
+        with pytest.raises(composing.Elsewhere):
+            composing.part.__wrapped__("task", "rte")
+
+
+def test_ten_times_the_runs_take_no_more_composing(monkeypatch):
+    calls = []
+    composed = composing.compose
+    monkeypatch.setattr(composing, "compose", lambda *given: calls.append(given) or composed(*given))
+    for cached in (composing._defaults, composing.part, composing._value):
+        cached.cache_clear()
+    cells = grid.load("lnsr/table1", ["seed=range(1,501)"]).cells
+    assert len({cell.run_id for cell in cells}) == 10_000
+    assert len(calls) <= 1 + 4 + 5 + 1 + 1  # the defaults, tasks, methods, model and protocol

@@ -1,0 +1,147 @@
+"""What a sweep file says beside its grid is read strictly."""
+
+from __future__ import annotations
+
+import pytest
+from omegaconf import OmegaConf
+
+from benchmark import grid
+from benchmark.declaration import Table, check
+from benchmark.errors import one_line
+from benchmark.report.frame import columns_of
+from benchmark.selectors import matches
+
+GRID = [
+    {"model": ["bert_base_uncased"], "task": ["rte", "cola"], "method": ["[]", "[noisytune]"], "seed": ["1"]},
+    {
+        "model": ["bert_base_uncased"],
+        "task": ["rte"],
+        "method": ["[hype_n]"],
+        "method.hype_n.sigma": ["0.0001", "1e-5"],
+    },
+]
+BETTER = {"says": "it is better", "better": {"method": ["noisytune"]}, "than": {"method": []}}
+
+
+def declared(**parts):
+    table = OmegaConf.merge(OmegaConf.structured(Table), {"title": "T"}, parts)
+    check("paper/table1", OmegaConf.to_container(table), GRID)
+
+
+def refused(**parts) -> str:
+    with pytest.raises(Exception) as caught:  # noqa: PT011 (the claim is what becomes of it)
+        declared(**parts)
+    return one_line(caught.value) or repr(caught.value)
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        {},
+        {"where": "average"},
+        {"where": 2},
+        {"where": ["rte"]},
+        {"of": "std"},
+        {"of": "probe/anything"},
+        {"gain_over": {"method": []}},
+        {"than": {"method": [[], ["hype_n"]]}},
+        {"better": {"method": ["hype_n"], "method.hype_n.sigma": [1e-4, 1e-5]}},
+        {"better": {"task": ["rte"]}, "than": {"task": "cola"}},
+    ],
+)
+def test_a_claim_about_what_the_grid_has_is_taken(claim):
+    declared(claims=[BETTER | claim])
+
+
+@pytest.mark.parametrize(
+    ("claim", "line"),
+    [
+        (
+            {"better": {"method": ["noisytun"]}},
+            "sweeps/paper/table1, claim 1, better; did you mean 'noisytune'?",
+        ),
+        ({"better": {"method": ["noisytun"]}}, "unknown method 'noisytun'"),
+        ({"than": {"method": ["noisytune", "hype_n"]}}, "unknown method '[hype_n,noisytune]'"),
+        ({"than": {"method": "noisytune"}}, "method: noisytune is no list"),
+        ({"than": {"model": "bert_base_cased"}}, "unknown model 'bert_base_cased'"),
+        ({"than": {"task": ["rte", "coal"]}}, "did you mean 'cola'?"),
+        ({"than": {"method.hype_n.sigma": 1e-3}}, "unknown method.hype_n.sigma '0.001'"),
+        ({"than": {"protocol.epochs": 3}}, "unknown axis 'protocol.epochs'"),
+        ({"lower": {"method": []}}, "give either `better` or `lower`"),
+        ({"better": {}}, "give either `better` or `lower`"),
+        ({"where": "everywhere"}, "unknown place 'everywhere'"),
+        ({"where": 3}, "where: 3 columns, and the table has 2"),
+        ({"where": ["mrpc"]}, "unknown column 'mrpc'"),
+        ({"of": "scroe"}, "unknown quantity 'scroe' in sweeps/paper/table1, claim 1; did you mean 'score'?"),
+        ({"beter": {"method": []}}, "unknown key 'beter'; did you mean 'better'?"),
+    ],
+)
+def test_any_other_claim_is_refused_in_a_line(claim, line):
+    assert line in refused(claims=[BETTER | claim])
+
+
+@pytest.mark.parametrize(
+    ("parts", "line"),
+    [
+        ({"layout": {"kind": "pie"}}, "unknown kind of layout 'pie'"),
+        ({"layout": {"statistic": ["median"]}}, "unknown statistic 'median'"),
+        (
+            {"needs": [{"prob": "norm_change"}]},
+            "unknown need 'prob' in sweeps/paper/table1; did you mean 'probe'?",
+        ),
+        ({"columns": {"x": {"tasks": ["mrpc"], "report": ["f1"]}}}, "unknown task 'mrpc'"),
+        ({"published_rows": [{"row": {"method": "x"}, "cells": {"method": ["x"]}}]}, "unknown method 'x'"),
+        ({"clams": []}, "unknown key 'clams'"),
+    ],
+)
+def test_so_is_anything_else_that_cannot_be(parts, line):
+    assert line in refused(**parts)
+
+
+def test_a_selector_stands_for_the_runs_that_have_all_of_it(compose):
+    config = compose("task=rte", "method=[hype_n]", "method.hype_n.sigma=1e-4", "data.share=0.5")
+    assert matches({}, config)
+    assert matches({"method": ["hype_n"], "task": ["cola", "rte"], "data.share": 0.5}, config)
+    assert matches({"method": [[], ["hype_n"]], "method.hype_n.sigma": [1e-4, 1e-5]}, config)
+    assert not matches({"method": []}, config)
+    assert not matches({"method": ["hype_n", "rdrop"]}, config)
+    assert not matches({"method.hype_n.sigma": 1e-5}, config)
+    assert not matches({"method.noisytune.intensity": 0.1}, config)
+
+
+def test_a_list_can_be_one_value(compose):
+    config = compose("method=[hype_n]", "method.hype_n.layers=[1,2]")
+    assert matches({"method.hype_n.layers": [1, 2]}, config)
+    assert matches({"method.hype_n.layers": [[1], [1, 2]]}, config)
+    assert not matches({"method.hype_n.layers": [1]}, config)
+
+
+@pytest.mark.parametrize("name", grid.tables())
+def test_every_row_and_claim_of_a_table_has_runs_in_its_grid(name):
+    planned = grid.load(name)
+    configs = [cell.config for cell in planned.cells]
+    claims = [
+        claim[side] for claim in planned.table["claims"] for side in ("better", "lower", "than", "gain_over")
+    ]
+    for selector in [*claims, *(row["cells"] for row in planned.table["published_rows"])]:
+        assert any(matches(selector, config) for config in configs), selector
+    for config in configs:
+        assert columns_of(planned, config), config["task"]["name"]
+
+
+@pytest.mark.parametrize("name", grid.tables())
+def test_every_published_row_that_a_table_names_is_printed(name):
+    from benchmark.report import published
+
+    planned = grid.load(name)
+    table = planned.table
+    if not table["published_models"]:
+        assert not table["published_rows"]
+        return
+    source = published.load(table["published"])
+    rows = [published.row_of(source, table, cell.config) for cell in planned.cells]
+    assert any(row is not None for row in rows)
+    named = {str(row["row"]) for row in table["published_rows"]}
+    found = [row for row in rows if row is not None]
+    for row in table["published_rows"]:
+        assert any(all(one.get(k) == v for k, v in row["row"].items()) for one in found), (named, row)
