@@ -54,6 +54,7 @@ PROTOCOL: dict[str, Any] = {
     "batch_size": 4,
     "micro_batch_size": None,
     "epochs": 3,
+    "steps": None,
     "evaluations_per_epoch": 1,
     "precision": "float32",
     "optimizer": "adamw",

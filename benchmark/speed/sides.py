@@ -29,6 +29,7 @@ PROTOCOL: dict[str, Any] = {
     "schedule": "linear",
     "warmup": 0.0,
     "epochs": 1,
+    "steps": None,
     "batch_size": BATCH,
     "micro_batch_size": None,
     "max_grad_norm": 1.0,
