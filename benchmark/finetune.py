@@ -105,7 +105,10 @@ def finetune(
         methods,
         total,
         staged=any(
-            overrides(method, moment) for method in methods for moment in ("direction", "before", "moved")
+            overrides(method, moment)
+            for method in methods
+            for moment in ("direction", "before", "moved")
+            if not method.idle
         ),
     )
     parameters = [p for group in optimizer.groups for p in group.parameters]

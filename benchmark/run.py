@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 import traceback
@@ -96,6 +97,7 @@ def _train(config: dict[str, Any]) -> tuple[Record, dict[str, Any]]:
     device = choose_device(config["device"])
     make_reproducible(config["threads"], protocol["precision"])
     keep_quiet()
+    keep_memory()
     task = tasks.load(config, models.tokenizer(config["model"], cache))
     memory = PeakMemory(device)
     model = models.load(config["model"], task.outputs, seed, cache)
@@ -166,6 +168,17 @@ def keep_quiet() -> None:
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     os.environ["DISABLE_SAFETENSORS_CONVERSION"] = "1"  # a request to the hub that nobody asked for
+
+
+def keep_memory() -> None:
+    """Let glibc keep what tensors free: giving pages back and faulting them in again at every step is slow."""
+    import ctypes
+
+    threshold, trim = -3, -1  # M_MMAP_THRESHOLD and M_TRIM_THRESHOLD
+    with contextlib.suppress(OSError, AttributeError):  # another C library knows no mallopt
+        libc = ctypes.CDLL(None)
+        libc.mallopt(threshold, 1 << 30)
+        libc.mallopt(trim, (1 << 31) - 1)
 
 
 def make_reproducible(threads: int, precision: str) -> None:

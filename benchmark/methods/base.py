@@ -85,6 +85,12 @@ class Method(Stateful):
         return None
 
     @property
+    def idle(self) -> bool:
+        """Whether its values make it plain fine-tuning."""
+        values = self.neutral or {}
+        return bool(values) and all(getattr(self, key) == value for key, value in values.items())
+
+    @property
     def needs_padding(self) -> bool:
         """Whether it looks at padding, so that the run must compute it."""
         return False
