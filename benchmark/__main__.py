@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import shlex
 import sys
@@ -12,6 +11,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from benchmark.command import carried_out
 from benchmark.config import ROOT, plain, register
 from benchmark.errors import BenchmarkError, one_line
 from benchmark.grid import axes
@@ -63,26 +63,19 @@ def summary(record: Record) -> str:
 
 
 def command_line() -> int:
-    """Run Hydra's main with every refusal in one line; the exit status."""
-    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
+    """Run Hydra's main; the exit status."""
+    return carried_out(_command_line)
+
+
+def _command_line() -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # let errors through, so that they can be told in one line
     register()
-    try:
-        given = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
-        if {"-m", "--multirun"} & set(sys.argv):
-            axes(given)
-        if "hydra.mode=RUN" in given and any(argument.startswith("+sweeps=") for argument in given):
-            raise BenchmarkError("hydra.mode=RUN: +sweeps=… is a grid of runs; leave one of the two out")
-        main()
-    except KeyboardInterrupt:
-        print("stopped: finished runs are kept; the same command goes on from here", file=sys.stderr)
-        return 130
-    except Exception as error:
-        line = one_line(error)
-        if line is None:
-            raise
-        print(f"error: {line}", file=sys.stderr)
-        return 2
+    given = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
+    if {"-m", "--multirun"} & set(sys.argv):
+        axes(given)
+    if "hydra.mode=RUN" in given and any(argument.startswith("+sweeps=") for argument in given):
+        raise BenchmarkError("hydra.mode=RUN: +sweeps=… is a grid of runs; leave one of the two out")
+    main()
     return 1 if failures else 0
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
 import math
 import os
 import sys
@@ -21,7 +20,8 @@ from rich.table import Table
 
 from benchmark import grid
 from benchmark.arguments import parse
-from benchmark.errors import BenchmarkError, one_line
+from benchmark.command import carried_out
+from benchmark.errors import BenchmarkError
 from benchmark.grid import Cell, Grid
 from benchmark.store import Record, Store
 
@@ -181,7 +181,6 @@ def render(planned: list[Row], last: Row | None) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """The command; returns its exit status: 0, or 2 for a refusal."""
-    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
     parser = argparse.ArgumentParser(
         prog="python -m benchmark.plan",
         description=DESCRIPTION,
@@ -193,17 +192,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--args", default="", metavar="STRING", help="more of these in one string, for make")
     parser.add_argument("--smoke", action="store_true", help="of the smoke runs")
     options = parse(parser, arguments)
-    try:
+
+    def work() -> int:
         overrides = [one for one in options.tables if "=" in one]
         named = [one for one in options.tables if one not in overrides]
         print(plan(grid.tables() if named == ["all"] else named, overrides, options.smoke))
-    except Exception as error:
-        line = one_line(error)
-        if line is None:
-            raise
-        print(f"error: {line}", file=sys.stderr)
-        return 2
-    return 0
+        return 0
+
+    return carried_out(work)
 
 
 def plan(names: Sequence[str], overrides: Sequence[str], smoke: bool) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 from pathlib import Path
 
 from benchmark import grid, launch
 from benchmark.arguments import parse
+from benchmark.command import carried_out
 from benchmark.config import validate, validate_methods
-from benchmark.errors import BenchmarkError, one_line
+from benchmark.errors import BenchmarkError
 from benchmark.grid import Cell, Grid
 from benchmark.store import Record, Store, make_writable
 
@@ -28,7 +28,6 @@ key of a run's configuration (protocol.epochs=3). See `python -m benchmark --hel
 
 def main(arguments: list[str] | None = None) -> int:
     """The command; returns its exit status: 0, 1 if runs failed, 2 for a refusal, 130 for Ctrl-C."""
-    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
     parser = argparse.ArgumentParser(
         prog="python -m benchmark.reproduce",
         description=DESCRIPTION,
@@ -43,17 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, help="runs at a time (default: cores / threads)")
     parser.add_argument("--output", type=Path, default=Path("results/tables"), help="where reports go")
     options = parse(parser, arguments)
-    try:
-        return reproduce(options)
-    except KeyboardInterrupt:
-        print("\nstopped: finished runs are kept; the same command goes on from here", file=sys.stderr)
-        return 130
-    except Exception as error:
-        line = one_line(error)
-        if line is None:
-            raise
-        print(f"error: {line}", file=sys.stderr)
-        return 2
+    return carried_out(lambda: reproduce(options))
 
 
 def reproduce(options: argparse.Namespace) -> int:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmark.errors import one_line
+from benchmark.command import carried_out
 
 TASKS = ("rte", "mrpc", "cola", "stsb")
 NOTES = "## Ideas tried"  # whatever stands in the file from here on is written by hand, and kept
@@ -44,7 +44,6 @@ class Timing:
 
 def main(arguments: list[str] | None = None) -> int:
     """The command; returns its exit status."""
-    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
     parser = argparse.ArgumentParser(prog="python -m benchmark.speed", description=__doc__)
     parser.add_argument("--short", action="store_true", help="fewer rounds, no methods: under 3 minutes")
     parser.add_argument("--model", default="minilm", help="a file of conf/model (default: minilm)")
@@ -54,18 +53,15 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--output", type=Path, help="write the figures into this Markdown file as well")
     options = parser.parse_args(arguments)
-    try:
-        report = measure(options)
-    except Exception as error:
-        line = one_line(error)
-        if line is None:
-            raise
-        print(f"error: {line}", file=sys.stderr)
-        return 2
+    return carried_out(lambda: write(measure(options), options.output))
+
+
+def write(report: str, path: Path | None) -> int:
+    """Print the figures, and write them to ``path`` above what was written there by hand."""
     print(report)
-    if options.output:
-        kept = options.output.read_text().partition(NOTES) if options.output.exists() else ("", "", "")
-        options.output.write_text(f"{report}\n\n{kept[1]}{kept[2]}")
+    if path:
+        _, heading, notes = path.read_text().partition(NOTES) if path.exists() else ("", "", "")
+        path.write_text(f"{report}\n\n{heading}{notes}")
     return 0
 
 

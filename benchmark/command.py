@@ -1,0 +1,27 @@
+"""What all commands share: a refusal is one line, and the exit status says how it went."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+
+from benchmark.errors import one_line
+
+REFUSED, STOPPED = 2, 130
+
+
+def carried_out(work: Callable[[], int]) -> int:
+    """The exit status of ``work``: its own, 2 for a refusal, 130 for Ctrl-C; other errors are ours and go on."""
+    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
+    try:
+        return work()
+    except KeyboardInterrupt:
+        print("\nstopped: finished runs are kept; the same command goes on from here", file=sys.stderr)
+        return STOPPED
+    except Exception as error:
+        line = one_line(error)
+        if line is None:
+            raise
+        print(f"error: {line}", file=sys.stderr)
+        return REFUSED
