@@ -89,10 +89,11 @@ def time_task(model_name: str, task_name: str, rounds: int, updates: int) -> Tim
     from benchmark.speed.sides import BATCH, LENGTH, ours, trainer
 
     model, tokenizer, task = load(model_name, task_name, updates)
+    longest = min(LENGTH, tokenizer.model_max_length)
     sides = {
         "ours": ours,
         "Trainer, dynamic padding": trainer(tokenizer, None),
-        f"Trainer, padded to {LENGTH}": trainer(tokenizer, LENGTH),
+        f"Trainer, padded to {longest}": trainer(tokenizer, longest),
     }
     check_same_losses(model, task, sides)  # which warms all of them up as well
     timing = Timing(updates, sum(map(len, task.training.ids)), limit.operations(model, task))

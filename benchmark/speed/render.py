@@ -67,7 +67,11 @@ def markdown(
     if methods:
         ordered = sorted(methods.items(), key=lambda item: item[1])
         lines += [*table(["method", "time per update"], [[k, f"{v:.2f}x"] for k, v in ordered]), ""]
-    summary = f"speed: {means[0]:.2f}x of Trainer (dynamic padding), {means[1]:.2f}x (padded to 128), {100 * share:.0f}% of the matmul limit"
+    compared = ", ".join(
+        f"{mean:.2f}x {'of Trainer ' if side is baselines[0] else ''}({side.removeprefix('Trainer, ')})"
+        for side, mean in zip(baselines, means, strict=True)
+    )
+    summary = f"speed: {compared}, {100 * share:.0f}% of the matmul limit"
     return "\n".join([*lines, summary])
 
 
