@@ -71,18 +71,19 @@ class _Attention(torch.autograd.Function):
             weights = torch.softmax(scores, -1)
             mask = None
             if dropout:  # as many draws as for all tokens, so that the first ones' are the same
-                mask = chance.mask((len(gk), group.length, group.length), 1 - dropout)[:, : weights.shape[1]]
+                shape = (len(gk), group.length, group.length)
+                mask = chance.mask(shape, 1 - dropout, group.half)[:, : weights.shape[1]]
             torch.bmm(weights if mask is None else mask.to(weights.dtype).mul_(weights), gv, out=result)
             saved += [weights, mask]
         ctx.save_for_backward(q, k, v, *saved)
         ctx.layout, ctx.first_only, ctx.scaling, ctx.kept = layout, first_only, scaling, 1 - dropout
-        return _put(attended, asking, query.shape).mul_(1 / ctx.kept)
+        return _put(attended, asking, layout, heads).mul_(1 / ctx.kept)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         q, k, v, *saved = ctx.saved_tensors
-        layout, shape, heads = ctx.layout, gradient.shape, gradient.shape[1]
+        layout, heads = ctx.layout, gradient.shape[1]
         asking, apart = layout.apart(heads, ctx.first_only), layout.apart(heads)
         above = _taken(gradient, asking).mul_(1 / ctx.kept).index_fill_(0, asking.padding, 0)
         to_q, to_k, to_v = torch.empty_like(q), torch.empty_like(k), torch.empty_like(v)
@@ -105,7 +106,9 @@ class _Attention(torch.autograd.Function):
             torch.bmm(to_scores.transpose(1, 2), gq, out=one_k)
             torch.bmm(used.transpose(1, 2), g, out=one_v)
         to_q *= ctx.scaling
-        gradients = (_put(to_q, asking, shape), _put(to_k, apart, shape), _put(to_v, apart, shape))
+        gradients = (
+            _put(rows, there, layout, heads) for rows, there in ((to_q, asking), (to_k, apart), (to_v, apart))
+        )
         return (*gradients, None, None, None, None)
 
 
@@ -114,10 +117,10 @@ def _taken(states: torch.Tensor, apart: Apart) -> torch.Tensor:
     return states.reshape(-1, states.shape[-1]).index_select(0, apart.take)
 
 
-def _put(rows: torch.Tensor, apart: Apart, shape: torch.Size) -> torch.Tensor:
+def _put(rows: torch.Tensor, apart: Apart, layout: Layout, heads: int) -> torch.Tensor:
     """(rows of all groups, size) -> (tokens, heads, size), 0 for tokens that are in no group."""
-    found = rows.index_select(0, apart.put).view(-1, *shape[1:])
-    return functional.pad(found, (0, 0, 0, 0, 0, shape[0] - len(found))) if len(found) < shape[0] else found
+    found = rows.index_select(0, apart.put).view(-1, heads, rows.shape[-1])
+    return layout.spread(found) if len(found) < len(layout.tokens) else found
 
 
 def _grouped(rows: torch.Tensor, layout: Layout, heads: int, first_only: bool = False) -> list[torch.Tensor]:

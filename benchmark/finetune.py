@@ -175,6 +175,7 @@ def finetune(
 
 def total_loss(step: Step, methods: Sequence[Method]) -> torch.Tensor:
     """The loss of one part of a batch: the task's, or what stands in its place, and what is added."""
+    step.announce(methods)
     loss = next((own for m in methods if (own := m.task_loss(step)) is not None), None)
     if loss is None:
         loss = step.task_loss()

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
+from torch.nn import functional
 
 ALIKE = 0.8  # examples attend in one group while the shortest has this share of the longest one's tokens
 
 
 @dataclass(frozen=True)
 class Group:
-    """Examples of like length, which attend together; ``bias`` (examples, 1, length) is -inf at padding."""
+    """Examples of like length, which attend together; ``bias`` (examples, 1, length) is -inf at padding.
+
+    ``half`` is that of a doubled batch to which all of them belong.
+    """
 
     examples: int
     length: int
     bias: torch.Tensor | None
+    half: int = 0
 
 
 @dataclass(frozen=True)
@@ -24,7 +29,8 @@ class Apart:
     """How the heads of packed tokens are taken apart into groups and put together again.
 
     ``take`` says for every row of the groups, one after the other as (heads, examples, length), which of
-    the (tokens, heads) it is; ``put`` the reverse; ``padding`` are the rows that stand for no token.
+    the (tokens, heads) it is; ``put`` the reverse, without the tokens that are in no group; ``padding`` are
+    the rows that stand for no token.
     """
 
     take: torch.Tensor
@@ -38,7 +44,7 @@ class Layout:
 
     ``tokens`` (tokens,) are their places in the flattened batch in the packed order; ``owner`` (tokens,)
     is the example each belongs to; ``rows`` are the packed places of each group's tokens (examples, length),
-    -1 at padding.
+    -1 at padding. A batch that is there twice has two ``halves``, one after the other in every respect.
     """
 
     padded: tuple[int, int]
@@ -46,6 +52,7 @@ class Layout:
     owner: torch.Tensor
     groups: list[Group]
     rows: list[np.ndarray]
+    halves: int = 1
     _apart: dict[tuple[int, bool], Apart] = field(default_factory=dict)
 
     def pack(self, states: torch.Tensor) -> torch.Tensor:
@@ -56,6 +63,29 @@ class Layout:
         """(1, tokens, hidden) -> (examples, length, hidden), 0 at padding."""
         flat = states.new_zeros(self.padded[0] * self.padded[1], states.shape[-1])
         return flat.index_copy(0, self.tokens, states[0]).view(*self.padded, -1)
+
+    def firsts(self, states: torch.Tensor) -> torch.Tensor:
+        """(1, tokens, hidden) -> (1, examples, hidden), the first token of every example; they lead each half."""
+        halves = states.unflatten(1, (self.halves, -1))
+        return halves[:, :, : self.padded[0] // self.halves].flatten(1, 2)
+
+    def spread(self, firsts: torch.Tensor) -> torch.Tensor:
+        """(examples, …) of first tokens -> (tokens, …), 0 for every other token."""
+        halves = firsts.unflatten(0, (self.halves, -1))
+        others = (len(self.tokens) - len(firsts)) // self.halves
+        return functional.pad(halves, (0, 0) * (firsts.dim() - 1) + (0, others)).flatten(0, 1)
+
+    def doubled(self) -> Layout:
+        """The layout of the batch with the same batch after it; no group has examples of both."""
+        examples, length = self.padded
+        return Layout(
+            (2 * examples, length),
+            torch.cat([self.tokens, self.tokens + examples * length]),
+            torch.cat([self.owner, self.owner + examples]),
+            self.groups + [replace(group, half=1) for group in self.groups],
+            self.rows + [np.where(rows < 0, -1, rows + len(self.tokens)) for rows in self.rows],
+            halves=2,
+        )
 
     def largest(self, values: torch.Tensor) -> torch.Tensor:
         """The largest of ``values`` (1, tokens, hidden) in each token's example, as (1, tokens, 1)."""
@@ -74,9 +104,9 @@ class Layout:
                 [np.where(r.ravel() < 0, -1, r.ravel() * heads + head).ravel() for r in rows]
             )
             real = take >= 0
-            put = np.empty(int(real.sum()), np.int64)
+            put = np.full(len(self.tokens) * heads, -1)
             put[take[real]] = np.flatnonzero(real)
-            indices = (np.maximum(take, 0), put, np.flatnonzero(~real))
+            indices = (np.maximum(take, 0), put[put >= 0], np.flatnonzero(~real))
             self._apart[heads, first_only] = Apart(
                 *(torch.from_numpy(i).to(self.tokens.device) for i in indices)
             )

@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn import functional
 from transformers import AttentionInterface
 
 from benchmark.architecture import Encoder, on_input, on_output
@@ -31,7 +30,7 @@ class Packing:
 
     def __init__(self, encoder: Encoder, embeddings: nn.Module, stack: nn.Module) -> None:
         self.layout: Layout | None = None
-        self.known: tuple[torch.Tensor, Layout] | None = None
+        self.known: list[tuple[torch.Tensor, Layout]] = []
         self.first_only = False
         encoder.base.register_forward_pre_hook(self._arrive, with_kwargs=True)
         on_output(embeddings, self._pack)
@@ -47,9 +46,18 @@ class Packing:
 
     def of(self, mask: torch.Tensor) -> Layout:
         """The layout of ``mask``, kept for the further passes over the same batch."""
-        if self.known is None or self.known[0] is not mask:
-            self.known = mask, layout_of(mask)
-        return self.known[1]
+        for known, layout in self.known:
+            if known is mask:
+                return layout
+        self.known = [(mask, layout_of(mask))]
+        return self.known[0][1]
+
+    def doubled(self, mask: torch.Tensor) -> torch.Tensor:
+        """The mask of the batch of ``mask`` with the same batch after it, to be given to the model as it is."""
+        layout = self.of(mask).doubled()
+        doubled = torch.cat([mask, mask])
+        self.known.append((doubled, layout))
+        return doubled
 
     def _arrive(self, _: nn.Module, positional: tuple[Any, ...], named: dict[str, Any]) -> None:
         mask = named.get("attention_mask", positional[1] if len(positional) > 1 else None)
@@ -71,7 +79,7 @@ class Packing:
     def _first(self, states: torch.Tensor) -> torch.Tensor:
         if self.layout is None or not self.first_only:
             return states
-        return states[:, : self.layout.padded[0]]
+        return self.layout.firsts(states)
 
     def _first_of_all(self, _: nn.Module, states: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
         return tuple(map(self._first, states))
@@ -80,7 +88,7 @@ class Packing:
         """Zeros in the place of queries that nobody asks, for the shape's sake."""
         if self.layout is None or not self.first_only:
             return queries
-        return functional.pad(queries, (0, 0, 0, len(self.layout.tokens) - queries.shape[1]))
+        return self.layout.spread(queries[0]).unsqueeze(0)
 
 
 def install(encoder: Encoder) -> Packing | None:

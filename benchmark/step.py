@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from transformers import PreTrainedModel
 
 from benchmark import chance
 from benchmark.architecture import Encoder, recorded
+from benchmark.doubling import FurtherPass, halves, second_half
 from benchmark.errors import unknown
 from benchmark.layout import Layout
 from benchmark.packing import Packing
 from benchmark.randomness import derive
 from benchmark.tasks import Task
 
+if TYPE_CHECKING:
+    from benchmark.methods.base import Method
+
 DROPOUTS = ("independent", "shared", "off")
+Passed = tuple[torch.Tensor, list[torch.Tensor]]  # logits and hidden states
 
 
 @dataclass
@@ -41,6 +47,20 @@ class Step:
     share: float = 1.0
     precision: str = "float32"
     packing: Packing | None = None
+    announced: FurtherPass | None = None  # what shares a forward with the clean pass
+
+    def announce(self, methods: Sequence[Method]) -> None:
+        """Let the first pass with dropout that ``methods`` announce be one doubled batch with the clean pass.
+
+        Not where a method needs its passes apart, nor where dropout would be drawn for all of a doubled batch
+        at once, so that the clean half's were not plain fine-tuning's: by attention over padded batches, and
+        by any other device than a CPU.
+        """
+        apart = any(method.needs_separate_passes for method in methods)
+        if apart or self.packing is None or not chance.drawn_by_halves(self.model, self.targets.device):
+            return
+        announced = (method.beside(self) for method in methods)
+        self.announced = next((found for found in announced if found and found.dropout != "off"), None)
 
     @cached_property
     def logits(self) -> torch.Tensor:
@@ -49,8 +69,11 @@ class Step:
         ``hidden_states`` are then the first layer's input and every layer's output; the last one's only
         where a method ``needs_last_states``. Without padding they are (1, tokens, hidden).
         """
-        with recorded(self.encoder) as states:
-            logits = self.forward("shared")
+        if self.announced is None:
+            with recorded(self.encoder) as states:
+                logits = self.forward("shared")
+        else:
+            (logits, states), self._beside = self._doubled(self.announced)
         partial = self.packing is not None and self.packing.first_only
         self.hidden_states = states[:-1] if partial else states
         return logits
@@ -72,15 +95,41 @@ class Step:
         ``dropout``: ``shared`` draws the masks of the clean pass again, ``independent`` draws others
         (from a stream called ``name``), ``off`` is evaluation mode. Raises: BenchmarkError for another.
         """
+        return self._run(self.inputs, dropout != "off", self._stream(dropout, *name))
+
+    def further(self, asked: FurtherPass) -> Passed:
+        """Logits and hidden states (as the clean pass's) of a further pass; there already if it was announced."""
+        if self.announced is not None and asked.name == self.announced.name:
+            _ = self.logits  # computes both if nobody asked for either yet
+            return self._beside
+        with asked.hang(asked.change), recorded(self.encoder) as states:
+            return self.forward(asked.dropout, asked.name), states
+
+    def _doubled(self, second: FurtherPass) -> tuple[Passed, Passed]:
+        """The clean pass and ``second``, as one forward of a batch that is there twice."""
+        assert self.packing is not None
+        inputs = {name: torch.cat([value, value]) for name, value in self.inputs.items()}
+        inputs["attention_mask"] = self.packing.doubled(self.inputs["attention_mask"])
+        streams = self._stream("shared"), self._stream(second.dropout, second.name)
+        with second.hang(second_half(second.change)), recorded(self.encoder) as states:
+            logits = self._run(inputs, True, *streams)
+        (clean, *clean_states), (beside, *states_beside) = zip(*map(halves, (logits, *states)), strict=True)
+        return (clean, clean_states), (beside, states_beside)
+
+    def _stream(self, dropout: str, *name: str | int) -> int:
+        """The seed of a pass's dropout: one per pass, so that what a method draws in between cannot shift it."""
         if dropout not in DROPOUTS:
             raise unknown("dropout", dropout, DROPOUTS)
-        # Dropout has a stream per pass, so that what a method draws in between cannot shift it.
         purpose = name if dropout == "independent" else ()
-        chance.start_pass(derive(self.seed, "dropout", self.number, self.part, *purpose))
-        self.model.train(dropout != "off")
+        return derive(self.seed, "dropout", self.number, self.part, *purpose)
+
+    def _run(self, inputs: dict[str, torch.Tensor], training: bool, *seeds: int) -> torch.Tensor:
+        """Logits of ``inputs``, the dropout of each half of them from one of ``seeds``."""
+        chance.start_pass(*seeds)
+        self.model.train(training)
         try:
             with autocast(self.precision, self.targets.device):
-                return self.model(**self.inputs).logits
+                return self.model(**inputs).logits
         finally:
             self.model.train()
 

@@ -53,7 +53,7 @@ def test_a_method_is_shown_with_paper_moments_cost_and_values(capsys: pytest.Cap
     assert title.startswith("LNSR: ")
     assert rest[:3] == [
         "paper:   Hua et al., NAACL 2021",
-        "acts at: attach, loss",
+        "acts at: attach, beside, loss",
         "cost:    +1 pass; +2 with dropout off",
     ]
     assert rest[3].split(maxsplit=1) == [

@@ -10,6 +10,7 @@ While the model is made ready, each moment for all methods before the next begin
 
 In every step, for every part of an accumulated batch:
 
+    beside       announce a pass beside the clean one, so that both can be one doubled batch
     task_loss    take the place of the loss of the clean pass (at most one method)
     loss         add a term, with further passes where it needs them
 
@@ -48,6 +49,7 @@ from benchmark.randomness import derive
 from benchmark.state import Stateful
 
 if TYPE_CHECKING:
+    from benchmark.doubling import FurtherPass
     from benchmark.step import Step
 
 
@@ -100,6 +102,11 @@ class Method(Stateful):
         """Whether it looks at what the last layer makes of every token, where the head may need the first only."""
         return False
 
+    @property
+    def needs_separate_passes(self) -> bool:
+        """Whether it acts on a pass as a whole, so that two must not be computed as one doubled batch."""
+        return False
+
     def initialise(self, model: PreTrainedModel, setting: Setting) -> None:
         """The checkpoint is loaded and the head drawn."""
 
@@ -121,6 +128,10 @@ class Method(Stateful):
     def rate_factor(self, name: str) -> float:
         """What the learning rate of the parameter ``name`` is multiplied by."""
         return 1.0
+
+    def beside(self, step: Step) -> FurtherPass | None:
+        """The pass that ``loss`` will ask for (`Step.further`) and that depends on no other; it may then share a forward."""
+        return None
 
     def task_loss(self, step: Step) -> torch.Tensor | None:
         """The loss in place of the clean pass's, or None."""

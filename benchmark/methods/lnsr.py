@@ -14,12 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import torch
 from transformers import PreTrainedModel
 
-from benchmark.architecture import input_changed, length_first, recorded
+from benchmark.architecture import Change, input_changed, length_first, recorded
+from benchmark.doubling import FurtherPass
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.methods.base import Setting
 from benchmark.methods.hidden_noise import HiddenNoise, check_layer
@@ -82,6 +84,11 @@ class LNSR(HiddenNoise):
     def needs_last_states(self) -> bool:
         return not self.idle
 
+    def beside(self, step: Step) -> FurtherPass | None:
+        if self.idle or self.layer > 1:
+            return None  # the second half would go through the layers below for nothing, there and back
+        return self.disturbed(step, self.noised)
+
     def loss(self, step: Step) -> torch.Tensor | None:
         if self.idle:
             return None
@@ -105,11 +112,13 @@ class LNSR(HiddenNoise):
 
     def noised_states(self, step: Step, start: torch.Tensor) -> list[torch.Tensor]:
         """The hidden states when the layer receives ``start`` and noise."""
-        disturbed = self.noised(start)
-        layer = step.encoder.layers[self.layer - 1]
-        with input_changed(layer, lambda _: disturbed), recorded(step.encoder) as states:
-            step.forward(self.dropout, self.setting.name)
+        _, states = step.further(self.disturbed(step, lambda _: self.noised(start)))
         return states
+
+    def disturbed(self, step: Step, change: Change) -> FurtherPass:
+        """The pass in which the layer receives what ``change`` makes."""
+        layer = step.encoder.layers[self.layer - 1]
+        return FurtherPass(self.dropout, self.setting.name, change, partial(input_changed, layer))
 
     def instability(
         self,

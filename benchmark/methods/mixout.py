@@ -74,6 +74,10 @@ class Mixout(Method):
     def exempt(self) -> dict[str, str]:
         return {"accumulation": "every part of a batch has masks of its own"}
 
+    @property
+    def needs_separate_passes(self) -> bool:
+        return self.probability > 0  # a mask is for the whole of a batch
+
     def remember(self, model: PreTrainedModel, setting: Setting) -> None:
         self.targets: dict[str, torch.Tensor] = {}
         if self.target == "clean" and self.probability > 0:

@@ -16,6 +16,7 @@ error of the two outputs.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import torch
@@ -24,6 +25,7 @@ from torch.nn import functional
 from transformers import PreTrainedModel
 
 from benchmark.architecture import Encoder, output_changed
+from benchmark.doubling import FurtherPass
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.methods.base import Method, Setting
 from benchmark.methods.divergences import disagreement
@@ -94,7 +96,7 @@ class R3F(HiddenNoise):
         """Let ``layer`` compute with W / sigma_max(W), in training and evaluation; its names stay as they are.
 
         sigma_max = u' W v with singular vectors that are exact now and follow W by one power iteration
-        per training pass, as in spectral normalisation (Miyato et al. 2018).
+        per training pass, as in spectral normalisation (Miyato et al. 2018); a doubled batch is one pass.
         """
         left, _, right = torch.linalg.svd(layer.weight.detach().float(), full_matrices=False)
         place = len(self.singular)
@@ -111,20 +113,31 @@ class R3F(HiddenNoise):
 
         layer.register_forward_hook(hook)
 
+    def idle(self, step: Step) -> bool:
+        """Whether there is no term to add."""
+        return self.strength == 0 or (not step.task.labels and self.regression == "none")
+
+    def beside(self, step: Step) -> FurtherPass | None:
+        return None if self.idle(step) else self.noised_pass(step)
+
     def loss(self, step: Step) -> torch.Tensor | None:
-        regression = not step.task.labels
-        if self.strength == 0 or (regression and self.regression == "none"):
+        if self.idle(step):
             return None
+        regression = not step.task.labels
         clean = step.forward("off") if self.dropout == "off" else step.logits
         return self.strength * disagreement(clean, self.noised_logits(step), regression).mean()
 
     def noised_logits(self, step: Step) -> torch.Tensor:
         """The outputs of the second pass."""
+        logits, _ = step.further(self.noised_pass(step))
+        return logits
+
+    def noised_pass(self, step: Step) -> FurtherPass:
+        """The second pass, through which the table of word embeddings does not learn."""
         if self.fidelity == "released":
-            return step.forward(self.dropout, "r3f")
-        # The table of word embeddings does not learn through the noised pass.
-        with output_changed(step.encoder.words, lambda embeddings: self.noised(embeddings.detach())):
-            return step.forward(self.dropout, "r3f")
+            return FurtherPass(self.dropout, "r3f")
+        noised = lambda embeddings: self.noised(embeddings.detach())  # noqa: E731
+        return FurtherPass(self.dropout, "r3f", noised, partial(output_changed, step.encoder.words))
 
     def draw(self, state: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
         if self.noise == "normal":

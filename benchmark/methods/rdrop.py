@@ -3,7 +3,7 @@
 Liang et al., "R-Drop: Regularized Dropout for Neural Networks", NeurIPS 2021 (arXiv 2106.14448).
 Section 2.1: per example CE_1 + CE_2 + alpha (KL(p_1 || p_2) + KL(p_2 || p_1)) / 2; for a regression
 MSE_1 + MSE_2 + alpha MSE(1, 2) (section 3.3). The paper doubles the batch, which is the same as a
-second pass with masks of its own.
+second pass with masks of its own, and so is done here where the dropout of either stays its own.
 
 The released code (dropreg/R-Drop) disagrees with the paper and with itself: everywhere the KLs are
 summed over the batch while cross-entropies are averaged, so that the strength grows with the batch; the
@@ -18,6 +18,7 @@ from typing import ClassVar
 
 import torch
 
+from benchmark.doubling import FurtherPass
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.methods.base import Method, overrides
 from benchmark.methods.divergences import squared_error, symmetric_kl
@@ -67,8 +68,11 @@ class RDrop(Method):
     def exempt(self) -> dict[str, str]:
         return {"neutral": "two passes are trained on, whatever alpha is"}
 
+    def beside(self, step: Step) -> FurtherPass:
+        return FurtherPass("independent", "rdrop")
+
     def loss(self, step: Step) -> torch.Tensor:
-        second = step.forward("independent", "rdrop")
+        second, _ = step.further(self.beside(step))
         of_first, of_second = CE_REDUCTIONS[self.ce_reduction]
         passes = of_first * step.task_loss() + of_second * step.task_loss(second)
         return passes + self.disagreement(step, second)
