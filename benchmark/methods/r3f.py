@@ -113,15 +113,15 @@ class R3F(HiddenNoise):
 
         layer.register_forward_hook(hook)
 
-    def idle(self, step: Step) -> bool:
+    def has_no_term(self, step: Step) -> bool:
         """Whether there is no term to add."""
         return self.strength == 0 or (not step.task.labels and self.regression == "none")
 
     def beside(self, step: Step) -> FurtherPass | None:
-        return None if self.idle(step) else self.noised_pass(step)
+        return None if self.has_no_term(step) else self.noised_pass(step)
 
     def loss(self, step: Step) -> torch.Tensor | None:
-        if self.idle(step):
+        if self.has_no_term(step):
             return None
         regression = not step.task.labels
         clean = step.forward("off") if self.dropout == "off" else step.logits
