@@ -93,7 +93,12 @@ def test_a_survey_sees_the_parts_that_training_sees(made: Callable[..., Made]) -
 def test_dropout_is_on_in_training_and_off_in_evaluation(made: Callable[..., Made]) -> None:
     model, task, config = made()
     seen = []
-    model.register_forward_pre_hook(lambda module, _: seen.append((module.training, torch.is_grad_enabled())))
+
+    def look(module: torch.nn.Module, _: Any, inputs: dict[str, Any]) -> None:
+        if "attention_mask" in inputs:  # the look at what the head reads has none
+            seen.append((module.training, torch.is_grad_enabled()))
+
+    model.register_forward_pre_hook(look, with_kwargs=True)
     tune(model, task, config)
     assert set(seen) == {(True, True), (False, False)}
 

@@ -61,9 +61,8 @@ def test_a_method_of_somebody_elses_is_found_and_run(
 
 
 def test_it_is_listed(theirs: Path) -> None:
-    [(name, about, moments, values)] = listing(theirs / "method")
-    assert (name, moments, values) == ("shrink", "attach after", "share=0.25")
-    assert about.startswith("Shrink: a smaller head")
+    [entry] = listing(theirs / "method")
+    assert (entry.name, entry.kind.__name__, entry.values) == ("shrink", "Shrink", "share=0.25")
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)

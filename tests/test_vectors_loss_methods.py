@@ -474,7 +474,7 @@ def test_smarts_ascent_by_hand() -> None:
     gradient = torch.tensor([[[4.0, -1.0]], [[0.01, 0.0]]])
     # Each example's gradient is divided by its own largest entry: (1, -1/4) and (1, 0); then cut to 0.5.
     expected = torch.tensor([[[0.5, -0.35]], [[0.5, 0.3]]])
-    torch.testing.assert_close(method.ascend(delta, gradient), expected)
+    torch.testing.assert_close(method.ascend(step, delta, gradient), expected)
 
 
 @pytest.mark.parametrize("method", [SMART(), SMART(fidelity="mtdnn", mu=0.0)])
