@@ -12,13 +12,13 @@ from benchmark.config import ROOT, run_id, validate, validate_methods
 from benchmark.errors import BenchmarkError, one_line
 from benchmark.store import Record, Store, make_writable
 
-NOT_IN_RECORD = ("store", "cache", "table", "snapshot_minutes")
+NOT_IN_RECORD = ("store", "cache", "table", "tracker", "snapshot_minutes")
 
 
-def run(config: dict[str, Any], command: str = "") -> Record:
+def run(config: dict[str, Any], command: str = "", table: str | None = None) -> Record:
     """The record of a plain run configuration: from the store if it is there, else made now.
 
-    ``command`` is how to run it again. Raises: BenchmarkError for what the user can mend; any other
+    ``command`` is how to run it again, ``table`` what it is run for. Raises: BenchmarkError for what the user can mend; any other
     error is one of ours. Either leaves a failure in the store.
     """
     store = Store(config["store"])
@@ -26,6 +26,7 @@ def run(config: dict[str, Any], command: str = "") -> Record:
     found = store.find(name)
     if found is not None:
         store.drop_snapshot(name)
+        tell(config, found, table, new=False)
         return found
     validate(config)
     validate_methods(config)
@@ -46,7 +47,17 @@ def run(config: dict[str, Any], command: str = "") -> Record:
     record["seconds"]["total"] += time.perf_counter() - started
     record = store.add(record, arrays)
     store.drop_snapshot(name)
+    tell(config, record, table, new=True)
     return record
+
+
+def tell(config: dict[str, Any], record: Record, table: str | None, new: bool) -> None:
+    """Let the configuration's tracker, if it has one, know of a record in the store."""
+    if config["tracker"]:
+        from benchmark.tracking import track
+
+        arrays = Store(config["store"]).arrays(record["run_id"])
+        track(config["tracker"], record, arrays, table, new)
 
 
 def failure(config: dict[str, Any], command: str, error: BaseException | str) -> Record:
@@ -88,7 +99,7 @@ def train(config: dict[str, Any]) -> tuple[Record, dict[str, Any]]:
 def _train(config: dict[str, Any]) -> tuple[Record, dict[str, Any]]:
     from pathlib import Path
 
-    from benchmark import environment, finetune, methods, models, tasks
+    from benchmark import environment, finetune, methods, models, probes, tasks
     from benchmark.checkpoint import Snapshot
     from benchmark.memory import PeakMemory
 
@@ -100,6 +111,7 @@ def _train(config: dict[str, Any]) -> tuple[Record, dict[str, Any]]:
     memory = PeakMemory(device)
     model = models.load(config["model"], task.outputs, seed, cache)
     chosen = methods.build(config["method"])
+    watch = probes.Watch(config) if config["probe"] else None
     model.to(device)
     methods.prepare(chosen, model, seed)
     stamp = environment.stamp(device, config["threads"], protocol["precision"])
@@ -107,7 +119,7 @@ def _train(config: dict[str, Any]) -> tuple[Record, dict[str, Any]]:
     snapshot = Snapshot(Store(config["store"]), run_id(config), config["snapshot_minutes"], here)
     memory.forget()
     outcome = finetune.finetune(
-        model, task, list(chosen.values()), protocol, seed, device, snapshot, config["packed"]
+        model, task, list(chosen.values()), protocol, seed, device, snapshot, config["packed"], watch
     )
     peak = memory.peak()
 
@@ -131,7 +143,7 @@ def _train(config: dict[str, Any]) -> tuple[Record, dict[str, Any]]:
         "data": task.stamp,
         "environment": stamp,
     }
-    arrays = {"losses": outcome.losses, "subset": task.subset.astype("int32")}
+    arrays = {"losses": outcome.losses, "subset": task.subset.astype("int32"), **outcome.probed}
     for key, logits in outcome.logits.items():
         arrays[f"logits/{key}"] = logits
         arrays[f"targets/{key}"] = task.evaluation[key].targets.numpy()
