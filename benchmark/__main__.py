@@ -25,9 +25,9 @@ failures: list[str] = []
 def main(config: DictConfig) -> None:
     """Run one configuration; in a grid, a run that fails does not stop the others."""
     overrides = list(HydraConfig.get().overrides.task)
-    command = rerun_command(overrides, dict(HydraConfig.get().runtime.choices))
+    choices = dict(HydraConfig.get().runtime.choices)
     try:
-        record = run(plain(config), command)
+        record = run(plain(config), rerun_command(overrides, choices), choices.get("sweeps"))
     except Exception as error:
         line = one_line(error)
         if line is None and HydraConfig.get().mode is RunMode.RUN:

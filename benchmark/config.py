@@ -2,8 +2,9 @@
 
 The identity of a run is the hash of whatever in its configuration can change its result. Paths, names
 and labels, and the tables a protocol picks its values from cannot, and are left out; so are values that
-equal the schema's defaults, so that a new option does not rename the runs of old. The kind of machine is
-no part of a configuration; the record's stamp says what it was.
+equal the schema's defaults, so that a new option does not rename the runs of old. Probes change no result,
+but a record has those that its run was asked for. The kind of machine is no part of a configuration; the
+record's stamp says what it was.
 """
 
 from __future__ import annotations
@@ -144,6 +145,8 @@ class Run:
     method: dict[str, Any] = field(default_factory=dict)
     protocol: Protocol = field(default_factory=Protocol)
     data: Data = field(default_factory=Data)
+    probe: dict[str, Any] = field(default_factory=dict)
+    tracker: dict[str, Any] = field(default_factory=dict)
     seed: int = 1
     store: str = "results/runs"
     cache: str = ".cache"
@@ -203,6 +206,7 @@ def identity(config: dict[str, Any]) -> dict[str, Any]:
         "seed": config["seed"],
         "threads": config["threads"],
         **({} if config["packed"] else {"packed": False}),
+        **({"probe": config["probe"]} if config["probe"] else {}),
         "schema": SCHEMA,
     }
 
@@ -309,21 +313,22 @@ def _validate_labels(task: dict[str, Any], name: str, split: dict[str, Any]) -> 
 
 
 def validate_methods(config: dict[str, Any]) -> None:
-    """Build the methods of a configuration to see whether they can be; imports torch if there are any.
+    """Build the methods, probes and tracker of a configuration to see whether they can be.
 
-    Raises: BenchmarkError for a method or hyper-parameter that cannot be.
+    Imports torch if there are any of the first two. Raises: BenchmarkError for a setting that cannot be.
     """
-    chosen = config["method"]
-    for name, settings in chosen.items():
-        if not isinstance(settings, dict) or "_target_" not in settings:
-            raise BenchmarkError(
-                f"method.{name}: expected a mapping with `_target_`; does its file in conf/method/ "
-                f"begin with `# @package method.NAME`?"
-            )
-    if chosen:
-        from benchmark.methods import build
+    if config["method"]:
+        from benchmark import methods
 
-        build(chosen)
+        methods.build(config["method"])
+    if config["probe"]:
+        from benchmark import probes
+
+        probes.build(config["probe"])
+    if config["tracker"]:
+        from benchmark import tracking
+
+        tracking.build(config["tracker"])
 
 
 def _at_least(key: str, value: float, bound: float, strict: bool = False) -> None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -22,6 +22,9 @@ from benchmark.randomness import derive, stream
 from benchmark.step import Step, autocast
 from benchmark.tasks import Examples, Task
 
+if TYPE_CHECKING:
+    from benchmark.probes import Watch
+
 NAN_CHECK_EVERY = 20  # updates; looking at every loss would wait for the device at every step
 EVALUATION_TOKENS = 8192
 
@@ -31,16 +34,18 @@ class Outcome:
     """What a fine-tuning left behind.
 
     ``curve`` has one entry per evaluation, ``losses`` (updates,) the training loss of every update, and
-    ``logits`` per evaluation set an array (evaluations, examples, outputs) in float32. ``diverged``
-    says after how many updates the loss was found not finite; ``padded`` whether padding was computed;
-    ``resumed`` how often it was interrupted and continued, and ``earlier`` how many of the seconds were
-    spent before the last time. ``seconds`` are those of training, surveys included, of evaluations, of
-    surveys alone, and of a typical update.
+    ``logits`` per evaluation set an array (evaluations, examples, outputs) in float32; ``probed`` is what
+    probes have found, by the name in the record's arrays. ``diverged`` says after how many updates the
+    loss was found not finite; ``padded`` whether padding was computed; ``resumed`` how often it was
+    interrupted and continued, and ``earlier`` how many of the seconds were spent before the last time.
+    ``seconds`` are those of training, surveys included, of evaluations, of surveys alone, of a typical
+    update, and of probes.
     """
 
     curve: list[dict[str, Any]] = field(default_factory=list)
     losses: np.ndarray = field(default_factory=lambda: np.empty(0, np.float32))
     logits: dict[str, np.ndarray] = field(default_factory=dict)
+    probed: dict[str, np.ndarray] = field(default_factory=dict)
     diverged: int | None = None
     padded: bool = True
     seconds: dict[str, float] = field(default_factory=dict)
@@ -57,11 +62,12 @@ def finetune(
     device: torch.device,
     snapshot: Snapshot | None = None,
     packed: bool = True,
+    watch: Watch | None = None,
 ) -> Outcome:
     """Fine-tune ``model`` in place, ``methods`` acting, and evaluate it as often as the protocol says.
 
     Continues from ``snapshot`` where there is one, and keeps it up to date. With ``packed`` no padding is
-    computed, where the model's kind and the methods allow that.
+    computed, where the model's kind and the methods allow that. ``watch`` looks on and changes nothing.
     """
     started = time.perf_counter()
     updates_per_epoch = math.ceil(len(task.training) / protocol["batch_size"])
@@ -113,8 +119,13 @@ def finetune(
     )
     parameters = [p for group in optimizer.groups for p in group.parameters]
     progress = Progress()
+    if watch:
+        watch.attach(model, encoder, task, device, hooks)
+        if saved is None:
+            watch.begin()
+    lasting = [*methods, watch] if watch else methods
     if snapshot and saved:
-        progress = snapshot.put_back(saved, model, optimizer, methods)
+        progress = snapshot.put_back(saved, model, optimizer, lasting)
     saved = None  # as large as the model and its moments
     outcome = Outcome(
         progress.curve, padded=hooks is None, resumed=progress.resumed, earlier=progress.seconds
@@ -139,6 +150,8 @@ def finetune(
         durations.append(time.perf_counter() - began)
 
         done = number + 1
+        if watch:
+            watch.updated(done)
         if (done % NAN_CHECK_EVERY == 0 or done in evaluate_at) and not finite(losses):
             outcome.diverged = done
             break
@@ -152,16 +165,25 @@ def finetune(
             recent = torch.stack(losses[len(losses) - min(done, updates_per_epoch) :]).mean().item()
             scores = scores_of(task, logits_by_set)
             outcome.curve.append(
-                {"step": done, "epoch": done / updates_per_epoch, "loss": recent, "scores": scores}
+                {
+                    "step": done,
+                    "epoch": done / updates_per_epoch,
+                    "loss": recent,
+                    "losses": losses_of(task, logits_by_set),
+                    "scores": scores,
+                }
             )
             model.train()
             progress.evaluating += time.perf_counter() - paused
         if snapshot and done < total and snapshot.due():
             progress.done, progress.seconds = done, time.perf_counter() - started
-            snapshot.save(progress, model, optimizer, methods)
+            snapshot.save(progress, model, optimizer, lasting)
     outcome.losses = torch.stack(losses).float().cpu().numpy()
     outcome.logits = {name: np.stack([one[name] for one in kept]) for name in task.evaluation} if kept else {}
-    training = time.perf_counter() - started - progress.evaluating
+    if watch and outcome.diverged is None:
+        outcome.probed = watch.end()
+    probing = watch.seconds if watch else 0.0
+    training = time.perf_counter() - started - progress.evaluating - probing
     # A GPU works on after a call returns: there only the whole says how long an update takes.
     mean = (training - surveying) / len(losses)
     outcome.seconds = {
@@ -169,6 +191,7 @@ def finetune(
         "evaluate": progress.evaluating,
         "survey": surveying,
         "per_update": mean if device.type == "cuda" else float(np.median(durations)),
+        "probes": probing,
     }
     return outcome
 
@@ -270,6 +293,15 @@ def scores_of(task: Task, logits: dict[str, np.ndarray]) -> dict[str, dict[str, 
     """Every metric on every evaluation set whose labels are known."""
     return {
         name: task.score(logits[name], examples)
+        for name, examples in task.evaluation.items()
+        if examples.labelled
+    }
+
+
+def losses_of(task: Task, logits: dict[str, np.ndarray]) -> dict[str, float]:
+    """The task's mean loss on every evaluation set whose labels are known."""
+    return {
+        name: task.loss(torch.from_numpy(logits[name]), examples.targets).item()
         for name, examples in task.evaluation.items()
         if examples.labelled
     }

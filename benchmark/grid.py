@@ -51,9 +51,10 @@ class Grid:
 
 
 def tables() -> list[str]:
-    """The names of all sweep files, e.g. ``noisytune/table2``."""
+    """The names of all sweep files, e.g. ``noisytune/table2``; those in ``wandb`` are W&B's own."""
     folder = ROOT / "sweeps"
-    return sorted(str(path.relative_to(folder).with_suffix("")) for path in folder.rglob("*.yaml"))
+    names = (str(path.relative_to(folder).with_suffix("")) for path in folder.rglob("*.yaml"))
+    return sorted(name for name in names if not name.startswith("wandb/"))
 
 
 def load(name: str, changes: Iterable[str] = (), small: bool = False) -> Grid:

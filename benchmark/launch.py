@@ -28,8 +28,8 @@ from benchmark.store import Store
 HEAVY = ["benchmark.finetune", "benchmark.methods", "benchmark.models", "benchmark.tasks"]
 
 
-def run_all(cells: Sequence[Cell], store: Store, workers: int) -> list[Cell]:
-    """Run ``cells``; those that failed are returned, and what is known of them is in the store."""
+def run_all(cells: Sequence[Cell], store: Store, workers: int, table: str | None = None) -> list[Cell]:
+    """Run ``cells`` of ``table``; those that failed are returned, and what is known of them is in the store."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(HEAVY)
     _start_server()
@@ -41,7 +41,7 @@ def run_all(cells: Sequence[Cell], store: Store, workers: int) -> list[Cell]:
         while waiting or running:
             while waiting and len(running) < workers:
                 cell = waiting.pop()
-                process = context.Process(target=_child, args=(cell,), daemon=True)
+                process = context.Process(target=_child, args=(cell, table), daemon=True)
                 process.start()
                 running[process.sentinel] = (process, cell)
             for sentinel in wait(list(running), timeout=progress.every):
@@ -81,12 +81,12 @@ def default_workers(cells: Sequence[Cell]) -> int:
     return max(1, cores // max((cell.config["threads"] for cell in cells), default=1))
 
 
-def _child(cell: Cell) -> None:
+def _child(cell: Cell, table: str | None) -> None:
     """What a run's process does; the failure itself is in the store by the time it exits with 1."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
     try:
-        run(cell.config, cell.command)
+        run(cell.config, cell.command, table)
     except Exception:
         sys.exit(1)
 

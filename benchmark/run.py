@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 import traceback
@@ -13,13 +12,13 @@ from benchmark.config import ROOT, run_id, validate, validate_methods
 from benchmark.errors import BenchmarkError, one_line
 from benchmark.store import Record, Store, make_writable
 
-NOT_IN_RECORD = ("store", "cache", "table", "snapshot_minutes")
+NOT_IN_RECORD = ("store", "cache", "table", "tracker", "snapshot_minutes")
 
 
-def run(config: dict[str, Any], command: str = "") -> Record:
+def run(config: dict[str, Any], command: str = "", table: str | None = None) -> Record:
     """The record of a plain run configuration: from the store if it is there, else made now.
 
-    ``command`` is how to run it again. Raises: BenchmarkError for what the user can mend; any other
+    ``command`` is how to run it again, ``table`` what it is run for. Raises: BenchmarkError for what the user can mend; any other
     error is one of ours. Either leaves a failure in the store.
     """
     store = Store(config["store"])
@@ -27,6 +26,7 @@ def run(config: dict[str, Any], command: str = "") -> Record:
     found = store.find(name)
     if found is not None:
         store.drop_snapshot(name)
+        tell(config, found, table, new=False)
         return found
     validate(config)
     validate_methods(config)
@@ -47,7 +47,17 @@ def run(config: dict[str, Any], command: str = "") -> Record:
     record["seconds"]["total"] += time.perf_counter() - started
     record = store.add(record, arrays)
     store.drop_snapshot(name)
+    tell(config, record, table, new=True)
     return record
+
+
+def tell(config: dict[str, Any], record: Record, table: str | None, new: bool) -> None:
+    """Let the configuration's tracker, if it has one, know of a record in the store."""
+    if config["tracker"]:
+        from benchmark.tracking import track
+
+        arrays = Store(config["store"]).arrays(record["run_id"])
+        track(config["tracker"], record, arrays, table, new)
 
 
 def failure(config: dict[str, Any], command: str, error: BaseException | str) -> Record:
@@ -89,29 +99,29 @@ def train(config: dict[str, Any]) -> tuple[Record, dict[str, Any]]:
 def _train(config: dict[str, Any]) -> tuple[Record, dict[str, Any]]:
     from pathlib import Path
 
-    from benchmark import environment, finetune, methods, models, tasks
+    from benchmark import environment, finetune, memory, methods, models, probes, tasks
     from benchmark.checkpoint import Snapshot
-    from benchmark.memory import PeakMemory
 
     protocol, seed, cache = config["protocol"], config["seed"], Path(config["cache"])
     device = choose_device(config["device"])
     make_reproducible(config["threads"], protocol["precision"])
     keep_quiet()
-    keep_memory()
     task = tasks.load(config, models.tokenizer(config["model"], cache))
-    memory = PeakMemory(device)
+    memory.keep()
+    used = memory.PeakMemory(device)
     model = models.load(config["model"], task.outputs, seed, cache)
     chosen = methods.build(config["method"])
+    watch = probes.Watch(config) if config["probe"] else None
     model.to(device)
     methods.prepare(chosen, model, seed)
     stamp = environment.stamp(device, config["threads"], protocol["precision"])
     here = stamp | {"on": str(device)}  # tensors come back to where they were
     snapshot = Snapshot(Store(config["store"]), run_id(config), config["snapshot_minutes"], here)
-    memory.forget()
+    used.forget()
     outcome = finetune.finetune(
-        model, task, list(chosen.values()), protocol, seed, device, snapshot, config["packed"]
+        model, task, list(chosen.values()), protocol, seed, device, snapshot, config["packed"], watch
     )
-    peak = memory.peak()
+    peak = used.peak()
 
     final = outcome.curve[-1]["scores"] if outcome.curve and outcome.diverged is None else {}
     record = {
@@ -133,7 +143,7 @@ def _train(config: dict[str, Any]) -> tuple[Record, dict[str, Any]]:
         "data": task.stamp,
         "environment": stamp,
     }
-    arrays = {"losses": outcome.losses, "subset": task.subset.astype("int32")}
+    arrays = {"losses": outcome.losses, "subset": task.subset.astype("int32"), **outcome.probed}
     for key, logits in outcome.logits.items():
         arrays[f"logits/{key}"] = logits
         arrays[f"targets/{key}"] = task.evaluation[key].targets.numpy()
@@ -168,17 +178,6 @@ def keep_quiet() -> None:
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     os.environ["DISABLE_SAFETENSORS_CONVERSION"] = "1"  # a request to the hub that nobody asked for
-
-
-def keep_memory() -> None:
-    """Let glibc keep what tensors free: giving pages back and faulting them in again at every step is slow."""
-    import ctypes
-
-    threshold, trim = -3, -1  # M_MMAP_THRESHOLD and M_TRIM_THRESHOLD
-    with contextlib.suppress(OSError, AttributeError):  # another C library knows no mallopt
-        libc = ctypes.CDLL(None)
-        libc.mallopt(threshold, 1 << 30)
-        libc.mallopt(trim, (1 << 31) - 1)
 
 
 def make_reproducible(threads: int, precision: str) -> None:

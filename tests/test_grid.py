@@ -179,7 +179,8 @@ def test_the_published_models_of_a_table_are_in_its_publication(name):
 @pytest.mark.parametrize("path", CONF, ids=str)
 def test_every_file_of_conf_makes_a_valid_run(path, compose):
     group, name = str(path.parent), path.name
-    choice = {".": [], "method": [f"method=[{name}]"]}.get(group, [f"{group}={name}"])
+    listed = {"method", "probe"}
+    choice = [] if group == "." else [f"{group}=[{name}]" if group in listed else f"{group}={name}"]
     validate(compose(*choice))
     validate_methods(compose(*choice))
 
@@ -188,8 +189,8 @@ def test_every_file_of_conf_makes_a_valid_run(path, compose):
 @pytest.mark.parametrize("path", CONF, ids=str)
 def test_every_file_of_conf_calls_itself_what_its_file_is_called(path, compose):
     group, name = str(path.parent), path.name
-    if group in (".", "method"):
-        pytest.skip("methods are named by their package, see below")
+    if group in (".", "method", "probe", "tracker"):
+        pytest.skip("methods and probes are named by their package, see below; a tracker has no name")
     assert compose(f"{group}={name}")[group]["name"] == name
 
 
@@ -197,6 +198,12 @@ def test_every_file_of_conf_calls_itself_what_its_file_is_called(path, compose):
 def test_every_method_file_names_itself_in_its_package(name):
     first = (ROOT / "conf" / "method" / f"{name}.yaml").read_text().splitlines()[0]
     assert re.fullmatch(r"# @package method\.(\w+)", first).group(1) == name
+
+
+def test_every_probe_file_begins_with_its_package():
+    for path in (ROOT / "conf" / "probe").glob("*.yaml"):
+        first = path.read_text().splitlines()[0]
+        assert path.stem.startswith(re.fullmatch(r"# @package probe\.(\w+)", first).group(1))
 
 
 @pytest.mark.parametrize("name", METHODS)

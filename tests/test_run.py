@@ -130,7 +130,8 @@ def test_a_run_that_fails_leaves_what_failed_and_how_to_try_again(
     assert failure["command"] == "python -m benchmark seed=1"
     assert "in broken" in failure["traceback"]
     assert 'File "benchmark/run.py", line' in failure["traceback"]
-    assert failure["config"] == {key: config[key] for key in config if key not in ("store", "cache", "table")}
+    left_out = ("store", "cache", "table", "tracker", "snapshot_minutes")
+    assert failure["config"] == {key: config[key] for key in config if key not in left_out}
     monkeypatch.undo()
     assert run(config)["status"] == "finished"
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 from itertools import permutations
 from typing import Any
 
-from hydra.utils import get_class
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 from transformers import PreTrainedModel
 
 from benchmark.architecture import encoder_of
-from benchmark.errors import BenchmarkError, one_line
+from benchmark.errors import BenchmarkError
 from benchmark.methods.base import Method, Setting, overrides
+from benchmark.targets import built
 
-__all__ = ["Method", "Setting", "build", "class_of", "prepare"]
+__all__ = ["Method", "Setting", "build", "prepare"]
 
 
 def build(chosen: dict[str, Any]) -> dict[str, Method]:
@@ -25,7 +23,7 @@ def build(chosen: dict[str, Any]) -> dict[str, Method]:
     Raises: BenchmarkError for hyper-parameters a method does not take, or not with that value, and for
     methods that cannot act together.
     """
-    methods = {name: _build_one(name, dict(settings)) for name, settings in sorted(chosen.items())}
+    methods = {name: built(f"method.{name}", chosen[name], Method) for name in sorted(chosen)}
     for (name, method), (other, beside) in permutations(methods.items(), 2):
         if reason := _variants(method, beside) or _two_task_losses(method, beside) or method.conflict(beside):
             pair = " and ".join(sorted((f"method.{name}", f"method.{other}")))
@@ -51,23 +49,3 @@ def prepare(methods: dict[str, Method], model: PreTrainedModel, seed: int) -> No
     for moment in ("initialise", "remember", "perturb", "attach"):
         for name, method in methods.items():
             getattr(method, moment)(model, Setting(name, seed, encoder))
-
-
-def class_of(name: str, target: str) -> type[Method]:
-    """The class that a method's file names. Raises: BenchmarkError if it is not there, or no method."""
-    try:
-        kind = get_class(target)
-    except Exception as error:  # whatever importing somebody's file may raise
-        raise BenchmarkError(f"method.{name}._target_={target}: {str(error).splitlines()[0]}") from error
-    if not issubclass(kind, Method):
-        raise BenchmarkError(f"method.{name}._target_={target}: not a benchmark.methods.Method")
-    return kind
-
-
-def _build_one(name: str, settings: dict[str, Any]) -> Method:
-    kind = class_of(name, settings.pop("_target_"))
-    try:
-        # The dataclass is the schema: OmegaConf checks names and types against its fields.
-        return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(kind), settings))  # type: ignore
-    except (OmegaConfBaseException, BenchmarkError) as error:
-        raise BenchmarkError(f"method.{name}: {one_line(error)}") from error

@@ -18,7 +18,8 @@ from rich.text import Text
 
 from benchmark.config import ROOT
 from benchmark.errors import BenchmarkError
-from benchmark.methods import Method, class_of
+from benchmark.methods import Method
+from benchmark.targets import class_of
 
 MOMENTS = [name for name, value in vars(Method).items() if callable(value)]
 UNSAID = "–"
@@ -62,7 +63,7 @@ def read(path: Path) -> Entry:
         raise BenchmarkError(f"{path}: {' '.join(str(error).split())}") from error
     if not isinstance(settings, DictConfig) or "_target_" not in settings:
         raise BenchmarkError(f"{path}: no file of a method, it has no `_target_`")
-    kind = class_of(path.stem, settings.pop("_target_"))
+    kind = class_of(f"method.{path.stem}", settings.pop("_target_"), Method)
     return Entry(path.stem, kind, ", ".join(f"{key}={value(settings, key)}" for key in map(str, settings)))
 
 

@@ -69,11 +69,12 @@ def measure(options: argparse.Namespace) -> str:
     """All figures as Markdown; its last line is the summary."""
     import torch
 
-    from benchmark.run import keep_memory, keep_quiet, make_reproducible
+    from benchmark import memory
+    from benchmark.run import keep_quiet, make_reproducible
     from benchmark.speed import costs, render
 
     keep_quiet()
-    keep_memory()
+    memory.keep()
     make_reproducible(options.threads, "float32")
     torch.set_num_threads(options.threads)
     rounds, updates = (2, 3) if options.short else (5, 6)

@@ -1,0 +1,90 @@
+"""How noise on the output of one layer fares in the layers above it.
+
+Hua et al. (LNSR), NAACL 2021, Figure 1: Gaussian noise whose l2 norm is 5 % of that of the output it is added
+to. The paper does not say over what the norm goes: here every token's noise has that share of the token's
+own norm, and with it every example's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+
+from benchmark.architecture import output_changed
+from benchmark.errors import BenchmarkError
+from benchmark.probes.base import Inputs, Probe, Subject, at_least_one
+from benchmark.randomness import stream
+
+
+@dataclass
+class NoiseAttenuation(Probe):
+    """The distance that noise makes at every layer, on the first ``examples`` (None: all) of an evaluation set.
+
+    ``absolute`` and ``relative`` (layers, layers) float64: row b, column r has the mean over examples of the l2
+    norm, over an example's tokens, of what noise on the output of layer b + 1 changes in that of layer r + 1,
+    and of this over the norm of the output without noise. 0 where r < b.
+    """
+
+    paper: ClassVar[str] = "Hua et al., NAACL 2021, Figure 1"
+
+    share: float = 0.05  # of the norm of a token's state
+    examples: int | None = 256
+
+    def __post_init__(self) -> None:
+        at_least_one("examples", self.examples)
+        if not 0 < self.share < float("inf"):
+            raise BenchmarkError(f"share={self.share}: must be above 0")
+
+    def end(self, subject: Subject) -> dict[str, np.ndarray]:
+        absolute, relative = [], []
+        with subject.quiet():
+            for number, (inputs, _) in enumerate(subject.questions(self.examples)):
+                far, sizes = self.distances(subject, inputs, number)
+                absolute.append(far.cpu())
+                relative.append((far / sizes).cpu())
+        return {
+            "absolute": torch.cat(absolute, dim=-1).mean(-1).numpy(),
+            "relative": torch.cat(relative, dim=-1).mean(-1).numpy(),
+        }
+
+    def distances(self, subject: Subject, inputs: Inputs, number: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Of batch ``number``: what noise changes (layers, layers, examples), and the sizes without it (layers, examples)."""
+        clean = subject.states(inputs)[1:]
+        far = []
+        for layer in range(len(clean)):
+            unit = torch.randn(clean[0].shape, generator=stream(0, "noise attenuation", number, layer))
+            noise = subject.unpadded(unit.to(subject.device), inputs["attention_mask"])
+            with self.added(subject, layer, noise):
+                noisy = subject.states(inputs)[1:]
+            far.append(
+                torch.stack([size(after - before) for after, before in zip(noisy, clean, strict=True)])
+            )
+        return torch.stack(far), torch.stack([size(state) for state in clean])
+
+    @contextmanager
+    def added(self, subject: Subject, place: int, noise: torch.Tensor) -> Iterator[None]:
+        """While this lasts, ``noise``, brought to size, is added to the output of layer ``place`` of a pass."""
+        passed = 0
+
+        def change(state: torch.Tensor) -> torch.Tensor:
+            nonlocal passed
+            passed += 1
+            if passed != place + 1:
+                return state
+            scale = self.share * state.norm(dim=-1, keepdim=True) / noise.norm(dim=-1, keepdim=True)
+            return state + (scale * noise).to(state.dtype)
+
+        with ExitStack() as stack:
+            for layer in subject.encoder.layers:  # one that is shared is called once per place
+                stack.enter_context(output_changed(layer, change))
+            yield
+
+
+def size(states: torch.Tensor) -> torch.Tensor:
+    """The l2 norm of each example's tokens together: (examples, length, hidden) -> float64 (examples,)."""
+    return states.flatten(1).double().norm(dim=-1)

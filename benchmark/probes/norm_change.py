@@ -1,0 +1,69 @@
+"""How far fine-tuning changes the L1 norm of each kind of parameter.
+
+Wu et al. (NoisyTune), ACL 2022, Figure 5. The paper lists neither the kinds nor the steps: here a kind is a
+parameter's place within its layer, its norm the sum over all layers, and the start is what fine-tuning starts
+from, noise included.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+
+from benchmark.probes.base import Probe, Subject, at_least_one
+
+
+@dataclass
+class NormChange(Probe):
+    """L1 norms by kind before the first update, after every ``every``-th and at the end.
+
+    ``kinds`` (kinds,) are names; ``steps`` (points,) int64 the updates made; ``norms`` (points, kinds) and
+    ``change`` (kinds,), the last norm's distance from the first over the first, float64; not a number for
+    what starts at 0.
+    """
+
+    paper: ClassVar[str] = "Wu et al., ACL 2022, Figure 5"
+
+    every: int | None = None  # None: at the start and the end alone
+
+    def __post_init__(self) -> None:
+        at_least_one("every", self.every)
+
+    def begin(self, subject: Subject) -> None:
+        self.steps = [0]
+        self.norms = [norms(subject)]
+
+    def updated(self, subject: Subject, done: int) -> None:
+        self.done = done
+        if self.every and done % self.every == 0:
+            self.steps.append(done)
+            self.norms.append(norms(subject))
+
+    def end(self, subject: Subject) -> dict[str, np.ndarray]:
+        if self.steps[-1] < self.done:
+            self.steps.append(self.done)
+            self.norms.append(norms(subject))
+        found = np.array([list(norm.values()) for norm in self.norms])
+        with np.errstate(invalid="ignore", divide="ignore"):
+            change = np.where(found[0] > 0, found[-1] / found[0] - 1, np.nan)
+        return {
+            "kinds": np.array(list(self.norms[0])),
+            "steps": np.array(self.steps, np.int64),
+            "norms": found,
+            "change": change,
+        }
+
+
+@torch.no_grad()
+def norms(subject: Subject) -> dict[str, float]:
+    """The L1 norm of every kind of parameter."""
+    found: dict[str, torch.Tensor] = {}
+    for name, weight in subject.model.named_parameters():
+        depth = subject.encoder.depth(name)
+        prefix = subject.encoder.prefix if depth is None else subject.encoder.layer_prefixes[depth]
+        kind = name.removeprefix(prefix)
+        found[kind] = found.get(kind, 0) + weight.abs().sum(dtype=torch.float64)
+    return {kind: norm.item() for kind, norm in found.items()}
