@@ -33,7 +33,35 @@ def attention(
         return full.transpose(1, 2), None
     first_only = packing.first_only and packing.last is not None and module is packing.last.self
     q, k, v = (state[0].transpose(0, 1) for state in (query, key, value))
+    if query.device.type != "cpu":
+        return by_kernel(q, k, v, packing.layout, dropout, scaling).unsqueeze(0), None
     return _Attention.apply(q, k, v, packing.layout, first_only, dropout, scaling).unsqueeze(0), None
+
+
+def by_kernel(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    layout: Layout,
+    dropout: float,
+    scaling: float,
+) -> torch.Tensor:
+    """Attention by PyTorch's kernels for sequences of unlike length; states are (tokens, heads, size).
+
+    A GPU has such kernels, with dropout from the device's own generator; a CPU computes the same slowly.
+    """
+    lined = layout.lined_up
+    q, k, v = (
+        torch.nested.nested_tensor_from_jagged(
+            state.index_select(0, lined.order),
+            lined.offsets,
+            min_seqlen=lined.shortest,
+            max_seqlen=lined.longest,
+        ).transpose(1, 2)
+        for state in (query, key, value)
+    )
+    attended = functional.scaled_dot_product_attention(q, k, v, dropout_p=dropout, scale=scaling)
+    return attended.transpose(1, 2).values().index_select(0, lined.back)
 
 
 class _Attention(torch.autograd.Function):

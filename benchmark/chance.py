@@ -1,4 +1,4 @@
-"""Chance inside a forward pass: dropout that is cheap to draw, and the same whenever a pass is repeated.
+"""Chance by the entry: masks that are cheap to draw, and dropout that is the same whenever a pass is repeated.
 
 PyTorch draws a dropout mask on a CPU at 6 ns per entry, a third of the time of a step. Here an entry
 costs 16 bits of a 64-bit draw, a tenth of that. Every mask of a pass has a generator of its own, so that
@@ -39,15 +39,30 @@ def mask(shape: tuple[int, ...], keep: float, half: int | None = None) -> torch.
     alone, which is the next of that half.
     """
     halves = range(len(_Pass.seeds)) if half is None else [half]
-    kept = np.ones((len(halves), math.prod(shape) // len(halves)), bool)
-    threshold = round(keep * CHANCES) - CHANCES // 2
+    kept = np.empty((len(halves), math.prod(shape) // len(halves)), bool)
     for row, number in zip(kept, halves, strict=True):
         _Pass.masks[number] += 1
-        generator = np.random.SFC64([_Pass.seeds[number], _Pass.masks[number]])
-        bits = generator.random_raw(-(-row.size // 4)).view(np.int16)[: row.size]
-        if threshold < CHANCES // 2:
-            np.less(bits, np.int16(threshold), out=row)
+        _draw(row, keep, _Pass.seeds[number], _Pass.masks[number])
     return torch.from_numpy(kept.view(np.uint8)).view(shape)
+
+
+def kept(like: torch.Tensor, keep: float, rng: torch.Generator) -> torch.Tensor:
+    """A mask of the shape, type and device of ``like`` from ``rng``: 1 with probability ``keep``, else 0."""
+    if like.device.type != "cpu":
+        return torch.empty_like(like).bernoulli_(keep, generator=rng)
+    drawn = np.empty(like.numel(), bool)
+    _draw(drawn, keep, int(torch.randint(1 << 62, (), generator=rng)))
+    return torch.from_numpy(drawn.view(np.uint8)).to(like.dtype).view(like.shape)
+
+
+def _draw(into: np.ndarray, keep: float, *seed: int) -> None:
+    """Fill ``into`` (n,) with True with probability ``keep``."""
+    threshold = round(keep * CHANCES) - CHANCES // 2
+    if threshold == CHANCES // 2:
+        into.fill(True)
+        return
+    bits = np.random.SFC64(seed).random_raw(-(-into.size // 4)).view(np.int16)[: into.size]
+    np.less(bits, np.int16(threshold), out=into)
 
 
 class _Masked(torch.autograd.Function):

@@ -80,7 +80,7 @@ def finetune(
         hooks.first_only &= not any(m.needs_last_states for m in methods)
 
     def step_of(number: int, part: int, indices: list[int], share: float) -> Step:
-        inputs, targets = to_device(task, task.training, indices, device)
+        inputs, targets = to_device(task, task.training, indices, device, hooks)
         return Step(
             model,
             encoder,
@@ -256,11 +256,18 @@ def micro_batches(batch: list[int], size: int | None) -> Iterator[list[int]]:
 
 
 def to_device(
-    task: Task, examples: Examples, indices: list[int], device: torch.device
+    task: Task,
+    examples: Examples,
+    indices: list[int],
+    device: torch.device,
+    hooks: packing.Packing | None = None,
 ) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
-    """The inputs and targets of ``indices`` on ``device``."""
-    inputs = {key: value.to(device) for key, value in task.batch(examples, indices).items()}
-    return inputs, examples.targets[indices].to(device)
+    """The inputs and targets of ``indices`` on ``device``, laid out for ``hooks`` without waiting for it."""
+    on_host = task.batch(examples, indices)
+    inputs = {key: value.to(device, non_blocking=True) for key, value in on_host.items()}
+    if hooks is not None and device.type != "cpu":
+        hooks.expect(inputs["attention_mask"], on_host["attention_mask"])
+    return inputs, examples.targets[indices].to(device, non_blocking=True)
 
 
 def finite(losses: list[torch.Tensor]) -> bool:

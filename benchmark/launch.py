@@ -25,6 +25,7 @@ from benchmark.grid import Cell
 from benchmark.run import failure, run
 from benchmark.store import Store
 
+GPU_SHARE = 24 << 30  # bytes: a large encoder with its moments, and batches of 32 by 128 tokens
 HEAVY = ["benchmark.finetune", "benchmark.methods", "benchmark.models", "benchmark.tasks"]
 
 
@@ -71,14 +72,16 @@ def _start_server() -> None:
 
 
 def default_workers(cells: Sequence[Cell]) -> int:
-    """As many runs at a time as there are cores for their threads; one where runs use the GPU."""
+    """As many runs at a time as there are cores for their threads, and shares for them on the GPU they use."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    workers = max(1, cores // max((cell.config["threads"] for cell in cells), default=1))
     if any(cell.config["device"] != "cpu" for cell in cells):
         import torch
 
         if torch.cuda.is_available():
-            return 1
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, cores // max((cell.config["threads"] for cell in cells), default=1))
+            memory = torch.cuda.get_device_properties(0).total_memory
+            return max(1, min(workers, memory // GPU_SHARE))
+    return workers
 
 
 def _child(cell: Cell, table: str | None) -> None:

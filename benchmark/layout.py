@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -36,6 +37,20 @@ class Apart:
     take: torch.Tensor
     put: torch.Tensor
     padding: torch.Tensor
+
+
+@dataclass(frozen=True)
+class LinedUp:
+    """The packed tokens example by example: ``order`` (tokens,) of packed places, ``back`` the reverse.
+
+    ``offsets`` (examples + 1,) are where each example begins; ``shortest`` and ``longest`` its lengths.
+    """
+
+    order: torch.Tensor
+    back: torch.Tensor
+    offsets: torch.Tensor
+    shortest: int
+    longest: int
 
 
 @dataclass
@@ -95,6 +110,17 @@ class Layout:
         )
         return by_example[self.owner][None, :, None]
 
+    @cached_property
+    def lined_up(self) -> LinedUp:
+        """The order in which kernels for sequences of unlike length want the tokens."""
+        examples = [row[row >= 0] for rows in self.rows for row in rows]
+        places, lengths = np.concatenate(examples), [len(row) for row in examples]
+        arrays = (places, np.argsort(places), np.cumsum([0, *lengths]))
+        order, back, offsets = (
+            torch.from_numpy(array).to(self.tokens.device, non_blocking=True) for array in arrays
+        )
+        return LinedUp(order, back, offsets, min(lengths), max(lengths))
+
     def apart(self, heads: int, first_only: bool = False) -> Apart:
         """The indices for attention of ``heads`` heads, of all tokens or the examples' first ones."""
         if (heads, first_only) not in self._apart:
@@ -113,8 +139,9 @@ class Layout:
         return self._apart[heads, first_only]
 
 
-def layout_of(attention_mask: torch.Tensor) -> Layout:
-    """The layout of a batch with ``attention_mask`` (examples, length), 1 at real tokens."""
+def layout_of(attention_mask: torch.Tensor, device: torch.device | None = None) -> Layout:
+    """The layout, on ``device``, of a batch with ``attention_mask`` (examples, length), 1 at real tokens."""
+    device = attention_mask.device if device is None else device
     real = attention_mask.cpu().numpy().astype(bool)
     lengths = real.sum(1)
     places = np.flatnonzero(real)
@@ -126,7 +153,7 @@ def layout_of(attention_mask: torch.Tensor) -> Layout:
     row_of[order] = np.arange(len(places))
 
     def on_device(array: np.ndarray) -> torch.Tensor:
-        return torch.from_numpy(array).to(attention_mask.device, non_blocking=True)
+        return torch.from_numpy(array).to(device, non_blocking=True)
 
     groups, rows = [], []
     for members in alike(lengths):

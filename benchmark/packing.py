@@ -52,6 +52,10 @@ class Packing:
         self.known = [(mask, layout_of(mask))]
         return self.known[0][1]
 
+    def expect(self, mask: torch.Tensor, on_host: torch.Tensor) -> None:
+        """Lay out the batch of ``mask`` by its copy on the host, which costs no wait for the device."""
+        self.known = [(mask, layout_of(on_host, mask.device))]
+
     def doubled(self, mask: torch.Tensor) -> torch.Tensor:
         """The mask of the batch of ``mask`` with the same batch after it, to be given to the model as it is."""
         layout = self.of(mask).doubled()

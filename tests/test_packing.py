@@ -43,6 +43,7 @@ from transformers import (
 
 from benchmark import chance, packing
 from benchmark.architecture import encoder_of, recorded
+from benchmark.attention import _Attention, by_kernel
 from benchmark.config import ROOT
 from benchmark.finetune import finetune
 from benchmark.layout import layout_of
@@ -198,3 +199,36 @@ def test_every_method_sees_the_same_losses_and_gradients_without_padding(
     np.testing.assert_allclose(found[0][0], found[1][0], rtol=1e-5)
     assert found[0][1]
     torch.testing.assert_close(found[0][1], found[1][1], rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("twice", [False, True], ids=["single", "doubled"])
+def test_kernels_for_unlike_lengths_compute_the_same_attention(twice: bool) -> None:
+    layout = layout_of(inputs()["attention_mask"])
+    layout = layout.doubled() if twice else layout
+    rng, found = torch.Generator().manual_seed(0), []
+    states = torch.randn(3, len(layout.tokens), 2, 4, generator=rng)
+    for compute in (_Attention.apply, by_kernel):
+        query, key, value = (state.clone().requires_grad_() for state in states)
+        first_only = (False,) if compute is not by_kernel else ()
+        attended = compute(query, key, value, layout, *first_only, 0.0, 0.5)
+        attended.square().sum().backward()
+        found.append([attended.detach(), query.grad, key.grad, value.grad])
+    torch.testing.assert_close(found[0], found[1], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_a_gpu_computes_what_a_cpu_computes_without_waiting_for_it() -> None:
+    model = BertForSequenceClassification(BertConfig(**SHAPE)).eval()
+    hooks = packing.install(encoder_of(model))
+    assert hooks is not None
+    expected = model(**inputs()).logits
+    there = model.to("cuda")
+    batch = {name: value.cuda() for name, value in inputs().items()}
+    hooks.expect(batch["attention_mask"], inputs()["attention_mask"])
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        found = there(**batch).logits
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    torch.testing.assert_close(found.cpu(), expected, rtol=1e-4, atol=1e-5)

@@ -25,6 +25,7 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
+from benchmark import chance
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.methods.base import Method, Setting
 from benchmark.methods.selection import at, in_layers, places
@@ -61,7 +62,7 @@ class ChildTuningF(Method):
 
     def draw(self, gradient: torch.Tensor) -> torch.Tensor:
         """A mask of the shape of ``gradient``: 1 keeps an entry."""
-        return torch.empty_like(gradient).bernoulli_(self.probability, generator=self.rng)
+        return chance.kept(gradient, self.probability, self.rng)
 
 
 @dataclass

@@ -24,6 +24,7 @@ from torch import nn
 from torch.nn import functional
 from transformers import PreTrainedModel
 
+from benchmark import chance
 from benchmark.architecture import Encoder
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.methods.base import Method, Setting
@@ -121,7 +122,7 @@ class Mixout(Method):
     def draw(self, weight: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
         """A mask that broadcasts to ``weight``: 1 keeps the current weight."""
         shape = (1, weight.shape[1]) if self.mask == "column" else weight.shape
-        return torch.empty(shape, device=weight.device).bernoulli_(1 - self.probability, generator=rng)
+        return chance.kept(weight.new_empty(shape), 1 - self.probability, rng)
 
     def mixed(self, weight: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         """``weight`` mixed with ``target`` by a fresh mask."""

@@ -22,6 +22,7 @@ from typing import Any, ClassVar
 import torch
 from transformers import PreTrainedModel
 
+from benchmark import chance
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.methods.base import Method, Setting
 from benchmark.methods.selection import at, in_layers, places
@@ -110,4 +111,4 @@ class PATS(Method):
     def draw(self, weight: torch.Tensor) -> torch.Tensor:
         """N(0, 1) with probability p and else 0, of the shape of ``weight``."""
         noise = torch.empty_like(weight).normal_(generator=self.rng)
-        return noise.mul_(torch.empty_like(weight).bernoulli_(self.probability, generator=self.rng))
+        return noise.mul_(chance.kept(weight, self.probability, self.rng))
