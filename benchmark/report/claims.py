@@ -8,7 +8,7 @@ significant the other way, and undecided otherwise: a claim that may be wrong is
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -72,6 +72,27 @@ def verdict(claim: dict[str, Any], comparisons: list[Comparison], missing: str =
         why += f"; {_enough(comparisons, states)}"
     why += f"; {missing}" if missing else ""
     return Verdict(claim["says"], word, why, comparisons, corrected)
+
+
+def tempered(verdicts: Sequence[Verdict], leak_free: Sequence[Verdict]) -> list[Verdict]:
+    """``verdicts`` by a paper's rule of selection, left open where the leak-free rule does not bear them out.
+
+    What was chosen on the set that is reported may be better by the choice alone.
+    """
+    found = []
+    for one, other in zip(verdicts, leak_free, strict=True):
+        why = f"{one.why}; by the leak-free rule {other.verdict}"
+        settled = one.verdict in (REPRODUCED, CONTRADICTED) and other.verdict not in (
+            one.verdict,
+            NOT_MEASURED,
+        )
+        if one.verdict == NOT_MEASURED:
+            found.append(one)
+        elif settled:
+            found.append(replace(one, verdict=UNDECIDED, why=f"{one.verdict} by the paper's rule: {why}"))
+        else:
+            found.append(replace(one, why=why))
+    return found
 
 
 def numbers(verdicts: Sequence[Verdict]) -> pd.DataFrame:

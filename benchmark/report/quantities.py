@@ -33,7 +33,8 @@ def points(quantity: str, record: Record, config: dict[str, Any], stored: Stored
     if quantity == "loss":
         return _losses(record, config, stored)
     read = PROBES.get(quantity.removeprefix("probe/"))
-    found = {key.split("/", 2)[2]: array for key, array in stored.items() if key.startswith("probe/")}
+    [place] = names_read(quantity)
+    found = {key.removeprefix(place): array for key, array in stored.items() if key.startswith(place)}
     return read(found) if read and found else []
 
 

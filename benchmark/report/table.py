@@ -73,7 +73,10 @@ def build(grid: Grid, records: dict[str, Record], arrays: Arrays = no_arrays) ->
     if fair is not None and {c.config["protocol"]["selection"] for c in grid.cells} == {selection.LEAK_FREE}:
         frame, fair = selection.with_scores(frame, fair), None
     numbers = measured(frame, columns, rule, sampling.of_runs(grid, frame, records, arrays))
+    verdicts = claims.judge(grid, frame, rule, records, arrays)
     if fair is not None and not fair.empty:
+        again = claims.judge(grid, selection.with_scores(frame, fair), rule, records, arrays)
+        verdicts = claims.tempered(verdicts, again)
         numbers = with_fair(numbers, measured(selection.with_scores(frame, fair), columns, rule))
     if rows:
         numbers = with_published(numbers, rows, grid, frame)
@@ -102,7 +105,7 @@ def build(grid: Grid, records: dict[str, Record], arrays: Arrays = no_arrays) ->
         notes=notes(grid, frame, numbers, records, labels, source),
         numbers=numbers,
         labels=labels,
-        verdicts=claims.judge(grid, frame, rule, records, arrays),
+        verdicts=verdicts,
         frame=frame,
         rule=rule,
     )

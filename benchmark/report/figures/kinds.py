@@ -120,5 +120,5 @@ KINDS: dict[str, Draw] = {"lines": lines, "box": box, "bars": bars, "heat": heat
 
 def _named(axes: Axes, places: Sequence[object]) -> None:
     texts = [f"{one:g}" if isinstance(one, float) else str(one) for one in places]
-    long = sum(map(len, texts)) > 40
+    long = sum(map(len, texts)) > 32
     axes.set_xticks(range(len(texts)), texts, rotation=30 if long else 0, ha="right" if long else "center")
