@@ -36,6 +36,7 @@ def test_no_spread_is_no_evidence():
     assert np.isnan(estimate(np.array([0.36, 0.36 + 1e-13])).p)
     assert np.isnan(estimate(np.array([0.36])).p)
     assert estimate(np.zeros(3)).p == 1.0
+    assert np.isnan([estimate(np.zeros(3)).detectable, estimate(np.ones(3)).effect_size]).all()
 
 
 def test_holm_multiplies_by_the_tests_that_are_left_and_keeps_the_order():

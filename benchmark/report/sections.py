@@ -149,8 +149,9 @@ def _count(n: int, declared: int) -> str:
 
 
 def _telling(cell: pd.Series, declared: int) -> str:
-    off = "–" if pd.isna(cell["difference_sampling"]) else f"{WIDE * cell['difference_sampling']:.2f}"
-    return f"p {small(cell['difference_p'])}; {cell['difference_detectable']:.2f}; ±{off}"
+    least, off = cell["difference_detectable"], WIDE * cell["difference_sampling"]
+    texts = ["–" if pd.isna(one) else f"{one:.2f}" for one in (least, off)]
+    return f"p {small(cell['difference_p'])}; {texts[0]}; ±{texts[1]}"
 
 
 def _largest(what: str) -> Callable[[pd.Series, int], str]:

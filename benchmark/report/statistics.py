@@ -28,6 +28,11 @@ class Estimate:
     high: float
 
     @property
+    def varies(self) -> bool:
+        """Whether the values differ by more than rounding."""
+        return self.n > 1 and self.std > NO_SPREAD * max(abs(self.mean), 1.0)
+
+    @property
     def p(self) -> float:
         """The two-sided p-value of Student's test that the mean is 0; NaN where the values do not differ.
 
@@ -36,20 +41,22 @@ class Estimate:
         """
         if self.n > 1 and self.mean == 0 and self.std == 0:
             return 1.0
-        if self.n < 2 or self.std <= NO_SPREAD * max(abs(self.mean), 1.0):
+        if not self.varies:
             return np.nan
         return float(2 * stats.t.sf(abs(self.mean) / self.std * np.sqrt(self.n), self.n - 1))
 
     @property
     def effect_size(self) -> float:
         """Cohen's d_z: the mean in standard deviations of one value."""
-        spread = self.n > 1 and self.std > NO_SPREAD * max(abs(self.mean), 1.0)
-        return self.mean / self.std if spread else np.nan
+        return self.mean / self.std if self.varies else np.nan
 
     @property
     def detectable(self) -> float:
-        """The smallest true mean that a test of this size finds with a probability of ``POWER``."""
-        return self.std * detectable(self.n) if self.n > 1 else np.nan
+        """The smallest true mean that a test of this size finds with a probability of ``POWER``.
+
+        NaN where the values do not differ: that shows no spread, and not that any difference would be found.
+        """
+        return self.std * detectable(self.n) if self.varies else np.nan
 
 
 def estimate(values: np.ndarray) -> Estimate:
