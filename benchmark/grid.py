@@ -72,6 +72,7 @@ def load(name: str, changes: Iterable[str] = (), small: bool = False) -> Grid:
         table = _declaration(name, sweep)
         declared = rectangles.declared(sweep.hydra.sweeper.params or {}, table["grids"])
         declaration.check(name, table, declared)
+        changes = list(changes)
         changed = axes(changes)
         grid = rectangles.narrowed(declared, changed)
         fixed = _fixed(ROOT / "sweeps" / f"{name}.yaml")
@@ -82,6 +83,8 @@ def load(name: str, changes: Iterable[str] = (), small: bool = False) -> Grid:
                 {"protocol": smoke.PROTOCOL},
             )
         cells = {cell.overrides: cell for one in grid for cell in _cells(name, fixed, one)}
+    if not cells:
+        raise BenchmarkError(f"{name}: no run is left of its grid with {shlex.join(changes) or 'no change'}")
     whole = rectangles.merged(declared)
     return Grid(name, table, rectangles.merged(grid), changed, list(cells.values()), whole)
 

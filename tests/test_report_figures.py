@@ -125,6 +125,7 @@ def test_what_probes_found_is_read_by_its_name(record_of, compose):
     assert len(read["noise_attenuation"]) == 6
     assert [share for _, share in read["sensitivity"]] == [0.2, 0.3]
     assert read["sensitivity_std"] == [({}, 0.5)]
+    assert values("gap", record, config, PROBED) == []
 
 
 def test_figures_are_in_the_page_and_beside_it(made, tmp_path, capsys):

@@ -11,6 +11,7 @@ import pytest
 
 from benchmark import grid
 from benchmark.config import SCHEMA, run_id
+from benchmark.errors import BenchmarkError
 from benchmark.report.table import build
 from benchmark.reproduce import look_up
 from benchmark.store import Store
@@ -101,3 +102,9 @@ def test_maxima_and_deviations_stand_beside_the_printed_ones(record_of):
     by_title = {section.title: section.rows for section in build(planned, records).sections}
     assert by_title["Maximum over seeds (published)"][0][2] == "74.00 (72.56)"
     assert by_title["Sample std over seeds (published)"][0][2] == "2.83 (1.84)"
+
+
+def test_a_grid_of_no_runs_is_refused(monkeypatch):
+    monkeypatch.setattr(grid.rectangles, "narrowed", lambda *_: [])
+    with pytest.raises(BenchmarkError, match="demo/noisytune: no run is left of its grid with seed=1"):
+        grid.load("demo/noisytune", ["seed=1"])

@@ -32,8 +32,7 @@ def points(quantity: str, record: Record, config: dict[str, Any], stored: Stored
         return [({}, peak * 1e-6)] if peak else []
     if quantity == "loss":
         return _losses(record, config, stored)
-    read = PROBES.get(quantity.removeprefix("probe/"))
-    [place] = names_read(quantity)
+    read, place = PROBES.get(quantity.removeprefix("probe/")), "".join(names_read(quantity))
     found = {key.removeprefix(place): array for key, array in stored.items() if key.startswith(place)}
     return read(found) if read and found else []
 
