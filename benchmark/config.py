@@ -29,6 +29,7 @@ SCHEMA = 2  # raised when the meaning of a configuration changes, so that old re
 OPTIMIZERS = ("adamw", "adamw_no_bias", "bertadam", "adamw_torch", "adamax", "adamax_mtdnn")
 SCHEDULES = ("linear", "linear_from_start", "constant")
 PRECISIONS = ("float32", "tf32", "bfloat16")
+SELECTIONS = ("last", "best", "leak_free")  # see benchmark/report/selection.py
 # What each metric gives, the value that a table shows first. The names are those of `benchmark.metrics`.
 METRICS = {
     "accuracy": ("accuracy",),
@@ -188,7 +189,7 @@ def plain(config: DictConfig) -> dict[str, Any]:
     return {str(key): value for key, value in resolved.items()}
 
 
-def identity(config: dict[str, Any]) -> dict[str, Any]:
+def identity(config: dict[str, Any], schema: int = SCHEMA) -> dict[str, Any]:
     """The part of a plain configuration that can change the result of its run."""
     task = config["task"]
     stated = config | {
@@ -207,7 +208,7 @@ def identity(config: dict[str, Any]) -> dict[str, Any]:
         "threads": config["threads"],
         **({} if config["packed"] else {"packed": False}),
         **({"probe": config["probe"]} if config["probe"] else {}),
-        "schema": SCHEMA,
+        "schema": schema,
     }
 
 
@@ -230,9 +231,9 @@ def _split_defaults() -> dict[str, Any]:
     return split
 
 
-def run_id(config: dict[str, Any]) -> str:
+def run_id(config: dict[str, Any], schema: int = SCHEMA) -> str:
     """16 hex digits that name the run of a plain configuration."""
-    text = json.dumps(_canonical(identity(config)), sort_keys=True)
+    text = json.dumps(_canonical(identity(config, schema)), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -259,8 +260,8 @@ def validate(config: dict[str, Any]) -> None:
             raise unknown("metric", metric, METRICS, "task.metrics")
     if not 1 <= len(task["text"]) <= 2:
         raise BenchmarkError(f"task.text={task['text']}: one text field, or two for a pair")
-    if protocol["selection"] not in ("last", "best"):
-        raise unknown("protocol.selection", protocol["selection"], ("last", "best"))
+    if protocol["selection"] not in SELECTIONS:
+        raise unknown("protocol.selection", protocol["selection"], SELECTIONS)
     _validate_length(protocol)
     _at_least("protocol.learning_rate", protocol["learning_rate"], 0, strict=True)
     for key in ("batch_size", "max_length", "evaluations_per_epoch", "micro_batch_size"):

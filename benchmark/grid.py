@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import shlex
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,8 @@ class Cell:
 class Grid:
     """The runs of a table, with the table's own declarations and how its axes were changed.
 
-    ``axes`` has the values of every axis; the cells need not be all their combinations.
+    ``axes`` has the values of every axis, and ``declared`` those it had before it was changed; the cells
+    need not be all their combinations.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Grid:
     axes: Axes
     changed: Axes
     cells: list[Cell]
+    declared: Axes = field(default_factory=dict)
 
 
 def tables() -> list[str]:
@@ -71,6 +73,7 @@ def load(name: str, changes: Iterable[str] = (), small: bool = False) -> Grid:
         table = _declaration(name, sweep)
         declared = rectangles.declared(sweep.hydra.sweeper.params or {}, table["grids"])
         declaration.check(name, table, declared)
+        changes = list(changes)
         changed = axes(changes)
         grid = rectangles.narrowed(declared, changed)
         fixed = _fixed(ROOT / "sweeps" / f"{name}.yaml")
@@ -81,7 +84,10 @@ def load(name: str, changes: Iterable[str] = (), small: bool = False) -> Grid:
                 {"protocol": smoke.PROTOCOL},
             )
         cells = {cell.overrides: cell for one in grid for cell in _cells(name, fixed, one)}
-    return Grid(name, table, rectangles.merged(grid), changed, list(cells.values()))
+    if not cells:
+        raise BenchmarkError(f"{name}: no run is left of its grid with {shlex.join(changes) or 'no change'}")
+    whole = rectangles.merged(declared)
+    return Grid(name, table, rectangles.merged(grid), changed, list(cells.values()), whole)
 
 
 def _declaration(name: str, sweep: DictConfig) -> dict[str, Any]:

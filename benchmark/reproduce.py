@@ -74,11 +74,11 @@ def reproduce(options: argparse.Namespace) -> int:
     from benchmark import report
 
     folder = options.output / ("smoke" if options.smoke else "") / planned.name
-    report.write(planned, records, folder)
+    report.write(planned, records, folder, store.arrays)
     for cell in failed:
         error = store.failures(cell.run_id)[-1]
         print(f"failed: {error['error']}\n   try again: {cell.command}", file=sys.stderr)
-    print(f"also written: {folder}/table.md, .csv, .tex, .html", file=sys.stderr)
+    print(f"also written: {folder}/table.md, .csv, .tex, .html, and figures", file=sys.stderr)
     return 1 if failed else 0
 
 

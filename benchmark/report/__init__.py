@@ -6,18 +6,28 @@ import shutil
 from pathlib import Path
 
 from benchmark.grid import Grid
-from benchmark.report import figure, render
-from benchmark.report.table import build
+from benchmark.report import claims, figures, render
+from benchmark.report.predictions import Arrays
+from benchmark.report.table import build, no_arrays
 from benchmark.store import Record
 
 
-def write(grid: Grid, records: dict[str, Record], folder: Path) -> None:
-    """Print the table of a grid and write it to ``folder`` as Markdown, CSV, LaTeX and HTML."""
-    table = build(grid, records)
+def write(grid: Grid, records: dict[str, Record], folder: Path, arrays: Arrays = no_arrays) -> None:
+    """Print the table of a grid and write it to ``folder`` as Markdown, CSV, LaTeX and HTML.
+
+    Its figures are in the page and beside it, as SVG; ``claims.csv`` has every comparison that a verdict
+    comes from. ``arrays`` gives the arrays of a run by its id.
+    """
+    table = build(grid, records, arrays)
+    drawn = figures.draw(grid, table, records, arrays)
+    table.notes.extend(drawn.notes)
     print(render.terminal(table, shutil.get_terminal_size((120, 24)).columns))
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "table.md").write_text(render.markdown(table))
     (folder / "table.tex").write_text(render.latex(table))
-    table.numbers.to_csv(folder / "table.csv", index=False, float_format="%.4f")
-    svg = figure.differences(table.numbers, table.labels)
-    (folder / "table.html").write_text(render.page(table, svg))
+    table.numbers.to_csv(folder / "table.csv", index=False, float_format="%.8g")
+    if table.verdicts:
+        claims.numbers(table.verdicts).to_csv(folder / "claims.csv", index=False, float_format="%.8g")
+    for name, svg in drawn.svg.items():
+        (folder / f"{name}.svg").write_text(svg)
+    (folder / "table.html").write_text(render.page(table, list(drawn.svg.values())))

@@ -22,10 +22,12 @@ def scores(grid: Grid, records: dict[str, Record]) -> pd.DataFrame:
 
     ``task`` is a column of the table: a task, unless the table declares others. ``methods`` has what the
     grid varies of a method beside its name, and ``variant`` whatever else it varies (a data subset, a
-    learning rate), else ''. Raises: BenchmarkError for a column that would mix metrics.
+    learning rate), else ''. ``choice`` is where a run stands on the axes that are searched over, ``cell``
+    its number in the grid, and ``lower`` whether less is better. Raises: BenchmarkError for a column that
+    would mix metrics.
     """
-    varied, rows = distinguishing(grid), []
-    for cell in grid.cells:
+    varied, searched, rows = distinguishing(grid), grid.table["search"], []
+    for number, cell in enumerate(grid.cells):
         config, record = cell.config, records.get(cell.run_id)
         at = placed(cell)
         settings = {key: at[key] for key in varied if key in at}
@@ -44,6 +46,9 @@ def scores(grid: Grid, records: dict[str, Record]) -> pd.DataFrame:
                     "score": 100 * reported(record, config, report, minus) if record else np.nan,
                     "run_id": cell.run_id,
                     "metric": " + ".join(report),
+                    "cell": number,
+                    "lower": bool(minus),  # a gap
+                    "choice": ", ".join(f"{k.split('.')[-1]}={at[k]}" for k in searched if k in at),
                 }
             )
     frame = pd.DataFrame(rows)
@@ -64,7 +69,7 @@ def placed(cell: Cell) -> dict[str, str]:
 def distinguishing(grid: Grid) -> list[str]:
     """The axes that tell runs of the same model, task and methods apart, and so make rows of a table.
 
-    A task makes rows only where the table's layout has it so.
+    A task makes rows only where the table's layout has it so, and an axis that is searched over never.
     """
     values: dict[tuple[str, ...], set[str | None]] = {}
     for cell in grid.cells:
@@ -73,6 +78,7 @@ def distinguishing(grid: Grid) -> list[str]:
         for key in grid.axes:
             values.setdefault((key, *same), set()).add(at.get(key))
     found = {at[0] for at, different in values.items() if len(different) > 1 and at[0] not in NOT_ROWS}
+    found -= set(grid.table["search"])
     rows = {"task"} & set(grid.table["layout"]["rows"])
     return [key for key in grid.axes if key in found | rows]
 
@@ -102,18 +108,20 @@ def reported(record: Record, config: dict[str, Any], report: list[str], minus: l
     """The score of a record as a fraction: the mean of ``report`` less that of ``minus``, where selected.
 
     ``selection: last`` takes the final evaluation and ``best`` the highest one, which is optimistic: the
-    set that chooses is the set that is reported. NaN for a run that diverged or whose labels are hidden.
+    set that chooses is the set that is reported. Of a gap it is the score that is taken off which chooses.
+    NaN for a run that diverged or whose labels are hidden.
     """
-    if record["status"] != "finished":
+    if record["status"] != "finished" or not record["curve"]:
         return np.nan
-    evaluations = [
-        _mean(evaluation["scores"], report, config)
-        - (_mean(evaluation["scores"], minus, config) if minus else 0)
-        for evaluation in record["curve"]
-    ]
-    if not evaluations:
-        return np.nan
-    return max(evaluations) if config["protocol"]["selection"] == "best" else evaluations[-1]
+    scores = record["curve"][selected(record, config, report, minus)]["scores"]
+    return _mean(scores, report, config) - (_mean(scores, minus, config) if minus else 0.0)
+
+
+def selected(record: Record, config: dict[str, Any], report: list[str], minus: list[str]) -> int:
+    """Which evaluation of a finished run its protocol reports; -1 is the last."""
+    if config["protocol"]["selection"] == "last":
+        return -1
+    return int(np.argmax([_mean(one["scores"], minus or report, config) for one in record["curve"]]))
 
 
 def _mean(by_set: dict[str, dict[str, float]], names: list[str], config: dict[str, Any]) -> float:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
+from benchmark.config import SCHEMA, run_id
 from benchmark.grid import Grid
+from benchmark.report.published import MISMATCH
+from benchmark.report.sections import FOOTNOTE
 from benchmark.store import Record
 
 PLACES = ("store", "cache", "device")  # where a grid runs is no change to it
@@ -18,6 +23,7 @@ def notes(
     numbers: pd.DataFrame,
     records: dict[str, Record],
     labels: dict[str, str],
+    source: dict[str, Any] | None,
 ) -> list[str]:
     """One sentence each on changes of the grid, other models, missing and failed runs, and provenance."""
     runs = frame.drop_duplicates("run_id")
@@ -32,7 +38,8 @@ def notes(
             f"The published rows are of other models than {models}: they show what the paper reports, and "
             f"are not what these runs should equal."
         )
-    lines += _missing(grid, runs)
+    lines += _replaced(grid, labels) + _budgets(frame, labels) + _arithmetic(source)
+    lines += _missing(grid, runs) + _other_schema(grid, runs)
     if count := int((runs["status"] == "diverged").sum()):
         lines.append(
             f"{count} of {len(runs)} runs diverged (their loss or their answers stopped being numbers) and "
@@ -47,6 +54,58 @@ def notes(
         selection = {cell.config["protocol"]["selection"] for cell in grid.cells}
         lines.append(f"Checkpoint scored: {', '.join(sorted(selection))}.")
         lines += [f"Measured with {line}." for line in _environments(records)]
+    return lines
+
+
+def _replaced(grid: Grid, labels: dict[str, str]) -> list[str]:
+    """Whether verdicts are of other models than the grid declares."""
+    models = grid.axes.get("model", [])
+    if not grid.table["claims"] or set(models) & set(grid.declared.get("model", models)):
+        return []
+    names = ", ".join(sorted(labels.get(model) or model for model in models))
+    return [f"The verdicts are of {names}, in place of all the models that the table declares."]
+
+
+def _budgets(frame: pd.DataFrame, labels: dict[str, str]) -> list[str]:
+    """Where methods were searched over more settings than plain fine-tuning."""
+    tried = frame.groupby("methods")["tried"].max()
+    plain = int(tried.get("", 1))
+    more = {str(name): int(count) for name, count in tried.items() if count > plain}
+    if not more:
+        return []
+    counts = ", ".join(f"{name} over {count}" for name, count in more.items())
+    what = "setting" if plain == 1 else "settings"
+    return [
+        f"Budgets are not equal: {counts} settings per model and column, plain fine-tuning over {plain} {what}; "
+        f"the best of several is higher by chance alone."
+    ]
+
+
+def _arithmetic(source: dict[str, Any] | None) -> list[str]:
+    """Printed numbers that do not follow from those they are made of."""
+    rows = (source or {}).get("rows", ())
+    lines = [
+        f"{FOOTNOTE} Printed average {row['average_printed']} of {row['label']}: the mean of its row is "
+        f"{row['average_recomputed']}."
+        for row in rows
+        if row.get("average_check") == MISMATCH
+    ]
+    return lines + [
+        f"Printed numbers that do not agree: {line}." for line in (source or {}).get("gap_mismatches", ())
+    ]
+
+
+def _other_schema(grid: Grid, runs: pd.DataFrame) -> list[str]:
+    """Records of the missing runs by an earlier schema: what their configurations mean has changed since."""
+    missing = [grid.cells[number].config for number in runs[runs["status"] == "missing"]["cell"]]
+    lines = []
+    for schema in range(1, SCHEMA):
+        old = sum((Path(one["store"]) / run_id(one, schema)).is_dir() for one in missing)
+        if old:
+            lines.append(
+                f"The store has records of schema {schema} for {old} of the missing runs; this is schema "
+                f"{SCHEMA}, and they were not used."
+            )
     return lines
 
 

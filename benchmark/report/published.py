@@ -12,6 +12,7 @@ from benchmark.selectors import matches
 FOLDER = ROOT / "results" / "published"
 AVERAGE = "Avg."
 MEANS = {"mean_accuracy_f1": {"accuracy", "f1"}, "mean_pearson_spearman": {"pearson", "spearman"}}
+MISMATCH = "mismatch"  # an average that does not follow from its row
 VANILLA = "finetune"  # what the files call the empty method list
 
 

@@ -12,15 +12,19 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from benchmark.report.table import Section, Table
+from benchmark.report.claims import Verdict
+from benchmark.report.sections import Section
+from benchmark.report.table import Table
 
 HEAD = ("Model", "Method")
+CLAIMS = "What the paper claims, and what these runs say"
 TEX = {letter: f"\\{letter}" for letter in "&%_#${}"} | {
     "\\": r"\textbackslash{}",
     "^": r"\^{}",
     "~": r"\~{}",
     "±": r"$\pm$",
     "–": "--",
+    "†": r"$\dagger$",
 }
 STYLE = """\
 body{font:15px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;color:#222}
@@ -46,6 +50,13 @@ def terminal(table: Table, width: int | None = None) -> str:
         for row in block.rows:
             shown.add_row(*map(Text, row))
         console.print(Text(block.title))
+        console.print(shown)
+        console.print()
+    if table.verdicts:
+        console.print(Text(CLAIMS))
+        shown = RichTable(box=None, pad_edge=False, show_header=False)
+        for one in table.verdicts:
+            shown.add_row(Text(one.verdict), Text(one.says), Text(one.why))
         console.print(shown)
         console.print()
     for note in table.notes:
@@ -94,6 +105,9 @@ def markdown(table: Table) -> str:
         lines += [section.title, "", _markdown_row(grid[0], widths)]
         lines.append("|" + "|".join(_rule(i, width) for i, width in enumerate(widths)) + "|")
         lines += [_markdown_row(row, widths) for row in grid[1:]] + [""]
+    if table.verdicts:
+        lines += [CLAIMS, ""]
+        lines += [f"- **{one.verdict}**: {one.says} ({one.why})" for one in table.verdicts] + [""]
     lines += [f"- {note}" for note in table.notes]
     return "\n".join(lines) + "\n"
 
@@ -113,19 +127,20 @@ def latex(table: Table) -> str:
         lines += [_latex_row((*HEAD, *(section.columns or table.columns))), r"\midrule"]
         lines += [_latex_row(row) for row in section.rows]
     caption = " ".join([table.title + ".", *table.notes])
-    lines += [r"\bottomrule", r"\end{tabular}", rf"\caption{{{_tex(caption)}}}", r"\end{table}"]
+    lines += [r"\bottomrule", r"\end{tabular}", *_latex_verdicts(table.verdicts)]
+    lines += [rf"\caption{{{_tex(caption)}}}", r"\end{table}"]
     return "\n".join(lines) + "\n"
 
 
-def page(table: Table, figure_svg: str) -> str:
-    """A page that stands alone: tables, notes and the figure."""
+def page(table: Table, figures: Sequence[str]) -> str:
+    """A page that stands alone: tables, verdicts, notes and the figures as SVG."""
     title = html.escape(table.title)
     body = "\n".join(_html_section(section, table.columns) for section in table.sections)
     notes = "".join(f"<li>{html.escape(note)}</li>" for note in table.notes)
-    figure = f"<figure>{figure_svg}</figure>" if figure_svg else ""
+    drawn = "\n".join(f"<figure>{svg}</figure>" for svg in figures)
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>\n'
-        f"<style>{STYLE}</style></head><body>\n<h1>{title}</h1>\n{body}\n{figure}\n"
+        f"<style>{STYLE}</style></head><body>\n<h1>{title}</h1>\n{body}\n{_html_verdicts(table.verdicts)}\n{drawn}\n"
         f'<ul class="notes">{notes}</ul>\n</body></html>\n'
     )
 
@@ -148,6 +163,22 @@ def _latex_row(row: Sequence[str]) -> str:
 
 def _tex(text: str) -> str:
     return "".join(TEX.get(letter, letter) for letter in text)
+
+
+def _latex_verdicts(verdicts: Sequence[Verdict]) -> list[str]:
+    if not verdicts:
+        return []
+    items = [rf"\item \textbf{{{one.verdict}}}: {_tex(f'{one.says} ({one.why})')}" for one in verdicts]
+    return [r"\begin{itemize}", *items, r"\end{itemize}"]
+
+
+def _html_verdicts(verdicts: Sequence[Verdict]) -> str:
+    if not verdicts:
+        return ""
+    items = "".join(
+        f"<li><b>{one.verdict}</b>: {html.escape(f'{one.says} ({one.why})')}</li>" for one in verdicts
+    )
+    return f"<h2>{html.escape(CLAIMS)}</h2>\n<ul>{items}</ul>"
 
 
 def _html_section(section: Section, columns: Sequence[str]) -> str:

@@ -1,16 +1,10 @@
-"""The figure of a table: what each method gains over plain fine-tuning, with its interval."""
+"""What each method gains over plain fine-tuning, with its interval: the figure of every table."""
 
 from __future__ import annotations
 
-from io import StringIO
-
-import matplotlib
 import pandas as pd
 
-matplotlib.use("svg")
-matplotlib.rcParams["svg.hashsalt"] = "benchmark"  # the same numbers give the same file
-
-from matplotlib import pyplot  # noqa: E402  (the backend comes first)
+from benchmark.report.figures.style import COLOURS, pyplot, svg
 
 
 def differences(numbers: pd.DataFrame, labels: dict[str, str]) -> str:
@@ -34,14 +28,10 @@ def differences(numbers: pd.DataFrame, labels: dict[str, str]) -> str:
     places = list(range(len(shown)))[::-1]
     figure, axes = pyplot.subplots(figsize=(8, 0.9 + 0.32 * len(shown)), layout="constrained")
     axes.axvline(0, color="#888888", linewidth=1)
-    axes.hlines(places, shown["difference_low"], shown["difference_high"], color="#0072b2", linewidth=2)
-    axes.plot(shown["difference_mean"], places, "o", color="#0072b2", markersize=6)
+    axes.hlines(places, shown["difference_low"], shown["difference_high"], color=COLOURS[0], linewidth=2)
+    axes.plot(shown["difference_mean"], places, "o", color=COLOURS[0], markersize=6)
     axes.set_yticks(places, names)
     axes.set_xlabel("difference to plain fine-tuning, percentage points (95 % interval over seeds)")
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
-    out = StringIO()
-    figure.savefig(out, format="svg", metadata={"Date": None})
-    pyplot.close(figure)
-    text = out.getvalue()
-    return text[text.index("<svg") :]
+    return svg(figure)

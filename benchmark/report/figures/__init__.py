@@ -1,0 +1,83 @@
+"""Figures of a table: as its paper draws it, and what every method gains over plain fine-tuning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from benchmark.grid import Grid
+from benchmark.report.figures import style
+from benchmark.report.figures.differences import differences
+from benchmark.report.figures.kinds import KINDS
+from benchmark.report.figures.points import points
+from benchmark.report.predictions import Arrays
+from benchmark.report.table import Table
+from benchmark.store import Record
+
+QUANTITIES = {
+    "score": "score (%)",
+    "loss": "loss on the evaluation set",
+    "probe/norm_change": "relative change of the L1 norm",
+    "probe/linear_probe": "score of a linear probe (%)",
+    "probe/token_similarity": "cosine similarity of tokens",
+    "probe/noise_attenuation": "relative change of the output",
+    "probe/sensitivity": "share of the weights",
+    "probe/sensitivity_std": "standard deviation of sensitivities",
+}
+AXES = {
+    "data.share": "share of the training set",
+    "step": "updates",
+    "method": "",
+    "sensitivity": "sensitivity |θ·g|",
+    "parameter": "",
+}
+
+
+@dataclass
+class Figures:
+    """Figures by the name of their file, as SVG, and what a reader must know of them."""
+
+    svg: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def draw(grid: Grid, table: Table, records: Mapping[str, Record], arrays: Arrays) -> Figures:
+    """What can be drawn of a table; where records lack what a figure shows, a note says so."""
+    found = Figures()
+    layout = grid.table["layout"]
+    if layout["kind"] != "table":
+        shown = points(grid, table, records, arrays)
+        if shown.empty:
+            found.notes.append(
+                f"There is no figure: no record has what it shows ({_wanted(layout['y'], layout['panels'])})."
+            )
+        else:
+            found.svg["figure"] = panels(shown, layout["kind"], layout["x"])
+            lacking = [one for one in layout["panels"] if one.startswith("probe/")]
+            lacking = [one for one in lacking if one not in set(shown["quantity"])]
+            if lacking:
+                found.notes.append(f"The figure lacks {', '.join(lacking)}: no record has it.")
+    if svg := differences(table.numbers, table.labels):
+        found.svg["differences"] = svg
+    return found
+
+
+def panels(found: pd.DataFrame, kind: str, x: str) -> str:
+    """All panels of a figure as SVG: one per quantity and panel of ``found`` (see `points`)."""
+    blocks = list(found.groupby(["quantity", "panel"], sort=False))
+    series = list(dict.fromkeys(found["series"]))
+    figure, axes = style.panels(len(blocks))
+    for one, ((quantity, panel), block) in zip(axes, blocks, strict=True):
+        KINDS[kind](one, block, series)
+        one.set_title(str(panel), fontsize=10)
+        one.set_xlabel(AXES.get(x, x.removeprefix("method.").replace(".", " ")))
+        one.set_ylabel(QUANTITIES.get(str(quantity), str(quantity)) if kind != "heat" else "")
+    style.legend(figure, axes)
+    return style.svg(figure)
+
+
+def _wanted(y: str, shown: list[str]) -> str:
+    named = [one for one in shown if one in QUANTITIES]
+    return ", ".join(named or [y])

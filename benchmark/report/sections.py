@@ -1,0 +1,194 @@
+"""The blocks of a table as text: scores, differences, what so many seeds can tell, published numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmark.report import published
+from benchmark.report.published import AVERAGE
+from benchmark.report.statistics import CONFIDENCE, POWER
+
+PLAIN = "plain fine-tuning"
+BEST = "*"
+FOOTNOTE = "†"
+WIDE = 1.96  # standard errors to either side of a 95 % interval
+P_VALUES = {"p_paired": "paired t", "p_welch": "Welch's t", "p_wilcoxon": "Wilcoxon's signed ranks"}
+
+
+@dataclass(frozen=True)
+class Section:
+    """A block of rows under one heading; ``rows`` are (model, method, cell, cell, …) as text.
+
+    ``columns`` are the cells' headings where they are not the table's.
+    """
+
+    title: str
+    rows: list[list[str]]
+    columns: list[str] | None = None
+
+
+@dataclass(frozen=True)
+class Sections:
+    """Makes the sections of one table: its column keys, what names are shown as, and how many seeds it has."""
+
+    columns: Sequence[str]
+    labels: dict[str, str]
+    declared: int
+
+    def measured(self, numbers: pd.DataFrame, statistics: Sequence[str]) -> list[Section]:
+        """What the runs gave: scores, further statistics of them, differences, and what these can tell."""
+        compared = numbers[(numbers["methods"] != "") & (numbers["difference_n"] > 0)]
+        found = [
+            self.section(
+                f"Score: mean ± sample std (n seeds of {self.declared}); {BEST} best of its model",
+                numbers,
+                _score,
+            )
+        ]
+        scored = numbers[numbers["score_n"] > 0]
+        if "max" in statistics:
+            found.append(self.section("Maximum over seeds (published)", scored, _largest("max")))
+        if "std" in statistics and "published_std" in numbers:
+            found.append(self.section("Sample std over seeds (published)", scored, _largest("std")))
+        found.append(
+            self.section(
+                f"Difference to {PLAIN}, paired by seed: mean [95 % interval]", compared, _difference
+            )
+        )
+        found.append(
+            self.section(
+                f"What these seeds can tell: p, corrected over the table (Holm); smallest true difference "
+                f"found with {POWER:.0%} power; ± what the evaluation set's size leaves open ({CONFIDENCE:.0%})",
+                compared[compared["difference_n"] > 1],
+                _telling,
+            )
+        )
+        if "fair_n" in numbers:
+            fair = numbers[numbers["fair_n"] > 0]
+            found.append(
+                self.section(
+                    "Leak-free: chosen on one half of the evaluation set, scored on the other, both ways: mean ± "
+                    "sample std; difference",
+                    fair,
+                    _fair,
+                )
+            )
+        return found
+
+    def p_values(self, numbers: pd.DataFrame, source: dict[str, Any] | None) -> Section:
+        """Uncorrected two-sided p-values by several tests, and the printed ones."""
+        rows = []
+        for (model, variant, methods), block in numbers[numbers["methods"] != ""].groupby(
+            ["model", "variant", "methods"], sort=False
+        ):
+            name = f"{self.labels.get(str(model)) or model} {variant}".strip()
+            of = block.set_index("task")
+            for key, test in P_VALUES.items():
+                values = [of[key].get(column, np.nan) for column in self.columns]
+                rows.append([name, f"{methods}, {test}", *map(small, values)])
+        if source and isinstance(source.get("values"), dict):
+            printed = [source["values"].get(column, np.nan) for column in self.columns]
+            rows.append([source["model"], "as printed (test not named)", *map(small, printed)])
+        return Section(f"p-value against {PLAIN}, two-sided, not corrected", rows)
+
+    def section(self, title: str, numbers: pd.DataFrame, show: Callable[[pd.Series, int], str]) -> Section:
+        """A section with ``show`` of every cell of ``numbers``."""
+        return Section(title, self.rows(numbers, self.columns, show))
+
+    def rows(
+        self, numbers: pd.DataFrame, columns: Sequence[str], show: Callable[[pd.Series, int], str]
+    ) -> list[list[str]]:
+        """A row per model, variant and methods of ``numbers``, with ``show`` of its cells in ``columns``."""
+        rows = []
+        for (model, variant, methods), block in numbers.groupby(["model", "variant", "methods"], sort=False):
+            cells = {row["task"]: show(row, self.declared) for _, row in block.iterrows()}
+            name = f"{self.labels.get(str(model)) or model} {variant}".strip()
+            rows.append([name, str(methods) or PLAIN, *(cells.get(column, "–") for column in columns)])
+        return rows
+
+
+def _score(cell: pd.Series, declared: int) -> str:
+    if not cell["score_n"]:
+        for status in ("missing", "diverged"):
+            if cell[f"runs_{status}"]:
+                return status
+        return "hidden"
+    spread = f" ± {cell['score_std']:.2f}" if cell["score_n"] > 1 else ""
+    mark = BEST if cell["best"] else ""
+    setting = f" at {cell['setting']}" if cell["setting"] else ""
+    return f"{cell['score_mean']:.2f}{mark}{spread} ({_count(int(cell['score_n']), declared)}){setting}"
+
+
+def _difference(cell: pd.Series, declared: int) -> str:
+    if not cell["difference_n"]:
+        return "–"
+    interval = (
+        f" [{cell['difference_low']:+.2f}, {cell['difference_high']:+.2f}]"
+        if cell["difference_n"] > 1
+        else ""
+    )
+    n = int(cell["difference_n"])
+    return f"{cell['difference_mean']:+.2f}{interval}" + (f" ({_count(n, declared)})" if n < declared else "")
+
+
+def beside(cell: pd.Series, declared: int) -> str:
+    if pd.isna(cell["published"]):
+        return "–"
+    gap = f"{cell['score_mean'] - cell['published']:+.2f}" if cell["score_n"] else "–"
+    return f"{gap} ({cell['published']:.1f})"
+
+
+def _count(n: int, declared: int) -> str:
+    """A mean over fewer seeds than declared says so."""
+    return f"{n} of {declared}" if n < declared else f"{n}"
+
+
+def _telling(cell: pd.Series, declared: int) -> str:
+    least, off = cell["difference_detectable"], WIDE * cell["difference_sampling"]
+    texts = ["–" if pd.isna(one) else f"{one:.2f}" for one in (least, off)]
+    return f"p {small(cell['difference_p'])}; {texts[0]}; ±{texts[1]}"
+
+
+def _largest(what: str) -> Callable[[pd.Series, int], str]:
+    def show(cell: pd.Series, declared: int) -> str:
+        printed = cell.get(f"published_{what}")
+        beside_it = "" if printed is None or pd.isna(printed) else f" ({printed:.2f})"
+        ours = cell[f"score_{what}"]
+        return f"{'–' if pd.isna(ours) else f'{ours:.2f}'}{beside_it}"
+
+    return show
+
+
+def _fair(cell: pd.Series, declared: int) -> str:
+    spread = f" ± {cell['fair_std']:.2f}" if cell["fair_n"] > 1 else ""
+    apart = f"; {cell['fair_difference_mean']:+.2f}" if cell["fair_difference_n"] > 0 else ""
+    return f"{cell['fair_mean']:.2f}{spread}{apart}"
+
+
+def small(p: float) -> str:
+    """A p-value with two digits."""
+    if pd.isna(p):
+        return "–"
+    return f"{p:.1e}" if p < 0.001 else f"{p:.2g}"
+
+
+def published_rows(source: dict[str, Any], columns: Sequence[str]) -> list[list[str]]:
+    """The printed rows; the average only beside the tasks it was taken over, marked where it is not theirs."""
+    decimals = source["decimals"]
+    whole = published.tasks_of(published.rule_of(source) or []) == set(columns) - {AVERAGE}
+    rows = []
+    for row in source["rows"]:
+        printed = dict(row["values"]) | ({AVERAGE: row.get("average_printed")} if whole else {})
+        method = PLAIN if row.get("method") == published.VANILLA else row.get("method", "–")
+        method += "".join(f" {key}={row[key]}" for key in ("sigma", "train_set") if key in row)
+        cells = (printed.get(column) for column in columns)
+        written = [f"{v:.{decimals}f}" if v is not None else "–" for v in cells]
+        if whole and row.get("average_check") == published.MISMATCH:
+            written[list(columns).index(AVERAGE)] += FOOTNOTE
+        rows.append([row.get("model", row["label"]), method, *written])
+    return rows

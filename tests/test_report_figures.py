@@ -1,0 +1,137 @@
+"""Figures as the papers draw them, from hand-made records."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmark import grid, report
+from benchmark.report import figures
+from benchmark.report.figures import style
+from benchmark.report.figures.points import points
+from benchmark.report.quantities import PROBES
+from benchmark.report.quantities import points as values
+from benchmark.report.table import build
+
+load = functools.cache(lambda name, *changes: grid.load(name, changes))
+LAYERS = np.linspace(0.2, 0.8, 4)
+PROBED = {
+    "probe/norm_change/kinds": np.array(["query", "key"]),
+    "probe/norm_change/change": np.array([0.01, -0.02]),
+    "probe/token_similarity/similarity": LAYERS,
+    "probe/linear_probe/rte/validation/accuracy": LAYERS,
+    "probe/noise_attenuation/relative": np.triu(np.ones((3, 3))),
+    "probe/sensitivity/edges": np.logspace(-2, 0, 3),
+    "probe/sensitivity/counts": np.array([5, 2, 3, 0]),
+    "probe/sensitivity/std": np.array(0.5),
+}
+
+
+@pytest.fixture
+def made(record_of) -> Callable[..., tuple[grid.Grid, dict[str, Any]]]:
+    def found(name: str, *changes: str) -> tuple[grid.Grid, dict[str, Any]]:
+        planned = load(name, *changes)
+        names = ("accuracy", "f1", "matthews_correlation", "pearson", "spearman")
+        records = {}
+        for cell in planned.cells:
+            score = 0.7 + cell.config["seed"] / 100 + 0.02 * bool(cell.config["method"])
+            sets = {part: dict.fromkeys(names, score) for part in cell.config["task"]["evaluate"]}
+            records[cell.run_id] = record_of(cell.config, sets)
+        return planned, records
+
+    return found
+
+
+def drawn(planned: grid.Grid, records: dict[str, Any], stored: dict[str, Any] = PROBED) -> Any:
+    return figures.draw(planned, build(planned, records), records, lambda _: stored)
+
+
+SCORED = [
+    "hype/figure2", "lnsr/figure2", "lnsr/figure3", "lnsr/figure4", "lnsr/figure5",
+    "noisytune/figure2", "noisytune/figure3", "noisytune/figure4", "noisytune/figure6",
+]  # fmt: skip
+PROBES_DRAWN = [
+    "hype/figure3", "hype/figure4", "lnsr/figure1", "noisytune/figure5", "pats/figure2", "pats/figure3",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SCORED + PROBES_DRAWN)
+def test_every_figure_of_the_papers_is_drawn(name, made):
+    found = drawn(*made(name, "seed=1,2"))
+    assert found.svg["figure"].startswith("<svg")
+    assert not found.notes
+
+
+@pytest.mark.parametrize("name", PROBES_DRAWN[:-1])
+def test_a_figure_of_what_no_record_has_is_said_to_be_missing(name, made):
+    found = drawn(*made(name, "seed=1"), {})
+    assert "figure" not in found.svg
+    assert "no record has what it shows (probe/" in found.notes[0]
+
+
+def test_a_panel_of_what_no_record_has_is_said_to_be_missing(made):
+    found = drawn(*made("pats/figure3", "seed=1"), {})
+    assert "figure" in found.svg
+    assert found.notes == ["The figure lacks probe/sensitivity_std: no record has it."]
+
+
+def test_every_figure_of_the_sweeps_is_tested_here():
+    kinds = {name: load(name).table["layout"]["kind"] for name in grid.tables()}
+    assert {name for name, kind in kinds.items() if kind != "table"} == {*SCORED, *PROBES_DRAWN}
+
+
+def test_lines_stand_at_their_numbers_and_the_average_is_among_them(made):
+    planned, records = made("noisytune/figure6", "seed=1,2", "task=rte,wnli")
+    found = points(planned, build(planned, records), records, lambda _: {})
+    assert set(found["series"]) == {"RTE", "WNLI", "Avg."}
+    assert sorted(set(found["x"])) == [0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3]
+    plain = found[(found["series"] == "Avg.") & (found["x"] == 0)]
+    assert plain["y"].tolist() == pytest.approx([71, 72])
+
+
+def test_bars_of_methods_are_averages(made):
+    planned, records = made("hype/figure2", "seed=1")
+    found = points(planned, build(planned, records), records, lambda _: {})
+    assert set(found["panel"]) == {"BERT-large", "RoBERTa-large"}
+    assert len(found) == 2 * 8
+
+
+def test_the_same_points_give_the_same_file(made):
+    planned, records = made("lnsr/figure2", "seed=1,2", "task=rte")
+    assert drawn(planned, records).svg == drawn(planned, records).svg
+
+
+def test_a_heat_map_has_a_row_per_series(made):
+    planned, records = made("lnsr/figure1", "seed=1")
+    found = points(planned, build(planned, records), records, lambda _: PROBED)
+    assert figures.panels(found, "heat", "layer").startswith("<svg")
+
+
+def test_no_two_series_look_alike():
+    looks = [tuple(sorted(style.look(number).items())) for number in range(28)]
+    assert len(set(looks)) == 28
+
+
+def test_what_probes_found_is_read_by_its_name(record_of, compose):
+    config = compose("task=opinion")
+    record = record_of(config, {"validation": {"accuracy": 0.5}})
+    read = {name: values(f"probe/{name}", record, config, PROBED) for name in PROBES}
+    assert read["norm_change"] == [({"parameter": "query"}, 0.01), ({"parameter": "key"}, -0.02)]
+    assert read["linear_probe"][0] == ({"probed": "rte", "layer": 0}, pytest.approx(20))
+    assert len(read["noise_attenuation"]) == 6
+    assert [share for _, share in read["sensitivity"]] == [0.2, 0.3]
+    assert read["sensitivity_std"] == [({}, 0.5)]
+    assert values("gap", record, config, PROBED) == []
+
+
+def test_figures_are_in_the_page_and_beside_it(made, tmp_path, capsys):
+    planned, records = made("noisytune/figure4", "seed=1,2")
+    report.write(planned, records, tmp_path)
+    page = (tmp_path / "table.html").read_text()
+    assert page.count("<figure>") == 2
+    for name in ("figure", "differences"):
+        assert (tmp_path / f"{name}.svg").read_text().strip() in page

@@ -1,0 +1,130 @@
+"""Which checkpoint and which searched setting a table reports, and what choosing them costs."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmark import grid
+from benchmark.report import selection
+from benchmark.report.table import build
+
+load = functools.cache(lambda name, *changes: grid.load(name, changes))
+HYPE = ("hype/table1", "model=bert_large_uncased", "task=rte")
+
+
+def sigma(config: dict[str, Any]) -> float:
+    return next((settings["sigma"] for settings in config["method"].values()), 0.0)
+
+
+def searched(record_of: Any, small: float, large: float) -> Any:
+    planned = load(*HYPE)
+    scores = {0.0: 70.0, 1e-5: small, 1e-4: large}
+    found = {
+        cell.run_id: record_of(
+            cell.config,
+            {"validation": {"accuracy": (scores[sigma(cell.config)] + cell.config["seed"]) / 100}},
+        )
+        for cell in planned.cells
+    }
+    return build(planned, found)
+
+
+@pytest.mark.parametrize(("small", "large", "best"), [(75, 72, "1e-05"), (72, 75, "0.0001")])
+def test_rows_fall_together_at_the_best_mean_of_a_search(record_of, small, large, best):
+    table = searched(record_of, small, large)
+    numbers = table.numbers.set_index("methods")
+    assert list(numbers.index) == ["", "hype_n", "hype_u"]
+    assert numbers.loc["hype_n", "score_mean"] == pytest.approx(77)
+    assert (
+        numbers.loc["hype_n", "setting"].replace("1e-5", "1e-05").replace("1e-4", "0.0001") == f"sigma={best}"
+    )
+    assert "at sigma=" in table.sections[0].rows[1][2]
+
+
+def test_a_search_that_plain_fine_tuning_did_not_have_is_said(record_of):
+    notes = " ".join(searched(record_of, 75, 72).notes)
+    assert "Budgets are not equal: hype_n over 2, hype_u over 2 settings" in notes
+    planned = load("demo/noisytune", "task=opinion", "seed=1")
+    assert "Budgets" not in " ".join(build(planned, {}).notes)
+
+
+def logits_of(right: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """(evaluations, examples, 2), right where ``right`` says so."""
+    answers = np.where(right, targets, 1 - targets)
+    return np.eye(2, dtype=np.float32)[answers]
+
+
+def test_the_leak_free_score_is_of_the_half_that_did_not_choose(record_of):
+    """The first evaluation is right on one half, the second on the other: either half chooses its own."""
+    planned = load("demo/noisytune", "task=opinion", "method=[]", "seed=1,2", "protocol.selection=best")
+    targets = np.arange(40) % 2
+    one, other = selection.split(40)
+    right = np.zeros((2, 40), bool)
+    right[0, one] = right[1, other] = True
+    curve = [{"step": i, "scores": {"validation": {"accuracy": 0.5}}} for i in (1, 2)]
+    found = {
+        c.run_id: record_of(c.config, {"validation": {"accuracy": 0.5}}, curve=curve) for c in planned.cells
+    }
+    stored = {"logits/validation": logits_of(right, targets), "targets/validation": targets}
+    numbers = build(planned, found, lambda _: stored).numbers
+    assert (numbers["score_mean"].tolist(), numbers["fair_mean"].tolist()) == ([50], [0])
+
+
+def test_the_leak_free_rule_can_be_the_rule_of_a_table(record_of):
+    planned = load("demo/noisytune", "task=opinion", "method=[]", "seed=1,2", "protocol.selection=leak_free")
+    targets = np.arange(40) % 2
+    stored = {
+        "logits/validation": logits_of(np.ones((1, 40), bool), targets),
+        "targets/validation": targets,
+    }
+    found = {c.run_id: record_of(c.config, {"validation": {"accuracy": 0.1}}) for c in planned.cells}
+    two = [{"step": i, "scores": {"validation": {"accuracy": 0.1}}} for i in (1, 2)]
+    for record in found.values():
+        record["curve"] = two
+    table = build(planned, found, lambda _: stored)
+    assert table.numbers["score_mean"].tolist() == [100]
+    assert "fair_mean" not in table.numbers
+    assert "Checkpoint scored: leak_free." in table.notes
+
+
+def both_ways(logits: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    stored = {"logits/v": logits, "targets/v": targets}
+    task = {"labels": ["a", "b"], "train": {}, "evaluate": {"v": {"fold": {}}}}
+    scored = selection.scores_of_halves(stored, ["accuracy"], {"task": task})
+    return selection._both_ways(scored, "last")
+
+
+def test_the_best_of_equal_settings_is_not_better_by_the_leak_free_rule(record_of):
+    """Twenty settings that are all a coin: the best looks good, and on the other half it is a coin again."""
+    drawn = np.random.default_rng(0)
+    targets = drawn.integers(0, 2, 200)
+    best, fair = [], []
+    for _ in range(40):
+        coins = [logits_of(drawn.random((1, 200)) < 0.5, targets) for _ in range(20)]
+        halves = [{1: both_ways(coin, targets)} for coin in coins]
+        fair.append(selection._crossed({str(i): one for i, one in enumerate(halves)})[1])
+        best.append(max(one[1].mean() for one in halves))
+    assert np.mean(best) > 0.54
+    assert np.mean(fair) == pytest.approx(0.5, abs=0.015)
+
+
+def test_halves_are_halves_and_always_the_same():
+    one, other = selection.split(277)
+    assert sorted([*one, *other]) == list(range(277))
+    assert abs(len(one) - len(other)) <= 1
+    assert np.array_equal(one, selection.split(277)[0])
+
+
+def test_a_gap_is_reported_where_the_development_score_is_best(record_of):
+    planned = load("lnsr/table3", "task=rte", "seed=1", "method=[]", "protocol.selection=best")
+    curve = [
+        {"step": i, "scores": {"train": {"accuracy": train}, "validation": {"accuracy": dev}}}
+        for i, (train, dev) in enumerate([(0.7, 0.6), (0.8, 0.75), (1.0, 0.7)])
+    ]
+    record = record_of(planned.cells[0].config, {}, curve=curve)
+    numbers = build(planned, {planned.cells[0].run_id: record}).numbers.set_index("task")["score_mean"]
+    assert numbers["rte_gap"] == pytest.approx(5)

@@ -1,0 +1,135 @@
+"""Statistics against scipy, textbook values and simulation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from benchmark import metrics
+from benchmark.report import predictions, sampling
+from benchmark.report.statistics import (
+    MANY,
+    POWER,
+    detectable,
+    estimate,
+    holm,
+    maximum_test,
+    seeds_to_correlate,
+    seeds_to_find,
+    spread_test,
+)
+
+DRAWN = np.random.default_rng(3)
+ONE, OTHER = DRAWN.normal(1, 1, 12), DRAWN.normal(0, 2, 12)
+LABELS = DRAWN.integers(0, 2, 400)
+ANSWERS = np.where(DRAWN.random(400) < 0.8, LABELS, 1 - LABELS)
+VALUES = DRAWN.normal(size=400)
+GUESSES = VALUES + DRAWN.normal(size=400)
+
+
+def test_the_p_value_of_a_difference_is_the_paired_t_tests():
+    assert estimate(ONE - OTHER).p == pytest.approx(stats.ttest_rel(ONE, OTHER).pvalue)
+
+
+def test_no_spread_is_no_evidence():
+    assert np.isnan(estimate(np.array([0.36, 0.36 + 1e-13])).p)
+    assert np.isnan(estimate(np.array([0.36])).p)
+    assert estimate(np.zeros(3)).p == 1.0
+    assert np.isnan([estimate(np.zeros(3)).detectable, estimate(np.ones(3)).effect_size]).all()
+
+
+def test_holm_multiplies_by_the_tests_that_are_left_and_keeps_the_order():
+    corrected = holm([0.01, 0.04, np.nan, 0.03])
+    np.testing.assert_allclose(corrected, [0.03, 0.06, np.nan, 0.06])
+    assert holm([]).tolist() == []
+    assert holm([0.9, 0.8]).tolist() == [1, 1]
+
+
+def test_what_is_detectable_is_found_as_often_as_the_power_says():
+    n = 5
+    samples = np.random.default_rng(0).normal(detectable(n), 1, (20_000, n))
+    found = stats.ttest_1samp(samples, 0, axis=1).pvalue < 0.05
+    assert found.mean() == pytest.approx(POWER, abs=0.01)
+    assert detectable(5) == pytest.approx(1.6822, abs=1e-3)  # G*Power, two-sided 5 %, n = 5
+
+
+def test_seeds_to_find_is_the_first_number_that_is_enough():
+    for effect in (0.3, 1.0, 3.0):
+        needed = seeds_to_find(effect)
+        assert detectable(needed) <= effect < detectable(needed - 1)
+    assert seeds_to_find(0.5) == 34  # G*Power
+    assert seeds_to_find(0) == seeds_to_find(np.nan) == MANY
+
+
+def test_the_test_of_spreads_is_pitmans_and_tells_the_side():
+    r, p = spread_test(ONE, OTHER)
+    n, far = len(ONE), np.var(ONE, ddof=1) - np.var(OTHER, ddof=1)
+    both = np.cov(ONE, OTHER)
+    shared = np.corrcoef(ONE, OTHER)[0, 1]
+    t = far * np.sqrt(n - 2) / (2 * np.sqrt(both[0, 0] * both[1, 1] * (1 - shared**2)))
+    assert (np.sign(r), p) == (np.sign(far), pytest.approx(2 * stats.t.sf(abs(t), n - 2)))
+    assert np.isnan(spread_test(ONE, ONE + 1)).all()
+    assert seeds_to_correlate(0.5) == 30  # Fisher: ((1.96 + 0.842) / 0.549) ** 2 + 3 = 29.01
+
+
+def test_swapping_sides_of_few_seeds_goes_through_all_patterns():
+    # Of 8 patterns only none and all swapped leave the maxima 4 apart.
+    assert maximum_test(np.array([5.0, 6, 7]), np.array([1.0, 2, 3])) == 0.25
+    far, near = np.arange(30.0), np.arange(30.0) - 40
+    assert maximum_test(far, near) == maximum_test(far, near)
+    assert maximum_test(np.full(30, 5.0), np.full(30, 1.0)) < 0.001
+
+
+@pytest.mark.parametrize("name", ["accuracy", "f1", "matthews_correlation", "pearson", "spearman"])
+def test_scores_and_their_errors_from_predictions(name):
+    regression = name in ("pearson", "spearman")
+    given, targets = (GUESSES, VALUES) if regression else (ANSWERS, LABELS)
+    assert predictions.value(name, given, targets) == pytest.approx(
+        metrics.score([name], given, targets)[name]
+    )
+    drawn = np.random.default_rng(1).integers(0, 400, (1500, 400))
+    bootstrap = np.std([predictions.value(name, given[i], targets[i]) for i in drawn])
+    adds = predictions.influences(name, given, targets)
+    assert adds.mean() == pytest.approx(0, abs=1e-9)
+    assert sampling.error({("task", "set"): adds}) == pytest.approx(bootstrap, rel=0.12)
+
+
+@pytest.mark.parametrize("name", ["accuracy", "f1", "matthews_correlation", "pearson", "spearman"])
+def test_constant_answers_have_the_score_the_metrics_give_them(name):
+    given = np.zeros(400)
+    targets = VALUES if name in ("pearson", "spearman") else LABELS
+    own = given if name in ("pearson", "spearman") else given.astype(int)
+    assert predictions.value(name, given, targets) == pytest.approx(metrics.score([name], own, targets)[name])
+
+
+def test_of_two_models_only_disagreements_count():
+    ours, others = LABELS.copy(), LABELS.copy()
+    ours[:30], others[20:60] = 1 - ours[:30], 1 - others[20:60]
+    b, c, n = 20, 30, 400  # right alone: the others in 20, ours in 30
+    mcnemar = np.sqrt((b + c) - (b - c) ** 2 / n) / n
+    far = predictions.influences("accuracy", ours, LABELS) - predictions.influences(
+        "accuracy", others, LABELS
+    )
+    assert sampling.error({("task", "set"): far}) == pytest.approx(mcnemar)
+
+
+def test_errors_of_different_sets_add_as_squares():
+    share = {("rte", "v"): np.full(4, 3.0)}
+    both = sampling.weighted([(1.0, share), (1.0, {("cola", "v"): np.full(4, 4.0)})])
+    assert sampling.error(both) == pytest.approx(2.5)
+    assert sampling.mean([share, None]) is None
+    assert sampling.weights_of(["rte", ["cola", "mrpc"]]) == {"rte": 0.5, "cola": 0.25, "mrpc": 0.25}
+
+
+def test_the_loss_is_what_fine_tuning_minimises():
+    import torch
+
+    logits, targets = DRAWN.normal(size=(2, 7, 3)), DRAWN.integers(0, 3, 7)
+    config = {"task": {"labels": ["a", "b", "c"]}}
+    expected = [torch.nn.functional.cross_entropy(torch.tensor(one), torch.tensor(targets)) for one in logits]
+    assert predictions.loss(logits, targets, config) == pytest.approx([float(one) for one in expected])
+    config = {"task": {"labels": []}}
+    assert predictions.loss(logits[..., :1], targets, config)[0] == pytest.approx(
+        float(((logits[0, :, 0] - targets) ** 2).mean())
+    )
