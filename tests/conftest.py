@@ -127,12 +127,16 @@ def record_of() -> Callable[..., dict[str, Any]]:
 
 
 @pytest.fixture
-def records(record_of: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+def records(
+    record_of: Callable[..., dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., dict[str, Any]]:
     """``records(grid, plain, noisy)``: a record per cell, with the score in percent that its seed is given.
 
     ``plain`` and ``noisy`` are for the cells without and with a method. A seed that is not in them has no
     record; one whose score is None diverged.
     """
+
+    monkeypatch.chdir(tmp_path)  # where there is no store of the user's
 
     def made(planned: Grid, plain: dict[int, float | None], noisy: dict[int, float | None]) -> dict[str, Any]:
         found = {}
