@@ -25,8 +25,9 @@ DROPOUTS = ("independent", "shared", "off")
 class Step:
     """Part ``part`` of the batch of update ``number`` (0-based) out of ``total``.
 
-    ``inputs`` are the model's, ``targets`` (examples,) the labels or values; ``share`` is the part's
-    share of the batch, by which its loss is weighted.
+    ``inputs`` are the model's, ``targets`` (examples, …) the labels or values; ``share`` is the part's
+    share of the batch, by which its loss is weighted. Logits are of the task's *items*: examples, labelled
+    words, or starts and ends of answers (`benchmark.tasks.base`).
     """
 
     model: PreTrainedModel
@@ -44,7 +45,7 @@ class Step:
 
     @cached_property
     def logits(self) -> torch.Tensor:
-        """Logits (examples, outputs) of the clean pass, computed once whoever asks.
+        """Logits (items, classes) of the clean pass, computed once whoever asks.
 
         ``hidden_states`` are then the first layer's input and every layer's output; the last one's only
         where a method ``needs_last_states``. Without padding they are (1, tokens, hidden).
@@ -67,7 +68,7 @@ class Step:
         return mask if self.layout is None else mask.new_ones(1, len(self.layout.tokens))
 
     def forward(self, dropout: str, *name: str | int) -> torch.Tensor:
-        """Logits of one more pass, under whatever hooks are active.
+        """Logits (items, classes) of one more pass, under whatever hooks are active.
 
         ``dropout``: ``shared`` draws the masks of the clean pass again, ``independent`` draws others
         (from a stream called ``name``), ``off`` is evaluation mode. Raises: BenchmarkError for another.
@@ -80,7 +81,8 @@ class Step:
         self.model.train(dropout != "off")
         try:
             with autocast(self.precision, self.targets.device):
-                return self.model(**self.inputs).logits
+                output = self.model(**self.inputs)
+            return self.task.read(output, self.inputs, self.targets)
         finally:
             self.model.train()
 

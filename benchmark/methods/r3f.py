@@ -112,7 +112,7 @@ class R3F(HiddenNoise):
         layer.register_forward_hook(hook)
 
     def loss(self, step: Step) -> torch.Tensor | None:
-        regression = not step.task.labels
+        regression = step.task.regression
         if self.strength == 0 or (regression and self.regression == "none"):
             return None
         clean = step.forward("off") if self.dropout == "off" else step.logits

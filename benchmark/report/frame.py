@@ -106,14 +106,15 @@ def reported(record: Record, config: dict[str, Any], report: list[str], minus: l
     """
     if record["status"] != "finished":
         return np.nan
+    best = config["protocol"]["selection"] == "best"
     evaluations = [
         _mean(evaluation["scores"], report, config)
         - (_mean(evaluation["scores"], minus, config) if minus else 0)
-        for evaluation in record["curve"]
+        for evaluation in (record["curve"] if best else record["curve"][-1:])
     ]
     if not evaluations:
         return np.nan
-    return max(evaluations) if config["protocol"]["selection"] == "best" else evaluations[-1]
+    return max(evaluations) if best else evaluations[-1]
 
 
 def _mean(by_set: dict[str, dict[str, float]], names: list[str], config: dict[str, Any]) -> float:
