@@ -99,6 +99,13 @@ class Split:
 
 
 @dataclass
+class Setting:
+    """Splits that are trained on together."""
+
+    train: list[Split] = field(default_factory=list)
+
+
+@dataclass
 class Answers:
     """How contexts are cut into windows, ``step`` tokens apart, and how long questions and answers may be, in tokens."""
 
@@ -149,7 +156,7 @@ class Task:
     kind: str = "classification"
     languages: list[str] = field(default_factory=list)
     setting: str = ZERO_SHOT
-    settings: dict[str, list[Split]] = field(default_factory=dict)
+    settings: dict[str, Setting] = field(default_factory=dict)
     drop_untranslated: bool = False
     answers: Answers = field(default_factory=Answers)
     retrieval: Retrieval = field(default_factory=Retrieval)

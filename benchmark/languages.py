@@ -73,7 +73,8 @@ def over_languages(scores: dict[str, dict[str, float]]) -> dict[str, dict[str, f
 def resolved(task: dict[str, Any]) -> dict[str, Any]:
     """``task`` as its run sees it: what its setting stands for in place of the choice of settings."""
     rest = {key: value for key, value in task.items() if key not in ("setting", "settings")}
-    return rest if task["setting"] == ZERO_SHOT else rest | {"train": _of_setting(task)}
+    splits = _of_setting(task)
+    return rest | {"train": splits[0] if len(splits) == 1 else splits}
 
 
 def _of_setting(task: dict[str, Any]) -> list[Split]:
@@ -86,7 +87,9 @@ def _of_setting(task: dict[str, Any]) -> list[Split]:
             [ZERO_SHOT, *task["settings"]],
             f"task.setting of task {task['name']!r}",
         )
-    splits: list[Split] = task["settings"][task["setting"]]
+    splits: list[Split] = task["settings"][task["setting"]]["train"]
     if not splits:
-        raise BenchmarkError(f"task.settings.{task['setting']} of task {task['name']!r}: names no split")
+        raise BenchmarkError(
+            f"task.settings.{task['setting']}.train of task {task['name']!r}: names no split"
+        )
     return splits
