@@ -22,6 +22,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from benchmark import resolvers
 from benchmark.declaration import Table
 from benchmark.errors import BenchmarkError, unknown
+from benchmark.languages import ZERO_SHOT, evaluation_splits, resolved, training_splits
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMA = 2  # raised when the meaning of a configuration changes, so that old records are not mistaken
@@ -30,6 +31,10 @@ OPTIMIZERS = ("adamw", "adamw_no_bias", "bertadam", "adamw_torch", "adamax", "ad
 SCHEDULES = ("linear", "linear_from_start", "constant")
 PRECISIONS = ("float32", "tf32", "bfloat16")
 SELECTIONS = ("last", "best", "leak_free")  # see benchmark/report/selection.py
+LEARNT = ("classification", "tagging", "answers")
+KINDS = (*LEARNT, "retrieval", "mining")
+RULES = ("fixed", "best_on_dev", "best_on_test")
+THRESHOLDS = ("dev", "test")
 # What each metric gives, the value that a table shows first. The names are those of `benchmark.metrics`.
 METRICS = {
     "accuracy": ("accuracy",),
@@ -65,7 +70,14 @@ class Split:
 
     ``text`` and ``target`` are its columns where they differ from the task's. ``label_map`` turns what the
     target says, as text, into the task's labels; rows whose target it does not name are dropped. With
-    ``fold`` an answer counts as another one, for data sets that tell fewer classes apart.
+    ``fold`` an answer counts as another one, for data sets that tell fewer classes apart. ``rows`` keeps
+    those whose columns fit a pattern such as ``english-*``.
+
+    With ``languages`` it stands for one split each, ``{lang}`` in ``config``, ``sentences`` and ``rows`` being
+    the language's code and ``{name}`` what ``names`` calls it. ``kind``, ``metrics`` and ``max_length`` are
+    for evaluation sets that are not measured as the task is; those that are ``last_only`` are read and
+    scored after the last update alone. To mine pairs, ``sentences`` is the configuration with all of them,
+    and ``dev`` the split whose pairs give the threshold.
     """
 
     config: str = MISSING
@@ -76,13 +88,59 @@ class Split:
     target: str | None = None
     label_map: dict[str, str] = field(default_factory=dict)
     fold: dict[str, str] = field(default_factory=dict)
+    rows: dict[str, str] = field(default_factory=dict)
+    languages: list[str] = field(default_factory=list)
+    names: dict[str, str] = field(default_factory=dict)
+    language: str | None = None
+    kind: str | None = None
+    metrics: list[str] = field(default_factory=list)
+    max_length: int | None = None
+    last_only: bool = False
+    sentences: str | None = None
+    dev: str | None = None
+
+
+@dataclass
+class Setting:
+    """Splits that are trained on together."""
+
+    train: list[Split] = field(default_factory=list)
+
+
+@dataclass
+class Answers:
+    """How contexts are cut into windows, ``step`` tokens apart, and how long questions and answers may be, in tokens."""
+
+    step: int = 128
+    max_question: int = 64
+    longest: int = 30
+
+
+@dataclass
+class Retrieval:
+    """Which layer gives sentence vectors, and what sets the threshold of mining.
+
+    ``rule`` is ``fixed``, ``best_on_dev`` or ``best_on_test``, the last two per evaluation set; ``layers`` has the
+    fixed one (1 is the first block's output) by the number of layers, two thirds of the way where it has none.
+    ``compared`` are the layers that are scored beside it; an empty list is all of them where the rule chooses.
+    ``special`` says whether special tokens are in a sentence's mean, ``threshold`` whether mining's is the best on
+    ``dev`` or on ``test``.
+    """
+
+    rule: str = "fixed"
+    layers: dict[str, int] = field(default_factory=dict)
+    compared: list[int] = field(default_factory=list)
+    special: bool = True
+    threshold: str = "dev"
 
 
 @dataclass
 class Task:
-    """What is learnt and how it is measured; ``labels`` is empty for a regression.
+    """What is learnt and how it is measured; ``labels`` of a classification are empty for a regression.
 
-    ``score_training`` adds the training examples of a run, as ``train``, to its evaluation sets.
+    ``score_training`` adds the training examples of a run, as ``train``, to its evaluation sets. ``languages``
+    narrows these to some languages. ``setting`` is what is trained on: ``train`` (``zero_shot``), or the splits
+    that ``settings`` has under that name. ``drop_untranslated`` leaves out pairs with the text ``NS`` (PAWS-X).
     """
 
     name: str = MISSING
@@ -97,6 +155,13 @@ class Task:
     train: Split = field(default_factory=Split)
     evaluate: dict[str, Split] = MISSING
     score_training: bool = False
+    kind: str = "classification"
+    languages: list[str] = field(default_factory=list)
+    setting: str = ZERO_SHOT
+    settings: dict[str, Setting] = field(default_factory=dict)
+    drop_untranslated: bool = False
+    answers: Answers = field(default_factory=Answers)
+    retrieval: Retrieval = field(default_factory=Retrieval)
 
 
 @dataclass
@@ -191,10 +256,15 @@ def plain(config: DictConfig) -> dict[str, Any]:
 
 def identity(config: dict[str, Any], schema: int = SCHEMA) -> dict[str, Any]:
     """The part of a plain configuration that can change the result of its run."""
-    task = config["task"]
+    task = resolved(config["task"])
+    train = task["train"]
     stated = config | {
         "task": task
-        | {"train": _stated(task["train"], _split_defaults())}
+        | {
+            "train": [_stated(part, _split_defaults()) for part in train]
+            if isinstance(train, list)
+            else _stated(train, _split_defaults())
+        }
         | {"evaluate": {name: _stated(part, _split_defaults()) for name, part in task["evaluate"].items()}}
     }
     parts: dict[str, Any] = {
@@ -255,9 +325,22 @@ def validate(config: dict[str, Any]) -> None:
     for key, valid in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES), ("precision", PRECISIONS)):
         if protocol[key] not in valid:
             raise unknown(f"protocol.{key}", protocol[key], valid)
-    for metric in task["metrics"]:
-        if metric not in METRICS:
-            raise unknown("metric", metric, METRICS, "task.metrics")
+    for place, metrics in _metrics(task).items():
+        for metric in metrics:
+            if metric not in METRICS:
+                raise unknown("metric", metric, METRICS, place)
+    if task["kind"] not in LEARNT:
+        raise unknown("task.kind", task["kind"], LEARNT)
+    for name, split in task["evaluate"].items():
+        if split["kind"] not in (None, *KINDS):
+            raise unknown("kind", split["kind"], KINDS, f"task.evaluate.{name}")
+    for key, choices in (("rule", RULES), ("threshold", THRESHOLDS)):
+        if task["retrieval"][key] not in choices:
+            raise unknown(f"task.retrieval.{key}", task["retrieval"][key], choices)
+    for key in ("step", "max_question", "longest"):
+        _at_least(f"task.answers.{key}", task["answers"][key], 1)
+    training_splits(task)
+    evaluation_splits(task)
     if not 1 <= len(task["text"]) <= 2:
         raise BenchmarkError(f"task.text={task['text']}: one text field, or two for a pair")
     if protocol["selection"] not in SELECTIONS:
@@ -290,6 +373,12 @@ def validate(config: dict[str, Any]) -> None:
         raise BenchmarkError(f"task {task['name']!r}: give either task.repo or task.builder")
     if (config["model"]["id"] is None) == (config["model"]["builder"] is None):
         raise BenchmarkError(f"model {config['model']['name']!r}: give either model.id or model.builder")
+
+
+def _metrics(task: dict[str, Any]) -> dict[str, list[str]]:
+    """The metrics that a task names, by where it names them."""
+    own = {f"task.evaluate.{name}.metrics": split["metrics"] for name, split in task["evaluate"].items()}
+    return {"task.metrics": task["metrics"], **own}
 
 
 def _validate_length(protocol: dict[str, Any]) -> None:

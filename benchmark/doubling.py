@@ -45,7 +45,7 @@ def second_half(change: Change) -> Change:
 
 
 def halves(state: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    """The halves of logits, embeddings (examples, …) or packed hidden states (1, tokens, hidden)."""
+    """The halves of logits (items, classes), embeddings (examples, …) or packed hidden states (1, tokens, hidden)."""
     return state.chunk(2, _axis(state))
 
 

@@ -16,6 +16,7 @@ from transformers import PreTrainedModel
 from benchmark import chance, packing
 from benchmark.architecture import encoder_of
 from benchmark.checkpoint import Progress, Snapshot
+from benchmark.languages import over_languages
 from benchmark.methods.base import Method, overrides
 from benchmark.optimizers import Optimizer, grouped, rate_at
 from benchmark.randomness import derive, stream
@@ -29,22 +30,26 @@ NAN_CHECK_EVERY = 20  # updates; looking at every loss would wait for the device
 EVALUATION_TOKENS = 8192
 
 
+class NotFiniteError(Exception):
+    """An output of the model is not a number."""
+
+
 @dataclass
 class Outcome:
     """What a fine-tuning left behind.
 
     ``curve`` has one entry per evaluation, ``losses`` (updates,) the training loss of every update, and
-    ``logits`` per evaluation set an array (evaluations, examples, outputs) in float32; ``probed`` is what
-    probes have found, by the name in the record's arrays. ``diverged`` says after how many updates the
-    loss was found not finite; ``padded`` whether padding was computed; ``resumed`` how often it was
-    interrupted and continued, and ``earlier`` how many of the seconds were spent before the last time.
-    ``seconds`` are those of training, surveys included, of evaluations, of surveys alone, of a typical
-    update, and of probes.
+    ``answers`` per evaluation set what its kind keeps of every evaluation (evaluations, …): of a
+    classification logits (evaluations, examples, outputs) in float32. ``probed`` is what probes have found,
+    by the name in the record's arrays. ``diverged`` says after how many updates the loss was found not
+    finite; ``padded`` whether padding was computed; ``resumed`` how often it was interrupted and continued,
+    and ``earlier`` how many of the seconds were spent before the last time. ``seconds`` are those of
+    training, surveys included, of evaluations, of surveys alone, of a typical update, and of probes.
     """
 
     curve: list[dict[str, Any]] = field(default_factory=list)
     losses: np.ndarray = field(default_factory=lambda: np.empty(0, np.float32))
-    logits: dict[str, np.ndarray] = field(default_factory=dict)
+    answers: dict[str, np.ndarray] = field(default_factory=dict)
     probed: dict[str, np.ndarray] = field(default_factory=dict)
     diverged: int | None = None
     padded: bool = True
@@ -137,7 +142,7 @@ def finetune(
         began = time.perf_counter()
         loss = torch.zeros((), device=device)
         for part, indices in enumerate(micro_batches(batch, protocol["micro_batch_size"])):
-            step = step_of(number, part, indices, len(indices) / len(batch))
+            step = step_of(number, part, indices, task.share(indices, batch))
             part_loss = total_loss(step, methods)
             step.backward(part_loss)
             loss += part_loss.detach() * step.share
@@ -157,19 +162,19 @@ def finetune(
             break
         if done in evaluate_at:
             paused = time.perf_counter()
-            logits_by_set = evaluate(model, task, protocol["precision"], device)
-            if not all(np.isfinite(logits).all() for logits in logits_by_set.values()):
+            try:
+                answers, scores = evaluate(model, task, protocol["precision"], device, done == total)
+            except NotFiniteError:
                 outcome.diverged = done
                 break
-            kept.append(logits_by_set)
+            kept.append(answers)
             recent = torch.stack(losses[len(losses) - min(done, updates_per_epoch) :]).mean().item()
-            scores = scores_of(task, logits_by_set)
             outcome.curve.append(
                 {
                     "step": done,
                     "epoch": done / updates_per_epoch,
                     "loss": recent,
-                    "losses": losses_of(task, logits_by_set),
+                    "losses": losses_of(task, answers),
                     "scores": scores,
                 }
             )
@@ -179,7 +184,8 @@ def finetune(
             progress.done, progress.seconds = done, time.perf_counter() - started
             snapshot.save(progress, model, optimizer, lasting)
     outcome.losses = torch.stack(losses).float().cpu().numpy()
-    outcome.logits = {name: np.stack([one[name] for one in kept]) for name in task.evaluation} if kept else {}
+    names = kept[-1] if kept else {}
+    outcome.answers = {name: np.stack([one[name] for one in kept if name in one]) for name in names}
     if watch and outcome.diverged is None:
         outcome.probed = watch.end()
     probing = watch.seconds if watch else 0.0
@@ -223,7 +229,7 @@ def survey(
         if overrides(method, "survey"):
             order = batches(len(task.training), size, updates, derive(seed, "survey"))
             method.survey(
-                step_of(-1 - number, part, indices, len(indices) / len(batch))
+                step_of(-1 - number, part, indices, task.share(indices, batch))
                 for number, batch in enumerate(order)
                 for part, indices in enumerate(micro_batches(batch, protocol["micro_batch_size"]))
             )
@@ -267,7 +273,7 @@ def to_device(
     inputs = {key: value.to(device, non_blocking=True) for key, value in on_host.items()}
     if hooks is not None and device.type != "cpu":
         hooks.expect(inputs["attention_mask"], on_host["attention_mask"])
-    return inputs, examples.targets[indices].to(device, non_blocking=True)
+    return inputs, task.targets(examples, indices).to(device, non_blocking=True)
 
 
 def finite(losses: list[torch.Tensor]) -> bool:
@@ -275,40 +281,53 @@ def finite(losses: list[torch.Tensor]) -> bool:
     return bool(torch.stack(losses[-NAN_CHECK_EVERY:]).isfinite().all())
 
 
-@torch.no_grad()
 def evaluate(
-    model: PreTrainedModel, task: Task, precision: str, device: torch.device
-) -> dict[str, np.ndarray]:
-    """Logits (examples, outputs) of every evaluation set in float32; nothing perturbs the model here."""
+    model: PreTrainedModel, task: Task, precision: str, device: torch.device, last: bool = True
+) -> tuple[dict[str, np.ndarray], dict[str, dict[str, float]]]:
+    """The answers to every evaluation set, and every metric on those whose labels are known.
+
+    Sets that are scored after the ``last`` update alone are left out before. One set is in memory at a time,
+    unless it is used throughout. Raises: NotFiniteError.
+    """
+    found, scores = {}, {}
+    for name in task.evaluation:
+        if last or name not in task.last_only:
+            examples = task.evaluation[name]
+            found[name] = answers_to(model, task, examples, precision, device)
+            if examples.labelled:
+                scores[name] = task.score(found[name], examples)
+    return found, over_languages(scores)
+
+
+@torch.no_grad()
+def answers_to(
+    model: PreTrainedModel, task: Task, examples: Examples, precision: str, device: torch.device
+) -> np.ndarray:
+    """What the kind of ``examples`` keeps of the model's outputs; nothing perturbs the model here."""
     model.eval()
-    results = {}
-    for name, examples in task.evaluation.items():
-        # Like lengths together, so that hardly any padding is computed; the order is undone below.
-        logits = torch.empty(len(examples), task.outputs)
-        order = sorted(range(len(examples)), key=lambda i: len(examples.ids[i]))
-        while order:
-            size = max(1, EVALUATION_TOKENS // len(examples.ids[order[-1]]))
-            indices, order = order[-size:], order[:-size]
-            inputs, _ = to_device(task, examples, indices, device)
-            with autocast(precision, device):
-                logits[indices] = model(**inputs).logits.float().cpu()
-        results[name] = logits.numpy()
-    return results
+    kind = task.measure(examples).kind
+    # Like lengths together, so that hardly any padding is computed; rows are in the set's order.
+    rows: list[Any] = [None] * len(examples)
+    order = sorted(range(len(examples)), key=lambda i: len(examples.ids[i]))
+    while order:
+        size = max(1, EVALUATION_TOKENS // len(examples.ids[order[-1]]))
+        indices, order = order[-size:], order[:-size]
+        inputs = {key: value.to(device) for key, value in task.batch(examples, indices).items()}
+        with autocast(precision, device):
+            raw = kind.measured(model, inputs).float().cpu()
+        if not raw.isfinite().all():
+            raise NotFiniteError
+        for index, row in zip(indices, kind.rows(raw, inputs), strict=True):
+            rows[index] = row
+    return kind.answers(examples, rows)
 
 
-def scores_of(task: Task, logits: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:
-    """Every metric on every evaluation set whose labels are known."""
-    return {
-        name: task.score(logits[name], examples)
-        for name, examples in task.evaluation.items()
-        if examples.labelled
-    }
-
-
-def losses_of(task: Task, logits: dict[str, np.ndarray]) -> dict[str, float]:
-    """The task's mean loss on every evaluation set whose labels are known."""
-    return {
-        name: task.loss(torch.from_numpy(logits[name]), examples.targets).item()
-        for name, examples in task.evaluation.items()
-        if examples.labelled
-    }
+def losses_of(task: Task, answers: dict[str, np.ndarray]) -> dict[str, float]:
+    """The mean loss on every evaluation set whose ``answers`` tell it; sets that wait for the end have none."""
+    found = {}
+    for name in (one for one in answers if one not in task.last_only):
+        examples = task.evaluation[name]
+        loss = task.measure(examples).kind.mean_loss(answers[name], examples)
+        if loss is not None:
+            found[name] = loss
+    return found

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import transformers
 from huggingface_hub import try_to_load_from_cache
 from hydra.utils import get_method
-from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel
+from transformers import AutoConfig, AutoTokenizer, PreTrainedModel
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from benchmark.errors import BenchmarkError
@@ -33,8 +34,16 @@ def tokenizer(model: dict[str, Any], cache: Path) -> PreTrainedTokenizerBase:
         raise _not_found(model, place, error) from error
 
 
-def load(model: dict[str, Any], outputs: int, seed: int, cache: Path) -> PreTrainedModel:
+def load(
+    model: dict[str, Any],
+    outputs: int,
+    seed: int,
+    cache: Path,
+    head: str = "AutoModelForSequenceClassification",
+) -> PreTrainedModel:
     """``model`` in float32 with a head of ``outputs`` units, drawn from the run's own head stream.
+
+    ``head`` is the class of `transformers` that has it.
 
     Raises: BenchmarkError if the checkpoint cannot be found.
     """
@@ -42,7 +51,7 @@ def load(model: dict[str, Any], outputs: int, seed: int, cache: Path) -> PreTrai
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive(seed, "head"))
         try:
-            return AutoModelForSequenceClassification.from_pretrained(
+            return getattr(transformers, head).from_pretrained(
                 place,
                 revision=model["revision"],
                 num_labels=outputs,
@@ -52,6 +61,16 @@ def load(model: dict[str, Any], outputs: int, seed: int, cache: Path) -> PreTrai
             )
         except (OSError, ValueError) as error:
             raise _not_found(model, place, error) from error
+
+
+def depth(model: dict[str, Any], cache: Path) -> int:
+    """The number of layers of ``model``. Raises: BenchmarkError if it cannot be found."""
+    place = source(model, cache)
+    try:
+        config = AutoConfig.from_pretrained(place, revision=model["revision"], trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        raise _not_found(model, place, error) from error
+    return int(config.num_hidden_layers)
 
 
 def stamp(model: dict[str, Any], cache: Path) -> dict[str, str | None]:

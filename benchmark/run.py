@@ -109,7 +109,7 @@ def _train(config: dict[str, Any]) -> tuple[Record, dict[str, Any]]:
     task = tasks.load(config, models.tokenizer(config["model"], cache))
     memory.keep()
     used = memory.PeakMemory(device)
-    model = models.load(config["model"], task.outputs, seed, cache)
+    model = models.load(config["model"], task.outputs, seed, cache, task.kind.head)
     chosen = methods.build(config["method"])
     watch = probes.Watch(config) if config["probe"] else None
     model.to(device)
@@ -128,7 +128,7 @@ def _train(config: dict[str, Any]) -> tuple[Record, dict[str, Any]]:
         "status": "diverged" if outcome.diverged is not None else "finished",
         "diverged_at": outcome.diverged,
         "padding": "computed" if outcome.padded else "left out",
-        "collapsed": collapsed(task, outcome.logits),
+        "collapsed": collapsed(task, outcome.answers),
         "resumed": outcome.resumed,
         "config": portable(config),
         "scores": final,
@@ -137,22 +137,25 @@ def _train(config: dict[str, Any]) -> tuple[Record, dict[str, Any]]:
         "memory": {"peak": peak},
         "examples": {
             "train": len(task.training),
-            **{key: len(part) for key, part in task.evaluation.items()},
+            **{key: part.size for key, part in task.evaluation.items()},
         },
         "model": models.stamp(config["model"], cache),
         "data": task.stamp,
         "environment": stamp,
     }
     arrays = {"losses": outcome.losses, "subset": task.subset.astype("int32"), **outcome.probed}
-    for key, logits in outcome.logits.items():
-        arrays[f"logits/{key}"] = logits
-        arrays[f"targets/{key}"] = task.evaluation[key].targets.numpy()
+    for key, answers in outcome.answers.items():
+        examples = task.evaluation[key]
+        kind = task.measure(examples).kind
+        arrays[f"{kind.keeps}/{key}"] = answers
+        arrays |= {f"{name}/{key}": values for name, values in kind.references(examples).items()}
     return record, arrays
 
 
-def collapsed(task: Any, logits: dict[str, Any]) -> list[str]:
+def collapsed(task: Any, answers: dict[str, Any]) -> list[str]:
     """The evaluation sets on which the final model gives one and the same answer to everything."""
-    return [key for key, values in logits.items() if len(set(task.predictions(values[-1]).tolist())) == 1]
+    kinds = {key: task.measure(task.evaluation[key]).kind for key in answers}
+    return [key for key, values in answers.items() if kinds[key].collapsed(values[-1])]
 
 
 def choose_device(name: str) -> Any:

@@ -23,9 +23,9 @@ TITLE = "Smoke run on the embedded encoder, no evidence"
 
 
 def stand_in(task: str) -> str:
-    """The embedded task of the same kind: a regression, a pair of sentences, or one sentence."""
+    """The embedded task of the same form: a regression, a pair of texts, or one."""
     config = part("task", task)
-    if not config["labels"]:
+    if config["kind"] == "classification" and not config["labels"]:
         return "closeness"
     return "comparison" if len(config["text"]) == 2 else "opinion"
 
@@ -53,7 +53,7 @@ def _small(rectangle: Axes) -> Axes:
     axes = {
         key: _once(_fitting(key, value) for value in values)
         for key, values in rectangle.items()
-        if not re.match(r"\+?(model\.|task\.evaluate|protocol$)", key)
+        if not re.match(r"\+?(model\.|task\.(evaluate|languages|setting)|protocol$)", key)
     }
     if any(part("data", choice)["count"] for choice in axes.get("data", ())):
         axes["data.count"] = [str(EXAMPLES)]

@@ -31,8 +31,9 @@ Passed = tuple[torch.Tensor, list[torch.Tensor]]  # logits and hidden states
 class Step:
     """Part ``part`` of the batch of update ``number`` (0-based) out of ``total``.
 
-    ``inputs`` are the model's, ``targets`` (examples,) the labels or values; ``share`` is the part's
-    share of the batch, by which its loss is weighted.
+    ``inputs`` are the model's, ``targets`` (examples, …) the labels or values; ``share`` is the part's
+    share of the batch, by which its loss is weighted. Logits are of the task's *items*: examples, labelled
+    words, or starts and ends of answers (`benchmark.tasks.base`).
     """
 
     model: PreTrainedModel
@@ -64,7 +65,7 @@ class Step:
 
     @cached_property
     def logits(self) -> torch.Tensor:
-        """Logits (examples, outputs) of the clean pass, computed once whoever asks.
+        """Logits (items, classes) of the clean pass, computed once whoever asks.
 
         ``hidden_states`` are then the first layer's input and every layer's output; the last one's only
         where a method ``needs_last_states``. Without padding they are (1, tokens, hidden).
@@ -90,12 +91,12 @@ class Step:
         return mask if self.layout is None else mask.new_ones(1, len(self.layout.tokens))
 
     def forward(self, dropout: str, *name: str | int) -> torch.Tensor:
-        """Logits of one more pass, under whatever hooks are active.
+        """Logits (items, classes) of one more pass, under whatever hooks are active.
 
         ``dropout``: ``shared`` draws the masks of the clean pass again, ``independent`` draws others
         (from a stream called ``name``), ``off`` is evaluation mode. Raises: BenchmarkError for another.
         """
-        return self._run(self.inputs, dropout != "off", self._stream(dropout, *name))
+        return self._run(self.inputs, self.targets, dropout != "off", self._stream(dropout, *name))
 
     def further(self, asked: FurtherPass) -> Passed:
         """Logits and hidden states (as the clean pass's) of a further pass; there already if it was announced."""
@@ -110,9 +111,10 @@ class Step:
         assert self.packing is not None
         inputs = {name: torch.cat([value, value]) for name, value in self.inputs.items()}
         inputs["attention_mask"] = self.packing.doubled(self.inputs["attention_mask"])
+        targets = torch.cat([self.targets, self.targets])
         streams = self._stream("shared"), self._stream(second.dropout, second.name)
         with second.hang(second_half(second.change)), recorded(self.encoder) as states:
-            logits = self._run(inputs, True, *streams)
+            logits = self._run(inputs, targets, True, *streams)
         (clean, *clean_states), (beside, *states_beside) = zip(*map(halves, (logits, *states)), strict=True)
         return (clean, clean_states), (beside, states_beside)
 
@@ -123,13 +125,16 @@ class Step:
         purpose = name if dropout == "independent" else ()
         return derive(self.seed, "dropout", self.number, self.part, *purpose)
 
-    def _run(self, inputs: dict[str, torch.Tensor], training: bool, *seeds: int) -> torch.Tensor:
-        """Logits of ``inputs``, the dropout of each half of them from one of ``seeds``."""
+    def _run(
+        self, inputs: dict[str, torch.Tensor], targets: torch.Tensor, training: bool, *seeds: int
+    ) -> torch.Tensor:
+        """Logits (items, classes) of ``inputs``, the dropout of each half of them from one of ``seeds``."""
         chance.start_pass(*seeds)
         self.model.train(training)
         try:
             with autocast(self.precision, self.targets.device):
-                return self.model(**inputs).logits
+                output = self.model(**inputs)
+            return self.task.read(output, inputs, targets)
         finally:
             self.model.train()
 

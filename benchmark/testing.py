@@ -38,7 +38,7 @@ from benchmark.finetune import Outcome, evaluate, finetune
 from benchmark.methods import Method, Setting, build, prepare
 from benchmark.optimizers import Update
 from benchmark.store import Store
-from benchmark.tasks import Examples, Task
+from benchmark.tasks import Classification, Examples, Task
 
 Settings = dict[str, Any]
 
@@ -102,7 +102,7 @@ def evaluation(settings: Settings) -> None:
         assert np.array_equal(answers, logits_of(stock)), (
             f"{when}, the model answers otherwise than a stock model with its weights"
         )
-    assert np.array_equal(after.outcome.logits["validation"][-1], answers), (
+    assert np.array_equal(after.outcome.answers["validation"][-1], answers), (
         "the last evaluation was perturbed"
     )
 
@@ -250,7 +250,7 @@ def small_task(examples: int = 12, pad_left: bool = False) -> Task:
     made = Examples(ids, None, torch.tensor([(0, 1, 1, 0, 1)[i % 5] for i in range(examples)]))
     return Task(
         name="small",
-        labels=["no", "yes"],
+        kind=Classification(["no", "yes"]),
         metrics=["accuracy"],
         training=made,
         evaluation={"validation": made},
@@ -314,7 +314,7 @@ def tuned_with(
 
 def logits_of(model: PreTrainedModel) -> np.ndarray:
     """The answers of ``model`` in evaluation."""
-    return evaluate(model, small_task(), "float32", CPU)["validation"]
+    return evaluate(model, small_task(), "float32", CPU)[0]["validation"]
 
 
 def same_weights(one: nn.Module, other: nn.Module) -> bool:
@@ -328,7 +328,7 @@ def assert_same(one: Tuned, other: Tuned, name: str, other_name: str) -> None:
     where = np.flatnonzero(one.outcome.losses != other.outcome.losses)
     assert len(where) == 0, f"from update {where[0] + 1} on, {name} and {other_name} have other losses"
     assert same_weights(one.model, other.model), f"{name} and {other_name} have other weights"
-    answers, theirs = one.outcome.logits["validation"], other.outcome.logits["validation"]
+    answers, theirs = one.outcome.answers["validation"], other.outcome.answers["validation"]
     assert np.array_equal(answers, theirs), f"{name} and {other_name} answer otherwise"
     assert one.outcome.curve == other.outcome.curve, f"{name} and {other_name} have other curves"
 

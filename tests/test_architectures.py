@@ -90,7 +90,7 @@ def states_of(model: PreTrainedModel, task: Task) -> torch.Tensor:
 
 
 def logits_of(model: PreTrainedModel, task: Task) -> np.ndarray:
-    return evaluate(model, task, "float32", torch.device("cpu"))["validation"]
+    return evaluate(model, task, "float32", torch.device("cpu"))[0]["validation"]
 
 
 def fine_tuned(model: PreTrainedModel, task: Task, methods: Sequence[Method]) -> Any:
@@ -141,7 +141,7 @@ def test_every_method_trains_every_architecture_and_evaluates_unperturbed(
     torch.testing.assert_close(states_of(model, task), states_of(stock, task))
     if not excused(methods[name], testing.evaluation):
         np.testing.assert_allclose(logits_of(model, task), logits_of(stock, task), rtol=1e-5, atol=1e-6)
-    np.testing.assert_array_equal(logits_of(model, task), outcome.logits["validation"][-1])
+    np.testing.assert_array_equal(logits_of(model, task), outcome.answers["validation"][-1])
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)

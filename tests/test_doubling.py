@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,9 @@ from benchmark.methods.r3f import R3F
 from benchmark.methods.rdrop import RDrop
 from benchmark.methods.smart import SMART
 from benchmark.step import Step
+from benchmark.tags import IGNORED
+from benchmark.tasks.answers import Answers
+from benchmark.tasks.tagging import Tagging
 from benchmark.testing import PROTOCOL, settings_of, small_task, tiny_model, tuned_with
 
 METHODS: dict[str, Callable[[], Method]] = {
@@ -96,6 +99,28 @@ def test_loss_and_gradients_are_those_of_two_passes(kind: str, name: str, first_
         step = step_on(small_model(kind), methods, first_only)
         found.append(passes(step, methods))
         assert (step.announced is None) == bool(more)
+    assert_alike(*found)
+
+
+@pytest.mark.parametrize("name", ["rdrop", "r3f", "lnsr"])
+@pytest.mark.parametrize("learnt", ["tagging", "answers"])
+def test_words_and_answers_are_those_of_two_passes(learnt: str, name: str) -> None:
+    head = 1 if learnt == "tagging" else 2
+    mask = inputs()["attention_mask"]
+    ends = torch.stack([torch.zeros(len(mask), dtype=torch.long), mask.sum(1) - 1], 1)
+    # Unlike numbers of words, none of them at the first token.
+    words = (torch.arange(mask.shape[1]) % 2).where((mask == 1) & (torch.arange(mask.shape[1]) > 0), IGNORED)
+    found = []
+    for more in ({}, {"apart": Apart()}):
+        torch.manual_seed(0)
+        methods: dict[str, Method] = {"it": METHODS[name](), **more}
+        step = step_on(HEADS["bert"][head](copy.deepcopy(CONFIGS["bert"])), methods)
+        kind = Tagging(["a", "b"]) if learnt == "tagging" else Answers()
+        step.task = replace(step.task, kind=kind)
+        step.targets = words if learnt == "tagging" else ends
+        found.append(passes(step, methods))
+        assert (step.announced is None) == bool(more)
+        assert len(step.logits) == ((words != IGNORED).sum() if learnt == "tagging" else 2 * len(mask))
     assert_alike(*found)
 
 

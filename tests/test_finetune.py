@@ -119,7 +119,7 @@ def test_dropout_does_not_depend_on_what_was_drawn_in_between(made: Callable[...
 
 def test_evaluation_gives_logits_in_file_order(made: Callable[..., Made]) -> None:
     model, task, _ = made()
-    by_length = evaluate(model, task, "float32", CPU)["validation"]
+    by_length = evaluate(model, task, "float32", CPU)[0]["validation"]
     model.eval()
     examples = task.evaluation["validation"]
     for index in (0, 7, 399):

@@ -101,7 +101,7 @@ def test_probes_leave_losses_logits_and_weights_as_they_are_bit_for_bit(packed: 
     for chosen in (CHEAP, {"meddling": {"_target_": f"{__name__}.Meddling"}}):
         watched, found = tuned(chosen, packed)
         assert np.array_equal(found.losses, expected.losses)
-        assert np.array_equal(found.logits["validation"], expected.logits["validation"])
+        assert np.array_equal(found.answers["validation"], expected.answers["validation"])
         assert same_weights(alone, watched)
     assert expected.probed == {}
 
@@ -304,7 +304,7 @@ def test_a_ridge_regression_solves_its_equation() -> None:
 def test_evaluations_have_the_loss_on_their_examples() -> None:
     _, outcome = tuned({})
     task = small_task()
-    last = torch.from_numpy(outcome.logits["validation"][-1])
+    last = torch.from_numpy(outcome.answers["validation"][-1])
     assert outcome.curve[-1]["losses"] == {
         "validation": pytest.approx(task.loss(last, task.training.targets).item())
     }

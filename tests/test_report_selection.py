@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from benchmark import grid
-from benchmark.report import selection
+from benchmark.report import frame, selection
 from benchmark.report.table import build
 
 load = functools.cache(lambda name, *changes: grid.load(name, changes))
@@ -128,3 +128,30 @@ def test_a_gap_is_reported_where_the_development_score_is_best(record_of):
     record = record_of(planned.cells[0].config, {}, curve=curve)
     numbers = build(planned, {planned.cells[0].run_id: record}).numbers.set_index("task")["score_mean"]
     assert numbers["rte_gap"] == pytest.approx(5)
+
+
+def test_a_set_that_is_scored_at_the_end_alone_leaves_no_other_choice() -> None:
+    config = {"protocol": {"selection": "best"}, "task": {"name": "t"}}
+    early = [{"scores": {"dev": {"accuracy": value}}} for value in (0.9, 0.8)]
+    last = {"scores": {"test": {"accuracy": 0.3}, "dev": {"accuracy": 0.7}}}
+    record: Any = {"status": "finished", "curve": [*early, last]}
+    chosen = {
+        name: frame.selected(record, config, [name], [])
+        for name in ("dev/accuracy", "test/accuracy", "accuracy")
+    }
+    assert chosen == {"dev/accuracy": -3, "test/accuracy": -1, "accuracy": -1}
+    assert frame.reported(record, config, ["dev/accuracy", "test/accuracy"], []) == pytest.approx(0.5)
+    assert frame.reported(record, config, ["dev/accuracy"], []) == 0.9
+
+
+def test_the_mean_of_sets_has_the_evaluations_of_all() -> None:
+    targets = np.zeros(40, int)
+    often, once = np.zeros((3, 40), bool), np.ones((1, 40), bool)
+    often[-1] = True
+    stored = {
+        "logits/dev": logits_of(often, targets), "targets/dev": targets,
+        "logits/test": logits_of(once, targets), "targets/test": targets,
+    }  # fmt: skip
+    task = {"labels": ["no", "yes"], "evaluate": {}, "train": {"fold": {}}}
+    scored = selection.scores_of_halves(stored, ["dev/accuracy", "test/accuracy"], {"task": task})
+    np.testing.assert_array_equal(scored, [[1.0, 1.0]])

@@ -30,7 +30,7 @@ from benchmark.methods.rdrop import RDrop
 from benchmark.methods.smart import SMART
 from benchmark.optimizers import Update
 from benchmark.step import Step
-from benchmark.tasks import Task
+from benchmark.tasks import Classification, Task
 
 METHODS = {
     "rdrop": ("benchmark.methods.rdrop.RDrop", RDrop),
@@ -45,6 +45,13 @@ class Exact:
 
     def __init__(self, regression: bool = False) -> None:
         self.labels = [] if regression else ["no", "yes"]
+        self.regression = regression
+
+    def read(self, output, inputs, targets) -> torch.Tensor:
+        return output.logits
+
+    def place(self, targets: torch.Tensor, example: int) -> slice:
+        return slice(example, example + 1)
 
     def loss(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         if self.labels:
@@ -619,7 +626,8 @@ def small_step(
     ids = nn.utils.rnn.pad_sequence(rows, True)
     inputs = {"input_ids": ids, "attention_mask": (ids > 0).long()}
     targets = (torch.arange(len(rows)) % 2).to(torch.float if regression else torch.long)
-    task = Task("t", [] if regression else ["no", "yes"], [], None, {}, 0, False, None, {})
+    kind = Classification([] if regression else ["no", "yes"])
+    task = Task("t", kind, [], None, {}, 0, False, None, {})
     return Step(model.train(), encoder_of(model), task, inputs, targets, number=0, total=10, seed=1)
 
 

@@ -122,7 +122,8 @@ class ChildTuningD(Method):
         for step in parts:
             if self.fidelity == "paper":
                 for i in range(len(step.targets)):
-                    loss = step.task.loss(step.logits[i : i + 1], step.targets[i : i + 1])
+                    items = step.logits[step.task.place(step.targets, i)]
+                    loss = step.task.loss(items, step.targets[i : i + 1])
                     yield self.gradient_of(loss, step, again=True)  # one graph for all examples of the part
                 continue
             part = self.gradient_of(step.task_loss() * step.share, step)

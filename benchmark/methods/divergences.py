@@ -1,7 +1,9 @@
-"""How far two sets of outputs of one batch are apart; every function gives one value per example.
+"""How far two sets of outputs of one batch are apart; every function gives one value per item.
 
-Shared by the methods that ask a model to agree with itself: R-Drop, R3F, SMART. Logits and scores are
-(examples, outputs). Everything is computed in float32 at least; averaging over examples is the caller's.
+Shared by the methods that ask a model to agree with itself: R-Drop, R3F, SMART. An item is an example of a
+classification or regression, a labelled word of a tagging, and of an extractive answer the distribution of
+its start, and that of its end, over the real tokens of a window. Logits are (items, classes). Everything is
+computed in float32 at least; averaging over items is the caller's.
 """
 
 from __future__ import annotations

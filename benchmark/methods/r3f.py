@@ -115,7 +115,7 @@ class R3F(HiddenNoise):
 
     def has_no_term(self, step: Step) -> bool:
         """Whether there is no term to add."""
-        return self.strength == 0 or (not step.task.labels and self.regression == "none")
+        return self.strength == 0 or (step.task.regression and self.regression == "none")
 
     def beside(self, step: Step) -> FurtherPass | None:
         return None if self.has_no_term(step) else self.noised_pass(step)
@@ -123,9 +123,8 @@ class R3F(HiddenNoise):
     def loss(self, step: Step) -> torch.Tensor | None:
         if self.has_no_term(step):
             return None
-        regression = not step.task.labels
         clean = step.forward("off") if self.dropout == "off" else step.logits
-        return self.strength * disagreement(clean, self.noised_logits(step), regression).mean()
+        return self.strength * disagreement(clean, self.noised_logits(step), step.task.regression).mean()
 
     def noised_logits(self, step: Step) -> torch.Tensor:
         """The outputs of the second pass."""

@@ -79,7 +79,7 @@ class RDrop(Method):
 
     def disagreement(self, step: Step, second: torch.Tensor) -> torch.Tensor:
         """alpha times how far the two passes are apart."""
-        if not step.task.labels:
+        if step.task.regression:
             alpha = self.alpha if self.regression_alpha is None else self.regression_alpha
             return alpha * squared_error(step.logits, second).mean()
         halves = symmetric_kl(step.logits, second) / 2

@@ -106,9 +106,9 @@ class SMART(HiddenNoise):
     def smoothness(self, step: Step, clean: torch.Tensor) -> torch.Tensor:
         """l_s(f(x), f(x + delta)) of each example, at the perturbation found."""
         perturbed = self.perturbed_logits(step, self.worst(step, clean.detach()), self.steps)
-        if self.fidelity == "mtdnn" and step.task.labels:
+        if self.fidelity == "mtdnn" and not step.task.regression:
             return detached_symmetric_kl(clean, perturbed)
-        return disagreement(clean, perturbed, regression=not step.task.labels)
+        return disagreement(clean, perturbed, regression=step.task.regression)
 
     def worst(self, step: Step, clean: torch.Tensor) -> torch.Tensor:
         """The perturbation of the first layer's input after the last ascent."""
@@ -125,9 +125,9 @@ class SMART(HiddenNoise):
 
     def climbed(self, perturbed: torch.Tensor, clean: torch.Tensor, step: Step) -> torch.Tensor:
         """What the ascent increases, per example."""
-        if self.fidelity == "mtdnn" and step.task.labels:
+        if self.fidelity == "mtdnn" and not step.task.regression:
             return stable_kl(perturbed, clean)
-        return disagreement(clean, perturbed, regression=not step.task.labels)
+        return disagreement(clean, perturbed, regression=step.task.regression)
 
     def ascend(self, step: Step, delta: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
         """``delta`` after one step along ``gradient``."""
@@ -149,7 +149,7 @@ class SMART(HiddenNoise):
         averaged = cast(PreTrainedModel, WithWeights(step.model, self.average))
         with torch.no_grad():
             logits = replace(step, model=averaged).forward(self.dropout, "smart", "average")
-        return disagreement(clean, logits, regression=not step.task.labels)
+        return disagreement(clean, logits, regression=step.task.regression)
 
     def after(self, update: Update) -> None:
         if not self.mu:

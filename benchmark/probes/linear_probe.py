@@ -18,7 +18,6 @@ from torch.nn import functional
 
 from benchmark import config, models, tasks
 from benchmark.errors import BenchmarkError, unknown
-from benchmark.finetune import scores_of
 from benchmark.probes.base import Probe, Subject, at_least_one
 from benchmark.tasks import Examples, Task
 
@@ -48,6 +47,9 @@ class LinearProbe(Probe):
         at_least_one("examples", self.examples)
         if not self.tasks:
             raise BenchmarkError("tasks={}: name at least one task to learn from the hidden states")
+        for name, task in self.tasks.items():
+            if task.kind != "classification":
+                raise BenchmarkError(f"tasks.{name}: its kind is {task.kind!r}; valid: 'classification'")
         if self.pooling not in POOLINGS:
             raise unknown("pooling", self.pooling, POOLINGS)
         if not 0 < self.penalty < float("inf"):
@@ -62,20 +64,20 @@ class LinearProbe(Probe):
         for name in self.tasks:
             task = self.load(name, subject)
             drawn = self.drawn(task)
+            sets = {key: examples for key, examples in task.evaluation.items() if examples.labelled}
             with subject.quiet():
                 learnt = self.features(subject, task, task.training, drawn)
                 asked = {
                     key: self.features(subject, task, examples, range(len(examples)))
-                    for key, examples in task.evaluation.items()
+                    for key, examples in sets.items()
                 }
             wanted = task.training.targets[torch.from_numpy(drawn)]
             wanted = functional.one_hot(wanted, len(task.labels)) if task.labels else wanted[:, None]
             for layer, states in enumerate(learnt):
                 of_layer = {key: states_of[layer].double() for key, states_of in asked.items()}
                 answers = ridge(states.double(), wanted.double(), of_layer, self.penalty)
-                scores = scores_of(task, {key: values.numpy() for key, values in answers.items()})
-                for key, by_metric in scores.items():
-                    for metric, score in by_metric.items():
+                for key, values in answers.items():
+                    for metric, score in task.score(values.numpy(), sets[key]).items():
                         found.setdefault(f"{name}/{key}/{metric}", []).append(score)
         return {key: np.array(scores) for key, scores in found.items()}
 

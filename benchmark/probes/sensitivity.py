@@ -56,8 +56,8 @@ def sensitivities(subject: Subject, limit: int | None) -> np.ndarray:
         for part in micro_batches(batch, protocol["micro_batch_size"]):
             inputs, targets = to_device(task, task.training, part, subject.device)
             with autocast(subject.precision, subject.device):
-                logits = subject.model(**inputs).logits
-            loss = task.loss(logits, targets) * (len(part) / len(batch))
+                output = subject.model(**inputs)
+            loss = task.loss(task.read(output, inputs, targets), targets) * task.share(part, batch)
             torch._foreach_add_(gradients, list(torch.autograd.grad(loss, weights, materialize_grads=True)))
         torch._foreach_mul_(gradients, [weight.detach() for weight in weights])
         torch._foreach_abs_(gradients)

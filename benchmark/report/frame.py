@@ -118,10 +118,17 @@ def reported(record: Record, config: dict[str, Any], report: list[str], minus: l
 
 
 def selected(record: Record, config: dict[str, Any], report: list[str], minus: list[str]) -> int:
-    """Which evaluation of a finished run its protocol reports; -1 is the last."""
+    """Which evaluation of a finished run its protocol reports, counted from the end: -1 is the last.
+
+    Sets that are scored after the last update alone leave no other choice.
+    """
+    curve = record["curve"]
     if config["protocol"]["selection"] == "last":
         return -1
-    return int(np.argmax([_mean(one["scores"], minus or report, config) for one in record["curve"]]))
+    first = next(iter(curve[-1]["scores"]), "")
+    sets = {name.rpartition("/")[0] or first for name in (*report, *minus)}
+    complete = [at for at, one in enumerate(curve, -len(curve)) if sets <= one["scores"].keys()]
+    return max(complete, key=lambda at: _mean(curve[at]["scores"], minus or report, config), default=-1)
 
 
 def _mean(by_set: dict[str, dict[str, float]], names: list[str], config: dict[str, Any]) -> float:

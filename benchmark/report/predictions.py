@@ -23,7 +23,8 @@ def answers(logits: np.ndarray, config: dict[str, Any], part: str) -> np.ndarray
     labels = task["labels"]
     if not labels:
         return np.asarray(logits[..., 0], np.float64)
-    fold = task["evaluate"].get(part, task["train"])["fold"]
+    name = part if part in task["evaluate"] else part.rpartition("/")[0]  # SET/LANGUAGE
+    fold = task["evaluate"].get(name, task["train"])["fold"]
     counts_as = np.array([labels.index(fold.get(label, label)) for label in labels])
     return np.asarray(counts_as[logits.argmax(-1)], np.float64)
 

@@ -55,7 +55,8 @@ def _losses(record: Record, config: dict[str, Any], stored: Stored) -> list[Poin
     if f"logits/{part}" not in stored:
         return []
     losses = predictions.loss(stored[f"logits/{part}"], stored[f"targets/{part}"], config)
-    return [({"step": one["step"]}, float(x)) for one, x in zip(record["curve"], losses, strict=True)]
+    evaluated = record["curve"][-len(losses) :]  # a set may be scored after the last update alone
+    return [({"step": one["step"]}, float(x)) for one, x in zip(evaluated, losses, strict=True)]
 
 
 def _norm_change(found: Stored) -> list[Point]:

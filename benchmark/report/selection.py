@@ -88,7 +88,8 @@ def scores_of_halves(
                 for one in given
             ]
         )
-    return np.asarray(np.mean(parts, axis=0))
+    common = min(map(len, parts), default=0)  # sets may be scored after the last update alone
+    return np.asarray(np.mean([part[len(part) - common :] for part in parts], axis=0))
 
 
 def split(examples: int) -> tuple[np.ndarray, np.ndarray]:

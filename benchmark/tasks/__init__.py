@@ -1,0 +1,7 @@
+"""What a task is at run time: tokenised examples of its splits, its loss and its scores."""
+
+from benchmark.tasks.base import Examples, Kind, Measure, Task
+from benchmark.tasks.classification import Classification
+from benchmark.tasks.loading import draw_subset, load
+
+__all__ = ["Classification", "Examples", "Kind", "Measure", "Task", "draw_subset", "load"]

@@ -1,0 +1,155 @@
+"""Extractive question answering: two items per window, where its answer starts and where it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch.nn import functional
+from transformers.tokenization_utils_base import PreTrainedTokenizerBase
+
+from benchmark import spans
+from benchmark.tasks.base import Examples, Inputs, Kind, Measure, scored
+
+AT_ONCE = 1000  # questions whose windows are in memory in full
+NOWHERE = -1e9  # the logit of padding: finite, so that no divergence becomes 0 * inf
+
+
+@dataclass(frozen=True)
+class Questions(Examples):
+    """Questions over their contexts in windows; ``texts`` are the right answers to each.
+
+    Of training examples ``windows`` is empty: they are never answered. ``lengths`` (windows,) are in tokens.
+    """
+
+    windows: list[spans.Window]
+    contexts: list[str]
+    texts: list[list[str]]
+    lengths: np.ndarray
+
+    @property
+    def size(self) -> int:
+        return len(self.contexts)
+
+    @property
+    def labelled(self) -> bool:
+        return any(self.texts)
+
+
+def questions(
+    rows: dict[str, list[Any]],
+    fields: Sequence[str],
+    target: str,
+    tokenizer: PreTrainedTokenizerBase,
+    max_length: int,
+    options: dict[str, int],
+    training: bool,
+) -> tuple[Questions, int]:
+    """Examples from rows whose ``fields`` are a question and its context, and how many answers do not fit.
+
+    An answer that does not stand where it is said to is not trained on; in evaluation only its text counts.
+    """
+    asked, contexts, found = rows[fields[0]], rows[fields[1]], rows[target]
+    wrong = [
+        any(
+            not spans.matches(context, start, text)
+            for start, text in zip(a["answer_start"], a["text"], strict=True)
+        )
+        or not a["text"]
+        for context, a in zip(contexts, found, strict=True)
+    ]
+    if training:
+        kept = [i for i, bad in enumerate(wrong) if not bad]
+        asked, contexts, found = ([column[i] for i in kept] for column in (asked, contexts, found))
+    made: list[spans.Window] = []
+    ids, segments, targets = list[torch.Tensor](), list[torch.Tensor](), list[tuple[int, int]]()
+    for begin in range(0, len(asked), AT_ONCE):
+        some = slice(begin, begin + AT_ONCE)
+        windows = spans.windows(
+            asked[some], contexts[some], tokenizer, max_length, options["step"], options["max_question"]
+        )
+        for window in windows:
+            answer = found[begin + window.question]
+            cls = int(np.flatnonzero(window.ids == tokenizer.cls_token_id)[0])
+            start, text = (answer["answer_start"][0], answer["text"][0]) if training else (-1, "")
+            targets.append(spans.target(window, start, text, cls) if training else (cls, cls))
+            ids.append(torch.from_numpy(window.ids.astype(np.int64)))
+            if window.segments is not None:
+                segments.append(torch.from_numpy(window.segments.astype(np.int64)))
+            if not training:
+                made.append(spans.Window(**vars(window) | {"question": begin + window.question}))
+    return Questions(
+        ids=ids,
+        segments=segments or None,
+        targets=torch.tensor(targets),
+        windows=made,
+        contexts=[] if training else list(contexts),
+        texts=[] if training else [list(answer["text"]) for answer in found],
+        lengths=np.array([len(one) for one in ids], np.int32),
+    ), sum(wrong)
+
+
+@dataclass(frozen=True)
+class Answers(Kind):
+    """The answer is a span of the context, of at most ``longest`` tokens."""
+
+    head: ClassVar[str] = "AutoModelForQuestionAnswering"
+
+    longest: int = spans.LONGEST
+
+    @property
+    def labels(self) -> list[str]:  # type: ignore[override]
+        return []
+
+    @property
+    def outputs(self) -> int:
+        return 2
+
+    def targets(self, examples: Any, indices: Sequence[int], pad_left: bool) -> torch.Tensor:
+        """First and last token, (examples, 2), as positions in the padded batch."""
+        targets: torch.Tensor = examples.targets[indices]
+        if pad_left:
+            lengths = torch.from_numpy(examples.lengths[list(indices)]).long()
+            targets = targets + (lengths.max() - lengths)[:, None]
+        return targets
+
+    def raw(self, output: Any) -> torch.Tensor:
+        """(examples, length, 2)."""
+        return torch.stack([output.start_logits, output.end_logits], -1)
+
+    def items(self, raw: torch.Tensor, inputs: Inputs, targets: torch.Tensor) -> torch.Tensor:
+        """Start and end of each example in turn, over its real tokens."""
+        real = inputs["attention_mask"][:, :, None] == 1
+        return raw.float().masked_fill(~real, NOWHERE).transpose(1, 2).flatten(0, 1)
+
+    def loss(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Mean cross-entropy over starts and ends."""
+        return functional.cross_entropy(logits.float(), targets.flatten())
+
+    def place(self, targets: torch.Tensor, example: int) -> slice:
+        return slice(2 * example, 2 * example + 2)
+
+    def rows(self, raw: torch.Tensor, inputs: Inputs) -> Iterator[np.ndarray]:
+        """The logits of the real tokens, (length, 2)."""
+        for one, mask in zip(raw, inputs["attention_mask"].bool().cpu(), strict=True):
+            yield one[mask].numpy()
+
+    def answers(self, examples: Questions, rows: Sequence[np.ndarray]) -> np.ndarray:
+        """The characters of the context from which and up to which each answer goes, (questions, 2); -1 for none."""
+        starts, ends = ([row[:, side] for row in rows] for side in (0, 1))
+        best = spans.best_spans(len(examples.contexts), examples.windows, starts, ends, self.longest)
+        return np.array([(-1, -1) if span is None else (span.start, span.end) for span in best], np.int32)
+
+    def score(self, answers: np.ndarray, examples: Questions, measure: Measure) -> dict[str, float]:
+        said = [[text] if text is not None else [] for text in self.spelt(answers, examples)]
+        return scored(measure, said, examples.texts)
+
+    def spelt(self, answers: np.ndarray, examples: Questions) -> list[str | None]:
+        """The texts that ``answers`` (questions, 2) stand for."""
+        return [
+            None if start < 0 else spans.text_of(spans.Span(start, end, 0.0), context)
+            for (start, end), context in zip(answers.tolist(), examples.contexts, strict=True)
+        ]

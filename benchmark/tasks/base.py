@@ -1,0 +1,205 @@
+"""Examples, the kinds of task they can belong to, and a task ready to be learnt.
+
+A *kind* turns rows of a data set into inputs, a model's output into *items* that are classified, and outputs
+into answers and scores. An item is what the loss is a mean over: an example of a classification, a labelled
+word of a tagging, the start or the end of an answer. Items are (items, classes), so that whoever compares
+two passes over a batch (R-Drop, R3F, SMART) compares them item by item, whatever the kind.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch.nn.utils.rnn import pad_sequence
+from transformers import PreTrainedModel
+
+from benchmark import metrics
+
+Inputs = dict[str, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """How an evaluation set is measured."""
+
+    kind: Kind
+    metrics: list[str]
+    language: str | None = None
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Tokenised examples: token ids, segment ids (or None) and targets, in file order.
+
+    ``targets`` has an entry for every example: a class or value, or what its kind makes of one.
+    ``counts_as`` says for every class which one an answer of it counts as, where that is another one.
+    ``measure`` is how they are measured, where that is not the task's own way.
+    """
+
+    ids: Sequence[torch.Tensor]
+    segments: Sequence[torch.Tensor] | None
+    targets: Any
+    counts_as: np.ndarray | None = field(default=None, kw_only=True)
+    measure: Measure | None = field(default=None, kw_only=True)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def size(self) -> int:
+        """How many examples the data set had, which may be more or fewer than the model's inputs."""
+        return len(self)
+
+    @property
+    def labelled(self) -> bool:
+        """False for the splits whose labels GLUE keeps to itself (-1 throughout)."""
+        return bool((self.targets >= 0).all())
+
+    def items(self, indices: Sequence[int]) -> int:
+        """How many items the examples at ``indices`` have, in whatever unit."""
+        return len(indices)
+
+
+class Kind(ABC):
+    """How a kind of task is learnt and scored; ``head`` is the class of `transformers` with its head."""
+
+    head: ClassVar[str]
+    #: What a record calls the answers it keeps.
+    keeps: ClassVar[str] = "predictions"
+    regression = False
+    labels: list[str]
+
+    @property
+    @abstractmethod
+    def outputs(self) -> int:
+        """Units of the head."""
+
+    def targets(self, examples: Examples, indices: Sequence[int], pad_left: bool) -> torch.Tensor:
+        """The targets of a batch, (examples, …)."""
+        return examples.targets[indices]
+
+    def raw(self, output: Any) -> torch.Tensor:
+        """A model's output as one tensor, (examples, …)."""
+        return output.logits
+
+    @abstractmethod
+    def items(self, raw: torch.Tensor, inputs: Inputs, targets: torch.Tensor) -> torch.Tensor:
+        """The logits (items, classes) in ``raw``, example by example."""
+
+    @abstractmethod
+    def loss(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """The mean loss of items, of which ``targets`` are the batch's."""
+
+    @abstractmethod
+    def place(self, targets: torch.Tensor, example: int) -> slice:
+        """Where the items of an example of a batch are."""
+
+    def measured(self, model: PreTrainedModel, inputs: Inputs) -> torch.Tensor:
+        """What is kept of an evaluation's pass, (examples, …)."""
+        return self.raw(model(**inputs))
+
+    def rows(self, raw: torch.Tensor, inputs: Inputs) -> Iterator[np.ndarray]:
+        """What is kept of each example until its set is complete; ``raw`` is in float32 on the CPU."""
+        yield from raw.numpy()
+
+    @abstractmethod
+    def answers(self, examples: Any, rows: Sequence[np.ndarray]) -> np.ndarray:
+        """The answers to a whole set, in the compact form that a record keeps."""
+
+    @abstractmethod
+    def score(self, answers: np.ndarray, examples: Any, measure: Measure) -> dict[str, float]:
+        """Every metric of ``measure``."""
+
+    def mean_loss(self, answers: np.ndarray, examples: Any) -> float | None:
+        """The mean loss on a set, None where ``answers`` do not tell it."""
+        return None
+
+    def collapsed(self, answers: np.ndarray) -> bool:
+        """Whether all answers are one and the same."""
+        return bool((answers == answers[:1]).all()) if len(answers) else False
+
+    def references(self, examples: Any) -> dict[str, np.ndarray]:
+        """What a record keeps beside the answers, by name."""
+        return {}
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task ready to be learnt; ``training`` is already cut to the run's subset."""
+
+    name: str
+    kind: Kind
+    metrics: list[str]
+    training: Examples
+    evaluation: Mapping[str, Examples]
+    pad_id: int
+    pad_left: bool
+    subset: np.ndarray
+    stamp: dict[str, Any]
+    last_only: frozenset[str] = frozenset()  # evaluation sets that wait for the last update
+
+    @property
+    def labels(self) -> list[str]:
+        """The names of the classes; none for a regression."""
+        return self.kind.labels
+
+    @property
+    def outputs(self) -> int:
+        """Units of the head."""
+        return self.kind.outputs
+
+    @property
+    def regression(self) -> bool:
+        """Whether a value is predicted, and no class."""
+        return self.kind.regression
+
+    def measure(self, examples: Examples) -> Measure:
+        """How ``examples`` are measured."""
+        return examples.measure or Measure(self.kind, self.metrics)
+
+    def batch(self, examples: Examples, indices: Sequence[int]) -> Inputs:
+        """The model's inputs for ``indices``, padded to the longest of them."""
+        side = "left" if self.pad_left else "right"
+        chosen = [examples.ids[i] for i in indices]
+        inputs = {
+            "input_ids": pad_sequence(chosen, True, self.pad_id, side),
+            "attention_mask": pad_sequence([torch.ones_like(ids) for ids in chosen], True, 0, side),
+        }
+        if examples.segments is not None:
+            inputs["token_type_ids"] = pad_sequence([examples.segments[i] for i in indices], True, 0, side)
+        return inputs
+
+    def targets(self, examples: Examples, indices: Sequence[int]) -> torch.Tensor:
+        """The targets of ``indices``, (examples, …)."""
+        return self.kind.targets(examples, indices, self.pad_left)
+
+    def share(self, part: Sequence[int], batch: Sequence[int]) -> float:
+        """The share of the loss of a ``batch`` of training examples that a ``part`` of it has."""
+        return self.training.items(part) / self.training.items(batch)
+
+    def read(self, output: Any, inputs: Inputs, targets: torch.Tensor) -> torch.Tensor:
+        """The logits (items, classes) in a model's output for a batch."""
+        return self.kind.items(self.kind.raw(output), inputs, targets)
+
+    def place(self, targets: torch.Tensor, example: int) -> slice:
+        """Where the items of an example of a batch are."""
+        return self.kind.place(targets, example)
+
+    def loss(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """The mean loss of ``logits`` (items, classes) of a batch with these ``targets``."""
+        return self.kind.loss(logits, targets)
+
+    def score(self, answers: np.ndarray, examples: Examples) -> dict[str, float]:
+        """Every metric of ``examples`` on the ``answers`` to them."""
+        measure = self.measure(examples)
+        return measure.kind.score(answers, examples, measure)
+
+
+def scored(measure: Measure, predictions: Any, references: Any) -> dict[str, float]:
+    """The metrics of ``measure``, row by row."""
+    return metrics.score(measure.metrics, predictions, references, measure.language)

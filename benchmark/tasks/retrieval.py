@@ -1,0 +1,185 @@
+"""Sentence retrieval: nearest neighbours of sentence vectors (Tatoeba), and mined pairs (BUCC 2018).
+
+Nothing is trained here: these are evaluation sets of whatever was. English is the query, and the
+other language has the candidates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from transformers import PreTrainedModel
+
+from benchmark import mining
+from benchmark.architecture import encoder_of, recorded
+from benchmark.errors import BenchmarkError
+from benchmark.packing import Packing
+from benchmark.retrieval import chosen_layer, mean_pooled
+from benchmark.tasks.base import Examples, Inputs, Kind, Measure, scored
+
+THIRDS = 2 / 3  # of the way up is the layer where the options name none: XTREME's 8 of 12
+
+
+@dataclass(frozen=True)
+class Bitext(Examples):
+    """Sentences of two languages, those of the other one first, then as many in English: pair by pair."""
+
+
+@dataclass(frozen=True)
+class Corpora(Examples):
+    """Sentences to mine pairs from: ``sides`` are (id, text) of the test set's two languages, then of dev's.
+
+    ``gold`` are the pairs of ids to be found, of test and of dev (none where there is no dev set).
+    """
+
+    sides: list[list[mining.Pair]]
+    gold: list[set[mining.Pair]]
+
+
+@dataclass(frozen=True)
+class Retrieval(Kind):
+    """Each sentence's vector is the mean over its tokens of one layer; see `benchmark.config.Retrieval`.
+
+    Answers are by layer: those that the options compare, of ``depth``.
+    """
+
+    head: ClassVar[str] = ""
+    labels: ClassVar[list[str]] = []  # type: ignore[misc]
+
+    options: dict[str, Any] = field(default_factory=dict)
+    depth: int = 0
+
+    @property
+    def outputs(self) -> int:
+        return 0
+
+    def items(self, raw: torch.Tensor, inputs: Inputs, targets: torch.Tensor) -> torch.Tensor:
+        raise NotImplementedError("sentence retrieval is not trained")
+
+    loss = place = items  # type: ignore[assignment]
+
+    @property
+    def fixed(self) -> int:
+        """The layer that is used unless the rule chooses."""
+        number: int = self.options["layers"].get(str(self.depth), round(THIRDS * self.depth))
+        return number
+
+    @property
+    def layers(self) -> list[int]:
+        """The layers that vectors are kept of; 0 is the first layer's input."""
+        fixed, compared = self.fixed, self.options["compared"]
+        every = range(1, self.depth + 1) if self.options["rule"] != "fixed" and not compared else compared
+        found = sorted({*every, *([fixed] if self.options["rule"] == "fixed" else [])})
+        if wrong := [layer for layer in found if not 0 <= layer <= self.depth]:
+            raise BenchmarkError(f"task.retrieval: no layer {wrong[0]}; the model has {self.depth}")
+        return found
+
+    def measured(self, model: PreTrainedModel, inputs: Inputs) -> torch.Tensor:
+        """Sentence vectors (examples, layers, width)."""
+        encoder = encoder_of(model)
+        packing: Packing | None = getattr(encoder.layers[0], "packing", None)
+        with whole(packing), recorded(encoder) as states:
+            encoder.base(**inputs)
+        mask = inputs["attention_mask"]
+        chosen = [states[layer] for layer in self.layers]
+        if packing is not None:
+            chosen = [packing.of(mask).unpack(state) for state in chosen]
+        if not self.options["special"]:
+            mask = inner(mask)
+        return mean_pooled(chosen, mask).transpose(0, 1)
+
+    def answers(self, examples: Any, rows: Sequence[np.ndarray]) -> np.ndarray:
+        """The row of the sentence found for each English one, (layers, sentences)."""
+        count = len(examples) // 2
+        return np.stack(
+            [
+                mining.nearest(_tensor(rows[count:], at), _tensor(rows[:count], at)).numpy()
+                for at in range(len(self.layers))
+            ]
+        ).astype(np.int32)
+
+    def score(self, answers: np.ndarray, examples: Any, measure: Measure) -> dict[str, float]:
+        gold = np.arange(answers.shape[1])
+        return self.by_layer([scored(measure, found, gold) for found in answers])
+
+    def by_layer(
+        self, scores: list[dict[str, float]], dev: list[dict[str, float]] | None = None
+    ) -> dict[str, float]:
+        """The scores of the layer that the rule chooses, and ``METRIC@LAYER`` of all that are compared."""
+        main = next(iter(scores[0]))
+        test = {layer: one[main] for layer, one in zip(self.layers, scores, strict=True)}
+        on_dev = {layer: one[main] for layer, one in zip(self.layers, dev, strict=True)} if dev else None
+        layer = chosen_layer(self.options["rule"], self.fixed, on_dev, test)
+        every = {f"{main}@{number}": value for number, value in test.items()} if len(test) > 1 else {}
+        return scores[self.layers.index(layer)] | every
+
+    def collapsed(self, answers: np.ndarray) -> bool:
+        return bool((answers == answers[:, :1]).all())
+
+
+@dataclass(frozen=True)
+class Mining(Retrieval):
+    """Pairs above a margin that does best on the development set, or on the test set itself."""
+
+    def answers(self, examples: Corpora, rows: Sequence[np.ndarray]) -> np.ndarray:
+        """The row of the English sentence paired with each of the others, -1 for none: (layers, sentences).
+
+        Beside them stands the F1 on the development set in millionths, where there is one: (layers, 1 + sentences).
+        """
+        sizes = np.cumsum([len(side) for side in examples.sides])[:-1]
+        parts = np.split(np.arange(len(rows)), sizes)
+        found = np.full((len(self.layers), 1 + len(examples.sides[0])), -1, np.int32)
+        for at in range(len(self.layers)):
+            vectors = [_tensor([rows[i] for i in part], at) for part in parts]
+            candidates = mining.mine(vectors[0], examples.sides[0], vectors[1], examples.sides[1])
+            deciding, gold = candidates, examples.gold[0]
+            if self.options["threshold"] == "dev":
+                deciding = mining.mine(vectors[2], examples.sides[2], vectors[3], examples.sides[3])
+                gold = examples.gold[1]
+            threshold = mining.best_threshold(deciding, gold)
+            kept = set(mining.above(deciding, threshold))
+            found[at, 0] = round(2e6 * len(kept & gold) / max(1, len(kept) + len(gold)))
+            place = [{name: row for row, (name, _) in enumerate(side)} for side in examples.sides[:2]]
+            for source, target in mining.above(candidates, threshold):
+                found[at, 1 + place[0][source]] = place[1][target]
+        return found
+
+    def score(self, answers: np.ndarray, examples: Corpora, measure: Measure) -> dict[str, float]:
+        names = [[name for name, _ in side] for side in examples.sides[:2]]
+        scores = []
+        for rows in answers[:, 1:]:
+            pairs = [[names[0][source], names[1][rows[source]]] for source in np.flatnonzero(rows >= 0)]
+            scores.append(scored(measure, [pairs], [[list(pair) for pair in sorted(examples.gold[0])]]))
+        dev = [{"f1": value / 1e6} for value in answers[:, 0].tolist()]
+        return self.by_layer(scores, dev if self.options["threshold"] == "dev" else None)
+
+    def collapsed(self, answers: np.ndarray) -> bool:
+        return bool((answers[:, 1:] < 0).all())
+
+
+@contextmanager
+def whole(packing: Packing | None) -> Iterator[None]:
+    """While this lasts, the last layer computes all tokens, whatever the head of the model reads."""
+    if packing is None:
+        yield
+        return
+    before, packing.first_only = packing.first_only, False
+    try:
+        yield
+    finally:
+        packing.first_only = before
+
+
+def inner(mask: torch.Tensor) -> torch.Tensor:
+    """``mask`` (sentences, tokens) without the first and the last real token of each sentence."""
+    before, after = mask.cumsum(1), mask.flip(1).cumsum(1).flip(1)
+    return mask * (before > 1) * (after > 1)
+
+
+def _tensor(rows: Sequence[np.ndarray], at: int) -> torch.Tensor:
+    return torch.from_numpy(np.stack([row[at] for row in rows]))

@@ -1,0 +1,107 @@
+"""Tagging of words: one item per word, at its first sub-token."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch.nn import functional
+from torch.nn.utils.rnn import pad_sequence
+from transformers.tokenization_utils_base import PreTrainedTokenizerBase
+
+from benchmark import tags
+from benchmark.tasks.base import Examples, Inputs, Kind, Measure, scored
+
+
+@dataclass(frozen=True)
+class Sentences(Examples):
+    """Sentences in pieces that fit the model; ``lengths`` (sentences,) in words, ``truth`` (words,) their classes."""
+
+    pieces: list[tags.Piece]
+    lengths: np.ndarray
+    truth: np.ndarray
+
+    @property
+    def size(self) -> int:
+        return len(self.lengths)
+
+    @property
+    def labelled(self) -> bool:
+        return bool((self.truth >= 0).all())
+
+    def items(self, indices: Sequence[int]) -> int:
+        return sum(len(self.pieces[i].first) for i in indices)
+
+
+def sentences(
+    words: Sequence[Sequence[str]],
+    classes: Sequence[Sequence[int]],
+    tokenizer: PreTrainedTokenizerBase,
+    max_length: int,
+) -> Sentences:
+    """Examples from sentences and the class of each of their words."""
+    made = tags.pieces(words, tokenizer, max_length)
+    ids = [torch.from_numpy(piece.ids.astype(np.int64)) for piece in made]
+    return Sentences(
+        ids=ids,
+        segments=None,
+        targets=[torch.from_numpy(tags.targets(piece, classes[piece.sentence])) for piece in made],
+        pieces=made,
+        lengths=np.array([len(one) for one in words], np.int32),
+        truth=np.array([c for one in classes for c in one], np.int16),
+    )
+
+
+@dataclass(frozen=True)
+class Tagging(Kind):
+    """Every word has one of ``labels``."""
+
+    head: ClassVar[str] = "AutoModelForTokenClassification"
+
+    labels: list[str]
+
+    @property
+    def outputs(self) -> int:
+        return len(self.labels)
+
+    def targets(self, examples: Examples, indices: Sequence[int], pad_left: bool) -> torch.Tensor:
+        """(examples, length), `tags.IGNORED` wherever no word begins."""
+        chosen = [examples.targets[i] for i in indices]
+        return pad_sequence(chosen, True, tags.IGNORED, "left" if pad_left else "right")
+
+    def items(self, raw: torch.Tensor, inputs: Inputs, targets: torch.Tensor) -> torch.Tensor:
+        return raw[targets != tags.IGNORED]
+
+    def loss(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Mean cross-entropy over words."""
+        return functional.cross_entropy(logits.float(), targets[targets != tags.IGNORED])
+
+    def place(self, targets: torch.Tensor, example: int) -> slice:
+        ends = (targets != tags.IGNORED).sum(1).cumsum(0).tolist()
+        return slice(([0, *ends])[example], ends[example])
+
+    def rows(self, raw: torch.Tensor, inputs: Inputs) -> Iterator[np.ndarray]:
+        """The class of every real token."""
+        classes = raw.argmax(-1).to(torch.int16)
+        for one, mask in zip(classes, inputs["attention_mask"].bool().cpu(), strict=True):
+            yield one[mask].numpy()
+
+    def answers(self, examples: Sentences, rows: Sequence[np.ndarray]) -> np.ndarray:
+        """The class of every word (words,), sentence by sentence."""
+        joined = tags.rejoined(examples.pieces, rows, len(examples.lengths))
+        return np.array([c for one in joined for c in one], np.int16)
+
+    def score(self, answers: np.ndarray, examples: Sentences, measure: Measure) -> dict[str, float]:
+        said, truth = (self.spelt(classes, examples.lengths) for classes in (answers, examples.truth))
+        return scored(measure, said, truth)
+
+    def spelt(self, classes: np.ndarray, lengths: np.ndarray) -> list[list[str]]:
+        """``classes`` (words,) as lists of labels, sentence by sentence."""
+        names = np.array(self.labels, object)[classes]
+        return [part.tolist() for part in np.split(names, np.cumsum(lengths)[:-1])]
+
+    def references(self, examples: Sentences) -> dict[str, np.ndarray]:
+        return {"targets": examples.truth, "lengths": examples.lengths}
