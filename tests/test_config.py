@@ -31,13 +31,16 @@ COSMETIC = {
     ("model", "label"),
     ("task", "name"),
     ("task", "label"),
+    ("task", "settings"),  # the one that is chosen counts: tests/test_kinds.py
     ("data", "name"),
     ("protocol", "name"),
     ("protocol", "selection"),
     ("protocol", "report"),
     ("protocol", "tables"),
 }
-KEYS = [(group, field.name) for group, kind in GROUPS.items() for field in fields(kind)]
+KEYS = [
+    (group, field.name) for group, kind in GROUPS.items() for field in fields(kind) if field.name != "setting"
+]
 
 
 def changed(config: dict[str, Any], group: str, key: str) -> dict[str, Any]:
