@@ -78,7 +78,7 @@ def test_the_leak_free_rule_can_be_the_rule_of_a_table(record_of):
     planned = load("demo/noisytune", "task=opinion", "method=[]", "seed=1,2", "protocol.selection=leak_free")
     targets = np.arange(40) % 2
     stored = {
-        "logits/validation": logits_of(np.ones((1, 40), bool), targets),
+        "logits/validation": logits_of(np.ones((2, 40), bool), targets),
         "targets/validation": targets,
     }
     found = {c.run_id: record_of(c.config, {"validation": {"accuracy": 0.1}}) for c in planned.cells}
