@@ -20,6 +20,7 @@ class PeakMemory:
     """
 
     def __init__(self, device: torch.device) -> None:
+        give_back()  # what earlier runs of this process have freed is not this one's
         self.device = device
         self.before = 0 if device.type == "cuda" else _resident("VmRSS")
         self.forgotten = False
