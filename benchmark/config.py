@@ -369,6 +369,8 @@ def validate(config: dict[str, Any]) -> None:
         _validate_labels(task, name, split)
     if task["score_training"] and "train" in task["evaluate"]:
         raise BenchmarkError("task.score_training=true: task.evaluate has a set called 'train' already")
+    if task["score_training"] and task["kind"] != "classification":
+        raise BenchmarkError(f"task.score_training=true: not for a task of the kind {task['kind']!r}")
     if (task["repo"] is None) == (task["builder"] is None):
         raise BenchmarkError(f"task {task['name']!r}: give either task.repo or task.builder")
     if (config["model"]["id"] is None) == (config["model"]["builder"] is None):

@@ -62,7 +62,7 @@ def test_a_bad_input_is_refused_in_one_line_that_names_it(arguments, said, cli, 
 
 
 REPRODUCE = [
-    (["noisytune/table3"], ["noisytune/table3", "did you mean 'noisytune/table2'?"]),
+    (["noisytune/table22"], ["noisytune/table22", "did you mean 'noisytune/table2'?"]),
     (["demo/noisytune", "seed=range(1,1)"], ["seed=range(1,1)", "no value"]),
     (["demo/noisytune", "seed=abc"], ["seed=abc", "whole number"]),
     (["demo/noisytune", "task=glob(*)"], ["task=glob(*)", "name the values"]),
