@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from benchmark import grid
-from benchmark.config import ROOT, run_id, validate, validate_methods
+from benchmark.config import METRICS, ROOT, run_id, validate, validate_methods
 from benchmark.errors import one_line
 
 DEMO, TABLE2 = "demo/noisytune", "noisytune/table2"
@@ -162,7 +162,9 @@ def test_every_sweep_file_makes_a_grid_with_a_title(name):
 @pytest.mark.parametrize("name", grid.tables())
 def test_no_two_cells_of_a_table_are_the_same_run(name):
     ids = [cell.run_id for cell in load(name).cells]
-    assert len(ids) == len(set(ids))
+    # NER, POS and TyDiQA have no translated training sets: in both settings theirs is the same run.
+    shared = {"noisytune/table3": 60}.get(name, 0)
+    assert len(ids) - len(set(ids)) == shared
 
 
 @pytest.mark.parametrize("name", grid.tables())
@@ -219,5 +221,6 @@ def test_what_a_protocol_reports_is_measured_by_its_tasks(protocol, compose):
         measured = compose(f"task={task}", f"protocol={protocol}")["task"]
         for name in names:
             part, _, metric = name.rpartition("/")
-            assert metric in measured["metrics"]
+            sets = [measured, *(one for one in measured["evaluate"].values() if one.get("metrics"))]
+            assert metric in {value for one in sets for known in one["metrics"] for value in METRICS[known]}
             assert not part or part in measured["evaluate"]
