@@ -41,6 +41,10 @@ from benchmark.step import Step
 SHAPE = {"hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 24}
 
 
+#: What a step needs of its task here: the logits as they are.
+TASK: Any = SimpleNamespace(read=lambda output, inputs, targets: output.logits)
+
+
 class Scripted:
     """A method whose draws are given instead of random."""
 
@@ -78,7 +82,7 @@ def inputs_of(case: Case) -> dict[str, torch.Tensor]:
 
 def step_of(model: nn.Module, inputs: dict[str, torch.Tensor], number: int = 0) -> Step:
     targets = torch.zeros(len(inputs["input_ids"]), dtype=torch.long)
-    return Step(model, encoder_of(model), None, inputs, targets, number, 10, seed=1)
+    return Step(model, encoder_of(model), TASK, inputs, targets, number, 10, seed=1)
 
 
 def check_perturbed_pass(case: Case, method: HiddenNoise) -> None:
@@ -180,7 +184,7 @@ def test_lnsr_on_a_toy_stack_gives_every_reading_of_the_paper(name: str, reading
     method.length_first = False
     method.draws = [case.tensor("noise") / case.hyper["sigma"]]  # the file has it already scaled
     inputs = {"input_ids": case.tensor("x"), "attention_mask": case.tensor("mask")}
-    step = Step(model, encoder, None, inputs, torch.zeros(len(inputs["input_ids"])), 0, 1, seed=1)
+    step = Step(model, encoder, TASK, inputs, torch.zeros(len(inputs["input_ids"])), 0, 1, seed=1)
     value = method.loss(step)
     close(value, case[reading])
     value.backward()
