@@ -16,6 +16,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+FEW = 1 << 12  # entries that are drawn sooner than a generator of their own is made
 CHANCES = 1 << 16  # a probability is rounded to a multiple of 1 / CHANCES
 
 
@@ -48,7 +49,7 @@ def mask(shape: tuple[int, ...], keep: float, half: int | None = None) -> torch.
 
 def kept(like: torch.Tensor, keep: float, rng: torch.Generator) -> torch.Tensor:
     """A mask of the shape, type and device of ``like`` from ``rng``: 1 with probability ``keep``, else 0."""
-    if like.device.type != "cpu":
+    if like.device.type != "cpu" or like.numel() < FEW:
         return torch.empty_like(like).bernoulli_(keep, generator=rng)
     drawn = np.empty(like.numel(), bool)
     _draw(drawn, keep, int(torch.randint(1 << 62, (), generator=rng)))
