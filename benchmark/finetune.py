@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from benchmark import chance, packing
+from benchmark import chance, linear, packing
 from benchmark.architecture import encoder_of
 from benchmark.checkpoint import Progress, Snapshot
 from benchmark.languages import over_languages
@@ -80,6 +80,7 @@ def finetune(
     evaluate_at = evaluation_steps(total, updates_per_epoch, protocol["evaluations_per_epoch"])
     encoder = encoder_of(model)
     chance.install(model)
+    linear.install(model)
     hooks = packing.install(encoder) if packed and not any(m.needs_padding for m in methods) else None
     if hooks is not None:
         hooks.first_only &= not any(m.needs_last_states for m in methods)

@@ -77,7 +77,7 @@ class Layout:
     def unpack(self, states: torch.Tensor) -> torch.Tensor:
         """(1, tokens, hidden) -> (examples, length, hidden), 0 at padding."""
         flat = states.new_zeros(self.padded[0] * self.padded[1], states.shape[-1])
-        return flat.index_copy(0, self.tokens, states[0]).view(*self.padded, -1)
+        return flat.index_copy(0, self.tokens, states.squeeze(0)).view(*self.padded, -1)
 
     def firsts(self, states: torch.Tensor) -> torch.Tensor:
         """(1, tokens, hidden) -> (1, examples, hidden), the first token of every example; they lead each half."""

@@ -92,7 +92,7 @@ class Packing:
         """Zeros in the place of queries that nobody asks, for the shape's sake."""
         if self.layout is None or not self.first_only:
             return queries
-        return self.layout.spread(queries[0]).unsqueeze(0)
+        return self.layout.spread(queries.squeeze(0)).unsqueeze(0)
 
 
 def install(encoder: Encoder) -> Packing | None:
