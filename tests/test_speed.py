@@ -13,7 +13,8 @@ from transformers import BertConfig, BertForSequenceClassification
 
 from benchmark.speed import __main__ as speed
 from benchmark.speed import costs, limit, render
-from benchmark.speed.sides import ours, trainer
+from benchmark.speed.sides import load, ours, trainer
+from benchmark.speed.timing import GRID, OURS, Timing
 from benchmark.testing import SHAPE, small_task
 
 
@@ -27,14 +28,16 @@ def test_the_operations_of_a_pass_are_those_of_its_real_tokens() -> None:
 
 
 def test_ratios_are_taken_within_a_round() -> None:
-    timing = speed.Timing(3, 100, 200.0, {"ours": [1.0, 2.0, 4.0], "theirs": [3.0, 6.0, 8.0]}, [400.0] * 3)
+    timing = Timing(3, 100, 200.0, {OURS: [1.0, 2.0, 4.0], "theirs": [3.0, 6.0, 8.0]}, [400.0] * 3)
     assert timing.ratio("theirs") == 3.0
     assert timing.of_limit == pytest.approx(0.25)
+    timing.seconds[GRID] = [0.5, 1.0, 2.0]
+    assert timing.ratio("theirs", GRID) == 6.0
     assert render.geometric_mean([2.0, 8.0]) == pytest.approx(4.0)
 
 
 def test_sides_that_make_other_updates_are_found_out() -> None:
-    model, tokenizer, task = speed.load("embedded", "opinion", 2)
+    model, tokenizer, task = load("embedded", "opinion", 2)
     honest = {"ours": ours, "theirs": trainer(tokenizer, 64)}
     speed.check_same_losses(model, task, honest)
 

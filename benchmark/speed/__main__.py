@@ -7,39 +7,21 @@ import copy
 import logging
 import os
 import sys
-from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from benchmark.command import carried_out
+from benchmark.speed.timing import GRID, OURS, Timing
+
+if TYPE_CHECKING:
+    from benchmark.speed.grid import Grid
 
 TASKS = ("rte", "mrpc", "cola", "stsb")
 NOTES = "## Ideas tried"  # whatever stands in the file from here on is written by hand, and kept
 
 log = logging.getLogger(__name__)
-
-
-@dataclass
-class Timing:
-    """One task's figures: seconds of every round by side, and the limit's operations a second."""
-
-    updates: int
-    tokens: int
-    operations: float
-    seconds: dict[str, list[float]] = field(default_factory=dict)
-    limit: list[float] = field(default_factory=list)
-
-    def ratio(self, side: str) -> float:
-        """The median over rounds of how many times longer ``side`` took than ours in the same round."""
-        return float(np.median(np.array(self.seconds[side]) / np.array(self.seconds["ours"])))
-
-    @property
-    def of_limit(self) -> float:
-        """The share of the limit that ours reached, the median over rounds."""
-        rates = self.operations / np.array(self.seconds["ours"])
-        return float(np.median(rates / np.array(self.limit)))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -72,52 +54,45 @@ def measure(options: argparse.Namespace) -> str:
     from benchmark import memory
     from benchmark.run import keep_quiet, make_reproducible
     from benchmark.speed import costs, render
+    from benchmark.speed.grid import grid
 
     keep_quiet()
     memory.keep()
     make_reproducible(options.threads, "float32")
     torch.set_num_threads(options.threads)
-    rounds, updates = (2, 3) if options.short else (5, 6)
-    timings = {name: time_task(options.model, name, rounds, updates) for name in options.tasks.split(",")}
+    rounds, updates = (2, 2) if options.short else (5, 6)
+    with grid(options.threads) as side_by_side:
+        timings = {
+            name: time_task(options.model, name, rounds, updates, side_by_side)
+            for name in options.tasks.split(",")
+        }
     starts = costs.starts()
     methods = {} if options.short else costs.methods(options.model)
     return render.markdown(options.model, options.threads, timings, starts, methods)
 
 
-def time_task(model_name: str, task_name: str, rounds: int, updates: int) -> Timing:
+def time_task(model_name: str, task_name: str, rounds: int, updates: int, side_by_side: Grid) -> Timing:
     """One task's timing, the sides taking turns so that a drifting machine favours none of them."""
     from benchmark.speed import limit
-    from benchmark.speed.sides import BATCH, LENGTH, ours, trainer
+    from benchmark.speed.sides import BATCH, LENGTH, load, ours, trainer
 
     model, tokenizer, task = load(model_name, task_name, updates)
     longest = min(LENGTH, tokenizer.model_max_length)
     sides = {
-        "ours": ours,
+        OURS: ours,
         "Trainer, dynamic padding": trainer(tokenizer, None),
         f"Trainer, padded to {longest}": trainer(tokenizer, longest),
     }
     check_same_losses(model, task, sides)  # which warms all of them up as well
+    side_by_side(model_name, task_name, updates)
     timing = Timing(updates, sum(map(len, task.training.ids)), limit.operations(model, task))
     for number in range(rounds):
         for name, side in sides.items():
             timing.seconds.setdefault(name, []).append(side(copy.deepcopy(model), task).seconds)
+        timing.seconds.setdefault(GRID, []).append(side_by_side(model_name, task_name, updates))
         timing.limit.append(limit.rate(model, task, BATCH))
         print(f"{task_name}: round {number + 1} of {rounds}", file=sys.stderr)
     return timing
-
-
-def load(model_name: str, task_name: str, updates: int) -> tuple[Any, Any, Any]:
-    """A model, its tokenizer, and a task cut to ``updates`` batches of training examples."""
-    from benchmark import models, tasks
-    from benchmark.speed.costs import composed
-    from benchmark.speed.sides import BATCH, LENGTH, SEED
-
-    chosen = [f"model={model_name}", f"task={task_name}", f"data.count={updates * BATCH}"]
-    config = composed([*chosen, f"protocol.max_length={LENGTH}", f"seed={SEED}"])
-    cache = Path(config["cache"])
-    tokenizer = models.tokenizer(config["model"], cache)
-    task = replace(tasks.load(config, tokenizer), evaluation={})
-    return models.load(config["model"], task.outputs, SEED, cache), tokenizer, task
 
 
 def check_same_losses(model: Any, task: Any, sides: dict[str, Any]) -> None:
@@ -131,7 +106,7 @@ def check_same_losses(model: Any, task: Any, sides: dict[str, Any]) -> None:
             module.p = 0.0
     losses = {name: side(copy.deepcopy(still), task).losses for name, side in sides.items()}
     for name, found in losses.items():
-        np.testing.assert_allclose(found, losses["ours"], atol=2e-3, err_msg=f"{name} against ours")
+        np.testing.assert_allclose(found, losses[OURS], atol=2e-3, err_msg=f"{name} against ours")
 
 
 if __name__ == "__main__":

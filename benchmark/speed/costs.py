@@ -7,26 +7,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from typing import Any
 
 import numpy as np
-from hydra import compose, initialize_config_dir
 
-from benchmark.config import ROOT, plain, register
+from benchmark.config import ROOT
 
 METHOD_TASK, METHOD_UPDATES, METHOD_ROUNDS = "cola", 4, 3
-
-
-def composed(overrides: list[str]) -> dict[str, Any]:
-    """The plain configuration of one run."""
-    register()
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        return plain(compose("config", overrides))
 
 
 def starts() -> dict[str, float]:
     """Seconds by what they buy."""
     from benchmark.run import run
+    from benchmark.speed.sides import composed
 
     found = {}
     for name, code in {
@@ -53,8 +45,7 @@ def starts() -> dict[str, float]:
 
 def methods(model_name: str) -> dict[str, float]:
     """The time of an update with each method of conf/method, relative to plain fine-tuning."""
-    from benchmark.speed.__main__ import load
-    from benchmark.speed.sides import ours
+    from benchmark.speed.sides import composed, load, ours
 
     model, _, task = load(model_name, METHOD_TASK, METHOD_UPDATES)
     found = {}

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import torch
 
 from benchmark.environment import stamp
-
-if TYPE_CHECKING:
-    from benchmark.speed.__main__ import Timing
+from benchmark.speed.timing import GRID, OURS, Timing
 
 
 def markdown(
@@ -24,22 +21,28 @@ def markdown(
     """All tables; the last line is the summary of them."""
     environment = stamp(torch.device("cpu"), threads, "float32")
     packages = environment["packages"]
-    baselines = [side for side in next(iter(timings.values())).seconds if side != "ours"]
+    baselines = [side for side in next(iter(timings.values())).seconds if side not in (OURS, GRID)]
     rows = []
     for task, timing in timings.items():
-        mine = min(timing.seconds["ours"])
+        alone, one_of_many = (min(timing.seconds[side]) for side in (OURS, GRID))
         rows.append(
             [
                 task,
-                f"{timing.tokens / mine:,.0f}",
-                f"{mine / timing.updates:.3f} s",
+                f"{timing.tokens / alone:,.0f}",
+                f"{alone / timing.updates:.3f} s",
                 *(f"{timing.ratio(side):.2f}x" for side in baselines),
                 f"{100 * timing.of_limit:.0f}%",
+                f"{one_of_many / timing.updates:.3f} s",
+                *(f"{timing.ratio(side, GRID):.2f}x" for side in baselines),
             ]
         )
-    means = [geometric_mean(timing.ratio(side) for timing in timings.values()) for side in baselines]
+    means, as_grid = (
+        [geometric_mean(timing.ratio(side, ours) for timing in timings.values()) for side in baselines]
+        for ours in (OURS, GRID)
+    )
     share = geometric_mean(timing.of_limit for timing in timings.values())
-    rows.append(["geometric mean", "", "", *(f"{mean:.2f}x" for mean in means), f"{100 * share:.0f}%"])
+    ratios, of_grid = ([f"{mean:.2f}x" for mean in found] for found in (means, as_grid))
+    rows.append(["geometric mean", "", "", *ratios, f"{100 * share:.0f}%", "", *of_grid])
     rounds = len(next(iter(timings.values())).limit)
     lines = [
         "# Speed",
@@ -49,6 +52,8 @@ def markdown(
         f"{(environment['code']['commit'] or 'no commit')[:12]}{' + changes' if environment['code']['dirty'] else ''}.",
         f"Medians over {rounds} rounds in which the sides took turns; without dropout they made as many updates "
         "with the same losses.",
+        f"A run alone has {threads} threads, as Trainer has. A grid is {threads} runs at once, of one thread each, as "
+        "a sweep runs by default; Trainer's runs come one after another.",
         "",
         *table(
             [
@@ -57,6 +62,8 @@ def markdown(
                 "an update",
                 *(f"of {side}" for side in baselines),
                 "of the matmul limit",
+                "a grid's update",
+                *(f"of {side}" for side in baselines),
             ],
             rows,
         ),
@@ -67,12 +74,17 @@ def markdown(
     if methods:
         ordered = sorted(methods.items(), key=lambda item: item[1])
         lines += [*table(["method", "time per update"], [[k, f"{v:.2f}x"] for k, v in ordered]), ""]
-    compared = ", ".join(
+    lines.append(f"speed of a grid: {compared(baselines, as_grid)}")
+    summary = f"speed: {compared(baselines, means)}, {100 * share:.0f}% of the matmul limit"
+    return "\n".join([*lines, summary])
+
+
+def compared(baselines: list[str], means: list[float]) -> str:
+    """The mean ratios to every baseline in words."""
+    return ", ".join(
         f"{mean:.2f}x {'of Trainer ' if side is baselines[0] else ''}({side.removeprefix('Trainer, ')})"
         for side, mean in zip(baselines, means, strict=True)
     )
-    summary = f"speed: {compared}, {100 * share:.0f}% of the matmul limit"
-    return "\n".join([*lines, summary])
 
 
 def geometric_mean(values: Iterable[float]) -> float:

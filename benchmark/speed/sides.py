@@ -5,15 +5,19 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from hydra import compose, initialize_config_dir
 from transformers import DataCollatorWithPadding, PreTrainedModel, Trainer, TrainerCallback, TrainingArguments
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 from transformers.trainer_callback import PrinterCallback
 
+from benchmark import models, tasks
+from benchmark.config import ROOT, plain, register
 from benchmark.finetune import batches, finetune
 from benchmark.methods import build, prepare
 from benchmark.tasks import Task
@@ -47,6 +51,25 @@ class Took:
 
 
 Side = Callable[[PreTrainedModel, Task], Took]
+
+
+def composed(overrides: list[str]) -> dict[str, Any]:
+    """The plain configuration of one run."""
+    register()
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        return plain(compose("config", overrides))
+
+
+def load(
+    model_name: str, task_name: str, updates: int
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, Task]:
+    """A model, its tokenizer, and a task cut to ``updates`` batches of training examples."""
+    chosen = [f"model={model_name}", f"task={task_name}", f"data.count={updates * BATCH}"]
+    config = composed([*chosen, f"protocol.max_length={LENGTH}", f"seed={SEED}"])
+    cache = Path(config["cache"])
+    tokenizer = models.tokenizer(config["model"], cache)
+    task = replace(tasks.load(config, tokenizer), evaluation={})
+    return models.load(config["model"], task.outputs, SEED, cache), tokenizer, task
 
 
 def ours(model: PreTrainedModel, task: Task, method: dict[str, Any] | None = None) -> Took:
