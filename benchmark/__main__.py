@@ -27,6 +27,9 @@ def main(config: DictConfig) -> None:
     overrides = list(HydraConfig.get().overrides.task)
     choices = dict(HydraConfig.get().runtime.choices)
     try:
+        if config.table and config.table.static:
+            name = choices.get("sweeps")
+            raise BenchmarkError(f"{name} has no runs: python -m benchmark.reproduce {name} shows it")
         record = run(plain(config), rerun_command(overrides, choices), choices.get("sweeps"))
     except Exception as error:
         line = one_line(error)

@@ -20,6 +20,7 @@ KINDS = ("table", "lines", "box", "bars", "heat", "histogram")
 STATISTICS = ("mean", "std", "max", "p_value")
 QUANTITIES = ("score", "std", "max", "gap", "loss", "memory")  # and probe/NAME
 NEEDS = ("probe", "evaluation")
+READINGS = ("value", "size", "metric", "outputs", "labels", "length", "warmup")
 EVERY_COLUMN, AVERAGE = "every column", "average"
 
 
@@ -83,6 +84,45 @@ class PublishedRow:
 
 
 @dataclass
+class Counterpart:
+    """Where our configuration has what a paper prints in a cell.
+
+    That is at a dotted path into the run that ``overrides`` compose, and ``read`` says what is made of what stands
+    there: see `benchmark/report/static.py`. ``split`` is for the size of another split than that.
+    """
+
+    at: str = MISSING
+    read: str = "value"
+    label: str = ""
+    overrides: list[str] = field(default_factory=list)
+    split: str | None = None
+
+
+@dataclass
+class Apart:
+    """A cell of a row (named by its keys) that has its counterpart elsewhere, or may differ, and why."""
+
+    cell: str = MISSING
+    row: dict[str, Any] = field(default_factory=dict)
+    at: str = ""
+    because: str = ""
+
+
+@dataclass
+class Static:
+    """A table of settings and data, which has no runs: our configuration beside what the paper prints.
+
+    ``rows`` gives, by key and value of the printed rows, the overrides that they stand for, and ``cells`` what
+    is compared in each. Without ``rows`` the publication is one row, and ``cells`` are dotted paths into it.
+    """
+
+    overrides: list[str] = field(default_factory=list)
+    rows: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    cells: dict[str, Counterpart] = MISSING
+    apart: list[Apart] = field(default_factory=list)
+
+
+@dataclass
 class Table:
     """The ``table`` of a sweep file.
 
@@ -90,7 +130,7 @@ class Table:
     by null; `python -m benchmark +sweeps=…` knows the sweeper's alone. ``search``
     are axes to choose over, per model, task and method, before anything is reported. ``needs`` is what
     the table cannot be made without and the project does not have yet: ``{probe: …}``, ``{evaluation: …}``.
-    ``cost`` adds what each method costs in time and memory.
+    ``cost`` adds what each method costs in time and memory. A table that is ``static`` has no runs.
     """
 
     title: str = MISSING
@@ -106,6 +146,7 @@ class Table:
     needs: list[dict[str, str]] = field(default_factory=list)
     smoke: bool = False
     cost: bool = False
+    static: Static | None = None
 
 
 def check(name: str, table: dict[str, Any], grid: Sequence[Rectangle]) -> None:
@@ -118,6 +159,8 @@ def check(name: str, table: dict[str, Any], grid: Sequence[Rectangle]) -> None:
     for need in table["needs"]:
         for kind in need:
             _one_of("need", kind, NEEDS, where)
+    if table["static"]:
+        _check_static(table["static"], where)
     for key, column in table["columns"].items():
         for task in column["tasks"]:
             _one_of("task", task, values_of("task", grid), f"{where}, column {key!r}")
@@ -151,6 +194,16 @@ def _check_claim(claim: dict[str, Any], table: dict[str, Any], grid: Sequence[Re
     else:
         for column in where:
             _one_of("column", column, columns, place)
+
+
+def _check_static(static: dict[str, Any], where: str) -> None:
+    for key, cell in static["cells"].items():
+        _one_of("reading", cell["read"], READINGS, f"{where}, cell {key!r}")
+    for one in static["apart"]:
+        _one_of("cell", one["cell"], list(static["cells"]), f"{where}, apart")
+        for key, value in one["row"].items():
+            _one_of("key", key, list(static["rows"]), f"{where}, apart {one['row']}")
+            _one_of(key, str(value), list(static["rows"][key]), f"{where}, apart {one['row']}")
 
 
 def _quantity(name: str, where: str) -> None:

@@ -62,7 +62,7 @@ def tables() -> list[str]:
 def load(name: str, changes: Iterable[str] = (), small: bool = False) -> Grid:
     """The grid of the sweep file ``name`` with its axes narrowed or changed by Hydra overrides.
 
-    With ``small`` it is the table's smoke run. Raises: BenchmarkError for a table, key or value that does
+    With ``small`` it is the table's smoke run. A table without runs is the same either way. Raises: BenchmarkError for a table, key or value that does
     not exist, a declaration that does not fit its grid, or an axis without values.
     """
     if name not in tables():
@@ -75,6 +75,8 @@ def load(name: str, changes: Iterable[str] = (), small: bool = False) -> Grid:
         declaration.check(name, table, declared)
         changes = list(changes)
         changed = axes(changes)
+        if table["static"]:
+            return Grid(name, table, {}, changed, [])
         grid = rectangles.narrowed(declared, changed)
         fixed = _fixed(ROOT / "sweeps" / f"{name}.yaml")
         if small:
@@ -131,12 +133,13 @@ def _cells(name: str, fixed: dict[str, str] | None, axes: Axes) -> Iterable[Cell
         else:
             shared = [f"{key}={value}" for key, value in fixed.items() if key not in at]
             choices = {key: value for key, value in (fixed | at).items() if key in groups or key in fixed}
-            configs = _configs(choices, [f"{k}={v}" for k, v in at.items() if k not in groups], seeds)
+            configs = composed(choices, [f"{k}={v}" for k, v in at.items() if k not in groups], seeds)
         for seed, config in zip(seeds, configs, strict=True):
             yield Cell(config, (*shared, *chosen, f"seed={seed}"), run_id(config))
 
 
-def _configs(choices: dict[str, str], values: list[str], seeds: list[int]) -> list[dict[str, Any]]:
+def composed(choices: dict[str, str], values: list[str], seeds: list[int]) -> list[dict[str, Any]]:
+    """One configuration per seed, from parts where that can be and else as a whole; Hydra has to be initialised."""
     try:
         return composing.configurations(choices, values, seeds)
     except Exception:  # whatever is wrong, Hydra says it best of the whole

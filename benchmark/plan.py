@@ -210,10 +210,11 @@ def plan(names: Sequence[str], overrides: Sequence[str], smoke: bool) -> str:
     if not names:
         raise BenchmarkError(f"name a table, or all (valid: {', '.join(grid.tables())})")
     planned = [grid.load(name, overrides, smoke) for name in names]
-    store = Store(planned[0].cells[0].config["store"])
+    first = next((cell for one in planned for cell in one.cells), None)
+    store = Store(first.config["store"] if first else "")
     wanted = {cell.run_id for one in planned for cell in one.cells}
     done = {name for name in wanted if (store.folder / name / "record.json").is_file()}
-    measured = measure(store, sorted(done))
+    measured = measure(store, sorted(done)) if first else Measured()
     last = total(planned, done, measured) if len(planned) > 1 else None
     return render(rows(planned, done, measured), last)
 

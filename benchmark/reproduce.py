@@ -48,6 +48,8 @@ def main(arguments: list[str] | None = None) -> int:
 def reproduce(options: argparse.Namespace) -> int:
     """Plan, run and report; the exit status."""
     planned = grid.load(options.table, options.overrides, options.smoke)
+    if planned.table["static"]:
+        return show(planned, options)
     store = Store(planned.cells[0].config["store"])
     records, missing = look_up(planned, store)
     for cell in missing:
@@ -82,6 +84,18 @@ def reproduce(options: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
+def show(planned: Grid, options: argparse.Namespace) -> int:
+    """Report a table that has no runs; the exit status."""
+    print(plan(planned, []), file=sys.stderr, flush=True)
+    if not options.plan:
+        from benchmark import report
+
+        make_writable("--output", options.output)
+        report.write(planned, {}, options.output / planned.name)
+        print(f"also written: {options.output / planned.name}/table.md, .csv, .tex, .html", file=sys.stderr)
+    return 0
+
+
 def look_up(planned: Grid, store: Store) -> tuple[dict[str, Record], list[Cell]]:
     """The finished records of a grid by run id, and the cells that have none (each run once)."""
     records, missing = {}, {}
@@ -100,6 +114,8 @@ def plan(planned: Grid, missing: list[Cell]) -> str:
     """One line: how many runs a table takes, and how many are left to do."""
     total = len({cell.run_id for cell in planned.cells})
     axes = ", ".join(f"{len(values)} {key}" for key, values in planned.axes.items() if len(values) > 1)
+    if planned.table["static"]:
+        return f"{planned.name}: 0 runs, a table of settings and data"
     return f"{planned.name}: {total} runs ({axes or 'one cell'}), {total - len(missing)} in the store, {len(missing)} to do"
 
 

@@ -35,13 +35,18 @@ def shrunk(grid: Sequence[Axes], table: dict[str, Any]) -> list[Axes]:
     tasks = list(dict.fromkeys(task for rectangle in grid for task in rectangle.get("task", ["opinion"])))
     sets: dict[str, dict[str, None]] = {}  # the evaluation sets that columns of a table ask a stand-in for
     for task in tasks if table["columns"] else []:
-        sets.setdefault(stand_in(task), {}).update(dict.fromkeys(part("task", task)["evaluate"]))
+        named = (one for one in table["columns"].values() if task in one["tasks"])
+        places = [name.rpartition("/")[0] for one in named for name in (*one["report"], *one["minus"])]
+        wanted = dict.fromkeys([*part("task", task)["evaluate"], *filter(None, places)])
+        sets.setdefault(stand_in(task), {}).update(wanted)
     found = []
     for rectangle in grid:
         for task in dict.fromkeys(map(stand_in, rectangle.get("task", ["opinion"]))):
             own = part("task", task)["evaluate"]
             added = [
-                f"{name}:{{config:{task},split:validation}}" for name in sets.get(task, ()) if name not in own
+                f"{name}:{{config:{task},split:validation}}"
+                for name in sets.get(task, ())
+                if name not in (*own, "train")  # which runs have of themselves
             ]
             also = {"+task.evaluate": [f"{{{','.join(added)}}}"]} if added else {}
             found.append(_small(rectangle) | {"task": [task]} | also)

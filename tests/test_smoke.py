@@ -9,12 +9,13 @@ import pytest
 
 from benchmark import grid
 from benchmark import reproduce as reproduce_command
-from benchmark.config import validate, validate_methods
+from benchmark.config import ROOT, validate, validate_methods
 from benchmark.report.frame import columns_of
 from benchmark.report.table import build
 
 load = functools.cache(lambda name: grid.load(name, small=True))
-DECLARED = [name for name in grid.tables() if not name.startswith("demo/")]
+STATIC = [name for name in grid.tables() if "static:" in (ROOT / "sweeps" / f"{name}.yaml").read_text()]
+DECLARED = [name for name in grid.tables() if not name.startswith("demo/") and name not in STATIC]
 
 
 @pytest.mark.parametrize("name", DECLARED)

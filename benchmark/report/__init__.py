@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from benchmark.grid import Grid
-from benchmark.report import claims, figures, render
+from benchmark.report import claims, figures, render, static, submission
 from benchmark.report.predictions import Arrays
 from benchmark.report.table import build, no_arrays
 from benchmark.store import Record
@@ -16,11 +16,17 @@ def write(grid: Grid, records: dict[str, Record], folder: Path, arrays: Arrays =
     """Print the table of a grid and write it to ``folder`` as Markdown, CSV, LaTeX and HTML.
 
     Its figures are in the page and beside it, as SVG; ``claims.csv`` has every comparison that a verdict
-    comes from. ``arrays`` gives the arrays of a run by its id.
+    comes from, and ``submissions`` what the GLUE server is to score. ``arrays`` gives the arrays of a run by
+    its id. A table that is static has no runs.
     """
-    table = build(grid, records, arrays)
-    drawn = figures.draw(grid, table, records, arrays)
-    table.notes.extend(drawn.notes)
+    if grid.table["static"]:
+        table, drawn = static.build(grid), figures.Figures()
+        submissions = []
+    else:
+        table = build(grid, records, arrays)
+        drawn = figures.draw(grid, table, records, arrays)
+        submissions = submission.of_table(grid, table.frame, records)
+    table.notes.extend([*drawn.notes, *submission.note(submissions)])
     print(render.terminal(table, shutil.get_terminal_size((120, 24)).columns))
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "table.md").write_text(render.markdown(table))
@@ -31,3 +37,4 @@ def write(grid: Grid, records: dict[str, Record], folder: Path, arrays: Arrays =
     for name, svg in drawn.svg.items():
         (folder / f"{name}.svg").write_text(svg)
     (folder / "table.html").write_text(render.page(table, list(drawn.svg.values())))
+    submission.write(submissions, records, arrays, folder)

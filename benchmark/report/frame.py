@@ -140,6 +140,8 @@ def _mean(by_set: dict[str, dict[str, float]], names: list[str], config: dict[st
 def _look_up(by_set: dict[str, dict[str, float]], name: str, config: dict[str, Any]) -> float:
     part, _, metric_name = name.rpartition("/")
     part = part or next(iter(by_set))
+    if part not in by_set and part in config["task"]["evaluate"]:
+        return np.nan  # its labels are hidden
     try:
         return by_set[part][metric_name]
     except KeyError:

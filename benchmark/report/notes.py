@@ -47,7 +47,7 @@ def notes(
         )
     if collapsed := sum(bool(record["collapsed"]) for record in records.values()):
         lines.append(f"{collapsed} of {len(runs)} runs collapsed to one answer for every example.")
-    if hidden := sorted(set(runs[(runs["status"] == "finished") & runs["score"].isna()]["task"])):
+    if hidden := sorted(set(frame[(frame["status"] == "finished") & frame["score"].isna()]["task"])):
         names = ", ".join(labels[task] or task for task in hidden)
         lines.append(f"The labels of {names} are hidden: predictions are kept, and there is no score.")
     if records:

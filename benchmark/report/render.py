@@ -13,10 +13,9 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from benchmark.report.claims import Verdict
-from benchmark.report.sections import Section
+from benchmark.report.sections import HEAD, Section
 from benchmark.report.table import Table
 
-HEAD = ("Model", "Method")
 CLAIMS = "What the paper claims, and what these runs say"
 TEX = {letter: f"\\{letter}" for letter in "&%_#${}"} | {
     "\\": r"\textbackslash{}",
@@ -66,27 +65,28 @@ def terminal(table: Table, width: int | None = None) -> str:
 
 @dataclass(frozen=True)
 class Block:
-    """A grid of text under a title."""
+    """A grid of text under a title; the first columns are ``names``."""
 
     title: str
     head: list[str]
     rows: list[list[str]]
+    names: int = len(HEAD)
 
     @property
     def justify(self) -> list[Literal["left", "right"]]:
         """Names to the left, numbers to the right."""
-        return ["left" if name in (*HEAD, "Task") else "right" for name in self.head]
+        return ["left" if at < self.names else "right" for at in range(len(self.head))]
 
 
 def _blocks(section: Section, columns: Sequence[str], width: int | None) -> list[Block]:
-    whole = Block(section.title, [*HEAD, *(section.columns or columns)], section.rows)
+    whole = Block(section.title, [*section.head, *(section.columns or columns)], section.rows)
     if width is None or section.columns or _natural_width(whole) <= width:
         return [whole]
     blocks = []
     for model in dict.fromkeys(row[0] for row in section.rows):
         rows = [row for row in section.rows if row[0] == model]
         turned = [[column, *(row[2 + i] for row in rows)] for i, column in enumerate(columns)]
-        blocks.append(Block(f"{section.title} — {model}", ["Task", *(row[1] for row in rows)], turned))
+        blocks.append(Block(f"{section.title} — {model}", ["Task", *(row[1] for row in rows)], turned, 1))
     # Many methods on few tasks are wider still when turned.
     return blocks if max(map(_natural_width, blocks)) < _natural_width(whole) else [whole]
 
@@ -100,7 +100,7 @@ def markdown(table: Table) -> str:
     """GitHub-flavoured Markdown."""
     lines = [f"# {table.title}", ""]
     for section in table.sections:
-        grid = [[*HEAD, *(section.columns or table.columns)], *section.rows]
+        grid = [[*section.head, *(section.columns or table.columns)], *section.rows]
         widths = [max(len(row[i]) for row in grid) for i in range(len(grid[0]))]
         lines += [section.title, "", _markdown_row(grid[0], widths)]
         lines.append("|" + "|".join(_rule(i, width) for i, width in enumerate(widths)) + "|")
@@ -124,7 +124,7 @@ def latex(table: Table) -> str:
     for section in table.sections:
         lines += [r"\toprule" if section is table.sections[0] else r"\midrule"]
         lines.append(rf"\multicolumn{{{len(columns)}}}{{l}}{{\emph{{{_tex(section.title)}}}}} \\")
-        lines += [_latex_row((*HEAD, *(section.columns or table.columns))), r"\midrule"]
+        lines += [_latex_row((*section.head, *(section.columns or table.columns))), r"\midrule"]
         lines += [_latex_row(row) for row in section.rows]
     caption = " ".join([table.title + ".", *table.notes])
     lines += [r"\bottomrule", r"\end{tabular}", *_latex_verdicts(table.verdicts)]
@@ -182,7 +182,7 @@ def _html_verdicts(verdicts: Sequence[Verdict]) -> str:
 
 
 def _html_section(section: Section, columns: Sequence[str]) -> str:
-    head = "".join(f"<th>{html.escape(name)}</th>" for name in (*HEAD, *(section.columns or columns)))
+    head = "".join(f"<th>{html.escape(name)}</th>" for name in (*section.head, *(section.columns or columns)))
     rows = "\n".join(
         "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in section.rows
     )

@@ -13,6 +13,7 @@ from benchmark.report import published
 from benchmark.report.published import AVERAGE
 from benchmark.report.statistics import CONFIDENCE, POWER
 
+HEAD = ("Model", "Method")
 PLAIN = "plain fine-tuning"
 BEST = "*"
 FOOTNOTE = "†"
@@ -24,12 +25,13 @@ P_VALUES = {"p_paired": "paired t", "p_welch": "Welch's t", "p_wilcoxon": "Wilco
 class Section:
     """A block of rows under one heading; ``rows`` are (model, method, cell, cell, …) as text.
 
-    ``columns`` are the cells' headings where they are not the table's.
+    ``columns`` are the cells' headings where they are not the table's, and ``head`` those of the first two.
     """
 
     title: str
     rows: list[list[str]]
     columns: list[str] | None = None
+    head: tuple[str, str] = HEAD
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """The Parquet files of a task's splits: where they are, and the rows in them that a split asks for.
 
-Data come from the hub's own cache layout, files at ``CONFIG/SPLIT-*`` or, in the branches that the hub
-converts by itself, at ``CONFIG/SPLIT/``, read by path; no code from a data set is ever run.
+Data come from the hub's own cache layout and are read by path; no code from a data set is ever run.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
 from hydra.utils import get_method
 
+from benchmark import parquet
 from benchmark.errors import BenchmarkError
 
 Origin = tuple[str | None, str | None]  # a repository and the revision that is pinned
@@ -78,8 +78,7 @@ def find(task: dict[str, Any], source: Source, split: Split, config: str | None 
     """
     config = config or split["config"]
     part = split["split"]
-    paths = sorted((source.folder / config).glob(f"{part}-*.parquet"))
-    paths = paths or sorted((source.folder / config / part).glob("*.parquet"))
+    paths = parquet.paths(source.folder, config, part)
     if not paths:
         raise BenchmarkError(
             f"task {task['name']!r}: no file {config}/{part}-*.parquet in {source.repo or source.folder} (looked "
