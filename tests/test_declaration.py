@@ -85,10 +85,6 @@ def test_any_other_claim_is_refused_in_a_line(claim, line):
     [
         ({"layout": {"kind": "pie"}}, "unknown kind of layout 'pie'"),
         ({"layout": {"statistic": ["median"]}}, "unknown statistic 'median'"),
-        (
-            {"needs": [{"prob": "norm_change"}]},
-            "unknown need 'prob' in sweeps/paper/table1; did you mean 'probe'?",
-        ),
         ({"columns": {"x": {"tasks": ["mrpc"], "report": ["f1"]}}}, "unknown task 'mrpc'"),
         ({"published_rows": [{"row": {"method": "x"}, "cells": {"method": ["x"]}}]}, "unknown method 'x'"),
         ({"clams": []}, "unknown key 'clams'"),

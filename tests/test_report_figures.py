@@ -6,8 +6,8 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pytest
+from probed import LAYERS, PROBED
 
 from benchmark import grid, report
 from benchmark.report import figures
@@ -18,17 +18,6 @@ from benchmark.report.quantities import points as values
 from benchmark.report.table import build
 
 load = functools.cache(lambda name, *changes: grid.load(name, changes))
-LAYERS = np.linspace(0.2, 0.8, 4)
-PROBED = {
-    "probe/norm_change/kinds": np.array(["query", "key"]),
-    "probe/norm_change/change": np.array([0.01, -0.02]),
-    "probe/token_similarity/similarity": LAYERS,
-    "probe/linear_probe/rte/validation/accuracy": LAYERS,
-    "probe/noise_attenuation/relative": np.triu(np.ones((3, 3))),
-    "probe/sensitivity/edges": np.logspace(-2, 0, 3),
-    "probe/sensitivity/counts": np.array([5, 2, 3, 0]),
-    "probe/sensitivity/std": np.array(0.5),
-}
 
 
 @pytest.fixture
@@ -76,7 +65,7 @@ def test_a_figure_of_what_no_record_has_is_said_to_be_missing(name, made):
 def test_a_panel_of_what_no_record_has_is_said_to_be_missing(made):
     found = drawn(*made("pats/figure3", "seed=1"), {})
     assert "figure" in found.svg
-    assert found.notes == ["The figure lacks probe/sensitivity_std: no record has it."]
+    assert found.notes == ["The figure lacks probe/sensitivity/std: no record has it."]
 
 
 def test_every_figure_of_the_sweeps_is_tested_here():
@@ -124,8 +113,10 @@ def test_what_probes_found_is_read_by_its_name(record_of, compose):
     assert read["linear_probe"][0] == ({"probed": "rte", "layer": 0}, pytest.approx(20))
     assert len(read["noise_attenuation"]) == 6
     assert [share for _, share in read["sensitivity"]] == [0.2, 0.3]
-    assert read["sensitivity_std"] == [({}, 0.5)]
-    assert values("gap", record, config, PROBED) == []
+    assert values("probe/sensitivity/std", record, config, PROBED) == [({}, 0.5)]
+    assert values("probe/token_similarity/similarity", record, config, PROBED) == [({}, LAYERS.mean())]
+    assert values("probe/sensitivity/nothing", record, config, PROBED) == []
+    assert values("probe/anything", record, config, PROBED) == []
 
 
 def test_figures_are_in_the_page_and_beside_it(made, tmp_path, capsys):

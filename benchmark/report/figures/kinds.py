@@ -13,6 +13,7 @@ from benchmark.report.published import AVERAGE
 from benchmark.report.statistics import estimate
 
 Draw = Callable[[Axes, pd.DataFrame, Sequence[str]], None]
+UPRIGHT = 12  # groups of bars whose names still have room below them
 
 
 def lines(axes: Axes, found: pd.DataFrame, series: Sequence[str]) -> None:
@@ -69,8 +70,12 @@ def box(axes: Axes, found: pd.DataFrame, series: Sequence[str]) -> None:
 
 
 def bars(axes: Axes, found: pd.DataFrame, series: Sequence[str]) -> None:
-    """Means over seeds side by side, with their 95 % intervals; the axis does not begin at 0 for scores."""
+    """Means over seeds side by side, with their 95 % intervals; the axis does not begin at 0 for scores.
+
+    Where they are many, they lie.
+    """
     places = list(dict.fromkeys(found["x"]))
+    lie = lying("bars", found)
     step = 0.8 / len(series)
     every = []
     for number, name in enumerate(series):
@@ -80,15 +85,27 @@ def bars(axes: Axes, found: pd.DataFrame, series: Sequence[str]) -> None:
         colour = COLOURS[number % len(COLOURS)]
         hatch = ("", "///", "...")[number // len(COLOURS) % 3]
         heights = [one.mean for one in means]
-        axes.bar(at, heights, 0.9 * step, color=colour, hatch=hatch, edgecolor="white", label=name)
-        far = [[one.mean - one.low for one in means], [one.high - one.mean for one in means]]
-        axes.errorbar(at, heights, np.nan_to_num(far), fmt="none", ecolor="#333333", capsize=2, linewidth=1)
+        (axes.barh if lie else axes.bar)(
+            at, heights, 0.9 * step, color=colour, hatch=hatch, edgecolor="white", label=name
+        )
+        far = np.nan_to_num([[one.mean - one.low for one in means], [one.high - one.mean for one in means]])
+        at_ends = (heights, at, None, far) if lie else (at, heights, far)
+        axes.errorbar(*at_ends, fmt="none", ecolor="#333333", capsize=2, linewidth=1)
         every += [value for one in means for value in (one.mean, one.low, one.high) if not np.isnan(value)]
     low, high = min(every), max(every)
     if low > 0.5 * high > 0:  # what matters is far from 0
         room = 0.15 * (high - low or high)
-        axes.set_ylim(low - room, high + room)
-    _named(axes, places)
+        (axes.set_xlim if lie else axes.set_ylim)(low - room, high + room)
+    if lie:
+        axes.set_yticks(range(len(places)), [str(one) for one in places])
+        axes.set_ylim(len(places) - 0.5, -0.5)  # the first on top
+    else:
+        _named(axes, places)
+
+
+def lying(kind: str, found: pd.DataFrame) -> bool:
+    """Whether the bars of a panel lie, so that what is x stands on the vertical axis."""
+    return kind == "bars" and found["x"].nunique() > UPRIGHT
 
 
 def heat(axes: Axes, found: pd.DataFrame, series: Sequence[str]) -> None:
