@@ -126,6 +126,15 @@ def test_every_row_and_claim_of_a_table_has_runs_in_its_grid(name):
 
 
 @pytest.mark.parametrize("name", grid.tables())
+def test_the_runs_of_a_table_are_asked_for_the_probes_that_it_shows(name):
+    planned = grid.load(name, ["seed=1"])
+    layout = planned.table["layout"]
+    shown = [layout["y"], *layout["panels"], *(claim["of"] for claim in planned.table["claims"])]
+    wanted = {one.split("/")[1] for one in shown if one.startswith("probe/")}
+    assert all(set(cell.config["probe"]) == wanted for cell in planned.cells)
+
+
+@pytest.mark.parametrize("name", grid.tables())
 def test_every_published_row_that_a_table_names_is_printed(name):
     from benchmark.report import published
 

@@ -140,7 +140,7 @@ def test_the_command_shows_a_row_per_table(capsys, tmp_path):
 
 def test_smoke_runs_can_be_planned(capsys, tmp_path):
     assert plan.main(["lnsr/table1", "--args", f"--smoke store={tmp_path}"]) == 0
-    assert capsys.readouterr().out.splitlines()[2].split()[:2] == ["lnsr/table1", "30"]
+    assert capsys.readouterr().out.splitlines()[2].split()[:2] == ["lnsr/table1", "20"]
 
 
 @pytest.mark.parametrize(

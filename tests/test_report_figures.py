@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 from probed import LAYERS, PROBED
 
 from benchmark import grid, report
 from benchmark.report import figures
 from benchmark.report.figures import style
+from benchmark.report.figures.kinds import histogram
 from benchmark.report.figures.points import points
 from benchmark.report.quantities import PROBES
 from benchmark.report.quantities import points as values
@@ -98,6 +102,33 @@ def test_a_heat_map_has_a_row_per_series(made):
     planned, records = made("lnsr/figure1", "seed=1")
     found = points(planned, build(planned, records), records, lambda _: PROBED)
     assert figures.panels(found, "heat", "layer").startswith("<svg")
+
+
+def test_noise_is_named_by_the_layer_it_is_added_to(made):
+    planned, records = made("lnsr/figure1", "seed=1")
+    found = points(planned, build(planned, records), records, lambda _: PROBED)
+    assert list(dict.fromkeys(found["series"])) == [f"noise at layer {number}" for number in (1, 2, 3)]
+    assert set(found["panel"]) == {"seed 1"}
+
+
+def test_many_bars_lie_and_have_room_for_their_names(made):
+    planned, records = made("noisytune/figure5", "seed=1,2")
+
+    def height(kinds: int) -> float:
+        names = np.array([f"attention.kind{number}.weight" for number in range(kinds)])
+        change = np.linspace(0.1, 0.2, kinds)
+        stored = {"probe/norm_change/kinds": names, "probe/norm_change/change": change}
+        return float(re.search(r'height="([\d.]+)pt"', drawn(planned, records, stored).svg["figure"])[1])
+
+    assert height(30) > 30 * 0.25 * 72 > 2 * height(6)
+
+
+def test_a_histogram_shows_where_the_weights_are():
+    shares = pd.DataFrame({"x": [1e-14, 1e-7, 1e-6, 1e-5], "y": [5e-4, 0.3, 0.5, 0.1995]})
+    _, (axes,) = style.panels(1)
+    histogram(axes, shares.assign(series="plain", seed=1), ["plain"])
+    low, high = axes.get_xlim()
+    assert 1e-8 < low < 1e-7 < 1e-5 < high < 1e-4
 
 
 def test_no_two_series_look_alike():

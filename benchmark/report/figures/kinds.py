@@ -13,6 +13,7 @@ from benchmark.report.published import AVERAGE
 from benchmark.report.statistics import estimate
 
 Draw = Callable[[Axes, pd.DataFrame, Sequence[str]], None]
+TAIL = 1e-3  # of what a histogram counts
 UPRIGHT = 12  # groups of bars whose names still have room below them
 
 
@@ -120,7 +121,10 @@ def heat(axes: Axes, found: pd.DataFrame, series: Sequence[str]) -> None:
 
 
 def histogram(axes: Axes, found: pd.DataFrame, series: Sequence[str]) -> None:
-    """Shares of what was counted by bin, as steps, the mean over seeds; a bin a run has none in counts as 0."""
+    """Shares of what was counted by bin, as steps, the mean over seeds; a bin a run has none in counts as 0.
+
+    The thousandth at either end lies outside the panel.
+    """
     for number, name in enumerate(series):
         block = found[found["series"] == name]
         if block.empty:
@@ -130,6 +134,10 @@ def histogram(axes: Axes, found: pd.DataFrame, series: Sequence[str]) -> None:
         axes.step(shares.index.astype(float), shares.to_numpy(), where="mid", label=name, **style)
         axes.fill_between(shares.index.astype(float), shares, step="mid", color=style["color"], alpha=BAND)
     axes.set_xscale("log")
+    shares = found.groupby("x")["y"].sum()
+    below = shares.cumsum() / shares.sum()
+    shown = shares.index[(below > TAIL) & (below - shares / shares.sum() < 1 - TAIL)].astype(float)
+    axes.set_xlim(shown[0] / 2, shown[-1] * 2)
 
 
 KINDS: dict[str, Draw] = {"lines": lines, "box": box, "bars": bars, "heat": heat, "histogram": histogram}
