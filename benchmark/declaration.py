@@ -1,4 +1,4 @@
-"""What a sweep file says about its table beside the grid: title, layout, published rows, claims, needs.
+"""What a sweep file says about its table beside the grid: title, layout, published rows, claims.
 
 A *selector* is a mapping from axes to values, ``{method: [noisytune], model: roberta_base}``, and stands
 for the runs that have all of them; a list is any of its values, except under ``method``, where it is the
@@ -18,8 +18,7 @@ from benchmark.selectors import Rectangle, check_selector, values_of
 
 KINDS = ("table", "lines", "box", "bars", "heat", "histogram")
 STATISTICS = ("mean", "std", "max", "p_value")
-QUANTITIES = ("score", "std", "max", "gap", "loss", "memory")  # and probe/NAME
-NEEDS = ("probe", "evaluation")
+QUANTITIES = ("score", "std", "max", "loss", "memory")  # and probe/NAME, probe/NAME/ARRAY
 READINGS = ("value", "size", "metric", "outputs", "labels", "length", "warmup")
 EVERY_COLUMN, AVERAGE = "every column", "average"
 
@@ -128,9 +127,8 @@ class Table:
 
     ``grids`` are further rectangles of runs, each the sweeper's parameters with some changed, or left out
     by null; `python -m benchmark +sweeps=…` knows the sweeper's alone. ``search``
-    are axes to choose over, per model, task and method, before anything is reported. ``needs`` is what
-    the table cannot be made without and the project does not have yet: ``{probe: …}``, ``{evaluation: …}``.
-    ``cost`` adds what each method costs in time and memory. A table that is ``static`` has no runs.
+    are axes to choose over, per model, task and method, before anything is reported. ``cost`` adds what
+    each method costs in time and memory. A table that is ``static`` has no runs.
     """
 
     title: str = MISSING
@@ -143,7 +141,6 @@ class Table:
     layout: Layout = field(default_factory=Layout)
     search: list[str] = field(default_factory=list)
     claims: list[Claim] = field(default_factory=list)
-    needs: list[dict[str, str]] = field(default_factory=list)
     smoke: bool = False
     cost: bool = False
     static: Static | None = None
@@ -156,9 +153,6 @@ def check(name: str, table: dict[str, Any], grid: Sequence[Rectangle]) -> None:
     """
     where = f"sweeps/{name}"
     _check_layout(table["layout"], where)
-    for need in table["needs"]:
-        for kind in need:
-            _one_of("need", kind, NEEDS, where)
     if table["static"]:
         _check_static(table["static"], where)
     for key, column in table["columns"].items():

@@ -26,7 +26,13 @@ from benchmark.run import failure, run
 from benchmark.store import Store
 
 GPU_SHARE = 24 << 30  # bytes: a large encoder with its moments, and batches of 32 by 128 tokens
-HEAVY = ["benchmark.finetune", "benchmark.methods", "benchmark.models", "benchmark.tasks"]
+HEAVY = [
+    "benchmark.embedded.encoder",
+    "benchmark.finetune",
+    "benchmark.methods",
+    "benchmark.models",
+    "benchmark.tasks",
+]
 
 
 def run_all(cells: Sequence[Cell], store: Store, workers: int, table: str | None = None) -> list[Cell]:

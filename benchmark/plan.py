@@ -122,7 +122,6 @@ class Row:
     hours: float
     megabytes: float
     unknown: int
-    needs: str
 
     @property
     def to_do(self) -> int:
@@ -139,7 +138,6 @@ def rows(planned: Sequence[Grid], done: set[str], measured: Measured) -> list[Ro
         missing = [cell.config for name, cell in cells.items() if name not in done]
         hours = [measured.hours(config) for config in missing]
         sizes = [measured.size(config) or 0.0 for config in missing]
-        needs = ", ".join(f"{kind}: {name}" for need in one.table["needs"] for kind, name in need.items())
         found.append(
             Row(
                 name=one.name,
@@ -149,7 +147,6 @@ def rows(planned: Sequence[Grid], done: set[str], measured: Measured) -> list[Ro
                 hours=sum(hour for hour in hours if hour is not None),
                 megabytes=sum(sizes),
                 unknown=hours.count(None),
-                needs=needs,
             )
         )
     return found
@@ -158,20 +155,20 @@ def rows(planned: Sequence[Grid], done: set[str], measured: Measured) -> list[Ro
 def total(planned: Sequence[Grid], done: set[str], measured: Measured) -> Row:
     """The plan of all grids together, in which a shared run is one run."""
     cells: dict[str, Cell] = {cell.run_id: cell for one in planned for cell in one.cells}
-    together = Grid("together", planned[0].table | {"needs": []}, {}, {}, list(cells.values()))
+    together = Grid("together", planned[0].table, {}, {}, list(cells.values()))
     return rows([together], done, measured)[0]
 
 
 def render(planned: list[Row], last: Row | None) -> str:
     """The plan as a table for the terminal."""
     shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("Table", "runs", "done", "to do", "shared", "hours", "MB", "not measured", "needs"):
-        shown.add_column(name, justify="left" if name in ("Table", "needs") else "right")
+    for name in ("Table", "runs", "done", "to do", "shared", "hours", "MB", "not measured"):
+        shown.add_column(name, justify="left" if name == "Table" else "right")
     for row in [*planned, *([last] if last else [])]:
         known = row.unknown < row.to_do or not row.to_do
         numbers = (row.runs, row.done, row.to_do, row.shared if row is not last else "")
         estimates = (f"{row.hours:.1f}", f"{row.megabytes:.0f}") if known else (UNKNOWN, UNKNOWN)
-        shown.add_row(row.name, *map(str, numbers), *estimates, str(row.unknown or ""), row.needs)
+        shown.add_row(row.name, *map(str, numbers), *estimates, str(row.unknown or ""))
     console = Console(width=140, color_system=None)
     with console.capture() as captured:
         console.print(shown)

@@ -57,9 +57,6 @@ def reproduce(options: argparse.Namespace) -> int:
     print(plan(planned, missing), file=sys.stderr, flush=True)
     if options.plan:
         return 0
-    if needs := planned.table["needs"]:
-        lacking = ", ".join(f"the {kind} {name!r}" for need in needs for kind, name in need.items())
-        raise BenchmarkError(f"{planned.name} cannot be made yet: it needs {lacking}, which is not there")
     make_writable("--output", options.output)
     failed: list[Cell] = []
     if missing and not options.report_only:

@@ -1,8 +1,8 @@
 """The smoke run of any table: the same grid, brought down to the embedded encoder and tasks.
 
 It shows that a table runs from end to end, in minutes and offline, and shows nothing else: tasks become
-embedded tasks of their kind, so that columns fall together, and there are neither published numbers nor
-claims beside them.
+embedded tasks of their kind, so that columns fall together, runs make a few updates, of the values of a
+setting some are left, and there are neither published numbers nor claims beside them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ from benchmark.rectangles import Axes
 MODEL, PROTOCOL = "embedded", "demo"
 LAYERS = 2  # of the embedded encoder
 SEEDS = 2
-EXAMPLES = 64  # where a paper cuts the training set to a number of examples
+EXAMPLES = 64  # to train on, where no share of the training set is asked for
+TASKS = 2  # of a table that does not say which tasks its columns are of
+VALUES = 3  # of a setting that a paper varies
+PROBES = {"linear_probe": "linear_probe_embedded"}  # that ask for data of their own
 TITLE = "Smoke run on the embedded encoder, no evidence"
 
 
@@ -31,7 +34,7 @@ def stand_in(task: str) -> str:
 
 
 def shrunk(grid: Sequence[Axes], table: dict[str, Any]) -> list[Axes]:
-    """``grid`` on the embedded encoder and tasks, a rectangle per task."""
+    """``grid`` on the embedded encoder and some of the embedded tasks, a rectangle per task."""
     tasks = list(dict.fromkeys(task for rectangle in grid for task in rectangle.get("task", ["opinion"])))
     sets: dict[str, dict[str, None]] = {}  # the evaluation sets that columns of a table ask a stand-in for
     for task in tasks if table["columns"] else []:
@@ -39,9 +42,12 @@ def shrunk(grid: Sequence[Axes], table: dict[str, Any]) -> list[Axes]:
         places = [name.rpartition("/")[0] for one in named for name in (*one["report"], *one["minus"])]
         wanted = dict.fromkeys([*part("task", task)["evaluate"], *filter(None, places)])
         sets.setdefault(stand_in(task), {}).update(wanted)
+    shown = sorted(set(map(stand_in, tasks)))[: None if table["columns"] else TASKS]
     found = []
     for rectangle in grid:
-        for task in dict.fromkeys(map(stand_in, rectangle.get("task", ["opinion"]))):
+        for task in _once(map(stand_in, rectangle.get("task", ["opinion"]))):
+            if task not in shown:
+                continue
             own = part("task", task)["evaluate"]
             added = [
                 f"{name}:{{config:{task},split:validation}}"
@@ -56,11 +62,11 @@ def shrunk(grid: Sequence[Axes], table: dict[str, Any]) -> list[Axes]:
 def _small(rectangle: Axes) -> Axes:
     """The axes of a rectangle that mean something to the embedded encoder, with values it can have."""
     axes = {
-        key: _once(_fitting(key, value) for value in values)
+        key: _few(key, _once(_fitting(key, value) for value in values))
         for key, values in rectangle.items()
         if not re.match(r"\+?(model\.|task\.(evaluate|languages|setting)|protocol$)", key)
     }
-    if any(part("data", choice)["count"] for choice in axes.get("data", ())):
+    if "data.share" not in axes:
         axes["data.count"] = [str(EXAMPLES)]
     if not {"protocol.epochs", "protocol.steps"} & axes.keys():
         axes["protocol.epochs"] = ["1"]
@@ -68,13 +74,22 @@ def _small(rectangle: Axes) -> Axes:
 
 
 def _fitting(key: str, value: str) -> str:
-    """Numbers of layers are brought down to those the embedded encoder has."""
+    """Numbers of layers are brought down to those the embedded encoder has, and probes to the embedded tasks."""
+    if key == "probe":
+        return re.sub(r"\w+", lambda name: PROBES.get(name[0], name[0]), value)
     if re.fullmatch(r"method\.\w+\.layers?", key) and value != "null":
         numbers = json.loads(value)
         if isinstance(numbers, list):
             return json.dumps(sorted({min(number, LAYERS) for number in numbers})).replace(" ", "")
         return str(min(numbers, LAYERS))
     return value
+
+
+def _few(key: str, values: list[str]) -> list[str]:
+    """Of a setting's values the first, the last and some between: a figure has its ends, and its runs are few."""
+    if "." not in key or len(values) <= VALUES:
+        return values
+    return [values[round(at * (len(values) - 1) / (VALUES - 1))] for at in range(VALUES)]
 
 
 def _once(values: Any) -> list[str]:

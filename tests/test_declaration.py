@@ -85,10 +85,6 @@ def test_any_other_claim_is_refused_in_a_line(claim, line):
     [
         ({"layout": {"kind": "pie"}}, "unknown kind of layout 'pie'"),
         ({"layout": {"statistic": ["median"]}}, "unknown statistic 'median'"),
-        (
-            {"needs": [{"prob": "norm_change"}]},
-            "unknown need 'prob' in sweeps/paper/table1; did you mean 'probe'?",
-        ),
         ({"columns": {"x": {"tasks": ["mrpc"], "report": ["f1"]}}}, "unknown task 'mrpc'"),
         ({"published_rows": [{"row": {"method": "x"}, "cells": {"method": ["x"]}}]}, "unknown method 'x'"),
         ({"clams": []}, "unknown key 'clams'"),
@@ -127,6 +123,15 @@ def test_every_row_and_claim_of_a_table_has_runs_in_its_grid(name):
         assert any(matches(selector, config) for config in configs), selector
     for config in configs:
         assert columns_of(planned, config), config["task"]["name"]
+
+
+@pytest.mark.parametrize("name", grid.tables())
+def test_the_runs_of_a_table_are_asked_for_the_probes_that_it_shows(name):
+    planned = grid.load(name, ["seed=1"])
+    layout = planned.table["layout"]
+    shown = [layout["y"], *layout["panels"], *(claim["of"] for claim in planned.table["claims"])]
+    wanted = {one.split("/")[1] for one in shown if one.startswith("probe/")}
+    assert all(set(cell.config["probe"]) == wanted for cell in planned.cells)
 
 
 @pytest.mark.parametrize("name", grid.tables())

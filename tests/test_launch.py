@@ -107,6 +107,8 @@ def records(store: Path) -> list[Path]:
 def interrupted(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     """A grid of two hundred runs, stopped by Ctrl-C after the first is finished."""
     folder = tmp_path_factory.mktemp("interrupted")
+    scratch = folder / "scratch"
+    scratch.mkdir()
     arguments = [DEMO, *QUICK, "seed=range(1,201)", f"store='{folder / 'store'}'"]
     process = subprocess.Popen(
         [sys.executable, "-m", "benchmark.reproduce", *arguments, "--workers=1", f"--output={folder}"],
@@ -114,6 +116,7 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,
+        env=os.environ | {"TMPDIR": str(scratch)},
         start_new_session=True,
     )
     deadline = time.monotonic() + 240
@@ -121,7 +124,9 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)  # a terminal sends it to the workers as well
     _, err = process.communicate(timeout=60)
-    return SimpleNamespace(store=folder / "store", arguments=arguments, status=process.returncode, err=err)
+    return SimpleNamespace(
+        store=folder / "store", arguments=arguments, status=process.returncode, err=err, scratch=scratch
+    )
 
 
 def test_ctrl_c_ends_with_status_130(interrupted):
@@ -137,6 +142,11 @@ def test_finished_runs_stay_readable_after_ctrl_c(interrupted):
     ids = [path.parent.name for path in records(interrupted.store)]
     assert ids
     assert {Store(interrupted.store).find(one)["status"] for one in ids} == {"finished"}
+
+
+def test_runs_and_ctrl_c_leave_nothing_in_the_temporary_folder(interrupted):
+    left = [path.name for path in interrupted.scratch.iterdir()]
+    assert [name for name in left if not name.startswith("torchinductor_")] == []  # torch makes that itself
 
 
 def test_a_run_that_ctrl_c_stopped_is_no_failure(interrupted):

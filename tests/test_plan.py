@@ -118,8 +118,8 @@ def test_of_a_large_store_only_the_latest_records_are_read(store, monkeypatch, c
     assert list(plan.measure(store).seconds.values()) == [[3.0, 2.0]]
 
 
-def test_the_command_shows_a_row_per_table_and_what_a_table_needs(capsys, tmp_path):
-    assert plan.main(["lnsr/table1", "lnsr/figure1", f"store={tmp_path}", "--args", "seed=1"]) == 0
+def test_the_command_shows_a_row_per_table(capsys, tmp_path):
+    assert plan.main(["lnsr/table1", "lnsr/pvalues", f"store={tmp_path}", "--args", "seed=1"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == [
         "Table",
@@ -132,17 +132,15 @@ def test_the_command_shows_a_row_per_table_and_what_a_table_needs(capsys, tmp_pa
         "MB",
         "not",
         "measured",
-        "needs",
     ]
-    assert lines[2].split() == ["lnsr/table1", "20", "0", "20", "1", "unknown", "unknown", "20"]
-    assert lines[3].split()[:5] == ["lnsr/figure1", "1", "0", "1", "1"]
-    assert lines[3].endswith("probe: noise_attenuation")
+    assert lines[2].split() == ["lnsr/table1", "20", "0", "20", "8", "unknown", "unknown", "20"]
+    assert lines[3].split()[:5] == ["lnsr/pvalues", "8", "0", "8", "8"]
     assert lines[4].split()[:4] == ["together", "20", "0", "20"]
 
 
 def test_smoke_runs_can_be_planned(capsys, tmp_path):
     assert plan.main(["lnsr/table1", "--args", f"--smoke store={tmp_path}"]) == 0
-    assert capsys.readouterr().out.splitlines()[2].split()[:2] == ["lnsr/table1", "30"]
+    assert capsys.readouterr().out.splitlines()[2].split()[:2] == ["lnsr/table1", "20"]
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,6 @@ from benchmark.probes.noise_attenuation import NoiseAttenuation
 from benchmark.probes.norm_change import NormChange, norms
 from benchmark.probes.sensitivity import described, sensitivities
 from benchmark.probes.token_similarity import TokenSimilarity, similarity
-from benchmark.probes.training_score import TrainingScore
 from benchmark.run import run
 from benchmark.store import Store
 from benchmark.testing import (
@@ -47,15 +46,12 @@ from benchmark.testing import (
     tiny_model,
 )
 
-ALL = (
-    "probe=[norm_change,sensitivity,noise_attenuation,token_similarity,training_score,linear_probe_embedded]"
-)
+ALL = "probe=[norm_change,sensitivity,noise_attenuation,token_similarity,linear_probe_embedded]"
 CHEAP = {
     "norm_change": {"_target_": "benchmark.probes.norm_change.NormChange", "every": 2},
     "noise_attenuation": {"_target_": "benchmark.probes.noise_attenuation.NoiseAttenuation"},
     "sensitivity": {"_target_": "benchmark.probes.sensitivity.SensitivityOfWeights"},
     "token_similarity": {"_target_": "benchmark.probes.token_similarity.TokenSimilarity"},
-    "training_score": {"_target_": "benchmark.probes.training_score.TrainingScore"},
 }
 HYPE = {"one": {"_target_": "benchmark.methods.hype.HyPe", "sigma": 0.1}}
 
@@ -279,16 +275,6 @@ def test_states_are_the_same_with_and_without_padding(probe: Probe) -> None:
     for key, array in probe.end(packed).items():
         np.testing.assert_allclose(array, padded[key], rtol=1e-3, atol=1e-6, err_msg=key)
     assert packed.packing.first_only
-
-
-def test_the_training_score_is_that_of_the_examples_learnt_from() -> None:
-    model = tiny_model().eval()
-    task = small_task()
-    indices = list(range(len(task.training)))
-    logits = model(**task.batch(task.training, indices)).logits.detach()
-    found = TrainingScore().end(subject_of(model))
-    assert found["accuracy"] == (logits.argmax(-1) == task.training.targets).double().mean().item()
-    assert found["loss"] == pytest.approx(task.loss(logits, task.training.targets).item(), rel=1e-5)
 
 
 def test_a_ridge_regression_solves_its_equation() -> None:

@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
+from probed import LAYERS, PROBED
 
 from benchmark import grid, report
 from benchmark.report import figures
 from benchmark.report.figures import style
+from benchmark.report.figures.kinds import histogram
 from benchmark.report.figures.points import points
 from benchmark.report.quantities import PROBES
 from benchmark.report.quantities import points as values
 from benchmark.report.table import build
 
 load = functools.cache(lambda name, *changes: grid.load(name, changes))
-LAYERS = np.linspace(0.2, 0.8, 4)
-PROBED = {
-    "probe/norm_change/kinds": np.array(["query", "key"]),
-    "probe/norm_change/change": np.array([0.01, -0.02]),
-    "probe/token_similarity/similarity": LAYERS,
-    "probe/linear_probe/rte/validation/accuracy": LAYERS,
-    "probe/noise_attenuation/relative": np.triu(np.ones((3, 3))),
-    "probe/sensitivity/edges": np.logspace(-2, 0, 3),
-    "probe/sensitivity/counts": np.array([5, 2, 3, 0]),
-    "probe/sensitivity/std": np.array(0.5),
-}
 
 
 @pytest.fixture
@@ -76,7 +69,7 @@ def test_a_figure_of_what_no_record_has_is_said_to_be_missing(name, made):
 def test_a_panel_of_what_no_record_has_is_said_to_be_missing(made):
     found = drawn(*made("pats/figure3", "seed=1"), {})
     assert "figure" in found.svg
-    assert found.notes == ["The figure lacks probe/sensitivity_std: no record has it."]
+    assert found.notes == ["The figure lacks probe/sensitivity/std: no record has it."]
 
 
 def test_every_figure_of_the_sweeps_is_tested_here():
@@ -111,6 +104,33 @@ def test_a_heat_map_has_a_row_per_series(made):
     assert figures.panels(found, "heat", "layer").startswith("<svg")
 
 
+def test_noise_is_named_by_the_layer_it_is_added_to(made):
+    planned, records = made("lnsr/figure1", "seed=1")
+    found = points(planned, build(planned, records), records, lambda _: PROBED)
+    assert list(dict.fromkeys(found["series"])) == [f"noise at layer {number}" for number in (1, 2, 3)]
+    assert set(found["panel"]) == {"seed 1"}
+
+
+def test_many_bars_lie_and_have_room_for_their_names(made):
+    planned, records = made("noisytune/figure5", "seed=1,2")
+
+    def height(kinds: int) -> float:
+        names = np.array([f"attention.kind{number}.weight" for number in range(kinds)])
+        change = np.linspace(0.1, 0.2, kinds)
+        stored = {"probe/norm_change/kinds": names, "probe/norm_change/change": change}
+        return float(re.search(r'height="([\d.]+)pt"', drawn(planned, records, stored).svg["figure"])[1])
+
+    assert height(30) > 30 * 0.25 * 72 > 2 * height(6)
+
+
+def test_a_histogram_shows_where_the_weights_are():
+    shares = pd.DataFrame({"x": [1e-14, 1e-7, 1e-6, 1e-5], "y": [5e-4, 0.3, 0.5, 0.1995]})
+    _, (axes,) = style.panels(1)
+    histogram(axes, shares.assign(series="plain", seed=1), ["plain"])
+    low, high = axes.get_xlim()
+    assert 1e-8 < low < 1e-7 < 1e-5 < high < 1e-4
+
+
 def test_no_two_series_look_alike():
     looks = [tuple(sorted(style.look(number).items())) for number in range(28)]
     assert len(set(looks)) == 28
@@ -124,8 +144,10 @@ def test_what_probes_found_is_read_by_its_name(record_of, compose):
     assert read["linear_probe"][0] == ({"probed": "rte", "layer": 0}, pytest.approx(20))
     assert len(read["noise_attenuation"]) == 6
     assert [share for _, share in read["sensitivity"]] == [0.2, 0.3]
-    assert read["sensitivity_std"] == [({}, 0.5)]
-    assert values("gap", record, config, PROBED) == []
+    assert values("probe/sensitivity/std", record, config, PROBED) == [({}, 0.5)]
+    assert values("probe/token_similarity/similarity", record, config, PROBED) == [({}, LAYERS.mean())]
+    assert values("probe/sensitivity/nothing", record, config, PROBED) == []
+    assert values("probe/anything", record, config, PROBED) == []
 
 
 def test_figures_are_in_the_page_and_beside_it(made, tmp_path, capsys):

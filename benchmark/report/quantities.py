@@ -21,20 +21,26 @@ def names_read(quantity: str) -> tuple[str, ...]:
     if quantity == "loss":
         return ("logits/", "targets/")
     if quantity.startswith("probe/"):
-        return (f"probe/{quantity.removeprefix('probe/').removesuffix('_std')}/",)
+        return (f"probe/{quantity.split('/')[1]}/",)
     return ()
 
 
 def points(quantity: str, record: Record, config: dict[str, Any], stored: Stored) -> list[Point]:
-    """The values of a quantity in a finished run; empty where the record has none."""
+    """The values of a quantity in a finished run; empty where the record has none.
+
+    ``probe/NAME`` is what the probe's figure shows, and ``probe/NAME/ARRAY`` the mean of one of its arrays.
+    """
     if quantity == "memory":
         peak = record.get("memory", {}).get("peak")
         return [({}, peak * 1e-6)] if peak else []
     if quantity == "loss":
         return _losses(record, config, stored)
-    read, place = PROBES.get(quantity.removeprefix("probe/")), "".join(names_read(quantity))
+    name, _, one = quantity.removeprefix("probe/").partition("/")
+    place = f"probe/{name}/"
     found = {key.removeprefix(place): array for key, array in stored.items() if key.startswith(place)}
-    return read(found) if read and found else []
+    if one:
+        return [({}, float(np.nanmean(found[one])))] if one in found else []
+    return PROBES[name](found) if name in PROBES and found else []
 
 
 def summary(quantity: str, found: list[Point]) -> float:
@@ -99,15 +105,10 @@ def _sensitivity(found: Stored) -> list[Point]:
     ]
 
 
-def _sensitivity_std(found: Stored) -> list[Point]:
-    return [({}, float(found["std"]))]
-
-
 PROBES: dict[str, Callable[[Stored], list[Point]]] = {
     "norm_change": _norm_change,
     "token_similarity": _token_similarity,
     "linear_probe": _linear_probe,
     "noise_attenuation": _noise_attenuation,
     "sensitivity": _sensitivity,
-    "sensitivity_std": _sensitivity_std,
 }

@@ -10,7 +10,7 @@ import pandas as pd
 from benchmark.grid import Grid
 from benchmark.report.figures import style
 from benchmark.report.figures.differences import differences
-from benchmark.report.figures.kinds import KINDS
+from benchmark.report.figures.kinds import KINDS, lying
 from benchmark.report.figures.points import points
 from benchmark.report.predictions import Arrays
 from benchmark.report.table import Table
@@ -24,7 +24,7 @@ QUANTITIES = {
     "probe/token_similarity": "cosine similarity of tokens",
     "probe/noise_attenuation": "relative change of the output",
     "probe/sensitivity": "share of the weights",
-    "probe/sensitivity_std": "standard deviation of sensitivities",
+    "probe/sensitivity/std": "standard deviation of sensitivities",
 }
 AXES = {
     "data.share": "share of the training set",
@@ -68,12 +68,16 @@ def panels(found: pd.DataFrame, kind: str, x: str) -> str:
     """All panels of a figure as SVG: one per quantity and panel of ``found`` (see `points`)."""
     blocks = list(found.groupby(["quantity", "panel"], sort=False))
     series = list(dict.fromkeys(found["series"]))
-    figure, axes = style.panels(len(blocks))
+    highest = max((block["x"].nunique() for _, block in blocks if lying(kind, block)), default=0)
+    figure, axes = style.panels(len(blocks), height=max(style.HEIGHT, 0.3 * highest))
     for one, ((quantity, panel), block) in zip(axes, blocks, strict=True):
         KINDS[kind](one, block, series)
         one.set_title(str(panel), fontsize=10)
-        one.set_xlabel(AXES.get(x, x.removeprefix("method.").replace(".", " ")))
-        one.set_ylabel(QUANTITIES.get(str(quantity), str(quantity)) if kind != "heat" else "")
+        names = [AXES.get(x, x.removeprefix("method.").replace(".", " "))]
+        names.append(QUANTITIES.get(str(quantity), str(quantity)) if kind != "heat" else "")
+        across, up = reversed(names) if lying(kind, block) else names
+        one.set_xlabel(across)
+        one.set_ylabel(up)
     style.legend(figure, axes)
     return style.svg(figure)
 

@@ -13,6 +13,8 @@ from benchmark.report.published import AVERAGE
 from benchmark.report.statistics import estimate
 
 Draw = Callable[[Axes, pd.DataFrame, Sequence[str]], None]
+TAIL = 1e-3  # of what a histogram counts
+UPRIGHT = 12  # groups of bars whose names still have room below them
 
 
 def lines(axes: Axes, found: pd.DataFrame, series: Sequence[str]) -> None:
@@ -69,8 +71,12 @@ def box(axes: Axes, found: pd.DataFrame, series: Sequence[str]) -> None:
 
 
 def bars(axes: Axes, found: pd.DataFrame, series: Sequence[str]) -> None:
-    """Means over seeds side by side, with their 95 % intervals; the axis does not begin at 0 for scores."""
+    """Means over seeds side by side, with their 95 % intervals; the axis does not begin at 0 for scores.
+
+    Where they are many, they lie.
+    """
     places = list(dict.fromkeys(found["x"]))
+    lie = lying("bars", found)
     step = 0.8 / len(series)
     every = []
     for number, name in enumerate(series):
@@ -80,15 +86,27 @@ def bars(axes: Axes, found: pd.DataFrame, series: Sequence[str]) -> None:
         colour = COLOURS[number % len(COLOURS)]
         hatch = ("", "///", "...")[number // len(COLOURS) % 3]
         heights = [one.mean for one in means]
-        axes.bar(at, heights, 0.9 * step, color=colour, hatch=hatch, edgecolor="white", label=name)
-        far = [[one.mean - one.low for one in means], [one.high - one.mean for one in means]]
-        axes.errorbar(at, heights, np.nan_to_num(far), fmt="none", ecolor="#333333", capsize=2, linewidth=1)
+        (axes.barh if lie else axes.bar)(
+            at, heights, 0.9 * step, color=colour, hatch=hatch, edgecolor="white", label=name
+        )
+        far = np.nan_to_num([[one.mean - one.low for one in means], [one.high - one.mean for one in means]])
+        x, y, x_far, y_far = (heights, at, far, None) if lie else (at, heights, None, far)
+        axes.errorbar(x, y, y_far, x_far, fmt="none", ecolor="#333333", capsize=2, linewidth=1)
         every += [value for one in means for value in (one.mean, one.low, one.high) if not np.isnan(value)]
     low, high = min(every), max(every)
     if low > 0.5 * high > 0:  # what matters is far from 0
         room = 0.15 * (high - low or high)
-        axes.set_ylim(low - room, high + room)
-    _named(axes, places)
+        (axes.set_xlim if lie else axes.set_ylim)(low - room, high + room)
+    if lie:
+        axes.set_yticks(range(len(places)), [str(one) for one in places])
+        axes.set_ylim(len(places) - 0.5, -0.5)  # the first on top
+    else:
+        _named(axes, places)
+
+
+def lying(kind: str, found: pd.DataFrame) -> bool:
+    """Whether the bars of a panel lie, so that what is x stands on the vertical axis."""
+    return kind == "bars" and found["x"].nunique() > UPRIGHT
 
 
 def heat(axes: Axes, found: pd.DataFrame, series: Sequence[str]) -> None:
@@ -103,7 +121,10 @@ def heat(axes: Axes, found: pd.DataFrame, series: Sequence[str]) -> None:
 
 
 def histogram(axes: Axes, found: pd.DataFrame, series: Sequence[str]) -> None:
-    """Shares of what was counted by bin, as steps, the mean over seeds; a bin a run has none in counts as 0."""
+    """Shares of what was counted by bin, as steps, the mean over seeds; a bin a run has none in counts as 0.
+
+    The thousandth at either end lies outside the panel.
+    """
     for number, name in enumerate(series):
         block = found[found["series"] == name]
         if block.empty:
@@ -113,6 +134,10 @@ def histogram(axes: Axes, found: pd.DataFrame, series: Sequence[str]) -> None:
         axes.step(shares.index.astype(float), shares.to_numpy(), where="mid", label=name, **style)
         axes.fill_between(shares.index.astype(float), shares, step="mid", color=style["color"], alpha=BAND)
     axes.set_xscale("log")
+    shares = found.groupby("x")["y"].sum()
+    below = shares.cumsum() / shares.sum()
+    shown = shares.index[(below > TAIL) & (below - shares / shares.sum() < 1 - TAIL)].astype(float)
+    axes.set_xlim(shown[0] / 2, shown[-1] * 2)
 
 
 KINDS: dict[str, Draw] = {"lines": lines, "box": box, "bars": bars, "heat": heat, "histogram": histogram}

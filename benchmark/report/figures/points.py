@@ -20,6 +20,7 @@ from benchmark.store import Record
 SCORES = ("score", "std", "max")
 WITHIN = ("step", "layer", "parameter", "probed", "injection", "sensitivity")  # axes within a run
 COLUMN = ("task", "column")
+NUMBERED = {"seed": "seed", "injection": "noise at layer"}
 
 
 def points(grid: Grid, table: Table, records: Mapping[str, Record], arrays: Arrays) -> pd.DataFrame:
@@ -33,8 +34,8 @@ def points(grid: Grid, table: Table, records: Mapping[str, Record], arrays: Arra
     rows = []
     for quantity in shown or [layout["y"]]:
         for at, seed, y in _values(grid, table, records, arrays, quantity):
-            series = [_text(at.get(axis, "")) for axis in layout["series"]]
-            panel = [_panel(axis, at.get(axis, "")) for axis in facets]
+            series = [_called(axis, at.get(axis, "")) for axis in layout["series"]]
+            panel = [_called(axis, at.get(axis, "")) for axis in facets]
             rows.append(
                 {
                     "quantity": quantity,
@@ -116,8 +117,9 @@ def _text(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _panel(axis: str, value: Any) -> str:
-    return f"{axis} {_text(value)}" if axis in ("seed", "injection") else _text(value)
+def _called(axis: str, value: Any) -> str:
+    """A value as a panel or a series is called: bare numbers say what they are of."""
+    return f"{NUMBERED[axis]} {_text(value)}" if axis in NUMBERED else _text(value)
 
 
 def numeric(values: pd.Series) -> bool:

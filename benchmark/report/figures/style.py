@@ -20,6 +20,7 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#0
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")
 DASHES = ("-", "--", "-.", ":")
 BAND = 0.18  # opacity
+HEIGHT = 3.2  # of a panel, in inches
 
 
 def look(number: int) -> dict[str, Any]:
@@ -31,7 +32,7 @@ def look(number: int) -> dict[str, Any]:
     }
 
 
-def panels(count: int, width: float = 4.2, height: float = 3.2) -> tuple[Figure, list[Axes]]:
+def panels(count: int, width: float = 4.2, height: float = HEIGHT) -> tuple[Figure, list[Axes]]:
     """A figure with ``count`` panels, up to three in a row."""
     across = min(count, 3 if count != 4 else 2)
     down = -(-count // across)
