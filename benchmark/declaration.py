@@ -41,7 +41,8 @@ class Layout:
     """How the paper shows it: ``kind`` of display, and which axes of the grid make what of it.
 
     Axes are keys of the grid, ``column`` (of the table), ``layer`` or ``step``. ``x_without`` is the x of
-    runs that do not state the axis, such as plain fine-tuning for a method's strength.
+    runs that do not state the axis, such as plain fine-tuning for a method's strength. ``by_language`` shows
+    columns that are means over languages by language as well.
     """
 
     kind: str = "table"
@@ -52,6 +53,7 @@ class Layout:
     series: list[str] = field(default_factory=list)
     panels: list[str] = field(default_factory=list)
     statistic: list[str] = field(default_factory=lambda: ["mean"])
+    by_language: bool = False
 
 
 @dataclass
@@ -87,7 +89,8 @@ class Table:
     """The ``table`` of a sweep file.
 
     ``grids`` are further rectangles of runs, each the sweeper's parameters with some changed, or left out
-    by null; `python -m benchmark +sweeps=…` knows the sweeper's alone. ``search``
+    by null; `python -m benchmark +sweeps=…` knows the sweeper's alone. ``averages`` are rules by name for
+    averages beside the paper's own: columns, or lists of rules whose mean is meant. ``search``
     are axes to choose over, per model, task and method, before anything is reported. ``needs`` is what
     the table cannot be made without and the project does not have yet: ``{probe: …}``, ``{evaluation: …}``.
     ``cost`` adds what each method costs in time and memory.
@@ -100,6 +103,7 @@ class Table:
     published_rows: list[PublishedRow] = field(default_factory=list)
     grids: list[dict[str, Any]] = field(default_factory=list)
     columns: dict[str, Column] = field(default_factory=dict)
+    averages: dict[str, Any] = field(default_factory=dict)
     layout: Layout = field(default_factory=Layout)
     search: list[str] = field(default_factory=list)
     claims: list[Claim] = field(default_factory=list)
@@ -121,6 +125,14 @@ def check(name: str, table: dict[str, Any], grid: Sequence[Rectangle]) -> None:
     for key, column in table["columns"].items():
         for task in column["tasks"]:
             _one_of("task", task, values_of("task", grid), f"{where}, column {key!r}")
+    for name, rule in table["averages"].items():
+        for column in _named_by(rule):
+            _one_of(
+                "column",
+                column,
+                list(table["columns"]) or values_of("task", grid),
+                f"{where}, average {name!r}",
+            )
     for row in table["published_rows"]:
         check_selector(row["cells"], grid, f"{where}, published row {row['row']}")
     for number, claim in enumerate(table["claims"], 1):
@@ -151,6 +163,11 @@ def _check_claim(claim: dict[str, Any], table: dict[str, Any], grid: Sequence[Re
     else:
         for column in where:
             _one_of("column", column, columns, place)
+
+
+def _named_by(rule: Any) -> list[str]:
+    """The columns that an averaging rule names."""
+    return [name for part in rule for name in _named_by(part)] if isinstance(rule, list) else [str(rule)]
 
 
 def _quantity(name: str, where: str) -> None:

@@ -16,7 +16,7 @@ def write(grid: Grid, records: dict[str, Record], folder: Path, arrays: Arrays =
     """Print the table of a grid and write it to ``folder`` as Markdown, CSV, LaTeX and HTML.
 
     Its figures are in the page and beside it, as SVG; ``claims.csv`` has every comparison that a verdict
-    comes from. ``arrays`` gives the arrays of a run by its id.
+    comes from, and ``averages.csv`` and ``languages.csv`` what the table declares beside its columns. ``arrays`` gives the arrays of a run by its id.
     """
     table = build(grid, records, arrays)
     drawn = figures.draw(grid, table, records, arrays)
@@ -26,6 +26,9 @@ def write(grid: Grid, records: dict[str, Record], folder: Path, arrays: Arrays =
     (folder / "table.md").write_text(render.markdown(table))
     (folder / "table.tex").write_text(render.latex(table))
     table.numbers.to_csv(folder / "table.csv", index=False, float_format="%.8g")
+    for name in ("averages", "languages"):
+        if not (numbers := getattr(table, name)).empty:
+            numbers.to_csv(folder / f"{name}.csv", index=False, float_format="%.8g")
     if table.verdicts:
         claims.numbers(table.verdicts).to_csv(folder / "claims.csv", index=False, float_format="%.8g")
     for name, svg in drawn.svg.items():
