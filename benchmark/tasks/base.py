@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -94,6 +94,10 @@ class Kind(ABC):
         """What is kept of each example until its set is complete; ``raw`` is in float32 on the CPU."""
         yield from raw.numpy()
 
+    def room(self, count: int) -> Any:
+        """Where the rows of so many examples are kept, by their number, until their set is complete."""
+        return [None] * count
+
     @abstractmethod
     def answers(self, examples: Any, rows: Sequence[np.ndarray]) -> np.ndarray:
         """The answers to a whole set, in the compact form that a record keeps."""
@@ -116,8 +120,20 @@ class Kind(ABC):
 
 
 @dataclass(frozen=True)
+class About:
+    """What a record says of an evaluation set, kept when the set itself is not."""
+
+    size: int
+    kind: Kind
+    references: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
 class Task:
-    """A task ready to be learnt; ``training`` is already cut to the run's subset."""
+    """A task ready to be learnt; ``training`` is already cut to the run's subset.
+
+    ``evaluation`` may read a set whenever it is asked for one; ``known`` is what `about` remembers of them.
+    """
 
     name: str
     kind: Kind
@@ -129,6 +145,7 @@ class Task:
     subset: np.ndarray
     stamp: dict[str, Any]
     last_only: frozenset[str] = frozenset()  # evaluation sets that wait for the last update
+    known: dict[str, About] = field(default_factory=dict)
 
     @property
     def labels(self) -> list[str]:
@@ -148,6 +165,14 @@ class Task:
     def measure(self, examples: Examples) -> Measure:
         """How ``examples`` are measured."""
         return examples.measure or Measure(self.kind, self.metrics)
+
+    def about(self, name: str, examples: Examples | None = None) -> About:
+        """What a record says of an evaluation set; of its ``examples`` where they are at hand, else it is read once."""
+        if name not in self.known:
+            part = self.evaluation[name] if examples is None else examples
+            kind = self.measure(part).kind
+            self.known[name] = About(part.size, kind, kind.references(part))
+        return self.known[name]
 
     def batch(self, examples: Examples, indices: Sequence[int]) -> Inputs:
         """The model's inputs for ``indices``, padded to the longest of them."""

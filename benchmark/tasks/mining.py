@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from benchmark.tasks.base import Measure, scored
 from benchmark.tasks.examples import Examples
 from benchmark.tasks.files import File, Split
 from benchmark.tasks.reading import Reader
-from benchmark.tasks.retrieval import LONGEST, Retrieval, vectors
+from benchmark.tasks.retrieval import LONGEST, Retrieval
 
 SENTENCE_COLUMNS = ["id", "lang", "sentence"]
 PAIR_COLUMNS = (
@@ -72,16 +73,15 @@ class Mining(Retrieval):
         ids = reader.encoded(texts, reader.limit(split, LONGEST))
         return Corpora(ids, None, np.zeros(0), sides=sides, gold=gold)
 
-    def answers(self, examples: Corpora, rows: Sequence[np.ndarray]) -> np.ndarray:
+    def answers(self, examples: Corpora, rows: Any) -> np.ndarray:
         """The row of the English sentence paired with each of the others, -1 for none: (layers, sentences).
 
         Beside them stands the F1 on the development set in millionths, where there is one: (layers, 1 + sentences).
         """
-        sizes = np.cumsum([len(side) for side in examples.sides])[:-1]
-        parts = np.split(np.arange(len(rows)), sizes)
+        ends = [0, *np.cumsum([len(side) for side in examples.sides]).tolist()]
         found = np.full((len(self.layers), 1 + len(examples.sides[0])), -1, np.int32)
         for at in range(len(self.layers)):
-            sides = [vectors([rows[i] for i in part], at) for part in parts]
+            sides = [rows.of(at, slice(*bounds)) for bounds in pairwise(ends)]
             candidates = mining.mine(sides[0], examples.sides[0], sides[1], examples.sides[1])
             deciding, gold = candidates, examples.gold[0]
             if self.options["threshold"] == "dev":

@@ -6,7 +6,7 @@ other language has the candidates.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
@@ -16,7 +16,7 @@ import torch
 from transformers import PreTrainedModel
 
 from benchmark import mining
-from benchmark.architecture import encoder_of, recorded
+from benchmark.architecture import at_layers, encoder_of
 from benchmark.errors import BenchmarkError
 from benchmark.packing import Packing
 from benchmark.retrieval import chosen_layer, mean_pooled
@@ -24,6 +24,7 @@ from benchmark.tasks.base import Inputs, Kind, Measure, scored
 from benchmark.tasks.examples import Examples
 from benchmark.tasks.files import Split
 from benchmark.tasks.reading import Reader
+from benchmark.tasks.vectors import Vectors
 
 THIRDS = 2 / 3  # of the way up is the layer where the options name none: XTREME's 8 of 12
 LONGEST = 512  # tokens of a sentence whose vector is taken, unless a split says otherwise
@@ -87,25 +88,30 @@ class Retrieval(Kind):
         """Sentence vectors (examples, layers, width)."""
         encoder = encoder_of(model)
         packing: Packing | None = getattr(encoder.layers[0], "packing", None)
-        with whole(packing), recorded(encoder) as states:
-            encoder.base(**inputs)
-        mask = inputs["attention_mask"]
-        chosen = [states[layer] for layer in self.layers]
-        if packing is not None:
-            chosen = [packing.of(mask).unpack(state) for state in chosen]
-        if not self.options["special"]:
-            mask = inner(mask)
-        return mean_pooled(chosen, mask).transpose(0, 1)
+        padded = inputs["attention_mask"]
+        mask = padded if self.options["special"] else inner(padded)
+        found: dict[int, torch.Tensor] = {}
 
-    def answers(self, examples: Any, rows: Sequence[np.ndarray]) -> np.ndarray:
-        """The row of the sentence found for each English one, (layers, sentences)."""
+        def pool(layer: int, state: torch.Tensor) -> torch.Tensor:
+            whole_state = state if packing is None else packing.of(padded).unpack(state)
+            found[layer] = mean_pooled([whole_state], mask)[0]
+            return state
+
+        with whole(packing), at_layers(encoder, self.layers, pool):
+            encoder.base(**inputs)
+        return torch.stack([found[layer] for layer in self.layers], 1)
+
+    def room(self, count: int) -> Any:
+        return Vectors(count)
+
+    def answers(self, examples: Any, rows: Any) -> np.ndarray:
+        """The row of the sentence found for each English one, (layers, sentences), from `Vectors`."""
         count = len(examples) // 2
-        return np.stack(
-            [
-                mining.nearest(vectors(rows[count:], at), vectors(rows[:count], at)).numpy()
-                for at in range(len(self.layers))
-            ]
-        ).astype(np.int32)
+        found = [
+            mining.nearest(rows.of(at, slice(count, None)), rows.of(at, slice(count)))
+            for at in range(len(self.layers))
+        ]
+        return torch.stack(found).numpy().astype(np.int32)
 
     def score(self, answers: np.ndarray, examples: Any, measure: Measure) -> dict[str, float]:
         gold = np.arange(answers.shape[1])
@@ -143,8 +149,3 @@ def inner(mask: torch.Tensor) -> torch.Tensor:
     """``mask`` (sentences, tokens) without the first and the last real token of each sentence."""
     before, after = mask.cumsum(1), mask.flip(1).cumsum(1).flip(1)
     return mask * (before > 1) * (after > 1)
-
-
-def vectors(rows: Sequence[np.ndarray], at: int) -> torch.Tensor:
-    """The vectors (sentences, width) of one layer, from rows (layers, width)."""
-    return torch.from_numpy(np.stack([row[at] for row in rows]))

@@ -47,7 +47,7 @@ def _panel(axes: Axes, block: pd.DataFrame, labels: Mapping[str, str]) -> None:
     drawn = axes.imshow(values, cmap="cividis", aspect="auto")
     axes.figure.colorbar(drawn, ax=axes, label="score (%)", pad=0.01, aspect=8)
     axes.set_yticks(range(len(rows)), rows)
-    axes.set_xticks(range(len(languages)), languages)
+    axes.set_xticks(range(len(languages)), languages, fontsize=9 if len(languages) <= DECIMAL else 7)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     if len(languages) <= LEGIBLE:
