@@ -7,9 +7,10 @@ first and returning them, alone or at the head of a tuple.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -115,14 +116,30 @@ def recorded(encoder: Encoder) -> Iterator[list[torch.Tensor]]:
     """
     states: list[torch.Tensor] = []
 
-    def keep(state: torch.Tensor) -> torch.Tensor:
+    def keep(_: int, state: torch.Tensor) -> torch.Tensor:
         states.append(state)
         return state
 
-    handles = [on_input(encoder.layers[0], keep, first=True)]
-    handles += [on_output(layer, keep) for layer in encoder.layers]
-    try:
+    with at_layers(encoder, range(len(encoder.layers) + 1), keep):
         yield states
+
+
+@contextmanager
+def at_layers(
+    encoder: Encoder, layers: Iterable[int], act: Callable[[int, torch.Tensor], torch.Tensor]
+) -> Iterator[None]:
+    """While this lasts, ``act`` is called with the number and the hidden state of ``layers``, as they come.
+
+    0 is the first layer's input. What ``act`` returns stands in the place of the state.
+    """
+    handles = [
+        on_output(encoder.layers[layer - 1], partial(act, layer))
+        if layer
+        else on_input(encoder.layers[0], partial(act, 0), first=True)
+        for layer in layers
+    ]
+    try:
+        yield
     finally:
         for handle in handles:
             handle.remove()

@@ -41,7 +41,8 @@ class Layout:
     """How the paper shows it: ``kind`` of display, and which axes of the grid make what of it.
 
     Axes are keys of the grid, ``column`` (of the table), ``layer`` or ``step``. ``x_without`` is the x of
-    runs that do not state the axis, such as plain fine-tuning for a method's strength.
+    runs that do not state the axis, such as plain fine-tuning for a method's strength. ``by_language`` shows
+    columns that are means over languages by language as well.
     """
 
     kind: str = "table"
@@ -52,6 +53,7 @@ class Layout:
     series: list[str] = field(default_factory=list)
     panels: list[str] = field(default_factory=list)
     statistic: list[str] = field(default_factory=lambda: ["mean"])
+    by_language: bool = False
 
 
 @dataclass
@@ -126,7 +128,8 @@ class Table:
     """The ``table`` of a sweep file.
 
     ``grids`` are further rectangles of runs, each the sweeper's parameters with some changed, or left out
-    by null; `python -m benchmark +sweeps=…` knows the sweeper's alone. ``search``
+    by null; `python -m benchmark +sweeps=…` knows the sweeper's alone. ``averages`` are rules by name for
+    averages beside the paper's own: columns, or lists of rules whose mean is meant. ``search``
     are axes to choose over, per model, task and method, before anything is reported. ``cost`` adds what
     each method costs in time and memory. A table that is ``static`` has no runs.
     """
@@ -138,6 +141,7 @@ class Table:
     published_rows: list[PublishedRow] = field(default_factory=list)
     grids: list[dict[str, Any]] = field(default_factory=list)
     columns: dict[str, Column] = field(default_factory=dict)
+    averages: dict[str, Any] = field(default_factory=dict)
     layout: Layout = field(default_factory=Layout)
     search: list[str] = field(default_factory=list)
     claims: list[Claim] = field(default_factory=list)
@@ -158,6 +162,14 @@ def check(name: str, table: dict[str, Any], grid: Sequence[Rectangle]) -> None:
     for key, column in table["columns"].items():
         for task in column["tasks"]:
             _one_of("task", task, values_of("task", grid), f"{where}, column {key!r}")
+    for name, rule in table["averages"].items():
+        for column in _named_by(rule):
+            _one_of(
+                "column",
+                column,
+                list(table["columns"]) or values_of("task", grid),
+                f"{where}, average {name!r}",
+            )
     for row in table["published_rows"]:
         check_selector(row["cells"], grid, f"{where}, published row {row['row']}")
     for number, claim in enumerate(table["claims"], 1):
@@ -198,6 +210,11 @@ def _check_static(static: dict[str, Any], where: str) -> None:
         for key, value in one["row"].items():
             _one_of("key", key, list(static["rows"]), f"{where}, apart {one['row']}")
             _one_of(key, str(value), list(static["rows"][key]), f"{where}, apart {one['row']}")
+
+
+def _named_by(rule: Any) -> list[str]:
+    """The columns that an averaging rule names."""
+    return [name for part in rule for name in _named_by(part)] if isinstance(rule, list) else [str(rule)]
 
 
 def _quantity(name: str, where: str) -> None:

@@ -291,9 +291,12 @@ def evaluate(
     unless it is used throughout. Raises: NotFiniteError.
     """
     found, scores = {}, {}
+    examples: Examples | None = None
     for name in task.evaluation:
         if last or name not in task.last_only:
+            examples = None  # the last one goes before the next one is read
             examples = task.evaluation[name]
+            task.about(name, examples)
             found[name] = answers_to(model, task, examples, precision, device)
             if examples.labelled:
                 scores[name] = task.score(found[name], examples)
@@ -308,7 +311,7 @@ def answers_to(
     model.eval()
     kind = task.measure(examples).kind
     # Like lengths together, so that hardly any padding is computed; rows are in the set's order.
-    rows: list[Any] = [None] * len(examples)
+    rows = kind.room(len(examples))
     order = sorted(range(len(examples)), key=lambda i: len(examples.ids[i]))
     while order:
         size = max(1, EVALUATION_TOKENS // len(examples.ids[order[-1]]))

@@ -137,7 +137,7 @@ def _train(config: dict[str, Any]) -> tuple[Record, dict[str, Any]]:
         "memory": {"peak": peak},
         "examples": {
             "train": len(task.training),
-            **{key: part.size for key, part in task.evaluation.items()},
+            **{key: task.about(key).size for key in task.evaluation},
         },
         "model": models.stamp(config["model"], cache),
         "data": task.stamp,
@@ -145,17 +145,15 @@ def _train(config: dict[str, Any]) -> tuple[Record, dict[str, Any]]:
     }
     arrays = {"losses": outcome.losses, "subset": task.subset.astype("int32"), **outcome.probed}
     for key, answers in outcome.answers.items():
-        examples = task.evaluation[key]
-        kind = task.measure(examples).kind
-        arrays[f"{kind.keeps}/{key}"] = answers
-        arrays |= {f"{name}/{key}": values for name, values in kind.references(examples).items()}
+        about = task.about(key)
+        arrays[f"{about.kind.keeps}/{key}"] = answers
+        arrays |= {f"{name}/{key}": values for name, values in about.references.items()}
     return record, arrays
 
 
 def collapsed(task: Any, answers: dict[str, Any]) -> list[str]:
     """The evaluation sets on which the final model gives one and the same answer to everything."""
-    kinds = {key: task.measure(task.evaluation[key]).kind for key in answers}
-    return [key for key, values in answers.items() if kinds[key].collapsed(values[-1])]
+    return [key for key, values in answers.items() if task.about(key).kind.collapsed(values[-1])]
 
 
 def choose_device(name: str) -> Any:

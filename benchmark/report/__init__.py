@@ -16,8 +16,9 @@ def write(grid: Grid, records: dict[str, Record], folder: Path, arrays: Arrays =
     """Print the table of a grid and write it to ``folder`` as Markdown, CSV, LaTeX and HTML.
 
     Its figures are in the page and beside it, as SVG; ``claims.csv`` has every comparison that a verdict
-    comes from, and ``submissions`` what the GLUE server is to score. ``arrays`` gives the arrays of a run by
-    its id. A table that is static has no runs.
+    comes from, ``averages.csv`` and ``languages.csv`` what the table declares beside its columns, and
+    ``submissions`` what the GLUE server is to score. ``arrays`` gives the arrays of a run by its id. A table
+    that is static has no runs.
     """
     if grid.table["static"]:
         table, drawn = static.build(grid), figures.Figures()
@@ -32,6 +33,9 @@ def write(grid: Grid, records: dict[str, Record], folder: Path, arrays: Arrays =
     (folder / "table.md").write_text(render.markdown(table))
     (folder / "table.tex").write_text(render.latex(table))
     table.numbers.to_csv(folder / "table.csv", index=False, float_format="%.8g")
+    for name in ("averages", "languages"):
+        if not (numbers := getattr(table, name)).empty:
+            numbers.to_csv(folder / f"{name}.csv", index=False, float_format="%.8g")
     if table.verdicts:
         claims.numbers(table.verdicts).to_csv(folder / "claims.csv", index=False, float_format="%.8g")
     for name, svg in drawn.svg.items():

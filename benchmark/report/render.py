@@ -79,7 +79,9 @@ class Block:
 
 
 def _blocks(section: Section, columns: Sequence[str], width: int | None) -> list[Block]:
-    whole = Block(section.title, [*section.head, *(section.columns or columns)], section.rows)
+    whole = Block(
+        section.title, [*section.head, *(section.columns or columns)], section.rows, len(section.head)
+    )
     if width is None or section.columns or _natural_width(whole) <= width:
         return [whole]
     blocks = []
@@ -100,36 +102,39 @@ def markdown(table: Table) -> str:
     """GitHub-flavoured Markdown."""
     lines = [f"# {table.title}", ""]
     for section in table.sections:
-        grid = [[*section.head, *(section.columns or table.columns)], *section.rows]
-        widths = [max(len(row[i]) for row in grid) for i in range(len(grid[0]))]
-        lines += [section.title, "", _markdown_row(grid[0], widths)]
-        lines.append("|" + "|".join(_rule(i, width) for i, width in enumerate(widths)) + "|")
-        lines += [_markdown_row(row, widths) for row in grid[1:]] + [""]
+        lines += _markdown_section(section, table.columns)
     if table.verdicts:
         lines += [CLAIMS, ""]
         lines += [f"- **{one.verdict}**: {one.says} ({one.why})" for one in table.verdicts] + [""]
     lines += [f"- {note}" for note in table.notes]
+    for section in table.by_language:
+        lines += ["", *_markdown_section(section, table.columns)[:-1]]
     return "\n".join(lines) + "\n"
 
 
 def latex(table: Table) -> str:
-    """A `table` environment in booktabs style, one block per section."""
-    columns = "ll" + "r" * max(len(section.columns or table.columns) for section in table.sections)
-    lines = [
-        r"% needs \usepackage{booktabs}",
-        r"\begin{table}",
-        r"\centering",
-        rf"\begin{{tabular}}{{{columns}}}",
-    ]
-    for section in table.sections:
-        lines += [r"\toprule" if section is table.sections[0] else r"\midrule"]
-        lines.append(rf"\multicolumn{{{len(columns)}}}{{l}}{{\emph{{{_tex(section.title)}}}}} \\")
-        lines += [_latex_row((*section.head, *(section.columns or table.columns))), r"\midrule"]
-        lines += [_latex_row(row) for row in section.rows]
+    """A `table` environment in booktabs style, one block per section; scores by language are tables of their own."""
     caption = " ".join([table.title + ".", *table.notes])
-    lines += [r"\bottomrule", r"\end{tabular}", *_latex_verdicts(table.verdicts)]
-    lines += [rf"\caption{{{_tex(caption)}}}", r"\end{table}"]
+    lines = [r"% needs \usepackage{booktabs}"]
+    lines += _latex_table(table.sections, table.columns, caption, _latex_verdicts(table.verdicts))
+    for section in table.by_language:
+        lines += _latex_table([section], table.columns, table.title + ".", [])
     return "\n".join(lines) + "\n"
+
+
+def _latex_table(
+    sections: Sequence[Section], columns: Sequence[str], caption: str, below: Sequence[str]
+) -> list[str]:
+    names = len(sections[0].head)
+    layout = "l" * names + "r" * max(len(section.columns or columns) for section in sections)
+    lines = [r"\begin{table}", r"\centering", rf"\begin{{tabular}}{{{layout}}}"]
+    for section in sections:
+        lines += [r"\toprule" if section is sections[0] else r"\midrule"]
+        lines.append(rf"\multicolumn{{{len(layout)}}}{{l}}{{\emph{{{_tex(section.title)}}}}} \\")
+        lines += [_latex_row((*section.head, *(section.columns or columns))), r"\midrule"]
+        lines += [_latex_row(row) for row in section.rows]
+    lines += [r"\bottomrule", r"\end{tabular}", *below]
+    return [*lines, rf"\caption{{{_tex(caption)}}}", r"\end{table}"]
 
 
 def page(table: Table, figures: Sequence[str]) -> str:
@@ -137,24 +142,34 @@ def page(table: Table, figures: Sequence[str]) -> str:
     title = html.escape(table.title)
     body = "\n".join(_html_section(section, table.columns) for section in table.sections)
     notes = "".join(f"<li>{html.escape(note)}</li>" for note in table.notes)
+    by_language = "\n".join(_html_section(section, table.columns) for section in table.by_language)
     drawn = "\n".join(f"<figure>{svg}</figure>" for svg in figures)
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>\n'
         f"<style>{STYLE}</style></head><body>\n<h1>{title}</h1>\n{body}\n{_html_verdicts(table.verdicts)}\n{drawn}\n"
-        f'<ul class="notes">{notes}</ul>\n</body></html>\n'
+        f'<ul class="notes">{notes}</ul>\n{by_language}</body></html>\n'
     )
 
 
-def _markdown_row(row: Sequence[str], widths: Sequence[int]) -> str:
+def _markdown_section(section: Section, columns: Sequence[str]) -> list[str]:
+    names = len(section.head)
+    grid = [[*section.head, *(section.columns or columns)], *section.rows]
+    widths = [max(len(row[i]) for row in grid) for i in range(len(grid[0]))]
+    rule = "|" + "|".join(_rule(i, width, names) for i, width in enumerate(widths)) + "|"
+    rows = [_markdown_row(row, widths, names) for row in grid]
+    return [section.title, "", rows[0], rule, *rows[1:], ""]
+
+
+def _markdown_row(row: Sequence[str], widths: Sequence[int], names: int) -> str:
     cells = (
-        cell.ljust(width) if i < len(HEAD) else cell.rjust(width)
+        cell.ljust(width) if i < names else cell.rjust(width)
         for i, (cell, width) in enumerate(zip(row, widths, strict=True))
     )
     return "| " + " | ".join(cells) + " |"
 
 
-def _rule(column: int, width: int) -> str:
-    return "-" * (width + 2) if column < len(HEAD) else "-" * (width + 1) + ":"
+def _rule(column: int, width: int, names: int) -> str:
+    return "-" * (width + 2) if column < names else "-" * (width + 1) + ":"
 
 
 def _latex_row(row: Sequence[str]) -> str:

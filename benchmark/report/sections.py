@@ -23,15 +23,12 @@ P_VALUES = {"p_paired": "paired t", "p_welch": "Welch's t", "p_wilcoxon": "Wilco
 
 @dataclass(frozen=True)
 class Section:
-    """A block of rows under one heading; ``rows`` are (model, method, cell, cell, …) as text.
-
-    ``columns`` are the cells' headings where they are not the table's, and ``head`` those of the first two.
-    """
+    """A block of rows under one heading; ``rows`` are (model, method, cell, cell, …) as text."""
 
     title: str
     rows: list[list[str]]
     columns: list[str] | None = None
-    head: tuple[str, str] = HEAD
+    head: tuple[str, ...] = HEAD
 
 
 @dataclass(frozen=True)
@@ -143,6 +140,12 @@ def beside(cell: pd.Series, declared: int) -> str:
         return "–"
     gap = f"{cell['score_mean'] - cell['published']:+.2f}" if cell["score_n"] else "–"
     return f"{gap} ({cell['published']:.1f})"
+
+
+def averaged(cell: pd.Series, declared: int) -> str:
+    """A score, and in brackets what the printed columns give by the same rule."""
+    printed = "" if pd.isna(cell["published"]) else f" [{cell['published']:.2f}]"
+    return _score(cell, declared) + printed
 
 
 def _count(n: int, declared: int) -> str:

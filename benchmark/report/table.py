@@ -11,25 +11,28 @@ import pandas as pd
 from scipy import stats
 
 from benchmark.grid import Grid
-from benchmark.report import claims, cost, published, sampling, selection
+from benchmark.report import claims, cost, languages, published, sampling, selection
+from benchmark.report.averages import PrintedRows, averages
 from benchmark.report.claims import Verdict
 from benchmark.report.frame import Rule, columns_of, scores
 from benchmark.report.measured import measured, seeds
 from benchmark.report.notes import notes
 from benchmark.report.predictions import Arrays
 from benchmark.report.published import AVERAGE
-from benchmark.report.sections import Section, Sections, beside, published_rows
+from benchmark.report.sections import Section, Sections, averaged, beside, published_rows
 from benchmark.report.statistics import paired
 from benchmark.store import Record
 
 KEY = ["model", "variant", "methods", "task"]
+FURTHER = "Groups and averages: mean ± sample std (n seeds) [what the printed columns give by the same rule]"
 
 
 @dataclass
 class Table:
     """Everything a renderer needs; ``numbers`` is the same as tidy data, one row per table cell.
 
-    ``frame`` has the runs behind it, one per cell and seed, as `frame.scores` gives them.
+    ``averages`` and ``languages`` are further numbers of the same form, the latter also as ``by_language``;
+    ``names`` are the headings of columns by their keys. ``frame`` has the runs behind it, one per cell and seed, as `frame.scores` gives them.
     """
 
     title: str
@@ -41,6 +44,10 @@ class Table:
     verdicts: list[Verdict] = field(default_factory=list)
     frame: pd.DataFrame = field(default_factory=pd.DataFrame)
     rule: Rule = field(default_factory=list)
+    names: dict[str, str] = field(default_factory=dict)
+    averages: pd.DataFrame = field(default_factory=pd.DataFrame)
+    languages: pd.DataFrame = field(default_factory=pd.DataFrame)
+    by_language: list[Section] = field(default_factory=list)
 
 
 def no_arrays(_: str) -> Mapping[str, np.ndarray]:
@@ -92,6 +99,13 @@ def build(grid: Grid, records: dict[str, Record], arrays: Arrays = no_arrays) ->
         )
         citation = f"{rows['paper']['venue']}, {rows['item']['kind']} {rows['item']['number']}"
         sections.append(Section(f"Published: {citation}", published_rows(rows, columns)))
+    own = {AVERAGE: rule} if AVERAGE in columns else {}
+    further = averages(frame, own | table["averages"], printed_rows(rows, grid, frame) if rows else {})
+    if table["averages"] and not further.empty:
+        headings = list(dict.fromkeys(further["task"]))
+        sections.append(Section(FURTHER, shown.rows(further, headings, averaged), headings))
+    names = {task: _column(grid, task, labels) for task in tasks}
+    spoken = languages.by_language(grid, frame, records) if table["layout"]["by_language"] else pd.DataFrame()
     if table.get("cost"):
         spent = cost.costs(frame, records)
         numbers = numbers.merge(spent, how="left", on=cost.CELL)
@@ -100,7 +114,7 @@ def build(grid: Grid, records: dict[str, Record], arrays: Arrays = no_arrays) ->
         sections.append(Section(cost.TITLE, costs, headings))
     return Table(
         title=table["title"],
-        columns=[_column(grid, task, labels) for task in tasks] + columns[len(tasks) :],
+        columns=[*names.values(), *columns[len(tasks) :]],
         sections=[section for section in sections if section.rows],
         notes=notes(grid, frame, numbers, records, labels, source),
         numbers=numbers,
@@ -108,6 +122,10 @@ def build(grid: Grid, records: dict[str, Record], arrays: Arrays = no_arrays) ->
         verdicts=verdicts,
         frame=frame,
         rule=rule,
+        names=names,
+        averages=further if table["averages"] else pd.DataFrame(),
+        languages=spoken,
+        by_language=languages.sections(spoken, names, labels),
     )
 
 
@@ -132,6 +150,17 @@ def averaging_rule(
     return [task for task in tasks if task not in hidden]
 
 
+def printed_rows(source: dict[str, Any], grid: Grid, frame: pd.DataFrame) -> PrintedRows:
+    """The printed row that shows the same runs, or None, by model, variant and methods."""
+    configs = {cell.run_id: cell.config for cell in grid.cells}
+    return {
+        (str(at[0]), str(at[1]), str(at[2])): published.row_of(
+            source, grid.table, configs[str(block["run_id"].iloc[0])]
+        )
+        for at, block in frame.groupby(["model", "variant", "methods"], sort=False)
+    }
+
+
 def with_published(
     numbers: pd.DataFrame, source: dict[str, Any], grid: Grid, frame: pd.DataFrame
 ) -> pd.DataFrame:
@@ -141,11 +170,7 @@ def with_published(
 
     A printed average stands only beside an average over the same tasks, each with the same metric.
     """
-    configs = {cell.run_id: cell.config for cell in grid.cells}
-    shown = {
-        at: published.row_of(source, grid.table, configs[str(block["run_id"].iloc[0])])
-        for at, block in frame.groupby(["model", "variant", "methods"], sort=False)
-    }
+    shown = printed_rows(source, grid, frame)
     metrics = frame.drop_duplicates("task").set_index("task")["metric"].str.split(" + ", regex=False)
     same = {task for task, names in metrics.items() if published.measures(source, str(task), names)}
     whole = same == set(metrics.index) == published.tasks_of(published.rule_of(source) or [])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from functools import cached_property
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -12,9 +13,13 @@ from torch.nn import functional
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from benchmark import spans
-from benchmark.tasks.base import Examples, Inputs, Kind, Measure, scored
+from benchmark.tasks.base import Inputs, Kind, Measure, scored
+from benchmark.tasks.examples import Examples
+from benchmark.tasks.files import Split
+from benchmark.tasks.reading import Reader
 
 AT_ONCE = 1000  # questions whose windows are in memory in full
+MISPLACED = "answers_not_in_place"
 NOWHERE = -1e9  # the logit of padding: finite, so that no divergence becomes 0 * inf
 
 
@@ -22,13 +27,14 @@ NOWHERE = -1e9  # the logit of padding: finite, so that no divergence becomes 0 
 class Questions(Examples):
     """Questions over their contexts in windows; ``texts`` are the right answers to each.
 
-    Of training examples ``windows`` is empty: they are never answered. ``lengths`` (windows,) are in tokens.
+    Of training examples these are empty: they are never answered. ``misplaced`` questions have an answer that
+    does not stand in the context where it is said to, or none at all.
     """
 
     windows: list[spans.Window]
     contexts: list[str]
     texts: list[list[str]]
-    lengths: np.ndarray
+    misplaced: int
 
     @property
     def size(self) -> int:
@@ -36,23 +42,31 @@ class Questions(Examples):
 
     @property
     def labelled(self) -> bool:
-        return any(self.texts)
+        return not self.texts or any(self.texts)
+
+    @property
+    def remarks(self) -> dict[str, int]:
+        return {MISPLACED: self.misplaced} if self.misplaced else {}
+
+    @cached_property
+    def lengths(self) -> np.ndarray:
+        """The tokens of every window, (windows,)."""
+        return np.array([len(one) for one in self.ids], np.int32)
 
 
 def questions(
-    rows: dict[str, list[Any]],
-    fields: Sequence[str],
-    target: str,
+    asked: list[str],
+    contexts: list[str],
+    found: list[dict[str, Any]],
     tokenizer: PreTrainedTokenizerBase,
     max_length: int,
     options: dict[str, int],
     training: bool,
-) -> tuple[Questions, int]:
-    """Examples from rows whose ``fields`` are a question and its context, and how many answers do not fit.
+) -> Questions:
+    """Examples from questions, their contexts and the answers ``found``, as SQuAD has them.
 
-    An answer that does not stand where it is said to is not trained on; in evaluation only its text counts.
+    A question with an answer out of place is not trained on; in evaluation only the answer's text counts.
     """
-    asked, contexts, found = rows[fields[0]], rows[fields[1]], rows[target]
     wrong = [
         any(
             not spans.matches(context, start, text)
@@ -63,7 +77,8 @@ def questions(
     ]
     if training:
         kept = [i for i, bad in enumerate(wrong) if not bad]
-        asked, contexts, found = ([column[i] for i in kept] for column in (asked, contexts, found))
+        asked, contexts = [asked[i] for i in kept], [contexts[i] for i in kept]
+        found = [found[i] for i in kept]
     made: list[spans.Window] = []
     ids, segments, targets = list[torch.Tensor](), list[torch.Tensor](), list[tuple[int, int]]()
     for begin in range(0, len(asked), AT_ONCE):
@@ -88,8 +103,8 @@ def questions(
         windows=made,
         contexts=[] if training else list(contexts),
         texts=[] if training else [list(answer["text"]) for answer in found],
-        lengths=np.array([len(one) for one in ids], np.int32),
-    ), sum(wrong)
+        misplaced=sum(wrong),
+    )
 
 
 @dataclass(frozen=True)
@@ -97,8 +112,27 @@ class Answers(Kind):
     """The answer is a span of the context, of at most ``longest`` tokens."""
 
     head: ClassVar[str] = "AutoModelForQuestionAnswering"
+    remarks: ClassVar[tuple[str, ...]] = (MISPLACED,)
 
     longest: int = spans.LONGEST
+
+    @classmethod
+    def of(cls, reader: Reader) -> Self:
+        return cls(reader.task["answers"]["longest"])
+
+    def read(self, reader: Reader, split: Split, training: bool) -> Questions:
+        """Questions and contexts, the contexts in windows."""
+        (question, context), target = reader.columns(split)
+        rows = reader.rows(split, [question, context, target])
+        return questions(
+            list(rows[question]),
+            list(rows[context]),
+            list(rows[target]),
+            reader.tokenizer,
+            reader.limit(split),
+            reader.task["answers"],
+            training,
+        )
 
     @property
     def labels(self) -> list[str]:  # type: ignore[override]

@@ -1,4 +1,4 @@
-"""Examples, the kinds of task they can belong to, and a task ready to be learnt.
+"""The kinds of task, and a task ready to be learnt.
 
 A *kind* turns rows of a data set into inputs, a model's output into *items* that are classified, and outputs
 into answers and scores. An item is what the loss is a mean over: an example of a classification, a labelled
@@ -11,7 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -19,6 +19,9 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedModel
 
 from benchmark import metrics
+from benchmark.tasks.examples import Examples
+from benchmark.tasks.files import File, Split
+from benchmark.tasks.reading import Reader
 
 Inputs = dict[str, torch.Tensor]
 
@@ -32,52 +35,36 @@ class Measure:
     language: str | None = None
 
 
-@dataclass(frozen=True)
-class Examples:
-    """Tokenised examples: token ids, segment ids (or None) and targets, in file order.
-
-    ``targets`` has an entry for every example: a class or value, or what its kind makes of one.
-    ``counts_as`` says for every class which one an answer of it counts as, where that is another one.
-    ``measure`` is how they are measured, where that is not the task's own way.
-    """
-
-    ids: Sequence[torch.Tensor]
-    segments: Sequence[torch.Tensor] | None
-    targets: Any
-    counts_as: np.ndarray | None = field(default=None, kw_only=True)
-    measure: Measure | None = field(default=None, kw_only=True)
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    @property
-    def size(self) -> int:
-        """How many examples the data set had, which may be more or fewer than the model's inputs."""
-        return len(self)
-
-    @property
-    def labelled(self) -> bool:
-        """False for the splits whose labels GLUE keeps to itself (-1 throughout)."""
-        return bool((self.targets >= 0).all())
-
-    def items(self, indices: Sequence[int]) -> int:
-        """How many items the examples at ``indices`` have, in whatever unit."""
-        return len(indices)
-
-
 class Kind(ABC):
     """How a kind of task is learnt and scored; ``head`` is the class of `transformers` with its head."""
 
     head: ClassVar[str]
     #: What a record calls the answers it keeps.
     keeps: ClassVar[str] = "predictions"
+    #: What may have to be said of its data; see `Examples.remarks`.
+    remarks: ClassVar[tuple[str, ...]] = ()
     regression = False
+    #: Whether a subset of the training examples keeps the shares of their classes.
+    stratified = False
     labels: list[str]
+
+    @classmethod
+    @abstractmethod
+    def of(cls, reader: Reader) -> Self:
+        """This kind, as the reader's task has it."""
 
     @property
     @abstractmethod
     def outputs(self) -> int:
         """Units of the head."""
+
+    def files(self, reader: Reader, split: Split) -> list[File]:
+        """All files that a split needs. Raises: BenchmarkError if one is missing."""
+        return [reader.file(split)]
+
+    @abstractmethod
+    def read(self, reader: Reader, split: Split, training: bool) -> Examples:
+        """The examples of a split, to be learnt from or to be answered."""
 
     def targets(self, examples: Examples, indices: Sequence[int], pad_left: bool) -> torch.Tensor:
         """The targets of a batch, (examples, …)."""
@@ -107,6 +94,10 @@ class Kind(ABC):
         """What is kept of each example until its set is complete; ``raw`` is in float32 on the CPU."""
         yield from raw.numpy()
 
+    def room(self, count: int) -> Any:
+        """Where the rows of so many examples are kept, by their number, until their set is complete."""
+        return [None] * count
+
     @abstractmethod
     def answers(self, examples: Any, rows: Sequence[np.ndarray]) -> np.ndarray:
         """The answers to a whole set, in the compact form that a record keeps."""
@@ -129,8 +120,20 @@ class Kind(ABC):
 
 
 @dataclass(frozen=True)
+class About:
+    """What a record says of an evaluation set, kept when the set itself is not."""
+
+    size: int
+    kind: Kind
+    references: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
 class Task:
-    """A task ready to be learnt; ``training`` is already cut to the run's subset."""
+    """A task ready to be learnt; ``training`` is already cut to the run's subset.
+
+    ``evaluation`` may read a set whenever it is asked for one; ``known`` is what `about` remembers of them.
+    """
 
     name: str
     kind: Kind
@@ -142,6 +145,7 @@ class Task:
     subset: np.ndarray
     stamp: dict[str, Any]
     last_only: frozenset[str] = frozenset()  # evaluation sets that wait for the last update
+    known: dict[str, About] = field(default_factory=dict)
 
     @property
     def labels(self) -> list[str]:
@@ -161,6 +165,14 @@ class Task:
     def measure(self, examples: Examples) -> Measure:
         """How ``examples`` are measured."""
         return examples.measure or Measure(self.kind, self.metrics)
+
+    def about(self, name: str, examples: Examples | None = None) -> About:
+        """What a record says of an evaluation set; of its ``examples`` where they are at hand, else it is read once."""
+        if name not in self.known:
+            part = self.evaluation[name] if examples is None else examples
+            kind = self.measure(part).kind
+            self.known[name] = About(part.size, kind, kind.references(part))
+        return self.known[name]
 
     def batch(self, examples: Examples, indices: Sequence[int]) -> Inputs:
         """The model's inputs for ``indices``, padded to the longest of them."""

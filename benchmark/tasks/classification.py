@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 from torch.nn import functional
 
-from benchmark.tasks.base import Examples, Inputs, Kind, Measure, scored
+from benchmark.tasks import files
+from benchmark.tasks.base import Inputs, Kind, Measure, scored
+from benchmark.tasks.examples import Examples
+from benchmark.tasks.files import Split
+from benchmark.tasks.reading import Reader
 
 
 @dataclass(frozen=True)
@@ -22,13 +28,64 @@ class Classification(Kind):
 
     labels: list[str]
 
+    @classmethod
+    def of(cls, reader: Reader) -> Self:
+        return cls(reader.task["labels"])
+
     @property
     def regression(self) -> bool:  # type: ignore[override]
         return not self.labels
 
     @property
+    def stratified(self) -> bool:  # type: ignore[override]
+        return bool(self.labels)
+
+    @property
     def outputs(self) -> int:
         return max(len(self.labels), 1)
+
+    def read(self, reader: Reader, split: Split, training: bool) -> Examples:
+        """Sentences or pairs with a class or value, from the cache where they were tokenised the same way before.
+
+        The cache goes by the content of the files and of the tokenizer, so that a changed one is noticed.
+        """
+        task, tokenizer, max_length = reader.task, reader.tokenizer, reader.limit(split)
+        file = reader.file(split)
+        vocabulary = hashlib.sha256(tokenizer.backend_tokenizer.to_str().encode()).hexdigest()
+        fields, target = reader.columns(split)
+        codes = {said: task["labels"].index(label) for said, label in split["label_map"].items()}
+        chosen = [split["rows"], task["drop_untranslated"]]
+        recipe = json.dumps(
+            [file.digest, vocabulary, fields, target, max_length]
+            + ([codes] if codes else [])
+            + (chosen if any(chosen) else [])
+        )
+        path = reader.cache / "tokens" / f"{hashlib.sha256(recipe.encode()).hexdigest()[:24]}.arrow"
+        path.parent.mkdir(parents=True, exist_ok=True)
+
+        def tokenise(rows: dict[str, list[Any]]) -> dict[str, list[Any]]:
+            targets = [codes[str(said)] for said in rows[target]] if codes else rows[target]
+            encoded = tokenizer(*(rows[name] for name in fields), truncation=True, max_length=max_length)
+            return {**{key: encoded[key] for key in encoded if key != "attention_mask"}, "target": targets}
+
+        rows = files.read(task, split, file, [*fields, target], reader.cache)
+        rows = rows.map(
+            tokenise,
+            batched=True,
+            remove_columns=rows.column_names,
+            cache_file_name=str(path),
+            load_from_cache_file=True,
+            new_fingerprint=path.stem,
+        )
+        columns = rows.with_format("numpy")[:]
+        segments = columns.get("token_type_ids")
+        targets = torch.tensor(columns["target"])
+        return Examples(
+            ids=[torch.tensor(ids) for ids in columns["input_ids"]],
+            segments=[torch.tensor(ids) for ids in segments] if segments is not None else None,
+            targets=targets.long() if task["labels"] else targets.float(),
+            counts_as=_counts_as(task["labels"], split["fold"]),
+        )
 
     def items(self, raw: torch.Tensor, inputs: Inputs, targets: torch.Tensor) -> torch.Tensor:
         return raw
@@ -64,3 +121,7 @@ class Classification(Kind):
 
     def references(self, examples: Examples) -> dict[str, np.ndarray]:
         return {"targets": examples.targets.numpy()}
+
+
+def _counts_as(labels: list[str], fold: dict[str, str]) -> np.ndarray | None:
+    return np.array([labels.index(fold.get(label, label)) for label in labels]) if fold else None

@@ -1,4 +1,4 @@
-"""Sentence retrieval: nearest neighbours of sentence vectors (Tatoeba), and mined pairs (BUCC 2018).
+"""Sentence retrieval by the nearest neighbours of sentence vectors (Tatoeba).
 
 Nothing is trained here: these are evaluation sets of whatever was. English is the query, and the
 other language has the candidates.
@@ -6,39 +6,33 @@ other language has the candidates.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 from transformers import PreTrainedModel
 
 from benchmark import mining
-from benchmark.architecture import encoder_of, recorded
+from benchmark.architecture import at_layers, encoder_of
 from benchmark.errors import BenchmarkError
 from benchmark.packing import Packing
 from benchmark.retrieval import chosen_layer, mean_pooled
-from benchmark.tasks.base import Examples, Inputs, Kind, Measure, scored
+from benchmark.tasks.base import Inputs, Kind, Measure, scored
+from benchmark.tasks.examples import Examples
+from benchmark.tasks.files import Split
+from benchmark.tasks.reading import Reader
+from benchmark.tasks.vectors import Vectors
 
 THIRDS = 2 / 3  # of the way up is the layer where the options name none: XTREME's 8 of 12
+LONGEST = 512  # tokens of a sentence whose vector is taken, unless a split says otherwise
 
 
 @dataclass(frozen=True)
 class Bitext(Examples):
     """Sentences of two languages, those of the other one first, then as many in English: pair by pair."""
-
-
-@dataclass(frozen=True)
-class Corpora(Examples):
-    """Sentences to mine pairs from: ``sides`` are (id, text) of the test set's two languages, then of dev's.
-
-    ``gold`` are the pairs of ids to be found, of test and of dev (none where there is no dev set).
-    """
-
-    sides: list[list[mining.Pair]]
-    gold: list[set[mining.Pair]]
 
 
 @dataclass(frozen=True)
@@ -53,6 +47,17 @@ class Retrieval(Kind):
 
     options: dict[str, Any] = field(default_factory=dict)
     depth: int = 0
+
+    @classmethod
+    def of(cls, reader: Reader) -> Self:
+        return cls(reader.task["retrieval"], reader.depth)
+
+    def read(self, reader: Reader, split: Split, training: bool) -> Examples:
+        """Sentences of two languages, pair by pair."""
+        fields, _ = reader.columns(split)
+        rows = reader.rows(split, fields)
+        texts = [text.strip() for name in fields for text in rows[name]]
+        return Bitext(reader.encoded(texts, reader.limit(split, LONGEST)), None, np.zeros(0))
 
     @property
     def outputs(self) -> int:
@@ -83,25 +88,30 @@ class Retrieval(Kind):
         """Sentence vectors (examples, layers, width)."""
         encoder = encoder_of(model)
         packing: Packing | None = getattr(encoder.layers[0], "packing", None)
-        with whole(packing), recorded(encoder) as states:
-            encoder.base(**inputs)
-        mask = inputs["attention_mask"]
-        chosen = [states[layer] for layer in self.layers]
-        if packing is not None:
-            chosen = [packing.of(mask).unpack(state) for state in chosen]
-        if not self.options["special"]:
-            mask = inner(mask)
-        return mean_pooled(chosen, mask).transpose(0, 1)
+        padded = inputs["attention_mask"]
+        mask = padded if self.options["special"] else inner(padded)
+        found: dict[int, torch.Tensor] = {}
 
-    def answers(self, examples: Any, rows: Sequence[np.ndarray]) -> np.ndarray:
-        """The row of the sentence found for each English one, (layers, sentences)."""
+        def pool(layer: int, state: torch.Tensor) -> torch.Tensor:
+            whole_state = state if packing is None else packing.of(padded).unpack(state)
+            found[layer] = mean_pooled([whole_state], mask)[0]
+            return state
+
+        with whole(packing), at_layers(encoder, self.layers, pool):
+            encoder.base(**inputs)
+        return torch.stack([found[layer] for layer in self.layers], 1)
+
+    def room(self, count: int) -> Any:
+        return Vectors(count)
+
+    def answers(self, examples: Any, rows: Any) -> np.ndarray:
+        """The row of the sentence found for each English one, (layers, sentences), from `Vectors`."""
         count = len(examples) // 2
-        return np.stack(
-            [
-                mining.nearest(_tensor(rows[count:], at), _tensor(rows[:count], at)).numpy()
-                for at in range(len(self.layers))
-            ]
-        ).astype(np.int32)
+        found = [
+            mining.nearest(rows.of(at, slice(count, None)), rows.of(at, slice(count)))
+            for at in range(len(self.layers))
+        ]
+        return torch.stack(found).numpy().astype(np.int32)
 
     def score(self, answers: np.ndarray, examples: Any, measure: Measure) -> dict[str, float]:
         gold = np.arange(answers.shape[1])
@@ -122,46 +132,6 @@ class Retrieval(Kind):
         return bool((answers == answers[:, :1]).all())
 
 
-@dataclass(frozen=True)
-class Mining(Retrieval):
-    """Pairs above a margin that does best on the development set, or on the test set itself."""
-
-    def answers(self, examples: Corpora, rows: Sequence[np.ndarray]) -> np.ndarray:
-        """The row of the English sentence paired with each of the others, -1 for none: (layers, sentences).
-
-        Beside them stands the F1 on the development set in millionths, where there is one: (layers, 1 + sentences).
-        """
-        sizes = np.cumsum([len(side) for side in examples.sides])[:-1]
-        parts = np.split(np.arange(len(rows)), sizes)
-        found = np.full((len(self.layers), 1 + len(examples.sides[0])), -1, np.int32)
-        for at in range(len(self.layers)):
-            vectors = [_tensor([rows[i] for i in part], at) for part in parts]
-            candidates = mining.mine(vectors[0], examples.sides[0], vectors[1], examples.sides[1])
-            deciding, gold = candidates, examples.gold[0]
-            if self.options["threshold"] == "dev":
-                deciding = mining.mine(vectors[2], examples.sides[2], vectors[3], examples.sides[3])
-                gold = examples.gold[1]
-            threshold = mining.best_threshold(deciding, gold)
-            kept = set(mining.above(deciding, threshold))
-            found[at, 0] = round(2e6 * len(kept & gold) / max(1, len(kept) + len(gold)))
-            place = [{name: row for row, (name, _) in enumerate(side)} for side in examples.sides[:2]]
-            for source, target in mining.above(candidates, threshold):
-                found[at, 1 + place[0][source]] = place[1][target]
-        return found
-
-    def score(self, answers: np.ndarray, examples: Corpora, measure: Measure) -> dict[str, float]:
-        names = [[name for name, _ in side] for side in examples.sides[:2]]
-        scores = []
-        for rows in answers[:, 1:]:
-            pairs = [[names[0][source], names[1][rows[source]]] for source in np.flatnonzero(rows >= 0)]
-            scores.append(scored(measure, [pairs], [[list(pair) for pair in sorted(examples.gold[0])]]))
-        dev = [{"f1": value / 1e6} for value in answers[:, 0].tolist()]
-        return self.by_layer(scores, dev if self.options["threshold"] == "dev" else None)
-
-    def collapsed(self, answers: np.ndarray) -> bool:
-        return bool((answers[:, 1:] < 0).all())
-
-
 @contextmanager
 def whole(packing: Packing | None) -> Iterator[None]:
     """While this lasts, the last layer computes all tokens, whatever the head of the model reads."""
@@ -179,7 +149,3 @@ def inner(mask: torch.Tensor) -> torch.Tensor:
     """``mask`` (sentences, tokens) without the first and the last real token of each sentence."""
     before, after = mask.cumsum(1), mask.flip(1).cumsum(1).flip(1)
     return mask * (before > 1) * (after > 1)
-
-
-def _tensor(rows: Sequence[np.ndarray], at: int) -> torch.Tensor:
-    return torch.from_numpy(np.stack([row[at] for row in rows]))

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
 import numpy as np
 import torch
+from datasets import ClassLabel
 from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from benchmark import tags
-from benchmark.tasks.base import Examples, Inputs, Kind, Measure, scored
+from benchmark.errors import BenchmarkError
+from benchmark.tasks.base import Inputs, Kind, Measure, scored
+from benchmark.tasks.examples import Examples
+from benchmark.tasks.files import Split
+from benchmark.tasks.reading import Reader
 
 
 @dataclass(frozen=True)
 class Sentences(Examples):
     """Sentences in pieces that fit the model; ``lengths`` (sentences,) in words, ``truth`` (words,) their classes."""
+
+    columns: ClassVar[tuple[str, ...]] = (*Examples.columns, "pieces")
 
     pieces: list[tags.Piece]
     lengths: np.ndarray
@@ -32,8 +39,26 @@ class Sentences(Examples):
     def labelled(self) -> bool:
         return bool((self.truth >= 0).all())
 
+    @property
+    def classes(self) -> np.ndarray:
+        return self.truth
+
     def items(self, indices: Sequence[int]) -> int:
         return sum(len(self.pieces[i].first) for i in indices)
+
+    def followed_by(self, others: Sequence[Self]) -> Self:
+        parts = [self, *others]
+        before = np.cumsum([0, *(part.size for part in parts[:-1])]).tolist()
+        return replace(
+            super().followed_by(others),
+            pieces=[
+                replace(piece, sentence=piece.sentence + start)
+                for part, start in zip(parts, before, strict=True)
+                for piece in part.pieces
+            ],
+            lengths=np.concatenate([part.lengths for part in parts]),
+            truth=np.concatenate([part.truth for part in parts]),
+        )
 
 
 def sentences(
@@ -62,6 +87,24 @@ class Tagging(Kind):
     head: ClassVar[str] = "AutoModelForTokenClassification"
 
     labels: list[str]
+
+    @classmethod
+    def of(cls, reader: Reader) -> Self:
+        return cls(reader.task["labels"])
+
+    def read(self, reader: Reader, split: Split, training: bool) -> Sentences:
+        """Sentences with a class for every word. Raises: BenchmarkError if the data's classes are others."""
+        fields, target = reader.columns(split)
+        rows = reader.rows(split, [*fields, target])
+        inner = getattr(rows.features[target], "feature", None)
+        if isinstance(inner, ClassLabel) and list(inner.names) != self.labels:
+            raise BenchmarkError(
+                f"task {reader.task['name']!r}: the classes of {split['config']}/{split['split']} are "
+                f"{inner.names}, and task.labels={self.labels}"
+            )
+        codes = {label: number for number, label in enumerate(self.labels)}
+        classes = [[codes[c] if isinstance(c, str) else c for c in one] for one in rows[target]]
+        return sentences(list(rows[fields[0]]), classes, reader.tokenizer, reader.limit(split))
 
     @property
     def outputs(self) -> int:

@@ -11,6 +11,7 @@ from benchmark.grid import Grid
 from benchmark.report.figures import style
 from benchmark.report.figures.differences import differences
 from benchmark.report.figures.kinds import KINDS, lying
+from benchmark.report.figures.languages import heat_maps
 from benchmark.report.figures.points import points
 from benchmark.report.predictions import Arrays
 from benchmark.report.table import Table
@@ -59,6 +60,8 @@ def draw(grid: Grid, table: Table, records: Mapping[str, Record], arrays: Arrays
             lacking = [one for one in lacking if one not in set(shown["quantity"])]
             if lacking:
                 found.notes.append(f"The figure lacks {', '.join(lacking)}: no record has it.")
+    if svg := heat_maps(table.languages, table.names, table.labels):
+        found.svg["languages"] = svg
     if svg := differences(table.numbers, table.labels):
         found.svg["differences"] = svg
     return found

@@ -1,0 +1,44 @@
+"""Room for the vectors of a whole evaluation set, layer by layer: in memory, or on disk where there are many."""
+
+from __future__ import annotations
+
+from tempfile import TemporaryFile
+
+import numpy as np
+import torch
+
+IN_MEMORY = (
+    2**29
+)  # bytes of an evaluation set's vectors; more lie in a file, of which memory holds what it can
+
+
+class Vectors:
+    """Vectors (layers, sentences, width) in float32, written sentence by sentence and read layer by layer.
+
+    The two languages of BUCC have some 800 000 sentences: 3 GB in one layer, and 80 GB in the 24 of a large model
+    where the best of them is looked for.
+    """
+
+    def __init__(self, sentences: int) -> None:
+        self.sentences = sentences
+        self.values = np.empty((0, sentences, 0), np.float32)
+
+    def __len__(self) -> int:
+        return self.sentences
+
+    def __setitem__(self, sentence: int, row: np.ndarray) -> None:
+        """Keep ``row`` (layers, width)."""
+        if not self.values.size:
+            self.values = _room((len(row), self.sentences, row.shape[1]))
+        self.values[:, sentence] = row
+
+    def of(self, layer: int, part: slice = slice(None)) -> torch.Tensor:
+        """The vectors (sentences, width) of the ``layer``-th kept layer, without a copy."""
+        return torch.from_numpy(self.values[layer, part])
+
+
+def _room(shape: tuple[int, int, int]) -> np.ndarray:
+    if 4 * int(np.prod(shape, dtype=np.int64)) <= IN_MEMORY:
+        return np.empty(shape, np.float32)
+    with TemporaryFile() as file:  # the mapping keeps it until it is gone itself
+        return np.memmap(file, np.float32, "w+", shape=shape)
