@@ -11,15 +11,19 @@ import json
 import os
 from functools import cache, partial
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import pytest
 import torch
+from omegaconf import OmegaConf
 
-from benchmark import averages, mining
+from benchmark import mining
 from benchmark.config import ROOT
 from benchmark.metrics import score
 from benchmark.metrics.answers import aligned, mlqa_tokens, question_scores, squad_tokens
+from benchmark.report import published
+from benchmark.report.frame import average
 
 FOLDER = Path(os.environ.get("METRIC_VECTORS") or ROOT.parent / "shared" / "vectors" / "xtreme_metrics")
 
@@ -141,27 +145,39 @@ def test_nearest_neighbours(case: dict[str, Any], tolerance: float) -> None:
     assert accuracy == pytest.approx(case["expected"]["accuracy"], abs=tolerance)
 
 
+TABLE3: Any = OmegaConf.to_container(OmegaConf.load(ROOT / "sweeps/noisytune/table3.yaml").table)
+OVERALL = "XTREME (nine tasks)"
+GROUPS = {
+    "classification": "Sentence pair",
+    "tagging": "Structured prediction",
+    "retrieval": "Sentence retrieval",
+    "qa": "Question answering",
+    "all_task": OVERALL,
+}
+
+
 @each("aggregate")
 def test_averages(case: dict[str, Any], tolerance: float) -> None:
-    expected, per_language = case["expected"], case.get("per_language")
-    if per_language is None:
-        columns = {
-            k: v if isinstance(v, dict) else dict.fromkeys(averages.SCORED_BY[k], v)
-            for k, v in case["columns"].items()
-        }
+    expected = case["expected"]
+    if "columns" in case:
+        by_task = {k: v if isinstance(v, dict) else {"": v} for k, v in case["columns"].items()}
     else:
-        columns = {task: averages.over_languages(scores) for task, scores in per_language.items()}
-    tasks = {task: averages.task_score(task, values) for task, values in columns.items()}
-    groups = averages.group_scores(tasks)
-    if per_language is None:
-        assert groups == pytest.approx(expected["groups"], abs=tolerance)
-        assert averages.mean_of_groups(tasks) == pytest.approx(expected["mean_of_four_groups"], abs=tolerance)
-        assert averages.mean_of_tasks(tasks) == pytest.approx(expected["mean_of_nine_tasks"], abs=tolerance)
-        return
-    for task, values in columns.items():
-        found = {f"avg_{name}": value for name, value in values.items()} | {"avg_metric": tasks[task]}
-        assert found == pytest.approx(expected["tasks"][task], abs=tolerance), task
-    overall = averages.mean_of_tasks(tasks)
-    assert groups | ({} if overall is None else {"all_task": overall}) == pytest.approx(
-        expected["groups"], abs=tolerance
-    )
+        by_task = {
+            task: {name: fmean(by_language.values()) for name, by_language in scores.items()}
+            for task, scores in case["per_language"].items()
+        }
+    values = {}
+    for key, column in TABLE3["columns"].items():
+        task, _, name = column["report"][0].partition("/")
+        if task in by_task:
+            values[key] = by_task[task].get(name, by_task[task].get(""))
+    found = {name: average(values, rule) for name, rule in TABLE3["averages"].items()}
+    groups = {name: found[label] for name, label in GROUPS.items() if found[label] is not None}
+    if "mean_of_nine_tasks" in expected:
+        assert groups.pop("all_task") == pytest.approx(expected["mean_of_nine_tasks"], abs=tolerance)
+        noisytune = average(values, published.rule_of(published.load("noisytune_table3")))
+        assert noisytune == pytest.approx(expected["mean_of_four_groups"], abs=tolerance)
+    assert groups == pytest.approx(expected["groups"], abs=tolerance)
+    for task, label in {"xquad": "XQuAD", "mlqa": "MLQA", "tydiqa": "TyDiQA"}.items():
+        if task in expected.get("tasks", {}):
+            assert found[label] == pytest.approx(expected["tasks"][task]["avg_metric"], abs=tolerance)
