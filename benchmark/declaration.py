@@ -83,6 +83,19 @@ class PublishedRow:
 
 
 @dataclass
+class StandIns:
+    """What a smoke run takes where the embedded encoder and tasks have not the form of the table's.
+
+    ``tasks`` are embedded tasks by the table's own, whose ``task.setting`` they have, and ``sets`` their evaluation
+    sets by the table's.
+    """
+
+    model: str = "embedded"
+    tasks: dict[str, str] = field(default_factory=dict)
+    sets: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
 class Table:
     """The ``table`` of a sweep file.
 
@@ -90,7 +103,7 @@ class Table:
     by null; `python -m benchmark +sweeps=…` knows the sweeper's alone. ``search``
     are axes to choose over, per model, task and method, before anything is reported. ``needs`` is what
     the table cannot be made without and the project does not have yet: ``{probe: …}``, ``{evaluation: …}``.
-    ``cost`` adds what each method costs in time and memory.
+    ``stand_ins`` are for its smoke run. ``cost`` adds what each method costs in time and memory.
     """
 
     title: str = MISSING
@@ -104,6 +117,7 @@ class Table:
     search: list[str] = field(default_factory=list)
     claims: list[Claim] = field(default_factory=list)
     needs: list[dict[str, str]] = field(default_factory=list)
+    stand_ins: StandIns = field(default_factory=StandIns)
     smoke: bool = False
     cost: bool = False
 

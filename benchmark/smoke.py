@@ -1,8 +1,8 @@
 """The smoke run of any table: the same grid, brought down to the embedded encoder and tasks.
 
 It shows that a table runs from end to end, in minutes and offline, and shows nothing else: tasks become
-embedded tasks of their kind, so that columns fall together, and there are neither published numbers nor
-claims beside them.
+embedded tasks of their kind, so that columns fall together unless the table names `stand_ins` for them, and there
+are neither published numbers nor claims beside them.
 """
 
 from __future__ import annotations
@@ -13,17 +13,20 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmark.composing import part
+from benchmark.config import METRICS
 from benchmark.rectangles import Axes
 
-MODEL, PROTOCOL = "embedded", "demo"
-LAYERS = 2  # of the embedded encoder
+PROTOCOL = "demo"
+LAYERS = 2  # of the embedded encoders
 SEEDS = 2
 EXAMPLES = 64  # where a paper cuts the training set to a number of examples
 TITLE = "Smoke run on the embedded encoder, no evidence"
 
 
-def stand_in(task: str) -> str:
-    """The embedded task of the same form: a regression, a pair of texts, or one."""
+def stand_in(task: str, table: dict[str, Any]) -> str:
+    """The embedded task that a table names, or else that of the same form: a regression, a pair of texts, or one."""
+    if task in table["stand_ins"]["tasks"]:
+        return str(table["stand_ins"]["tasks"][task])
     config = part("task", task)
     if config["kind"] == "classification" and not config["labels"]:
         return "closeness"
@@ -34,21 +37,26 @@ def shrunk(grid: Sequence[Axes], table: dict[str, Any]) -> list[Axes]:
     """``grid`` on the embedded encoder and tasks, a rectangle per task."""
     tasks = list(dict.fromkeys(task for rectangle in grid for task in rectangle.get("task", ["opinion"])))
     sets: dict[str, dict[str, None]] = {}  # the evaluation sets that columns of a table ask a stand-in for
+    named = table["stand_ins"]["tasks"]
     for task in tasks if table["columns"] else []:
-        sets.setdefault(stand_in(task), {}).update(dict.fromkeys(part("task", task)["evaluate"]))
+        if task not in named:
+            sets.setdefault(stand_in(task, table), {}).update(dict.fromkeys(part("task", task)["evaluate"]))
     found = []
     for rectangle in grid:
-        for task in dict.fromkeys(map(stand_in, rectangle.get("task", ["opinion"]))):
+        for task in dict.fromkeys(stand_in(one, table) for one in rectangle.get("task", ["opinion"])):
             own = part("task", task)["evaluate"]
             added = [
                 f"{name}:{{config:{task},split:validation}}" for name in sets.get(task, ()) if name not in own
             ]
             also = {"+task.evaluate": [f"{{{','.join(added)}}}"]} if added else {}
-            found.append(_small(rectangle) | {"task": [task]} | also)
+            small = _small(rectangle, table["stand_ins"]["model"])
+            if task in named.values() and "task.setting" in rectangle:
+                small["task.setting"] = rectangle["task.setting"]
+            found.append(small | {"task": [task]} | also)
     return found
 
 
-def _small(rectangle: Axes) -> Axes:
+def _small(rectangle: Axes, model: str) -> Axes:
     """The axes of a rectangle that mean something to the embedded encoder, with values it can have."""
     axes = {
         key: _once(_fitting(key, value) for value in values)
@@ -59,7 +67,7 @@ def _small(rectangle: Axes) -> Axes:
         axes["data.count"] = [str(EXAMPLES)]
     if not {"protocol.epochs", "protocol.steps"} & axes.keys():
         axes["protocol.epochs"] = ["1"]
-    return axes | {"model": [MODEL], "seed": rectangle.get("seed", ["1"])[:SEEDS]}
+    return axes | {"model": [model], "seed": rectangle.get("seed", ["1"])[:SEEDS]}
 
 
 def _fitting(key: str, value: str) -> str:
@@ -82,9 +90,9 @@ def declaration(table: dict[str, Any]) -> dict[str, Any]:
     columns = {
         key: column
         | {
-            "tasks": list(dict.fromkeys(map(stand_in, column["tasks"]))),
-            "report": [_measured(name, column["tasks"][0]) for name in column["report"]],
-            "minus": [_measured(name, column["tasks"][0]) for name in column["minus"]],
+            "tasks": list(dict.fromkeys(stand_in(task, table) for task in column["tasks"])),
+            "report": [_measured(name, column["tasks"][0], table) for name in column["report"]],
+            "minus": [_measured(name, column["tasks"][0], table) for name in column["minus"]],
         }
         for key, column in table["columns"].items()
     }
@@ -92,8 +100,12 @@ def declaration(table: dict[str, Any]) -> dict[str, Any]:
     return table | nothing | {"title": title, "columns": columns, "smoke": True}
 
 
-def _measured(name: str, task: str) -> str:
+def _measured(name: str, task: str, table: dict[str, Any]) -> str:
     """A metric of the stand-in, on the same evaluation set, in place of one it does not have."""
     place, _, metric = name.rpartition("/")
-    metrics = part("task", stand_in(task))["metrics"]
-    return f"{place}/{metric if metric in metrics else metrics[0]}" if place else metrics[0]
+    place = table["stand_ins"]["sets"].get(place, place)
+    found = part("task", stand_in(task, table))
+    own = found["evaluate"].get(place, {}).get("metrics") or found["metrics"]
+    values = [value for one in own for value in METRICS[one]]
+    chosen = metric if metric in values else values[0]
+    return f"{place}/{chosen}" if place else chosen
