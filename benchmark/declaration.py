@@ -124,14 +124,27 @@ class Static:
 
 
 @dataclass
+class StandIns:
+    """What a smoke run takes where the embedded encoder and tasks have not the form of the table's.
+
+    ``tasks`` are embedded tasks by the table's own, whose ``task.setting`` they have, and ``sets`` their evaluation
+    sets by the table's.
+    """
+
+    model: str = "embedded"
+    tasks: dict[str, str] = field(default_factory=dict)
+    sets: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
 class Table:
     """The ``table`` of a sweep file.
 
     ``grids`` are further rectangles of runs, each the sweeper's parameters with some changed, or left out
     by null; `python -m benchmark +sweeps=…` knows the sweeper's alone. ``averages`` are rules by name for
     averages beside the paper's own: columns, or lists of rules whose mean is meant. ``search``
-    are axes to choose over, per model, task and method, before anything is reported. ``cost`` adds what
-    each method costs in time and memory. A table that is ``static`` has no runs.
+    are axes to choose over, per model, task and method, before anything is reported. ``stand_ins`` are for its
+    smoke run. ``cost`` adds what each method costs in time and memory. A table that is ``static`` has no runs.
     """
 
     title: str = MISSING
@@ -145,6 +158,7 @@ class Table:
     layout: Layout = field(default_factory=Layout)
     search: list[str] = field(default_factory=list)
     claims: list[Claim] = field(default_factory=list)
+    stand_ins: StandIns = field(default_factory=StandIns)
     smoke: bool = False
     cost: bool = False
     static: Static | None = None

@@ -1,8 +1,9 @@
 """The smoke run of any table: the same grid, brought down to the embedded encoder and tasks.
 
 It shows that a table runs from end to end, in minutes and offline, and shows nothing else: tasks become
-embedded tasks of their kind, so that columns fall together, runs make a few updates, of the values of a
-setting some are left, and there are neither published numbers nor claims beside them.
+embedded tasks of their kind, so that columns fall together unless the table names `stand_ins` for them, runs
+make a few updates, of the values of a setting some are left, and there are neither published numbers nor
+claims beside them.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmark.composing import part
+from benchmark.config import METRICS
 from benchmark.rectangles import Axes
 
-MODEL, PROTOCOL = "embedded", "demo"
-LAYERS = 2  # of the embedded encoder
+PROTOCOL = "demo"
+LAYERS = 2  # of the embedded encoders
 SEEDS = 2
 EXAMPLES = 64  # to train on, where no share of the training set is asked for
 TASKS = 2  # of a table that does not say which tasks its columns are of
@@ -25,8 +27,10 @@ PROBES = {"linear_probe": "linear_probe_embedded"}  # that ask for data of their
 TITLE = "Smoke run on the embedded encoder, no evidence"
 
 
-def stand_in(task: str) -> str:
-    """The embedded task of the same form: a regression, a pair of texts, or one."""
+def stand_in(task: str, table: dict[str, Any]) -> str:
+    """The embedded task that a table names, or else that of the same form: a regression, a pair of texts, or one."""
+    if task in table["stand_ins"]["tasks"]:
+        return str(table["stand_ins"]["tasks"][task])
     config = part("task", task)
     if config["kind"] == "classification" and not config["labels"]:
         return "closeness"
@@ -37,15 +41,18 @@ def shrunk(grid: Sequence[Axes], table: dict[str, Any]) -> list[Axes]:
     """``grid`` on the embedded encoder and some of the embedded tasks, a rectangle per task."""
     tasks = list(dict.fromkeys(task for rectangle in grid for task in rectangle.get("task", ["opinion"])))
     sets: dict[str, dict[str, None]] = {}  # the evaluation sets that columns of a table ask a stand-in for
+    named = table["stand_ins"]["tasks"]
     for task in tasks if table["columns"] else []:
-        named = (one for one in table["columns"].values() if task in one["tasks"])
-        places = [name.rpartition("/")[0] for one in named for name in (*one["report"], *one["minus"])]
+        if task in named:
+            continue
+        columns = (one for one in table["columns"].values() if task in one["tasks"])
+        places = [name.rpartition("/")[0] for one in columns for name in (*one["report"], *one["minus"])]
         wanted = dict.fromkeys([*part("task", task)["evaluate"], *filter(None, places)])
-        sets.setdefault(stand_in(task), {}).update(wanted)
-    shown = sorted(set(map(stand_in, tasks)))[: None if table["columns"] else TASKS]
+        sets.setdefault(stand_in(task, table), {}).update(wanted)
+    shown = sorted({stand_in(task, table) for task in tasks})[: None if table["columns"] else TASKS]
     found = []
     for rectangle in grid:
-        for task in _once(map(stand_in, rectangle.get("task", ["opinion"]))):
+        for task in _once(stand_in(one, table) for one in rectangle.get("task", ["opinion"])):
             if task not in shown:
                 continue
             own = part("task", task)["evaluate"]
@@ -55,11 +62,14 @@ def shrunk(grid: Sequence[Axes], table: dict[str, Any]) -> list[Axes]:
                 if name not in (*own, "train")  # which runs have of themselves
             ]
             also = {"+task.evaluate": [f"{{{','.join(added)}}}"]} if added else {}
-            found.append(_small(rectangle) | {"task": [task]} | also)
+            small = _small(rectangle, table["stand_ins"]["model"])
+            if task in named.values() and "task.setting" in rectangle:
+                small["task.setting"] = rectangle["task.setting"]
+            found.append(small | {"task": [task]} | also)
     return found
 
 
-def _small(rectangle: Axes) -> Axes:
+def _small(rectangle: Axes, model: str) -> Axes:
     """The axes of a rectangle that mean something to the embedded encoder, with values it can have."""
     axes = {
         key: _few(key, _once(_fitting(key, value) for value in values))
@@ -70,7 +80,7 @@ def _small(rectangle: Axes) -> Axes:
         axes["data.count"] = [str(EXAMPLES)]
     if not {"protocol.epochs", "protocol.steps"} & axes.keys():
         axes["protocol.epochs"] = ["1"]
-    return axes | {"model": [MODEL], "seed": rectangle.get("seed", ["1"])[:SEEDS]}
+    return axes | {"model": [model], "seed": rectangle.get("seed", ["1"])[:SEEDS]}
 
 
 def _fitting(key: str, value: str) -> str:
@@ -102,9 +112,9 @@ def declaration(table: dict[str, Any]) -> dict[str, Any]:
     columns = {
         key: column
         | {
-            "tasks": list(dict.fromkeys(map(stand_in, column["tasks"]))),
-            "report": [_measured(name, column["tasks"][0]) for name in column["report"]],
-            "minus": [_measured(name, column["tasks"][0]) for name in column["minus"]],
+            "tasks": list(dict.fromkeys(stand_in(task, table) for task in column["tasks"])),
+            "report": [_measured(name, column["tasks"][0], table) for name in column["report"]],
+            "minus": [_measured(name, column["tasks"][0], table) for name in column["minus"]],
         }
         for key, column in table["columns"].items()
     }
@@ -112,8 +122,12 @@ def declaration(table: dict[str, Any]) -> dict[str, Any]:
     return table | nothing | {"title": title, "columns": columns, "smoke": True}
 
 
-def _measured(name: str, task: str) -> str:
+def _measured(name: str, task: str, table: dict[str, Any]) -> str:
     """A metric of the stand-in, on the same evaluation set, in place of one it does not have."""
     place, _, metric = name.rpartition("/")
-    metrics = part("task", stand_in(task))["metrics"]
-    return f"{place}/{metric if metric in metrics else metrics[0]}" if place else metrics[0]
+    place = table["stand_ins"]["sets"].get(place, place)
+    found = part("task", stand_in(task, table))
+    own = found["evaluate"].get(place, {}).get("metrics") or found["metrics"]
+    values = [value for one in own for value in METRICS[one]]
+    chosen = metric if metric in values else values[0]
+    return f"{place}/{chosen}" if place else chosen

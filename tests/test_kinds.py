@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,9 +15,10 @@ from pyarrow import Table, parquet
 from seqeval.metrics import f1_score
 from torch.nn import functional
 
-from benchmark import models, tasks
-from benchmark.config import identity, run_id
+from benchmark import methods, models, tasks
+from benchmark.config import ROOT, identity, run_id
 from benchmark.errors import BenchmarkError
+from benchmark.finetune import finetune
 from benchmark.languages import evaluation_splits, over_languages, training_splits
 from benchmark.run import run
 from benchmark.store import Store
@@ -312,3 +314,50 @@ def test_bucc_without_its_sentences_is_refused(compose: Compose, hub: Path) -> N
         BenchmarkError, match=r"bucc18.zh of google/xtreme has the pairs .* not the sentences"
     ):
         load(config)
+
+
+# --- Every method on every kind -----------------------------------------------------------------------------
+
+METHODS = sorted(path.stem for path in (ROOT / "conf" / "method").glob("*.yaml"))
+
+
+@pytest.fixture(scope="module")
+def small() -> Callable[[Compose, str], tuple[dict[str, Any], tasks.Task]]:
+    """``small(compose, task)``: a configuration with the settings of every method, and eight training examples."""
+    known: dict[str, tuple[dict[str, Any], tasks.Task]] = {}
+
+    def loaded(compose: Compose, name: str) -> tuple[dict[str, Any], tasks.Task]:
+        if name not in known:
+            chosen = [
+                "model=embedded_multilingual",
+                f"task={name}",
+                f"method=[{','.join(METHODS)}]",
+                "data.count=8",
+                "protocol.batch_size=4",
+                "protocol.epochs=1",
+            ]
+            config = compose(*chosen)
+            known[name] = config, replace(load(config), evaluation={})
+        return known[name]
+
+    return loaded
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("name", ["inference", "entities", "questions"])
+def test_every_method_learns_every_kind(
+    compose: Compose, small: Callable[..., Any], name: str, method: str
+) -> None:
+    config, task = small(compose, name)
+    cache = Path(config["cache"])
+    model = models.load(config["model"], task.outputs, 1, cache, task.kind.head)
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    chosen = methods.build({method: config["method"][method]})
+    methods.prepare(chosen, model, 1)
+    outcome = finetune(model, task, list(chosen.values()), config["protocol"], 1, torch.device("cpu"))
+    assert len(outcome.losses) == 2
+    assert np.isfinite(outcome.losses).all()
+    assert outcome.diverged is None
+    after = model.state_dict()
+    assert all(value.isfinite().all() for value in after.values())
+    assert any(key not in after or not torch.equal(after[key], value) for key, value in before.items())

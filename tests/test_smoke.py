@@ -37,7 +37,8 @@ def test_every_table_has_a_smoke_run_that_could_start(name: str) -> None:
     assert len(small.cells) <= 100
     for cell in small.cells:
         validate(cell.config)
-        assert (cell.config["model"]["name"], cell.config["protocol"]["name"]) == ("embedded", "demo")
+        assert cell.config["model"]["name"] == small.table["stand_ins"]["model"]
+        assert cell.config["protocol"]["name"] == "demo"
         assert cell.config["task"]["repo"] is None
         sets = {
             *cell.config["task"]["evaluate"],
@@ -47,7 +48,9 @@ def test_every_table_has_a_smoke_run_that_could_start(name: str) -> None:
             for metric in (*report, *minus):
                 place, _, metric_name = metric.rpartition("/")
                 assert not place or place in sets
-                assert metric_name in cell.config["task"]["metrics"]
+                own = cell.config["task"]["evaluate"].get(place, {}).get("metrics")
+                values = [v for one in own or cell.config["task"]["metrics"] for v in METRICS[one]]
+                assert metric_name in values
     for cell in {str(cell.config["method"]): cell for cell in small.cells}.values():
         validate_methods(cell.config)
 
@@ -95,6 +98,14 @@ def test_every_claim_has_a_verdict_once_all_runs_are_there(
 def test_the_smoke_run_of_a_subset_has_a_subset() -> None:
     counts = {cell.config["data"]["count"] for cell in grid.load("hype/table3", small=True).cells}
     assert counts == {64}
+
+
+def test_a_table_of_many_languages_is_made_of_kinds_of_its_own() -> None:
+    small = load("noisytune/table3")
+    asked = [name for column in small.table["columns"].values() for name in column["report"]]
+    assert len(asked) == len(set(asked)) == 12
+    assert {cell.config["task"]["kind"] for cell in small.cells} == {"classification", "tagging", "answers"}
+    assert {cell.config["task"]["setting"] for cell in small.cells} == {"zero_shot", "translate_train_all"}
 
 
 def test_layers_are_brought_down_to_those_there_are() -> None:

@@ -258,3 +258,13 @@ def test_the_configured_revisions_of_what_the_project_makes_are_current(compose:
 
     assert compose()["model"]["revision"] == encoder.REVISION
     assert {compose(f"task={name}")["task"]["revision"] for name in embedded.TASKS} == {embedded.REVISION}
+
+
+def test_so_are_those_of_the_multilingual_ones(compose: Compose) -> None:
+    from benchmark.embedded import multilingual_encoder, multilingual_tasks, xtreme
+
+    names = ("inference", "paraphrase", "word_classes", "entities", "questions", "enquiries")
+    said = {compose(f"task={name}")["task"]["revision"] for name in names}
+    assert said == {multilingual_tasks.REVISION}
+    assert compose("model=embedded_multilingual")["model"]["revision"] == multilingual_encoder.REVISION
+    assert compose("model=xtreme_small")["model"]["revision"] == xtreme.REVISION

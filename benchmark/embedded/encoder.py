@@ -10,19 +10,18 @@ import random
 from pathlib import Path
 
 import torch
-from torch.nn import functional
-from torch.nn.utils.rnn import pad_sequence
 from transformers import BertConfig, BertForMaskedLM, BertTokenizer
 
+from benchmark.embedded import masked
 from benchmark.embedded.folder import built_once
 from benchmark.embedded.language import EXCLAMATIONS, Speaker, corpus, lexicon
-from benchmark.optimizers import rate_at
 from benchmark.randomness import derive, stream
 
 REVISION = "1"  # raised when the encoder changes, here and in conf/model/embedded.yaml
 LANGUAGE = 0
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-CORPUS, UPDATES, BATCH, RATE = 20_000, 1200, 64, 3e-3
+CORPUS = 20_000
+RECIPE = masked.Recipe(updates=1200, batch=64, rate=3e-3)
 MASKED, MASKED_EXCLAMATIONS = 0.2, 0.6
 
 
@@ -33,12 +32,8 @@ def build(cache: Path) -> Path:
 
 def pretrain(folder: Path) -> None:
     """Pretrain by masked-word prediction and save encoder and tokenizer to ``folder``."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # the weights must not depend on how many cores there are
-    try:
+    with masked.one_thread():
         _pretrain(folder)
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _pretrain(folder: Path) -> None:
@@ -48,7 +43,6 @@ def _pretrain(folder: Path) -> None:
     )
     utterances = corpus(Speaker(lexicon(LANGUAGE), random.Random("corpus")), CORPUS)
     encoded = tokenizer(utterances)["input_ids"]
-    ids = pad_sequence([torch.tensor(one) for one in encoded], True, tokenizer.pad_token_id)
     chances = torch.full((len(tokenizer),), MASKED)
     chances[: len(SPECIAL)] = 0
     chances[tokenizer.convert_tokens_to_ids(list(EXCLAMATIONS.values()))] = MASKED_EXCLAMATIONS
@@ -67,21 +61,14 @@ def _pretrain(folder: Path) -> None:
                 initializer_range=0.05,
             )
         ).eval()  # without dropout: there is more text than the model can learn by heart
-    optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0.01)
-    rng = stream(LANGUAGE, "masks")
-    for update in range(UPDATES):
-        batch = ids[torch.randint(len(ids), (BATCH,), generator=rng)]
-        batch = batch[:, : int((batch != tokenizer.pad_token_id).sum(1).max())]
-        hidden = torch.rand(batch.shape, generator=rng) < chances[batch]
-        states = model.base_model(
-            input_ids=batch.masked_fill(hidden, tokenizer.mask_token_id),
-            attention_mask=(batch != tokenizer.pad_token_id).long(),
-        ).last_hidden_state
-        loss = functional.cross_entropy(model.cls(states[hidden]), batch[hidden])
-        loss.backward()
-        optimizer.param_groups[0]["lr"] = rate_at(update, UPDATES, RATE, "linear", 0.1)
-        optimizer.step()
-        optimizer.zero_grad()
+    masked.learn(
+        model,
+        tokenizer,
+        [masked.pool(encoded, None, tokenizer.pad_token_id)],
+        chances,
+        RECIPE,
+        stream(LANGUAGE, "masks"),
+    )
     model.config.initializer_range = 0.02  # of a fresh head, as everywhere else
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)

@@ -10,7 +10,8 @@ before positions, normalisation and dropout, both KLs learn through both argumen
 averaged over examples, and the two passes have different dropout. But the released RoBERTa drops the
 noised embeddings on their way to the encoder, so that no noise is ever applied and the term is that of
 R-Drop: ``fidelity: released``. Regression has no term in that criterion; HyPe's runs use the squared
-error of the two outputs.
+error of the two outputs. Of a tagging the classes of every labelled word are compared, of answers the
+distributions of their starts and of their ends over a window's real tokens, and averaged over these.
 """
 
 from __future__ import annotations

@@ -9,6 +9,9 @@ The released code (dropreg/R-Drop) disagrees with the paper and with itself: eve
 summed over the batch while cross-entropies are averaged, so that the strength grows with the batch; the
 README averages the two cross-entropies; the transformers fork sums them for BERT (alpha fixed to 0.5;
 1 for a regression) and keeps half of the first one for RoBERTa (0.7; 0.8), its loop being lost.
+
+Of a tagging the classes of every labelled word are compared, of answers the distributions of their starts
+and of their ends over a window's real tokens; means and sums are then over these in place of examples.
 """
 
 from __future__ import annotations

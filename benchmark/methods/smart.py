@@ -8,7 +8,9 @@ l_s the symmetric KL, or the squared error for a regression. delta_0 ~ N(0, sigm
 delta <- clip(delta + eta g / ||g||_inf, epsilon), the norm taken per example (the paper does not say).
 Proximity (equations 5 to 7): mu times l_s between the model and a running average of it,
 average <- (1 - beta) theta + beta average after every update.
-x is the output of the whole embedding block, so that delta meets layer 0.
+x is the output of the whole embedding block, so that delta meets layer 0. Of a tagging l_s compares the
+classes of every labelled word, of answers the distributions of their starts and of their ends over a
+window's real tokens, and is averaged over these.
 
 mt-dnn's code (``fidelity: mtdnn``) divides the perturbation by its largest entry per token in place of
 projecting it, which makes it 1, not epsilon (epsilon is only a guard there); takes eta g unnormalised;

@@ -1,0 +1,84 @@
+"""Pretraining by masked-word prediction, as far as all encoders that the project makes have it in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch.nn import functional
+from torch.nn.utils.rnn import pad_sequence
+from transformers import BertForMaskedLM, PreTrainedTokenizerBase
+
+from benchmark.optimizers import rate_at
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Sequences to learn from: token ids (sequences, length) with padding, and segment ids or None for all zero."""
+
+    ids: torch.Tensor
+    segments: torch.Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How long and how fast; a padded batch has ``batch`` sequences."""
+
+    updates: int
+    batch: int
+    rate: float
+
+
+def pool(ids: Sequence[Sequence[int]], segments: Sequence[Sequence[int]] | None, padding: int) -> Pool:
+    """Sequences of unlike length as one pool."""
+    padded = pad_sequence([torch.tensor(one) for one in ids], True, padding)
+    if segments is None:
+        return Pool(padded)
+    return Pool(padded, pad_sequence([torch.tensor(one) for one in segments], True, 0))
+
+
+def learn(
+    model: BertForMaskedLM,
+    tokenizer: PreTrainedTokenizerBase,
+    pools: Sequence[Pool],
+    chances: torch.Tensor,
+    recipe: Recipe,
+    rng: torch.Generator,
+    report: Callable[[int, float], None] = lambda update, loss: None,
+) -> None:
+    """Train ``model`` on batches of each pool in turn; ``chances`` (vocabulary,) are those of a token to be masked.
+
+    ``report`` is told the number of every update and its loss.
+    """
+    optimizer = torch.optim.AdamW(model.parameters(), lr=recipe.rate, weight_decay=0.01)
+    for update in range(recipe.updates):
+        texts = pools[update % len(pools)]
+        chosen = torch.randint(len(texts.ids), (recipe.batch,), generator=rng)
+        batch = texts.ids[chosen]
+        batch = batch[:, : int((batch != tokenizer.pad_token_id).sum(1).max())]
+        hidden = torch.rand(batch.shape, generator=rng) < chances[batch]
+        segments = None if texts.segments is None else texts.segments[chosen, : batch.shape[1]]
+        states = model.base_model(
+            input_ids=batch.masked_fill(hidden, tokenizer.mask_token_id),
+            attention_mask=(batch != tokenizer.pad_token_id).long(),
+            token_type_ids=segments,
+        ).last_hidden_state
+        loss = functional.cross_entropy(model.cls(states[hidden]), batch[hidden])
+        loss.backward()
+        optimizer.param_groups[0]["lr"] = rate_at(update, recipe.updates, recipe.rate, "linear", 0.1)
+        optimizer.step()
+        optimizer.zero_grad()
+        report(update + 1, loss.item())
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """While this lasts torch computes in one thread: weights must not depend on how many cores there are."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

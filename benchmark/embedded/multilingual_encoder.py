@@ -1,0 +1,113 @@
+"""The embedded multilingual encoder: a two-layer BERT that the project pretrains on its own four languages.
+
+Languages meet in sentences that take words from all of them, and in the same said twice, side by side, so that
+an encoder fine-tuned in the first language is above chance in the others.
+"""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import torch
+from transformers import BertConfig, BertForMaskedLM, BertTokenizer
+
+from benchmark.embedded import masked
+from benchmark.embedded.encoder import SPECIAL
+from benchmark.embedded.folder import built_once
+from benchmark.embedded.language import DEGREES, EXCLAMATIONS
+from benchmark.embedded.meanings import NUMBERS, Mind, Sentence, Word
+from benchmark.embedded.tongues import ORDERS, Tongue, tongue
+from benchmark.randomness import derive, stream
+
+REVISION = "1"  # raised when the encoder changes, here and in conf/model/embedded_multilingual.yaml
+CORPUS = 20_000  # utterances of each of the two kinds
+LENGTH = 96
+MIXED = 0.4  # words of a mixed sentence that are in any of the languages
+MASKED, MASKED_FELT = 0.2, 0.6
+RECIPE = masked.Recipe(updates=2400, batch=64, rate=3e-3)
+
+
+def build(cache: Path) -> Path:
+    """The encoder's folder, in the layout of a hub snapshot; pretrained if it is not in the cache yet."""
+    return built_once(cache / "embedded" / f"multilingual-{REVISION}", pretrain)
+
+
+def pretrain(folder: Path) -> None:
+    """Pretrain by masked-word prediction and save encoder and tokenizer to ``folder``."""
+    tongues = [tongue(code) for code in ORDERS]
+    forms = dict.fromkeys(form for one in tongues for form in one.words.values())
+    vocabulary = [*SPECIAL, ".", "?", *map(str, NUMBERS), *forms]
+    tokenizer = BertTokenizer(
+        vocab={word: number for number, word in enumerate(vocabulary)},
+        model_max_length=LENGTH,
+        strip_accents=False,
+    )
+    mind = Mind(random.Random("multilingual corpus"))
+    alone = tokenizer([mixed(mind, thought(mind), tongues) for _ in range(CORPUS)])["input_ids"]
+    paired = tokenizer(*zip(*(twice(mind, tongues) for _ in range(CORPUS)), strict=True))
+    pools = [
+        masked.pool(alone, None, tokenizer.pad_token_id),
+        masked.pool(paired["input_ids"], paired["token_type_ids"], tokenizer.pad_token_id),
+    ]
+    chances = torch.full((len(tokenizer),), MASKED)
+    chances[: len(SPECIAL)] = 0
+    chances[tokenizer.convert_tokens_to_ids(list(EXCLAMATIONS.values()))] = MASKED_FELT
+
+    with masked.one_thread(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive(0, "multilingual"))
+        model = BertForMaskedLM(
+            BertConfig(
+                vocab_size=len(tokenizer),
+                hidden_size=64,
+                num_hidden_layers=2,
+                num_attention_heads=4,
+                intermediate_size=128,
+                max_position_embeddings=LENGTH,
+                # A narrow network needs larger weights than BERT's 0.02 to get under way.
+                initializer_range=0.05,
+            )
+        ).eval()  # without dropout: there is more text than the model can learn by heart
+        masked.learn(model, tokenizer, pools, chances, RECIPE, stream(0, "multilingual masks"))
+    model.config.initializer_range = 0.02  # of a fresh head, as everywhere else
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+Thought = list[Sentence | tuple[Word, ...]]
+
+
+def thought(mind: Mind) -> Thought:
+    """A judgement with an exclamation that mostly fits it, a statement, or a question with its answer."""
+    kind = mind.chance.random()
+    if kind < 0.5:
+        degree = mind.chance.choice(DEGREES)
+        felt = degree if mind.chance.random() < 0.9 else mind.chance.choice(DEGREES)
+        return [mind.judgement(degree), (Word(f"felt/{felt}", "INTJ"),)]
+    stated = mind.statement()
+    if kind < 0.65:
+        return [stated]
+    role = mind.chance.choice(stated.roles)
+    return [stated.asking(role), stated.answer(role)]
+
+
+def spoken(said: Thought, say: Tongue) -> list[Word]:
+    """What is said, in one language."""
+    return [
+        word for part in said for word in (say.say(part) if isinstance(part, Sentence) else say.spelt(part))
+    ]
+
+
+def mixed(mind: Mind, said: Thought, tongues: list[Tongue]) -> str:
+    """What is said in the order of one language, with words of that and of others."""
+    own = mind.chance.choice(tongues)
+    return " ".join(
+        mind.chance.choice(tongues).spelt([word])[0].form if mind.chance.random() < MIXED else word.form
+        for word in spoken(said, own)
+    )
+
+
+def twice(mind: Mind, tongues: list[Tongue]) -> tuple[str, str]:
+    """The same said twice, both times with words of several languages."""
+    said = thought(mind)
+    return mixed(mind, said, tongues), mixed(mind, said, tongues)

@@ -1,0 +1,267 @@
+"""A small multilingual encoder, pretrained on what XTREME's own data have as text: minutes on one core.
+
+It is for trials of XTREME's tasks where no checkpoint of the hub can be had, and far below XLM-R. It reads the
+training and development parts and the contexts of questions, never a label, a test set or a sentence that is to
+be retrieved. Languages meet in three ways: in tokens they share, in word embeddings that start from which aligned
+sentences a token occurs in (inverted indexing: Søgaard et al., "Inverted indexing for cross-lingual NLP", ACL
+2015), and in translations side by side (TLM: Lample and Conneau, "Cross-lingual Language Model Pretraining",
+NeurIPS 2019).
+
+    python -m benchmark.embedded.xtreme FOLDER
+
+writes it to a folder, for `model=xtreme_small model.builder=null model.id=FOLDER`; `model=xtreme_small` makes
+its own in the cache.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import LocalEntryNotFoundError
+from pyarrow import parquet
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from transformers import BertConfig, BertForMaskedLM, PreTrainedTokenizerFast
+
+from benchmark.embedded import masked
+from benchmark.embedded.folder import built_once
+from benchmark.errors import BenchmarkError
+from benchmark.randomness import derive, stream
+
+REVISION = "1"  # raised when the encoder changes, here and in conf/model/xtreme_small.yaml
+REPOSITORY = "google/xtreme"
+SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+VOCABULARY, CHARACTERS = 16_000, 5_000
+WIDTH, LAYERS, LENGTH = 192, 4, 128
+SHARE = 120_000  # characters of one configuration at most
+PAIR = 96  # tokens of a pair at most
+MASKED = 0.15
+RECIPE = masked.Recipe(updates=600, batch=16, rate=2e-3)
+# The files of REPOSITORY that are read, and their columns of text.
+TEXTS = {
+    "PAN-X.*/train-*": ["tokens"],
+    "PAN-X.*/validation-*": ["tokens"],
+    "udpos.*/train-*": ["tokens"],
+    "udpos.*/validation-*": ["tokens"],
+    "XQuAD.*/validation-*": ["context"],
+    "MLQA.*/validation-*": ["context"],
+    "SQuAD/*": ["context"],
+    "tydiqa/*": ["context"],
+}
+
+
+@dataclass(frozen=True)
+class Aligned:
+    """A sentence in several languages, English first."""
+
+    sentences: tuple[str, ...]
+
+
+def build(cache: Path) -> Path:
+    """The encoder's folder, in the layout of a hub snapshot; pretrained if it is not in the cache yet."""
+    return built_once(cache / "embedded" / f"xtreme-{REVISION}", pretrain)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmark.embedded.xtreme", description=__doc__)
+    parser.add_argument("folder", type=Path, help="where to write it")
+    built_once(parser.parse_args(arguments).folder, pretrain)
+    return 0
+
+
+def pretrain(folder: Path) -> None:
+    """Pretrain and save encoder and tokenizer to ``folder``. Raises: BenchmarkError if the texts are not there."""
+    chance = random.Random("xtreme")
+    source = find_texts()
+    aligned = aligned_sentences(source)
+    lines = list(plain_texts(source, chance))
+    every = [*(text for group in lines for text in group), *(s for one in aligned for s in one.sentences)]
+    tokenizer = trained_tokenizer(every)
+    pools = [
+        blocks(tokenizer, lines),
+        pairs(tokenizer, aligned, chance),
+    ]
+    with masked.one_thread():
+        model = fresh(len(tokenizer))
+        start_embeddings(model, tokenizer, aligned)
+        chances = torch.full((len(tokenizer),), MASKED)
+        chances[: len(SPECIAL)] = 0
+        masked.learn(model, tokenizer, pools, chances, RECIPE, stream(0, "xtreme"), said)
+    model.config.initializer_range = 0.02  # of a fresh head, as everywhere else
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def find_texts() -> Path:
+    """The folder of the data. Raises: BenchmarkError if it is neither in the cache nor to be had."""
+    wanted = [*TEXTS, "XNLI/validation-*", "PAWS-X.*/validation-*"]
+    try:
+        return Path(snapshot_download(REPOSITORY, repo_type="dataset", allow_patterns=wanted))
+    except (LocalEntryNotFoundError, OSError) as error:
+        raise BenchmarkError(
+            f"data set {REPOSITORY!r} is not in the hub cache and the hub was not reached; get it with "
+            f"`hf download {REPOSITORY} --repo-type dataset` on a connected machine, or set HF_HOME"
+        ) from error
+
+
+def plain_texts(source: Path, chance: random.Random) -> Iterator[list[str]]:
+    """The lines of every configuration, in random order and cut to its share."""
+    for pattern, columns in TEXTS.items():
+        for path in sorted(source.glob(pattern)):
+            table = parquet.read_table(path, columns=columns).to_pydict()
+            texts = (text for column in columns for text in table[column])
+            lines = list(dict.fromkeys(t if isinstance(t, str) else " ".join(t) for t in texts))
+            chance.shuffle(lines)
+            kept, size = [], 0
+            for line in lines:
+                size += len(line)
+                if size > SHARE:
+                    break
+                kept.append(line)
+            yield kept
+
+
+def aligned_sentences(source: Path) -> list[Aligned]:
+    """XNLI's and PAWS-X's development sets, which hold the same rows in every language."""
+    found: list[Aligned] = []
+    rows = parquet.read_table(next(source.glob("XNLI/validation-*"))).to_pydict()
+    codes = sorted(set(rows["language"]), key=lambda code: (code != "en", code))
+    for column in ("sentence1", "sentence2"):
+        by_code = {
+            code: [s for s, said in zip(rows[column], rows["language"], strict=True) if said == code]
+            for code in codes
+        }
+        found += [Aligned(group) for group in zip(*by_code.values(), strict=True)]
+    files = sorted(
+        source.glob("PAWS-X.*/validation-*"), key=lambda path: ("PAWS-X.en" not in str(path), path)
+    )
+    tables = [parquet.read_table(path).to_pydict() for path in files]
+    whole = [table for table in tables if len(table["label"]) == len(tables[0]["label"])]
+    for column in ("sentence1", "sentence2"):
+        found += [Aligned(group) for group in zip(*(table[column] for table in whole), strict=True)]
+    return list(dict.fromkeys(found))
+
+
+def trained_tokenizer(texts: list[str]) -> PreTrainedTokenizerFast:
+    """A byte-pair encoding of words with the space before them."""
+    made = Tokenizer(models.BPE(unk_token="[UNK]", fuse_unk=True))
+    made.normalizer = normalizers.NFKC()
+    made.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Metaspace(), pre_tokenizers.Punctuation()])
+    made.decoder = decoders.Metaspace()
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY,
+        limit_alphabet=CHARACTERS,
+        special_tokens=list(SPECIAL),
+        max_token_length=16,
+        show_progress=False,
+    )
+    made.train_from_iterator(texts, trainer)
+    made.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[(name, made.token_to_id(name)) for name in ("[CLS]", "[SEP]")],
+    )
+    names = ("pad", "unk", "cls", "sep", "mask")
+    return PreTrainedTokenizerFast(
+        tokenizer_object=made,
+        model_max_length=LENGTH,
+        model_input_names=["input_ids", "token_type_ids", "attention_mask"],
+        **{f"{name}_token": token for name, token in zip(names, SPECIAL, strict=True)},
+    )
+
+
+def blocks(tokenizer: PreTrainedTokenizerFast, groups: list[list[str]]) -> masked.Pool:
+    """Lines of one configuration one after another, in sequences that fill the encoder."""
+    made = []
+    for lines in groups:
+        tokens = [
+            token
+            for one in tokenizer(lines, add_special_tokens=False, verbose=False)["input_ids"]
+            for token in one
+        ]
+        for begin in range(0, len(tokens), LENGTH - 2):
+            part = tokens[begin : begin + LENGTH - 2]
+            made.append([tokenizer.cls_token_id, *part, tokenizer.sep_token_id])
+    return masked.pool(made, None, tokenizer.pad_token_id)
+
+
+def pairs(tokenizer: PreTrainedTokenizerFast, aligned: list[Aligned], chance: random.Random) -> masked.Pool:
+    """Sentences beside their translations, in two languages drawn for each, of which one mostly is English."""
+    first, second = [], []
+    for one in aligned:
+        for _ in range(3):
+            a, b = chance.sample(range(len(one.sentences)), 2)
+            a = 0 if b and chance.random() < 0.5 else a
+            swap = chance.random() < 0.5
+            first.append(one.sentences[b if swap else a])
+            second.append(one.sentences[a if swap else b])
+    encoded = tokenizer(first, second)
+    short = [i for i, ids in enumerate(encoded["input_ids"]) if len(ids) <= PAIR]
+    return masked.pool(
+        [encoded["input_ids"][i] for i in short],
+        [encoded["token_type_ids"][i] for i in short],
+        tokenizer.pad_token_id,
+    )
+
+
+def fresh(vocabulary: int) -> BertForMaskedLM:
+    """The encoder before it has seen anything."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive(0, "xtreme"))
+        return BertForMaskedLM(
+            BertConfig(
+                vocab_size=vocabulary,
+                hidden_size=WIDTH,
+                num_hidden_layers=LAYERS,
+                num_attention_heads=WIDTH // 32,
+                intermediate_size=4 * WIDTH,
+                max_position_embeddings=LENGTH,
+                initializer_range=0.03,
+            )
+        ).eval()  # without dropout: there is more text than the model can learn by heart
+
+
+@torch.no_grad()
+def start_embeddings(
+    model: BertForMaskedLM, tokenizer: PreTrainedTokenizerFast, aligned: list[Aligned]
+) -> None:
+    """Word embeddings from the aligned sentences that each token occurs in, for those that occur in any."""
+    rows, columns = [], []
+    for number, one in enumerate(aligned):
+        for ids in tokenizer(list(one.sentences), add_special_tokens=False)["input_ids"]:
+            for token in set(ids):
+                rows.append(token)
+                columns.append(number)
+    size = (len(tokenizer), len(aligned))
+    counts = torch.sparse_coo_tensor(torch.tensor([rows, columns]), torch.ones(len(rows)), size).coalesce()
+    token, sentence = counts.indices()
+    seen, length = (
+        torch.bincount(where, counts.values(), n) for where, n in zip(counts.indices(), size, strict=True)
+    )
+    information = (counts.values() * counts.values().sum() / (seen[token] * length[sentence])).log().relu()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive(0, "factors"))
+        left, strength, _ = torch.svd_lowrank(
+            torch.sparse_coo_tensor(counts.indices(), information, size), q=WIDTH, niter=3
+        )
+    found = left * strength.sqrt()
+    found = found / found.norm(dim=1, keepdim=True).clamp(min=1e-6)
+    weight = model.bert.embeddings.word_embeddings.weight
+    known = seen >= 5
+    weight[known] = found[known] * weight.norm(dim=1).mean()
+
+
+def said(update: int, loss: float) -> None:
+    """A line now and then."""
+    if update % 50 == 0 or update == 10:
+        print(f"update {update}/{RECIPE.updates}: loss {loss:.2f}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
