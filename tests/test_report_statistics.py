@@ -37,6 +37,8 @@ def test_no_spread_is_no_evidence():
     assert np.isnan(estimate(np.array([0.36])).p)
     assert estimate(np.zeros(3)).p == 1.0
     assert np.isnan([estimate(np.zeros(3)).detectable, estimate(np.ones(3)).effect_size]).all()
+    assert np.isnan([estimate(np.ones(3)).low, estimate(np.ones(3)).high]).all()
+    assert (estimate(np.zeros(3)).low, estimate(np.zeros(3)).high) == (0, 0)
 
 
 def test_holm_multiplies_by_the_tests_that_are_left_and_keeps_the_order():

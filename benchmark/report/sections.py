@@ -126,12 +126,10 @@ def _score(cell: pd.Series, declared: int) -> str:
 def _difference(cell: pd.Series, declared: int) -> str:
     if not cell["difference_n"]:
         return "–"
-    interval = (
-        f" [{cell['difference_low']:+.2f}, {cell['difference_high']:+.2f}]"
-        if cell["difference_n"] > 1
-        else ""
-    )
-    n = int(cell["difference_n"])
+    n, interval = int(cell["difference_n"]), ""
+    if n > 1:
+        ends = (cell["difference_low"], cell["difference_high"])
+        interval = " [no spread]" if pd.isna(ends).any() else " [{:+.2f}, {:+.2f}]".format(*ends)
     return f"{cell['difference_mean']:+.2f}{interval}" + (f" ({_count(n, declared)})" if n < declared else "")
 
 

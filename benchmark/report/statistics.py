@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -60,7 +60,10 @@ class Estimate:
 
 
 def estimate(values: np.ndarray) -> Estimate:
-    """Mean, sample standard deviation and 95 % t interval of ``values`` (n,), one per seed."""
+    """Mean, sample standard deviation and 95 % t interval of ``values`` (n,), one per seed.
+
+    Values that are all the same, and not 0, have no interval: they do not show that others would be the same.
+    """
     n = len(values)
     if n == 0:
         return Estimate(np.nan, np.nan, 0, np.nan, np.nan)
@@ -69,7 +72,8 @@ def estimate(values: np.ndarray) -> Estimate:
         return Estimate(mean, np.nan, 1, np.nan, np.nan)
     std = float(np.std(values, ddof=1))
     half = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) * std / np.sqrt(n)
-    return Estimate(mean, std, n, mean - half, mean + half)
+    found = Estimate(mean, std, n, mean - half, mean + half)
+    return found if found.varies or mean == 0 else replace(found, low=np.nan, high=np.nan)
 
 
 def paired(ours: dict[int, float], others: dict[int, float]) -> tuple[np.ndarray, np.ndarray]:
