@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from omegaconf import OmegaConf
 from probed import LAYERS, PROBED
 
 from benchmark import grid, report
+from benchmark.config import ROOT
 from benchmark.report import figures
 from benchmark.report.figures import style
 from benchmark.report.figures.kinds import histogram
@@ -73,7 +75,8 @@ def test_a_panel_of_what_no_record_has_is_said_to_be_missing(made):
 
 
 def test_every_figure_of_the_sweeps_is_tested_here():
-    kinds = {name: load(name).table["layout"]["kind"] for name in grid.tables()}
+    tables = {name: OmegaConf.load(ROOT / "sweeps" / f"{name}.yaml").table for name in grid.tables()}
+    kinds = {name: OmegaConf.select(table, "layout.kind", default="table") for name, table in tables.items()}
     assert {name for name, kind in kinds.items() if kind != "table"} == {*SCORED, *PROBES_DRAWN}
 
 
