@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -15,6 +16,7 @@ from benchmark.command import carried_out
 from benchmark.config import ROOT, plain, register
 from benchmark.errors import BenchmarkError, one_line
 from benchmark.grid import axes
+from benchmark.progress import RunProgress
 from benchmark.run import run
 from benchmark.store import Record
 
@@ -30,7 +32,7 @@ def main(config: DictConfig) -> None:
         if config.table and config.table.static:
             name = choices.get("sweeps")
             raise BenchmarkError(f"{name} has no runs: python -m benchmark.reproduce {name} shows it")
-        record = run(plain(config), rerun_command(overrides, choices), choices.get("sweeps"))
+        record = _run(plain(config), rerun_command(overrides, choices), choices.get("sweeps"))
     except Exception as error:
         line = one_line(error)
         if line is None and HydraConfig.get().mode is RunMode.RUN:
@@ -39,6 +41,14 @@ def main(config: DictConfig) -> None:
         print(f"failed     {' '.join(overrides)}: {failures[-1]}", file=sys.stderr)
         return
     print(summary(record), flush=True)
+
+
+def _run(config: dict[str, Any], command: str, table: str | None) -> Record:
+    progress = RunProgress()
+    try:
+        return run(config, command, table, progress)
+    finally:
+        progress.line.close()
 
 
 def rerun_command(overrides: list[str], choices: dict[str, str]) -> str:

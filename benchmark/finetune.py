@@ -16,22 +16,18 @@ from transformers import PreTrainedModel
 from benchmark import chance, linear, packing
 from benchmark.architecture import encoder_of
 from benchmark.checkpoint import Progress, Snapshot
-from benchmark.languages import over_languages
+from benchmark.evaluation import NotFiniteError, evaluate, losses_of
 from benchmark.methods.base import Method, overrides
 from benchmark.optimizers import Optimizer, grouped, rate_at
+from benchmark.progress import Tell, silence
 from benchmark.randomness import derive, stream
-from benchmark.step import Step, autocast
+from benchmark.step import Step
 from benchmark.tasks import Examples, Task
 
 if TYPE_CHECKING:
     from benchmark.probes import Watch
 
 NAN_CHECK_EVERY = 20  # updates; looking at every loss would wait for the device at every step
-EVALUATION_TOKENS = 8192
-
-
-class NotFiniteError(Exception):
-    """An output of the model is not a number."""
 
 
 @dataclass
@@ -68,11 +64,13 @@ def finetune(
     snapshot: Snapshot | None = None,
     packed: bool = True,
     watch: Watch | None = None,
+    tell: Tell = silence,
 ) -> Outcome:
     """Fine-tune ``model`` in place, ``methods`` acting, and evaluate it as often as the protocol says.
 
     Continues from ``snapshot`` where there is one, and keeps it up to date. With ``packed`` no padding is
-    computed, where the model's kind and the methods allow that. ``watch`` looks on and changes nothing.
+    computed, where the model's kind and the methods allow that. ``watch`` looks on and changes nothing, and
+    ``tell`` is told how far it is.
     """
     started = time.perf_counter()
     updates_per_epoch = math.ceil(len(task.training) / protocol["batch_size"])
@@ -156,6 +154,7 @@ def finetune(
         durations.append(time.perf_counter() - began)
 
         done = number + 1
+        tell("updates", done, total)
         if watch:
             watch.updated(done)
         if (done % NAN_CHECK_EVERY == 0 or done in evaluate_at) and not finite(losses):
@@ -164,7 +163,7 @@ def finetune(
         if done in evaluate_at:
             paused = time.perf_counter()
             try:
-                answers, scores = evaluate(model, task, protocol["precision"], device, done == total)
+                answers, scores = evaluate(model, task, protocol["precision"], device, done == total, tell)
             except NotFiniteError:
                 outcome.diverged = done
                 break
@@ -280,58 +279,3 @@ def to_device(
 def finite(losses: list[torch.Tensor]) -> bool:
     """Whether the losses since the last check are numbers; waits for the device."""
     return bool(torch.stack(losses[-NAN_CHECK_EVERY:]).isfinite().all())
-
-
-def evaluate(
-    model: PreTrainedModel, task: Task, precision: str, device: torch.device, last: bool = True
-) -> tuple[dict[str, np.ndarray], dict[str, dict[str, float]]]:
-    """The answers to every evaluation set, and every metric on those whose labels are known.
-
-    Sets that are scored after the ``last`` update alone are left out before. One set is in memory at a time,
-    unless it is used throughout. Raises: NotFiniteError.
-    """
-    found, scores = {}, {}
-    examples: Examples | None = None
-    for name in task.evaluation:
-        if last or name not in task.last_only:
-            examples = None  # the last one goes before the next one is read
-            examples = task.evaluation[name]
-            task.about(name, examples)
-            found[name] = answers_to(model, task, examples, precision, device)
-            if examples.labelled:
-                scores[name] = task.score(found[name], examples)
-    return found, over_languages(scores)
-
-
-@torch.no_grad()
-def answers_to(
-    model: PreTrainedModel, task: Task, examples: Examples, precision: str, device: torch.device
-) -> np.ndarray:
-    """What the kind of ``examples`` keeps of the model's outputs; nothing perturbs the model here."""
-    model.eval()
-    kind = task.measure(examples).kind
-    # Like lengths together, so that hardly any padding is computed; rows are in the set's order.
-    rows = kind.room(len(examples))
-    order = sorted(range(len(examples)), key=lambda i: len(examples.ids[i]))
-    while order:
-        size = max(1, EVALUATION_TOKENS // len(examples.ids[order[-1]]))
-        indices, order = order[-size:], order[:-size]
-        inputs = {key: value.to(device) for key, value in task.batch(examples, indices).items()}
-        with autocast(precision, device):
-            raw = kind.measured(model, inputs).float().cpu()
-        if not raw.isfinite().all():
-            raise NotFiniteError
-        for index, row in zip(indices, kind.rows(raw, inputs), strict=True):
-            rows[index] = row
-    return kind.answers(examples, rows)
-
-
-def losses_of(task: Task, answers: dict[str, np.ndarray]) -> dict[str, float]:
-    """The mean loss on every evaluation set whose ``answers`` tell it; sets that wait for the end have none."""
-    found = {}
-    for name in (one for one in answers if one not in task.last_only):
-        examples = task.evaluation[name]
-        loss = task.measure(examples).kind.mean_loss(answers[name], examples)
-        if loss is not None:
-            found[name] = loss
-    return found

@@ -12,7 +12,6 @@ import multiprocessing
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable, Sequence
 from multiprocessing import forkserver
 from multiprocessing.connection import wait
@@ -22,6 +21,7 @@ from typing import Any
 
 from benchmark.errors import BenchmarkError
 from benchmark.grid import Cell
+from benchmark.progress import Line, duration
 from benchmark.run import failure, run
 from benchmark.store import Store
 
@@ -51,7 +51,7 @@ def run_all(cells: Sequence[Cell], store: Store, workers: int, table: str | None
                 process = context.Process(target=_child, args=(cell, table), daemon=True)
                 process.start()
                 running[process.sentinel] = (process, cell)
-            for sentinel in wait(list(running), timeout=progress.every):
+            for sentinel in wait(list(running), timeout=progress.line.every):
                 process, cell = running.pop(sentinel)
                 process.join()
                 if process.exitcode:
@@ -134,16 +134,12 @@ def _build(builder: str, cache: str) -> None:
 
 
 class Progress:
-    """A line that says how far a grid is and how long it will take; often on a terminal, seldom in a log."""
+    """Tells how far a grid is."""
 
     def __init__(self, total: int, workers: int, write: Callable[[str], object] = sys.stderr.write) -> None:
-        self.total, self.workers, self.write = total, workers, write
-        self.live = sys.stderr.isatty()
-        self.every = 1.0 if self.live else 10.0
-        self.started = self.shown = time.monotonic()
+        self.total, self.workers, self.line = total, workers, Line(write)
         self.done = 0
         self.last = ""
-        self.width = 0
 
     def finished(self, cell: Cell) -> None:
         """Count a cell that ended."""
@@ -153,28 +149,14 @@ class Progress:
 
     def show(self, running: int, failed: int) -> None:
         """Write the line if it is time to."""
-        now = time.monotonic()
-        quiet = self.every if self.live else max(self.every, (now - self.started) / 20)
-        if now - self.shown < quiet and self.done < self.total:
+        if not self.line.due() and self.done < self.total:
             return
-        self.shown = now
-        elapsed = now - self.started
+        elapsed = self.line.elapsed
         left = f"{duration(elapsed / self.done * (self.total - self.done))} left" if self.done else "…"
         line = f"{self.done}/{self.total} runs, {running} running, {duration(elapsed)} so far, {left}"
         line += f", {failed} FAILED" if failed else ""
-        line += f"  (last: {self.last})" if self.last else ""
-        self.width = max(self.width, len(line))
-        self.write(f"\r{line:<{self.width}}" if self.live else f"{line}\n")
-        sys.stderr.flush()
+        self.line.show(line + (f"  (last: {self.last})" if self.last else ""))
 
     def close(self) -> None:
         """Leave the last line standing."""
-        if self.live:
-            self.write("\n")
-
-
-def duration(seconds: float) -> str:
-    """``75`` -> ``1m15s``."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}h{minutes:02}m" if hours else f"{minutes}m{rest:02}s" if minutes else f"{rest}s"
+        self.line.close()

@@ -10,23 +10,25 @@ from typing import Any
 
 from benchmark.config import ROOT, run_id, validate, validate_methods
 from benchmark.errors import BenchmarkError, one_line
+from benchmark.progress import Tell, silence
 from benchmark.store import Record, Store, make_writable
 
 NOT_IN_RECORD = ("store", "cache", "table", "tracker", "snapshot_minutes")
 
 
-def run(config: dict[str, Any], command: str = "", table: str | None = None) -> Record:
+def run(config: dict[str, Any], command: str = "", table: str | None = None, tell: Tell = silence) -> Record:
     """The record of a plain run configuration: from the store if it is there, else made now.
 
-    ``command`` is how to run it again, ``table`` what it is run for. Raises: BenchmarkError for what the user can mend; any other
-    error is one of ours. Either leaves a failure in the store.
+    ``command`` is how to run it again, ``table`` what it is run for; ``tell`` is told how far it is. Raises:
+    BenchmarkError for what the user can mend; any other error is one of ours. Either leaves a failure in
+    the store.
     """
     store = Store(config["store"])
     name = run_id(config)
     found = store.find(name)
     if found is not None:
         store.drop_snapshot(name)
-        tell(config, found, table, new=False)
+        track(config, found, table, new=False)
         return found
     validate(config)
     validate_methods(config)
@@ -34,7 +36,7 @@ def run(config: dict[str, Any], command: str = "", table: str | None = None) -> 
     make_writable("cache", config["cache"])
     started = time.perf_counter()
     try:
-        record, arrays = train(config)
+        record, arrays = train(config, tell)
     except Exception as error:
         store.add_failure(failure(config, command, error))
         raise
@@ -47,17 +49,17 @@ def run(config: dict[str, Any], command: str = "", table: str | None = None) -> 
     record["seconds"]["total"] += time.perf_counter() - started
     record = store.add(record, arrays)
     store.drop_snapshot(name)
-    tell(config, record, table, new=True)
+    track(config, record, table, new=True)
     return record
 
 
-def tell(config: dict[str, Any], record: Record, table: str | None, new: bool) -> None:
+def track(config: dict[str, Any], record: Record, table: str | None, new: bool) -> None:
     """Let the configuration's tracker, if it has one, know of a record in the store."""
     if config["tracker"]:
-        from benchmark.tracking import track
+        from benchmark import tracking
 
         arrays = Store(config["store"]).arrays(record["run_id"])
-        track(config["tracker"], record, arrays, table, new)
+        tracking.track(config["tracker"], record, arrays, table, new)
 
 
 def failure(config: dict[str, Any], command: str, error: BaseException | str) -> Record:
@@ -83,7 +85,7 @@ def frames(error: BaseException) -> str:
     return "".join(traceback.format_exception(error)).replace(f"{ROOT}{os.sep}", "")
 
 
-def train(config: dict[str, Any]) -> tuple[Record, dict[str, Any]]:
+def train(config: dict[str, Any], tell: Tell = silence) -> tuple[Record, dict[str, Any]]:
     """Fine-tune and evaluate; the parts of the record that do not depend on who asked, and its arrays.
 
     A run that was interrupted continues from its snapshot.
@@ -91,12 +93,12 @@ def train(config: dict[str, Any]) -> tuple[Record, dict[str, Any]]:
     from benchmark.checkpoint import UnusableError
 
     try:
-        return _train(config)
+        return _train(config, tell)
     except UnusableError:
-        return _train(config)
+        return _train(config, tell)
 
 
-def _train(config: dict[str, Any]) -> tuple[Record, dict[str, Any]]:
+def _train(config: dict[str, Any], tell: Tell) -> tuple[Record, dict[str, Any]]:
     from pathlib import Path
 
     from benchmark import environment, finetune, memory, methods, models, probes, tasks
@@ -119,7 +121,7 @@ def _train(config: dict[str, Any]) -> tuple[Record, dict[str, Any]]:
     snapshot = Snapshot(Store(config["store"]), run_id(config), config["snapshot_minutes"], here)
     used.forget()
     outcome = finetune.finetune(
-        model, task, list(chosen.values()), protocol, seed, device, snapshot, config["packed"], watch
+        model, task, list(chosen.values()), protocol, seed, device, snapshot, config["packed"], watch, tell
     )
     peak = used.peak()
 

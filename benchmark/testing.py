@@ -34,7 +34,8 @@ from benchmark.architecture import encoder_of
 from benchmark.checkpoint import Snapshot
 from benchmark.config import Run, register
 from benchmark.errors import BenchmarkError
-from benchmark.finetune import Outcome, evaluate, finetune
+from benchmark.evaluation import evaluate
+from benchmark.finetune import Outcome, finetune
 from benchmark.methods import Method, Setting, build, prepare
 from benchmark.optimizers import Update
 from benchmark.store import Store

@@ -31,7 +31,8 @@ from transformers import (
 from benchmark import testing
 from benchmark.architecture import encoder_of, length_first, recorded
 from benchmark.config import ROOT
-from benchmark.finetune import evaluate, finetune
+from benchmark.evaluation import evaluate
+from benchmark.finetune import finetune
 from benchmark.methods import Method, build, prepare
 from benchmark.methods.hype import attention_block
 from benchmark.optimizers import Update

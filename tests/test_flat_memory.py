@@ -30,7 +30,7 @@ def peak():  # MiB; getrusage's would be that of the process that started this o
 """
 LANGUAGES = f"""{BEGIN}
 from transformers import BertConfig, BertForTokenClassification
-from benchmark.finetune import evaluate
+from benchmark.evaluation import evaluate
 from benchmark.tags import Piece
 from benchmark.tasks.base import Task
 from benchmark.tasks.loading import Sets

@@ -21,7 +21,8 @@ from transformers import PreTrainedModel
 
 from benchmark.architecture import Encoder, length_first, recorded
 from benchmark.errors import BenchmarkError
-from benchmark.finetune import EVALUATION_TOKENS, to_device
+from benchmark.evaluation import EVALUATION_TOKENS
+from benchmark.finetune import to_device
 from benchmark.packing import Packing
 from benchmark.state import Stateful
 from benchmark.step import autocast
