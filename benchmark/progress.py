@@ -52,16 +52,18 @@ class RunProgress:
     def __init__(self, line: Line | None = None) -> None:
         self.line = line or Line()
         self.line.shown = max(self.line.shown, self.line.started + 5 - self.line.every)
-        self.what, self.first, self.since = "", 0, self.line.started
+        self.begun: dict[str, tuple[int, float]] = {}  # by what is counted: how many there were, and when
+        self.last: dict[str, int] = {}
 
     def __call__(self, what: str, done: int, total: int) -> None:
         """Be told that ``done`` of ``total`` of ``what`` are done; time left is that of this count alone."""
         now = time.monotonic()
-        if what != self.what:
-            # What a run continues from was done before.
-            self.what, self.first, self.since = what, done, now
+        if done <= self.last.get(what, done):  # the first, or once more from the start
+            self.begun[what] = done, now
+        self.last[what] = done
         if self.line.due():
-            made, spent = done - self.first, now - self.since
+            first, since = self.begun[what]  # what a run continues from was done before
+            made, spent = done - first, now - since
             left = f"{duration(spent / made * (total - done))} left" if made else "…"
             self.line.show(f"{done}/{total} {what}, {duration(self.line.elapsed)} so far, {left}")
 

@@ -86,9 +86,18 @@ def test_a_run_tells_what_is_left_of_what_it_is_at(clock):
     clock.now += 10
     tell("updates", 40, 100)
     tell("updates", 41, 100)
+    clock.now += 10
+    tell("evaluation sets", 0, 3)
+    clock.now += 10
+    tell("updates", 50, 100)
     clock.now += 20
     tell("evaluation sets", 0, 3)
-    assert lines == ["40/100 updates, 10s so far, 30s left\n", "0/3 evaluation sets, 30s so far, …\n"]
+    assert lines == [
+        "40/100 updates, 10s so far, 30s left\n",
+        "0/3 evaluation sets, 20s so far, …\n",
+        "50/100 updates, 30s so far, 50s left\n",
+        "0/3 evaluation sets, 50s so far, …\n",
+    ]
 
 
 def test_a_short_run_tells_nothing(clock):
