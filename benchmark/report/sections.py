@@ -129,7 +129,7 @@ def _difference(cell: pd.Series, declared: int) -> str:
     n, interval = int(cell["difference_n"]), ""
     if n > 1:
         ends = (cell["difference_low"], cell["difference_high"])
-        interval = " [no spread]" if pd.isna(ends).any() else " [{:+.2f}, {:+.2f}]".format(*ends)
+        interval = " [no spread]" if any(map(pd.isna, ends)) else " [{:+.2f}, {:+.2f}]".format(*ends)
     return f"{cell['difference_mean']:+.2f}{interval}" + (f" ({_count(n, declared)})" if n < declared else "")
 
 
