@@ -42,7 +42,7 @@ WIDTH, LAYERS, LENGTH = 192, 4, 128
 SHARE = 120_000  # characters of one configuration at most
 PAIR = 96  # tokens of a pair at most
 MASKED = 0.15
-RECIPE = masked.Recipe(updates=600, batch=16, rate=2e-3)
+RECIPE = masked.Recipe(updates=1200, batch=16, rate=5e-4)
 # The files of REPOSITORY that are read, and their columns of text.
 TEXTS = {
     "PAN-X.*/train-*": ["tokens"],
