@@ -60,7 +60,7 @@ def measure(options: argparse.Namespace) -> str:
     memory.keep()
     make_reproducible(options.threads, "float32")
     torch.set_num_threads(options.threads)
-    rounds, updates = (2, 2) if options.short else (5, 6)
+    rounds, updates = (2, 2) if options.short else (3, 5)
     with grid(options.threads) as side_by_side:
         timings = {
             name: time_task(options.model, name, rounds, updates, side_by_side)
