@@ -7,9 +7,7 @@ from tempfile import TemporaryFile
 import numpy as np
 import torch
 
-IN_MEMORY = (
-    2**29
-)  # bytes of an evaluation set's vectors; more lie in a file, of which memory holds what it can
+IN_MEMORY = 2**29  # bytes of a set's vectors; more lie in a file, of which memory holds what it can
 
 
 class Vectors:
