@@ -154,7 +154,7 @@ def test_every_table_is_made_from_end_to_end(
 def test_probes_of_a_smoke_run_are_on_the_embedded_tasks() -> None:
     for cell in load("hype/figure3").cells:
         tasks = cell.config["probe"]["linear_probe"]["tasks"].values()
-        assert {task["repo"] for task in tasks} == {None}
+        assert {task.get("repo") for task in tasks} == {None}
 
 
 def test_of_many_values_a_smoke_run_has_the_ends() -> None:
