@@ -62,8 +62,9 @@ def tables() -> list[str]:
 def load(name: str, changes: Iterable[str] = (), small: bool = False) -> Grid:
     """The grid of the sweep file ``name`` with its axes narrowed or changed by Hydra overrides.
 
-    With ``small`` it is the table's smoke run. A table without runs is the same either way. Raises: BenchmarkError for a table, key or value that does
-    not exist, a declaration that does not fit its grid, or an axis without values.
+    With ``small`` it is the table's smoke run; a table without runs is the same either way. Raises:
+    BenchmarkError for a table, key or value that does not exist, a declaration that does not fit its grid, or
+    an axis without values.
     """
     if name not in tables():
         raise unknown("table", name, tables(), "sweeps/")

@@ -1,4 +1,4 @@
-"""What can be said in the artificial languages: sentences as phrases of concepts, before any language has words for them.
+"""What can be said in the artificial languages: sentences as phrases of concepts, without the words.
 
 There are two kinds of statement. A *judgement* says how good a thing of some company is, in the degrees of
 `benchmark.embedded.language`; an *event* says who did what to how many things, and where. A *question* asks for

@@ -41,7 +41,8 @@ class PATS(Method):
     ``eps_form``: epsilon as in Eq. 4, or as in Algorithm 1, sum(S) / (N * S_j + epsilon). ``signed``
     drops the absolute value of Eq. 1. Sensitivities are of the gradient that the optimiser sees: a weight
     whose gradient another method masks looks insensitive, and gets the most noise, unless ``mask_noise``
-    leaves alone what has no gradient in this update. Noise is drawn where the weights are, so that a GPU gives other draws than a CPU.
+    leaves alone what has no gradient in this update. Noise is drawn where the weights are, so that a GPU gives
+    other draws than a CPU.
     """
 
     paper: ClassVar[str] = "Zhang et al., EMNLP 2022"

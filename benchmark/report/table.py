@@ -32,7 +32,8 @@ class Table:
     """Everything a renderer needs; ``numbers`` is the same as tidy data, one row per table cell.
 
     ``averages`` and ``languages`` are further numbers of the same form, the latter also as ``by_language``;
-    ``names`` are the headings of columns by their keys. ``frame`` has the runs behind it, one per cell and seed, as `frame.scores` gives them.
+    ``names`` are the headings of columns by their keys. ``frame`` has the runs behind it, one per cell and
+    seed, as `frame.scores` gives them.
     """
 
     title: str
