@@ -118,6 +118,8 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
         text=True,
         env=os.environ | {"TMPDIR": str(scratch)},
         start_new_session=True,
+        # Whatever runs the tests in the background may have them ignore Ctrl-C, which their children inherit.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 240
     while not records(folder / "store") and process.poll() is None and time.monotonic() < deadline:

@@ -13,6 +13,7 @@ import pytest
 import benchmark.run
 from benchmark.config import run_id
 from benchmark.errors import BenchmarkError
+from benchmark.progress import Tell
 from benchmark.run import run
 from benchmark.store import Store
 
@@ -76,7 +77,7 @@ def test_a_method_changes_neither_the_batches_nor_the_head_nor_the_subset(
 
 def test_a_finished_run_is_not_run_again(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     first = run(tiny())
-    monkeypatch.setattr(benchmark.run, "train", lambda config: pytest.fail("trained again"))
+    monkeypatch.setattr(benchmark.run, "train", lambda *_: pytest.fail("trained again"))
     assert run(tiny()) == first
 
 
@@ -118,7 +119,7 @@ def test_a_diverged_run_is_a_record_without_a_score(tiny: Tiny) -> None:
 def test_a_run_that_fails_leaves_what_failed_and_how_to_try_again(
     tiny: Tiny, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(config: Config) -> Any:
+    def broken(config: Config, tell: Tell) -> Any:
         raise RuntimeError("out of luck")
 
     monkeypatch.setattr(benchmark.run, "train", broken)
