@@ -14,7 +14,7 @@ import torch
 from transformers import PreTrainedModel
 
 from benchmark import chance, linear, packing
-from benchmark.architecture import encoder_of
+from benchmark.architecture import Encoder, encoder_of
 from benchmark.checkpoint import Progress, Snapshot
 from benchmark.evaluation import NotFiniteError, evaluate, losses_of
 from benchmark.methods.base import Method, overrides
@@ -79,9 +79,7 @@ def finetune(
     encoder = encoder_of(model)
     chance.install(model)
     linear.install(model)
-    hooks = packing.install(encoder) if packed and not any(m.needs_padding for m in methods) else None
-    if hooks is not None:
-        hooks.first_only &= not any(m.needs_last_states for m in methods)
+    hooks = without_padding(encoder, methods) if packed else None
 
     def step_of(number: int, part: int, indices: list[int], share: float) -> Step:
         inputs, targets = to_device(task, task.training, indices, device, hooks)
@@ -200,6 +198,14 @@ def finetune(
         "probes": probing,
     }
     return outcome
+
+
+def without_padding(encoder: Encoder, methods: Sequence[Method]) -> packing.Packing | None:
+    """Let the model compute no padding, where its kind and ``methods`` allow that."""
+    hooks = None if any(method.needs_padding for method in methods) else packing.install(encoder)
+    if hooks is not None:
+        hooks.first_only &= not any(method.needs_last_states for method in methods)
+    return hooks
 
 
 def total_loss(step: Step, methods: Sequence[Method]) -> torch.Tensor:

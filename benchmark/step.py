@@ -31,8 +31,8 @@ Passed = tuple[torch.Tensor, list[torch.Tensor]]  # logits and hidden states
 class Step:
     """Part ``part`` of the batch of update ``number`` (0-based) out of ``total``.
 
-    ``inputs`` are the model's, ``targets`` (examples, …) the labels or values; ``share`` is the part's
-    share of the batch, by which its loss is weighted. Logits are of the task's *items*: examples, labelled
+    ``inputs`` are the model's, ``targets`` the labels or values in the task's own shape; ``share`` is the
+    part's share of the batch, by which its loss is weighted. Logits are of the task's *items*: examples, labelled
     words, or starts and ends of answers (`benchmark.tasks.base`).
     """
 
@@ -80,6 +80,11 @@ class Step:
         return logits
 
     @property
+    def examples(self) -> int:
+        """How many examples the part has."""
+        return len(next(iter(self.inputs.values())))
+
+    @property
     def layout(self) -> Layout | None:
         """Where the tokens of packed hidden states belong; None if they are padded."""
         return None if self.packing is None else self.packing.of(self.inputs["attention_mask"])
@@ -111,7 +116,7 @@ class Step:
         assert self.packing is not None
         inputs = {name: torch.cat([value, value]) for name, value in self.inputs.items()}
         inputs["attention_mask"] = self.packing.doubled(self.inputs["attention_mask"])
-        targets = torch.cat([self.targets, self.targets])
+        targets = self.task.twice(self.targets, self.examples)
         streams = self._stream("shared"), self._stream(second.dropout, second.name)
         with second.hang(second_half(second.change)), recorded(self.encoder) as states:
             logits = self._run(inputs, targets, True, *streams)

@@ -28,7 +28,7 @@ from benchmark.tasks.retrieval import Retrieval, inner
 from benchmark.tasks.tagging import Tagging
 
 Compose = Callable[..., dict[str, Any]]
-TAGGED = torch.tensor([[IGNORED, 2, IGNORED, 0], [1, IGNORED, IGNORED, IGNORED]])
+TAGGED = torch.tensor([[0, 1, 2], [0, 3, 0], [1, 0, 1]])  # example, place and class of every word
 MASK = {"attention_mask": torch.tensor([[1, 1, 1, 1], [1, 1, 0, 0]])}
 XTREME = [
     "xnli", "pawsx", "panx", "udpos", "squad", "xquad", "mlqa", "xquad_mlqa", "tydiqa",
@@ -48,7 +48,18 @@ def test_an_item_of_a_tagging_is_a_word() -> None:
     assert torch.equal(items, raw[[0, 0, 1], [1, 3, 0]])
     expected = functional.cross_entropy(items, torch.tensor([2, 0, 1]))
     assert torch.equal(kind.loss(items, TAGGED), expected)
-    assert [kind.place(TAGGED, i) for i in range(2)] == [slice(0, 2), slice(2, 3)]
+    assert [kind.place(TAGGED, i) for i in range(3)] == [slice(0, 2), slice(2, 3), slice(3, 3)]
+    assert torch.equal(kind.of_one(TAGGED, 1), TAGGED[2:])
+    assert kind.twice(TAGGED, 2).tolist() == [*TAGGED.tolist(), [2, 1, 2], [2, 3, 0], [3, 0, 1]]
+
+
+@pytest.mark.parametrize(
+    ("pad_left", "places"), [(False, [[0, 1, 4], [1, 2, 0]]), (True, [[0, 1, 4], [1, 4, 0]])]
+)
+def test_the_targets_of_a_tagging_say_where_its_words_begin(pad_left: bool, places: list[list[int]]) -> None:
+    pieces = [torch.tensor([IGNORED, 4, IGNORED, IGNORED, IGNORED]), torch.tensor([IGNORED, IGNORED, 0])]
+    examples = SimpleNamespace(targets=pieces)
+    assert Tagging(list("abcde")).targets(examples, [0, 1], pad_left).tolist() == places
 
 
 def test_items_of_an_answer_are_its_start_and_its_end_over_real_tokens() -> None:

@@ -121,9 +121,8 @@ class ChildTuningD(Method):
         batch: dict[str, torch.Tensor] = {}
         for step in parts:
             if self.fidelity == "paper":
-                for i in range(len(step.targets)):
-                    items = step.logits[step.task.place(step.targets, i)]
-                    loss = step.task.loss(items, step.targets[i : i + 1])
+                for i in range(step.examples):
+                    loss = step.task.loss(*step.task.one(step.logits, step.targets, i))
                     yield self.gradient_of(loss, step, again=True)  # one graph for all examples of the part
                 continue
             part = self.gradient_of(step.task_loss() * step.share, step)

@@ -98,7 +98,7 @@ class LNSR(HiddenNoise):
         clean = self.clean_states(step)
         noisy = self.noised_states(step, clean[self.layer - 1])
         return self.scale * self.instability(
-            clean[self.layer :], noisy[self.layer :], mask.T if self.length_first else mask, len(step.targets)
+            clean[self.layer :], noisy[self.layer :], mask.T if self.length_first else mask, step.examples
         )
 
     def clean_states(self, step: Step) -> list[torch.Tensor]:

@@ -67,8 +67,16 @@ class Kind(ABC):
         """The examples of a split, to be learnt from or to be answered."""
 
     def targets(self, examples: Examples, indices: Sequence[int], pad_left: bool) -> torch.Tensor:
-        """The targets of a batch, (examples, …)."""
+        """The targets of a batch, (examples, …); (items, …) where an item says which example it is of."""
         return examples.targets[indices]
+
+    def twice(self, targets: torch.Tensor, examples: int) -> torch.Tensor:
+        """The targets of a batch of so many ``examples`` with the same batch after it."""
+        return torch.cat([targets, targets])
+
+    def of_one(self, targets: torch.Tensor, example: int) -> torch.Tensor:
+        """The targets of one example of a batch."""
+        return targets[example : example + 1]
 
     def raw(self, output: Any) -> torch.Tensor:
         """A model's output as one tensor, (examples, …)."""
@@ -187,7 +195,7 @@ class Task:
         return inputs
 
     def targets(self, examples: Examples, indices: Sequence[int]) -> torch.Tensor:
-        """The targets of ``indices``, (examples, …)."""
+        """The targets of ``indices``, (examples, …) or (items, …)."""
         return self.kind.targets(examples, indices, self.pad_left)
 
     def share(self, part: Sequence[int], batch: Sequence[int]) -> float:
@@ -198,9 +206,15 @@ class Task:
         """The logits (items, classes) in a model's output for a batch."""
         return self.kind.items(self.kind.raw(output), inputs, targets)
 
-    def place(self, targets: torch.Tensor, example: int) -> slice:
-        """Where the items of an example of a batch are."""
-        return self.kind.place(targets, example)
+    def twice(self, targets: torch.Tensor, examples: int) -> torch.Tensor:
+        """The targets of a batch of so many ``examples`` with the same batch after it."""
+        return self.kind.twice(targets, examples)
+
+    def one(
+        self, logits: torch.Tensor, targets: torch.Tensor, example: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The logits and targets of one example of a batch."""
+        return logits[self.kind.place(targets, example)], self.kind.of_one(targets, example)
 
     def loss(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """The mean loss of ``logits`` (items, classes) of a batch with these ``targets``."""

@@ -111,20 +111,29 @@ class Tagging(Kind):
         return len(self.labels)
 
     def targets(self, examples: Examples, indices: Sequence[int], pad_left: bool) -> torch.Tensor:
-        """(examples, length), `tags.IGNORED` wherever no word begins."""
+        """Example, place and class of every word, (words, 3): to look for words would wait for the device."""
         chosen = [examples.targets[i] for i in indices]
-        return pad_sequence(chosen, True, tags.IGNORED, "left" if pad_left else "right")
+        padded = pad_sequence(chosen, True, tags.IGNORED, "left" if pad_left else "right")
+        begins = padded != tags.IGNORED
+        return torch.cat([begins.nonzero(), padded[begins][:, None]], 1)
+
+    def twice(self, targets: torch.Tensor, examples: int) -> torch.Tensor:
+        again = torch.cat([targets[:, :1] + examples, targets[:, 1:]], 1)
+        return torch.cat([targets, again])
+
+    def of_one(self, targets: torch.Tensor, example: int) -> torch.Tensor:
+        return targets[self.place(targets, example)]
 
     def items(self, raw: torch.Tensor, inputs: Inputs, targets: torch.Tensor) -> torch.Tensor:
-        return raw[targets != tags.IGNORED]
+        return raw[targets[:, 0], targets[:, 1]]
 
     def loss(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """Mean cross-entropy over words."""
-        return functional.cross_entropy(logits.float(), targets[targets != tags.IGNORED])
+        return functional.cross_entropy(logits.float(), targets[:, 2])
 
     def place(self, targets: torch.Tensor, example: int) -> slice:
-        ends = (targets != tags.IGNORED).sum(1).cumsum(0).tolist()
-        return slice(([0, *ends])[example], ends[example])
+        owners = targets[:, 0].contiguous()
+        return slice(*torch.searchsorted(owners, owners.new_tensor([example, example + 1])).tolist())
 
     def rows(self, raw: torch.Tensor, inputs: Inputs) -> Iterator[np.ndarray]:
         """The class of every real token."""
