@@ -20,7 +20,7 @@ from benchmark.architecture import encoder_of
 from benchmark.config import ROOT
 from benchmark.methods import Method, Setting, build, noisytune, prepare
 from benchmark.optimizers import Optimizer, Update, grouped
-from benchmark.step import Step
+from benchmark.step import Step, learn
 from benchmark.tasks import Task
 from benchmark.tasks.answers import Answers
 from benchmark.tasks.tagging import Tagging
@@ -70,7 +70,7 @@ def update(acting: dict[str, Method], model: PreTrainedModel | None = None, task
         with Apart():
             inputs, targets = finetune.to_device(task, task.training, [0, 1, 2, 3], DEVICE, hooks)
             step = Step(model, encoder, task, inputs, targets, number, 2, seed=1, packing=hooks)
-            step.backward(finetune.total_loss(step, methods))
+            learn(step, methods)
             torch.nn.utils.clip_grad_norm_(parameters, 1.0)
             optimizer.step(1e-3)
 

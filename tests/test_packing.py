@@ -225,7 +225,9 @@ def test_a_gpu_computes_what_a_cpu_computes_without_waiting_for_it() -> None:
     expected = model(**inputs()).logits
     there = model.to("cuda")
     batch = {name: value.cuda() for name, value in inputs().items()}
-    hooks.expect(batch["attention_mask"], inputs()["attention_mask"])
+    hooks.expect(
+        batch["attention_mask"], layout_of(inputs()["attention_mask"], batch["attention_mask"].device)
+    )
     torch.cuda.set_sync_debug_mode("error")
     try:
         found = there(**batch).logits

@@ -30,7 +30,6 @@ from vectors import Case
 from benchmark import optimizers
 from benchmark.architecture import Encoder, encoder_of
 from benchmark.errors import BenchmarkError
-from benchmark.finetune import total_loss
 from benchmark.methods import Method, Setting, build, prepare
 from benchmark.methods.child_tuning import ChildTuningD, ChildTuningF
 from benchmark.methods.l2sp import L2SP
@@ -41,7 +40,7 @@ from benchmark.methods.prior_wd import PriorWD
 from benchmark.methods.recadam import RecAdam
 from benchmark.methods.sage import SAGE
 from benchmark.optimizers import Flavour, Group, Optimizer, grouped, rate_at
-from benchmark.step import Step
+from benchmark.step import Step, total_loss
 
 FOLDERS = ("pats", "sage", "recadam", "child_tuning", "l2sp")
 
