@@ -8,10 +8,12 @@ import traceback
 from datetime import UTC, datetime
 from typing import Any
 
-from benchmark.config import ROOT, run_id, validate, validate_methods
+from benchmark.config import ROOT
 from benchmark.errors import BenchmarkError, one_line
+from benchmark.identity import run_id
 from benchmark.progress import Tell, silence
 from benchmark.store import Record, Store, make_writable
+from benchmark.validation import validate, validate_methods
 
 NOT_IN_RECORD = ("store", "cache", "table", "tracker", "snapshot_minutes")
 

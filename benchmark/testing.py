@@ -32,12 +32,13 @@ from transformers import BertConfig, BertForSequenceClassification, PreTrainedMo
 from benchmark import packing
 from benchmark.architecture import encoder_of
 from benchmark.checkpoint import Snapshot
-from benchmark.config import Run, register
+from benchmark.config import register
 from benchmark.errors import BenchmarkError
 from benchmark.evaluation import evaluate
 from benchmark.finetune import Outcome, finetune
 from benchmark.methods import Method, Setting, build, prepare
 from benchmark.optimizers import Update
+from benchmark.schema import Run
 from benchmark.store import Store
 from benchmark.tasks import Classification, Examples, Task
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import benchmark.run
-from benchmark.config import run_id
 from benchmark.errors import BenchmarkError
+from benchmark.identity import run_id
 from benchmark.progress import Tell
 from benchmark.run import run
 from benchmark.store import Store
