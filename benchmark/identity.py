@@ -51,6 +51,7 @@ def identity(config: dict[str, Any], schema: int = SCHEMA) -> dict[str, Any]:
         "seed": config["seed"],
         "threads": config["threads"],
         **({} if config["packed"] else {"packed": False}),
+        **({"replay": True} if config["replay"] else {}),
         **({"probe": config["probe"]} if config["probe"] else {}),
         "schema": schema,
     }

@@ -108,6 +108,10 @@ def _train(config: dict[str, Any], tell: Tell) -> tuple[Record, dict[str, Any]]:
 
     protocol, seed, cache = config["protocol"], config["seed"], Path(config["cache"])
     device = choose_device(config["device"])
+    if config["replay"] and device.type != "cuda":
+        raise BenchmarkError(
+            f"replay=true needs a GPU, and this run is on {device} (device={config['device']}): leave it false"
+        )
     make_reproducible(config["threads"], protocol["precision"])
     keep_quiet()
     task = tasks.load(config, models.tokenizer(config["model"], cache))
@@ -123,7 +127,17 @@ def _train(config: dict[str, Any], tell: Tell) -> tuple[Record, dict[str, Any]]:
     snapshot = Snapshot(Store(config["store"]), run_id(config), config["snapshot_minutes"], here)
     used.forget()
     outcome = finetune.finetune(
-        model, task, list(chosen.values()), protocol, seed, device, snapshot, config["packed"], watch, tell
+        model,
+        task,
+        list(chosen.values()),
+        protocol,
+        seed,
+        device,
+        snapshot,
+        packed=config["packed"],
+        watch=watch,
+        tell=tell,
+        replay=config["replay"],
     )
     peak = used.peak()
 
@@ -132,6 +146,7 @@ def _train(config: dict[str, Any], tell: Tell) -> tuple[Record, dict[str, Any]]:
         "status": "diverged" if outcome.diverged is not None else "finished",
         "diverged_at": outcome.diverged,
         "padding": "computed" if outcome.padded else "left out",
+        "played": outcome.played,
         "collapsed": collapsed(task, outcome.answers),
         "resumed": outcome.resumed,
         "config": portable(config),
@@ -171,6 +186,8 @@ def choose_device(name: str) -> Any:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         raise BenchmarkError(f"device={name}: not available here ({str(error).splitlines()[0]})") from error
+    if device.type == "cuda":
+        torch.cuda.set_device(device)  # what names no device, as a recording does, means this one
     return device
 
 

@@ -202,5 +202,6 @@ class Run:
     device: str = "auto"
     threads: int = 1
     packed: bool = True
+    replay: bool = False
     snapshot_minutes: float | None = 10.0
     table: Table | None = None

@@ -47,6 +47,10 @@ def validate(config: dict[str, Any]) -> None:
     evaluation_splits(task)
     if not 1 <= len(task["text"]) <= 2:
         raise BenchmarkError(f"task.text={task['text']}: one text field, or two for a pair")
+    if config["replay"] and not config["packed"]:
+        raise BenchmarkError(
+            "replay=true with packed=false: only batches without padding are filled up to a few sizes"
+        )
     if protocol["selection"] not in SELECTIONS:
         raise unknown("protocol.selection", protocol["selection"], SELECTIONS)
     _validate_length(protocol)

@@ -149,6 +149,22 @@ def test_a_device_that_is_not_there_is_named(tiny: Tiny) -> None:
         run(tiny("device=cuda:77"))
 
 
+def test_playing_passes_again_needs_a_gpu(tiny: Tiny) -> None:
+    with pytest.raises(
+        BenchmarkError, match=r"replay=true needs a GPU, and this run is on cpu \(device=cpu\)"
+    ):
+        run(tiny("replay=true", "device=cpu"))
+
+
+def test_playing_passes_again_needs_passes_without_padding(tiny: Tiny) -> None:
+    with pytest.raises(BenchmarkError, match="replay=true with packed=false"):
+        run(tiny("replay=true", "packed=false"))
+
+
+def test_a_run_that_plays_passes_is_another_run(tiny: Tiny) -> None:
+    assert run_id(tiny("replay=true")) != run_id(tiny()) == run_id(tiny("replay=false"))
+
+
 def test_a_record_is_strict_json(tiny: Tiny) -> None:
     config = tiny()
     path = Path(config["store"]) / run(config)["run_id"] / "record.json"
