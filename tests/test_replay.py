@@ -1,33 +1,24 @@
-"""Passes that are played from a recording are, to the bit, those that are computed.
-
-A stand-in records a CUDA graph's way on the CPU: the operations, with the very tensors they read and write.
-"""
+"""Passes that are played from a recording are, to the bit, those that are computed; on a stand-in for a GPU."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import numpy as np
 import pytest
 import torch
+from accelerator import DEVICE, Accelerator, accelerator
 from test_packing import CONFIGS, HEADS
-from torch.nn import functional
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 from transformers import BertConfig, PreTrainedModel
 
-from benchmark import attention, chance
 from benchmark.checkpoint import Snapshot
 from benchmark.config import ROOT
 from benchmark.finetune import Outcome, finetune
-from benchmark.layout import Layout, gap, layout_of
-from benchmark.methods import build, prepare
+from benchmark.methods import Method, build, prepare
 from benchmark.replay import Replay
 from benchmark.store import Store
 from benchmark.tags import IGNORED
@@ -35,7 +26,6 @@ from benchmark.tasks import Task
 from benchmark.tasks.answers import Answers
 from benchmark.tasks.tagging import Tagging
 from benchmark.testing import (
-    CPU,
     PROTOCOL,
     SHAPE,
     Interrupting,
@@ -45,66 +35,24 @@ from benchmark.testing import (
     tiny_model,
 )
 
-METHODS = sorted(path.stem for path in (ROOT / "conf" / "method").glob("*.yaml"))
-LONGER = PROTOCOL | {"epochs": 5}
+LONGER = PROTOCOL | {"epochs": 3, "evaluations_per_epoch": 1 / 3}
 
 
-LOOKS = {torch.ops.aten._local_scalar_dense.default, torch.ops.aten.nonzero.default}
+@pytest.fixture(autouse=True)
+def device() -> Iterator[Accelerator]:
+    """A device that has graphs."""
+    with accelerator() as found:
+        yield found
 
 
-class Graph(TorchDispatchMode):
-    """In the place of a CUDA graph: what was done while it lasted is done again, in the same memory.
-
-    As on a GPU, nothing may be looked at and no generator seeded meanwhile.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.done: list[tuple[Any, Any, Any, Any]] = []
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        assert func not in LOOKS, f"{func} would wait for the device"
-        found = func(*args, **(kwargs or {}))
-        self.done.append((func, args, kwargs or {}, found))
-        return found
-
-    def replay(self) -> None:
-        with torch.no_grad():
-            for func, args, kwargs, found in self.done:
-                again = func(*args, **kwargs)
-                for before, now in zip(tree_leaves(found), tree_leaves(again), strict=True):
-                    if isinstance(before, torch.Tensor) and before.data_ptr() != now.data_ptr():
-                        before.copy_(now)
+def of(name: str) -> dict[str, Method]:
+    """The method of a file of conf/method, by its name."""
+    return build({name: settings_of(ROOT / "conf" / "method" / f"{name}.yaml")})
 
 
-@contextmanager
-def recording(graph: Graph, pool: object) -> Iterator[None]:
-    with graph, mock.patch.object(torch, "manual_seed", side_effect=RuntimeError("seeded while recording")):
-        yield
-
-
-def in_one(
-    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, layout: Layout, rate: float, scale: float
-) -> Any:
-    """`benchmark.attention.by_kernel` in operations that a CPU has, of one shape for all batches of a size."""
-    lined = layout.lined_up
-    q, k, v = (state.index_select(0, lined.order).transpose(0, 1) for state in (q, k, v))
-    owner = torch.searchsorted(lined.offsets, torch.arange(q.shape[1]), right=True)
-    apart = owner[:, None] != owner
-    weights = (scale * q @ k.transpose(1, 2)).masked_fill(apart, -torch.inf).softmax(-1)
-    return (functional.dropout(weights, rate) @ v).transpose(0, 1).index_select(0, lined.back)
-
-
-@pytest.fixture
-def graphs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The CPU as a device that has graphs: every draw in a pass is from its own generator."""
-    monkeypatch.setattr(torch.cuda, "CUDAGraph", Graph)
-    monkeypatch.setattr(torch.cuda, "graph", recording)
-    monkeypatch.setattr(torch.cuda, "graph_pool_handle", object)
-    monkeypatch.setattr(attention, "by_kernel", in_one)
-    monkeypatch.setattr(
-        chance.Dropout, "forward", lambda self, x: functional.dropout(x, self.p, self.training)
-    )
+# One file of every class.
+FILES = {type(of(path.stem)[path.stem]): path.stem for path in (ROOT / "conf" / "method").glob("*.yaml")}
+PLAYED = sorted(name for method, name in FILES.items() if method.passes_alike)
 
 
 def tuned(
@@ -117,10 +65,10 @@ def tuned(
     **protocol: Any,
 ) -> tuple[PreTrainedModel, Outcome]:
     """A small model after a fine-tuning with methods of conf/method, and its outcome."""
-    model, task, settings = model or tiny_model(), task or small_task(), LONGER | protocol
-    methods = build({name: settings_of(ROOT / "conf" / "method" / f"{name}.yaml") for name in names})
+    model, task, settings = (model or tiny_model()).to(DEVICE), task or small_task(), LONGER | protocol
+    methods = {name: method for one in names for name, method in of(one).items()}
     prepare(methods, model, 1)
-    return model, finetune(model, task, list(methods.values()), settings, 1, CPU, snapshot, replay=replay)
+    return model, finetune(model, task, list(methods.values()), settings, 1, DEVICE, snapshot, replay=replay)
 
 
 def computed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,27 +88,30 @@ def assert_same(one: tuple[Any, Outcome], other: tuple[Any, Outcome]) -> None:
         assert torch.equal(value, other[0].state_dict()[name]), name
 
 
-@pytest.mark.parametrize("name", METHODS)
-def test_a_played_pass_is_a_computed_one(name: str, graphs: None, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", PLAYED)
+def test_a_played_pass_is_a_computed_one(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     played = tuned([name])
-    alike = build({name: settings_of(ROOT / "conf" / "method" / f"{name}.yaml")})[name].passes_alike
-    assert (played[1].played > 0) == alike
+    assert played[1].played > 0
     computed(monkeypatch)
     again = tuned([name])
     assert again[1].played == 0
     assert_same(played, again)
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("names", [["hype_n"], ["mixout"], ["rdrop"], ["noisytune", "lnsr"]], ids="+".join)
+def test_methods_that_act_in_passes_have_them_computed(names: list[str]) -> None:
+    assert tuned(names)[1].played == 0
+
+
 @pytest.mark.parametrize("head", [0, 1, 2], ids=["classification", "tagging", "answers"])
 @pytest.mark.parametrize("architecture", CONFIGS)
 def test_every_model_and_head_can_be_played(
-    architecture: str, head: int, precision: str, graphs: None, monkeypatch: pytest.MonkeyPatch
+    architecture: str, head: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def once() -> tuple[PreTrainedModel, Outcome]:
         torch.manual_seed(0)
         model = HEADS[architecture][head](copy.deepcopy(CONFIGS[architecture]))
-        return tuned(task=TASKS[head](), model=model, precision=precision)
+        return tuned(task=TASKS[head](), model=model)
 
     played = once()
     assert played[1].played > 0
@@ -188,7 +139,7 @@ TASKS = (small_task, words, questions)
 
 
 @pytest.mark.parametrize("make", TASKS)
-def test_a_filled_batch_has_the_loss_of_the_batch(make: Callable[[], Task], graphs: None) -> None:
+def test_a_filled_batch_has_the_loss_of_the_batch(make: Callable[[], Task]) -> None:
     head = TASKS.index(make)
     losses = []
     for replay in (True, False):
@@ -200,48 +151,32 @@ def test_a_filled_batch_has_the_loss_of_the_batch(make: Callable[[], Task], grap
     np.testing.assert_allclose(*losses, rtol=1e-5)
 
 
-def test_what_is_not_a_whole_batch_is_computed(graphs: None) -> None:
-    updates = len(tuned(task=small_task(10))[1].losses)
-    assert updates == 15  # five times two whole batches, in two sizes, and a smaller one
-    assert tuned(task=small_task(10))[1].played == 10 - 2
+def test_what_is_not_a_whole_batch_is_computed() -> None:
+    outcome = tuned(task=small_task(10))[1]
+    assert len(outcome.losses) == 9  # three times two whole batches, in two sizes, and a smaller one
+    assert outcome.played == 6 - 2
     assert tuned(micro_batch_size=2)[1].played == 0
 
 
-def test_a_run_that_is_continued_is_the_run(graphs: None, tmp_path: Path) -> None:
-    straight = tuned(["pats"])
+def test_a_run_that_is_continued_is_the_run(tmp_path: Path) -> None:
+    straight = tuned()
     store = Store(tmp_path)
     with pytest.raises(ProcessGoneError):
-        tuned(["pats"], snapshot=Interrupting(store, "small", 0, {}, 7))
-    continued = tuned(["pats"], snapshot=Snapshot(store, "small", None, {}))
+        tuned(snapshot=Interrupting(store, "small", 0, {}, 5))
+    continued = tuned(snapshot=Snapshot(store, "small", None, {}))
     assert continued[1].resumed == 1
     assert 0 < continued[1].played < straight[1].played
     assert_same(straight, continued)
 
 
-def test_a_batch_is_filled_with_padding_up_to_a_few_sizes() -> None:
-    mask = torch.tensor([[1] * 9 + [0] * 3, [1] * 5 + [0] * 7])
-    filled = layout_of(mask).filled_up()
-    assert filled is not None
-    assert len(filled.tokens) == 16
-    assert filled.tokens[14:].tolist() == [9, 10]
-    assert filled.lined_up.offsets.tolist() == [0, 9, 14, 16]
-    assert layout_of(torch.ones(2, 8)).filled_up() is None  # no room
-    assert len(layout_of(torch.tensor([[1] * 8, [1] * 5 + [0] * 3])).filled_up().tokens) == 16
-    sizes = {-(-tokens // gap(tokens)) * gap(tokens) for tokens in range(1024, 2049)}
-    assert sorted(sizes) == list(range(1024, 2049, 128))
+def test_updates_that_are_played_wait_for_nothing(device: Accelerator) -> None:
+    waits: list[int] = []
 
+    def tell(what: str, done: int, total: int) -> None:
+        waits.append(len(device.waits))
 
-@pytest.mark.cuda
-def test_a_gpu_plays_what_it_computes(monkeypatch: pytest.MonkeyPatch) -> None:
-    if not torch.cuda.is_available():
-        pytest.skip("no CUDA device")
-    device = torch.device("cuda")
-
-    def once() -> tuple[PreTrainedModel, Outcome]:
-        model = tiny_model().to(device)
-        return model, finetune(model, small_task(), [], LONGER, 1, device, replay=True)
-
-    played = once()
-    assert played[1].played > 0
-    computed(monkeypatch)
-    assert_same(played, once())
+    model = tiny_model().to(DEVICE)
+    task = replace(small_task(), evaluation={})
+    outcome = finetune(model, task, [], LONGER, 1, DEVICE, tell=tell, replay=True)
+    assert outcome.played > 5
+    assert waits[6] == waits[-1]  # once the sizes are known
