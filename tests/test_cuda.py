@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,7 @@ def test_a_gpu_plays_what_it_computes(
 ) -> None:
     def once() -> tuple[PreTrainedModel, Outcome]:
         torch.manual_seed(0)
-        model = HEADS["bert"][TASKS.index(make)](CONFIGS["bert"]).to(CUDA)
+        model = HEADS["bert"][TASKS.index(make)](copy.deepcopy(CONFIGS["bert"])).to(CUDA)
         return model, finetune(model, make(), [], LONGER | {"precision": precision}, 1, CUDA, replay=True)
 
     played = once()

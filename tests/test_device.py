@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -64,7 +65,7 @@ def test_an_update_of_every_kind_of_model_waits_for_nothing(architecture: str) -
 
 @pytest.mark.parametrize("make", TASKS)
 def test_an_update_with_every_kind_of_task_waits_for_nothing(make: Callable[[], Task]) -> None:
-    model = HEADS["bert"][TASKS.index(make)](CONFIGS["bert"])
+    model = HEADS["bert"][TASKS.index(make)](copy.deepcopy(CONFIGS["bert"]))
     assert waits({}, model, make()) == []
 
 
