@@ -24,7 +24,7 @@ from benchmark.step import Step
 from benchmark.tasks import Task
 from benchmark.tasks.answers import Answers
 from benchmark.tasks.tagging import Tagging
-from benchmark.testing import SHAPE, settings_of, small_task, tiny_model
+from benchmark.testing.fixtures import SHAPE, settings_of, small_task, tiny_model
 
 DEVICE = torch.device("meta")
 METHODS = sorted(path.stem for path in (ROOT / "conf" / "method").glob("*.yaml"))
