@@ -19,10 +19,11 @@ from benchmark.checkpoint import Progress, Snapshot
 from benchmark.evaluation import NotFiniteError, evaluate, losses_of
 from benchmark.layout import layout_of
 from benchmark.methods.base import Method, overrides
-from benchmark.optimizers import Optimizer, grouped, rate_at
+from benchmark.optimizers import Optimizer, grouped
 from benchmark.progress import Tell, silence
 from benchmark.randomness import derive, stream
 from benchmark.replay import Replay
+from benchmark.schedule import rate_at
 from benchmark.step import Step, learn
 from benchmark.tasks import Examples, Task
 

@@ -46,7 +46,7 @@ from benchmark.methods.sage import SAGE
 from benchmark.methods.smart import SMART
 from benchmark.optimizers import Optimizer, grouped
 from benchmark.step import Step, total_loss
-from benchmark.testing import PROTOCOL, settings_of, small_task, tiny_model, tuned_with
+from benchmark.testing.fixtures import PROTOCOL, settings_of, small_task, tiny_model, tuned_with
 
 # One file of every class, and those whose meaning differs beside others.
 NAMES = [

@@ -21,7 +21,7 @@ from benchmark.finetune import Outcome, finetune
 from benchmark.layout import layout_of
 from benchmark.memory import PeakMemory
 from benchmark.methods import build, prepare
-from benchmark.testing import SHAPE, settings_of, small_task, tiny_model
+from benchmark.testing.fixtures import SHAPE, settings_of, small_task, tiny_model
 
 pytestmark = [pytest.mark.cuda, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]
 

@@ -21,7 +21,7 @@ from benchmark.methods import Method, build, prepare
 from benchmark.optimizers import Update
 from benchmark.run import run
 from benchmark.tasks import Task
-from benchmark.testing import CPU, PROTOCOL, settings_of, small_task, tiny_model
+from benchmark.testing.fixtures import CPU, PROTOCOL, settings_of, small_task, tiny_model
 
 ONCE = PROTOCOL | {"epochs": 1}  # three updates, and an evaluation after the last
 METHODS = sorted(path.stem for path in (ROOT / "conf" / "method").glob("*.yaml"))

@@ -27,7 +27,7 @@ from benchmark.methods.smart import SMART
 from benchmark.step import Step, total_loss
 from benchmark.tasks.answers import Answers
 from benchmark.tasks.tagging import Tagging
-from benchmark.testing import PROTOCOL, settings_of, small_task, tiny_model, tuned_with
+from benchmark.testing.fixtures import PROTOCOL, settings_of, small_task, tiny_model, tuned_with
 
 METHODS: dict[str, Callable[[], Method]] = {
     "rdrop": RDrop,

@@ -49,7 +49,16 @@ from benchmark.finetune import finetune
 from benchmark.layout import gap, layout_of
 from benchmark.methods import build, prepare
 from benchmark.methods.hidden_noise import HiddenNoise
-from benchmark.testing import CPU, LAYERS, PROTOCOL, SHAPE, Gradients, settings_of, small_task, tiny_model
+from benchmark.testing.fixtures import (
+    CPU,
+    LAYERS,
+    PROTOCOL,
+    SHAPE,
+    Gradients,
+    settings_of,
+    small_task,
+    tiny_model,
+)
 
 DISTILLED = DistilBertConfig(
     vocab_size=32,

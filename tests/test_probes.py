@@ -35,7 +35,7 @@ from benchmark.probes.sensitivity import described, sensitivities
 from benchmark.probes.token_similarity import TokenSimilarity, similarity
 from benchmark.run import run
 from benchmark.store import Store
-from benchmark.testing import (
+from benchmark.testing.fixtures import (
     CPU,
     LAYERS,
     PROTOCOL,

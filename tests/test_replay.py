@@ -25,7 +25,7 @@ from benchmark.tags import IGNORED
 from benchmark.tasks import Task
 from benchmark.tasks.answers import Answers
 from benchmark.tasks.tagging import Tagging
-from benchmark.testing import (
+from benchmark.testing.fixtures import (
     PROTOCOL,
     SHAPE,
     Interrupting,

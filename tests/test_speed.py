@@ -15,7 +15,7 @@ from benchmark.speed import __main__ as speed
 from benchmark.speed import costs, limit, render
 from benchmark.speed.sides import load, ours, trainer
 from benchmark.speed.timing import GRID, OURS, Timing
-from benchmark.testing import SHAPE, small_task
+from benchmark.testing.fixtures import SHAPE, small_task
 
 
 def test_the_operations_of_a_pass_are_those_of_its_real_tokens() -> None:
