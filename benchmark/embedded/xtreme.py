@@ -26,17 +26,15 @@ import torch
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import LocalEntryNotFoundError
 from pyarrow import parquet
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import BertConfig, BertForMaskedLM, PreTrainedTokenizerFast
 
-from benchmark.embedded import masked
+from benchmark.embedded import masked, subwords
 from benchmark.embedded.folder import built_once
 from benchmark.errors import BenchmarkError
 from benchmark.randomness import derive, stream
 
-REVISION = "1"  # raised when the encoder changes, here and in conf/model/xtreme_small.yaml
+REVISION = "2"  # raised when the encoder changes, here and in conf/model/xtreme_small.yaml
 REPOSITORY = "google/xtreme"
-SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 VOCABULARY, CHARACTERS = 16_000, 5_000
 WIDTH, LAYERS, LENGTH = 192, 4, 128
 SHARE = 120_000  # characters of one configuration at most
@@ -82,7 +80,7 @@ def pretrain(folder: Path) -> None:
     aligned = aligned_sentences(source)
     lines = list(plain_texts(source, chance))
     every = [*(text for group in lines for text in group), *(s for one in aligned for s in one.sentences)]
-    tokenizer = trained_tokenizer(every)
+    tokenizer = subwords.trained(every, VOCABULARY, CHARACTERS, LENGTH)
     pools = [
         blocks(tokenizer, lines),
         pairs(tokenizer, aligned, chance),
@@ -91,7 +89,7 @@ def pretrain(folder: Path) -> None:
         model = fresh(len(tokenizer))
         start_embeddings(model, tokenizer, aligned)
         chances = torch.full((len(tokenizer),), MASKED)
-        chances[: len(SPECIAL)] = 0
+        chances[: len(subwords.SPECIAL)] = 0
         masked.learn(model, tokenizer, pools, chances, RECIPE, stream(0, "xtreme"), said)
     masked.save(model, tokenizer, folder)
 
@@ -144,34 +142,6 @@ def aligned_sentences(source: Path) -> list[Aligned]:
     for column in ("sentence1", "sentence2"):
         found += [Aligned(group) for group in zip(*(table[column] for table in whole), strict=True)]
     return list(dict.fromkeys(found))
-
-
-def trained_tokenizer(texts: list[str]) -> PreTrainedTokenizerFast:
-    """A byte-pair encoding of words with the space before them."""
-    made = Tokenizer(models.BPE(unk_token="[UNK]", fuse_unk=True))
-    made.normalizer = normalizers.NFKC()
-    made.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Metaspace(), pre_tokenizers.Punctuation()])
-    made.decoder = decoders.Metaspace()
-    trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY,
-        limit_alphabet=CHARACTERS,
-        special_tokens=list(SPECIAL),
-        max_token_length=16,
-        show_progress=False,
-    )
-    made.train_from_iterator(texts, trainer)
-    made.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]",
-        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
-        special_tokens=[(name, made.token_to_id(name)) for name in ("[CLS]", "[SEP]")],
-    )
-    names = ("pad", "unk", "cls", "sep", "mask")
-    return PreTrainedTokenizerFast(
-        tokenizer_object=made,
-        model_max_length=LENGTH,
-        model_input_names=["input_ids", "token_type_ids", "attention_mask"],
-        **{f"{name}_token": token for name, token in zip(names, SPECIAL, strict=True)},
-    )
 
 
 def blocks(tokenizer: PreTrainedTokenizerFast, groups: list[list[str]]) -> masked.Pool:
