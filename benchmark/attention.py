@@ -33,7 +33,7 @@ def attention(
         return full.transpose(1, 2), None
     first_only = packing.first_only and packing.last is not None and module is packing.last.self
     q, k, v = (state.squeeze(0).transpose(0, 1) for state in (query, key, value))
-    if query.device.type != "cpu":
+    if query.device.type != "cpu" or packing.layout.filled:
         return by_kernel(q, k, v, packing.layout, dropout, scaling).unsqueeze(0), None
     return _Attention.apply(q, k, v, packing.layout, first_only, dropout, scaling).unsqueeze(0), None
 

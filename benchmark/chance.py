@@ -9,6 +9,8 @@ draw what each would draw alone.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import numpy as np
@@ -25,12 +27,25 @@ class _Pass:
 
     seeds: tuple[int, ...] = (0,)
     masks: ClassVar[list[int]] = [0]
+    held = False
 
 
 def start_pass(*seeds: int) -> None:
     """Draw whatever the next forward pass draws from a seed; if its batch is doubled, each half from its own."""
+    if _Pass.held:
+        return
     torch.manual_seed(seeds[0])  # for whatever does not draw here: a GPU, a model's own functional dropout
     _Pass.seeds, _Pass.masks = seeds, [0] * len(seeds)
+
+
+@contextmanager
+def started() -> Iterator[None]:
+    """While this lasts, passes go on drawing from where the last one was started: a recording starts none."""
+    _Pass.held = True
+    try:
+        yield
+    finally:
+        _Pass.held = False
 
 
 def mask(shape: tuple[int, ...], keep: float, half: int | None = None) -> torch.Tensor:

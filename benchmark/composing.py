@@ -21,7 +21,8 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
-from benchmark.config import Run, plain
+from benchmark.config import plain
+from benchmark.schema import Run
 
 SEED = re.compile(r"\$\{[^}]*\bseed\b")
 Tree = dict[str, Any]

@@ -17,11 +17,14 @@ from benchmark import chance, linear, packing
 from benchmark.architecture import Encoder, encoder_of
 from benchmark.checkpoint import Progress, Snapshot
 from benchmark.evaluation import NotFiniteError, evaluate, losses_of
+from benchmark.layout import layout_of
 from benchmark.methods.base import Method, overrides
-from benchmark.optimizers import Optimizer, grouped, rate_at
+from benchmark.optimizers import Optimizer, grouped
 from benchmark.progress import Tell, silence
 from benchmark.randomness import derive, stream
-from benchmark.step import Step
+from benchmark.replay import Replay
+from benchmark.schedule import rate_at
+from benchmark.step import Step, learn
 from benchmark.tasks import Examples, Task
 
 if TYPE_CHECKING:
@@ -38,7 +41,7 @@ class Outcome:
     ``answers`` per evaluation set what its kind keeps of every evaluation (evaluations, …): of a
     classification logits (evaluations, examples, outputs) in float32. ``probed`` is what probes have found,
     by the name in the record's arrays. ``diverged`` says after how many updates the loss was found not
-    finite; ``padded`` whether padding was computed; ``resumed`` how often it was interrupted and continued,
+    finite; ``padded`` whether padding was computed, and ``played`` how many passes were; ``resumed`` how often it was interrupted and continued,
     and ``earlier`` how many of the seconds were spent before the last time. ``seconds`` are those of
     training, surveys included, of evaluations, of surveys alone, of a typical update, and of probes.
     """
@@ -49,6 +52,7 @@ class Outcome:
     probed: dict[str, np.ndarray] = field(default_factory=dict)
     diverged: int | None = None
     padded: bool = True
+    played: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
     resumed: int = 0
     earlier: float = 0.0
@@ -65,12 +69,14 @@ def finetune(
     packed: bool = True,
     watch: Watch | None = None,
     tell: Tell = silence,
+    replay: bool = False,
 ) -> Outcome:
     """Fine-tune ``model`` in place, ``methods`` acting, and evaluate it as often as the protocol says.
 
     Continues from ``snapshot`` where there is one, and keeps it up to date. With ``packed`` no padding is
-    computed, where the model's kind and the methods allow that. ``watch`` looks on and changes nothing, and
-    ``tell`` is told how far it is.
+    computed, where the model's kind and the methods allow that; with ``replay`` passes are recorded once and
+    played again, where they allow that as well. ``watch`` looks on and changes nothing, and ``tell`` is told
+    how far it is.
     """
     started = time.perf_counter()
     updates_per_epoch = math.ceil(len(task.training) / protocol["batch_size"])
@@ -81,22 +87,14 @@ def finetune(
     linear.install(model)
     hooks = without_padding(encoder, methods) if packed else None
 
+    def step_on(
+        inputs: dict[str, torch.Tensor], targets: torch.Tensor, number: int, part: int = 0, share: float = 1.0
+    ) -> Step:
+        at = number, total, seed, part, share
+        return Step(model, encoder, task, inputs, targets, *at, protocol["precision"], hooks)
+
     def step_of(number: int, part: int, indices: list[int], share: float) -> Step:
-        inputs, targets = to_device(task, task.training, indices, device, hooks)
-        return Step(
-            model,
-            encoder,
-            task,
-            inputs,
-            targets,
-            number,
-            total,
-            seed,
-            part,
-            share,
-            protocol["precision"],
-            hooks,
-        )
+        return step_on(*to_device(task, task.training, indices, device, hooks), number, part, share)
 
     model.train()
     saved = snapshot.load() if snapshot else None
@@ -120,6 +118,9 @@ def finetune(
         ),
     )
     parameters = [p for group in optimizer.groups for p in group.parameters]
+    player = None
+    if replay and hooks and not task.pad_left and not watch and all(m.passes_alike for m in methods):
+        player = Replay(task, methods, parameters, protocol["batch_size"], device, step_on)
     progress = Progress()
     if watch:
         watch.attach(model, encoder, task, device, hooks)
@@ -139,10 +140,10 @@ def finetune(
         began = time.perf_counter()
         loss = torch.zeros((), device=device)
         for part, indices in enumerate(micro_batches(batch, protocol["micro_batch_size"])):
-            step = step_of(number, part, indices, task.share(indices, batch))
-            part_loss = total_loss(step, methods)
-            step.backward(part_loss)
-            loss += part_loss.detach() * step.share
+            learnt = player.learn(number, indices) if player else None
+            if learnt is None:
+                learnt = learn(step_of(number, part, indices, task.share(indices, batch)), methods)
+            loss += learnt
         if protocol["max_grad_norm"]:
             torch.nn.utils.clip_grad_norm_(parameters, protocol["max_grad_norm"], foreach=True)
         optimizer.step(
@@ -181,6 +182,7 @@ def finetune(
         if snapshot and done < total and snapshot.due():
             progress.done, progress.seconds = done, time.perf_counter() - started
             snapshot.save(progress, model, optimizer, lasting)
+    outcome.played = player.played if player else 0
     outcome.losses = torch.stack(losses).float().cpu().numpy()
     names = kept[-1] if kept else {}
     outcome.answers = {name: np.stack([one[name] for one in kept if name in one]) for name in names}
@@ -206,19 +208,6 @@ def without_padding(encoder: Encoder, methods: Sequence[Method]) -> packing.Pack
     if hooks is not None:
         hooks.first_only &= not any(method.needs_last_states for method in methods)
     return hooks
-
-
-def total_loss(step: Step, methods: Sequence[Method]) -> torch.Tensor:
-    """The loss of one part of a batch: the task's, or what stands in its place, and what is added."""
-    step.announce(methods)
-    loss = next((own for m in methods if (own := m.task_loss(step)) is not None), None)
-    if loss is None:
-        loss = step.task_loss()
-    for method in methods:
-        term = method.loss(step)
-        if term is not None:
-            loss = loss + term
-    return loss
 
 
 def survey(
@@ -278,7 +267,7 @@ def to_device(
     on_host = task.batch(examples, indices)
     inputs = {key: value.to(device, non_blocking=True) for key, value in on_host.items()}
     if hooks is not None and device.type != "cpu":
-        hooks.expect(inputs["attention_mask"], on_host["attention_mask"])
+        hooks.expect(inputs["attention_mask"], layout_of(on_host["attention_mask"], device))
     return inputs, task.targets(examples, indices).to(device, non_blocking=True)
 
 

@@ -14,9 +14,10 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
 from benchmark import composing, declaration, rectangles, smoke
-from benchmark.config import ROOT, register, run_id
+from benchmark.config import ROOT, register
 from benchmark.declaration import Table
 from benchmark.errors import BenchmarkError, unknown
+from benchmark.identity import run_id
 from benchmark.rectangles import Axes, axes
 
 __all__ = ["Cell", "Grid", "axes", "load", "tables"]

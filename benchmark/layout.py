@@ -60,6 +60,7 @@ class Layout:
     ``tokens`` (tokens,) are their places in the flattened batch in the packed order; ``owner`` (tokens,)
     is the example each belongs to; ``rows`` are the packed places of each group's tokens (examples, length),
     -1 at padding. A batch that is there twice has two ``halves``, one after the other in every respect.
+    One that is ``filled`` up to a size has padding at the end of the row, and no groups.
     """
 
     padded: tuple[int, int]
@@ -68,6 +69,7 @@ class Layout:
     groups: list[Group]
     rows: list[np.ndarray]
     halves: int = 1
+    filled: bool = False
     _apart: dict[tuple[int, bool], Apart] = field(default_factory=dict)
 
     def pack(self, states: torch.Tensor) -> torch.Tensor:
@@ -119,7 +121,42 @@ class Layout:
         order, back, offsets = (
             torch.from_numpy(array).to(self.tokens.device, non_blocking=True) for array in arrays
         )
+        if self.filled:  # whatever batch is of this size
+            return LinedUp(order, back, offsets, 1, max(self.padded[1], gap(len(places))))
         return LinedUp(order, back, offsets, min(lengths), max(lengths))
+
+    def filled_up(self) -> Layout | None:
+        """The layout with padding up to one of a few sizes, which attends to itself alone; None without room for any."""
+        tokens, places = len(self.tokens), self.padded[0] * self.padded[1]
+        if tokens == places:
+            return None
+        size = min(-(-(tokens + 1) // gap(tokens + 1)) * gap(tokens + 1), places)
+        padding = np.setdiff1d(np.arange(places), self.tokens.numpy())[: size - tokens]
+        return Layout(
+            self.padded,
+            torch.cat([self.tokens, torch.from_numpy(padding)]),
+            torch.cat([self.owner, torch.from_numpy(padding // self.padded[1])]),
+            [],
+            [*self.rows, np.arange(tokens, size)[None]],
+            filled=True,
+        )
+
+    def on(self, device: torch.device) -> Layout:
+        """A layout that is filled, on ``device``, in memory of its own."""
+        there = replace(
+            self, tokens=self.tokens.to(device, copy=True), owner=self.owner.to(device, copy=True)
+        )
+        assert there.lined_up
+        return there
+
+    def become(self, other: Layout) -> None:
+        """Take what ``other``, filled to the same size, has, into the memory of this one."""
+        for mine, theirs in zip(self._tensors(), other._tensors(), strict=True):
+            mine.copy_(theirs, non_blocking=True)
+
+    def _tensors(self) -> list[torch.Tensor]:
+        lined = self.lined_up
+        return [self.tokens, self.owner, lined.order, lined.back, lined.offsets]
 
     def apart(self, heads: int, first_only: bool = False) -> Apart:
         """The indices for attention of ``heads`` heads, of all tokens or the examples' first ones."""
@@ -137,6 +174,11 @@ class Layout:
                 *(torch.from_numpy(i).to(self.tokens.device) for i in indices)
             )
         return self._apart[heads, first_only]
+
+
+def gap(tokens: int) -> int:
+    """How far apart the sizes are to which so many tokens are filled up: eight of them per doubling."""
+    return max(1 << (tokens.bit_length() - 4), 8)
 
 
 def layout_of(attention_mask: torch.Tensor, device: torch.device | None = None) -> Layout:

@@ -1,16 +1,12 @@
-"""The Adam family of the papers, as one step in named stages.
+"""An optimiser of the Adam family, as one step in named stages.
 
-The four papers and their baselines use optimisers that share a name and differ in where epsilon, bias
-correction and weight decay sit; mixing them up is the commonest silent error of a reproduction. A
-flavour here is three choices: how a moment pair becomes a direction, how long the step along it is, and
-when weights decay. Where no method looks between the stages, an Adam step is PyTorch's fused kernel with
-its numbers chosen so that it computes the same; else the stages are taken one after the other, in pieces
-small enough to stay in a processor's cache.
+Where no method looks between the stages, an Adam step is PyTorch's fused kernel with its numbers chosen so
+that it computes the same; else the stages are taken one after the other, in pieces small enough to stay in a
+processor's cache.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -18,108 +14,11 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
+from benchmark.flavours import FLAVOURS
+
 Tensors = list[torch.Tensor]
 
 PIECE = 1 << 16  # entries that stay in a processor's cache while their moments become a direction
-
-
-@dataclass(frozen=True)
-class Flavour:
-    """One member of the family.
-
-    ``second`` updates the second moments in place and ``denominator`` turns them into what the first
-    moments are divided by. ``step_size`` maps (rate, betas, t) to the length of step t = 1, 2, …
-    ``decay`` says when weights shrink: ``before`` the step, ``after`` it, or ``inside`` the direction.
-    ``fused`` maps (betas, epsilon, t) to the epsilon and t with which PyTorch's fused AdamW takes the same
-    step along the same direction; None where it cannot.
-    """
-
-    second: Callable[[Tensors, Tensors, float, float], None]
-    denominator: Callable[[Tensors, tuple[float, float], float, int], Tensors]
-    step_size: Callable[[float, tuple[float, float], int], float]
-    decay: str
-    fused: Callable[[tuple[float, float], float, int], tuple[float, float]] | None = None
-
-
-def _squared(second: Tensors, gradients: Tensors, beta: float, epsilon: float) -> None:
-    torch._foreach_mul_(second, beta)
-    torch._foreach_addcmul_(second, gradients, gradients, value=1 - beta)
-
-
-def _largest(second: Tensors, gradients: Tensors, beta: float, epsilon: float) -> None:
-    """Adamax: u <- max(beta * u, |g| + epsilon)."""
-    torch._foreach_mul_(second, beta)
-    magnitudes = torch._foreach_abs(gradients)
-    torch._foreach_add_(magnitudes, epsilon)
-    torch._foreach_maximum_(second, magnitudes)
-
-
-def _root_plus_epsilon(second: Tensors, betas: tuple[float, float], epsilon: float, t: int) -> Tensors:
-    roots = torch._foreach_sqrt(second)
-    torch._foreach_add_(roots, epsilon)
-    return list(roots)
-
-
-def _corrected_root_plus_epsilon(
-    second: Tensors, betas: tuple[float, float], epsilon: float, t: int
-) -> Tensors:
-    """PyTorch's form: epsilon joins the bias-corrected root, so it is not scaled by the correction."""
-    roots = torch._foreach_sqrt(second)
-    torch._foreach_div_(roots, (1 - betas[1] ** t) ** 0.5)
-    torch._foreach_add_(roots, epsilon)
-    return list(roots)
-
-
-def _plus_epsilon(second: Tensors, betas: tuple[float, float], epsilon: float, t: int) -> Tensors:
-    return list(torch._foreach_add(second, epsilon))
-
-
-def _as_it_is(second: Tensors, betas: tuple[float, float], epsilon: float, t: int) -> Tensors:
-    return second
-
-
-def _uncorrected(rate: float, betas: tuple[float, float], t: int) -> float:
-    return rate
-
-
-def _first_corrected(rate: float, betas: tuple[float, float], t: int) -> float:
-    return rate / (1 - betas[0] ** t)
-
-
-def _both_corrected(rate: float, betas: tuple[float, float], t: int) -> float:
-    return rate * (1 - betas[1] ** t) ** 0.5 / (1 - betas[0] ** t)
-
-
-def _fused_corrected_root_plus_epsilon(
-    betas: tuple[float, float], epsilon: float, t: int
-) -> tuple[float, float]:
-    return epsilon, t
-
-
-def _fused_root_plus_epsilon(betas: tuple[float, float], epsilon: float, t: int) -> tuple[float, float]:
-    return epsilon / (1 - betas[1] ** t) ** 0.5, t
-
-
-def _fused_uncorrected(betas: tuple[float, float], epsilon: float, t: int) -> tuple[float, float]:
-    return epsilon, math.inf  # after so many steps both corrections are 1
-
-
-FLAVOURS = {
-    # The AdamW of older transformers releases: HyPe, Child-Tuning, RecAdam's base, Mosbach et al.
-    "adamw": Flavour(_squared, _root_plus_epsilon, _both_corrected, "after", _fused_root_plus_epsilon),
-    # The same without bias correction, as named by LNSR.
-    "adamw_no_bias": Flavour(_squared, _root_plus_epsilon, _uncorrected, "after", _fused_uncorrected),
-    # Google's BERT code: no correction, decay of the old weights inside the update.
-    "bertadam": Flavour(_squared, _root_plus_epsilon, _uncorrected, "inside", _fused_uncorrected),
-    # torch.optim.AdamW: Zhang et al.
-    "adamw_torch": Flavour(
-        _squared, _corrected_root_plus_epsilon, _first_corrected, "before", _fused_corrected_root_plus_epsilon
-    ),
-    # Adamax with bias correction and epsilon once: PATS (Algorithm 1), mt-dnn today, torch.optim.Adamax.
-    "adamax": Flavour(_largest, _as_it_is, _first_corrected, "before"),
-    # mt-dnn as SAGE carries it: no correction, epsilon twice, decay inside the update.
-    "adamax_mtdnn": Flavour(_largest, _plus_epsilon, _uncorrected, "inside"),
-}
 
 
 @dataclass
@@ -321,20 +220,3 @@ def grouped(
         Group([name for name, _ in named], [p for _, p in named], decay, factor)
         for (decay, factor), named in groups.items()
     ]
-
-
-def rate_at(step: int, total: int, peak: float, schedule: str, warmup: float) -> float:
-    """The learning rate of update ``step`` (0-based) out of ``total``.
-
-    ``warmup`` below 1 is a share of ``total``, else a number of steps. ``linear`` decays from the end
-    of the warm-up to 0; ``linear_from_start`` counts the decay from step 0, as Google's BERT code and
-    pytorch-pretrained-bert do, so that the rate jumps down where the warm-up ends.
-    """
-    warm = warmup * total if warmup < 1 else warmup
-    if step < warm:
-        return peak * step / warm
-    if schedule == "constant":
-        return peak
-    if schedule == "linear_from_start":
-        return peak * (1 - step / total)
-    return peak * (total - step) / max(total - warm, 1)

@@ -52,9 +52,9 @@ class Packing:
         self.known = [(mask, layout_of(mask))]
         return self.known[0][1]
 
-    def expect(self, mask: torch.Tensor, on_host: torch.Tensor) -> None:
-        """Lay out the batch of ``mask`` by its copy on the host, which costs no wait for the device."""
-        self.known = [(mask, layout_of(on_host, mask.device))]
+    def expect(self, mask: torch.Tensor, layout: Layout) -> None:
+        """The next batch is that of ``mask``; made of its copy on the host, ``layout`` costs no wait for the device."""
+        self.known = [(mask, layout)]
 
     def doubled(self, mask: torch.Tensor) -> torch.Tensor:
         """The mask of the batch of ``mask`` with the same batch after it, to be given to the model as it is."""

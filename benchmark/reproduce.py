@@ -9,10 +9,10 @@ from pathlib import Path
 from benchmark import grid, launch
 from benchmark.arguments import parse
 from benchmark.command import carried_out
-from benchmark.config import validate, validate_methods
 from benchmark.errors import BenchmarkError
 from benchmark.grid import Cell, Grid
 from benchmark.store import Record, Store, make_writable
+from benchmark.validation import validate, validate_methods
 
 DESCRIPTION = """\
 Make a table of sweeps/: plan its runs, skip what the store has, run what is missing, report.

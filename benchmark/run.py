@@ -8,10 +8,12 @@ import traceback
 from datetime import UTC, datetime
 from typing import Any
 
-from benchmark.config import ROOT, run_id, validate, validate_methods
+from benchmark.config import ROOT
 from benchmark.errors import BenchmarkError, one_line
+from benchmark.identity import run_id
 from benchmark.progress import Tell, silence
 from benchmark.store import Record, Store, make_writable
+from benchmark.validation import validate, validate_methods
 
 NOT_IN_RECORD = ("store", "cache", "table", "tracker", "snapshot_minutes")
 
@@ -106,6 +108,10 @@ def _train(config: dict[str, Any], tell: Tell) -> tuple[Record, dict[str, Any]]:
 
     protocol, seed, cache = config["protocol"], config["seed"], Path(config["cache"])
     device = choose_device(config["device"])
+    if config["replay"] and device.type != "cuda":
+        raise BenchmarkError(
+            f"replay=true needs a GPU, and this run is on {device} (device={config['device']}): leave it false"
+        )
     make_reproducible(config["threads"], protocol["precision"])
     keep_quiet()
     task = tasks.load(config, models.tokenizer(config["model"], cache))
@@ -121,7 +127,17 @@ def _train(config: dict[str, Any], tell: Tell) -> tuple[Record, dict[str, Any]]:
     snapshot = Snapshot(Store(config["store"]), run_id(config), config["snapshot_minutes"], here)
     used.forget()
     outcome = finetune.finetune(
-        model, task, list(chosen.values()), protocol, seed, device, snapshot, config["packed"], watch, tell
+        model,
+        task,
+        list(chosen.values()),
+        protocol,
+        seed,
+        device,
+        snapshot,
+        packed=config["packed"],
+        watch=watch,
+        tell=tell,
+        replay=config["replay"],
     )
     peak = used.peak()
 
@@ -130,6 +146,7 @@ def _train(config: dict[str, Any], tell: Tell) -> tuple[Record, dict[str, Any]]:
         "status": "diverged" if outcome.diverged is not None else "finished",
         "diverged_at": outcome.diverged,
         "padding": "computed" if outcome.padded else "left out",
+        "played": outcome.played,
         "collapsed": collapsed(task, outcome.answers),
         "resumed": outcome.resumed,
         "config": portable(config),
@@ -169,6 +186,8 @@ def choose_device(name: str) -> Any:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         raise BenchmarkError(f"device={name}: not available here ({str(error).splitlines()[0]})") from error
+    if device.type == "cuda":
+        torch.cuda.set_device(device)  # what names no device, as a recording does, means this one
     return device
 
 

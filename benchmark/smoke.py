@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmark.composing import part
-from benchmark.config import METRICS
 from benchmark.rectangles import Axes
+from benchmark.schema import METRICS
 
 PROTOCOL = "demo"
 LAYERS = 2  # of the embedded encoders

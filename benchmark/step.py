@@ -101,7 +101,7 @@ class Step:
         ``dropout``: ``shared`` draws the masks of the clean pass again, ``independent`` draws others
         (from a stream called ``name``), ``off`` is evaluation mode. Raises: BenchmarkError for another.
         """
-        return self._run(self.inputs, self.targets, dropout != "off", self._stream(dropout, *name))
+        return self._run(self.inputs, self.targets, dropout != "off", self.stream(dropout, *name))
 
     def further(self, asked: FurtherPass) -> Passed:
         """Logits and hidden states (as the clean pass's) of a further pass; there already if it was announced."""
@@ -117,13 +117,13 @@ class Step:
         inputs = {name: torch.cat([value, value]) for name, value in self.inputs.items()}
         inputs["attention_mask"] = self.packing.doubled(self.inputs["attention_mask"])
         targets = self.task.twice(self.targets, self.examples)
-        streams = self._stream("shared"), self._stream(second.dropout, second.name)
+        streams = self.stream("shared"), self.stream(second.dropout, second.name)
         with second.hang(second_half(second.change)), recorded(self.encoder) as states:
             logits = self._run(inputs, targets, True, *streams)
         (clean, *clean_states), (beside, *states_beside) = zip(*map(halves, (logits, *states)), strict=True)
         return (clean, clean_states), (beside, states_beside)
 
-    def _stream(self, dropout: str, *name: str | int) -> int:
+    def stream(self, dropout: str, *name: str | int) -> int:
         """The seed of a pass's dropout: one per pass, so that what a method draws in between cannot shift it."""
         if dropout not in DROPOUTS:
             raise unknown("dropout", dropout, DROPOUTS)
@@ -150,6 +150,26 @@ class Step:
     def backward(self, loss: torch.Tensor) -> None:
         """Add the gradients of this part's ``loss``, by its share of the batch."""
         (loss * self.share).backward()
+
+
+def learn(step: Step, methods: Sequence[Method]) -> torch.Tensor:
+    """Take one part of a batch forward and backward: adds to the gradients, and returns its share of the loss."""
+    loss = total_loss(step, methods)
+    step.backward(loss)
+    return loss.detach() * step.share
+
+
+def total_loss(step: Step, methods: Sequence[Method]) -> torch.Tensor:
+    """The loss of one part of a batch: the task's, or what stands in its place, and what is added."""
+    step.announce(methods)
+    loss = next((own for m in methods if (own := m.task_loss(step)) is not None), None)
+    if loss is None:
+        loss = step.task_loss()
+    for method in methods:
+        term = method.loss(step)
+        if term is not None:
+            loss = loss + term
+    return loss
 
 
 def autocast(precision: str, device: torch.device) -> AbstractContextManager[Any]:

@@ -35,8 +35,9 @@ from hydra.core.global_hydra import GlobalHydra  # noqa: E402
 
 from benchmark import __main__ as command  # noqa: E402
 from benchmark import reproduce as reproduce_command  # noqa: E402
-from benchmark.config import ROOT, plain, register, run_id  # noqa: E402
+from benchmark.config import ROOT, plain, register  # noqa: E402
 from benchmark.grid import Grid  # noqa: E402
+from benchmark.identity import run_id  # noqa: E402
 
 CACHE = ROOT / ".cache"
 Config = dict[str, Any]

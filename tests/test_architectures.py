@@ -28,7 +28,6 @@ from transformers import (
     XLNetForSequenceClassification,
 )
 
-from benchmark import testing
 from benchmark.architecture import encoder_of, length_first, recorded
 from benchmark.config import ROOT
 from benchmark.evaluation import evaluate
@@ -37,7 +36,9 @@ from benchmark.methods import Method, build, prepare
 from benchmark.methods.hype import attention_block
 from benchmark.optimizers import Update
 from benchmark.tasks import Task
-from benchmark.testing import LAYERS, SHAPE, excused, settings_of
+from benchmark.testing import fixtures
+from benchmark.testing.checks import evaluation, excused
+from benchmark.testing.fixtures import LAYERS, SHAPE, settings_of
 
 DISENTANGLED = {
     "relative_attention": True,
@@ -61,7 +62,7 @@ ARCHITECTURES: dict[str, Callable[[], PreTrainedModel]] = {
     ),
 }
 CONFIGURATIONS = sorted(path.stem for path in (ROOT / "conf" / "method").glob("*.yaml"))
-PROTOCOL = testing.PROTOCOL | {"batch_size": 5, "micro_batch_size": 3, "epochs": 2}
+PROTOCOL = fixtures.PROTOCOL | {"batch_size": 5, "micro_batch_size": 3, "epochs": 2}
 
 
 def tiny(architecture: str) -> PreTrainedModel:
@@ -71,7 +72,7 @@ def tiny(architecture: str) -> PreTrainedModel:
 
 def small_task(architecture: str) -> Task:
     """Five random examples of unlike length, padded on the side that the architecture wants."""
-    return testing.small_task(5, pad_left=architecture == "xlnet")
+    return fixtures.small_task(5, pad_left=architecture == "xlnet")
 
 
 class Gradients(Method):
@@ -140,7 +141,7 @@ def test_every_method_trains_every_architecture_and_evaluates_unperturbed(
     stock.load_state_dict(model.state_dict(), strict=True)
     # Without padding the sums have another order, so that the last bits may differ.
     torch.testing.assert_close(states_of(model, task), states_of(stock, task))
-    if not excused(methods[name], testing.evaluation):
+    if not excused(methods[name], evaluation):
         np.testing.assert_allclose(logits_of(model, task), logits_of(stock, task), rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(logits_of(model, task), outcome.answers["validation"][-1])
 

@@ -15,8 +15,8 @@ import torch
 
 from benchmark import checkpoint
 from benchmark.checkpoint import Snapshot
-from benchmark.config import run_id
 from benchmark.errors import BenchmarkError
+from benchmark.identity import run_id
 from benchmark.run import run
 from benchmark.store import Store
 

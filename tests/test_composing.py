@@ -8,7 +8,8 @@ import hydra
 import pytest
 
 from benchmark import composing, grid
-from benchmark.config import ROOT, run_id
+from benchmark.config import ROOT
+from benchmark.identity import run_id
 
 
 def typed(value: Any) -> Any:

@@ -29,7 +29,6 @@ from torch import nn
 from benchmark.architecture import encoder_of
 from benchmark.config import ROOT
 from benchmark.errors import BenchmarkError
-from benchmark.finetune import total_loss
 from benchmark.methods import Method, build, prepare
 from benchmark.methods.child_tuning import ChildTuningD
 from benchmark.methods.hype import HyPe
@@ -46,8 +45,8 @@ from benchmark.methods.reinit import ReInit
 from benchmark.methods.sage import SAGE
 from benchmark.methods.smart import SMART
 from benchmark.optimizers import Optimizer, grouped
-from benchmark.step import Step
-from benchmark.testing import PROTOCOL, settings_of, small_task, tiny_model, tuned_with
+from benchmark.step import Step, total_loss
+from benchmark.testing.fixtures import PROTOCOL, settings_of, small_task, tiny_model, tuned_with
 
 # One file of every class, and those whose meaning differs beside others.
 NAMES = [

@@ -10,20 +10,11 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
-from benchmark.config import (
-    ROOT,
-    Data,
-    Model,
-    Protocol,
-    Run,
-    Task,
-    plain,
-    register,
-    run_id,
-    validate,
-    validate_methods,
-)
+from benchmark.config import ROOT, plain, register
 from benchmark.errors import BenchmarkError
+from benchmark.identity import run_id
+from benchmark.schema import Data, Model, Protocol, Run, Task
+from benchmark.validation import validate, validate_methods
 
 GROUPS = {"model": Model, "task": Task, "protocol": Protocol, "data": Data}
 COSMETIC = {

@@ -13,17 +13,16 @@ import torch
 from benchmark.architecture import on_input
 from benchmark.config import ROOT
 from benchmark.methods import Method
-from benchmark.testing import (
+from benchmark.testing.checks import (
     CHECKS,
     accumulation,
     continuation,
     evaluation,
     neutral,
-    one,
     precision,
     repetition,
-    settings_of,
 )
+from benchmark.testing.fixtures import one, settings_of
 
 FILES = sorted((ROOT / "conf" / "method").glob("*.yaml"))
 

@@ -15,7 +15,6 @@ from test_packing import CONFIGS, HEADS, inputs
 from benchmark import chance, packing
 from benchmark.architecture import encoder_of
 from benchmark.config import ROOT
-from benchmark.finetune import total_loss
 from benchmark.layout import layout_of
 from benchmark.methods import Method, prepare
 from benchmark.methods.child_tuning import ChildTuningD
@@ -25,10 +24,10 @@ from benchmark.methods.mixout import Mixout
 from benchmark.methods.r3f import R3F
 from benchmark.methods.rdrop import RDrop
 from benchmark.methods.smart import SMART
-from benchmark.step import Step
+from benchmark.step import Step, total_loss
 from benchmark.tasks.answers import Answers
 from benchmark.tasks.tagging import Tagging
-from benchmark.testing import PROTOCOL, settings_of, small_task, tiny_model, tuned_with
+from benchmark.testing.fixtures import PROTOCOL, settings_of, small_task, tiny_model, tuned_with
 
 METHODS: dict[str, Callable[[], Method]] = {
     "rdrop": RDrop,

@@ -8,8 +8,11 @@ import pytest
 import yaml
 
 from benchmark import grid
-from benchmark.config import METRICS, ROOT, run_id, validate, validate_methods
+from benchmark.config import ROOT
 from benchmark.errors import one_line
+from benchmark.identity import run_id
+from benchmark.schema import METRICS
+from benchmark.validation import validate, validate_methods
 
 DEMO, TABLE2 = "demo/noisytune", "noisytune/table2"
 NARROW = ("task=opinion", "method=[]")  # composing is slow, and these two leave one combination

@@ -16,9 +16,10 @@ from seqeval.metrics import f1_score
 from torch.nn import functional
 
 from benchmark import methods, models, tasks
-from benchmark.config import ROOT, identity, run_id
+from benchmark.config import ROOT
 from benchmark.errors import BenchmarkError
 from benchmark.finetune import finetune
+from benchmark.identity import identity, run_id
 from benchmark.languages import evaluation_splits, over_languages, training_splits
 from benchmark.run import run
 from benchmark.store import Store

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from benchmark import grid, launch
-from benchmark.config import ROOT, run_id
+from benchmark.config import ROOT
 from benchmark.grid import Cell
+from benchmark.identity import run_id
 from benchmark.store import Store, make_writable
 
 DEMO, CACHE = "demo/noisytune", ROOT / ".cache"

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmark.config import METRICS as NAMES
 from benchmark.config import ROOT
 from benchmark.errors import BenchmarkError
 from benchmark.metrics import METRICS, score
+from benchmark.schema import METRICS as NAMES
 
 ANSWERS = np.array([1, 1, 0, 0, 1, 0])
 TRUTH = np.array([1, 0, 0, 0, 1, 1])  # 2 true positives, 1 false positive, 1 false negative, 2 true negatives

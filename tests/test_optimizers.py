@@ -11,7 +11,9 @@ import torch
 from torch import nn
 from vectors import FOLDER
 
-from benchmark.optimizers import FLAVOURS, Group, Optimizer, grouped, rate_at
+from benchmark.flavours import FLAVOURS
+from benchmark.optimizers import Group, Optimizer, grouped
+from benchmark.schedule import rate_at
 
 VECTORS = FOLDER / "optim"
 CASES = {

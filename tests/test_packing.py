@@ -46,10 +46,19 @@ from benchmark.architecture import encoder_of, recorded
 from benchmark.attention import _Attention, by_kernel
 from benchmark.config import ROOT
 from benchmark.finetune import finetune
-from benchmark.layout import layout_of
+from benchmark.layout import gap, layout_of
 from benchmark.methods import build, prepare
 from benchmark.methods.hidden_noise import HiddenNoise
-from benchmark.testing import CPU, LAYERS, PROTOCOL, SHAPE, Gradients, settings_of, small_task, tiny_model
+from benchmark.testing.fixtures import (
+    CPU,
+    LAYERS,
+    PROTOCOL,
+    SHAPE,
+    Gradients,
+    settings_of,
+    small_task,
+    tiny_model,
+)
 
 DISTILLED = DistilBertConfig(
     vocab_size=32,
@@ -216,19 +225,14 @@ def test_kernels_for_unlike_lengths_compute_the_same_attention(twice: bool) -> N
     torch.testing.assert_close(found[0], found[1], rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.cuda
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_a_gpu_computes_what_a_cpu_computes_without_waiting_for_it() -> None:
-    model = BertForSequenceClassification(BertConfig(**SHAPE)).eval()
-    hooks = packing.install(encoder_of(model))
-    assert hooks is not None
-    expected = model(**inputs()).logits
-    there = model.to("cuda")
-    batch = {name: value.cuda() for name, value in inputs().items()}
-    hooks.expect(batch["attention_mask"], inputs()["attention_mask"])
-    torch.cuda.set_sync_debug_mode("error")
-    try:
-        found = there(**batch).logits
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
-    torch.testing.assert_close(found.cpu(), expected, rtol=1e-4, atol=1e-5)
+def test_a_batch_is_filled_with_padding_up_to_a_few_sizes() -> None:
+    mask = torch.tensor([[1] * 9 + [0] * 3, [1] * 5 + [0] * 7])
+    filled = layout_of(mask).filled_up()
+    assert filled is not None
+    assert len(filled.tokens) == 16
+    assert filled.tokens[14:].tolist() == [9, 10]
+    assert filled.lined_up.offsets.tolist() == [0, 9, 14, 16]
+    assert layout_of(torch.ones(2, 8)).filled_up() is None  # no room
+    assert len(layout_of(torch.tensor([[1] * 8, [1] * 5 + [0] * 3])).filled_up().tokens) == 16
+    sizes = {-(-tokens // gap(tokens)) * gap(tokens) for tokens in range(1024, 2049)}
+    assert sorted(sizes) == list(range(1024, 2049, 128))

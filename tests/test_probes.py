@@ -21,9 +21,10 @@ from transformers import (
 from benchmark import packing
 from benchmark.architecture import encoder_of
 from benchmark.checkpoint import Snapshot
-from benchmark.config import ROOT, identity, run_id, validate_methods
+from benchmark.config import ROOT
 from benchmark.errors import BenchmarkError
 from benchmark.finetune import finetune
+from benchmark.identity import identity, run_id
 from benchmark.methods import build as build_methods
 from benchmark.methods import prepare
 from benchmark.probes import Probe, Subject, Watch
@@ -34,7 +35,7 @@ from benchmark.probes.sensitivity import described, sensitivities
 from benchmark.probes.token_similarity import TokenSimilarity, similarity
 from benchmark.run import run
 from benchmark.store import Store
-from benchmark.testing import (
+from benchmark.testing.fixtures import (
     CPU,
     LAYERS,
     PROTOCOL,
@@ -45,6 +46,7 @@ from benchmark.testing import (
     small_task,
     tiny_model,
 )
+from benchmark.validation import validate_methods
 
 ALL = "probe=[norm_change,sensitivity,noise_attenuation,token_similarity,linear_probe_embedded]"
 CHEAP = {

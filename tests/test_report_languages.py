@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 
 from benchmark import grid, report
-from benchmark.config import METRICS
 from benchmark.errors import BenchmarkError
 from benchmark.languages import evaluation_splits, over_languages
 from benchmark.report import figures, render
 from benchmark.report.table import Table, build
+from benchmark.schema import METRICS
 
 TABLE = "noisytune/table3"
 NARROW = ("model=xlm_roberta_base", "task.setting=zero_shot", "seed=1,2")

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from benchmark import grid
-from benchmark.config import SCHEMA, run_id
 from benchmark.errors import BenchmarkError
+from benchmark.identity import SCHEMA, run_id
 from benchmark.report.table import build
 from benchmark.reproduce import look_up
 from benchmark.store import Store

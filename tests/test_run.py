@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import benchmark.run
-from benchmark.config import run_id
 from benchmark.errors import BenchmarkError
+from benchmark.identity import run_id
 from benchmark.progress import Tell
 from benchmark.run import run
 from benchmark.store import Store
@@ -149,6 +149,22 @@ def test_a_device_that_is_not_there_is_named(tiny: Tiny) -> None:
         run(tiny("device=cuda:77"))
 
 
+def test_playing_passes_again_needs_a_gpu(tiny: Tiny) -> None:
+    with pytest.raises(
+        BenchmarkError, match=r"replay=true needs a GPU, and this run is on cpu \(device=cpu\)"
+    ):
+        run(tiny("replay=true", "device=cpu"))
+
+
+def test_playing_passes_again_needs_passes_without_padding(tiny: Tiny) -> None:
+    with pytest.raises(BenchmarkError, match="replay=true with packed=false"):
+        run(tiny("replay=true", "packed=false"))
+
+
+def test_a_run_that_plays_passes_is_another_run(tiny: Tiny) -> None:
+    assert run_id(tiny("replay=true")) != run_id(tiny()) == run_id(tiny("replay=false"))
+
+
 def test_a_record_is_strict_json(tiny: Tiny) -> None:
     config = tiny()
     path = Path(config["store"]) / run(config)["run_id"] / "record.json"
@@ -163,16 +179,6 @@ def test_real_fine_tuning_with_a_real_encoder(compose: Tiny, hub: Path) -> None:
     assert record["examples"] == {"train": 16, "validation": 277}
     assert record["model"]["id"] == "sentence-transformers/all-MiniLM-L6-v2"
     assert len(record["model"]["revision"]) == len(record["data"]["revision"]) == 40
-
-
-@pytest.mark.cuda
-def test_a_gpu_gives_the_same_record_twice(tiny: Tiny, tmp_path: Path) -> None:
-    import torch
-
-    if not torch.cuda.is_available():
-        pytest.skip("no CUDA device")
-    config = tiny("method=[noisytune]", "device=cuda")
-    assert same(evidence(elsewhere(config, tmp_path / "a")), evidence(elsewhere(config, tmp_path / "b")))
 
 
 def test_answers_that_are_no_numbers_are_no_score(tiny: Tiny) -> None:

@@ -16,13 +16,15 @@ from probed import PROBED
 
 from benchmark import grid, launch
 from benchmark import reproduce as reproduce_command
-from benchmark.config import METRICS, ROOT, validate, validate_methods
+from benchmark.config import ROOT
 from benchmark.report import write
 from benchmark.report.claims import CONTRADICTED, NOT_MEASURED, REPRODUCED, UNDECIDED
 from benchmark.report.frame import columns_of
 from benchmark.report.published import AVERAGE
 from benchmark.report.table import build
+from benchmark.schema import METRICS
 from benchmark.store import Store, make_writable
+from benchmark.validation import validate, validate_methods
 
 CACHE = ROOT / ".cache"
 load = functools.cache(lambda name: grid.load(name, small=True))

@@ -17,7 +17,7 @@ from benchmark.speed import costs, limit, render
 from benchmark.speed.conditions import Conditions
 from benchmark.speed.sides import load, ours, trainer
 from benchmark.speed.timing import GRID, OURS, Timing
-from benchmark.testing import SHAPE, small_task
+from benchmark.testing.fixtures import SHAPE, small_task
 
 CPU = torch.device("cpu")
 HERE = Conditions(CPU, "float32", 1)

@@ -22,7 +22,7 @@ from benchmark.speed import costs, grid, limit, render
 from benchmark.speed.conditions import VISIBLE, Conditions, conditions, one_of
 from benchmark.speed.sides import Took, load, ours, trainer
 from benchmark.speed.timing import GRID, OURS, Timing
-from benchmark.testing import small_task, tiny_model
+from benchmark.testing.fixtures import small_task, tiny_model
 
 GPU = torch.device("cuda")
 ROUNDED = Conditions(CPU, "bfloat16", 1)

@@ -18,10 +18,12 @@ import pytest
 import yaml
 
 from benchmark import grid, tracking
-from benchmark.config import ROOT, plain, register, run_id, validate, validate_methods
+from benchmark.config import ROOT, plain, register
 from benchmark.errors import BenchmarkError
+from benchmark.identity import run_id
 from benchmark.run import run
 from benchmark.store import Store
+from benchmark.validation import validate, validate_methods
 
 Config = dict[str, Any]
 Outcome = tuple[int, str, str]

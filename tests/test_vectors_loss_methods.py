@@ -21,7 +21,6 @@ from transformers import (
 
 from benchmark.architecture import Encoder, encoder_of
 from benchmark.errors import BenchmarkError
-from benchmark.finetune import total_loss
 from benchmark.methods import Method, Setting, build
 from benchmark.methods import divergences as measures
 from benchmark.methods.freelb import FreeLB
@@ -29,7 +28,7 @@ from benchmark.methods.r3f import R3F
 from benchmark.methods.rdrop import RDrop
 from benchmark.methods.smart import SMART
 from benchmark.optimizers import Update
-from benchmark.step import Step
+from benchmark.step import Step, total_loss
 from benchmark.tasks import Classification, Task
 
 METHODS = {

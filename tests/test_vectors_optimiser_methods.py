@@ -27,10 +27,9 @@ from transformers import (
 )
 from vectors import Case
 
-from benchmark import optimizers
 from benchmark.architecture import Encoder, encoder_of
 from benchmark.errors import BenchmarkError
-from benchmark.finetune import total_loss
+from benchmark.flavours import FLAVOURS, Flavour
 from benchmark.methods import Method, Setting, build, prepare
 from benchmark.methods.child_tuning import ChildTuningD, ChildTuningF
 from benchmark.methods.l2sp import L2SP
@@ -40,8 +39,9 @@ from benchmark.methods.pats import PATS
 from benchmark.methods.prior_wd import PriorWD
 from benchmark.methods.recadam import RecAdam
 from benchmark.methods.sage import SAGE
-from benchmark.optimizers import Flavour, Group, Optimizer, grouped, rate_at
-from benchmark.step import Step
+from benchmark.optimizers import Group, Optimizer, grouped
+from benchmark.schedule import rate_at
+from benchmark.step import Step, total_loss
 
 FOLDERS = ("pats", "sage", "recadam", "child_tuning", "l2sp")
 
@@ -424,7 +424,7 @@ def test_prior_wd_follows_the_released_code(name: str, monkeypatch: pytest.Monke
     method = PriorWD(hyper["weight_decay"][0], matrices_only=True, fidelity="released")
     problem = Problem(case, [False, True] if len(hyper["weight_decay"]) > 1 else [True])
     ready(method, problem.model)
-    monkeypatch.setitem(optimizers.FLAVOURS, "sgd", SGD)
+    monkeypatch.setitem(FLAVOURS, "sgd", SGD)
     flavour, betas = ("sgd", (0.0, 0.0)) if hyper["inner"] == "sgd" else ("adamw_torch", (0.9, 0.999))
     problem.run(method, flavour, [0.0] * problem.count, betas, 1e-8, lambda t: hyper["lr"])
 
@@ -466,7 +466,7 @@ def one_step(
 @pytest.fixture
 def descent(monkeypatch: pytest.MonkeyPatch) -> None:
     """Plain gradient descent among the optimisers."""
-    monkeypatch.setitem(optimizers.FLAVOURS, "sgd", SGD)
+    monkeypatch.setitem(FLAVOURS, "sgd", SGD)
 
 
 @pytest.mark.usefixtures("descent")

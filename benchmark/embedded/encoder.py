@@ -10,7 +10,7 @@ import random
 from pathlib import Path
 
 import torch
-from transformers import BertConfig, BertForMaskedLM, BertTokenizer
+from transformers import BertTokenizer
 
 from benchmark.embedded import masked
 from benchmark.embedded.folder import built_once
@@ -32,11 +32,6 @@ def build(cache: Path) -> Path:
 
 def pretrain(folder: Path) -> None:
     """Pretrain by masked-word prediction and save encoder and tokenizer to ``folder``."""
-    with masked.one_thread():
-        _pretrain(folder)
-
-
-def _pretrain(folder: Path) -> None:
     words = lexicon(LANGUAGE).words()
     tokenizer = BertTokenizer(
         vocab={word: number for number, word in enumerate((*SPECIAL, *words))}, model_max_length=64
@@ -46,29 +41,12 @@ def _pretrain(folder: Path) -> None:
     chances = torch.full((len(tokenizer),), MASKED)
     chances[: len(SPECIAL)] = 0
     chances[tokenizer.convert_tokens_to_ids(list(EXCLAMATIONS.values()))] = MASKED_EXCLAMATIONS
-
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive(LANGUAGE, "encoder"))
-        model = BertForMaskedLM(
-            BertConfig(
-                vocab_size=len(tokenizer),
-                hidden_size=64,
-                num_hidden_layers=2,
-                num_attention_heads=4,
-                intermediate_size=128,
-                max_position_embeddings=64,
-                # A narrow network needs larger weights than BERT's 0.02 to get under way.
-                initializer_range=0.05,
-            )
-        ).eval()  # without dropout: there is more text than the model can learn by heart
-    masked.learn(
-        model,
+    masked.pretrain(
+        folder,
         tokenizer,
         [masked.pool(encoded, None, tokenizer.pad_token_id)],
         chances,
         RECIPE,
+        derive(LANGUAGE, "encoder"),
         stream(LANGUAGE, "masks"),
     )
-    model.config.initializer_range = 0.02  # of a fresh head, as everywhere else
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)

@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 
 def built_once(folder: Path, build: Callable[[Path], None]) -> Path:
@@ -28,3 +29,12 @@ def built_once(folder: Path, build: Callable[[Path], None]) -> Path:
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return folder
+
+
+def save_split(folder: Path, config: str, split: str, rows: list[dict[str, Any]]) -> None:
+    """Write a split of a configuration of the data set ``folder``, in the file layout of the hub."""
+    import pyarrow
+    from pyarrow import parquet
+
+    (folder / config).mkdir(exist_ok=True)
+    parquet.write_table(pyarrow.Table.from_pylist(rows), folder / config / f"{split}-00000-of-00001.parquet")

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
-from transformers import BertForMaskedLM, PreTrainedTokenizerBase
+from transformers import BertConfig, BertForMaskedLM, PreTrainedTokenizerBase
 
-from benchmark.optimizers import rate_at
+from benchmark.schedule import rate_at
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,35 @@ def pool(ids: Sequence[Sequence[int]], segments: Sequence[Sequence[int]] | None,
     if segments is None:
         return Pool(padded)
     return Pool(padded, pad_sequence([torch.tensor(one) for one in segments], True, 0))
+
+
+def pretrain(
+    folder: Path,
+    tokenizer: PreTrainedTokenizerBase,
+    pools: Sequence[Pool],
+    chances: torch.Tensor,
+    recipe: Recipe,
+    seed: int,
+    rng: torch.Generator,
+) -> None:
+    """Train a two-layer BERT as ``learn`` does, from weights drawn with ``seed``, and save it to ``folder``."""
+    with one_thread():
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            model = BertForMaskedLM(
+                BertConfig(
+                    vocab_size=len(tokenizer),
+                    hidden_size=64,
+                    num_hidden_layers=2,
+                    num_attention_heads=4,
+                    intermediate_size=128,
+                    max_position_embeddings=tokenizer.model_max_length,
+                    # A narrow network needs larger weights than BERT's 0.02 to get under way.
+                    initializer_range=0.05,
+                )
+            ).eval()  # without dropout: there is more text than the model can learn by heart
+        learn(model, tokenizer, pools, chances, recipe, rng)
+    save(model, tokenizer, folder)
 
 
 def learn(
@@ -71,6 +101,13 @@ def learn(
         optimizer.step()
         optimizer.zero_grad()
         report(update + 1, loss.item())
+
+
+def save(model: BertForMaskedLM, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+    """Write both to ``folder``, in the layout of a hub snapshot."""
+    model.config.initializer_range = 0.02  # of a fresh head, as everywhere else
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
 
 
 @contextmanager

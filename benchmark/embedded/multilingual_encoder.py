@@ -10,7 +10,7 @@ import random
 from pathlib import Path
 
 import torch
-from transformers import BertConfig, BertForMaskedLM, BertTokenizer
+from transformers import BertTokenizer
 
 from benchmark.embedded import masked
 from benchmark.embedded.encoder import SPECIAL
@@ -53,25 +53,15 @@ def pretrain(folder: Path) -> None:
     chances = torch.full((len(tokenizer),), MASKED)
     chances[: len(SPECIAL)] = 0
     chances[tokenizer.convert_tokens_to_ids(list(EXCLAMATIONS.values()))] = MASKED_FELT
-
-    with masked.one_thread(), torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive(0, "multilingual"))
-        model = BertForMaskedLM(
-            BertConfig(
-                vocab_size=len(tokenizer),
-                hidden_size=64,
-                num_hidden_layers=2,
-                num_attention_heads=4,
-                intermediate_size=128,
-                max_position_embeddings=LENGTH,
-                # A narrow network needs larger weights than BERT's 0.02 to get under way.
-                initializer_range=0.05,
-            )
-        ).eval()  # without dropout: there is more text than the model can learn by heart
-        masked.learn(model, tokenizer, pools, chances, RECIPE, stream(0, "multilingual masks"))
-    model.config.initializer_range = 0.02  # of a fresh head, as everywhere else
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    masked.pretrain(
+        folder,
+        tokenizer,
+        pools,
+        chances,
+        RECIPE,
+        derive(0, "multilingual"),
+        stream(0, "multilingual masks"),
+    )
 
 
 Thought = list[Sentence | tuple[Word, ...]]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmark.embedded.folder import built_once
+from benchmark.embedded.folder import built_once, save_split
 from benchmark.embedded.language import DEGREES
 from benchmark.embedded.meanings import Mind, Sentence
 from benchmark.embedded.tongues import FIRST, ORDERS, Tongue, tongue
@@ -116,15 +116,15 @@ def _write(folder: Path) -> None:
         for split, size in SIZES.items():
             said = [make(_mind(name, split, number)) for number in range(size)]
             for code in ORDERS:
-                _save(folder, f"{name}.{code}", split, [one(tongue(code)) for one in said])
+                save_split(folder, f"{name}.{code}", split, [one(tongue(code)) for one in said])
     for split in ("train", "validation"):
-        _save(folder, "enquiries", split, list(_enquiries(split)))
+        save_split(folder, "enquiries", split, list(_enquiries(split)))
     for code in ORDERS:
         for split in ("validation", "test"):
             if code != FIRST:
                 pairs, sentences = _mining(code, split)
-                _save(folder, f"mining.{code}", split, pairs)
-                _save(folder, f"mining.{code}.sentences", split, sentences)
+                save_split(folder, f"mining.{code}", split, pairs)
+                save_split(folder, f"mining.{code}.sentences", split, sentences)
 
 
 def _enquiries(split: str) -> Iterator[Row]:
@@ -158,14 +158,6 @@ def _mining(code: str, split: str) -> tuple[list[Row], list[Row]]:
 
 def _mind(*name: Any) -> Mind:
     return Mind(random.Random(json.dumps([REVISION, *name])))
-
-
-def _save(folder: Path, config: str, split: str, rows: list[Row]) -> None:
-    import pyarrow
-    from pyarrow import parquet
-
-    (folder / config).mkdir(exist_ok=True)
-    parquet.write_table(pyarrow.Table.from_pylist(rows), folder / config / f"{split}-00000-of-00001.parquet")
 
 
 def _relation(premise: int, hypothesis: int) -> str:

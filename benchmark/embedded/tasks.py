@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmark.embedded.folder import built_once
+from benchmark.embedded.folder import built_once, save_split
 from benchmark.embedded.language import DEGREES, Speaker, lexicon
 
 REVISION = "1"  # raised when the tasks change, here and in conf/task/
@@ -58,15 +58,10 @@ def build(cache: Path) -> Path:
 
 
 def _write(folder: Path) -> None:
-    import pyarrow
-    from pyarrow import parquet
-
     for name, make in TASKS.items():
-        (folder / name).mkdir()
         for split, size in zip(("train", "validation"), SIZES[name], strict=True):
             speaker = Speaker(lexicon(LANGUAGE), random.Random(json.dumps([REVISION, name, split])))
-            rows = pyarrow.Table.from_pylist([make(speaker) for _ in range(size)])
-            parquet.write_table(rows, folder / name / f"{split}-00000-of-00001.parquet")
+            save_split(folder, name, split, [make(speaker) for _ in range(size)])
 
 
 def _pair(speaker: Speaker, first: int, second: int) -> Row:

@@ -93,9 +93,7 @@ def pretrain(folder: Path) -> None:
         chances = torch.full((len(tokenizer),), MASKED)
         chances[: len(SPECIAL)] = 0
         masked.learn(model, tokenizer, pools, chances, RECIPE, stream(0, "xtreme"), said)
-    model.config.initializer_range = 0.02  # of a fresh head, as everywhere else
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    masked.save(model, tokenizer, folder)
 
 
 def find_texts() -> Path:

@@ -76,6 +76,9 @@ class Method(Stateful):
     cost: ClassVar[str] = ""
     #: Values with which this is plain fine-tuning, bit for bit; None where there are none.
     neutral: ClassVar[dict[str, Any] | None] = None
+    #: Whether it leaves every pass the same operations on the same tensors, so that a recorded one can be played
+    #: again (`benchmark.replay`); what it hangs on the model, or adds to the loss, mostly does not.
+    passes_alike: ClassVar[bool] = False
 
     @property
     def exempt(self) -> dict[str, str]:

@@ -45,6 +45,7 @@ class ChildTuningF(Method):
     paper: ClassVar[str] = "Xu et al., EMNLP 2021"
     cost: ClassVar[str] = "a draw per weight and update"
     neutral: ClassVar[dict[str, Any] | None] = {"probability": 1.0}
+    passes_alike = True
 
     probability: float = 0.3  # p; 1 is plain fine-tuning
 
@@ -76,6 +77,7 @@ class ChildTuningD(Method):
     paper: ClassVar[str] = "Xu et al., EMNLP 2021"
     cost: ClassVar[str] = "one pass over the training data before the first update, and a mask per weight"
     neutral: ClassVar[dict[str, Any] | None] = {"fraction": 1.0}
+    passes_alike = True
 
     fraction: float = 0.3  # p; 1 is plain fine-tuning
     max_grad_norm: float = 1.0  # of each tensor, in the released form of the survey; 0 does not clip

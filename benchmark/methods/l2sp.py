@@ -37,6 +37,7 @@ class L2SP(Anchored):
     paper: ClassVar[str] = "Li et al., ICML 2018"
     cost: ClassVar[str] = "a copy of the encoder's weights"
     neutral: ClassVar[dict[str, Any] | None] = {"alpha": 0.0, "beta": 0.0}
+    passes_alike = True
 
     alpha: float = 0.1  # with beta 0 as well: plain fine-tuning
     beta: float = 0.01

@@ -48,6 +48,7 @@ class PATS(Method):
     paper: ClassVar[str] = "Zhang et al., EMNLP 2022"
     cost: ClassVar[str] = "a running mean and a draw per weight and update"
     neutral: ClassVar[dict[str, Any] | None] = {"intensity": 0.0}
+    passes_alike = True
 
     intensity: float = 2e-6  # lambda; 0 is plain fine-tuning
     gamma: float = 0.002

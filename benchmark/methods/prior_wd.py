@@ -35,6 +35,7 @@ class PriorWD(Anchored):
     paper: ClassVar[str] = "Zhang et al., ICLR 2021"
     cost: ClassVar[str] = "a copy of the weights that are pulled"
     neutral: ClassVar[dict[str, Any] | None] = {"weight_decay": 0.0}
+    passes_alike = True
 
     weight_decay: float = 1e-3  # 0 is plain fine-tuning
     matrices_only: bool = True

@@ -51,6 +51,7 @@ class RecAdam(Anchored):
     paper: ClassVar[str] = "Chen et al., EMNLP 2020"
     cost: ClassVar[str] = "a copy of the encoder's weights"
     neutral: ClassVar[dict[str, Any] | None] = {"pull": 0.0}
+    passes_alike = True
 
     pull: float = 5000.0  # gamma; 0 is plain fine-tuning, without annealing and from the pretrained weights
     k: float = 0.5

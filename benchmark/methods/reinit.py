@@ -27,6 +27,7 @@ class ReInit(Method):
     paper: ClassVar[str] = "Zhang et al., ICLR 2021"
     cost: ClassVar[str] = "one draw per weight drawn anew, before training"
     neutral: ClassVar[dict[str, Any] | None] = {"layers": 0}
+    passes_alike = True
 
     layers: int = 5  # 0 is plain fine-tuning, pooler included
     pooler: bool = True

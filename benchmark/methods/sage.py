@@ -40,6 +40,7 @@ class SAGE(Method):
 
     paper: ClassVar[str] = "Liang et al., ICLR 2022"
     cost: ClassVar[str] = "a running mean per weight"
+    passes_alike = True
 
     beta: float = 0.75  # beta0
     epsilon: float = 1e-12

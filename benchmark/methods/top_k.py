@@ -26,6 +26,7 @@ class TopK(Method):
 
     paper: ClassVar[str] = "Xu et al., EMNLP 2021"
     cost: ClassVar[str] = "less than none: frozen layers need no gradients"
+    passes_alike = True
 
     k: int = 3
 

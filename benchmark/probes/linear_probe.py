@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from benchmark import config, models, tasks
+from benchmark import models, schema, tasks
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.probes.base import Probe, Subject, at_least_one
 from benchmark.tasks import Examples, Task
@@ -38,7 +38,7 @@ class LinearProbe(Probe):
 
     paper: ClassVar[str] = "Yuan et al., ACL 2023, Figure 3"
 
-    tasks: dict[str, config.Task] = field(default_factory=dict)
+    tasks: dict[str, schema.Task] = field(default_factory=dict)
     examples: int | None = 2000
     pooling: str = "first"
     penalty: float = 0.1

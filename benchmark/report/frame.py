@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmark.config import METRICS
 from benchmark.errors import BenchmarkError
 from benchmark.grid import Cell, Grid
+from benchmark.schema import METRICS
 from benchmark.store import Record
 
 Rule = str | list["Rule"]  # how a paper averages: a task, or a list whose mean is meant

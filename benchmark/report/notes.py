@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from benchmark.config import SCHEMA, run_id
 from benchmark.grid import Grid
+from benchmark.identity import SCHEMA, run_id
 from benchmark.report.published import MISMATCH
 from benchmark.report.sections import FOOTNOTE
 from benchmark.store import Record

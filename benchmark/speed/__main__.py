@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmark.command import carried_out
-from benchmark.config import PRECISIONS
+from benchmark.schema import PRECISIONS
 from benchmark.speed.timing import GRID, OURS, Timing
 
 if TYPE_CHECKING:

@@ -74,6 +74,10 @@ class Kind(ABC):
         """The targets of a batch of so many ``examples`` with the same batch after it."""
         return torch.cat([targets, targets])
 
+    def filled_up(self, targets: torch.Tensor, tokens: int) -> torch.Tensor:
+        """The targets of a batch in the one shape they have for so many ``tokens``."""
+        return targets
+
     def of_one(self, targets: torch.Tensor, example: int) -> torch.Tensor:
         """The targets of one example of a batch."""
         return targets[example : example + 1]
@@ -186,13 +190,14 @@ class Task:
         """The model's inputs for ``indices``, padded to the longest of them."""
         side = "left" if self.pad_left else "right"
         chosen = [examples.ids[i] for i in indices]
-        inputs = {
-            "input_ids": pad_sequence(chosen, True, self.pad_id, side),
-            "attention_mask": pad_sequence([torch.ones_like(ids) for ids in chosen], True, 0, side),
-        }
+        inputs = {"input_ids": chosen, "attention_mask": [torch.ones_like(ids) for ids in chosen]}
         if examples.segments is not None:
-            inputs["token_type_ids"] = pad_sequence([examples.segments[i] for i in indices], True, 0, side)
-        return inputs
+            inputs["token_type_ids"] = [examples.segments[i] for i in indices]
+        return {name: pad_sequence(rows, True, self.padding(name), side) for name, rows in inputs.items()}
+
+    def padding(self, name: str) -> int:
+        """What stands at padding in the model's input ``name``."""
+        return self.pad_id if name == "input_ids" else 0
 
     def targets(self, examples: Examples, indices: Sequence[int]) -> torch.Tensor:
         """The targets of ``indices``, (examples, …) or (items, …)."""

@@ -37,7 +37,7 @@ class Bitext(Examples):
 
 @dataclass(frozen=True)
 class Retrieval(Kind):
-    """Each sentence's vector is the mean over its tokens of one layer; see `benchmark.config.Retrieval`.
+    """Each sentence's vector is the mean over its tokens of one layer; see `benchmark.schema.Retrieval`.
 
     Answers are by layer: those that the options compare, of ``depth``.
     """

@@ -121,6 +121,11 @@ class Tagging(Kind):
         again = torch.cat([targets[:, :1] + examples, targets[:, 1:]], 1)
         return torch.cat([targets, again])
 
+    def filled_up(self, targets: torch.Tensor, tokens: int) -> torch.Tensor:
+        """As many as tokens; those that are no word count for nothing."""
+        nothing = targets.new_tensor([0, 0, tags.IGNORED]).expand(tokens - len(targets), -1)
+        return torch.cat([targets, nothing])
+
     def of_one(self, targets: torch.Tensor, example: int) -> torch.Tensor:
         return targets[self.place(targets, example)]
 

@@ -1,0 +1,117 @@
+"""The members of the Adam family that the papers use.
+
+The four papers and their baselines use optimisers that share a name and differ in where epsilon, bias
+correction and weight decay sit; mixing them up is the commonest silent error of a reproduction. A
+flavour here is three choices: how a moment pair becomes a direction, how long the step along it is, and
+when weights decay.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Flavour:
+    """One member of the family.
+
+    ``second`` updates the second moments in place and ``denominator`` turns them into what the first
+    moments are divided by. ``step_size`` maps (rate, betas, t) to the length of step t = 1, 2, …
+    ``decay`` says when weights shrink: ``before`` the step, ``after`` it, or ``inside`` the direction.
+    ``fused`` maps (betas, epsilon, t) to the epsilon and t with which PyTorch's fused AdamW takes the same
+    step along the same direction; None where it cannot.
+    """
+
+    second: Callable[[list[Tensor], list[Tensor], float, float], None]
+    denominator: Callable[[list[Tensor], tuple[float, float], float, int], list[Tensor]]
+    step_size: Callable[[float, tuple[float, float], int], float]
+    decay: str
+    fused: Callable[[tuple[float, float], float, int], tuple[float, float]] | None = None
+
+
+def _squared(second: list[Tensor], gradients: list[Tensor], beta: float, epsilon: float) -> None:
+    torch._foreach_mul_(second, beta)
+    torch._foreach_addcmul_(second, gradients, gradients, value=1 - beta)
+
+
+def _largest(second: list[Tensor], gradients: list[Tensor], beta: float, epsilon: float) -> None:
+    """Adamax: u <- max(beta * u, |g| + epsilon)."""
+    torch._foreach_mul_(second, beta)
+    magnitudes = torch._foreach_abs(gradients)
+    torch._foreach_add_(magnitudes, epsilon)
+    torch._foreach_maximum_(second, magnitudes)
+
+
+def _root_plus_epsilon(
+    second: list[Tensor], betas: tuple[float, float], epsilon: float, t: int
+) -> list[Tensor]:
+    roots = torch._foreach_sqrt(second)
+    torch._foreach_add_(roots, epsilon)
+    return list(roots)
+
+
+def _corrected_root_plus_epsilon(
+    second: list[Tensor], betas: tuple[float, float], epsilon: float, t: int
+) -> list[Tensor]:
+    """PyTorch's form: epsilon joins the bias-corrected root, so it is not scaled by the correction."""
+    roots = torch._foreach_sqrt(second)
+    torch._foreach_div_(roots, (1 - betas[1] ** t) ** 0.5)
+    torch._foreach_add_(roots, epsilon)
+    return list(roots)
+
+
+def _plus_epsilon(second: list[Tensor], betas: tuple[float, float], epsilon: float, t: int) -> list[Tensor]:
+    return list(torch._foreach_add(second, epsilon))
+
+
+def _as_it_is(second: list[Tensor], betas: tuple[float, float], epsilon: float, t: int) -> list[Tensor]:
+    return second
+
+
+def _uncorrected(rate: float, betas: tuple[float, float], t: int) -> float:
+    return rate
+
+
+def _first_corrected(rate: float, betas: tuple[float, float], t: int) -> float:
+    return rate / (1 - betas[0] ** t)
+
+
+def _both_corrected(rate: float, betas: tuple[float, float], t: int) -> float:
+    return rate * (1 - betas[1] ** t) ** 0.5 / (1 - betas[0] ** t)
+
+
+def _fused_corrected_root_plus_epsilon(
+    betas: tuple[float, float], epsilon: float, t: int
+) -> tuple[float, float]:
+    return epsilon, t
+
+
+def _fused_root_plus_epsilon(betas: tuple[float, float], epsilon: float, t: int) -> tuple[float, float]:
+    return epsilon / (1 - betas[1] ** t) ** 0.5, t
+
+
+def _fused_uncorrected(betas: tuple[float, float], epsilon: float, t: int) -> tuple[float, float]:
+    return epsilon, math.inf  # after so many steps both corrections are 1
+
+
+FLAVOURS = {
+    # The AdamW of older transformers releases: HyPe, Child-Tuning, RecAdam's base, Mosbach et al.
+    "adamw": Flavour(_squared, _root_plus_epsilon, _both_corrected, "after", _fused_root_plus_epsilon),
+    # The same without bias correction, as named by LNSR.
+    "adamw_no_bias": Flavour(_squared, _root_plus_epsilon, _uncorrected, "after", _fused_uncorrected),
+    # Google's BERT code: no correction, decay of the old weights inside the update.
+    "bertadam": Flavour(_squared, _root_plus_epsilon, _uncorrected, "inside", _fused_uncorrected),
+    # torch.optim.AdamW: Zhang et al.
+    "adamw_torch": Flavour(
+        _squared, _corrected_root_plus_epsilon, _first_corrected, "before", _fused_corrected_root_plus_epsilon
+    ),
+    # Adamax with bias correction and epsilon once: PATS (Algorithm 1), mt-dnn today, torch.optim.Adamax.
+    "adamax": Flavour(_largest, _as_it_is, _first_corrected, "before"),
+    # mt-dnn as SAGE carries it: no correction, epsilon twice, decay inside the update.
+    "adamax_mtdnn": Flavour(_largest, _plus_epsilon, _uncorrected, "inside"),
+}

@@ -1,0 +1,20 @@
+"""The learning rate of every update: a warm-up, and then one of the papers' schedules."""
+
+from __future__ import annotations
+
+
+def rate_at(step: int, total: int, peak: float, schedule: str, warmup: float) -> float:
+    """The learning rate of update ``step`` (0-based) out of ``total``.
+
+    ``warmup`` below 1 is a share of ``total``, else a number of steps. ``linear`` decays from the end
+    of the warm-up to 0; ``linear_from_start`` counts the decay from step 0, as Google's BERT code and
+    pytorch-pretrained-bert do, so that the rate jumps down where the warm-up ends.
+    """
+    warm = warmup * total if warmup < 1 else warmup
+    if step < warm:
+        return peak * step / warm
+    if schedule == "constant":
+        return peak
+    if schedule == "linear_from_start":
+        return peak * (1 - step / total)
+    return peak * (total - step) / max(total - warm, 1)

@@ -1,0 +1,199 @@
+"""What methods are checked with: a small model, a small task, and fine-tunings that are over in an instant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from omegaconf import OmegaConf
+from torch import nn
+from transformers import BertConfig, BertForSequenceClassification, PreTrainedModel
+
+from benchmark.checkpoint import Snapshot
+from benchmark.config import register
+from benchmark.evaluation import evaluate
+from benchmark.finetune import Outcome, finetune
+from benchmark.methods import Method, build, prepare
+from benchmark.optimizers import Update
+from benchmark.schema import Run
+from benchmark.store import Store
+from benchmark.tasks import Classification, Examples, Task
+
+Settings = dict[str, Any]
+
+LAYERS = 6
+SHAPE: dict[str, Any] = {
+    "vocab_size": 32,
+    "hidden_size": 8,
+    "num_hidden_layers": LAYERS,
+    "num_attention_heads": 2,
+    "intermediate_size": 12,
+    "max_position_embeddings": 24,
+    "pad_token_id": 1,
+}
+PROTOCOL: dict[str, Any] = {
+    "batch_size": 4,
+    "micro_batch_size": None,
+    "epochs": 3,
+    "steps": None,
+    "evaluations_per_epoch": 1,
+    "precision": "float32",
+    "optimizer": "adamw",
+    "learning_rate": 1e-3,
+    "betas": [0.9, 0.999],
+    "epsilon": 1e-8,
+    "weight_decay": 0.01,
+    "schedule": "linear",
+    "warmup": 0.0,
+    "max_grad_norm": 1.0,
+}
+CPU = torch.device("cpu")
+
+
+def settings_of(path: str | Path, **run: Any) -> Settings:
+    """The settings in a file of `conf/method/`, resolved in a run with the values ``run`` (`model`, `protocol` …)."""
+    register()
+    context = OmegaConf.merge(OmegaConf.structured(Run), run)
+    OmegaConf.set_struct(context, False)
+    context.method = {"one": OmegaConf.load(path)}
+    resolved = OmegaConf.to_container(context.method.one, resolve=True)
+    assert isinstance(resolved, dict)
+    return {str(key): value for key, value in resolved.items()}
+
+
+def one(settings: Settings) -> Method:
+    """The method of ``settings``."""
+    return build({"one": settings})["one"]
+
+
+@dataclass
+class Tuned:
+    """What a small fine-tuning left: the model, the outcome, and the gradients that its optimiser saw."""
+
+    model: PreTrainedModel
+    outcome: Outcome
+    gradients: dict[str, torch.Tensor]
+
+
+class Gradients(Method):
+    """Keeps the gradients of the first update, by parameter name, as the optimiser sees them."""
+
+    def __init__(self) -> None:
+        self.seen: dict[str, torch.Tensor] = {}
+
+    def gradient(self, update: Update) -> None:
+        if update.number == 1:
+            for name, gradient in zip(update.names, update.gradients, strict=True):
+                self.seen[name] = gradient.clone()
+
+
+class ProcessGoneError(Exception):
+    """The process would be gone by now."""
+
+
+@dataclass
+class Interrupting(Snapshot):
+    """A snapshot after which the process is gone: the one of update ``stop``."""
+
+    stop: int = 0
+
+    def due(self) -> bool:
+        return True
+
+    def save(self, progress: Any, *rest: Any) -> None:
+        super().save(progress, *rest)
+        if progress.done == self.stop:
+            raise ProcessGoneError
+
+
+def tiny_model(dropout: float = 0.1) -> PreTrainedModel:
+    """The same small random BERT every time."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return BertForSequenceClassification(
+            BertConfig(**SHAPE, hidden_dropout_prob=dropout, attention_probs_dropout_prob=dropout)
+        )
+
+
+def small_task(examples: int = 12, pad_left: bool = False) -> Task:
+    """Random examples of unlike length in two classes, which are learnt and evaluated."""
+    rng = torch.Generator().manual_seed(0)
+    lengths = [(7, 4, 7, 6, 5)[i % 5] for i in range(examples)]
+    ids = [torch.randint(5, 32, (length,), generator=rng) for length in lengths]
+    made = Examples(ids, None, torch.tensor([(0, 1, 1, 0, 1)[i % 5] for i in range(examples)]))
+    return Task(
+        name="small",
+        kind=Classification(["no", "yes"]),
+        metrics=["accuracy"],
+        training=made,
+        evaluation={"validation": made},
+        pad_id=1,
+        pad_left=pad_left,
+        subset=np.arange(examples),
+        stamp={},
+    )
+
+
+def made_ready(settings: Settings) -> PreTrainedModel:
+    """A small model with the method attached."""
+    model = tiny_model()
+    prepare(build({"one": settings}), model, 1)
+    return model
+
+
+def tuned(
+    settings: Settings | None = None,
+    *,
+    dropout: float = 0.1,
+    protocol: dict[str, Any] | None = None,
+    seed_of_methods: int = 1,
+    interrupted: tuple[Path, int] | None = None,
+) -> Tuned:
+    """Fine-tune a small model with a method, or with none.
+
+    ``interrupted`` names a folder and the update after which the process is taken to be gone; what is
+    returned is then what a second process made of it.
+    """
+    chosen = {} if settings is None else {"one": settings}
+    return tuned_with(chosen, dropout, PROTOCOL | (protocol or {}), seed_of_methods, interrupted)
+
+
+def tuned_with(
+    chosen: dict[str, Settings],
+    dropout: float = 0.1,
+    protocol: dict[str, Any] = PROTOCOL,
+    seed_of_methods: int = 1,
+    interrupted: tuple[Path, int] | None = None,
+) -> Tuned:
+    """Fine-tune a small model with the methods ``chosen``, by name."""
+    snapshot: Snapshot | None = None
+    if interrupted:
+        folder, stop = interrupted
+        snapshot = Interrupting(Store(folder), "small", 0, {}, stop)
+    while True:
+        model, gradients = tiny_model(dropout), Gradients()
+        methods = build(chosen)
+        prepare(methods, model, seed_of_methods)
+        acting = [*methods.values(), gradients]
+        try:
+            outcome = finetune(model, small_task(), acting, protocol, 1, CPU, snapshot)
+        except ProcessGoneError:
+            snapshot = Snapshot(Store(folder), "small", None, {})
+            continue
+        if interrupted:
+            Store(folder).drop_snapshot("small")
+        return Tuned(model, outcome, gradients.seen)
+
+
+def logits_of(model: PreTrainedModel) -> np.ndarray:
+    """The answers of ``model`` in evaluation."""
+    return evaluate(model, small_task(), "float32", CPU)[0]["validation"]
+
+
+def same_weights(one: nn.Module, other: nn.Module) -> bool:
+    """Whether all weights are the same to the bit."""
+    theirs = other.state_dict()
+    return all(torch.equal(value, theirs[name]) for name, value in one.state_dict().items())

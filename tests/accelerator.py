@@ -1,0 +1,160 @@
+"""A device that the tests have on every machine: its numbers are a CPU's, kept apart from the host's as a GPU's are.
+
+It refuses what a GPU refuses, operations on tensors of both, and keeps what a GPU would make the host wait for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest import mock
+
+import torch
+from torch.nn import functional
+from torch.utils._python_dispatch import TorchDispatchMode, return_and_correct_aliasing
+from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
+
+from benchmark import attention
+from benchmark.layout import Layout
+from benchmark.methods import Setting
+
+_setup_privateuseone_for_python_backend("elsewhere")
+DEVICE = torch.device("elsewhere:0")
+HOST = torch.device("cpu")
+aten = torch.ops.aten
+COPIES = (aten._to_copy.default, aten.copy_.default)
+# Whose result, or its shape, the host must know before it goes on.
+LOOKS = (aten._local_scalar_dense, aten.nonzero, aten.masked_select, aten._unique2, aten.equal)
+PICKS = (aten.index, aten.index_put, aten.index_put_)  # by a mask, they look for what is in it
+
+
+class There(torch.Tensor):
+    """A tensor on the device; ``here`` has its numbers."""
+
+    here: torch.Tensor
+
+    @staticmethod
+    def __new__(cls, here: torch.Tensor) -> There:
+        shape, start = here.shape, here.storage_offset()
+        made = torch.Tensor._make_wrapper_subclass(
+            cls, shape, strides=here.stride(), storage_offset=start, dtype=here.dtype, device=DEVICE
+        )
+        made.here = here
+        return made
+
+    def __repr__(self) -> str:
+        return f"There({self.here!r})"
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return self.here.__reduce_ex__(protocol)  # a file has the numbers
+
+    __torch_function__ = torch._C._disabled_torch_function_impl
+
+    @classmethod
+    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        raise AssertionError(f"{func}: the accelerator is not there")
+
+
+class Accelerator(TorchDispatchMode):
+    """The device while it is there; ``waits`` are the operations for which a host would have waited for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: list[str] = []
+        self.recording: Graph | None = None
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        tensors = tensors_in([*args, *kwargs.values()])
+        there = [tensor for tensor in tensors if isinstance(tensor, There)]
+        here = [tensor for tensor in tensors if not isinstance(tensor, There) and tensor.dim()]
+        assert func in COPIES or not (there and here), f"{func} has tensors of both devices"
+        goes_there = isinstance(args[0], There) if func is aten.copy_.default else bool(there)
+        if kwargs.get("device") is not None:
+            goes_there = torch.device(kwargs["device"]).type == DEVICE.type
+            kwargs = kwargs | {"device": HOST}
+        self._note(func, args, kwargs, bool(there), bool(here), goes_there)
+        numbers = changed(lambda x: x.here if isinstance(x, There) else x, args)
+        named = {key: value.here if isinstance(value, There) else value for key, value in kwargs.items()}
+        found = func(*numbers, **named)
+        if self.recording is not None:
+            assert goes_there, f"{func} is computed by the host while a graph is recorded"
+            self.recording.done.append((func, numbers, named, found))
+        if not goes_there:
+            # What a copy to the same device would leave as it is was on another one.
+            return found.clone() if there and func is aten._to_copy.default else found
+        wrapped = changed(There, found)
+        return return_and_correct_aliasing(func, args, kwargs, wrapped)
+
+    def _note(self, func: Any, args: Any, kwargs: Any, there: bool, here: bool, goes_there: bool) -> None:
+        masked = func.overloadpacket in PICKS and any(
+            at is not None and at.dtype is torch.bool for at in args[1]
+        )
+        looks = there and (func.overloadpacket in LOOKS or masked or (func in COPIES and not goes_there))
+        blocking = not (kwargs.get("non_blocking") or (func is aten.copy_.default and args[2:] == (True,)))
+        if looks or (func in COPIES and goes_there and here and blocking):
+            self.waits.append(str(func))
+            assert self.recording is None, f"{func} waits for the device while a graph is recorded"
+
+
+class Graph:
+    """In the place of a CUDA graph: what was done while it was recorded is done again, in the same memory."""
+
+    def __init__(self) -> None:
+        self.done: list[tuple[Any, Any, Any, Any]] = []
+
+    def replay(self) -> None:
+        with torch.no_grad():
+            for func, args, kwargs, found in self.done:
+                again = func(*args, **kwargs)
+                for before, now in zip(tensors_in(found), tensors_in(again), strict=True):
+                    if before.data_ptr() != now.data_ptr():
+                        before.copy_(now)
+
+
+def tensors_in(nested: Any) -> list[torch.Tensor]:
+    """The tensors in lists and tuples in one another."""
+    if isinstance(nested, (list, tuple)):
+        return [tensor for one in nested for tensor in tensors_in(one)]
+    return [nested] if isinstance(nested, torch.Tensor) else []
+
+
+def changed(change: Callable[[torch.Tensor], torch.Tensor], nested: Any) -> Any:
+    """Lists and tuples in one another, every tensor in them changed."""
+    if isinstance(nested, (list, tuple)):
+        return type(nested)(changed(change, one) for one in nested)
+    return change(nested) if isinstance(nested, torch.Tensor) else nested
+
+
+@contextmanager
+def accelerator() -> Iterator[Accelerator]:
+    """The device is there, but for its own generators and its kernels for sequences of unlike length."""
+    stream, device = Setting.stream, Accelerator()
+
+    @contextmanager
+    def recorded(graph: Graph, pool: object) -> Iterator[None]:
+        device.recording = graph
+        with mock.patch.object(torch, "manual_seed", side_effect=AssertionError("seeded in a graph")):
+            yield
+        device.recording = None
+
+    with (
+        mock.patch.multiple(torch.cuda, CUDAGraph=Graph, graph=recorded, graph_pool_handle=object),
+        mock.patch.object(attention, "by_kernel", in_one),
+        mock.patch.object(Setting, "stream", lambda self, *purpose, device=HOST: stream(self, *purpose)),
+        device,
+    ):
+        yield device
+
+
+def in_one(
+    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, layout: Layout, rate: float, scale: float
+) -> Any:
+    """`benchmark.attention.by_kernel` in operations of one shape for all batches of a size."""
+    lined = layout.lined_up
+    q, k, v = (state.index_select(0, lined.order).transpose(0, 1) for state in (q, k, v))
+    owner = torch.searchsorted(lined.offsets, torch.arange(q.shape[1], device=q.device), right=True)
+    apart = owner[:, None] != owner
+    weights = (scale * q @ k.transpose(1, 2)).masked_fill(apart, -torch.inf).softmax(-1)
+    return (functional.dropout(weights, rate) @ v).transpose(0, 1).index_select(0, lined.back)
