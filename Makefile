@@ -35,7 +35,7 @@ reproduce-table: .venv/ready ## plan, run and report a table: TABLE=noisytune/ta
 plan: .venv/ready ## say what tables would run, and for how long: TABLE=noisytune/table2 [ARGS=…], or TABLE=all
 	@$(PYTHON) -m benchmark.plan $$TABLE --args="$$ARGS"
 
-speed: .venv/ready ## time runs beside transformers.Trainer and the machine's matrix products [ARGS=--short]
+speed: .venv/ready ## time runs beside transformers.Trainer and the machine's matrix products, on the GPU where there is one [ARGS=--short]
 	@$(PYTHON) -m benchmark.speed $$ARGS
 
 test: check ## all checks and tests

@@ -78,10 +78,16 @@ def _start_server() -> None:
 
 
 def default_workers(cells: Sequence[Cell]) -> int:
-    """As many runs at a time as there are cores for their threads, and shares for them on the GPU they use."""
+    """As many of ``cells`` at a time as the machine has room for."""
+    threads = max((cell.config["threads"] for cell in cells), default=1)
+    return room(threads, any(cell.config["device"] != "cpu" for cell in cells))
+
+
+def room(threads: int, on_gpu: bool) -> int:
+    """For how many runs at a time there are cores for their threads, and shares of the GPU if they use one."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    workers = max(1, cores // max((cell.config["threads"] for cell in cells), default=1))
-    if any(cell.config["device"] != "cpu" for cell in cells):
+    workers = max(1, cores // threads)
+    if on_gpu:
         import torch
 
         if torch.cuda.is_available():

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import re
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,9 +14,20 @@ from transformers import BertConfig, BertForSequenceClassification
 
 from benchmark.speed import __main__ as speed
 from benchmark.speed import costs, limit, render
+from benchmark.speed.conditions import Conditions
 from benchmark.speed.sides import load, ours, trainer
 from benchmark.speed.timing import GRID, OURS, Timing
 from benchmark.testing.fixtures import SHAPE, small_task
+
+CPU = torch.device("cpu")
+HERE = Conditions(CPU, "float32", 1)
+SUMMARY = (
+    r"speed: [\d.]+x of Trainer \(dynamic padding\), [\d.]+x \(padded to \d+\), \d+% of the matmul limit"
+)
+
+
+def sides(tokenizer: Any, here: Conditions) -> dict[str, Any]:
+    return {"ours": partial(ours, here=here), "theirs": trainer(tokenizer, 64, here)}
 
 
 def test_the_operations_of_a_pass_are_those_of_its_real_tokens() -> None:
@@ -24,7 +36,7 @@ def test_the_operations_of_a_pass_are_those_of_its_real_tokens() -> None:
     by_token = 6 * (4 * 8 * 8 + 2 * 8 * 12)  # six layers: four square matrices, and two to and from 12 units
     attended = 6 * 2 * 8 * (lengths**2).sum()
     assert limit.operations(model, small_task()) == 6 * (by_token * lengths.sum() + attended)
-    assert limit.rate(model, small_task(), 4) > 0
+    assert limit.rate(model, small_task(), 4, HERE) > 0
 
 
 def test_ratios_are_taken_within_a_round() -> None:
@@ -37,23 +49,24 @@ def test_ratios_are_taken_within_a_round() -> None:
 
 
 def test_sides_that_make_other_updates_are_found_out() -> None:
-    model, tokenizer, task = load("embedded", "opinion", 2)
-    honest = {"ours": ours, "theirs": trainer(tokenizer, 64)}
-    speed.check_same_losses(model, task, honest)
+    model, tokenizer, task = load("embedded", "opinion", 2, CPU)
+    honest = sides(tokenizer, HERE)
+    assert speed.check_same_losses(model, task, honest, HERE.tolerance) < 1e-5
 
     def other(model: torch.nn.Module, task: object) -> object:
         with torch.no_grad():
             next(model.parameters()).mul_(2)
-        return ours(model, task)  # type: ignore[arg-type]
+        return honest["ours"](model, task)
 
     with pytest.raises(AssertionError, match="theirs against ours"):
-        speed.check_same_losses(copy.deepcopy(model), task, {"ours": ours, "theirs": other})
+        speed.check_same_losses(model, task, {**honest, "theirs": other}, HERE.tolerance)
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_the_command_ends_with_its_summary_and_keeps_what_was_written_by_hand(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    precision: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(costs, "starts", lambda: {"nothing": 0.0})
+    monkeypatch.setattr(costs, "starts", lambda _: {"nothing": 0.0})
     path = tmp_path / "speed.md"
     path.write_text("old figures\n\n## Ideas tried\n\nMany.\n")
     command = [
@@ -64,18 +77,20 @@ def test_the_command_ends_with_its_summary_and_keeps_what_was_written_by_hand(
         "opinion",
         "--threads",
         "1",
+        "--device",
+        "cpu",
+        "--precision",
+        precision,
         "--output",
         str(path),
     ]
     assert speed.main(command) == 0
     printed = capsys.readouterr().out.strip()
-    assert re.fullmatch(
-        r"speed: [\d.]+x of Trainer \(dynamic padding\), [\d.]+x \(padded to 64\), \d+% of the matmul limit",
-        printed.splitlines()[-1],
-    )
+    assert re.fullmatch(SUMMARY, printed.splitlines()[-1])
+    assert f"embedded, batches of 32, {precision} on " in printed
     assert path.read_text() == f"{printed}\n\n## Ideas tried\n\nMany.\n"
 
 
 def test_a_task_that_does_not_exist_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    assert speed.main(["--model", "embedded", "--tasks", "opinon"]) == 2
+    assert speed.main(["--model", "embedded", "--tasks", "opinon", "--device", "cpu"]) == 2
     assert "did you mean 'opinion'" in capsys.readouterr().err

@@ -11,16 +11,18 @@ import time
 import numpy as np
 
 from benchmark.config import ROOT
+from benchmark.speed.conditions import Conditions
 
-METHOD_TASK, METHOD_UPDATES, METHOD_ROUNDS = "cola", 4, 3
+METHOD_TASK, METHOD_ROUNDS = "cola", 3
 
 
-def starts() -> dict[str, float]:
+def starts(here: Conditions) -> dict[str, float]:
     """Seconds by what they buy."""
     from benchmark.run import run
     from benchmark.speed.sides import composed
 
     found = {}
+    overrides = [f"device={here.device}", f"protocol.precision={here.precision}", f"threads={here.threads}"]
     for name, code in {
         "import what a plan needs": "import benchmark.grid",
         "import what a run needs": "import benchmark.finetune, benchmark.models, benchmark.methods",
@@ -30,7 +32,8 @@ def starts() -> dict[str, float]:
         found[name] = time.perf_counter() - started
     with tempfile.TemporaryDirectory() as store:
         for seed in (1, 2, 3):
-            config = composed([f"seed={seed}", "data.count=64", "protocol.epochs=1"]) | {"store": store}
+            run_of = [f"seed={seed}", "data.count=64", "protocol.epochs=1", *overrides]
+            config = composed(run_of) | {"store": store}
             started = time.perf_counter()
             record = run(config)
             seconds = record["seconds"]
@@ -43,19 +46,19 @@ def starts() -> dict[str, float]:
     return found
 
 
-def methods(model_name: str) -> dict[str, float]:
+def methods(model_name: str, here: Conditions) -> dict[str, float]:
     """The time of an update with each method of conf/method, relative to plain fine-tuning."""
     from benchmark.speed.sides import composed, load, ours
 
-    model, _, task = load(model_name, METHOD_TASK, METHOD_UPDATES)
+    model, _, task = load(model_name, METHOD_TASK, 20 if here.on_gpu else 4, here.device)
     found = {}
     for path in sorted((ROOT / "conf" / "method").glob("*.yaml")):
         name = path.stem
         method = composed([f"model={model_name}", f"task={METHOD_TASK}", f"method=[{name}]"])["method"]
         ratios = []
         for _ in range(METHOD_ROUNDS):
-            beside = ours(copy.deepcopy(model), task).seconds
-            ratios.append(ours(copy.deepcopy(model), task, method).seconds / beside)
+            beside = ours(copy.deepcopy(model), task, here).seconds
+            ratios.append(ours(copy.deepcopy(model), task, here, method).seconds / beside)
         found[name] = float(np.median(ratios))
         print(f"{name}: {found[name]:.2f}x", file=sys.stderr)
     return found

@@ -5,22 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-import torch
-
 from benchmark.environment import stamp
+from benchmark.speed.conditions import Conditions
+from benchmark.speed.sides import BATCH
 from benchmark.speed.timing import GRID, OURS, Timing
 
 
 def markdown(
     model: str,
-    threads: int,
+    here: Conditions,
+    runs: int,
     timings: dict[str, Timing],
     starts: dict[str, float],
     methods: dict[str, float],
 ) -> str:
-    """All tables; the last line is the summary of them."""
-    environment = stamp(torch.device("cpu"), threads, "float32")
-    packages = environment["packages"]
+    """All tables, of ``runs`` at a time in a grid; the last line is the summary of them."""
     baselines = [side for side in next(iter(timings.values())).seconds if side not in (OURS, GRID)]
     rows = []
     for task, timing in timings.items():
@@ -29,10 +28,10 @@ def markdown(
             [
                 task,
                 f"{timing.tokens / alone:,.0f}",
-                f"{alone / timing.updates:.3f} s",
+                time_of(alone / timing.updates),
                 *(f"{timing.ratio(side):.2f}x" for side in baselines),
                 f"{100 * timing.of_limit:.0f}%",
-                f"{one_of_many / timing.updates:.3f} s",
+                time_of(one_of_many / timing.updates),
                 *(f"{timing.ratio(side, GRID):.2f}x" for side in baselines),
             ]
         )
@@ -43,17 +42,10 @@ def markdown(
     share = geometric_mean(timing.of_limit for timing in timings.values())
     ratios, of_grid = ([f"{mean:.2f}x" for mean in found] for found in (means, as_grid))
     rows.append(["geometric mean", "", "", *ratios, f"{100 * share:.0f}%", "", *of_grid])
-    rounds = len(next(iter(timings.values())).limit)
     lines = [
         "# Speed",
         "",
-        f"{model}, batches of 32, float32, {environment['device']}, {threads} threads for either side, torch "
-        f"{packages['torch']}, transformers {packages['transformers']}, code "
-        f"{(environment['code']['commit'] or 'no commit')[:12]}{' + changes' if environment['code']['dirty'] else ''}.",
-        f"Medians over {rounds} rounds in which the sides took turns; without dropout they made as many updates "
-        "with the same losses.",
-        f"A run alone has {threads} threads, as Trainer has. A grid is {threads} runs at once, of one thread each, as "
-        "a sweep runs by default; Trainer's runs come one after another.",
+        *measured(model, here, runs, timings),
         "",
         *table(
             [
@@ -77,6 +69,32 @@ def markdown(
     lines.append(f"speed of a grid: {compared(baselines, as_grid)}")
     summary = f"speed: {compared(baselines, means)}, {100 * share:.0f}% of the matmul limit"
     return "\n".join([*lines, summary])
+
+
+def measured(model: str, here: Conditions, runs: int, timings: dict[str, Timing]) -> list[str]:
+    """What was measured, where and how."""
+    environment = stamp(here.device, here.threads, here.precision)
+    packages, code = environment["packages"], environment["code"]
+    rounds = len(next(iter(timings.values())).limit)
+    updates = " or ".join(map(str, sorted({timing.updates for timing in timings.values()})))
+    apart = max(timing.apart for timing in timings.values())
+    threads = f"{here.threads} thread{'s' * (here.threads > 1)}"
+    together = f"{runs} runs at once{' that share the GPU' * here.on_gpu}" if runs > 1 else "1 run at a time"
+    return [
+        f"{model}, batches of {BATCH}, {here.precision} on {environment['device']}, torch {packages['torch']}, "
+        f"transformers {packages['transformers']}, code {(code['commit'] or 'no commit')[:12]}"
+        f"{' + changes' if code['dirty'] else ''}.",
+        f"Medians over {rounds} rounds of {updates} updates in which the sides took turns. Without dropout they made as "
+        f"many updates with the same losses: at most {apart:.1g} apart, where {here.tolerance:g} is allowed for "
+        f"{here.precision} on a {'GPU' if here.on_gpu else 'CPU'}.",
+        f"A run alone has {threads}{' of the host' * here.on_gpu}, as Trainer has. A grid is {together}, "
+        "of one thread each, as a sweep runs by default; Trainer's runs come one after another.",
+    ]
+
+
+def time_of(seconds: float) -> str:
+    """The time of an update in a unit that leaves it three digits."""
+    return f"{seconds:.3f} s" if seconds >= 0.1 else f"{1000 * seconds:.3g} ms"
 
 
 def compared(baselines: list[str], means: list[float]) -> str:

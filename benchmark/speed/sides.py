@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from benchmark import models, tasks
 from benchmark.config import ROOT, plain, register
 from benchmark.finetune import batches, finetune
 from benchmark.methods import build, prepare
+from benchmark.speed.conditions import Conditions
 from benchmark.tasks import Task
 
 # The settings of transformers' run_glue.py, which both sides share.
@@ -38,7 +39,6 @@ PROTOCOL: dict[str, Any] = {
     "micro_batch_size": None,
     "max_grad_norm": 1.0,
     "evaluations_per_epoch": 1,
-    "precision": "float32",
 }
 
 
@@ -61,50 +61,62 @@ def composed(overrides: list[str]) -> dict[str, Any]:
 
 
 def load(
-    model_name: str, task_name: str, updates: int
+    model_name: str, task_name: str, updates: int, device: torch.device
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, Task]:
-    """A model, its tokenizer, and a task cut to ``updates`` batches of training examples."""
-    chosen = [f"model={model_name}", f"task={task_name}", f"data.count={updates * BATCH}"]
+    """A model on ``device``, its tokenizer, and a task cut to ``updates`` full batches, or as many as it has."""
+    chosen = [f"model={model_name}", f"task={task_name}"]
     config = composed([*chosen, f"protocol.max_length={LENGTH}", f"seed={SEED}"])
     cache = Path(config["cache"])
     tokenizer = models.tokenizer(config["model"], cache)
-    task = replace(tasks.load(config, tokenizer), evaluation={})
-    return models.load(config["model"], task.outputs, SEED, cache), tokenizer, task
+    task = tasks.load(config, tokenizer)
+    full = max(1, len(task.training) // BATCH)
+    data = config["data"] | {"count": min(updates, full) * BATCH}
+    subset = tasks.draw_subset(task.training.targets, data, SEED, task.kind.stratified)
+    task = replace(task, training=task.training.taken(subset), subset=subset, evaluation={})
+    model = models.load(config["model"], task.outputs, SEED, cache)
+    return model.to(device), tokenizer, task  # type: ignore[arg-type]
 
 
-def ours(model: PreTrainedModel, task: Task, method: dict[str, Any] | None = None) -> Took:
+def ours(model: PreTrainedModel, task: Task, here: Conditions, method: dict[str, Any] | None = None) -> Took:
     """The project's own loop, with ``method`` (a configuration by name) or without."""
     methods = build(method or {})
     prepare(methods, model, SEED)
-    outcome = finetune(model, task, list(methods.values()), PROTOCOL, SEED, torch.device("cpu"))
-    return Took(outcome.seconds["train"] - outcome.seconds["survey"], outcome.losses)
+    protocol = PROTOCOL | {"precision": here.precision}
+    began = here.now()
+    outcome = finetune(model, task, list(methods.values()), protocol, SEED, here.device)
+    took = here.now() - began
+    return Took(took - outcome.seconds["survey"] - outcome.seconds["evaluate"], outcome.losses)
 
 
-def trainer(tokenizer: PreTrainedTokenizerBase, padded_to: int | None) -> Side:
+def trainer(tokenizer: PreTrainedTokenizerBase, padded_to: int | None, here: Conditions) -> Side:
     """`transformers.Trainer`, padding to the longest of a batch (None) or to a length."""
     collate = DataCollatorWithPadding(tokenizer, "longest" if padded_to is None else "max_length", padded_to)
 
     def side(model: PreTrainedModel, task: Task) -> Took:
-        clock = Clock()
-        with tempfile.TemporaryDirectory() as folder:
+        clock, losses = Clock(here), list[torch.Tensor]()
+        # Not from Trainer's log, which would wait for a GPU at every update.
+        model.register_forward_hook(lambda _, __, output: losses.append(output["loss"].detach()))
+        with tempfile.TemporaryDirectory() as folder, any_algorithm():
             arguments = TrainingArguments(
                 output_dir=folder,
                 per_device_train_batch_size=BATCH,
                 learning_rate=RATE,
                 num_train_epochs=1,
                 train_sampling_strategy="sequential",
-                logging_steps=1,
+                logging_strategy="no",
                 save_strategy="no",
                 report_to="none",
                 disable_tqdm=True,
-                use_cpu=True,
+                use_cpu=not here.on_gpu,
+                bf16=here.precision == "bfloat16",
+                tf32=None,  # as set for the process; set by Trainer as well, PyTorch refuses to tell what it is
             )
             training = Trainer(
                 model, arguments, data_collator=collate, train_dataset=in_order(task), callbacks=[clock]
             )
             training.remove_callback(PrinterCallback)
             training.train()
-        return Took(clock.seconds, np.array(clock.losses, np.float32))
+        return Took(clock.seconds, torch.stack(losses).float().cpu().numpy())
 
     return side
 
@@ -125,16 +137,25 @@ def in_order(task: Task) -> list[dict[str, Any]]:
 class Clock(TrainerCallback):
     """Times the updates of a Trainer, without its set-up."""
 
-    def __init__(self) -> None:
-        self.seconds = 0.0
-        self.losses: list[float] = []
+    def __init__(self, here: Conditions) -> None:
+        self.here, self.seconds = here, 0.0
 
     def on_train_begin(self, *_: Any, **__: Any) -> None:
-        self.started = time.perf_counter()
+        self.started = self.here.now()
 
     def on_train_end(self, *_: Any, **__: Any) -> None:
-        self.seconds = time.perf_counter() - self.started
+        self.seconds = self.here.now() - self.started
 
-    def on_log(self, *_: Any, logs: dict[str, float] | None = None, **__: Any) -> None:
-        if logs and "loss" in logs:
-            self.losses.append(logs["loss"])
+
+@contextlib.contextmanager
+def any_algorithm() -> Iterator[None]:
+    """PyTorch as it comes, without the deterministic algorithms that our runs ask for and Trainer does not."""
+    asked, only_warned = (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+    )
+    torch.use_deterministic_algorithms(False)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(asked, warn_only=only_warned)

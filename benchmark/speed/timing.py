@@ -6,18 +6,22 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-OURS, GRID = "ours", "ours, a run a core"
+OURS, GRID = "ours", "ours, in a grid"
 
 
 @dataclass
 class Timing:
-    """One task's figures: seconds of every round by side, and the limit's operations a second."""
+    """One task's figures: seconds of every round by side, and the limit's operations a second.
+
+    ``apart`` is how far the losses of the sides were from each other without dropout.
+    """
 
     updates: int
     tokens: int
     operations: float
     seconds: dict[str, list[float]] = field(default_factory=dict)
     limit: list[float] = field(default_factory=list)
+    apart: float = 0.0
 
     def ratio(self, side: str, ours: str = OURS) -> float:
         """The median over rounds of how many times longer ``side`` took than ``ours`` in the same round."""

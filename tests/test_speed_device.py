@@ -1,0 +1,226 @@
+"""The speed command on the device and in the precision that it is asked for; what a GPU needs is played by stand-ins."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from test_speed import CPU, HERE, SUMMARY, sides
+
+from benchmark import launch
+from benchmark.config import ROOT
+from benchmark.speed import __main__ as speed
+from benchmark.speed import costs, grid, limit, render
+from benchmark.speed.conditions import VISIBLE, Conditions, conditions, one_of
+from benchmark.speed.sides import Took, load, ours, trainer
+from benchmark.speed.timing import GRID, OURS, Timing
+from benchmark.testing.fixtures import small_task, tiny_model
+
+GPU = torch.device("cuda")
+ROUNDED = Conditions(CPU, "bfloat16", 1)
+THERE = Conditions(GPU, "tf32", 4)
+
+
+@pytest.fixture(autouse=True)
+def gpus_seen_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A measurement hides all GPUs but one for good."""
+    monkeypatch.setenv(VISIBLE, os.environ.get(VISIBLE, "0"))
+
+
+def test_both_sides_round_alike_to_bfloat16() -> None:
+    model, tokenizer, task = load("embedded", "opinion", 3, CPU)
+    apart = speed.check_same_losses(model, task, sides(tokenizer, ROUNDED), ROUNDED.tolerance)
+    assert 0 < apart < ROUNDED.tolerance
+    for name, side in sides(tokenizer, ROUNDED).items():
+        found, exact = (
+            made(speed.without_dropout(model), task).losses for made in (side, sides(tokenizer, HERE)[name])
+        )
+        assert (found != exact).all(), name
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_limit_is_of_products_in_the_same_precision(
+    precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kinds, multiply = set(), torch.mm
+    monkeypatch.setattr(torch, "mm", lambda a, b: (kinds.update((a.dtype, b.dtype)), multiply(a, b))[1])
+    limit.rate(tiny_model(), small_task(), 4, Conditions(CPU, precision, 1))
+    assert kinds == {getattr(torch, precision)}
+
+
+def test_a_clock_is_read_once_a_gpu_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    events: list[Any] = []
+    monkeypatch.setattr(torch.cuda, "synchronize", events.append)
+    clock = SimpleNamespace(perf_counter=lambda: events.append("read"))
+    monkeypatch.setattr("benchmark.speed.conditions.time", clock)
+    THERE.now()
+    assert events == [GPU, "read"]
+    HERE.now()
+    assert events == [GPU, "read", "read"]
+
+
+@dataclass(frozen=True)
+class Watched(Conditions):
+    """Conditions with a clock that goes on by 1000 seconds whenever it is read."""
+
+    events: list[str] = field(default_factory=list)
+
+    def now(self) -> float:
+        self.events.append("clock")
+        return 1000.0 * self.events.count("clock")
+
+
+@pytest.mark.parametrize("name", ["ours", "theirs"])
+def test_a_side_reads_the_clock_before_its_first_pass_and_after_its_last(name: str) -> None:
+    model, tokenizer, task = load("embedded", "opinion", 2, CPU)
+    here = Watched(CPU, "float32", 1)
+    model.register_forward_hook(lambda module, *_: here.events.append("pass") if module.training else None)
+    took = sides(tokenizer, here)[name](model, task)
+    assert here.events == ["clock", "pass", "pass", "clock"]
+    assert took.seconds == pytest.approx(1000, abs=60)  # less what comes once
+
+
+def test_trainer_is_free_to_choose_algorithms_that_our_runs_may_not() -> None:
+    model, tokenizer, task = load("embedded", "opinion", 1, CPU)
+    HERE.take_effect()
+    asked = []
+    model.register_forward_hook(lambda *_: asked.append(torch.are_deterministic_algorithms_enabled()))
+    trainer(tokenizer, None, HERE)(model, task)
+    assert asked == [False]
+    assert torch.are_deterministic_algorithms_enabled()
+    assert torch.is_deterministic_algorithms_warn_only_enabled()
+
+
+def test_a_task_has_as_many_updates_as_its_examples_fill() -> None:
+    _, _, task = load("embedded", "opinion", 60, CPU)  # of 300 examples
+    assert len(task.training) == 9 * 32
+    assert speed.amount(short=False, on_gpu=True)[1] > speed.amount(short=False, on_gpu=False)[1]
+
+
+@pytest.mark.parametrize(
+    ("visible", "number", "left"),
+    [(None, 0, "0"), (None, 2, "2"), ("3,5", 0, "3"), ("3,5", 1, "5"), ("3,5", 2, ""), ("", 0, "")],
+)
+def test_one_gpu_is_left_of_those_that_are_seen(visible: str | None, number: int, left: str) -> None:
+    assert one_of(visible, number) == left
+
+
+def test_the_device_that_is_asked_for_is_the_only_one_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "benchmark.speed.conditions.choose_device", lambda name: {"auto": GPU, "cuda": GPU, "cpu": CPU}[name]
+    )
+    for name, seen in {"cpu": "3,5", "cuda:1": "5", "auto": "3", "cuda": "3"}.items():
+        monkeypatch.setenv(VISIBLE, "3,5")
+        here = conditions(name, "float32", 2)
+        assert (here.on_gpu, os.environ[VISIBLE]) == (name != "cpu", seen)
+
+
+@pytest.mark.parametrize(("gigabytes", "runs"), [(12, 1), (80, 3), (1000, 8)])
+def test_a_grid_on_a_gpu_is_as_many_runs_as_a_sweep_makes_at_a_time(
+    gigabytes: int, runs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    has = SimpleNamespace(total_memory=gigabytes << 30)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: has)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
+    cell: Any = SimpleNamespace(config={"threads": 1, "device": "auto"})
+    assert grid.at_once(THERE) == launch.default_workers([cell]) == runs
+    assert grid.at_once(Conditions(CPU, "float32", 3)) == 3
+
+
+def test_runs_are_started_under_the_same_conditions(monkeypatch: pytest.MonkeyPatch) -> None:
+    configs = []
+
+    def started(config: dict[str, Any]) -> dict[str, Any]:
+        configs.append(config)
+        return {"seconds": {"train": 0.0, "evaluate": 0.0}}
+
+    monkeypatch.setattr("benchmark.run.run", started)
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: None)
+    assert all(seconds < 10 for seconds in costs.starts(THERE).values())
+    for config in configs:
+        assert (config["device"], config["protocol"]["precision"], config["threads"]) == ("cuda", "tf32", 4)
+
+
+def test_methods_are_timed_under_the_same_conditions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "conf" / "method").mkdir(parents=True)
+    for name in ("noisytune", "r3f"):
+        (tmp_path / "conf" / "method" / f"{name}.yaml").touch()
+    times = {None: 2.0, "noisytune": 3.0, "r3f": 5.0}
+
+    def timed(model: Any, task: Any, here: Conditions, method: dict[str, Any] | None = None) -> Took:
+        assert here is ROUNDED
+        return replace(ours(model, task, here, method), seconds=times[next(iter(method or {}), None)])
+
+    monkeypatch.setattr("benchmark.speed.sides.ours", timed)
+    monkeypatch.setattr(costs, "ROOT", tmp_path)
+    monkeypatch.setattr(costs, "METHOD_TASK", "opinion")
+    assert costs.methods("embedded", ROUNDED) == {"noisytune": 1.5, "r3f": 2.5}
+
+
+def figures(here: Conditions, runs: int) -> str:
+    seconds = {OURS: [0.6], GRID: [0.3], "Trainer, dynamic padding": [1.2], "Trainer, padded to 128": [2.4]}
+    timings = {"rte": Timing(60, 100, 1.0, seconds, [10.0], apart=0.0004)}
+    return render.markdown("minilm", here, runs, timings, {}, {})
+
+
+def test_the_figures_of_a_gpu_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "A GPU's name")
+    found = figures(THERE, 5)
+    assert "minilm, batches of 32, tf32 on A GPU's name, torch" in found
+    assert "rounds of 60 updates" in found
+    assert "at most 0.0004 apart, where 0.002 is allowed for tf32 on a GPU" in found
+    assert "A run alone has 4 threads of the host, as Trainer has." in found
+    assert "A grid is 5 runs at once that share the GPU, of one thread each" in found
+    assert "10 ms |" in found
+    assert re.fullmatch(SUMMARY, found.splitlines()[-1])
+    assert "A grid is 1 run at a time, of one thread each" in figures(THERE, 1)
+
+
+def test_the_figures_of_a_cpu_speak_of_no_gpu() -> None:
+    found = figures(ROUNDED, 2)
+    assert "GPU" not in found
+    assert "0.005 is allowed for bfloat16 on a CPU" in found
+    assert "A run alone has 1 thread, as Trainer has. A grid is 2 runs at once, of one thread each" in found
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--device", "cuda:77"], "--device cuda:77: "),
+        (["--device", "cpu", "--precision", "tf32"], "--precision tf32: a CPU has no TF32"),
+    ],
+)
+def test_what_the_machine_lacks_is_named(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert speed.main(arguments) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_device_of_another_kind_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        speed.main(["--device", "gpu"])
+    assert "'gpu': choose from auto, cpu, cuda, cuda:N" in capsys.readouterr().err
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("precision", ["float32", "tf32", "bfloat16"])
+def test_the_short_measurement_on_a_gpu(precision: str) -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device: what a GPU needs is not measured")
+    command = [sys.executable, "-m", "benchmark.speed", "--short", "--device", "cuda"]
+    command += ["--precision", precision, "--model", "embedded", "--tasks", "comparison"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert f"{precision} on {torch.cuda.get_device_name(0)}" in done.stdout
+    assert "rounds of 20 updates" in done.stdout
+    assert re.fullmatch(SUMMARY, done.stdout.strip().splitlines()[-1])
