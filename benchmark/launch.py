@@ -25,6 +25,8 @@ from benchmark.progress import Line, duration
 from benchmark.run import failure, run
 from benchmark.store import Store
 
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+ANY_GPU = ("auto", "cuda")  # devices that name no one GPU
 GPU_SHARE = 24 << 30  # bytes: a large encoder with its moments, and batches of 32 by 128 tokens
 HEAVY = [
     "benchmark.embedded.encoder",
@@ -42,17 +44,19 @@ def run_all(cells: Sequence[Cell], store: Store, workers: int, table: str | None
     _start_server()
     _build_what_they_need(context, cells)
     waiting, failed = list(reversed(cells)), list[Cell]()
-    running: dict[Any, tuple[Any, Cell]] = {}
+    running: dict[Any, tuple[Any, Cell, str | None]] = {}
+    places = spread(workers, gpus() if any(cell.config["device"] in ANY_GPU for cell in cells) else [])
     progress = Progress(len(cells), workers)
     try:
         while waiting or running:
             while waiting and len(running) < workers:
-                cell = waiting.pop()
-                process = context.Process(target=_child, args=(cell, table), daemon=True)
+                cell, place = waiting.pop(), places.pop()
+                process = context.Process(target=_child, args=(cell, table, place), daemon=True)
                 process.start()
-                running[process.sentinel] = (process, cell)
+                running[process.sentinel] = (process, cell, place)
             for sentinel in wait(list(running), timeout=progress.line.every):
-                process, cell = running.pop(sentinel)
+                process, cell, place = running.pop(sentinel)
+                places.append(place)
                 process.join()
                 if process.exitcode:
                     failed.append(cell)
@@ -60,7 +64,7 @@ def run_all(cells: Sequence[Cell], store: Store, workers: int, table: str | None
                 progress.finished(cell)
             progress.show(len(running), len(failed))
     except KeyboardInterrupt:
-        for process, _ in running.values():
+        for process, *_ in running.values():
             process.terminate()
         raise
     finally:
@@ -84,20 +88,36 @@ def default_workers(cells: Sequence[Cell]) -> int:
 
 
 def room(threads: int, on_gpu: bool) -> int:
-    """For how many runs at a time there are cores for their threads, and shares of the GPU if they use one."""
+    """For how many runs at a time there are cores for their threads, and shares of GPUs if they use one."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     workers = max(1, cores // threads)
     if on_gpu:
         import torch
 
         if torch.cuda.is_available():
-            memory = torch.cuda.get_device_properties(0).total_memory
-            return max(1, min(workers, memory // GPU_SHARE))
+            every = range(torch.cuda.device_count())
+            shares = sum(torch.cuda.get_device_properties(one).total_memory // GPU_SHARE for one in every)
+            return max(1, min(workers, shares))
     return workers
 
 
-def _child(cell: Cell, table: str | None) -> None:
+def gpus() -> list[str]:
+    """The GPUs of this machine by the names that CUDA_VISIBLE_DEVICES has for them; found without starting CUDA."""
+    import torch
+
+    visible, count = os.environ.get(VISIBLE), torch.cuda.device_count()
+    return [str(one) for one in range(count)] if visible is None else visible.split(",")[:count]
+
+
+def spread(workers: int, names: list[str]) -> list[str | None]:
+    """For each of ``workers`` at a time the one of several GPUs that it sees, evenly; None leaves it what it sees."""
+    return [names[worker % len(names)] if len(names) > 1 else None for worker in range(workers)]
+
+
+def _child(cell: Cell, table: str | None, gpu: str | None) -> None:
     """What a run's process does; the failure itself is in the store by the time it exits with 1."""
+    if gpu is not None and cell.config["device"] in ANY_GPU:
+        os.environ[VISIBLE] = gpu
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
     try:

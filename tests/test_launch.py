@@ -37,6 +37,8 @@ class Untrustworthy(Method):
             os.kill(os.getpid(), signal.SIGKILL)
         if self.how == "exit":
             os._exit(9)
+        if self.how == "look":
+            raise RuntimeError(f"sees {os.environ.get('CUDA_VISIBLE_DEVICES')}")
         raise RuntimeError("lost its way")
 """
 
@@ -98,6 +100,38 @@ def test_a_failure_says_how_to_try_again(outcome):
 
 def test_a_run_that_failed_is_no_record(outcome):
     assert [outcome.store.find(cell.run_id) for cell in outcome.failed] == [None] * 3
+
+
+@pytest.mark.parametrize(("device", "seen"), [("auto", {"sees 4", "sees 7"}), ("cpu", {"sees None"})])
+def test_runs_are_spread_over_several_gpus(device, seen, tmp_path, monkeypatch):
+    (tmp_path / "untrustworthy.py").write_text(UNTRUSTWORTHY)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(launch, "gpus", lambda: ["4", "7"])
+    settings = ["seed=range(1,4)", f"device={device}", f"store='{tmp_path / 'store'}'"]
+    store = Store(tmp_path / "store")
+    make_writable("store", store.folder)
+    cells = [untrustworthy(cell, "look") for cell in grid.load(DEMO, [*QUICK, *settings]).cells]
+    failed = launch.run_all(cells, store, workers=2)
+    assert {
+        one["error"].removeprefix("RuntimeError: ") for cell in failed for one in store.failures(cell.run_id)
+    } == seen
+
+
+@pytest.mark.parametrize(
+    ("names", "places"),
+    [(["0", "1"], ["0", "1", "0"]), (["2"], [None] * 3), ([], [None] * 3)],
+)
+def test_workers_share_gpus_evenly(names, places):
+    assert launch.spread(3, names) == places
+
+
+def test_gpus_are_those_that_may_be_seen(monkeypatch):
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,3")
+    assert launch.gpus() == ["5", "3"]
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    assert launch.gpus() == ["0", "1"]
 
 
 def records(store: Path) -> list[Path]:

@@ -17,6 +17,7 @@ from test_speed import CPU, HERE, SUMMARY, sides
 
 from benchmark import launch
 from benchmark.config import ROOT
+from benchmark.errors import BenchmarkError
 from benchmark.speed import __main__ as speed
 from benchmark.speed import costs, grid, limit, render
 from benchmark.speed.conditions import VISIBLE, Conditions, conditions, one_of
@@ -129,11 +130,17 @@ def test_a_grid_on_a_gpu_is_as_many_runs_as_a_sweep_makes_at_a_time(
 ) -> None:
     has = SimpleNamespace(total_memory=gigabytes << 30)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: has)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
     cell: Any = SimpleNamespace(config={"threads": 1, "device": "auto"})
     assert grid.at_once(THERE) == launch.default_workers([cell]) == runs
     assert grid.at_once(Conditions(CPU, "float32", 3)) == 3
+
+
+def test_playing_passes_again_is_for_a_gpu() -> None:
+    with pytest.raises(BenchmarkError, match=r"--replay: .* this is a CPU"):
+        conditions("cpu", "float32", 1, replay=True)
 
 
 def test_runs_are_started_under_the_same_conditions(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,6 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
         help="auto (default: the GPU when there is one), cpu, cuda or cuda:N",
     )
     parser.add_argument("--precision", choices=PRECISIONS, default="float32", help="default: float32")
+    parser.add_argument("--replay", action="store_true", help="our passes as runs with replay=true have them")
     parser.add_argument("--output", type=Path, help="write the figures into this Markdown file as well")
     options = parser.parse_args(arguments)
     return carried_out(lambda: write(measure(options), options.output))
@@ -71,7 +72,7 @@ def measure(options: argparse.Namespace) -> str:
     from benchmark.speed.conditions import conditions
     from benchmark.speed.grid import at_once, grid
 
-    here = conditions(options.device, options.precision, options.threads)
+    here = conditions(options.device, options.precision, options.threads, options.replay)
     here.take_effect()
     rounds, updates = amount(options.short, here.on_gpu)
     runs = at_once(here)

@@ -10,9 +10,9 @@ import torch
 
 from benchmark import memory
 from benchmark.errors import BenchmarkError
+from benchmark.launch import VISIBLE
 from benchmark.run import choose_device, keep_quiet, make_reproducible
 
-VISIBLE = "CUDA_VISIBLE_DEVICES"
 # How far apart rounding may drive the losses of the same updates. Over 60 updates on a CPU it is 3e-7 and 4e-4 in
 # float32 and bfloat16; a GPU has other kernels for either side, and TF32 rounds less than bfloat16.
 TOLERANCE = {"float32": 5e-4, "tf32": 2e-3, "bfloat16": 5e-3}
@@ -20,11 +20,12 @@ TOLERANCE = {"float32": 5e-4, "tf32": 2e-3, "bfloat16": 5e-3}
 
 @dataclass(frozen=True)
 class Conditions:
-    """``threads`` are those of a run alone, on the host."""
+    """``threads`` are those of a run alone, on the host; with ``replay`` our passes are played from recordings."""
 
     device: torch.device
     precision: str
     threads: int
+    replay: bool = False
 
     @property
     def on_gpu(self) -> bool:
@@ -49,11 +50,11 @@ class Conditions:
         make_reproducible(self.threads, self.precision)
 
 
-def conditions(device: str, precision: str, threads: int) -> Conditions:
+def conditions(device: str, precision: str, threads: int, replay: bool = False) -> Conditions:
     """The conditions on a device by name: ``auto`` (the GPU when there is one), ``cpu``, ``cuda`` or ``cuda:1``.
 
     From here on the process, and those it starts, see one GPU at most. Raises: BenchmarkError for a device
-    that is not there, or a precision that it does not have.
+    that is not there, or for what it does not have.
     """
     kind, _, number = device.partition(":")
     if kind != "cpu":
@@ -65,7 +66,9 @@ def conditions(device: str, precision: str, threads: int) -> Conditions:
         raise BenchmarkError(f"--device {device}: {error}") from error
     if precision == "tf32" and chosen.type == "cpu":
         raise BenchmarkError("--precision tf32: a CPU has no TF32, only float32 and bfloat16")
-    return Conditions(chosen, precision, threads)
+    if replay and chosen.type == "cpu":
+        raise BenchmarkError("--replay: passes are recorded and played again on a GPU, and this is a CPU")
+    return Conditions(chosen, precision, threads, replay)
 
 
 def one_of(visible: str | None, number: int) -> str:

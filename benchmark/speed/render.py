@@ -88,7 +88,8 @@ def measured(model: str, here: Conditions, runs: int, timings: dict[str, Timing]
         f"many updates with the same losses: at most {apart:.1g} apart, where {here.tolerance:g} is allowed for "
         f"{here.precision} on a {'GPU' if here.on_gpu else 'CPU'}.",
         f"A run alone has {threads}{' of the host' * here.on_gpu}, as Trainer has. A grid is {together}, "
-        "of one thread each, as a sweep runs by default; Trainer's runs come one after another.",
+        "of one thread each, as a sweep runs by default; Trainer's runs come one after another."
+        f"{' Our passes are played from recordings.' * here.replay}",
     ]
 
 

@@ -83,7 +83,8 @@ def ours(model: PreTrainedModel, task: Task, here: Conditions, method: dict[str,
     prepare(methods, model, SEED)
     protocol = PROTOCOL | {"precision": here.precision}
     began = here.now()
-    outcome = finetune(model, task, list(methods.values()), protocol, SEED, here.device)
+    acting = list(methods.values())
+    outcome = finetune(model, task, acting, protocol, SEED, here.device, replay=here.replay)
     took = here.now() - began
     return Took(took - outcome.seconds["survey"] - outcome.seconds["evaluate"], outcome.losses)
 
