@@ -14,8 +14,8 @@ import pytest
 import torch
 
 from benchmark import finetune, models, tasks
+from benchmark.batches import batches, evaluation_steps, micro_batches
 from benchmark.evaluation import evaluate
-from benchmark.finetune import batches, evaluation_steps, micro_batches
 from benchmark.methods import Method
 
 CPU = torch.device("cpu")

@@ -20,9 +20,9 @@ import torch
 from transformers import PreTrainedModel
 
 from benchmark.architecture import Encoder, length_first, recorded
+from benchmark.batches import to_device
 from benchmark.errors import BenchmarkError
 from benchmark.evaluation import EVALUATION_TOKENS
-from benchmark.finetune import to_device
 from benchmark.packing import Packing
 from benchmark.state import Stateful
 from benchmark.step import autocast

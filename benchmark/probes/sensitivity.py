@@ -14,7 +14,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 
-from benchmark.finetune import micro_batches, to_device
+from benchmark.batches import micro_batches, to_device
 from benchmark.methods.selection import in_layers
 from benchmark.probes.base import Probe, Subject, at_least_one
 from benchmark.step import autocast

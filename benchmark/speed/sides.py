@@ -17,8 +17,9 @@ from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 from transformers.trainer_callback import PrinterCallback
 
 from benchmark import models, tasks
+from benchmark.batches import batches
 from benchmark.config import ROOT, plain, register
-from benchmark.finetune import batches, finetune
+from benchmark.finetune import finetune
 from benchmark.methods import build, prepare
 from benchmark.speed.conditions import Conditions
 from benchmark.tasks import Task
