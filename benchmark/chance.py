@@ -39,7 +39,7 @@ def start_pass(*seeds: int) -> None:
 
 
 @contextmanager
-def started() -> Iterator[None]:
+def passes_held() -> Iterator[None]:
     """While this lasts, passes go on drawing from where the last one was started: a recording starts none."""
     _Pass.held = True
     try:

@@ -39,7 +39,7 @@ class Progress:
     """How far a fine-tuning is: updates ``done``, their losses, and the evaluations so far.
 
     ``seconds`` is what it took in this process and those before it, ``evaluating`` the part of it that
-    was no training; ``resumed`` counts how often it was continued.
+    was no training; ``resumed`` counts how often it was continued, ``played`` the passes that were played.
     """
 
     done: int = 0
@@ -49,6 +49,7 @@ class Progress:
     seconds: float = 0.0
     evaluating: float = 0.0
     resumed: int = 0
+    played: int = 0
 
 
 @dataclass
@@ -139,6 +140,7 @@ def state_of(
         "seconds": progress.seconds,
         "evaluating": progress.evaluating,
         "resumed": progress.resumed,
+        "played": progress.played,
     }
 
 
@@ -162,6 +164,7 @@ def put_back(
         seconds=saved["seconds"],
         evaluating=saved["evaluating"],
         resumed=saved["resumed"] + 1,
+        played=saved["played"],
     )
 
 

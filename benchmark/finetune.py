@@ -41,9 +41,10 @@ class Outcome:
     ``answers`` per evaluation set what its kind keeps of every evaluation (evaluations, …): of a
     classification logits (evaluations, examples, outputs) in float32. ``probed`` is what probes have found,
     by the name in the record's arrays. ``diverged`` says after how many updates the loss was found not
-    finite; ``padded`` whether padding was computed, and ``played`` how many passes were; ``resumed`` how often it was interrupted and continued,
-    and ``earlier`` how many of the seconds were spent before the last time. ``seconds`` are those of
-    training, surveys included, of evaluations, of surveys alone, of a typical update, and of probes.
+    finite; ``padded`` whether padding was computed, and ``played`` how many passes were played; ``resumed``
+    how often it was interrupted and continued, and ``earlier`` how many of the seconds were spent before the
+    last time. ``seconds`` are those of training, surveys included, of evaluations, of surveys alone, of a
+    typical update, and of probes.
     """
 
     curve: list[dict[str, Any]] = field(default_factory=list)
@@ -118,9 +119,6 @@ def finetune(
         ),
     )
     parameters = [p for group in optimizer.groups for p in group.parameters]
-    player = None
-    if replay and hooks and not task.pad_left and not watch and all(m.passes_alike for m in methods):
-        player = Replay(task, methods, parameters, protocol["batch_size"], device, step_on)
     progress = Progress()
     if watch:
         watch.attach(model, encoder, task, device, hooks)
@@ -130,6 +128,9 @@ def finetune(
     if snapshot and saved:
         progress = snapshot.put_back(saved, model, optimizer, lasting)
     saved = None  # as large as the model and its moments
+    player = None
+    if replay and hooks and not task.pad_left and not watch and all(m.passes_alike for m in methods):
+        player = Replay(task, methods, parameters, protocol["batch_size"], device, step_on, progress.played)
     outcome = Outcome(
         progress.curve, padded=hooks is None, resumed=progress.resumed, earlier=progress.seconds
     )
@@ -181,6 +182,7 @@ def finetune(
             progress.evaluating += time.perf_counter() - paused
         if snapshot and done < total and snapshot.due():
             progress.done, progress.seconds = done, time.perf_counter() - started
+            progress.played = player.played if player else 0
             snapshot.save(progress, model, optimizer, lasting)
     outcome.played = player.played if player else 0
     outcome.losses = torch.stack(losses).float().cpu().numpy()

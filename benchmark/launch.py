@@ -95,23 +95,25 @@ def room(threads: int, on_gpu: bool) -> int:
         import torch
 
         if torch.cuda.is_available():
-            every = range(torch.cuda.device_count())
-            shares = sum(torch.cuda.get_device_properties(one).total_memory // GPU_SHARE for one in every)
-            return max(1, min(workers, shares))
+            return min(workers, len(gpus()))
     return workers
 
 
 def gpus() -> list[str]:
-    """The GPUs of this machine by the names that CUDA_VISIBLE_DEVICES has for them; found without starting CUDA."""
+    """The GPUs by their names in CUDA_VISIBLE_DEVICES, each as often as it has shares, and all before any again."""
     import torch
 
-    visible, count = os.environ.get(VISIBLE), torch.cuda.device_count()
-    return [str(one) for one in range(count)] if visible is None else visible.split(",")[:count]
+    visible, every = os.environ.get(VISIBLE), range(torch.cuda.device_count())
+    names = [str(one) for one in every] if visible is None else visible.split(",")
+    shares = [max(1, torch.cuda.get_device_properties(one).total_memory // GPU_SHARE) for one in every]
+    turns = range(max(shares, default=0))
+    return [names[one] for turn in turns for one in every if turn < shares[one]]
 
 
 def spread(workers: int, names: list[str]) -> list[str | None]:
-    """For each of ``workers`` at a time the one of several GPUs that it sees, evenly; None leaves it what it sees."""
-    return [names[worker % len(names)] if len(names) > 1 else None for worker in range(workers)]
+    """For each of ``workers`` at a time the one of several GPUs that it sees; None leaves it what it sees."""
+    several = len(set(names)) > 1
+    return [names[worker % len(names)] if several else None for worker in range(workers)]
 
 
 def _child(cell: Cell, table: str | None, gpu: str | None) -> None:

@@ -94,6 +94,7 @@ class Layout:
 
     def doubled(self) -> Layout:
         """The layout of the batch with the same batch after it; no group has examples of both."""
+        assert not self.filled
         examples, length = self.padded
         return Layout(
             (2 * examples, length),
@@ -146,7 +147,7 @@ class Layout:
         there = replace(
             self, tokens=self.tokens.to(device, copy=True), owner=self.owner.to(device, copy=True)
         )
-        assert there.lined_up
+        _ = there.lined_up  # made now: while a pass is recorded, it would be made in the recording's memory
         return there
 
     def become(self, other: Layout) -> None:
@@ -178,7 +179,7 @@ class Layout:
 
 def gap(tokens: int) -> int:
     """How far apart the sizes are to which so many tokens are filled up: eight of them per doubling."""
-    return max(1 << (tokens.bit_length() - 4), 8)
+    return 1 << max(tokens.bit_length() - 4, 3)
 
 
 def layout_of(attention_mask: torch.Tensor, device: torch.device | None = None) -> Layout:

@@ -3,7 +3,9 @@
 A small encoder's update on a GPU is mostly Python that starts one short operation after the other. A CUDA
 graph is a recording of them all, forward and backward, with the memory they read and write: played again
 it takes one call. So a batch is filled up with padding to one of a few sizes (`Layout.filled_up`) and
-copied to where the recorded one was. Filled up alike, a pass gives the same bits played or computed.
+copied to where the recorded one was. Filled up alike, a pass gives the same bits played or computed, as far
+as a GPU's kernels give the same bits twice. All batches are as long as the longest training example, which
+costs nothing between embeddings and head.
 
 What Python does in a pass is not in a recording: passes are played where every method says `passes_alike`.
 """
@@ -55,7 +57,7 @@ class Batch:
 
 @dataclass
 class Recording:
-    """Where batches of one size are, and, once it was computed there, the recorded pass and where its loss is."""
+    """Where batches of one size are, and, once it was computed there, the CUDA graph of a pass and where its loss is."""
 
     batch: Batch
     graph: Any = None
@@ -63,7 +65,10 @@ class Recording:
 
 
 class Replay:
-    """Takes whole batches through a model, forward and backward: computed the first time of a size, then played."""
+    """Takes whole batches through a model, forward and backward: computed the first time of a size, then played.
+
+    ``played`` counts the passes of the run that were played, those before it was interrupted included.
+    """
 
     def __init__(
         self,
@@ -73,14 +78,15 @@ class Replay:
         batch_size: int,
         device: torch.device,
         step_on: Callable[[dict[str, torch.Tensor], torch.Tensor, int], Step],
+        played: int = 0,
     ) -> None:
         self.task, self.methods, self.parameters = task, methods, parameters
         self.batch_size, self.device, self.step_on = batch_size, device, step_on
         self.length = max(len(ids) for ids in task.training.ids)
         self.gradients = [torch.zeros_like(parameter) for parameter in parameters]
-        self.pool = torch.cuda.graph_pool_handle()
+        self.pool, self.stream = torch.cuda.graph_pool_handle(), torch.cuda.Stream(device)
         self.recordings: dict[int, Recording] = {}
-        self.played = 0
+        self.played = played
 
     def learn(self, number: int, indices: Sequence[int]) -> torch.Tensor | None:
         """The loss of the batch of update ``number``, its gradients added; None for one that is not filled up."""
@@ -101,7 +107,7 @@ class Replay:
             parameter.grad = gradient
         if known.graph is None:
             known.graph = torch.cuda.CUDAGraph()
-            with chance.started(), torch.cuda.graph(known.graph, pool=self.pool):
+            with chance.passes_held(), torch.cuda.graph(known.graph, pool=self.pool, stream=self.stream):
                 torch._foreach_zero_(self.gradients)
                 known.loss = learn(step, self.methods)
         chance.start_pass(step.stream("shared"))

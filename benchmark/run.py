@@ -186,7 +186,7 @@ def choose_device(name: str) -> Any:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         raise BenchmarkError(f"device={name}: not available here ({str(error).splitlines()[0]})") from error
-    if device.type == "cuda":
+    if device.type == "cuda" and device.index is not None:
         torch.cuda.set_device(device)  # what names no device, as a recording does, means this one
     return device
 

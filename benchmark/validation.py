@@ -51,6 +51,11 @@ def validate(config: dict[str, Any]) -> None:
         raise BenchmarkError(
             "replay=true with packed=false: only batches without padding are filled up to a few sizes"
         )
+    if config["replay"] and protocol["micro_batch_size"] not in (None, protocol["batch_size"]):
+        parts = f"protocol.micro_batch_size={protocol['micro_batch_size']}"
+        raise BenchmarkError(f"replay=true with {parts}: only whole batches are recorded; leave it null")
+    if config["replay"] and config["probe"]:
+        raise BenchmarkError(f"replay=true with probe=[{','.join(config['probe'])}]: probes look into passes")
     if protocol["selection"] not in SELECTIONS:
         raise unknown("protocol.selection", protocol["selection"], SELECTIONS)
     _validate_length(protocol)

@@ -133,14 +133,16 @@ def accelerator() -> Iterator[Accelerator]:
     stream, device = Setting.stream, Accelerator()
 
     @contextmanager
-    def recorded(graph: Graph, pool: object) -> Iterator[None]:
+    def recorded(graph: Graph, pool: object, stream: object) -> Iterator[None]:
         device.recording = graph
         with mock.patch.object(torch, "manual_seed", side_effect=AssertionError("seeded in a graph")):
             yield
         device.recording = None
 
     with (
-        mock.patch.multiple(torch.cuda, CUDAGraph=Graph, graph=recorded, graph_pool_handle=object),
+        mock.patch.multiple(
+            torch.cuda, CUDAGraph=Graph, graph=recorded, graph_pool_handle=object, Stream=str
+        ),
         mock.patch.object(attention, "by_kernel", in_one),
         mock.patch.object(Setting, "stream", lambda self, *purpose, device=HOST: stream(self, *purpose)),
         device,

@@ -21,6 +21,7 @@ from benchmark.finetune import Outcome, finetune
 from benchmark.layout import layout_of
 from benchmark.memory import PeakMemory
 from benchmark.methods import build, prepare
+from benchmark.run import make_reproducible
 from benchmark.testing.fixtures import SHAPE, settings_of, small_task, tiny_model
 
 pytestmark = [pytest.mark.cuda, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]
@@ -46,12 +47,16 @@ def test_a_gpu_computes_what_a_cpu_computes_without_waiting_for_it() -> None:
     torch.testing.assert_close(found.cpu(), expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("replay", [False, True], ids=["computed", "played"])
 @pytest.mark.parametrize("name", METHODS)
-def test_every_method_trains_on_a_gpu(name: str) -> None:
+def test_every_method_trains_on_a_gpu(name: str, replay: bool) -> None:
+    make_reproducible(1, "float32")
     methods = build({name: settings_of(ROOT / "conf" / "method" / f"{name}.yaml")})
     model = tiny_model().to(CUDA)
     prepare(methods, model, 1)
-    assert finetune(model, small_task(), list(methods.values()), LONGER, 1, CUDA).diverged is None
+    outcome = finetune(model, small_task(), list(methods.values()), LONGER, 1, CUDA, replay=replay)
+    assert outcome.diverged is None
+    assert (outcome.played > 0) == (replay and methods[name].passes_alike)
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
@@ -59,6 +64,8 @@ def test_every_method_trains_on_a_gpu(name: str) -> None:
 def test_a_gpu_plays_what_it_computes(
     make: Callable[[], Any], precision: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    make_reproducible(1, precision)
+
     def once() -> tuple[PreTrainedModel, Outcome]:
         torch.manual_seed(0)
         model = HEADS["bert"][TASKS.index(make)](copy.deepcopy(CONFIGS["bert"])).to(CUDA)

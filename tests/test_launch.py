@@ -127,11 +127,13 @@ def test_workers_share_gpus_evenly(names, places):
 
 
 def test_gpus_are_those_that_may_be_seen(monkeypatch):
+    sizes = {0: SimpleNamespace(total_memory=80 << 30), 1: SimpleNamespace(total_memory=12 << 30)}
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    monkeypatch.setattr("torch.cuda.get_device_properties", sizes.get)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,3")
-    assert launch.gpus() == ["5", "3"]
+    assert launch.gpus() == ["5", "3", "5", "5"]  # as often as they have room, and each before any again
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
-    assert launch.gpus() == ["0", "1"]
+    assert launch.gpus() == ["0", "1", "0", "0"]
 
 
 def records(store: Path) -> list[Path]:

@@ -46,7 +46,7 @@ from benchmark.architecture import encoder_of, recorded
 from benchmark.attention import _Attention, by_kernel
 from benchmark.config import ROOT
 from benchmark.finetune import finetune
-from benchmark.layout import gap, layout_of
+from benchmark.layout import Layout, gap, layout_of
 from benchmark.methods import build, prepare
 from benchmark.methods.hidden_noise import HiddenNoise
 from benchmark.testing.fixtures import (
@@ -225,6 +225,14 @@ def test_kernels_for_unlike_lengths_compute_the_same_attention(twice: bool) -> N
     torch.testing.assert_close(found[0], found[1], rtol=1e-5, atol=1e-6)
 
 
+def of_many_lengths() -> list[Layout]:
+    """Batches of 32 texts of at most 64 tokens, filled up; some with more padding in one row than a text is long."""
+    rng = torch.Generator().manual_seed(0)
+    masks = [torch.arange(64) < torch.randint(20, 64, (32, 1), generator=rng) for _ in range(40)]
+    found = [layout_of(mask).filled_up() for mask in masks]
+    return [filled for filled in found if filled is not None]
+
+
 def test_a_batch_is_filled_with_padding_up_to_a_few_sizes() -> None:
     mask = torch.tensor([[1] * 9 + [0] * 3, [1] * 5 + [0] * 7])
     filled = layout_of(mask).filled_up()
@@ -234,5 +242,13 @@ def test_a_batch_is_filled_with_padding_up_to_a_few_sizes() -> None:
     assert filled.lined_up.offsets.tolist() == [0, 9, 14, 16]
     assert layout_of(torch.ones(2, 8)).filled_up() is None  # no room
     assert len(layout_of(torch.tensor([[1] * 8, [1] * 5 + [0] * 3])).filled_up().tokens) == 16
+    assert len(layout_of(torch.tensor([[1, 1], [1, 0]])).filled_up().tokens) == 4
+    longest = [max(filled.lined_up.offsets.diff().tolist()) for filled in of_many_lengths()]
+    assert all(
+        most <= filled.lined_up.longest for most, filled in zip(longest, of_many_lengths(), strict=True)
+    )
+    assert len({(len(filled.tokens), filled.lined_up.longest) for filled in of_many_lengths()}) == len(
+        {len(filled.tokens) for filled in of_many_lengths()}
+    )
     sizes = {-(-tokens // gap(tokens)) * gap(tokens) for tokens in range(1024, 2049)}
     assert sorted(sizes) == list(range(1024, 2049, 128))

@@ -161,6 +161,31 @@ def test_playing_passes_again_needs_passes_without_padding(tiny: Tiny) -> None:
         run(tiny("replay=true", "packed=false"))
 
 
+@pytest.mark.parametrize(
+    ("also", "said"),
+    [
+        ("protocol.micro_batch_size=4", r"protocol.micro_batch_size=4: only whole batches"),
+        ("probe=[norm_change]", r"probe=\[norm_change\]: probes look into passes"),
+    ],
+)
+def test_passes_that_could_never_be_played_are_refused(also: str, said: str, tiny: Tiny) -> None:
+    with pytest.raises(BenchmarkError, match=f"replay=true with {said}"):
+        run(tiny("replay=true", also))
+
+
+@pytest.mark.parametrize(("device", "set_to"), [("cuda", None), ("cuda:1", 1)])
+def test_a_gpu_that_is_named_is_the_one_that_is_used(
+    device: str, set_to: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    chosen: list[int] = []
+    monkeypatch.setattr(torch, "empty", lambda *_, **__: None)
+    monkeypatch.setattr(torch._C, "_cuda_setDevice", chosen.append, raising=False)
+    assert benchmark.run.choose_device(device) == torch.device(device)
+    assert chosen == ([] if set_to is None else [set_to])
+
+
 def test_a_run_that_plays_passes_is_another_run(tiny: Tiny) -> None:
     assert run_id(tiny("replay=true")) != run_id(tiny()) == run_id(tiny("replay=false"))
 

@@ -122,8 +122,9 @@ class Tagging(Kind):
         return torch.cat([targets, again])
 
     def filled_up(self, targets: torch.Tensor, tokens: int) -> torch.Tensor:
-        """As many as tokens; those that are no word count for nothing."""
-        nothing = targets.new_tensor([0, 0, tags.IGNORED]).expand(tokens - len(targets), -1)
+        """As many as tokens; those that are no word count for nothing, and are the last example's."""
+        last = int(targets[-1, 0]) if len(targets) else 0
+        nothing = targets.new_tensor([last, 0, tags.IGNORED]).expand(tokens - len(targets), -1)
         return torch.cat([targets, nothing])
 
     def of_one(self, targets: torch.Tensor, example: int) -> torch.Tensor:
