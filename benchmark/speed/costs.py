@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 
 import numpy as np
 
@@ -47,9 +48,10 @@ def starts(here: Conditions) -> dict[str, float]:
 
 
 def methods(model_name: str, here: Conditions) -> dict[str, float]:
-    """The time of an update with each method of conf/method, relative to plain fine-tuning."""
+    """The time of an update with each method of conf/method, relative to plain fine-tuning; all passes computed."""
     from benchmark.speed.sides import composed, load, ours
 
+    here = replace(here, replay=False)
     model, _, task = load(model_name, METHOD_TASK, 20 if here.on_gpu else 4, here.device)
     found = {}
     for path in sorted((ROOT / "conf" / "method").glob("*.yaml")):

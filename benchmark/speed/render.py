@@ -89,7 +89,7 @@ def measured(model: str, here: Conditions, runs: int, timings: dict[str, Timing]
         f"{here.precision} on a {'GPU' if here.on_gpu else 'CPU'}.",
         f"A run alone has {threads}{' of the host' * here.on_gpu}, as Trainer has. A grid is {together}, "
         "of one thread each, as a sweep runs by default; Trainer's runs come one after another."
-        f"{' Our passes are played from recordings.' * here.replay}",
+        f"{' Our passes are played from recordings, which every round makes anew.' * here.replay}",
     ]
 
 
