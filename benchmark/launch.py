@@ -84,30 +84,30 @@ def _start_server() -> None:
 def default_workers(cells: Sequence[Cell]) -> int:
     """As many of ``cells`` at a time as the machine has room for."""
     threads = max((cell.config["threads"] for cell in cells), default=1)
-    return room(threads, any(cell.config["device"] != "cpu" for cell in cells))
+    return min((room(threads, device) for device in {cell.config["device"] for cell in cells}), default=1)
 
 
-def room(threads: int, on_gpu: bool) -> int:
-    """For how many runs at a time there are cores for their threads, and shares of GPUs if they use one."""
+def room(threads: int, device: str) -> int:
+    """For how many runs at a time there are cores for their threads, and shares of the GPUs that ``device`` may be."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     workers = max(1, cores // threads)
-    if on_gpu:
-        import torch
-
-        if torch.cuda.is_available():
-            return min(workers, len(gpus()))
-    return workers
+    return workers if device == "cpu" else min(workers, len(gpus(device)) or workers)
 
 
-def gpus() -> list[str]:
-    """The GPUs by their names in CUDA_VISIBLE_DEVICES, each as often as it has shares, and all before any again."""
+def gpus(device: str = "auto") -> list[str]:
+    """The GPUs that ``device`` may be, by their names in CUDA_VISIBLE_DEVICES; none without a GPU.
+
+    Each is there as often as it has shares, and all are before any is again.
+    """
     import torch
 
-    visible, every = os.environ.get(VISIBLE), range(torch.cuda.device_count())
-    names = [str(one) for one in every] if visible is None else visible.split(",")
-    shares = [max(1, torch.cuda.get_device_properties(one).total_memory // GPU_SHARE) for one in every]
-    turns = range(max(shares, default=0))
-    return [names[one] for turn in turns for one in every if turn < shares[one]]
+    count, (_, _, number) = torch.cuda.device_count(), device.partition(":")
+    visible = os.environ.get(VISIBLE)
+    names = [str(one) for one in range(count)] if visible is None else visible.split(",")[:count]
+    meant = [one for one in range(count) if number in ("", str(one))]
+    shares = {one: max(1, torch.cuda.get_device_properties(one).total_memory // GPU_SHARE) for one in meant}
+    turns = range(max(shares.values(), default=0))
+    return [names[one] for turn in turns for one in meant if turn < shares[one]]
 
 
 def spread(workers: int, names: list[str]) -> list[str | None]:

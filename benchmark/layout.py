@@ -131,7 +131,8 @@ class Layout:
         tokens, places = len(self.tokens), self.padded[0] * self.padded[1]
         if tokens == places:
             return None
-        size = min(-(-(tokens + 1) // gap(tokens + 1)) * gap(tokens + 1), places)
+        step = gap(tokens + 1)
+        size = min((tokens // step + 1) * step, places)
         padding = np.setdiff1d(np.arange(places), self.tokens.numpy())[: size - tokens]
         return Layout(
             self.padded,

@@ -134,6 +134,14 @@ def test_gpus_are_those_that_may_be_seen(monkeypatch):
     assert launch.gpus() == ["5", "3", "5", "5"]  # as often as they have room, and each before any again
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
     assert launch.gpus() == ["0", "1", "0", "0"]
+    assert launch.gpus("cuda:1") == ["1"]
+
+
+def test_runs_on_a_gpu_that_is_named_have_its_shares_alone(monkeypatch):
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    monkeypatch.setattr("torch.cuda.get_device_properties", lambda _: SimpleNamespace(total_memory=80 << 30))
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(16)))
+    assert [launch.room(2, device) for device in ("cpu", "auto", "cuda:1")] == [8, 6, 3]
 
 
 def records(store: Path) -> list[Path]:

@@ -129,7 +129,6 @@ def test_a_grid_on_a_gpu_is_as_many_runs_as_a_sweep_makes_at_a_time(
     gigabytes: int, runs: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     has = SimpleNamespace(total_memory=gigabytes << 30)
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: has)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))

@@ -20,7 +20,7 @@ Grid = Callable[[str, str, int], float]
 
 def at_once(here: Conditions) -> int:
     """How many runs of a grid go on at a time: one for every thread that a run alone has, or as a GPU has room."""
-    return room(1, on_gpu=True) if here.on_gpu else here.threads
+    return room(1, "cuda") if here.on_gpu else here.threads
 
 
 @contextlib.contextmanager
