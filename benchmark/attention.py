@@ -9,7 +9,11 @@ from torch import nn
 from torch.nn import functional
 
 from benchmark import chance
-from benchmark.layout import Apart, Layout
+from benchmark.layout import Apart, Grouped, LinedUp
+
+FLASH, EFFICIENT = "flash", "memory-efficient"  # PyTorch's names of its kernels
+ALIGNED = 8  # entries of which the kernels want a head's size to be a multiple
+NO_MASK = 0
 
 
 def attention(
@@ -31,10 +35,11 @@ def attention(
     if packing.layout is None:
         full = functional.scaled_dot_product_attention(query, key, value, dropout_p=dropout, scale=scaling)
         return full.transpose(1, 2), None
+    q, k, v = (state.transpose(1, 2) for state in (query, key, value))
+    if isinstance(packing.layout, LinedUp):
+        return by_kernel(q, k, v, packing.layout, dropout, scaling), None
     first_only = packing.first_only and packing.last is not None and module is packing.last.self
-    q, k, v = (state.squeeze(0).transpose(0, 1) for state in (query, key, value))
-    if query.device.type != "cpu" or packing.layout.filled:
-        return by_kernel(q, k, v, packing.layout, dropout, scaling).unsqueeze(0), None
+    q, k, v = q.squeeze(0), k.squeeze(0), v.squeeze(0)
     return _Attention.apply(q, k, v, packing.layout, first_only, dropout, scaling).unsqueeze(0), None
 
 
@@ -42,26 +47,34 @@ def by_kernel(
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,
-    layout: Layout,
+    layout: LinedUp,
     dropout: float,
     scaling: float,
 ) -> torch.Tensor:
-    """Attention by PyTorch's kernels for sequences of unlike length; states are (tokens, heads, size).
+    """Attention by PyTorch's kernels for sequences of unlike length; states are (1, tokens, heads, size).
 
-    A GPU has such kernels, with dropout from the device's own generator; a CPU computes the same slowly.
+    Dropout is drawn by the kernel. The operators are PyTorch's own and not public: tests compare them with
+    padded attention.
     """
-    lined = layout.lined_up
-    q, k, v = (
-        torch.nested.nested_tensor_from_jagged(
-            state.index_select(0, lined.order),
-            lined.offsets,
-            min_seqlen=lined.shortest,
-            max_seqlen=lined.longest,
-        ).transpose(1, 2)
-        for state in (query, key, value)
-    )
-    attended = functional.scaled_dot_product_attention(q, k, v, dropout_p=dropout, scale=scaling)
-    return attended.transpose(1, 2).values().index_select(0, lined.back)
+    size = query.shape[-1]
+    if size % ALIGNED:
+        query, key, value = (functional.pad(s, (0, -size % ALIGNED)) for s in (query, key, value))
+    begins, longest = layout.offsets, layout.longest
+    if kernel(query.dtype) == FLASH:
+        q, k, v = query.squeeze(0), key.squeeze(0), value.squeeze(0)
+        states = torch.ops.aten._flash_attention_forward(
+            q, k, v, begins, begins, longest, longest, dropout, is_causal=False, return_debug_mask=False, scale=scaling
+        )[0].unsqueeze(0)
+    else:
+        states = torch.ops.aten._efficient_attention_forward(
+            query, key, value, None, begins, begins, longest, longest, dropout, NO_MASK, True, scale=scaling
+        )[0]
+    return states[..., :size] if size % ALIGNED else states
+
+
+def kernel(dtype: torch.dtype) -> str:
+    """The kernel that attention over packed states takes on a GPU."""
+    return FLASH if dtype in (torch.bfloat16, torch.float16) else EFFICIENT
 
 
 class _Attention(torch.autograd.Function):
@@ -76,7 +89,7 @@ class _Attention(torch.autograd.Function):
         query: torch.Tensor,
         key: torch.Tensor,
         value: torch.Tensor,
-        layout: Layout,
+        layout: Grouped,
         first_only: bool,
         dropout: float,
         scaling: float,
@@ -145,13 +158,13 @@ def _taken(states: torch.Tensor, apart: Apart) -> torch.Tensor:
     return states.reshape(-1, states.shape[-1]).index_select(0, apart.take)
 
 
-def _put(rows: torch.Tensor, apart: Apart, layout: Layout, heads: int) -> torch.Tensor:
+def _put(rows: torch.Tensor, apart: Apart, layout: Grouped, heads: int) -> torch.Tensor:
     """(rows of all groups, size) -> (tokens, heads, size), 0 for tokens that are in no group."""
     found = rows.index_select(0, apart.put).view(-1, heads, rows.shape[-1])
     return layout.spread(found) if len(found) < len(layout.tokens) else found
 
 
-def _grouped(rows: torch.Tensor, layout: Layout, heads: int, first_only: bool = False) -> list[torch.Tensor]:
+def _grouped(rows: torch.Tensor, layout: Grouped, heads: int, first_only: bool = False) -> list[torch.Tensor]:
     """(rows of all groups, size) as one (heads * examples, length, size) per group, without copying."""
     shapes = [(heads * g.examples, 1 if first_only else g.length) for g in layout.groups]
     parts = rows.split([examples * length for examples, length in shapes])

@@ -21,17 +21,24 @@ class Flavour:
     """One member of the family.
 
     ``second`` updates the second moments in place and ``denominator`` turns them into what the first
-    moments are divided by. ``step_size`` maps (rate, betas, t) to the length of step t = 1, 2, …
+    moments are divided by, given epsilon and the root of the second moments' bias correction, which it uses
+    where it ``corrects_root``. ``step_size`` maps (rate, betas, t) to the length of step t = 1, 2, …
     ``decay`` says when weights shrink: ``before`` the step, ``after`` it, or ``inside`` the direction.
     ``fused`` maps (betas, epsilon, t) to the epsilon and t with which PyTorch's fused AdamW takes the same
     step along the same direction; None where it cannot.
     """
 
     second: Callable[[list[Tensor], list[Tensor], float, float], None]
-    denominator: Callable[[list[Tensor], tuple[float, float], float, int], list[Tensor]]
+    denominator: Callable[[list[Tensor], float, float | Tensor], list[Tensor]]
     step_size: Callable[[float, tuple[float, float], int], float]
     decay: str
     fused: Callable[[tuple[float, float], float, int], tuple[float, float]] | None = None
+    corrects_root: bool = False
+
+    @property
+    def fusable(self) -> bool:
+        """Whether PyTorch's fused AdamW can take its step."""
+        return self.fused is not None
 
 
 def _squared(second: list[Tensor], gradients: list[Tensor], beta: float, epsilon: float) -> None:
@@ -47,29 +54,27 @@ def _largest(second: list[Tensor], gradients: list[Tensor], beta: float, epsilon
     torch._foreach_maximum_(second, magnitudes)
 
 
-def _root_plus_epsilon(
-    second: list[Tensor], betas: tuple[float, float], epsilon: float, t: int
-) -> list[Tensor]:
+def _root_plus_epsilon(second: list[Tensor], epsilon: float, correction: float | Tensor) -> list[Tensor]:
     roots = torch._foreach_sqrt(second)
     torch._foreach_add_(roots, epsilon)
     return list(roots)
 
 
 def _corrected_root_plus_epsilon(
-    second: list[Tensor], betas: tuple[float, float], epsilon: float, t: int
+    second: list[Tensor], epsilon: float, correction: float | Tensor
 ) -> list[Tensor]:
     """PyTorch's form: epsilon joins the bias-corrected root, so it is not scaled by the correction."""
     roots = torch._foreach_sqrt(second)
-    torch._foreach_div_(roots, (1 - betas[1] ** t) ** 0.5)
+    torch._foreach_div_(roots, correction)
     torch._foreach_add_(roots, epsilon)
     return list(roots)
 
 
-def _plus_epsilon(second: list[Tensor], betas: tuple[float, float], epsilon: float, t: int) -> list[Tensor]:
+def _plus_epsilon(second: list[Tensor], epsilon: float, correction: float | Tensor) -> list[Tensor]:
     return list(torch._foreach_add(second, epsilon))
 
 
-def _as_it_is(second: list[Tensor], betas: tuple[float, float], epsilon: float, t: int) -> list[Tensor]:
+def _as_it_is(second: list[Tensor], epsilon: float, correction: float | Tensor) -> list[Tensor]:
     return second
 
 
@@ -108,7 +113,12 @@ FLAVOURS = {
     "bertadam": Flavour(_squared, _root_plus_epsilon, _uncorrected, "inside", _fused_uncorrected),
     # torch.optim.AdamW: Zhang et al.
     "adamw_torch": Flavour(
-        _squared, _corrected_root_plus_epsilon, _first_corrected, "before", _fused_corrected_root_plus_epsilon
+        _squared,
+        _corrected_root_plus_epsilon,
+        _first_corrected,
+        "before",
+        _fused_corrected_root_plus_epsilon,
+        corrects_root=True,
     ),
     # Adamax with bias correction and epsilon once: PATS (Algorithm 1), mt-dnn today, torch.optim.Adamax.
     "adamax": Flavour(_largest, _as_it_is, _first_corrected, "before"),

@@ -7,7 +7,8 @@ processor's cache.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import math
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -17,6 +18,9 @@ from torch import nn
 from benchmark.flavours import FLAVOURS
 
 Tensors = list[torch.Tensor]
+Number = float | torch.Tensor
+Rates = Callable[[int], float]  # the learning rate of update 1, 2, …
+Scheduled = Callable[[int, float], float]  # (number of the update, its rate) -> what is asked for
 
 PIECE = 1 << 16  # entries that stay in a processor's cache while their moments become a direction
 
@@ -27,7 +31,8 @@ class Update:
 
     ``gradients`` are clipped; ``directions`` (empty before the moments are known) are what a step of
     length 1 would subtract; ``rate`` is the scheduled learning rate of the group; ``number`` counts
-    from 1 up to ``total``.
+    from 1 up to ``total``. Numbers that change from update to update are asked of `scheduled`: a captured
+    update holds the tensor where a plain number would stay what it was.
     """
 
     names: list[str]
@@ -37,6 +42,38 @@ class Update:
     number: int
     total: int
     directions: Tensors = field(default_factory=list)
+    rates: Rates | None = None
+    tables: Tables | None = None
+
+    def scheduled(self, value: Scheduled) -> Number:
+        """``value(number, rate)`` of this update: a float, or where updates can be captured a tensor ()."""
+        if self.tables is None or self.rates is None:
+            return value(self.number, self.rate)
+        return self.tables.now((self.names[0], value), lambda number: value(number, self.rates(number)))
+
+    def whole_run(self, value: Scheduled) -> Iterator[float]:
+        """``value(number, rate)`` of every update from the first to the last."""
+        rates = self.rates or (lambda _: self.rate)
+        return (value(number, rates(number)) for number in range(1, self.total + 1))
+
+
+class Tables:
+    """Numbers of every update of a run, 1 to ``total``, on the device whose updates can be captured.
+
+    Which update it is, the device counts itself: nothing has to be told to it before an update.
+    """
+
+    def __init__(self, total: int, device: torch.device) -> None:
+        self.total = total
+        self.number = torch.zeros(1, dtype=torch.int64, device=device)
+        self.values: dict[Hashable, torch.Tensor] = {}
+
+    def now(self, name: Hashable, value: Callable[[int], float]) -> torch.Tensor:
+        """The number () called ``name`` of this update, float32; ``value`` says what it is of any."""
+        if name not in self.values:
+            values = [0.0, *map(value, range(1, self.total + 1))]
+            self.values[name] = torch.tensor(values, dtype=torch.float32).to(self.number.device)
+        return self.values[name].index_select(0, self.number).squeeze(0)
 
 
 class Acts(Protocol):
@@ -61,6 +98,10 @@ class Group:
     second: Tensors = field(default_factory=list)
     directions: Tensors = field(default_factory=list)
 
+    def shrink(self, number: int, rate: float) -> float:
+        """What decoupled decay multiplies the weights by, at a ``rate``."""
+        return 1 - rate * self.weight_decay
+
     def __post_init__(self) -> None:
         self.first = [torch.zeros_like(parameter) for parameter in self.parameters]
         self.second = [torch.zeros_like(parameter) for parameter in self.parameters]
@@ -69,7 +110,9 @@ class Group:
 class Optimizer:
     """One of ``FLAVOURS`` over groups of parameters; gradients are read from ``.grad``.
 
-    ``staged`` says whether a method acts between the stages: at ``direction``, ``before`` or ``moved``.
+    ``rates`` are those of updates 1 to ``total``. ``staged`` says whether a method acts between the stages:
+    at ``direction``, ``before`` or ``moved``. On a GPU nothing that changes from update to update is a number
+    of the host's, so that an update can be captured.
     """
 
     def __init__(
@@ -78,6 +121,7 @@ class Optimizer:
         flavour: str,
         betas: tuple[float, float],
         epsilon: float,
+        rates: Rates,
         methods: Sequence[Acts] = (),
         total: int = 0,
         staged: bool = True,
@@ -88,15 +132,20 @@ class Optimizer:
         self.flavour = FLAVOURS[flavour]
         self.betas = betas
         self.epsilon = epsilon
+        self.rates = rates
         self.steps = 0
-        self.staged = staged or self.flavour.fused is None
+        self.staged = staged or not self.flavour.fusable
+        device = next((p.device for group in self.groups for p in group.parameters), torch.device("cpu"))
+        self.tables = None if device.type == "cpu" else Tables(total, device)
 
     @torch.no_grad()
-    def step(self, rate: float) -> None:
-        """One update of all parameters with learning rate ``rate``; clears the gradients."""
+    def step(self) -> None:
+        """One update of all parameters; clears the gradients."""
         self.steps += 1
+        if self.tables is not None:
+            self.tables.number += 1
         for group in self.groups:
-            self._update(group, rate * group.rate_factor)
+            self._update(group)
 
     def state(self) -> dict[str, Any]:
         """The number of steps taken, and the moments by parameter name; tensors are not copied."""
@@ -108,67 +157,107 @@ class Optimizer:
     def restore(self, state: dict[str, Any]) -> None:
         """Put ``state`` back. Raises: KeyError or RuntimeError if it is of other parameters."""
         self.steps = state["steps"]
+        if self.tables is not None:
+            self.tables.number.fill_(self.steps)
         for group in self.groups:
             for i, name in enumerate(group.names):
                 group.first[i].copy_(state["first"][name])
                 group.second[i].copy_(state["second"][name])
 
-    def _update(self, group: Group, rate: float) -> None:
+    def _update(self, group: Group) -> None:
         weights: Tensors = list(group.parameters)
         gradients = [
             torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
             for parameter in group.parameters
         ]
-        update = Update(group.names, weights, gradients, rate, self.steps, self.total)
 
+        def rates(number: int) -> float:
+            return self.rates(number) * group.rate_factor
+
+        update = Update(
+            group.names,
+            weights,
+            gradients,
+            rates(self.steps),
+            self.steps,
+            self.total,
+            rates=rates,
+            tables=self.tables,
+        )
         for method in self.methods:
             method.gradient(update)
-        (self._step_in_stages if self.staged else self._step_fused)(group, update)
+        if self.staged:
+            self._step_in_stages(group, update)
+        elif self.tables is None:
+            self._step_fused(group, update)
+        else:
+            self._step_fused_by_tables(group, update)
         for method in self.methods:
             method.after(update)
         for parameter in group.parameters:
             parameter.grad = None
 
     def _step_in_stages(self, group: Group, update: Update) -> None:
-        weights, rate, shrink = update.weights, update.rate, update.rate * group.weight_decay
-        update.directions = self._directions(group, update.gradients)
-        if self.flavour.decay == "inside" and group.weight_decay:
+        weights, decays = update.weights, bool(group.weight_decay)
+        update.directions = self._directions(group, update)
+        if self.flavour.decay == "inside" and decays:
             torch._foreach_add_(update.directions, weights, alpha=group.weight_decay)
         for method in self.methods:
             method.direction(update)
         for method in self.methods:
             method.before(update)
-        if self.flavour.decay == "before" and shrink:
-            torch._foreach_mul_(weights, 1 - shrink)
-        step_size = self.flavour.step_size(rate, self.betas, self.steps)
-        torch._foreach_add_(weights, update.directions, alpha=-step_size)
+        if self.flavour.decay == "before" and decays:
+            torch._foreach_mul_(weights, update.scheduled(group.shrink))
+        subtract(weights, update.directions, update.scheduled(self._step_size))
         for method in self.methods:
             method.moved(update)
-        if self.flavour.decay == "after" and shrink:
-            torch._foreach_mul_(weights, 1 - shrink)
+        if self.flavour.decay == "after" and decays:
+            torch._foreach_mul_(weights, update.scheduled(group.shrink))
 
-    def _directions(self, group: Group, gradients: Tensors) -> Tensors:
+    def _directions(self, group: Group, update: Update) -> Tensors:
         """Update the moments; what a step of length 1 would subtract from the weights."""
         group.directions = group.directions or [torch.empty_like(one) for one in group.first]
+        correction = update.scheduled(self._root_correction)
         for first, second, gradient, direction in pieces(
-            group.first, group.second, gradients, group.directions
+            group.first, group.second, update.gradients, group.directions
         ):
             torch._foreach_mul_(first, self.betas[0])
             torch._foreach_add_(first, gradient, alpha=1 - self.betas[0])
             self.flavour.second(second, gradient, self.betas[1], self.epsilon)
-            denominator = self.flavour.denominator(second, self.betas, self.epsilon, self.steps)
+            denominator = self.flavour.denominator(second, self.epsilon, correction)
             torch._foreach_copy_(direction, first)
             torch._foreach_div_(direction, denominator)
         return group.directions
 
+    def _step_size(self, number: int, rate: float) -> float:
+        return self.flavour.step_size(rate, self.betas, number)
+
+    def _root_correction(self, number: int, rate: float) -> float:
+        return (1 - self.betas[1] ** number) ** 0.5
+
     def _step_fused(self, group: Group, update: Update) -> None:
+        """PyTorch's kernel, with an epsilon and a number of steps that make it take the flavour's step."""
         assert self.flavour.fused is not None
         epsilon, t = self.flavour.fused(self.betas, self.epsilon, self.steps)
         rate, decay = update.rate, group.weight_decay
         if self.flavour.decay == "after":  # (w - s)(1 - rate d) = w (1 - rate d) - s (1 - rate d)
             shrink = 1 - rate * decay
             rate, decay = rate * shrink, decay / shrink
-        steps = torch.full((), t, dtype=torch.float32, device=group.first[0].device)
+        self._fused(group, update, rate, epsilon, decay, torch.full((), t, dtype=torch.float32))
+
+    def _step_fused_by_tables(self, group: Group, update: Update) -> None:
+        """The same with an epsilon that stays: the kernel corrects nothing, the length of the step does."""
+        after = self.flavour.decay == "after"
+        length, steps = update.scheduled(self._step_size), update.scheduled(_never)
+        if self.flavour.corrects_root:
+            length, steps = update.scheduled(_rate), update.scheduled(_number)
+        self._fused(group, update, length, self.epsilon, 0.0 if after else group.weight_decay, steps)
+        if after and group.weight_decay:
+            torch._foreach_mul_(update.weights, update.scheduled(group.shrink))
+
+    def _fused(
+        self, group: Group, update: Update, length: Number, epsilon: float, decay: float, steps: Number
+    ) -> None:
         torch._fused_adamw_(
             update.weights,
             update.gradients,
@@ -176,7 +265,7 @@ class Optimizer:
             group.second,
             [],
             [steps] * len(group.first),
-            lr=rate,
+            lr=length,
             beta1=self.betas[0],
             beta2=self.betas[1],
             weight_decay=decay,
@@ -184,6 +273,27 @@ class Optimizer:
             amsgrad=False,
             maximize=False,
         )
+
+
+def _never(number: int, rate: float) -> float:
+    """After so many steps both bias corrections are 1."""
+    return math.inf
+
+
+def _number(number: int, rate: float) -> float:
+    return float(number)
+
+
+def _rate(number: int, rate: float) -> float:
+    return rate
+
+
+def subtract(weights: Tensors, directions: Tensors, length: Number) -> None:
+    """weights -= length * directions, in place."""
+    if isinstance(length, torch.Tensor):
+        torch._foreach_sub_(weights, torch._foreach_mul(directions, length))
+    else:
+        torch._foreach_add_(weights, directions, alpha=-length)
 
 
 def pieces(*lists: Tensors) -> Iterator[list[Tensors]]:

@@ -16,7 +16,7 @@ from transformers import AttentionInterface
 
 from benchmark.architecture import Encoder, on_input, on_output
 from benchmark.attention import attention
-from benchmark.layout import Layout, layout_of
+from benchmark.layout import Grouped, Layout, layout_of
 
 ATTENTION = "packed"
 
@@ -40,7 +40,7 @@ class Packing:
             module.packing = self  # type: ignore[assignment]  # where attention finds the layout
         self.last = attention_block(encoder.layers[-1])
         if self.last is not None:
-            on_input(self.last.self.query, self._first)
+            on_input(self.last.self.query, self._asked)
             on_output(self.last.self.query, self._filled_up)
             self.last.output.register_forward_pre_hook(self._first_of_all)
 
@@ -74,11 +74,15 @@ class Packing:
         if self.layout is not None:
             states = output["last_hidden_state"]
             alone = self.first_only and self.last is not None
-            output["last_hidden_state"] = states.transpose(0, 1) if alone else self.layout.unpack(states)
+            output["last_hidden_state"] = (self.layout.of_examples if alone else self.layout.unpack)(states)
         return output
 
     def _leave(self, *_: Any) -> None:
         self.layout = None
+
+    def _asked(self, states: torch.Tensor) -> torch.Tensor:
+        """What queries are made of: on a CPU first tokens alone, where the head reads no others."""
+        return self._first(states) if isinstance(self.layout, Grouped) else states
 
     def _first(self, states: torch.Tensor) -> torch.Tensor:
         if self.layout is None or not self.first_only:
@@ -90,7 +94,7 @@ class Packing:
 
     def _filled_up(self, queries: torch.Tensor) -> torch.Tensor:
         """Zeros in the place of queries that nobody asks, for the shape's sake."""
-        if self.layout is None or not self.first_only:
+        if not isinstance(self.layout, Grouped) or not self.first_only:
             return queries
         return self.layout.spread(queries.squeeze(0)).unsqueeze(0)
 
