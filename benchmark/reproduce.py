@@ -6,13 +6,14 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmark import grid, launch
 from benchmark.arguments import parse
 from benchmark.command import carried_out
+from benchmark.config.validation import validate, validate_methods
 from benchmark.errors import BenchmarkError
-from benchmark.grid import Cell, Grid
-from benchmark.store import Record, Store, make_writable
-from benchmark.validation import validate, validate_methods
+from benchmark.grids import grid
+from benchmark.grids.grid import Cell, Grid
+from benchmark.records.store import Record, Store, make_writable
+from benchmark.runs import launch
 
 DESCRIPTION = """\
 Make a table of sweeps/: plan its runs, skip what the store has, run what is missing, report.

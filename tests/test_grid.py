@@ -7,12 +7,12 @@ from collections.abc import Callable
 import pytest
 import yaml
 
-from benchmark import grid
-from benchmark.config import ROOT
+from benchmark.config.compose import ROOT
+from benchmark.config.identity import run_id
+from benchmark.config.schema import METRICS
+from benchmark.config.validation import validate, validate_methods
 from benchmark.errors import one_line
-from benchmark.identity import run_id
-from benchmark.schema import METRICS
-from benchmark.validation import validate, validate_methods
+from benchmark.grids import grid
 
 DEMO, TABLE2 = "demo/noisytune", "noisytune/table2"
 NARROW = ("task=opinion", "method=[]")  # composing is slow, and these two leave one combination

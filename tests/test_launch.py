@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
-from benchmark import grid, launch
-from benchmark.config import ROOT
-from benchmark.grid import Cell
-from benchmark.identity import run_id
-from benchmark.store import Store, make_writable
+from benchmark.config.compose import ROOT
+from benchmark.config.identity import run_id
+from benchmark.grids import grid
+from benchmark.grids.grid import Cell
+from benchmark.records.store import Store, make_writable
+from benchmark.runs import launch
 
 DEMO, CACHE = "demo/noisytune", ROOT / ".cache"
 QUICK = ("task=opinion", "method=[]", "data.count=32", "protocol.epochs=1", f"cache='{CACHE}'")

@@ -9,15 +9,16 @@ from typing import Any
 import pytest
 from pyarrow import Table, parquet
 
-from benchmark import models, tasks
+from benchmark import tasks
 from benchmark.errors import BenchmarkError
-from benchmark.run import run
+from benchmark.models import pretrained
+from benchmark.runs.run import run
 
 Compose = Callable[..., dict[str, Any]]
 
 
 def load(config: dict[str, Any]) -> tasks.Task:
-    return tasks.load(config, models.tokenizer(config["model"], Path(config["cache"])))
+    return tasks.load(config, pretrained.tokenizer(config["model"], Path(config["cache"])))
 
 
 def test_a_training_split_that_the_cache_lacks_is_named_with_its_repository(

@@ -17,13 +17,14 @@ import numpy as np
 import pytest
 import yaml
 
-from benchmark import grid, tracking
-from benchmark.config import ROOT, plain, register
+from benchmark.config.compose import ROOT, plain, register
+from benchmark.config.identity import run_id
+from benchmark.config.validation import validate, validate_methods
 from benchmark.errors import BenchmarkError
-from benchmark.identity import run_id
-from benchmark.run import run
-from benchmark.store import Store
-from benchmark.validation import validate, validate_methods
+from benchmark.grids import grid
+from benchmark.records.store import Store
+from benchmark.runs import tracking
+from benchmark.runs.run import run
 
 Config = dict[str, Any]
 Outcome = tuple[int, str, str]
@@ -151,7 +152,7 @@ def test_a_failing_tracker_is_warned_of_once_and_harms_no_run(
 ) -> None:
     monkeypatch.setattr(tracking, "build", lambda settings: Failing())
     for seed in (1, 2):
-        config = tiny(f"seed={seed}") | {"tracker": {"_target_": "benchmark.tracking.Tracker"}}
+        config = tiny(f"seed={seed}") | {"tracker": {"_target_": "benchmark.runs.tracking.Tracker"}}
         record = run(config)
         assert record["status"] == "finished"
         assert Store(config["store"]).find(record["run_id"]) == record
@@ -238,7 +239,7 @@ def test_what_a_sweep_file_of_w_and_b_runs_is_a_run_of_ours(path: Path) -> None:
             validate(config)
             validate_methods(config)
             ids.add(run_id(config))
-            assert config["tracker"]["_target_"] == "benchmark.tracking.WandB"
+            assert config["tracker"]["_target_"] == "benchmark.runs.tracking.WandB"
             name, metric = sweep["metric"]["name"].split("/")
             assert name in config["task"]["evaluate"]
             assert metric in config["task"]["metrics"]

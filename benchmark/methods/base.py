@@ -31,7 +31,7 @@ on weights are neither masked (PATS can be told to) nor scaled by sensitivity; a
 the gradient and is both. Two anchors pull twice. What means nothing is refused: `conflict`.
 
 What a method keeps on itself from one update to the next is saved and put back with an interrupted run;
-`benchmark.state` says what it can see. `benchmark.testing` checks all that is promised here.
+`benchmark.step.state` says what it can see. `benchmark.testing` checks all that is promised here.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 from transformers import PreTrainedModel
 
-from benchmark.architecture import Encoder
-from benchmark.optimizers import Update
+from benchmark.models.architecture import Encoder
 from benchmark.randomness import derive
-from benchmark.state import Stateful
+from benchmark.step.optimizer import Update
+from benchmark.step.state import Stateful
 
 if TYPE_CHECKING:
-    from benchmark.doubling import FurtherPass
-    from benchmark.step import Step
+    from benchmark.step.doubling import FurtherPass
+    from benchmark.step.passes import Step
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Method(Stateful):
     #: Values with which this is plain fine-tuning, bit for bit; None where there are none.
     neutral: ClassVar[dict[str, Any] | None] = None
     #: Whether it leaves every pass the same operations on the same tensors, so that a recorded one can be played
-    #: again (`benchmark.replay`); what it hangs on the model, or adds to the loss, mostly does not.
+    #: again (`benchmark.training.graphs`); what it hangs on the model, or adds to the loss, mostly does not.
     passes_alike: ClassVar[bool] = False
 
     @property

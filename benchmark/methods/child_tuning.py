@@ -25,12 +25,12 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from benchmark import chance
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.methods.base import Method, Setting
-from benchmark.methods.selection import at, in_layers, places
-from benchmark.optimizers import Tensors, Update
-from benchmark.step import Step
+from benchmark.methods.common.tensors import at, in_layers, places
+from benchmark.models import masks
+from benchmark.step.optimizer import Tensors, Update
+from benchmark.step.passes import Step
 
 FIDELITIES = ("paper", "released")
 
@@ -63,7 +63,7 @@ class ChildTuningF(Method):
 
     def draw(self, gradient: torch.Tensor) -> torch.Tensor:
         """A mask of the shape of ``gradient``: 1 keeps an entry."""
-        return chance.kept(gradient, self.probability, self.rng)
+        return masks.kept(gradient, self.probability, self.rng)
 
 
 @dataclass
@@ -155,5 +155,5 @@ class ChildTuningD(Method):
 
     def gradient(self, update: Update) -> None:
         if indices := places(update, self.masks):
-            masks = [self.masks[update.names[index]] for index in indices]
-            torch._foreach_mul_(at(update.gradients, indices), masks)
+            kept = [self.masks[update.names[index]] for index in indices]
+            torch._foreach_mul_(at(update.gradients, indices), kept)

@@ -12,9 +12,9 @@ from typing import Any, ClassVar
 
 from transformers import PreTrainedModel
 
-from benchmark.architecture import on_input
 from benchmark.methods.base import Setting
-from benchmark.methods.hidden_noise import HiddenNoise, check_layer
+from benchmark.methods.common.hidden_noise import HiddenNoise, check_layer
+from benchmark.models.architecture import on_input
 
 
 @dataclass

@@ -19,11 +19,11 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from benchmark.architecture import on_input, on_output
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.methods.base import Setting
-from benchmark.methods.hidden_noise import HiddenNoise, check_layer
+from benchmark.methods.common.hidden_noise import HiddenNoise, check_layer
 from benchmark.methods.no_dropout import switch_off_dropout
+from benchmark.models.architecture import on_input, on_output
 
 NOISES = ("normal", "uniform", "uniform01")
 POSITIONS = ("between", "inside", "both")

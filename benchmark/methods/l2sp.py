@@ -18,12 +18,12 @@ from typing import Any, ClassVar
 
 import torch
 
-from benchmark.architecture import Encoder
 from benchmark.errors import BenchmarkError
-from benchmark.methods.anchored import Anchored
-from benchmark.methods.selection import in_encoder, is_matrix
-from benchmark.optimizers import Tensors
-from benchmark.step import Step
+from benchmark.methods.common.anchored import Anchored
+from benchmark.methods.common.tensors import in_encoder, is_matrix
+from benchmark.models.architecture import Encoder
+from benchmark.step.optimizer import Tensors
+from benchmark.step.passes import Step
 
 
 @dataclass

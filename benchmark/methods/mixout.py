@@ -24,11 +24,11 @@ from torch import nn
 from torch.nn import functional
 from transformers import PreTrainedModel
 
-from benchmark import chance
-from benchmark.architecture import Encoder
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.methods.base import Method, Setting
 from benchmark.methods.no_dropout import switch_off_dropout
+from benchmark.models import masks
+from benchmark.models.architecture import Encoder
 
 MASKS = ("column", "element")
 TARGETS = ("clean", "perturbed")
@@ -122,7 +122,7 @@ class Mixout(Method):
     def draw(self, weight: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
         """A mask that broadcasts to ``weight``: 1 keeps the current weight."""
         shape = (1, weight.shape[1]) if self.mask == "column" else weight.shape
-        return chance.kept(weight.new_empty(shape), 1 - self.probability, rng)
+        return masks.kept(weight.new_empty(shape), 1 - self.probability, rng)
 
     def mixed(self, weight: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         """``weight`` mixed with ``target`` by a fresh mask."""

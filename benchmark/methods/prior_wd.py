@@ -16,11 +16,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from benchmark.architecture import Encoder
 from benchmark.errors import BenchmarkError, unknown
-from benchmark.methods.anchored import Anchored
-from benchmark.methods.selection import in_encoder, is_matrix
-from benchmark.optimizers import Update
+from benchmark.methods.common.anchored import Anchored
+from benchmark.methods.common.tensors import in_encoder, is_matrix
+from benchmark.models.architecture import Encoder
+from benchmark.step.optimizer import Update
 
 FIDELITIES = ("paper", "released")
 

@@ -23,13 +23,13 @@ from typing import Any, ClassVar
 import torch
 from transformers import PreTrainedModel
 
-from benchmark.architecture import Encoder
 from benchmark.errors import BenchmarkError, unknown
-from benchmark.methods.anchored import Anchored
 from benchmark.methods.base import Method, Setting, overrides
-from benchmark.methods.selection import at, in_encoder, places
+from benchmark.methods.common.anchored import Anchored
+from benchmark.methods.common.tensors import at, in_encoder, places
 from benchmark.methods.top_k import TopK
-from benchmark.optimizers import Update
+from benchmark.models.architecture import Encoder
+from benchmark.step.optimizer import Update
 
 log = logging.getLogger(__name__)
 

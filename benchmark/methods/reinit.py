@@ -15,9 +15,9 @@ from typing import Any, ClassVar
 import torch
 from transformers import PreTrainedModel
 
-from benchmark.architecture import Encoder
 from benchmark.errors import BenchmarkError
 from benchmark.methods.base import Method, Setting
+from benchmark.models.architecture import Encoder
 
 
 @dataclass

@@ -24,9 +24,9 @@ from transformers import PreTrainedModel
 
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.methods.base import Method, Setting
-from benchmark.methods.selection import at, in_layers
-from benchmark.methods.sensitivity import Sensitivity
-from benchmark.optimizers import Update
+from benchmark.methods.common.sensitivity import Sensitivity
+from benchmark.methods.common.tensors import at, in_layers
+from benchmark.step.optimizer import Update
 
 FIDELITIES = ("paper", "released")
 

@@ -11,10 +11,10 @@ from typing import ClassVar
 
 from transformers import PreTrainedModel
 
-from benchmark.architecture import Encoder
 from benchmark.errors import BenchmarkError
 from benchmark.methods.base import Method, Setting
 from benchmark.methods.reinit import ReInit
+from benchmark.models.architecture import Encoder
 
 
 @dataclass

@@ -15,11 +15,11 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from benchmark.architecture import Encoder
-from benchmark.packing import Packing
+from benchmark.config.targets import built
+from benchmark.models.architecture import Encoder
+from benchmark.models.packing import Packing
 from benchmark.probes.base import Probe, Subject
-from benchmark.state import Stateful
-from benchmark.targets import built
+from benchmark.step.state import Stateful
 from benchmark.tasks import Task
 
 __all__ = ["Probe", "Subject", "Watch", "build"]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from benchmark.grid import Grid
+from benchmark.grids.grid import Grid
+from benchmark.records.store import Record
 from benchmark.report import claims, figures, render, static, submission
-from benchmark.report.predictions import Arrays
-from benchmark.report.table import build, no_arrays
-from benchmark.store import Record
+from benchmark.report.build import build, no_arrays
+from benchmark.report.numbers.predictions import Arrays
 
 
 def write(grid: Grid, records: dict[str, Record], folder: Path, arrays: Arrays = no_arrays) -> None:

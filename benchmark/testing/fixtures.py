@@ -12,15 +12,15 @@ from omegaconf import OmegaConf
 from torch import nn
 from transformers import BertConfig, BertForSequenceClassification, PreTrainedModel
 
-from benchmark.checkpoint import Snapshot
-from benchmark.config import register
-from benchmark.evaluation import evaluate
-from benchmark.finetune import Outcome, finetune
+from benchmark.config.compose import register
+from benchmark.config.schema import Run
 from benchmark.methods import Method, build, prepare
-from benchmark.optimizers import Update
-from benchmark.schema import Run
-from benchmark.store import Store
+from benchmark.records.store import Store
+from benchmark.step.optimizer import Update
 from benchmark.tasks import Classification, Examples, Task
+from benchmark.training.evaluation import evaluate
+from benchmark.training.loop import Outcome, finetune
+from benchmark.training.snapshot import Snapshot
 
 Settings = dict[str, Any]
 
