@@ -18,8 +18,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from benchmark.arguments import parse
-from benchmark.command import carried_out
+from benchmark.command import carried_out, parse
 from benchmark.errors import BenchmarkError
 from benchmark.grids import grid
 from benchmark.grids.grid import Cell, Grid

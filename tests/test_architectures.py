@@ -32,7 +32,7 @@ from benchmark.config.compose import ROOT
 from benchmark.methods import Method, build, prepare
 from benchmark.methods.hype import attention_block
 from benchmark.models.architecture import encoder_of, length_first, recorded
-from benchmark.step.optimizer import Update
+from benchmark.step.update import Update
 from benchmark.tasks import Task
 from benchmark.testing import fixtures
 from benchmark.testing.checks import evaluation, excused

@@ -13,8 +13,9 @@ from omegaconf import OmegaConf
 from benchmark.config.compose import ROOT, plain, register
 from benchmark.config.identity import run_id
 from benchmark.config.schema import Data, Model, Protocol, Run, Task
-from benchmark.config.validation import validate, validate_methods
+from benchmark.config.validation import validate
 from benchmark.errors import BenchmarkError
+from benchmark.runs.plugins import check_plugins
 
 GROUPS = {"model": Model, "task": Task, "protocol": Protocol, "data": Data}
 COSMETIC = {
@@ -182,7 +183,7 @@ REFUSED = [
 
 def check(config):
     validate(config)
-    validate_methods(config)
+    check_plugins(config)
 
 
 @pytest.mark.parametrize(("override", "line"), REFUSED, ids=[override for override, _ in REFUSED])

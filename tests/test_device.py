@@ -18,7 +18,7 @@ from transformers import PreTrainedModel
 from benchmark.config.compose import ROOT
 from benchmark.methods import Method, build, prepare
 from benchmark.runs.run import run
-from benchmark.step.optimizer import Update
+from benchmark.step.update import Update
 from benchmark.tasks import Task
 from benchmark.testing.fixtures import CPU, PROTOCOL, settings_of, small_task, tiny_model
 from benchmark.training.loop import finetune

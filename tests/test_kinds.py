@@ -18,7 +18,7 @@ from torch.nn import functional
 from benchmark import methods, tasks
 from benchmark.config.compose import ROOT
 from benchmark.config.identity import identity, run_id
-from benchmark.config.splits import evaluation_splits, over_languages, training_splits
+from benchmark.config.splits import evaluation_splits, training_splits
 from benchmark.errors import BenchmarkError
 from benchmark.models import pretrained
 from benchmark.records.store import Store
@@ -27,6 +27,7 @@ from benchmark.tasks.answers import Answers
 from benchmark.tasks.retrieval import Retrieval, inner
 from benchmark.tasks.tagging import Tagging
 from benchmark.tasks.word_pieces import IGNORED
+from benchmark.training.evaluation import over_languages
 from benchmark.training.loop import finetune
 
 Compose = Callable[..., dict[str, Any]]

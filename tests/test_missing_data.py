@@ -10,6 +10,7 @@ import pytest
 from pyarrow import Table, parquet
 
 from benchmark import tasks
+from benchmark.data import files
 from benchmark.errors import BenchmarkError
 from benchmark.models import pretrained
 from benchmark.runs.run import run
@@ -101,12 +102,12 @@ def test_sets_that_wait_for_the_last_update_are_read_once(
     questions("train", [4, 4])
     questions("validation", [4])
     read: list[str] = []
-    original = tasks.files.read
+    original = files.read
 
     def counted(task: Any, split: Any, *rest: Any) -> Any:
         read.append(split["split"])
         return original(task, split, *rest)
 
-    monkeypatch.setattr(tasks.files, "read", counted)
+    monkeypatch.setattr(files, "read", counted)
     run(compose(*OURS, "protocol.epochs=2"))
     assert read == ["train", "validation"]

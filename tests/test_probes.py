@@ -20,7 +20,7 @@ from transformers import (
 
 from benchmark.config.compose import ROOT
 from benchmark.config.identity import identity, run_id
-from benchmark.config.validation import validate_methods
+from benchmark.config.validation import check_plugins
 from benchmark.errors import BenchmarkError
 from benchmark.methods import build as build_methods
 from benchmark.methods import prepare
@@ -149,7 +149,7 @@ def test_a_run_that_diverged_has_no_probes() -> None:
 @pytest.mark.parametrize("path", sorted((ROOT / "conf" / "probe").glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_probe_that_there_is_a_file_for_can_be_built(path: Path, tiny: Callable[..., Any]) -> None:
     config = tiny(f"probe=[{path.stem}]")
-    validate_methods(config)
+    check_plugins(config)
     (probe,) = Watch(config).probes.values()
     assert probe.paper
 
@@ -166,7 +166,7 @@ def test_every_probe_that_there_is_a_file_for_can_be_built(path: Path, tiny: Cal
 )
 def test_a_probe_that_cannot_be_is_refused(settings: Any, said: str, tiny: Callable[..., Any]) -> None:
     with pytest.raises(BenchmarkError, match=said) as refusal:
-        validate_methods(tiny() | {"probe": {"mine": settings}})
+        check_plugins(tiny() | {"probe": {"mine": settings}})
     assert "probe.mine" in str(refusal.value)
 
 

@@ -12,11 +12,12 @@ import pytest
 
 from benchmark import report
 from benchmark.config.schema import METRICS
-from benchmark.config.splits import evaluation_splits, over_languages
+from benchmark.config.splits import evaluation_splits
 from benchmark.errors import BenchmarkError
 from benchmark.grids import grid
 from benchmark.report import figures, render
 from benchmark.report.build import Table, build
+from benchmark.training.evaluation import over_languages
 
 TABLE = "noisytune/table3"
 NARROW = ("model=xlm_roberta_base", "task.setting=zero_shot", "seed=1,2")

@@ -17,7 +17,7 @@ from probed import PROBED
 from benchmark import reproduce as reproduce_command
 from benchmark.config.compose import ROOT
 from benchmark.config.schema import METRICS
-from benchmark.config.validation import validate, validate_methods
+from benchmark.config.validation import validate
 from benchmark.grids import grid
 from benchmark.records.store import Store, make_writable
 from benchmark.report import write
@@ -26,6 +26,7 @@ from benchmark.report.claims import CONTRADICTED, NOT_MEASURED, REPRODUCED, UNDE
 from benchmark.report.numbers.frame import columns_of
 from benchmark.report.published import AVERAGE
 from benchmark.runs import launch
+from benchmark.runs.plugins import check_plugins
 
 CACHE = ROOT / ".cache"
 load = functools.cache(lambda name: grid.load(name, small=True))
@@ -55,7 +56,7 @@ def test_every_table_has_a_smoke_run_that_could_start(name: str) -> None:
                 values = [v for one in own or cell.config["task"]["metrics"] for v in METRICS[one]]
                 assert metric_name in values
     for cell in {str(cell.config["method"]): cell for cell in small.cells}.values():
-        validate_methods(cell.config)
+        check_plugins(cell.config)
 
 
 @pytest.mark.parametrize("name", DECLARED)

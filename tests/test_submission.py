@@ -119,7 +119,7 @@ def test_the_table_has_no_score_and_says_where_submissions_are(made, tmp_path) -
 
 def test_every_model_method_and_seed_is_a_submission(made, tmp_path) -> None:
     planned, records, _ = made("task=rte", "method=[],[hype_n]", "seed=1,2")
-    frame = report.build(planned, records).frame
+    frame = report.build.build(planned, records).frame
     names = [one.name for one in submission.of_table(planned, frame, records)]
     assert names == [
         f"roberta_large-{method}-seed{seed}" for method in ("plain", "hype_n") for seed in (1, 2)

@@ -27,8 +27,8 @@ from benchmark.methods.r3f import R3F
 from benchmark.methods.rdrop import RDrop
 from benchmark.methods.smart import SMART
 from benchmark.models.architecture import Encoder, encoder_of
-from benchmark.step.optimizer import Update
 from benchmark.step.passes import Step, total_loss
+from benchmark.step.update import Update
 from benchmark.tasks import Classification, Task
 
 METHODS = {

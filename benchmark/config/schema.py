@@ -8,7 +8,7 @@ from typing import Any
 from omegaconf import MISSING
 
 from benchmark.config.splits import ZERO_SHOT
-from benchmark.grids.declaration import Table
+from benchmark.config.table import Table
 
 OPTIMIZERS = ("adamw", "adamw_no_bias", "bertadam", "adamw_torch", "adamax", "adamax_mtdnn")
 SCHEDULES = ("linear", "linear_from_start", "constant")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from statistics import fmean
 from typing import Any
 
 from benchmark.errors import BenchmarkError, unknown
@@ -56,18 +55,6 @@ def of_language(split: Split, language: str) -> Split:
         "languages": [],
         "names": {},
     }
-
-
-def over_languages(scores: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
-    """``scores`` by set, those of ``SET/LANGUAGE`` preceded by their plain means over languages as ``SET``."""
-    found: dict[str, dict[str, float]] = {}
-    for name in scores:
-        group, _, language = name.rpartition("/")
-        if language and group and group not in found:
-            parts = [one for other, one in scores.items() if other.startswith(f"{group}/")]
-            found[group] = {metric: fmean(part[metric] for part in parts) for metric in parts[0]}
-        found[name] = scores[name]
-    return found
 
 
 def resolved(task: dict[str, Any]) -> dict[str, Any]:

@@ -90,25 +90,6 @@ def validate(config: dict[str, Any]) -> None:
         raise BenchmarkError(f"model {config['model']['name']!r}: give either model.id or model.builder")
 
 
-def validate_methods(config: dict[str, Any]) -> None:
-    """Build the methods, probes and tracker of a configuration to see whether they can be.
-
-    Imports torch if there are any of the first two. Raises: BenchmarkError for a setting that cannot be.
-    """
-    if config["method"]:
-        from benchmark import methods
-
-        methods.build(config["method"])
-    if config["probe"]:
-        from benchmark import probes
-
-        probes.build(config["probe"])
-    if config["tracker"]:
-        from benchmark.runs import tracking
-
-        tracking.build(config["tracker"])
-
-
 def _metrics(task: dict[str, Any]) -> dict[str, list[str]]:
     """The metrics that a task names, by where it names them."""
     own = {f"task.evaluate.{name}.metrics": split["metrics"] for name, split in task["evaluate"].items()}

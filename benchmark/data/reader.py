@@ -13,12 +13,11 @@ from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from benchmark.data import files
 from benchmark.data.files import File, Split
-from benchmark.models import pretrained
 
 
 @dataclass(frozen=True)
 class Reader:
-    """The data of a task, and the tokenizer and depth of the model that is to read them.
+    """The data of a task, and the tokenizer of the model that is to read them.
 
     ``max_length`` is in tokens, ``sources`` are by `files.origin`.
     """
@@ -29,11 +28,6 @@ class Reader:
     tokenizer: PreTrainedTokenizerBase
     max_length: int
     cache: Path
-
-    @property
-    def depth(self) -> int:
-        """The number of the model's layers."""
-        return pretrained.depth(self.model, self.cache)
 
     def limit(self, split: Split, usual: int | None = None) -> int:
         """The tokens of the longest input: the split's own limit, or else ``usual`` or the protocol's."""

@@ -15,9 +15,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from benchmark.config.compose import ROOT, register
 from benchmark.config.identity import run_id
+from benchmark.config.table import Table
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.grids import declaration, parts, rectangles, smoke
-from benchmark.grids.declaration import Table
 from benchmark.grids.rectangles import Axes, axes
 
 __all__ = ["Cell", "Grid", "axes", "load", "tables"]

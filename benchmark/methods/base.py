@@ -38,19 +38,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import torch
 from transformers import PreTrainedModel
 
 from benchmark.models.architecture import Encoder
 from benchmark.randomness import derive
-from benchmark.step.optimizer import Update
+from benchmark.step.doubling import FurtherPass
+from benchmark.step.passes import Step
 from benchmark.step.state import Stateful
-
-if TYPE_CHECKING:
-    from benchmark.step.doubling import FurtherPass
-    from benchmark.step.passes import Step
+from benchmark.step.update import Update
 
 
 @dataclass(frozen=True)

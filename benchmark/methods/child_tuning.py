@@ -29,8 +29,8 @@ from benchmark.errors import BenchmarkError, unknown
 from benchmark.methods.base import Method, Setting
 from benchmark.methods.common.tensors import at, in_layers, places
 from benchmark.models import masks
-from benchmark.step.optimizer import Tensors, Update
 from benchmark.step.passes import Step
+from benchmark.step.update import Tensors, Update
 
 FIDELITIES = ("paper", "released")
 

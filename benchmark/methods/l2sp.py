@@ -22,8 +22,8 @@ from benchmark.errors import BenchmarkError
 from benchmark.methods.common.anchored import Anchored
 from benchmark.methods.common.tensors import in_encoder, is_matrix
 from benchmark.models.architecture import Encoder
-from benchmark.step.optimizer import Tensors
 from benchmark.step.passes import Step
+from benchmark.step.update import Tensors
 
 
 @dataclass

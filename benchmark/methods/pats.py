@@ -27,7 +27,7 @@ from benchmark.methods.base import Method, Setting
 from benchmark.methods.common.sensitivity import Sensitivity
 from benchmark.methods.common.tensors import at, in_layers, places
 from benchmark.models import masks
-from benchmark.step.optimizer import Tensors, Update
+from benchmark.step.update import Tensors, Update
 
 NOISE_SCALES = ("sqrt", "linear")
 EPS_FORMS = ("eq4", "algorithm")

@@ -20,7 +20,7 @@ from benchmark.errors import BenchmarkError, unknown
 from benchmark.methods.common.anchored import Anchored
 from benchmark.methods.common.tensors import in_encoder, is_matrix
 from benchmark.models.architecture import Encoder
-from benchmark.step.optimizer import Update
+from benchmark.step.update import Update
 
 FIDELITIES = ("paper", "released")
 

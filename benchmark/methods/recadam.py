@@ -29,7 +29,7 @@ from benchmark.methods.common.anchored import Anchored
 from benchmark.methods.common.tensors import at, in_encoder, places
 from benchmark.methods.top_k import TopK
 from benchmark.models.architecture import Encoder
-from benchmark.step.optimizer import Update
+from benchmark.step.update import Update
 
 log = logging.getLogger(__name__)
 

@@ -26,7 +26,7 @@ from benchmark.errors import BenchmarkError, unknown
 from benchmark.methods.base import Method, Setting
 from benchmark.methods.common.sensitivity import Sensitivity
 from benchmark.methods.common.tensors import at, in_layers
-from benchmark.step.optimizer import Update
+from benchmark.step.update import Update
 
 FIDELITIES = ("paper", "released")
 

@@ -33,8 +33,8 @@ from benchmark.methods.base import Setting
 from benchmark.methods.common.divergences import detached_symmetric_kl, disagreement, stable_kl
 from benchmark.methods.common.hidden_noise import HiddenNoise
 from benchmark.models.architecture import input_changed, length_first
-from benchmark.step.optimizer import Update
 from benchmark.step.passes import DROPOUTS, Step, autocast
+from benchmark.step.update import Update
 
 FIDELITIES = ("paper", "mtdnn")
 EARLY = 0.1  # the share of updates with beta_early

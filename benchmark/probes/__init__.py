@@ -19,8 +19,8 @@ from benchmark.config.targets import built
 from benchmark.models.architecture import Encoder
 from benchmark.models.packing import Packing
 from benchmark.probes.base import Probe, Subject
-from benchmark.step.state import Stateful
 from benchmark.tasks import Task
+from benchmark.training.onlooker import Onlooker
 
 __all__ = ["Probe", "Subject", "Watch", "build"]
 
@@ -33,7 +33,7 @@ def build(chosen: dict[str, Any]) -> dict[str, Probe]:
     return {name: built(f"probe.{name}", chosen[name], Probe) for name in sorted(chosen)}
 
 
-class Watch(Stateful):
+class Watch(Onlooker):
     """The probes of one run, and how many ``seconds`` they took."""
 
     constant = ("config",)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmark.grids.declaration import AVERAGE as OF_AVERAGE
+from benchmark.config.table import AVERAGE as OF_AVERAGE
 from benchmark.grids.grid import Grid
 from benchmark.grids.selectors import matches
 from benchmark.records.store import Record

@@ -10,10 +10,11 @@ from typing import Any
 
 from benchmark.config.compose import ROOT
 from benchmark.config.identity import run_id
-from benchmark.config.validation import validate, validate_methods
+from benchmark.config.validation import validate
 from benchmark.errors import BenchmarkError, one_line
 from benchmark.progress import Tell, silence
 from benchmark.records.store import Record, Store, make_writable
+from benchmark.runs.plugins import check_plugins
 
 NOT_IN_RECORD = ("store", "cache", "table", "tracker", "snapshot_minutes")
 
@@ -33,7 +34,7 @@ def run(config: dict[str, Any], command: str = "", table: str | None = None, tel
         track(config, found, table, new=False)
         return found
     validate(config)
-    validate_methods(config)
+    check_plugins(config)
     make_writable("store", config["store"])
     make_writable("cache", config["cache"])
     started = time.perf_counter()

@@ -9,7 +9,7 @@ from dataclasses import replace
 from multiprocessing import get_context
 from typing import Any
 
-from benchmark.runs.launch import room
+from benchmark.runs.resources import room
 from benchmark.speed.conditions import Conditions
 
 READY_SECONDS = 300  # by when all processes must have loaded their model

@@ -9,44 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import nn
 
 from benchmark.step.adam import FLAVOURS
-
-Tensors = list[torch.Tensor]
+from benchmark.step.update import Tensors, Update, UpdateHooks
 
 PIECE = 1 << 16  # entries that stay in a processor's cache while their moments become a direction
-
-
-@dataclass
-class Update:
-    """One optimiser step in flight over one group, as methods see it; lists run over its tensors.
-
-    ``gradients`` are clipped; ``directions`` (empty before the moments are known) are what a step of
-    length 1 would subtract; ``rate`` is the scheduled learning rate of the group; ``number`` counts
-    from 1 up to ``total``.
-    """
-
-    names: list[str]
-    weights: Tensors
-    gradients: Tensors
-    rate: float
-    number: int
-    total: int
-    directions: Tensors = field(default_factory=list)
-
-
-class Acts(Protocol):
-    """The moments inside an update; `benchmark.methods.Method` says what each is for."""
-
-    def gradient(self, update: Update) -> None: ...
-    def direction(self, update: Update) -> None: ...
-    def before(self, update: Update) -> None: ...
-    def moved(self, update: Update) -> None: ...
-    def after(self, update: Update) -> None: ...
 
 
 @dataclass
@@ -78,7 +49,7 @@ class Optimizer:
         flavour: str,
         betas: tuple[float, float],
         epsilon: float,
-        methods: Sequence[Acts] = (),
+        methods: Sequence[UpdateHooks] = (),
         total: int = 0,
         staged: bool = True,
     ):

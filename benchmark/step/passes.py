@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import torch
 from transformers import PreTrainedModel
@@ -20,11 +20,18 @@ from benchmark.randomness import derive
 from benchmark.step.doubling import FurtherPass, halves, second_half
 from benchmark.tasks import Task
 
-if TYPE_CHECKING:
-    from benchmark.methods.base import Method
-
 DROPOUTS = ("independent", "shared", "off")
 Passed = tuple[torch.Tensor, list[torch.Tensor]]  # logits and hidden states
+
+
+class PassHooks(Protocol):
+    """What acts on the passes of a step; `benchmark.methods.base.Method` says what each hook is for."""
+
+    @property
+    def needs_separate_passes(self) -> bool: ...
+    def beside(self, step: Step) -> FurtherPass | None: ...
+    def task_loss(self, step: Step) -> torch.Tensor | None: ...
+    def loss(self, step: Step) -> torch.Tensor | None: ...
 
 
 @dataclass
@@ -33,7 +40,7 @@ class Step:
 
     ``inputs`` are the model's, ``targets`` the labels or values in the task's own shape; ``share`` is the
     part's share of the batch, by which its loss is weighted. Logits are of the task's *items*: examples, labelled
-    words, or starts and ends of answers (`benchmark.tasks.task`).
+    words, or starts and ends of answers (`benchmark.tasks.kind`).
     """
 
     model: PreTrainedModel
@@ -50,7 +57,7 @@ class Step:
     packing: Packing | None = None
     announced: FurtherPass | None = None  # what shares a forward with the clean pass
 
-    def announce(self, methods: Sequence[Method]) -> None:
+    def announce(self, methods: Sequence[PassHooks]) -> None:
         """Let the first pass with dropout that ``methods`` announce be one doubled batch with the clean pass.
 
         Not where a method needs its passes apart, nor where dropout would be drawn for all of a doubled batch
@@ -152,14 +159,14 @@ class Step:
         (loss * self.share).backward()
 
 
-def learn(step: Step, methods: Sequence[Method]) -> torch.Tensor:
+def learn(step: Step, methods: Sequence[PassHooks]) -> torch.Tensor:
     """Take one part of a batch forward and backward: adds to the gradients, and returns its share of the loss."""
     loss = total_loss(step, methods)
     step.backward(loss)
     return loss.detach() * step.share
 
 
-def total_loss(step: Step, methods: Sequence[Method]) -> torch.Tensor:
+def total_loss(step: Step, methods: Sequence[PassHooks]) -> torch.Tensor:
     """The loss of one part of a batch: the task's, or what stands in its place, and what is added."""
     step.announce(methods)
     loss = next((own for m in methods if (own := m.task_loss(step)) is not None), None)

@@ -15,8 +15,7 @@ from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 from benchmark.data.files import Split
 from benchmark.data.reader import Reader
 from benchmark.tasks import windows
-from benchmark.tasks.kind import Examples
-from benchmark.tasks.task import Inputs, Kind, Measure, scored
+from benchmark.tasks.kind import Examples, Inputs, Kind, Measure, scored
 
 AT_ONCE = 1000  # questions whose windows are in memory in full
 MISPLACED = "answers_not_in_place"

@@ -15,8 +15,7 @@ from torch.nn import functional
 from benchmark.data import files
 from benchmark.data.files import Split
 from benchmark.data.reader import Reader
-from benchmark.tasks.kind import Examples
-from benchmark.tasks.task import Inputs, Kind, Measure, scored
+from benchmark.tasks.kind import Examples, Inputs, Kind, Measure, scored
 
 
 @dataclass(frozen=True)

@@ -20,11 +20,11 @@ from benchmark.errors import BenchmarkError
 from benchmark.randomness import stream
 from benchmark.tasks.answers import Answers
 from benchmark.tasks.classification import Classification
-from benchmark.tasks.kind import Examples
+from benchmark.tasks.kind import Examples, Kind, Measure
 from benchmark.tasks.mining import Mining
 from benchmark.tasks.retrieval import Retrieval
 from benchmark.tasks.tagging import Tagging
-from benchmark.tasks.task import Kind, Measure, Task
+from benchmark.tasks.task import Task
 
 KINDS: dict[str, type[Kind]] = {
     "classification": Classification,

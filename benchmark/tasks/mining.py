@@ -12,9 +12,8 @@ from benchmark.data.files import File, Split
 from benchmark.data.reader import Reader
 from benchmark.errors import BenchmarkError
 from benchmark.tasks import neighbours
-from benchmark.tasks.kind import Examples
+from benchmark.tasks.kind import Examples, Measure, scored
 from benchmark.tasks.retrieval import LONGEST, Retrieval
-from benchmark.tasks.task import Measure, scored
 
 SENTENCE_COLUMNS = ["id", "lang", "sentence"]
 PAIR_COLUMNS = (

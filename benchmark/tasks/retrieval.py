@@ -18,12 +18,12 @@ from transformers import PreTrainedModel
 from benchmark.data.files import Split
 from benchmark.data.reader import Reader
 from benchmark.errors import BenchmarkError
+from benchmark.models import pretrained
 from benchmark.models.architecture import at_layers, encoder_of
 from benchmark.models.packing import Packing
 from benchmark.tasks import neighbours
-from benchmark.tasks.kind import Examples
+from benchmark.tasks.kind import Examples, Inputs, Kind, Measure, scored
 from benchmark.tasks.pooling import chosen_layer, mean_pooled
-from benchmark.tasks.task import Inputs, Kind, Measure, scored
 from benchmark.tasks.vectors import Vectors
 
 THIRDS = 2 / 3  # of the way up is the layer where the options name none: XTREME's 8 of 12
@@ -50,7 +50,7 @@ class Retrieval(Kind):
 
     @classmethod
     def of(cls, reader: Reader) -> Self:
-        return cls(reader.task["retrieval"], reader.depth)
+        return cls(reader.task["retrieval"], pretrained.depth(reader.model, reader.cache))
 
     def read(self, reader: Reader, split: Split, training: bool) -> Examples:
         """Sentences of two languages, pair by pair."""

@@ -17,8 +17,7 @@ from benchmark.data.files import Split
 from benchmark.data.reader import Reader
 from benchmark.errors import BenchmarkError
 from benchmark.tasks import word_pieces
-from benchmark.tasks.kind import Examples
-from benchmark.tasks.task import Inputs, Kind, Measure, scored
+from benchmark.tasks.kind import Examples, Inputs, Kind, Measure, scored
 
 
 @dataclass(frozen=True)

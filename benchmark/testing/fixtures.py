@@ -16,7 +16,7 @@ from benchmark.config.compose import register
 from benchmark.config.schema import Run
 from benchmark.methods import Method, build, prepare
 from benchmark.records.store import Store
-from benchmark.step.optimizer import Update
+from benchmark.step.update import Update
 from benchmark.tasks import Classification, Examples, Task
 from benchmark.training.evaluation import evaluate
 from benchmark.training.loop import Outcome, finetune

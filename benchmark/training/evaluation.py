@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from statistics import fmean
+
 import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from benchmark.config.splits import over_languages
 from benchmark.progress import Tell, silence
 from benchmark.step.passes import autocast
 from benchmark.tasks import Examples, Task
@@ -76,4 +77,16 @@ def losses_of(task: Task, answers: dict[str, np.ndarray]) -> dict[str, float]:
         loss = task.measure(examples).kind.mean_loss(answers[name], examples)
         if loss is not None:
             found[name] = loss
+    return found
+
+
+def over_languages(scores: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+    """``scores`` by set, those of ``SET/LANGUAGE`` preceded by their plain means over languages as ``SET``."""
+    found: dict[str, dict[str, float]] = {}
+    for name in scores:
+        group, _, language = name.rpartition("/")
+        if language and group and group not in found:
+            parts = [one for other, one in scores.items() if other.startswith(f"{group}/")]
+            found[group] = {metric: fmean(part[metric] for part in parts) for metric in parts[0]}
+        found[name] = scores[name]
     return found

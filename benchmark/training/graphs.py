@@ -14,19 +14,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional
 
+from benchmark.methods.base import Method
 from benchmark.models import masks
 from benchmark.models.packed_layout import Layout, layout_of
 from benchmark.step.passes import Step, learn
 from benchmark.tasks import Task
-
-if TYPE_CHECKING:
-    from benchmark.methods.base import Method
 
 
 @dataclass

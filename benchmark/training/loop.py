@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,10 +25,8 @@ from benchmark.tasks import Task
 from benchmark.training.course import batches, evaluation_steps, micro_batches, to_device
 from benchmark.training.evaluation import NotFiniteError, evaluate, losses_of
 from benchmark.training.graphs import Replay
+from benchmark.training.onlooker import Onlooker
 from benchmark.training.snapshot import Progress, Snapshot
-
-if TYPE_CHECKING:
-    from benchmark.probes import Watch
 
 NAN_CHECK_EVERY = 20  # updates; looking at every loss would wait for the device at every step
 
@@ -68,7 +66,7 @@ def finetune(
     device: torch.device,
     snapshot: Snapshot | None = None,
     packed: bool = True,
-    watch: Watch | None = None,
+    watch: Onlooker | None = None,
     tell: Tell = silence,
     replay: bool = False,
 ) -> Outcome:

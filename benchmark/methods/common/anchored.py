@@ -12,7 +12,7 @@ from benchmark.errors import unknown
 from benchmark.methods.base import Method, Setting
 from benchmark.methods.common.tensors import ANCHORS, at, copies, places
 from benchmark.models.architecture import Encoder
-from benchmark.step.optimizer import Update
+from benchmark.step.update import Update
 
 
 @dataclass

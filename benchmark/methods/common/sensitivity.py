@@ -7,8 +7,8 @@ from collections.abc import Collection
 import torch
 
 from benchmark.methods.common.tensors import at, places
-from benchmark.step.optimizer import Tensors, Update
 from benchmark.step.state import Stateful
+from benchmark.step.update import Tensors, Update
 
 
 class Sensitivity(Stateful):

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 import torch
 
 from benchmark.models.architecture import Encoder
-from benchmark.step.optimizer import Tensors, Update
+from benchmark.step.update import Tensors, Update
 
 ANCHORS = ("clean", "perturbed")
 
