@@ -13,12 +13,12 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from benchmark.command import carried_out
-from benchmark.config import ROOT, plain, register
+from benchmark.config.compose import ROOT, plain, register
 from benchmark.errors import BenchmarkError, one_line
-from benchmark.grid import axes
+from benchmark.grids.grid import axes
 from benchmark.progress import RunProgress
-from benchmark.run import run
-from benchmark.store import Record
+from benchmark.records.store import Record
+from benchmark.runs.run import run
 
 failures: list[str] = []
 

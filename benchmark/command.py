@@ -1,8 +1,10 @@
-"""What all commands share: a refusal is one line, and the exit status says how it went."""
+"""What all commands share: a refusal is one line, the exit status says how it went, and make passes options in one string."""
 
 from __future__ import annotations
 
+import argparse
 import logging
+import shlex
 import sys
 from collections.abc import Callable
 
@@ -25,3 +27,13 @@ def carried_out(work: Callable[[], int]) -> int:
             raise
         print(f"error: {line}", file=sys.stderr)
         return REFUSED
+
+
+def parse(parser: argparse.ArgumentParser, arguments: list[str] | None) -> argparse.Namespace:
+    """The options, with those that came in one string for make (``--args``) among them."""
+    given = sys.argv[1:] if arguments is None else arguments
+    text = parser.parse_intermixed_args(given).args
+    try:
+        return parser.parse_intermixed_args([*given, *shlex.split(text)])
+    except ValueError as error:
+        parser.error(f"--args {text!r}: {error}")

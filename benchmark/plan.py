@@ -18,12 +18,11 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from benchmark import grid
-from benchmark.arguments import parse
-from benchmark.command import carried_out
+from benchmark.command import carried_out, parse
 from benchmark.errors import BenchmarkError
-from benchmark.grid import Cell, Grid
-from benchmark.store import Record, Store
+from benchmark.grids import grid
+from benchmark.grids.grid import Cell, Grid
+from benchmark.records.store import Record, Store
 
 DESCRIPTION = """\
 Say what tables of sweeps/ would run, and what of it the store has; nothing is run.

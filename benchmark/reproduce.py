@@ -6,13 +6,14 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmark import grid, launch
-from benchmark.arguments import parse
-from benchmark.command import carried_out
+from benchmark.command import carried_out, parse
+from benchmark.config.validation import validate
 from benchmark.errors import BenchmarkError
-from benchmark.grid import Cell, Grid
-from benchmark.store import Record, Store, make_writable
-from benchmark.validation import validate, validate_methods
+from benchmark.grids import grid
+from benchmark.grids.grid import Cell, Grid
+from benchmark.records.store import Record, Store, make_writable
+from benchmark.runs import launch
+from benchmark.runs.plugins import check_plugins
 
 DESCRIPTION = """\
 Make a table of sweeps/: plan its runs, skip what the store has, run what is missing, report.
@@ -61,7 +62,7 @@ def reproduce(options: argparse.Namespace) -> int:
     failed: list[Cell] = []
     if missing and not options.report_only:
         for cell in missing:
-            validate_methods(cell.config)
+            check_plugins(cell.config)
         make_writable("store", store.folder)
         make_writable("cache", missing[0].config["cache"])
         workers = launch.default_workers(missing) if options.workers is None else options.workers

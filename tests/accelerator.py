@@ -15,9 +15,9 @@ from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode, return_and_correct_aliasing
 from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
 
-from benchmark import attention
-from benchmark.layout import Layout
 from benchmark.methods import Setting
+from benchmark.models import attention
+from benchmark.models.packed_layout import Layout
 
 _setup_privateuseone_for_python_backend("elsewhere")
 DEVICE = torch.device("elsewhere:0")
@@ -153,7 +153,7 @@ def accelerator() -> Iterator[Accelerator]:
 def in_one(
     q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, layout: Layout, rate: float, scale: float
 ) -> Any:
-    """`benchmark.attention.by_kernel` in operations of one shape for all batches of a size."""
+    """`benchmark.models.attention.by_kernel` in operations of one shape for all batches of a size."""
     lined = layout.lined_up
     q, k, v = (state.index_select(0, lined.order).transpose(0, 1) for state in (q, k, v))
     owner = torch.searchsorted(lined.offsets, torch.arange(q.shape[1], device=q.device), right=True)

@@ -35,9 +35,9 @@ from hydra.core.global_hydra import GlobalHydra  # noqa: E402
 
 from benchmark import __main__ as command  # noqa: E402
 from benchmark import reproduce as reproduce_command  # noqa: E402
-from benchmark.config import ROOT, plain, register  # noqa: E402
-from benchmark.grid import Grid  # noqa: E402
-from benchmark.identity import run_id  # noqa: E402
+from benchmark.config.compose import ROOT, plain, register  # noqa: E402
+from benchmark.config.identity import run_id  # noqa: E402
+from benchmark.grids.grid import Grid  # noqa: E402
 
 CACHE = ROOT / ".cache"
 Config = dict[str, Any]
@@ -92,7 +92,7 @@ def tiny(compose: Callable[..., Config]) -> Callable[..., Config]:
 
 @pytest.fixture
 def record_of() -> Callable[..., dict[str, Any]]:
-    """``record_of(config, scores, **changes)``: a finished record as `benchmark/run.py` writes it, by hand.
+    """``record_of(config, scores, **changes)``: a finished record as `benchmark/runs/run.py` writes it, by hand.
 
     ``scores`` is by evaluation set and metric, e.g. ``{"validation": {"accuracy": 0.5}}``, in fractions.
     """

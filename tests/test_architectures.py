@@ -28,17 +28,17 @@ from transformers import (
     XLNetForSequenceClassification,
 )
 
-from benchmark.architecture import encoder_of, length_first, recorded
-from benchmark.config import ROOT
-from benchmark.evaluation import evaluate
-from benchmark.finetune import finetune
+from benchmark.config.compose import ROOT
 from benchmark.methods import Method, build, prepare
 from benchmark.methods.hype import attention_block
-from benchmark.optimizers import Update
+from benchmark.models.architecture import encoder_of, length_first, recorded
+from benchmark.step.update import Update
 from benchmark.tasks import Task
 from benchmark.testing import fixtures
 from benchmark.testing.checks import evaluation, excused
 from benchmark.testing.fixtures import LAYERS, SHAPE, settings_of
+from benchmark.training.evaluation import evaluate
+from benchmark.training.loop import finetune
 
 DISENTANGLED = {
     "relative_attention": True,

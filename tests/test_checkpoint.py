@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 import torch
 
-from benchmark import checkpoint
-from benchmark.checkpoint import Snapshot
+from benchmark.config.identity import run_id
 from benchmark.errors import BenchmarkError
-from benchmark.identity import run_id
-from benchmark.run import run
-from benchmark.store import Store
+from benchmark.records.store import Store
+from benchmark.runs.run import run
+from benchmark.training import snapshot
+from benchmark.training.snapshot import Snapshot
 
 Config = dict[str, Any]
 METHODS = "method=[child_tuning_d,hype_n,pats]"
@@ -34,8 +34,8 @@ def die_after(config: Config, updates: int) -> None:
     """Run ``config`` in this process, which is killed when the snapshot after ``updates`` is there."""
     save = Snapshot.save
 
-    def deadly(snapshot: Snapshot, progress: Any, *rest: Any) -> None:
-        save(snapshot, progress, *rest)
+    def deadly(self: Snapshot, progress: Any, *rest: Any) -> None:
+        save(self, progress, *rest)
         if progress.done == updates:
             os.kill(os.getpid(), signal.SIGKILL)
 
@@ -94,18 +94,18 @@ def interrupt(
     change: Callable[[dict[str, Any]], dict[str, Any]] = lambda saved: saved,
 ) -> Path:
     """Stop ``config`` after five updates; ``change`` what its snapshot says. -> the snapshot"""
-    state_of, save = checkpoint.state_of, Snapshot.save
+    state_of, save = snapshot.state_of, Snapshot.save
 
     def changed(*arguments: Any) -> dict[str, Any]:
         return change(state_of(*arguments))
 
-    def stopping(snapshot: Snapshot, progress: Any, *rest: Any) -> None:
-        save(snapshot, progress, *rest)
+    def stopping(self: Snapshot, progress: Any, *rest: Any) -> None:
+        save(self, progress, *rest)
         if progress.done == 5:
             raise Stopped
 
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoint, "state_of", changed)
+        patch.setattr(snapshot, "state_of", changed)
         patch.setattr(Snapshot, "save", stopping)
         with pytest.raises(Stopped):
             run(config)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmark.store import Store
+from benchmark.records.store import Store
 
 GOOD_METHOD = "method=[noisytune]"
 QUICK = ("data.count=32", "protocol.epochs=1")

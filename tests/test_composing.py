@@ -7,9 +7,9 @@ from typing import Any
 import hydra
 import pytest
 
-from benchmark import composing, grid
-from benchmark.config import ROOT
-from benchmark.identity import run_id
+from benchmark.config.compose import ROOT
+from benchmark.config.identity import run_id
+from benchmark.grids import grid, parts
 
 
 def typed(value: Any) -> Any:
@@ -49,19 +49,19 @@ def test_so_has_a_table_that_was_changed(changes, compose):
 
 def test_a_choice_that_changes_more_than_its_part_is_not_taken_for_one(monkeypatch):
     with hydra.initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        with pytest.raises(composing.Elsewhere):
-            composing.configurations({"task": "opinion"}, ["~data.count"], [1])
-        other = composing._composed("threads=2")
-        monkeypatch.setattr(composing, "_defaults", lambda: other)
-        with pytest.raises(composing.Elsewhere):
-            composing.part.__wrapped__("task", "rte")
+        with pytest.raises(parts.Elsewhere):
+            parts.configurations({"task": "opinion"}, ["~data.count"], [1])
+        other = parts._composed("threads=2")
+        monkeypatch.setattr(parts, "_defaults", lambda: other)
+        with pytest.raises(parts.Elsewhere):
+            parts.part.__wrapped__("task", "rte")
 
 
 def test_ten_times_the_runs_take_no_more_composing(monkeypatch):
     calls = []
-    composed = composing.compose
-    monkeypatch.setattr(composing, "compose", lambda *given: calls.append(given) or composed(*given))
-    for cached in (composing._defaults, composing.part, composing._value):
+    composed = parts.compose
+    monkeypatch.setattr(parts, "compose", lambda *given: calls.append(given) or composed(*given))
+    for cached in (parts._defaults, parts.part, parts._value):
         cached.cache_clear()
     cells = grid.load("lnsr/table1", ["seed=range(1,501)"]).cells
     assert len({cell.run_id for cell in cells}) == 10_000

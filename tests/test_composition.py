@@ -26,8 +26,7 @@ import pytest
 import torch
 from torch import nn
 
-from benchmark.architecture import encoder_of
-from benchmark.config import ROOT
+from benchmark.config.compose import ROOT
 from benchmark.errors import BenchmarkError
 from benchmark.methods import Method, build, prepare
 from benchmark.methods.child_tuning import ChildTuningD
@@ -44,8 +43,9 @@ from benchmark.methods.recadam import RecAdam
 from benchmark.methods.reinit import ReInit
 from benchmark.methods.sage import SAGE
 from benchmark.methods.smart import SMART
-from benchmark.optimizers import Optimizer, grouped
-from benchmark.step import Step, total_loss
+from benchmark.models.architecture import encoder_of
+from benchmark.step.optimizer import Optimizer, grouped
+from benchmark.step.passes import Step, total_loss
 from benchmark.testing.fixtures import PROTOCOL, settings_of, small_task, tiny_model, tuned_with
 
 # One file of every class, and those whose meaning differs beside others.

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
-from benchmark.config import ROOT, plain, register
+from benchmark.config.compose import ROOT, plain, register
+from benchmark.config.identity import run_id
+from benchmark.config.schema import Data, Model, Protocol, Run, Task
+from benchmark.config.validation import validate
 from benchmark.errors import BenchmarkError
-from benchmark.identity import run_id
-from benchmark.schema import Data, Model, Protocol, Run, Task
-from benchmark.validation import validate, validate_methods
+from benchmark.runs.plugins import check_plugins
 
 GROUPS = {"model": Model, "task": Task, "protocol": Protocol, "data": Data}
 COSMETIC = {
@@ -182,7 +183,7 @@ REFUSED = [
 
 def check(config):
     validate(config)
-    validate_methods(config)
+    check_plugins(config)
 
 
 @pytest.mark.parametrize(("override", "line"), REFUSED, ids=[override for override, _ in REFUSED])
@@ -241,7 +242,7 @@ def python(code: str, *arguments: str) -> str:
 
 
 def test_a_run_that_is_in_the_store_is_told_without_torch_or_transformers(compose, record_of):
-    from benchmark.store import Store, make_writable
+    from benchmark.records.store import Store, make_writable
 
     config = compose("method=[noisytune]", "seed=3")
     store = Store(config["store"])

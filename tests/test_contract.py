@@ -10,9 +10,9 @@ from typing import Any, ClassVar
 import pytest
 import torch
 
-from benchmark.architecture import on_input
-from benchmark.config import ROOT
+from benchmark.config.compose import ROOT
 from benchmark.methods import Method
+from benchmark.models.architecture import on_input
 from benchmark.testing.checks import (
     CHECKS,
     accumulation,

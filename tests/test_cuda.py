@@ -14,15 +14,15 @@ from test_replay import LONGER, TASKS, assert_same, computed
 from test_run import elsewhere, evidence, same
 from transformers import BertConfig, BertForSequenceClassification, PreTrainedModel
 
-from benchmark import packing
-from benchmark.architecture import encoder_of
-from benchmark.config import ROOT
-from benchmark.finetune import Outcome, finetune
-from benchmark.layout import layout_of
-from benchmark.memory import PeakMemory
+from benchmark.config.compose import ROOT
 from benchmark.methods import build, prepare
-from benchmark.run import make_reproducible
+from benchmark.models import packing
+from benchmark.models.architecture import encoder_of
+from benchmark.models.packed_layout import layout_of
+from benchmark.runs.memory import PeakMemory
+from benchmark.runs.run import make_reproducible
 from benchmark.testing.fixtures import SHAPE, settings_of, small_task, tiny_model
+from benchmark.training.loop import Outcome, finetune
 
 pytestmark = [pytest.mark.cuda, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from omegaconf import OmegaConf
 
-from benchmark import grid
-from benchmark.declaration import Table, check
 from benchmark.errors import one_line
-from benchmark.report.frame import columns_of
-from benchmark.selectors import matches
+from benchmark.grids import grid
+from benchmark.grids.declaration import Table, check
+from benchmark.grids.selectors import matches
+from benchmark.report.numbers.frame import columns_of
 
 GRID = [
     {"model": ["bert_base_uncased"], "task": ["rte", "cola"], "method": ["[]", "[noisytune]"], "seed": ["1"]},

@@ -15,13 +15,13 @@ from test_packing import CONFIGS, HEADS
 from test_replay import TASKS
 from transformers import PreTrainedModel
 
-from benchmark.config import ROOT
-from benchmark.finetune import finetune
+from benchmark.config.compose import ROOT
 from benchmark.methods import Method, build, prepare
-from benchmark.optimizers import Update
-from benchmark.run import run
+from benchmark.runs.run import run
+from benchmark.step.update import Update
 from benchmark.tasks import Task
 from benchmark.testing.fixtures import CPU, PROTOCOL, settings_of, small_task, tiny_model
+from benchmark.training.loop import finetune
 
 ONCE = PROTOCOL | {"epochs": 1}  # three updates, and an evaluation after the last
 METHODS = sorted(path.stem for path in (ROOT / "conf" / "method").glob("*.yaml"))

@@ -12,10 +12,7 @@ import pytest
 import torch
 from test_packing import CONFIGS, HEADS, inputs
 
-from benchmark import chance, packing
-from benchmark.architecture import encoder_of
-from benchmark.config import ROOT
-from benchmark.layout import layout_of
+from benchmark.config.compose import ROOT
 from benchmark.methods import Method, prepare
 from benchmark.methods.child_tuning import ChildTuningD
 from benchmark.methods.hype import HyPe
@@ -24,7 +21,10 @@ from benchmark.methods.mixout import Mixout
 from benchmark.methods.r3f import R3F
 from benchmark.methods.rdrop import RDrop
 from benchmark.methods.smart import SMART
-from benchmark.step import Step, total_loss
+from benchmark.models import masks, packing
+from benchmark.models.architecture import encoder_of
+from benchmark.models.packed_layout import layout_of
+from benchmark.step.passes import Step, total_loss
 from benchmark.tasks.answers import Answers
 from benchmark.tasks.tagging import Tagging
 from benchmark.testing.fixtures import PROTOCOL, settings_of, small_task, tiny_model, tuned_with
@@ -61,7 +61,7 @@ def small_model(kind: str) -> Any:
 def step_on(model: Any, methods: dict[str, Method], first_only: bool = True, packed: bool = True) -> Step:
     """A step on ``model``, made ready as a run does."""
     prepare(methods, model.train(), 1)
-    chance.install(model)
+    masks.install(model)
     hooks = packing.install(encoder_of(model)) if packed else None
     if hooks is not None:
         hooks.first_only &= first_only and not any(m.needs_last_states for m in methods.values())
@@ -130,24 +130,24 @@ def test_either_half_draws_the_masks_that_its_pass_draws_alone(
     kind: str, dropout: str, first_only: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn: list[tuple[int | None, torch.Tensor]] = []
-    draw = chance.mask
+    draw = masks.mask
 
     def watched(shape: tuple[int, ...], keep: float, half: int | None = None) -> torch.Tensor:
         drawn.append((half, draw(shape, keep, half)))
         return drawn[-1][1]
 
-    monkeypatch.setattr(chance, "mask", watched)
+    monkeypatch.setattr(masks, "mask", watched)
 
-    def masks(run: Callable[[], Any]) -> list[tuple[int | None, torch.Tensor]]:
+    def drawn_by(run: Callable[[], Any]) -> list[tuple[int | None, torch.Tensor]]:
         drawn.clear()
         run()
         return list(drawn)
 
     methods: dict[str, Method] = {"r3f": (r3f := R3F(dropout=dropout))}
     step, other = (step_on(small_model(kind), methods, first_only) for _ in range(2))
-    alone = masks(lambda: other.logits), masks(lambda: r3f.noised_logits(other))
+    alone = drawn_by(lambda: other.logits), drawn_by(lambda: r3f.noised_logits(other))
     step.announce([r3f])
-    both = masks(lambda: step.logits)
+    both = drawn_by(lambda: step.logits)
     for number, expected in enumerate(alone):
         parts = [
             kept.flatten() if half is not None else kept.flatten().chunk(2)[number]
@@ -211,8 +211,8 @@ def test_a_batch_is_not_doubled_where_that_would_change_or_waste_something(
 
 def test_a_device_that_draws_for_the_whole_batch_has_none_that_is_doubled_unless_dropout_is_off() -> None:
     for rate, doubled in ((0.1, False), (0.0, True)):
-        assert chance.drawn_by_halves(tiny_model(rate), torch.device("cuda")) == doubled
-        assert chance.drawn_by_halves(tiny_model(rate), torch.device("cpu"))
+        assert masks.drawn_by_halves(tiny_model(rate), torch.device("cuda")) == doubled
+        assert masks.drawn_by_halves(tiny_model(rate), torch.device("cpu"))
 
 
 @pytest.mark.parametrize("size", [None, 3])

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from benchmark.tags import Piece
 from benchmark.tasks.answers import Questions
-from benchmark.tasks.examples import Examples
+from benchmark.tasks.kind import Examples
 from benchmark.tasks.tagging import Sentences
+from benchmark.tasks.word_pieces import Piece
 
 
 def ids(*lengths: int) -> list[torch.Tensor]:

@@ -13,10 +13,12 @@ import numpy as np
 import pytest
 import torch
 
-from benchmark import finetune, models, tasks
-from benchmark.batches import batches, evaluation_steps, micro_batches
-from benchmark.evaluation import evaluate
+from benchmark import tasks
 from benchmark.methods import Method
+from benchmark.models import pretrained
+from benchmark.training import loop
+from benchmark.training.course import batches, evaluation_steps, micro_batches
+from benchmark.training.evaluation import evaluate
 
 CPU = torch.device("cpu")
 Made = tuple[Any, tasks.Task, dict[str, Any]]
@@ -29,14 +31,14 @@ def made(tiny: Callable[..., dict[str, Any]]) -> Callable[..., Made]:
     def ready(*overrides: str) -> Made:
         config = tiny(*overrides)
         cache = Path(config["cache"])
-        task = tasks.load(config, models.tokenizer(config["model"], cache))
-        return models.load(config["model"], task.outputs, config["seed"], cache), task, config
+        task = tasks.load(config, pretrained.tokenizer(config["model"], cache))
+        return pretrained.load(config["model"], task.outputs, config["seed"], cache), task, config
 
     return ready
 
 
-def tune(model: Any, task: tasks.Task, config: dict[str, Any]) -> finetune.Outcome:
-    return finetune.finetune(model, task, [], config["protocol"], config["seed"], CPU)
+def tune(model: Any, task: tasks.Task, config: dict[str, Any]) -> loop.Outcome:
+    return loop.finetune(model, task, [], config["protocol"], config["seed"], CPU)
 
 
 def test_every_example_comes_once_per_epoch() -> None:
@@ -85,7 +87,7 @@ def test_a_survey_sees_the_parts_that_training_sees(made: Callable[..., Made]) -
 
     model, task, config = made("protocol.micro_batch_size=20")
     method = Surveying()
-    finetune.finetune(model, task, [method], config["protocol"], 1, CPU)
+    loop.finetune(model, task, [method], config["protocol"], 1, CPU)
     assert method.seen == [
         (number, part, size, size / 32) for number in (-1, -2) for part, size in ((0, 20), (1, 12))
     ]
@@ -132,7 +134,7 @@ def test_a_loss_that_is_no_number_ends_the_run_early(made: Callable[..., Made]) 
     model, task, config = made("protocol.learning_rate=1e30", "protocol.epochs=100", "protocol.warmup=0")
     outcome = tune(model, task, config)
     assert outcome.diverged is not None
-    assert outcome.diverged <= 2 * finetune.NAN_CHECK_EVERY
+    assert outcome.diverged <= 2 * loop.NAN_CHECK_EVERY
     assert len(outcome.losses) == outcome.diverged
 
 
@@ -189,6 +191,6 @@ class Looks(Method):
 
 def test_a_survey_is_timed_apart_from_the_updates(made: Callable[..., Made]) -> None:
     model, task, config = made()
-    seconds = finetune.finetune(model, task, [Looks()], config["protocol"], 1, CPU).seconds
+    seconds = loop.finetune(model, task, [Looks()], config["protocol"], 1, CPU).seconds
     assert 0.5 <= seconds["survey"] <= seconds["train"]
     assert seconds["per_update"] < 0.25

@@ -12,9 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from benchmark import mining
-from benchmark.config import ROOT
-from benchmark.tasks import vectors
+from benchmark.config.compose import ROOT
+from benchmark.tasks import neighbours, vectors
 from benchmark.tasks.mining import Corpora, Mining
 from benchmark.tasks.retrieval import Retrieval
 from benchmark.tasks.vectors import Vectors
@@ -30,9 +29,9 @@ def peak():  # MiB; getrusage's would be that of the process that started this o
 """
 LANGUAGES = f"""{BEGIN}
 from transformers import BertConfig, BertForTokenClassification
-from benchmark.evaluation import evaluate
-from benchmark.tags import Piece
-from benchmark.tasks.base import Task
+from benchmark.training.evaluation import evaluate
+from benchmark.tasks.word_pieces import Piece
+from benchmark.tasks.task import Task
 from benchmark.tasks.loading import Sets
 from benchmark.tasks.tagging import Sentences, Tagging
 
@@ -123,7 +122,7 @@ def test_vectors_that_memory_does_not_hold_lie_in_a_file(monkeypatch: pytest.Mon
     assert np.array_equal(in_memory, in_file)
     for layer in range(3):
         english, other = torch.from_numpy(values[20:, layer]), torch.from_numpy(values[:20, layer])
-        assert in_file[layer].tolist() == mining.nearest(english, other).tolist()
+        assert in_file[layer].tolist() == neighbours.nearest(english, other).tolist()
 
 
 def test_sides_of_a_mining_set_are_parts_of_its_vectors() -> None:

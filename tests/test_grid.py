@@ -7,12 +7,13 @@ from collections.abc import Callable
 import pytest
 import yaml
 
-from benchmark import grid
-from benchmark.config import ROOT
+from benchmark.config.compose import ROOT
+from benchmark.config.identity import run_id
+from benchmark.config.schema import METRICS
+from benchmark.config.validation import validate
 from benchmark.errors import one_line
-from benchmark.identity import run_id
-from benchmark.schema import METRICS
-from benchmark.validation import validate, validate_methods
+from benchmark.grids import grid
+from benchmark.runs.plugins import check_plugins
 
 DEMO, TABLE2 = "demo/noisytune", "noisytune/table2"
 NARROW = ("task=opinion", "method=[]")  # composing is slow, and these two leave one combination
@@ -187,7 +188,7 @@ def test_every_file_of_conf_makes_a_valid_run(path, compose):
     listed = {"method", "probe"}
     choice = [] if group == "." else [f"{group}=[{name}]" if group in listed else f"{group}={name}"]
     validate(compose(*choice))
-    validate_methods(compose(*choice))
+    check_plugins(compose(*choice))
 
 
 # Hydra looks for its keyword `_global_` anywhere in a package name: no method file may have it in its own.

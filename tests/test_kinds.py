@@ -15,18 +15,20 @@ from pyarrow import Table, parquet
 from seqeval.metrics import f1_score
 from torch.nn import functional
 
-from benchmark import methods, models, tasks
-from benchmark.config import ROOT
+from benchmark import methods, tasks
+from benchmark.config.compose import ROOT
+from benchmark.config.identity import identity, run_id
+from benchmark.config.splits import evaluation_splits, training_splits
 from benchmark.errors import BenchmarkError
-from benchmark.finetune import finetune
-from benchmark.identity import identity, run_id
-from benchmark.languages import evaluation_splits, over_languages, training_splits
-from benchmark.run import run
-from benchmark.store import Store
-from benchmark.tags import IGNORED
+from benchmark.models import pretrained
+from benchmark.records.store import Store
+from benchmark.runs.run import run
 from benchmark.tasks.answers import Answers
 from benchmark.tasks.retrieval import Retrieval, inner
 from benchmark.tasks.tagging import Tagging
+from benchmark.tasks.word_pieces import IGNORED
+from benchmark.training.evaluation import over_languages
+from benchmark.training.loop import finetune
 
 Compose = Callable[..., dict[str, Any]]
 TAGGED = torch.tensor([[0, 1, 2], [0, 3, 0], [1, 0, 1]])  # example, place and class of every word
@@ -40,7 +42,7 @@ LANGUAGES |= {"bucc2018": 4, "tatoeba": 36}
 
 
 def load(config: dict[str, Any]) -> tasks.Task:
-    return tasks.load(config, models.tokenizer(config["model"], Path(config["cache"])))
+    return tasks.load(config, pretrained.tokenizer(config["model"], Path(config["cache"])))
 
 
 def test_an_item_of_a_tagging_is_a_word() -> None:
@@ -362,7 +364,7 @@ def test_every_method_learns_every_kind(
 ) -> None:
     config, task = small(compose, name)
     cache = Path(config["cache"])
-    model = models.load(config["model"], task.outputs, 1, cache, task.kind.head)
+    model = pretrained.load(config["model"], task.outputs, 1, cache, task.kind.head)
     before = {key: value.clone() for key, value in model.state_dict().items()}
     chosen = methods.build({method: config["method"][method]})
     methods.prepare(chosen, model, 1)

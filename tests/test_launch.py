@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
-from benchmark import grid, launch
-from benchmark.config import ROOT
-from benchmark.grid import Cell
-from benchmark.identity import run_id
-from benchmark.store import Store, make_writable
+from benchmark.config.compose import ROOT
+from benchmark.config.identity import run_id
+from benchmark.grids import grid
+from benchmark.grids.grid import Cell
+from benchmark.records.store import Store, make_writable
+from benchmark.runs import launch, resources
 
 DEMO, CACHE = "demo/noisytune", ROOT / ".cache"
 QUICK = ("task=opinion", "method=[]", "data.count=32", "protocol.epochs=1", f"cache='{CACHE}'")
@@ -123,7 +124,7 @@ def test_runs_are_spread_over_several_gpus(device, seen, tmp_path, monkeypatch):
     [(["0", "1"], ["0", "1", "0"]), (["2"], [None] * 3), ([], [None] * 3)],
 )
 def test_workers_share_gpus_evenly(names, places):
-    assert launch.spread(3, names) == places
+    assert resources.spread(3, names) == places
 
 
 def test_gpus_are_those_that_may_be_seen(monkeypatch):
@@ -131,17 +132,17 @@ def test_gpus_are_those_that_may_be_seen(monkeypatch):
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
     monkeypatch.setattr("torch.cuda.get_device_properties", sizes.get)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,3")
-    assert launch.gpus() == ["5", "3", "5", "5"]  # as often as they have room, and each before any again
+    assert resources.gpus() == ["5", "3", "5", "5"]  # as often as they have room, and each before any again
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
-    assert launch.gpus() == ["0", "1", "0", "0"]
-    assert launch.gpus("cuda:1") == ["1"]
+    assert resources.gpus() == ["0", "1", "0", "0"]
+    assert resources.gpus("cuda:1") == ["1"]
 
 
 def test_runs_on_a_gpu_that_is_named_have_its_shares_alone(monkeypatch):
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
     monkeypatch.setattr("torch.cuda.get_device_properties", lambda _: SimpleNamespace(total_memory=80 << 30))
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(16)))
-    assert [launch.room(2, device) for device in ("cpu", "auto", "cuda:1")] == [8, 6, 3]
+    assert [resources.room(2, device) for device in ("cpu", "auto", "cuda:1")] == [8, 6, 3]
 
 
 def records(store: Path) -> list[Path]:

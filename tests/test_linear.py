@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from benchmark import linear
-from benchmark.linear import FasterLinear
+from benchmark.models import linear
+from benchmark.models.linear import FasterLinear
 
 
 def layer(bias: bool = True) -> nn.Linear:

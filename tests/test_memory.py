@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmark import memory
-from benchmark.memory import PeakMemory
+from benchmark.runs import memory
+from benchmark.runs.memory import PeakMemory
 
 CPU = torch.device("cpu")
 BYTES = 200_000_000

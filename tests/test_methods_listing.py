@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.config import ROOT
+from benchmark.config.compose import ROOT
 from benchmark.methods.__main__ import listing, main
 
 OURS = ROOT / "conf" / "method"

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmark.config import ROOT
+from benchmark.config.compose import ROOT
+from benchmark.config.schema import METRICS as NAMES
 from benchmark.errors import BenchmarkError
-from benchmark.metrics import METRICS, score
-from benchmark.schema import METRICS as NAMES
+from benchmark.tasks.metrics import METRICS, score
 
 ANSWERS = np.array([1, 1, 0, 0, 1, 0])
 TRUTH = np.array([1, 0, 0, 0, 1, 1])  # 2 true positives, 1 false positive, 1 false negative, 2 true negatives
@@ -74,9 +74,7 @@ def test_every_metric_adds_up_batches() -> None:
 
 
 def test_metrics_leave_nothing_on_disk_though_a_forked_run_ends_without_cleaning_up(tmp_path: Path) -> None:
-    code = (
-        "import os; from benchmark.metrics import *; score(['accuracy'], [0, 1, 1], [0, 1, 0]); os._exit(0)"
-    )
+    code = "import os; from benchmark.tasks.metrics import *; score(['accuracy'], [0, 1, 1], [0, 1, 0]); os._exit(0)"
     places = {"TMPDIR": str(tmp_path), "HF_METRICS_CACHE": str(tmp_path)}
     subprocess.run([sys.executable, "-c", code], env=os.environ | places, cwd=ROOT, check=True)
     assert list(tmp_path.iterdir()) == []

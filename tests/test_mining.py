@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch.nn import functional
 
-from benchmark import mining
-from benchmark.config import ROOT
+from benchmark.config.compose import ROOT
 from benchmark.errors import BenchmarkError
-from benchmark.retrieval import chosen_layer, mean_pooled
+from benchmark.tasks import neighbours
+from benchmark.tasks.pooling import chosen_layer, mean_pooled
 
 PAIRS = [(("a", "x"), 1.5), (("b", "y"), 1.2), (("c", "z"), 1.0)]
 
@@ -20,7 +20,7 @@ PAIRS = [(("a", "x"), 1.5), (("b", "y"), 1.2), (("c", "z"), 1.0)]
 # queries take a thousandth of the time and the same blocks.
 AT_SIZE = """
 import resource, torch
-from benchmark import mining
+from benchmark.tasks import neighbours
 torch.set_num_threads(1)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 sources = torch.empty(100_000, 768).uniform_(-1, 1)
@@ -39,9 +39,9 @@ def test_neighbours_found_in_blocks_are_those_found_at_once(
 ) -> None:
     generator = torch.Generator().manual_seed(1)
     left, right = (torch.randn(n, 5, generator=generator) for n in (queries, candidates))
-    monkeypatch.setattr(mining, "QUERIES", 3)
-    monkeypatch.setattr(mining, "CANDIDATES", 4)
-    cosines, rows = mining.neighbours(left, right, 4)
+    monkeypatch.setattr(neighbours, "QUERIES", 3)
+    monkeypatch.setattr(neighbours, "CANDIDATES", 4)
+    cosines, rows = neighbours.neighbours(left, right, 4)
     everything = functional.normalize(left) @ functional.normalize(right).T
     expected = everything.sort(descending=True)
     assert torch.equal(rows, expected.indices[:, :4])
@@ -60,27 +60,27 @@ def test_a_hundred_thousand_sentences_fit_into_two_gigabytes() -> None:
 
 def test_vectors_of_any_length_have_the_same_neighbours() -> None:
     left, right = torch.tensor([[1.0, 0.1]]), torch.tensor([[0.0, 9.0], [0.1, 0.0]])
-    assert mining.nearest(left, right).tolist() == mining.nearest(100 * left, right).tolist() == [1]
+    assert neighbours.nearest(left, right).tolist() == neighbours.nearest(100 * left, right).tolist() == [1]
 
 
 def test_no_sentence_is_in_two_pairs() -> None:
     sources = torch.tensor([[1.0, 0.0], [0.9, 0.1]])
-    pairs = mining.best_pairs(sources, torch.tensor([[1.0, 0.0]]))
+    pairs = neighbours.best_pairs(sources, torch.tensor([[1.0, 0.0]]))
     assert [(source, target) for source, target, _ in pairs] == [(0, 0)]
 
 
 def test_the_threshold_lies_half_way_to_the_first_pair_that_does_harm() -> None:
-    assert mining.best_threshold(PAIRS, {("a", "x"), ("b", "y")}) == pytest.approx(1.1)
+    assert neighbours.best_threshold(PAIRS, {("a", "x"), ("b", "y")}) == pytest.approx(1.1)
 
 
 def test_the_threshold_keeps_every_pair_where_the_last_is_right() -> None:
-    threshold = mining.best_threshold(PAIRS, {pair for pair, _ in PAIRS})
-    assert mining.above(PAIRS, threshold) == [pair for pair, _ in PAIRS]
+    threshold = neighbours.best_threshold(PAIRS, {pair for pair, _ in PAIRS})
+    assert neighbours.above(PAIRS, threshold) == [pair for pair, _ in PAIRS]
 
 
 def test_a_development_set_without_a_right_pair_cuts_nothing_off() -> None:
-    assert mining.best_threshold(PAIRS, {("a", "y")}) == 0
-    assert mining.best_threshold([], {("a", "y")}) == 0
+    assert neighbours.best_threshold(PAIRS, {("a", "y")}) == 0
+    assert neighbours.best_threshold([], {("a", "y")}) == 0
 
 
 def test_a_layer_is_pooled_over_the_tokens_that_count() -> None:

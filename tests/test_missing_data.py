@@ -9,15 +9,17 @@ from typing import Any
 import pytest
 from pyarrow import Table, parquet
 
-from benchmark import models, tasks
+from benchmark import tasks
+from benchmark.data import files
 from benchmark.errors import BenchmarkError
-from benchmark.run import run
+from benchmark.models import pretrained
+from benchmark.runs.run import run
 
 Compose = Callable[..., dict[str, Any]]
 
 
 def load(config: dict[str, Any]) -> tasks.Task:
-    return tasks.load(config, models.tokenizer(config["model"], Path(config["cache"])))
+    return tasks.load(config, pretrained.tokenizer(config["model"], Path(config["cache"])))
 
 
 def test_a_training_split_that_the_cache_lacks_is_named_with_its_repository(
@@ -100,12 +102,12 @@ def test_sets_that_wait_for_the_last_update_are_read_once(
     questions("train", [4, 4])
     questions("validation", [4])
     read: list[str] = []
-    original = tasks.files.read
+    original = files.read
 
     def counted(task: Any, split: Any, *rest: Any) -> Any:
         read.append(split["split"])
         return original(task, split, *rest)
 
-    monkeypatch.setattr(tasks.files, "read", counted)
+    monkeypatch.setattr(files, "read", counted)
     run(compose(*OURS, "protocol.epochs=2"))
     assert read == ["train", "validation"]

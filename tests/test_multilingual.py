@@ -9,10 +9,10 @@ import pytest
 from conftest import CACHE
 from pyarrow import parquet
 
+from benchmark.config.splits import training_splits
 from benchmark.embedded import multilingual_tasks
 from benchmark.embedded.tongues import ORDERS, tongue
-from benchmark.languages import training_splits
-from benchmark.run import run
+from benchmark.runs.run import run
 
 Compose = Callable[..., dict[str, Any]]
 OTHERS = ["de", "hi", "zh"]

@@ -14,7 +14,7 @@ from torch import nn
 from transformers import BertConfig, BertForSequenceClassification
 from vectors import FOLDER
 
-from benchmark.config import ROOT
+from benchmark.config.compose import ROOT
 from benchmark.errors import BenchmarkError
 from benchmark.methods import Setting, build
 from benchmark.methods.noisytune import NoisyTune

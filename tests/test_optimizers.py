@@ -11,9 +11,9 @@ import torch
 from torch import nn
 from vectors import FOLDER
 
-from benchmark.flavours import FLAVOURS
-from benchmark.optimizers import Group, Optimizer, grouped
-from benchmark.schedule import rate_at
+from benchmark.step.adam import FLAVOURS
+from benchmark.step.optimizer import Group, Optimizer, grouped
+from benchmark.step.schedule import rate_at
 
 VECTORS = FOLDER / "optim"
 CASES = {

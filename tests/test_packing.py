@@ -41,14 +41,13 @@ from transformers import (
     XLNetForSequenceClassification,
 )
 
-from benchmark import chance, packing
-from benchmark.architecture import encoder_of, recorded
-from benchmark.attention import _Attention, by_kernel
-from benchmark.config import ROOT
-from benchmark.finetune import finetune
-from benchmark.layout import Layout, gap, layout_of
+from benchmark.config.compose import ROOT
 from benchmark.methods import build, prepare
-from benchmark.methods.hidden_noise import HiddenNoise
+from benchmark.methods.common.hidden_noise import HiddenNoise
+from benchmark.models import masks, packing
+from benchmark.models.architecture import encoder_of, recorded
+from benchmark.models.attention import _Attention, by_kernel
+from benchmark.models.packed_layout import Layout, gap, layout_of
 from benchmark.testing.fixtures import (
     CPU,
     LAYERS,
@@ -59,6 +58,7 @@ from benchmark.testing.fixtures import (
     small_task,
     tiny_model,
 )
+from benchmark.training.loop import finetune
 
 DISTILLED = DistilBertConfig(
     vocab_size=32,
@@ -159,15 +159,15 @@ def test_no_padding_reaches_the_layers_and_the_last_one_ends_with_first_tokens()
 
 def test_the_first_tokens_draw_the_same_dropout_with_and_without_the_others() -> None:
     model = BertForSequenceClassification(BertConfig(**SHAPE)).train()
-    chance.install(model)
+    masks.install(model)
     hooks = packing.install(encoder_of(model))
     assert hooks is not None
     found = []
     for hooks.first_only in (True, False):
-        chance.start_pass(5)
+        masks.start_pass(5)
         found.append(model(**inputs()).logits)
     torch.testing.assert_close(found[0], found[1], rtol=1e-5, atol=1e-6)
-    chance.start_pass(6)
+    masks.start_pass(6)
     assert not torch.allclose(model(**inputs()).logits, found[1])
 
 
@@ -228,8 +228,8 @@ def test_kernels_for_unlike_lengths_compute_the_same_attention(twice: bool) -> N
 def of_many_lengths() -> list[Layout]:
     """Batches of 32 texts of at most 64 tokens, filled up; some with more padding in one row than a text is long."""
     rng = torch.Generator().manual_seed(0)
-    masks = [torch.arange(64) < torch.randint(20, 64, (32, 1), generator=rng) for _ in range(40)]
-    found = [layout_of(mask).filled_up() for mask in masks]
+    real = [torch.arange(64) < torch.randint(20, 64, (32, 1), generator=rng) for _ in range(40)]
+    found = [layout_of(mask).filled_up() for mask in real]
     return [filled for filled in found if filled is not None]
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmark import grid, plan
-from benchmark.store import Store
+from benchmark import plan
+from benchmark.grids import grid
+from benchmark.records.store import Store
 
 TABLE = "lnsr/table1"
 

@@ -18,23 +18,22 @@ from transformers import (
     XLNetForSequenceClassification,
 )
 
-from benchmark import packing
-from benchmark.architecture import encoder_of
-from benchmark.checkpoint import Snapshot
-from benchmark.config import ROOT
+from benchmark.config.compose import ROOT
+from benchmark.config.identity import identity, run_id
+from benchmark.config.validation import check_plugins
 from benchmark.errors import BenchmarkError
-from benchmark.finetune import finetune
-from benchmark.identity import identity, run_id
 from benchmark.methods import build as build_methods
 from benchmark.methods import prepare
+from benchmark.models import packing
+from benchmark.models.architecture import encoder_of
 from benchmark.probes import Probe, Subject, Watch
 from benchmark.probes.linear_probe import ridge
 from benchmark.probes.noise_attenuation import NoiseAttenuation
 from benchmark.probes.norm_change import NormChange, norms
-from benchmark.probes.sensitivity import described, sensitivities
 from benchmark.probes.token_similarity import TokenSimilarity, similarity
-from benchmark.run import run
-from benchmark.store import Store
+from benchmark.probes.weight_sensitivity import described, sensitivities
+from benchmark.records.store import Store
+from benchmark.runs.run import run
 from benchmark.testing.fixtures import (
     CPU,
     LAYERS,
@@ -46,13 +45,14 @@ from benchmark.testing.fixtures import (
     small_task,
     tiny_model,
 )
-from benchmark.validation import validate_methods
+from benchmark.training.loop import finetune
+from benchmark.training.snapshot import Snapshot
 
 ALL = "probe=[norm_change,sensitivity,noise_attenuation,token_similarity,linear_probe_embedded]"
 CHEAP = {
     "norm_change": {"_target_": "benchmark.probes.norm_change.NormChange", "every": 2},
     "noise_attenuation": {"_target_": "benchmark.probes.noise_attenuation.NoiseAttenuation"},
-    "sensitivity": {"_target_": "benchmark.probes.sensitivity.SensitivityOfWeights"},
+    "sensitivity": {"_target_": "benchmark.probes.weight_sensitivity.SensitivityOfWeights"},
     "token_similarity": {"_target_": "benchmark.probes.token_similarity.TokenSimilarity"},
 }
 HYPE = {"one": {"_target_": "benchmark.methods.hype.HyPe", "sigma": 0.1}}
@@ -149,7 +149,7 @@ def test_a_run_that_diverged_has_no_probes() -> None:
 @pytest.mark.parametrize("path", sorted((ROOT / "conf" / "probe").glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_probe_that_there_is_a_file_for_can_be_built(path: Path, tiny: Callable[..., Any]) -> None:
     config = tiny(f"probe=[{path.stem}]")
-    validate_methods(config)
+    check_plugins(config)
     (probe,) = Watch(config).probes.values()
     assert probe.paper
 
@@ -166,7 +166,7 @@ def test_every_probe_that_there_is_a_file_for_can_be_built(path: Path, tiny: Cal
 )
 def test_a_probe_that_cannot_be_is_refused(settings: Any, said: str, tiny: Callable[..., Any]) -> None:
     with pytest.raises(BenchmarkError, match=said) as refusal:
-        validate_methods(tiny() | {"probe": {"mine": settings}})
+        check_plugins(tiny() | {"probe": {"mine": settings}})
     assert "probe.mine" in str(refusal.value)
 
 

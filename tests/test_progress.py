@@ -7,9 +7,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from benchmark import launch, progress
-from benchmark.grid import Cell
+from benchmark import progress
+from benchmark.grids.grid import Cell
 from benchmark.progress import Line, RunProgress
+from benchmark.runs import launch
 
 
 @pytest.fixture

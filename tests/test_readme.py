@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from benchmark.config import ROOT
+from benchmark.config.compose import ROOT
 
 README = (ROOT / "README.md").read_text()
 COMMANDS = [

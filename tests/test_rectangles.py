@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from benchmark import grid
 from benchmark.errors import BenchmarkError
-from benchmark.rectangles import declared, merged, narrowed
+from benchmark.grids import grid
+from benchmark.grids.rectangles import declared, merged, narrowed
 
 ONE = [{"task": ["a", "b"], "method": ["[]"], "seed": ["1", "2"]}]
 UNION = declared(

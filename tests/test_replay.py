@@ -15,16 +15,13 @@ from accelerator import DEVICE, Accelerator, accelerator
 from test_packing import CONFIGS, HEADS
 from transformers import BertConfig, PreTrainedModel
 
-from benchmark.checkpoint import Snapshot
-from benchmark.config import ROOT
-from benchmark.finetune import Outcome, finetune
+from benchmark.config.compose import ROOT
 from benchmark.methods import Method, build, prepare
-from benchmark.replay import Replay
-from benchmark.store import Store
-from benchmark.tags import IGNORED
+from benchmark.records.store import Store
 from benchmark.tasks import Task
 from benchmark.tasks.answers import Answers
 from benchmark.tasks.tagging import Tagging
+from benchmark.tasks.word_pieces import IGNORED
 from benchmark.testing.fixtures import (
     PROTOCOL,
     SHAPE,
@@ -34,6 +31,9 @@ from benchmark.testing.fixtures import (
     small_task,
     tiny_model,
 )
+from benchmark.training.graphs import Replay
+from benchmark.training.loop import Outcome, finetune
+from benchmark.training.snapshot import Snapshot
 
 LONGER = PROTOCOL | {"epochs": 3, "evaluations_per_epoch": 1 / 3}
 

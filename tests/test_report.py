@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from benchmark import grid
 from benchmark.errors import BenchmarkError
-from benchmark.report.table import Table, build
+from benchmark.grids import grid
+from benchmark.report.build import Table, build
 
 DEMO, TABLE2 = "demo/noisytune", "noisytune/table2"
 ONE, TWO = "task=opinion", "task=opinion,closeness"

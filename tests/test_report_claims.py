@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from benchmark import grid, report
+from benchmark import report
+from benchmark.grids import grid
 from benchmark.report import claims
+from benchmark.report.build import build
 from benchmark.report.claims import CONTRADICTED, NOT_MEASURED, REPRODUCED, UNDECIDED, Verdict, tempered
 from benchmark.report.comparisons import Comparison
-from benchmark.report.table import build
 
 TABLE2 = "noisytune/table2"
 ONE_MODEL = "model=minilm"

@@ -12,10 +12,11 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from benchmark import grid, report
+from benchmark import report
+from benchmark.grids import grid
 from benchmark.report import render
-from benchmark.report.cost import COLUMNS, TITLE
-from benchmark.report.table import Table, build
+from benchmark.report.build import Table, build
+from benchmark.report.numbers.cost import COLUMNS, TITLE
 
 NARROW = ("task=opinion,closeness", "method=[],[rdrop]", "seed=range(1,4)")
 MB = 1_000_000

@@ -13,15 +13,16 @@ import pytest
 from omegaconf import OmegaConf
 from probed import LAYERS, PROBED
 
-from benchmark import grid, report
-from benchmark.config import ROOT
+from benchmark import report
+from benchmark.config.compose import ROOT
+from benchmark.grids import grid
 from benchmark.report import figures
+from benchmark.report.build import build
 from benchmark.report.figures import style
 from benchmark.report.figures.kinds import histogram
 from benchmark.report.figures.points import points
-from benchmark.report.quantities import PROBES
-from benchmark.report.quantities import points as values
-from benchmark.report.table import build
+from benchmark.report.numbers.quantities import PROBES
+from benchmark.report.numbers.quantities import points as values
 
 load = functools.cache(lambda name, *changes: grid.load(name, changes))
 

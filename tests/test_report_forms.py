@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark import grid, report
+from benchmark import report
+from benchmark.grids import grid
 from benchmark.report import figures, render
+from benchmark.report.build import Table, build
+from benchmark.report.numbers.statistics import estimate, paired_difference
 from benchmark.report.sections import Section
-from benchmark.report.statistics import estimate, paired_difference
-from benchmark.report.table import Table, build
 
 DEMO = "demo/noisytune"
 PLAIN, NOISY = {1: 80, 2: 82}, {1: 81, 2: 85}

@@ -10,12 +10,14 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from benchmark import grid, report
+from benchmark import report
+from benchmark.config.schema import METRICS
+from benchmark.config.splits import evaluation_splits
 from benchmark.errors import BenchmarkError
-from benchmark.languages import evaluation_splits, over_languages
+from benchmark.grids import grid
 from benchmark.report import figures, render
-from benchmark.report.table import Table, build
-from benchmark.schema import METRICS
+from benchmark.report.build import Table, build
+from benchmark.training.evaluation import over_languages
 
 TABLE = "noisytune/table3"
 NARROW = ("model=xlm_roberta_base", "task.setting=zero_shot", "seed=1,2")
@@ -133,7 +135,7 @@ def test_tables_without_languages_have_no_such_part(made) -> None:
 def test_an_average_over_a_column_that_does_not_exist_is_refused() -> None:
     from omegaconf import OmegaConf
 
-    from benchmark import declaration
+    from benchmark.grids import declaration
 
     table = OmegaConf.to_container(
         OmegaConf.structured(declaration.Table(title="T", averages={"both": ["rte", ["cole"]]}))

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmark import grid
+from benchmark.config.identity import SCHEMA, run_id
 from benchmark.errors import BenchmarkError
-from benchmark.identity import SCHEMA, run_id
-from benchmark.report.table import build
+from benchmark.grids import grid
+from benchmark.records.store import Store
+from benchmark.report.build import build
 from benchmark.reproduce import look_up
-from benchmark.store import Store
 
 OTHERS = 2000  # runs of other tables, whose records cannot be read
 

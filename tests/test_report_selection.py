@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmark import grid
-from benchmark.report import frame, selection
-from benchmark.report.table import build
+from benchmark.grids import grid
+from benchmark.report.build import build
+from benchmark.report.numbers import frame, selection
 
 load = functools.cache(lambda name, *changes: grid.load(name, changes))
 HYPE = ("hype/table1", "model=bert_large_uncased", "task=rte")

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from benchmark import metrics
-from benchmark.report import predictions, sampling
-from benchmark.report.statistics import (
+from benchmark.report.numbers import predictions, sampling
+from benchmark.report.numbers.statistics import (
     MANY,
     POWER,
     detectable,
@@ -19,6 +18,7 @@ from benchmark.report.statistics import (
     seeds_to_find,
     spread_test,
 )
+from benchmark.tasks import metrics
 
 DRAWN = np.random.default_rng(3)
 ONE, OTHER = DRAWN.normal(1, 1, 12), DRAWN.normal(0, 2, 12)

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-import benchmark.run
+import benchmark.runs.run
+from benchmark.config.identity import run_id
 from benchmark.errors import BenchmarkError
-from benchmark.identity import run_id
 from benchmark.progress import Tell
-from benchmark.run import run
-from benchmark.store import Store
+from benchmark.records.store import Store
+from benchmark.runs.run import run
 
 Config = dict[str, Any]
 Tiny = Callable[..., Config]
@@ -53,10 +53,11 @@ def test_lambda_zero_is_plain_fine_tuning_bit_for_bit(tiny: Tiny) -> None:
 def test_a_method_changes_neither_the_batches_nor_the_head_nor_the_subset(
     tiny: Tiny, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from benchmark import finetune, models
+    from benchmark.models import pretrained
+    from benchmark.training import loop
 
     seen: list[Any] = []
-    load, batches = models.load, finetune.batches
+    load, batches = pretrained.load, loop.batches
 
     def loaded(*arguments: Any) -> Any:
         model = load(*arguments)
@@ -68,8 +69,8 @@ def test_a_method_changes_neither_the_batches_nor_the_head_nor_the_subset(
         seen.append(order)
         return iter(order)
 
-    monkeypatch.setattr(models, "load", loaded)
-    monkeypatch.setattr(finetune, "batches", drawn)
+    monkeypatch.setattr(pretrained, "load", loaded)
+    monkeypatch.setattr(loop, "batches", drawn)
     subsets = [evidence(config)[1]["subset"].tolist() for config in (tiny(), tiny("method=[noisytune]"))]
     assert seen[:2] == seen[2:]
     assert subsets[0] == subsets[1]
@@ -77,7 +78,7 @@ def test_a_method_changes_neither_the_batches_nor_the_head_nor_the_subset(
 
 def test_a_finished_run_is_not_run_again(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     first = run(tiny())
-    monkeypatch.setattr(benchmark.run, "train", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr(benchmark.runs.run, "train", lambda *_: pytest.fail("trained again"))
     assert run(tiny()) == first
 
 
@@ -122,7 +123,7 @@ def test_a_run_that_fails_leaves_what_failed_and_how_to_try_again(
     def broken(config: Config, tell: Tell) -> Any:
         raise RuntimeError("out of luck")
 
-    monkeypatch.setattr(benchmark.run, "train", broken)
+    monkeypatch.setattr(benchmark.runs.run, "train", broken)
     config = tiny()
     with pytest.raises(RuntimeError, match="out of luck"):
         run(config, "python -m benchmark seed=1")
@@ -130,7 +131,7 @@ def test_a_run_that_fails_leaves_what_failed_and_how_to_try_again(
     assert failure["error"] == "RuntimeError: out of luck"
     assert failure["command"] == "python -m benchmark seed=1"
     assert "in broken" in failure["traceback"]
-    assert 'File "benchmark/run.py", line' in failure["traceback"]
+    assert 'File "benchmark/runs/run.py", line' in failure["traceback"]
     left_out = ("store", "cache", "table", "tracker", "snapshot_minutes")
     assert failure["config"] == {key: config[key] for key in config if key not in left_out}
     monkeypatch.undo()
@@ -182,7 +183,7 @@ def test_a_gpu_that_is_named_is_the_one_that_is_used(
     chosen: list[int] = []
     monkeypatch.setattr(torch, "empty", lambda *_, **__: None)
     monkeypatch.setattr(torch._C, "_cuda_setDevice", chosen.append, raising=False)
-    assert benchmark.run.choose_device(device) == torch.device(device)
+    assert benchmark.runs.run.choose_device(device) == torch.device(device)
     assert chosen == ([] if set_to is None else [set_to])
 
 

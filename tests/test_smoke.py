@@ -14,17 +14,19 @@ import pandas as pd
 import pytest
 from probed import PROBED
 
-from benchmark import grid, launch
 from benchmark import reproduce as reproduce_command
-from benchmark.config import ROOT
+from benchmark.config.compose import ROOT
+from benchmark.config.schema import METRICS
+from benchmark.config.validation import validate
+from benchmark.grids import grid
+from benchmark.records.store import Store, make_writable
 from benchmark.report import write
+from benchmark.report.build import build
 from benchmark.report.claims import CONTRADICTED, NOT_MEASURED, REPRODUCED, UNDECIDED
-from benchmark.report.frame import columns_of
+from benchmark.report.numbers.frame import columns_of
 from benchmark.report.published import AVERAGE
-from benchmark.report.table import build
-from benchmark.schema import METRICS
-from benchmark.store import Store, make_writable
-from benchmark.validation import validate, validate_methods
+from benchmark.runs import launch
+from benchmark.runs.plugins import check_plugins
 
 CACHE = ROOT / ".cache"
 load = functools.cache(lambda name: grid.load(name, small=True))
@@ -54,7 +56,7 @@ def test_every_table_has_a_smoke_run_that_could_start(name: str) -> None:
                 values = [v for one in own or cell.config["task"]["metrics"] for v in METRICS[one]]
                 assert metric_name in values
     for cell in {str(cell.config["method"]): cell for cell in small.cells}.values():
-        validate_methods(cell.config)
+        check_plugins(cell.config)
 
 
 @pytest.mark.parametrize("name", DECLARED)

@@ -9,7 +9,7 @@ import pytest
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from benchmark.errors import BenchmarkError
-from benchmark.spans import Span, Window, best_spans, matches, target, text_of, windows
+from benchmark.tasks.windows import Span, Window, best_spans, matches, target, text_of, windows
 
 CONTEXT = "The old mill by the river was sold to a baker from the next village in 1912."
 QUESTION = "Who bought the mill?"

@@ -13,7 +13,7 @@ import torch
 from transformers import BertConfig, BertForSequenceClassification
 
 from benchmark.speed import __main__ as speed
-from benchmark.speed import costs, limit, render
+from benchmark.speed import costs, limit, markdown
 from benchmark.speed.conditions import Conditions
 from benchmark.speed.sides import load, ours, trainer
 from benchmark.speed.timing import GRID, OURS, Timing
@@ -45,7 +45,7 @@ def test_ratios_are_taken_within_a_round() -> None:
     assert timing.of_limit == pytest.approx(0.25)
     timing.seconds[GRID] = [0.5, 1.0, 2.0]
     assert timing.ratio("theirs", GRID) == 6.0
-    assert render.geometric_mean([2.0, 8.0]) == pytest.approx(4.0)
+    assert markdown.geometric_mean([2.0, 8.0]) == pytest.approx(4.0)
 
 
 def test_sides_that_make_other_updates_are_found_out() -> None:

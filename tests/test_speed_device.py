@@ -15,11 +15,11 @@ import pytest
 import torch
 from test_speed import CPU, HERE, SUMMARY, sides
 
-from benchmark import launch
-from benchmark.config import ROOT
+from benchmark.config.compose import ROOT
 from benchmark.errors import BenchmarkError
+from benchmark.runs import launch
 from benchmark.speed import __main__ as speed
-from benchmark.speed import costs, grid, limit, render
+from benchmark.speed import costs, limit, markdown, side_by_side
 from benchmark.speed.conditions import VISIBLE, Conditions, conditions, one_of
 from benchmark.speed.sides import Took, load, ours, trainer
 from benchmark.speed.timing import GRID, OURS, Timing
@@ -133,8 +133,8 @@ def test_a_grid_on_a_gpu_is_as_many_runs_as_a_sweep_makes_at_a_time(
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: has)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
     cell: Any = SimpleNamespace(config={"threads": 1, "device": "auto"})
-    assert grid.at_once(THERE) == launch.default_workers([cell]) == runs
-    assert grid.at_once(Conditions(CPU, "float32", 3)) == 3
+    assert side_by_side.at_once(THERE) == launch.default_workers([cell]) == runs
+    assert side_by_side.at_once(Conditions(CPU, "float32", 3)) == 3
 
 
 def test_playing_passes_again_is_for_a_gpu() -> None:
@@ -149,7 +149,7 @@ def test_runs_are_started_under_the_same_conditions(monkeypatch: pytest.MonkeyPa
         configs.append(config)
         return {"seconds": {"train": 0.0, "evaluate": 0.0}}
 
-    monkeypatch.setattr("benchmark.run.run", started)
+    monkeypatch.setattr("benchmark.runs.run.run", started)
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: None)
     assert all(seconds < 10 for seconds in costs.starts(THERE).values())
     for config in configs:
@@ -176,7 +176,7 @@ def test_methods_are_timed_under_the_same_conditions(tmp_path: Path, monkeypatch
 def figures(here: Conditions, runs: int) -> str:
     seconds = {OURS: [0.6], GRID: [0.3], "Trainer, dynamic padding": [1.2], "Trainer, padded to 128": [2.4]}
     timings = {"rte": Timing(60, 100, 1.0, seconds, [10.0], apart=0.0004)}
-    return render.markdown("minilm", here, runs, timings, {}, {})
+    return markdown.markdown("minilm", here, runs, timings, {}, {})
 
 
 def test_the_figures_of_a_gpu_say_so(monkeypatch: pytest.MonkeyPatch) -> None:

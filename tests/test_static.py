@@ -15,9 +15,11 @@ import pytest
 import yaml
 from pyarrow import parquet as pq
 
-from benchmark import declaration, grid, parquet, plan
-from benchmark.config import ROOT
+from benchmark import plan
+from benchmark.config.compose import ROOT
+from benchmark.data import parquet
 from benchmark.errors import BenchmarkError
+from benchmark.grids import declaration, grid
 from benchmark.report import static
 
 NAMES = [name for name in grid.tables() if "static:" in (ROOT / "sweeps" / f"{name}.yaml").read_text()]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from benchmark.errors import BenchmarkError
-from benchmark.store import Store, make_writable
+from benchmark.records.store import Store, make_writable
 
 ID = "0123456789abcdef"
 RECORD = {

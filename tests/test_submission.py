@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmark import grid, report
+from benchmark import report
 from benchmark.errors import BenchmarkError
+from benchmark.grids import grid
+from benchmark.records.store import Store
 from benchmark.report import submission
-from benchmark.store import Store
 
 NARROW = ("model=roberta_large", "method=[]", "seed=1")
 SIZES = {file.name: file.size for file in submission.FILES}
@@ -118,7 +119,7 @@ def test_the_table_has_no_score_and_says_where_submissions_are(made, tmp_path) -
 
 def test_every_model_method_and_seed_is_a_submission(made, tmp_path) -> None:
     planned, records, _ = made("task=rte", "method=[],[hype_n]", "seed=1,2")
-    frame = report.build(planned, records).frame
+    frame = report.build.build(planned, records).frame
     names = [one.name for one in submission.of_table(planned, frame, records)]
     assert names == [
         f"roberta_large-{method}-seed{seed}" for method in ("plain", "hype_n") for seed in (1, 2)
@@ -156,7 +157,7 @@ def test_the_rows_of_real_test_sets_are_counted_as_their_data_do(hub) -> None:
     from huggingface_hub import snapshot_download
     from pyarrow import parquet as pq
 
-    from benchmark.parquet import paths
+    from benchmark.data.parquet import paths
 
     folder = Path(snapshot_download(submission.REPO, repo_type="dataset"))
     seen = 0

@@ -11,7 +11,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import AutoTokenizer, BertTokenizer, PreTrainedTokenizerFast
 
 from benchmark.errors import BenchmarkError
-from benchmark.tags import IGNORED, pieces, rejoined, targets
+from benchmark.tasks.word_pieces import IGNORED, pieces, rejoined, targets
 
 WORDS = ["un", "##happi", "##ness", "a", "b", "c"]
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]

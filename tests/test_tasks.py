@@ -12,9 +12,10 @@ import pytest
 import torch
 from pyarrow import parquet
 
-from benchmark import models, tasks
-from benchmark.config import ROOT
+from benchmark import tasks
+from benchmark.config.compose import ROOT
 from benchmark.errors import BenchmarkError
+from benchmark.models import pretrained
 from benchmark.tasks import draw_subset
 
 Compose = Callable[..., dict[str, Any]]
@@ -24,7 +25,7 @@ LABELS = torch.tensor([0] * 30 + [1] * 70)
 
 
 def load(config: dict[str, Any]) -> tasks.Task:
-    return tasks.load(config, models.tokenizer(config["model"], Path(config["cache"])))
+    return tasks.load(config, pretrained.tokenizer(config["model"], Path(config["cache"])))
 
 
 def test_a_subset_is_a_function_of_the_seed_alone() -> None:
@@ -89,9 +90,9 @@ def test_a_changed_file_is_tokenised_again(compose: Compose, tmp_path: Path) -> 
 
 def test_a_checkpoint_of_another_task_gets_a_head_that_fits(compose: Compose, tmp_path: Path) -> None:
     cache = Path(compose()["cache"])
-    models.load(compose()["model"], 3, 1, cache).save_pretrained(tmp_path)
+    pretrained.load(compose()["model"], 3, 1, cache).save_pretrained(tmp_path)
     tuned = compose()["model"] | {"builder": None, "id": str(tmp_path), "revision": None}
-    first, again, other = (models.load(tuned, 2, seed, cache).classifier.weight for seed in (5, 5, 6))
+    first, again, other = (pretrained.load(tuned, 2, seed, cache).classifier.weight for seed in (5, 5, 6))
     assert first.shape[0] == 2
     assert torch.equal(first, again)
     assert not torch.equal(first, other)

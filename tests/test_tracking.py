@@ -17,13 +17,15 @@ import numpy as np
 import pytest
 import yaml
 
-from benchmark import grid, tracking
-from benchmark.config import ROOT, plain, register
+from benchmark.config.compose import ROOT, plain, register
+from benchmark.config.identity import run_id
+from benchmark.config.validation import validate
 from benchmark.errors import BenchmarkError
-from benchmark.identity import run_id
-from benchmark.run import run
-from benchmark.store import Store
-from benchmark.validation import validate, validate_methods
+from benchmark.grids import grid
+from benchmark.records.store import Store
+from benchmark.runs import tracking
+from benchmark.runs.plugins import check_plugins
+from benchmark.runs.run import run
 
 Config = dict[str, Any]
 Outcome = tuple[int, str, str]
@@ -151,7 +153,7 @@ def test_a_failing_tracker_is_warned_of_once_and_harms_no_run(
 ) -> None:
     monkeypatch.setattr(tracking, "build", lambda settings: Failing())
     for seed in (1, 2):
-        config = tiny(f"seed={seed}") | {"tracker": {"_target_": "benchmark.tracking.Tracker"}}
+        config = tiny(f"seed={seed}") | {"tracker": {"_target_": "benchmark.runs.tracking.Tracker"}}
         record = run(config)
         assert record["status"] == "finished"
         assert Store(config["store"]).find(record["run_id"]) == record
@@ -186,9 +188,9 @@ def test_a_tracker_that_cannot_be_is_refused_before_anything_runs(tiny: Callable
         ("+tracker.projet=mine", "did you mean 'project'?"),
     ):
         with pytest.raises(BenchmarkError, match=said):
-            validate_methods(tiny("tracker=wandb", override))
+            check_plugins(tiny("tracker=wandb", override))
     with pytest.raises(BenchmarkError, match="expected a mapping with `_target_`"):
-        validate_methods(tiny("+tracker.mode=offline"))
+        check_plugins(tiny("+tracker.mode=offline"))
 
 
 def test_the_runs_of_a_table_are_tracked_as_a_group(
@@ -236,9 +238,9 @@ def test_what_a_sweep_file_of_w_and_b_runs_is_a_run_of_ours(path: Path) -> None:
             assert command[:4] == ["/usr/bin/env", "python", "-m", "benchmark"]
             config = plain(hydra.compose("config", command[4:]))
             validate(config)
-            validate_methods(config)
+            check_plugins(config)
             ids.add(run_id(config))
-            assert config["tracker"]["_target_"] == "benchmark.tracking.WandB"
+            assert config["tracker"]["_target_"] == "benchmark.runs.tracking.WandB"
             name, metric = sweep["metric"]["name"].split("/")
             assert name in config["task"]["evaluate"]
             assert metric in config["task"]["metrics"]

@@ -25,18 +25,18 @@ from transformers import (
 )
 from vectors import Case
 
-from benchmark.architecture import encoder_of, input_changed, recorded
 from benchmark.errors import BenchmarkError
 from benchmark.methods import Setting, build, prepare
+from benchmark.methods.common.hidden_noise import HiddenNoise
 from benchmark.methods.ft_noise import FTNoise
-from benchmark.methods.hidden_noise import HiddenNoise
 from benchmark.methods.hype import HyPe
 from benchmark.methods.lnsr import LNSR
 from benchmark.methods.mixout import MixedLinear, Mixout
 from benchmark.methods.no_dropout import NoDropout
 from benchmark.methods.reinit import ReInit
 from benchmark.methods.top_k import TopK
-from benchmark.step import Step
+from benchmark.models.architecture import encoder_of, input_changed, recorded
+from benchmark.step.passes import Step
 
 SHAPE = {"hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 24}
 

@@ -19,16 +19,16 @@ from transformers import (
     XLNetForSequenceClassification,
 )
 
-from benchmark.architecture import Encoder, encoder_of
 from benchmark.errors import BenchmarkError
 from benchmark.methods import Method, Setting, build
-from benchmark.methods import divergences as measures
+from benchmark.methods.common import divergences as measures
 from benchmark.methods.freelb import FreeLB
 from benchmark.methods.r3f import R3F
 from benchmark.methods.rdrop import RDrop
 from benchmark.methods.smart import SMART
-from benchmark.optimizers import Update
-from benchmark.step import Step, total_loss
+from benchmark.models.architecture import Encoder, encoder_of
+from benchmark.step.passes import Step, total_loss
+from benchmark.step.update import Update
 from benchmark.tasks import Classification, Task
 
 METHODS = {

@@ -27,9 +27,7 @@ from transformers import (
 )
 from vectors import Case
 
-from benchmark.architecture import Encoder, encoder_of
 from benchmark.errors import BenchmarkError
-from benchmark.flavours import FLAVOURS, Flavour
 from benchmark.methods import Method, Setting, build, prepare
 from benchmark.methods.child_tuning import ChildTuningD, ChildTuningF
 from benchmark.methods.l2sp import L2SP
@@ -39,9 +37,11 @@ from benchmark.methods.pats import PATS
 from benchmark.methods.prior_wd import PriorWD
 from benchmark.methods.recadam import RecAdam
 from benchmark.methods.sage import SAGE
-from benchmark.optimizers import Group, Optimizer, grouped
-from benchmark.schedule import rate_at
-from benchmark.step import Step, total_loss
+from benchmark.models.architecture import Encoder, encoder_of
+from benchmark.step.adam import FLAVOURS, Flavour
+from benchmark.step.optimizer import Group, Optimizer, grouped
+from benchmark.step.passes import Step, total_loss
+from benchmark.step.schedule import rate_at
 
 FOLDERS = ("pats", "sage", "recadam", "child_tuning", "l2sp")
 

@@ -18,12 +18,12 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from benchmark import mining
-from benchmark.config import ROOT
-from benchmark.metrics import score
-from benchmark.metrics.answers import aligned, mlqa_tokens, question_scores, squad_tokens
+from benchmark.config.compose import ROOT
 from benchmark.report import published
-from benchmark.report.frame import average
+from benchmark.report.numbers.frame import average
+from benchmark.tasks import neighbours
+from benchmark.tasks.metrics import score
+from benchmark.tasks.metrics.spans import aligned, mlqa_tokens, question_scores, squad_tokens
 
 FOLDER = Path(os.environ.get("METRIC_VECTORS") or ROOT.parent / "shared" / "vectors" / "xtreme_metrics")
 
@@ -107,22 +107,22 @@ def test_pairs(case: dict[str, Any], tolerance: float) -> None:
 
 @each("bucc_mining")
 def test_mining(case: dict[str, Any], tolerance: float) -> None:
-    def candidates(split: dict[str, Any]) -> list[tuple[mining.Pair, float]]:
+    def candidates(split: dict[str, Any]) -> list[tuple[neighbours.Pair, float]]:
         sides = (split["source"], split["target"])
         vectors = [torch.tensor([line["embedding"] for line in side]) for side in sides]
         lines = [[(line["id"], line["text"]) for line in side] for side in sides]
-        return mining.mine(vectors[0], lines[0], vectors[1], lines[1])
+        return neighbours.mine(vectors[0], lines[0], vectors[1], lines[1])
 
     found = {split: candidates(case[split]) for split in ("dev", "test")}
     gold = {split: {(source, target) for source, target in case[split]["gold"]} for split in found}
-    threshold = mining.best_threshold(found["dev"], gold["dev"])
+    threshold = neighbours.best_threshold(found["dev"], gold["dev"])
     assert threshold == pytest.approx(case["expected"]["threshold"], abs=tolerance)
     for split, pairs in found.items():
         expected = case["expected"][split]
         assert [list(pair) for pair, _ in pairs] == [one["pair"] for one in expected["candidates"]]
         scores = [one["score"] for one in expected["candidates"]]
         assert [margin for _, margin in pairs] == pytest.approx(scores, abs=tolerance)
-        kept = mining.above(pairs, threshold)
+        kept = neighbours.above(pairs, threshold)
         assert sorted(map(list, kept)) == sorted(expected["extracted"])
         for name, value in percent(score(["bucc"], [kept], [sorted(gold[split])])).items():
             assert value == pytest.approx(expected[name], abs=tolerance), (split, name)
@@ -139,7 +139,7 @@ def test_retrieved_rows(case: dict[str, Any], tolerance: float) -> None:
 @each("tatoeba_retrieval")
 def test_nearest_neighbours(case: dict[str, Any], tolerance: float) -> None:
     english, source = (torch.tensor(case[f"{side}_embeddings"]) for side in ("english", "source"))
-    found = mining.nearest(queries=english, candidates=source).tolist()
+    found = neighbours.nearest(queries=english, candidates=source).tolist()
     assert found == case["expected"]["predictions"]
     accuracy = percent(score(["accuracy"], found, case["references"]))["accuracy"]
     assert accuracy == pytest.approx(case["expected"]["accuracy"], abs=tolerance)

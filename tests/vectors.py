@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmark.config import ROOT
+from benchmark.config.compose import ROOT
 
 FOLDER = Path(os.environ.get("METHOD_VECTORS") or ROOT.parent / "shared" / "vectors" / "methods")
 

@@ -12,7 +12,7 @@ from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
 from transformers import BertConfig, BertForMaskedLM, PreTrainedTokenizerBase
 
-from benchmark.schedule import rate_at
+from benchmark.step.schedule import rate_at
 
 
 @dataclass(frozen=True)

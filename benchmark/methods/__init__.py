@@ -7,10 +7,10 @@ from typing import Any
 
 from transformers import PreTrainedModel
 
-from benchmark.architecture import encoder_of
+from benchmark.config.targets import built
 from benchmark.errors import BenchmarkError
 from benchmark.methods.base import Method, Setting, overrides
-from benchmark.targets import built
+from benchmark.models.architecture import encoder_of
 
 __all__ = ["Method", "Setting", "build", "prepare"]
 

@@ -31,26 +31,24 @@ on weights are neither masked (PATS can be told to) nor scaled by sensitivity; a
 the gradient and is both. Two anchors pull twice. What means nothing is refused: `conflict`.
 
 What a method keeps on itself from one update to the next is saved and put back with an interrupted run;
-`benchmark.state` says what it can see. `benchmark.testing` checks all that is promised here.
+`benchmark.step.state` says what it can see. `benchmark.testing` checks all that is promised here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import torch
 from transformers import PreTrainedModel
 
-from benchmark.architecture import Encoder
-from benchmark.optimizers import Update
+from benchmark.models.architecture import Encoder
 from benchmark.randomness import derive
-from benchmark.state import Stateful
-
-if TYPE_CHECKING:
-    from benchmark.doubling import FurtherPass
-    from benchmark.step import Step
+from benchmark.step.doubling import FurtherPass
+from benchmark.step.passes import Step
+from benchmark.step.state import Stateful
+from benchmark.step.update import Update
 
 
 @dataclass(frozen=True)
@@ -63,8 +61,11 @@ class Setting:
 
     def stream(self, *purpose: str | int, device: torch.device | str = "cpu") -> torch.Generator:
         """This method's own random stream, apart from everybody else's."""
-        generator = torch.Generator(device)
-        return generator.manual_seed(derive(self.seed, "method", self.name, *purpose))
+        return torch.Generator(device).manual_seed(self.seed_of(*purpose))
+
+    def seed_of(self, *purpose: str | int) -> int:
+        """The seed of `stream`."""
+        return derive(self.seed, "method", self.name, *purpose)
 
 
 class Method(Stateful):
@@ -76,9 +77,10 @@ class Method(Stateful):
     cost: ClassVar[str] = ""
     #: Values with which this is plain fine-tuning, bit for bit; None where there are none.
     neutral: ClassVar[dict[str, Any] | None] = None
-    #: Whether it leaves every pass the same operations on the same tensors, so that a recorded one can be played
-    #: again (`benchmark.replay`); what it hangs on the model, or adds to the loss, mostly does not.
-    passes_alike: ClassVar[bool] = False
+    #: Why a CUDA graph cannot hold what it does in an update (`benchmark.training.graphs`); empty where one can.
+    #: One can if every update has the same operations on the same tensors: numbers that change are asked of
+    #: `Update.scheduled`, state is changed in place, and streams are attributes of the method.
+    not_captured: ClassVar[str] = "it does not say that a CUDA graph can hold it (Method.not_captured)"
 
     @property
     def exempt(self) -> dict[str, str]:

@@ -25,12 +25,12 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from benchmark import chance
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.methods.base import Method, Setting
-from benchmark.methods.selection import at, in_layers, places
-from benchmark.optimizers import Tensors, Update
-from benchmark.step import Step
+from benchmark.methods.common.tensors import at, in_layers, places
+from benchmark.models import masks
+from benchmark.step.passes import Step
+from benchmark.step.update import Tensors, Update
 
 FIDELITIES = ("paper", "released")
 
@@ -45,7 +45,7 @@ class ChildTuningF(Method):
     paper: ClassVar[str] = "Xu et al., EMNLP 2021"
     cost: ClassVar[str] = "a draw per weight and update"
     neutral: ClassVar[dict[str, Any] | None] = {"probability": 1.0}
-    passes_alike = True
+    not_captured = ""
 
     probability: float = 0.3  # p; 1 is plain fine-tuning
 
@@ -63,7 +63,7 @@ class ChildTuningF(Method):
 
     def draw(self, gradient: torch.Tensor) -> torch.Tensor:
         """A mask of the shape of ``gradient``: 1 keeps an entry."""
-        return chance.kept(gradient, self.probability, self.rng)
+        return masks.kept(gradient, self.probability, self.rng)
 
 
 @dataclass
@@ -77,7 +77,7 @@ class ChildTuningD(Method):
     paper: ClassVar[str] = "Xu et al., EMNLP 2021"
     cost: ClassVar[str] = "one pass over the training data before the first update, and a mask per weight"
     neutral: ClassVar[dict[str, Any] | None] = {"fraction": 1.0}
-    passes_alike = True
+    not_captured = ""
 
     fraction: float = 0.3  # p; 1 is plain fine-tuning
     max_grad_norm: float = 1.0  # of each tensor, in the released form of the survey; 0 does not clip
@@ -155,5 +155,5 @@ class ChildTuningD(Method):
 
     def gradient(self, update: Update) -> None:
         if indices := places(update, self.masks):
-            masks = [self.masks[update.names[index]] for index in indices]
-            torch._foreach_mul_(at(update.gradients, indices), masks)
+            kept = [self.masks[update.names[index]] for index in indices]
+            torch._foreach_mul_(at(update.gradients, indices), kept)

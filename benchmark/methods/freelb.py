@@ -20,10 +20,10 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from benchmark.architecture import length_first, output_changed
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.methods.base import Method, Setting
-from benchmark.step import DROPOUTS, Step
+from benchmark.models.architecture import length_first, output_changed
+from benchmark.step.passes import DROPOUTS, Step
 
 FIDELITIES = ("paper", "fairseq")
 

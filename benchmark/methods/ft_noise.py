@@ -12,9 +12,9 @@ from typing import Any, ClassVar
 
 from transformers import PreTrainedModel
 
-from benchmark.architecture import on_input
 from benchmark.methods.base import Setting
-from benchmark.methods.hidden_noise import HiddenNoise, check_layer
+from benchmark.methods.common.hidden_noise import HiddenNoise, check_layer
+from benchmark.models.architecture import on_input
 
 
 @dataclass
@@ -24,6 +24,7 @@ class FTNoise(HiddenNoise):
     paper: ClassVar[str] = "Hua et al., NAACL 2021"
     cost: ClassVar[str] = "a draw per hidden unit of one layer"
     neutral: ClassVar[dict[str, Any] | None] = {"sigma": 0.0}
+    not_captured = ""
 
     sigma: float = 1e-2
     layer: int = 1

@@ -19,11 +19,11 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from benchmark.architecture import on_input, on_output
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.methods.base import Setting
-from benchmark.methods.hidden_noise import HiddenNoise, check_layer
+from benchmark.methods.common.hidden_noise import HiddenNoise, check_layer
 from benchmark.methods.no_dropout import switch_off_dropout
+from benchmark.models.architecture import on_input, on_output
 
 NOISES = ("normal", "uniform", "uniform01")
 POSITIONS = ("between", "inside", "both")
@@ -41,6 +41,7 @@ class HyPe(HiddenNoise):
     paper: ClassVar[str] = "Yuan et al., ACL 2023"
     cost: ClassVar[str] = "a draw per hidden unit and noised layer"
     neutral: ClassVar[dict[str, Any] | None] = {"sigma": 0.0, "hidden_dropout": True}
+    not_captured = ""
 
     noise: str = "normal"
     position: str = "between"

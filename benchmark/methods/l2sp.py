@@ -18,12 +18,12 @@ from typing import Any, ClassVar
 
 import torch
 
-from benchmark.architecture import Encoder
 from benchmark.errors import BenchmarkError
-from benchmark.methods.anchored import Anchored
-from benchmark.methods.selection import in_encoder, is_matrix
-from benchmark.optimizers import Tensors
-from benchmark.step import Step
+from benchmark.methods.common.anchored import Anchored
+from benchmark.methods.common.tensors import in_encoder, is_matrix
+from benchmark.models.architecture import Encoder
+from benchmark.step.passes import Step
+from benchmark.step.update import Tensors
 
 
 @dataclass
@@ -37,7 +37,7 @@ class L2SP(Anchored):
     paper: ClassVar[str] = "Li et al., ICML 2018"
     cost: ClassVar[str] = "a copy of the encoder's weights"
     neutral: ClassVar[dict[str, Any] | None] = {"alpha": 0.0, "beta": 0.0}
-    passes_alike = True
+    not_captured = ""
 
     alpha: float = 0.1  # with beta 0 as well: plain fine-tuning
     beta: float = 0.01

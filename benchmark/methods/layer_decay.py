@@ -24,7 +24,7 @@ class LayerDecay(Method):
     paper: ClassVar[str] = "Clark et al., ICLR 2020; Zhang et al., ICLR 2021"
     cost: ClassVar[str] = "none"
     neutral: ClassVar[dict[str, Any] | None] = {"factor": 1.0}
-    passes_alike = True
+    not_captured = ""
 
     factor: float = 0.95  # 1 is plain fine-tuning
     top: int = 1

@@ -20,12 +20,12 @@ from typing import Any, ClassVar
 import torch
 from transformers import PreTrainedModel
 
-from benchmark.architecture import Change, input_changed, length_first, recorded
-from benchmark.doubling import FurtherPass
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.methods.base import Setting
-from benchmark.methods.hidden_noise import HiddenNoise, check_layer
-from benchmark.step import DROPOUTS, Step
+from benchmark.methods.common.hidden_noise import HiddenNoise, check_layer
+from benchmark.models.architecture import Change, input_changed, length_first, recorded
+from benchmark.step.doubling import FurtherPass
+from benchmark.step.passes import DROPOUTS, Step
 
 REDUCTIONS = ("sum", "mean")
 TOKENS = ("real", "all")

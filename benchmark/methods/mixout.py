@@ -24,11 +24,11 @@ from torch import nn
 from torch.nn import functional
 from transformers import PreTrainedModel
 
-from benchmark import chance
-from benchmark.architecture import Encoder
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.methods.base import Method, Setting
 from benchmark.methods.no_dropout import switch_off_dropout
+from benchmark.models import masks
+from benchmark.models.architecture import Encoder
 
 MASKS = ("column", "element")
 TARGETS = ("clean", "perturbed")
@@ -49,6 +49,7 @@ class Mixout(Method):
     cost: ClassVar[str] = "a copy of the mixed weights, and a mask for each in every pass"
     constant: ClassVar[tuple[str, ...]] = ("targets",)
     neutral: ClassVar[dict[str, Any] | None] = {"probability": 0.0}
+    not_captured = ""
 
     probability: float = 0.7  # p; 0 is plain fine-tuning, dropout included
     mask: str = "column"
@@ -122,14 +123,14 @@ class Mixout(Method):
     def draw(self, weight: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
         """A mask that broadcasts to ``weight``: 1 keeps the current weight."""
         shape = (1, weight.shape[1]) if self.mask == "column" else weight.shape
-        return chance.kept(weight.new_empty(shape), 1 - self.probability, rng)
+        return masks.kept(weight.new_empty(shape), 1 - self.probability, rng)
 
     def mixed(self, weight: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         """``weight`` mixed with ``target`` by a fresh mask."""
         if self.probability == 1:
             return target
         if self.rng is None:
-            self.rng = self.setting.stream(torch.initial_seed(), device=weight.device)
+            self.rng = masks.stream_of_pass(self.setting.seed_of, weight.device)
         mask = self.draw(weight, self.rng).to(weight.dtype)
         kept = 1 - self.probability
         mixed = (mask * weight + (1 - mask - self.probability) * target) / kept

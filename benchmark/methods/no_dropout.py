@@ -27,7 +27,7 @@ class NoDropout(Method):
 
     paper: ClassVar[str] = "control for Yuan et al., ACL 2023"
     cost: ClassVar[str] = "none"
-    passes_alike = True
+    not_captured = ""
 
     attention_dropout: bool = True  # whether it stays on
 

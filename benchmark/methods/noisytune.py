@@ -37,7 +37,7 @@ class NoisyTune(Method):
     paper: ClassVar[str] = "Wu et al., ACL 2022"
     cost: ClassVar[str] = "one draw per weight, before training"
     neutral: ClassVar[dict[str, Any] | None] = {"intensity": 0.0}
-    passes_alike = True
+    not_captured = ""
 
     intensity: float = 0.15  # lambda; 0 is plain fine-tuning
     noise: str = "uniform"

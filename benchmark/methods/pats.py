@@ -22,12 +22,12 @@ from typing import Any, ClassVar
 import torch
 from transformers import PreTrainedModel
 
-from benchmark import chance
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.methods.base import Method, Setting
-from benchmark.methods.selection import at, in_layers, places
-from benchmark.methods.sensitivity import Sensitivity
-from benchmark.optimizers import Tensors, Update
+from benchmark.methods.common.sensitivity import Sensitivity
+from benchmark.methods.common.tensors import at, in_layers, places
+from benchmark.models import masks
+from benchmark.step.update import Tensors, Update
 
 NOISE_SCALES = ("sqrt", "linear")
 EPS_FORMS = ("eq4", "algorithm")
@@ -48,7 +48,7 @@ class PATS(Method):
     paper: ClassVar[str] = "Zhang et al., EMNLP 2022"
     cost: ClassVar[str] = "a running mean and a draw per weight and update"
     neutral: ClassVar[dict[str, Any] | None] = {"intensity": 0.0}
-    passes_alike = True
+    not_captured = ""
 
     intensity: float = 2e-6  # lambda; 0 is plain fine-tuning
     gamma: float = 0.002
@@ -113,4 +113,4 @@ class PATS(Method):
     def draw(self, weight: torch.Tensor) -> torch.Tensor:
         """N(0, 1) with probability p and else 0, of the shape of ``weight``."""
         noise = torch.empty_like(weight).normal_(generator=self.rng)
-        return noise.mul_(chance.kept(weight, self.probability, self.rng))
+        return noise.mul_(masks.kept(weight, self.probability, self.rng))

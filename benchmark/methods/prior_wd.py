@@ -16,11 +16,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from benchmark.architecture import Encoder
 from benchmark.errors import BenchmarkError, unknown
-from benchmark.methods.anchored import Anchored
-from benchmark.methods.selection import in_encoder, is_matrix
-from benchmark.optimizers import Update
+from benchmark.methods.common.anchored import Anchored
+from benchmark.methods.common.tensors import in_encoder, is_matrix
+from benchmark.models.architecture import Encoder
+from benchmark.step.update import Update
 
 FIDELITIES = ("paper", "released")
 
@@ -35,7 +35,7 @@ class PriorWD(Anchored):
     paper: ClassVar[str] = "Zhang et al., ICLR 2021"
     cost: ClassVar[str] = "a copy of the weights that are pulled"
     neutral: ClassVar[dict[str, Any] | None] = {"weight_decay": 0.0}
-    passes_alike = True
+    not_captured = ""
 
     weight_decay: float = 1e-3  # 0 is plain fine-tuning
     matrices_only: bool = True
@@ -60,4 +60,8 @@ class PriorWD(Anchored):
         }
 
     def before(self, update: Update) -> None:
-        self.pull_back(update, update.rate * self.weight_decay)
+        self.pull_back(update, update.scheduled(self.length))
+
+    def length(self, number: int, rate: float) -> float:
+        """The share of the way back to the anchors."""
+        return rate * self.weight_decay

@@ -25,14 +25,14 @@ from torch import nn
 from torch.nn import functional
 from transformers import PreTrainedModel
 
-from benchmark.architecture import Encoder, output_changed
-from benchmark.doubling import FurtherPass
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.methods.base import Method, Setting
-from benchmark.methods.divergences import disagreement
-from benchmark.methods.hidden_noise import HiddenNoise
+from benchmark.methods.common.divergences import disagreement
+from benchmark.methods.common.hidden_noise import HiddenNoise
 from benchmark.methods.mixout import Mixout
-from benchmark.step import DROPOUTS, Step
+from benchmark.models.architecture import Encoder, output_changed
+from benchmark.step.doubling import FurtherPass
+from benchmark.step.passes import DROPOUTS, Step
 
 NOISES = ("normal", "uniform")
 REGRESSIONS = ("mse", "none")

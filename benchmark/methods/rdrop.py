@@ -21,11 +21,11 @@ from typing import ClassVar
 
 import torch
 
-from benchmark.doubling import FurtherPass
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.methods.base import Method, overrides
-from benchmark.methods.divergences import squared_error, symmetric_kl
-from benchmark.step import Step
+from benchmark.methods.common.divergences import squared_error, symmetric_kl
+from benchmark.step.doubling import FurtherPass
+from benchmark.step.passes import Step
 
 KL_REDUCTIONS = ("mean", "sum")
 # How much of the first and second pass's task loss is added to the first's, which is there already.

@@ -23,13 +23,13 @@ from typing import Any, ClassVar
 import torch
 from transformers import PreTrainedModel
 
-from benchmark.architecture import Encoder
 from benchmark.errors import BenchmarkError, unknown
-from benchmark.methods.anchored import Anchored
 from benchmark.methods.base import Method, Setting, overrides
-from benchmark.methods.selection import at, in_encoder, places
+from benchmark.methods.common.anchored import Anchored
+from benchmark.methods.common.tensors import at, in_encoder, places
 from benchmark.methods.top_k import TopK
-from benchmark.optimizers import Update
+from benchmark.models.architecture import Encoder
+from benchmark.step.update import Update
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class RecAdam(Anchored):
     paper: ClassVar[str] = "Chen et al., EMNLP 2020"
     cost: ClassVar[str] = "a copy of the encoder's weights"
     neutral: ClassVar[dict[str, Any] | None] = {"pull": 0.0}
-    passes_alike = True
+    not_captured = ""
 
     pull: float = 5000.0  # gamma; 0 is plain fine-tuning, without annealing and from the pretrained weights
     k: float = 0.5
@@ -85,9 +85,7 @@ class RecAdam(Anchored):
 
     def remember(self, model: PreTrainedModel, setting: Setting) -> None:
         super().remember(model, setting)
-        self.watched: str | None = None
-        self.left: float | None = 1.0 if self.start == "random" else None
-        self.warned = False
+        self.warned = self.foreseen = False
 
     def pulled(self, encoder: Encoder) -> set[str]:
         return in_encoder(encoder) if self.pull else set()
@@ -116,39 +114,43 @@ class RecAdam(Anchored):
 
     def direction(self, update: Update) -> None:
         if indices := places(update, self.anchors):
-            torch._foreach_mul_(at(update.directions, indices), self.annealed(update.number))
+            torch._foreach_mul_(at(update.directions, indices), update.scheduled(self.learnt))
 
     def moved(self, update: Update) -> None:
-        if not places(update, self.anchors):
-            return
-        learnt = self.annealed(update.number)
-        length = update.rate * (1 - learnt) * self.pull
-        self.pull_back(update, length)
-        self.watch(update, length, learnt)
+        if places(update, self.anchors):
+            if update.number == 1:
+                self.foresee(update)
+            self.pull_back(update, update.scheduled(self.length))
 
-    def watch(self, update: Update, length: float, learnt: float) -> None:
-        """Warn once of a pull that overshoots, and once of a random start that outlives the pull."""
-        if length >= 2 and not self.warned:
-            self.warned = True
-            log.warning(
-                "RecAdam: rate * pull * (1 - lambda) = %.3g at update %d is not below 2, so the pull overshoots "
-                "and training diverges; scale the pull down as the learning rate goes up",
-                length,
-                update.number,
-            )
-        if self.left is None:
-            return
-        # With layer-wise decay groups differ by rate; the first, which has the embeddings, is the slowest.
-        self.watched = self.watched or update.names[0]
-        if self.watched != update.names[0]:
-            return
-        self.left *= abs(1 - length)
-        if learnt > ANNEALED or update.number == update.total:
-            if self.left > SURVIVES:
+    def learnt(self, number: int, rate: float) -> float:
+        """lambda(t): the share of an update that is the task's."""
+        return self.annealed(number)
+
+    def length(self, number: int, rate: float) -> float:
+        """The share of the way back to the anchors."""
+        return rate * (1 - self.annealed(number)) * self.pull
+
+    def foresee(self, update: Update) -> None:
+        """Warn once of a pull that will overshoot, and once of a random start that will outlive the pull."""
+        left = 1.0
+        for number, length in enumerate(update.whole_run(self.length), start=1):
+            if length >= 2 and not self.warned:
+                self.warned = True
                 log.warning(
-                    "RecAdam: %.2g of the random start's distance to the checkpoint is left at update %d, where "
-                    "the pull ends: the model is not fine-tuned from the checkpoint alone",
-                    self.left,
-                    update.number,
+                    "RecAdam: rate * pull * (1 - lambda) = %.3g at update %d is not below 2, so the pull overshoots "
+                    "and training diverges; scale the pull down as the learning rate goes up",
+                    length,
+                    number,
                 )
-            self.left = None
+            left *= abs(1 - length)
+            if self.annealed(number) > ANNEALED:
+                break
+        # With layer-wise decay groups differ by rate; the first, which has the embeddings, is the slowest.
+        if self.start == "random" and not self.foreseen and left > SURVIVES:
+            log.warning(
+                "RecAdam: %.2g of the random start's distance to the checkpoint is left at update %d, where "
+                "the pull ends: the model is not fine-tuned from the checkpoint alone",
+                left,
+                number,
+            )
+        self.foreseen = True

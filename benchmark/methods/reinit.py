@@ -15,9 +15,9 @@ from typing import Any, ClassVar
 import torch
 from transformers import PreTrainedModel
 
-from benchmark.architecture import Encoder
 from benchmark.errors import BenchmarkError
 from benchmark.methods.base import Method, Setting
+from benchmark.models.architecture import Encoder
 
 
 @dataclass
@@ -27,7 +27,7 @@ class ReInit(Method):
     paper: ClassVar[str] = "Zhang et al., ICLR 2021"
     cost: ClassVar[str] = "one draw per weight drawn anew, before training"
     neutral: ClassVar[dict[str, Any] | None] = {"layers": 0}
-    passes_alike = True
+    not_captured = ""
 
     layers: int = 5  # 0 is plain fine-tuning, pooler included
     pooler: bool = True

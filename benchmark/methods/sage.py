@@ -24,9 +24,9 @@ from transformers import PreTrainedModel
 
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.methods.base import Method, Setting
-from benchmark.methods.selection import at, in_layers
-from benchmark.methods.sensitivity import Sensitivity
-from benchmark.optimizers import Update
+from benchmark.methods.common.sensitivity import Sensitivity
+from benchmark.methods.common.tensors import at, in_layers
+from benchmark.step.update import Update
 
 FIDELITIES = ("paper", "released")
 
@@ -40,7 +40,7 @@ class SAGE(Method):
 
     paper: ClassVar[str] = "Liang et al., ICLR 2022"
     cost: ClassVar[str] = "a running mean per weight"
-    passes_alike = True
+    not_captured = ""
 
     beta: float = 0.75  # beta0
     epsilon: float = 1e-12
@@ -62,13 +62,17 @@ class SAGE(Method):
     def attach(self, model: PreTrainedModel, setting: Setting) -> None:
         self.sensitivity = Sensitivity(in_layers(setting.encoder, norms=False), self.beta)
 
+    def correction(self, number: int, rate: float) -> float:
+        """What the running mean after ``number`` updates falls short by."""
+        return 1 - self.beta**number
+
     def direction(self, update: Update) -> None:
         indices, now = self.sensitivity.see(update)
         if not indices:
             return
         means = self.sensitivity.of(update, indices)
         if self.bias_correction:
-            means = list(torch._foreach_div(means, 1 - self.beta**update.number))
+            means = list(torch._foreach_div(means, update.scheduled(self.correction)))
         torch._foreach_sub_(now, means)
         torch._foreach_abs_(now)
         if self.fidelity == "paper":

@@ -28,13 +28,13 @@ import torch
 from torch.func import functional_call
 from transformers import PreTrainedModel
 
-from benchmark.architecture import input_changed, length_first
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.methods.base import Setting
-from benchmark.methods.divergences import detached_symmetric_kl, disagreement, stable_kl
-from benchmark.methods.hidden_noise import HiddenNoise
-from benchmark.optimizers import Update
-from benchmark.step import DROPOUTS, Step, autocast
+from benchmark.methods.common.divergences import detached_symmetric_kl, disagreement, stable_kl
+from benchmark.methods.common.hidden_noise import HiddenNoise
+from benchmark.models.architecture import input_changed, length_first
+from benchmark.step.passes import DROPOUTS, Step, autocast
+from benchmark.step.update import Update
 
 FIDELITIES = ("paper", "mtdnn")
 EARLY = 0.1  # the share of updates with beta_early

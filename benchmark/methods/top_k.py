@@ -11,10 +11,10 @@ from typing import ClassVar
 
 from transformers import PreTrainedModel
 
-from benchmark.architecture import Encoder
 from benchmark.errors import BenchmarkError
 from benchmark.methods.base import Method, Setting
 from benchmark.methods.reinit import ReInit
+from benchmark.models.architecture import Encoder
 
 
 @dataclass
@@ -26,7 +26,7 @@ class TopK(Method):
 
     paper: ClassVar[str] = "Xu et al., EMNLP 2021"
     cost: ClassVar[str] = "less than none: frozen layers need no gradients"
-    passes_alike = True
+    not_captured = ""
 
     k: int = 3
 

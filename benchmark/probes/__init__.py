@@ -12,15 +12,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-import torch
-from transformers import PreTrainedModel
 
-from benchmark.architecture import Encoder
-from benchmark.packing import Packing
+from benchmark.config.targets import built
 from benchmark.probes.base import Probe, Subject
-from benchmark.state import Stateful
-from benchmark.targets import built
-from benchmark.tasks import Task
+from benchmark.training.assemble import Training
+from benchmark.training.onlooker import Onlooker
 
 __all__ = ["Probe", "Subject", "Watch", "build"]
 
@@ -33,7 +29,7 @@ def build(chosen: dict[str, Any]) -> dict[str, Probe]:
     return {name: built(f"probe.{name}", chosen[name], Probe) for name in sorted(chosen)}
 
 
-class Watch(Stateful):
+class Watch(Onlooker):
     """The probes of one run, and how many ``seconds`` they took."""
 
     constant = ("config",)
@@ -43,16 +39,16 @@ class Watch(Stateful):
         self.probes = build(config["probe"])
         self.seconds = 0.0
 
-    def attach(
-        self,
-        model: PreTrainedModel,
-        encoder: Encoder,
-        task: Task,
-        device: torch.device,
-        packing: Packing | None,
-    ) -> None:
+    def attach(self, training: Training) -> None:
         """Say what is to be looked at."""
-        self.subject = Subject(self.config, model, encoder, task, device, packing)
+        self.subject = Subject(
+            self.config,
+            training.model,
+            training.encoder,
+            training.task,
+            training.device,
+            training.packing,
+        )
 
     def begin(self) -> None:
         """No update was made yet."""

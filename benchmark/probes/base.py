@@ -19,14 +19,14 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from benchmark.architecture import Encoder, length_first, recorded
-from benchmark.batches import to_device
 from benchmark.errors import BenchmarkError
-from benchmark.evaluation import EVALUATION_TOKENS
-from benchmark.packing import Packing
-from benchmark.state import Stateful
-from benchmark.step import autocast
+from benchmark.models.architecture import Encoder, length_first, recorded
+from benchmark.models.packing import Packing
+from benchmark.step.passes import autocast
+from benchmark.step.state import Stateful
 from benchmark.tasks import Examples, Task
+from benchmark.training.course import to_device
+from benchmark.training.evaluation import EVALUATION_TOKENS
 
 Inputs = dict[str, torch.Tensor]
 

@@ -16,8 +16,10 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from benchmark import models, schema, tasks
+from benchmark import tasks
+from benchmark.config import schema
 from benchmark.errors import BenchmarkError, unknown
+from benchmark.models import pretrained
 from benchmark.probes.base import Probe, Subject, at_least_one
 from benchmark.tasks import Examples, Task
 
@@ -85,7 +87,7 @@ class LinearProbe(Probe):
         """The whole task ``name``, tokenised for the model."""
         settings = subject.config
         changes = {"task": asdict(self.tasks[name]), "data": WHOLE}
-        tokenizer = models.tokenizer(settings["model"], Path(settings["cache"]))
+        tokenizer = pretrained.tokenizer(settings["model"], Path(settings["cache"]))
         return tasks.load(settings | changes, tokenizer)
 
     def drawn(self, task: Task) -> np.ndarray:

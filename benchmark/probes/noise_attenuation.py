@@ -15,8 +15,8 @@ from typing import ClassVar
 import numpy as np
 import torch
 
-from benchmark.architecture import output_changed
 from benchmark.errors import BenchmarkError
+from benchmark.models.architecture import output_changed
 from benchmark.probes.base import Inputs, Probe, Subject, at_least_one
 from benchmark.randomness import stream
 

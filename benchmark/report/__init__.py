@@ -5,14 +5,13 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from benchmark.grid import Grid
-from benchmark.report import claims, figures, render, static, submission
-from benchmark.report.predictions import Arrays
-from benchmark.report.table import build, no_arrays
-from benchmark.store import Record
+from benchmark.grids.grid import Grid
+from benchmark.records.store import Record
+from benchmark.report import build, claims, figures, render, static, submission
+from benchmark.report.numbers.predictions import Arrays
 
 
-def write(grid: Grid, records: dict[str, Record], folder: Path, arrays: Arrays = no_arrays) -> None:
+def write(grid: Grid, records: dict[str, Record], folder: Path, arrays: Arrays = build.no_arrays) -> None:
     """Print the table of a grid and write it to ``folder`` as Markdown, CSV, LaTeX and HTML.
 
     Its figures are in the page and beside it, as SVG; ``claims.csv`` has every comparison that a verdict
@@ -24,7 +23,7 @@ def write(grid: Grid, records: dict[str, Record], folder: Path, arrays: Arrays =
         table, drawn = static.build(grid), figures.Figures()
         submissions = []
     else:
-        table = build(grid, records, arrays)
+        table = build.build(grid, records, arrays)
         drawn = figures.draw(grid, table, records, arrays)
         submissions = submission.of_table(grid, table.frame, records)
     table.notes.extend([*drawn.notes, *submission.note(submissions)])

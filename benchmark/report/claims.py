@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmark.grid import Grid
+from benchmark.grids.grid import Grid
+from benchmark.grids.selectors import combinations, parsed
+from benchmark.records.store import Record
 from benchmark.report.comparisons import Compared, Comparison
-from benchmark.report.frame import Rule
-from benchmark.report.predictions import Arrays
-from benchmark.report.statistics import LEVEL, MANY, holm
-from benchmark.selectors import combinations, parsed
-from benchmark.store import Record
+from benchmark.report.numbers.frame import Rule
+from benchmark.report.numbers.predictions import Arrays
+from benchmark.report.numbers.statistics import LEVEL, MANY, holm
 
 REPRODUCED, CONTRADICTED, UNDECIDED, NOT_MEASURED = (
     "reproduced",

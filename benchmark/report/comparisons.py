@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmark.declaration import AVERAGE as OF_AVERAGE
-from benchmark.grid import Grid
-from benchmark.report import quantities
-from benchmark.report.frame import Rule, average, average_by_seed, by_seed, distinguishing, placed
-from benchmark.report.predictions import Arrays
-from benchmark.report.published import AVERAGE
-from benchmark.report.statistics import (
+from benchmark.config.table import AVERAGE as OF_AVERAGE
+from benchmark.grids.grid import Grid
+from benchmark.grids.selectors import matches
+from benchmark.records.store import Record
+from benchmark.report.numbers import quantities
+from benchmark.report.numbers.frame import Rule, average, average_by_seed, by_seed, distinguishing, placed
+from benchmark.report.numbers.predictions import Arrays
+from benchmark.report.numbers.statistics import (
     MANY,
     estimate,
     maximum_test,
@@ -24,8 +25,7 @@ from benchmark.report.statistics import (
     seeds_to_find,
     spread_test,
 )
-from benchmark.selectors import matches
-from benchmark.store import Record
+from benchmark.report.published import AVERAGE
 
 BySeed = dict[int, float]
 

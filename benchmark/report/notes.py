@@ -8,11 +8,11 @@ from typing import Any
 
 import pandas as pd
 
-from benchmark.grid import Grid
-from benchmark.identity import SCHEMA, run_id
+from benchmark.config.identity import SCHEMA, run_id
+from benchmark.grids.grid import Grid
+from benchmark.records.store import Record
 from benchmark.report.published import MISMATCH
 from benchmark.report.sections import FOOTNOTE
-from benchmark.store import Record
 
 PLACES = ("store", "cache", "device")  # where a grid runs is no change to it
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import yaml
 
-from benchmark.config import ROOT
-from benchmark.selectors import matches
+from benchmark.config.compose import ROOT
+from benchmark.grids.selectors import matches
 
 FOLDER = ROOT / "results" / "published"
 AVERAGE = "Avg."

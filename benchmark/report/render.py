@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from benchmark.report.build import Table
 from benchmark.report.claims import Verdict
 from benchmark.report.sections import HEAD, Section
-from benchmark.report.table import Table
 
 CLAIMS = "What the paper claims, and what these runs say"
 TEX = {letter: f"\\{letter}" for letter in "&%_#${}"} | {

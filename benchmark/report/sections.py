@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from benchmark.report import published
+from benchmark.report.numbers.statistics import CONFIDENCE, POWER
 from benchmark.report.published import AVERAGE
-from benchmark.report.statistics import CONFIDENCE, POWER
 
 HEAD = ("Model", "Method")
 PLAIN = "plain fine-tuning"

@@ -13,15 +13,16 @@ import pandas as pd
 from hydra import initialize_config_dir
 from omegaconf import OmegaConf
 
-from benchmark import composing, parquet
-from benchmark.config import ROOT, register
+from benchmark.config.compose import ROOT, register
+from benchmark.data import parquet
 from benchmark.errors import BenchmarkError
-from benchmark.grid import Grid, composed
+from benchmark.grids import parts
+from benchmark.grids.grid import Grid, composed
 from benchmark.report import published
-from benchmark.report.frame import metric
+from benchmark.report.build import Table
 from benchmark.report.notes import PLACES
+from benchmark.report.numbers.frame import metric
 from benchmark.report.sections import Section
-from benchmark.report.table import Table
 
 AGREES, DIFFERS, NOT_CACHED = "agrees", "differs", "not in the cache"
 NOT_PRINTED = ("-", None)
@@ -94,7 +95,7 @@ def rows(where: str, static: dict[str, Any], source: dict[str, Any], changes: li
 
 def _composed(overrides: tuple[str, ...]) -> Config:
     chosen = dict(one.split("=", 1) for one in overrides)
-    choices = {key: choice for key, choice in chosen.items() if composing.is_group(key)}
+    choices = {key: choice for key, choice in chosen.items() if parts.is_group(key)}
     return composed(choices, [f"{key}={v}" for key, v in chosen.items() if key not in choices], [1])[0]
 
 

@@ -19,11 +19,11 @@ import numpy as np
 import pandas as pd
 
 from benchmark.errors import BenchmarkError
-from benchmark.grid import Cell, Grid
-from benchmark.report import predictions
-from benchmark.report.frame import metric, selected
-from benchmark.report.predictions import Arrays
-from benchmark.store import Record
+from benchmark.grids.grid import Cell, Grid
+from benchmark.records.store import Record
+from benchmark.report.numbers import predictions
+from benchmark.report.numbers.frame import metric, selected
+from benchmark.report.numbers.predictions import Arrays
 
 REPO = "nyu-mll/glue"
 FOLDER = "submissions"

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmark.command import carried_out
-from benchmark.schema import PRECISIONS
+from benchmark.config.schema import PRECISIONS
 from benchmark.speed.timing import GRID, OURS, Timing
 
 if TYPE_CHECKING:
     from benchmark.speed.conditions import Conditions
-    from benchmark.speed.grid import Grid
+    from benchmark.speed.side_by_side import Grid
 
 TASKS = ("rte", "mrpc", "cola", "stsb")
 NOTES = "## Ideas tried"  # whatever stands in the file from here on is written by hand, and kept
@@ -68,9 +68,9 @@ def write(report: str, path: Path | None) -> int:
 
 def measure(options: argparse.Namespace) -> str:
     """All figures as Markdown; its last line is the summary."""
-    from benchmark.speed import costs, render
+    from benchmark.speed import costs, markdown
     from benchmark.speed.conditions import conditions
-    from benchmark.speed.grid import at_once, grid
+    from benchmark.speed.side_by_side import at_once, grid
 
     here = conditions(options.device, options.precision, options.threads, options.replay)
     here.take_effect()
@@ -83,7 +83,7 @@ def measure(options: argparse.Namespace) -> str:
         }
     starts = costs.starts(here)
     methods = {} if options.short else costs.methods(options.model, here)
-    return render.markdown(options.model, here, runs, timings, starts, methods)
+    return markdown.markdown(options.model, here, runs, timings, starts, methods)
 
 
 def amount(short: bool, on_gpu: bool) -> tuple[int, int]:

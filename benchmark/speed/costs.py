@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from benchmark.config import ROOT
+from benchmark.config.compose import ROOT
 from benchmark.speed.conditions import Conditions
 
 METHOD_TASK, METHOD_ROUNDS = "cola", 3
@@ -19,14 +19,14 @@ METHOD_TASK, METHOD_ROUNDS = "cola", 3
 
 def starts(here: Conditions) -> dict[str, float]:
     """Seconds by what they buy."""
-    from benchmark.run import run
+    from benchmark.runs.run import run
     from benchmark.speed.sides import composed
 
     found = {}
     overrides = [f"device={here.device}", f"protocol.precision={here.precision}", f"threads={here.threads}"]
     for name, code in {
-        "import what a plan needs": "import benchmark.grid",
-        "import what a run needs": "import benchmark.finetune, benchmark.models, benchmark.methods",
+        "import what a plan needs": "import benchmark.grids.grid",
+        "import what a run needs": "import benchmark.training.loop, benchmark.models.pretrained, benchmark.methods",
     }.items():
         started = time.perf_counter()
         subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)

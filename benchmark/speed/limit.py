@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from benchmark.architecture import encoder_of
+from benchmark.models.architecture import encoder_of
 from benchmark.speed.conditions import Conditions
 from benchmark.tasks import Task
 

@@ -16,13 +16,15 @@ from transformers import DataCollatorWithPadding, PreTrainedModel, Trainer, Trai
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 from transformers.trainer_callback import PrinterCallback
 
-from benchmark import models, tasks
-from benchmark.batches import batches
-from benchmark.config import ROOT, plain, register
-from benchmark.finetune import finetune
+from benchmark import tasks
+from benchmark.config.compose import ROOT, plain, register
 from benchmark.methods import build, prepare
+from benchmark.models import pretrained
 from benchmark.speed.conditions import Conditions
 from benchmark.tasks import Task
+from benchmark.training.course import batches
+from benchmark.training.assemble import assembled
+from benchmark.training.loop import fine_tune
 
 # The settings of transformers' run_glue.py, which both sides share.
 BATCH, LENGTH, RATE, SEED = 32, 128, 2e-5, 1
@@ -68,13 +70,13 @@ def load(
     chosen = [f"model={model_name}", f"task={task_name}"]
     config = composed([*chosen, f"protocol.max_length={LENGTH}", f"seed={SEED}"])
     cache = Path(config["cache"])
-    tokenizer = models.tokenizer(config["model"], cache)
+    tokenizer = pretrained.tokenizer(config["model"], cache)
     task = tasks.load(config, tokenizer)
     full = max(1, len(task.training) // BATCH)
     data = config["data"] | {"count": min(updates, full) * BATCH}
     subset = tasks.draw_subset(task.training.targets, data, SEED, task.kind.stratified)
     task = replace(task, training=task.training.taken(subset), subset=subset, evaluation={})
-    model = models.load(config["model"], task.outputs, SEED, cache)
+    model = pretrained.load(config["model"], task.outputs, SEED, cache)
     return model.to(device), tokenizer, task  # type: ignore[arg-type]
 
 
@@ -84,8 +86,7 @@ def ours(model: PreTrainedModel, task: Task, here: Conditions, method: dict[str,
     prepare(methods, model, SEED)
     protocol = PROTOCOL | {"precision": here.precision}
     began = here.now()
-    acting = list(methods.values())
-    outcome = finetune(model, task, acting, protocol, SEED, here.device, replay=here.replay)
+    outcome = fine_tune(assembled(model, task, methods, protocol, SEED, here.device, replay=here.replay))
     took = here.now() - began
     return Took(took - outcome.seconds["survey"] - outcome.seconds["evaluate"], outcome.losses)
 

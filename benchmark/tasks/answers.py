@@ -12,11 +12,10 @@ import torch
 from torch.nn import functional
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
-from benchmark import spans
-from benchmark.tasks.base import Inputs, Kind, Measure, scored
-from benchmark.tasks.examples import Examples
-from benchmark.tasks.files import Split
-from benchmark.tasks.reading import Reader
+from benchmark.data.files import Split
+from benchmark.data.reader import Reader
+from benchmark.tasks import windows
+from benchmark.tasks.kind import Examples, Inputs, Kind, Measure, scored
 
 AT_ONCE = 1000  # questions whose windows are in memory in full
 MISPLACED = "answers_not_in_place"
@@ -31,7 +30,7 @@ class Questions(Examples):
     does not stand in the context where it is said to, or none at all.
     """
 
-    windows: list[spans.Window]
+    windows: list[windows.Window]
     contexts: list[str]
     texts: list[list[str]]
     misplaced: int
@@ -69,7 +68,7 @@ def questions(
     """
     wrong = [
         any(
-            not spans.matches(context, start, text)
+            not windows.matches(context, start, text)
             for start, text in zip(a["answer_start"], a["text"], strict=True)
         )
         or not a["text"]
@@ -79,23 +78,23 @@ def questions(
         kept = [i for i, bad in enumerate(wrong) if not bad]
         asked, contexts = [asked[i] for i in kept], [contexts[i] for i in kept]
         found = [found[i] for i in kept]
-    made: list[spans.Window] = []
+    made: list[windows.Window] = []
     ids, segments, targets = list[torch.Tensor](), list[torch.Tensor](), list[tuple[int, int]]()
     for begin in range(0, len(asked), AT_ONCE):
         some = slice(begin, begin + AT_ONCE)
-        windows = spans.windows(
+        pieces = windows.windows(
             asked[some], contexts[some], tokenizer, max_length, options["step"], options["max_question"]
         )
-        for window in windows:
+        for window in pieces:
             answer = found[begin + window.question]
             cls = int(np.flatnonzero(window.ids == tokenizer.cls_token_id)[0])
             start, text = (answer["answer_start"][0], answer["text"][0]) if training else (-1, "")
-            targets.append(spans.target(window, start, text, cls) if training else (cls, cls))
+            targets.append(windows.target(window, start, text, cls) if training else (cls, cls))
             ids.append(torch.from_numpy(window.ids.astype(np.int64)))
             if window.segments is not None:
                 segments.append(torch.from_numpy(window.segments.astype(np.int64)))
             if not training:
-                made.append(spans.Window(**vars(window) | {"question": begin + window.question}))
+                made.append(windows.Window(**vars(window) | {"question": begin + window.question}))
     return Questions(
         ids=ids,
         segments=segments or None,
@@ -114,7 +113,7 @@ class Answers(Kind):
     head: ClassVar[str] = "AutoModelForQuestionAnswering"
     remarks: ClassVar[tuple[str, ...]] = (MISPLACED,)
 
-    longest: int = spans.LONGEST
+    longest: int = windows.LONGEST
 
     @classmethod
     def of(cls, reader: Reader) -> Self:
@@ -174,7 +173,7 @@ class Answers(Kind):
     def answers(self, examples: Questions, rows: Sequence[np.ndarray]) -> np.ndarray:
         """The characters of the context from which and up to which each answer goes, (questions, 2); -1 for none."""
         starts, ends = ([row[:, side] for row in rows] for side in (0, 1))
-        best = spans.best_spans(len(examples.contexts), examples.windows, starts, ends, self.longest)
+        best = windows.best_spans(len(examples.contexts), examples.windows, starts, ends, self.longest)
         return np.array([(-1, -1) if span is None else (span.start, span.end) for span in best], np.int32)
 
     def score(self, answers: np.ndarray, examples: Questions, measure: Measure) -> dict[str, float]:
@@ -184,6 +183,6 @@ class Answers(Kind):
     def spelt(self, answers: np.ndarray, examples: Questions) -> list[str | None]:
         """The texts that ``answers`` (questions, 2) stand for."""
         return [
-            None if start < 0 else spans.text_of(spans.Span(start, end, 0.0), context)
+            None if start < 0 else windows.text_of(windows.Span(start, end, 0.0), context)
             for (start, end), context in zip(answers.tolist(), examples.contexts, strict=True)
         ]

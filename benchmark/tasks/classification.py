@@ -12,11 +12,10 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from benchmark.tasks import files
-from benchmark.tasks.base import Inputs, Kind, Measure, scored
-from benchmark.tasks.examples import Examples
-from benchmark.tasks.files import Split
-from benchmark.tasks.reading import Reader
+from benchmark.data import files
+from benchmark.data.files import Split
+from benchmark.data.reader import Reader
+from benchmark.tasks.kind import Examples, Inputs, Kind, Measure, scored
 
 
 @dataclass(frozen=True)

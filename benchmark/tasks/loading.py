@@ -12,19 +12,19 @@ import numpy as np
 import torch
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
+from benchmark.config.splits import evaluation_splits, training_splits
+from benchmark.data import files
+from benchmark.data.files import Split
+from benchmark.data.reader import Reader
 from benchmark.errors import BenchmarkError
-from benchmark.languages import evaluation_splits, training_splits
 from benchmark.randomness import stream
-from benchmark.tasks import files
 from benchmark.tasks.answers import Answers
-from benchmark.tasks.base import Kind, Measure, Task
 from benchmark.tasks.classification import Classification
-from benchmark.tasks.examples import Examples
-from benchmark.tasks.files import Split
+from benchmark.tasks.kind import Examples, Kind, Measure
 from benchmark.tasks.mining import Mining
-from benchmark.tasks.reading import Reader
 from benchmark.tasks.retrieval import Retrieval
 from benchmark.tasks.tagging import Tagging
+from benchmark.tasks.task import Task
 
 KINDS: dict[str, type[Kind]] = {
     "classification": Classification,

@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from benchmark import mining
+from benchmark.data.files import File, Split
+from benchmark.data.reader import Reader
 from benchmark.errors import BenchmarkError
-from benchmark.tasks.base import Measure, scored
-from benchmark.tasks.examples import Examples
-from benchmark.tasks.files import File, Split
-from benchmark.tasks.reading import Reader
+from benchmark.tasks import neighbours
+from benchmark.tasks.kind import Examples, Measure, scored
 from benchmark.tasks.retrieval import LONGEST, Retrieval
 
 SENTENCE_COLUMNS = ["id", "lang", "sentence"]
@@ -30,8 +29,8 @@ class Corpora(Examples):
     ``gold`` are the pairs of ids to be found, of test and of dev (none where there is no dev set).
     """
 
-    sides: list[list[mining.Pair]]
-    gold: list[set[mining.Pair]]
+    sides: list[list[neighbours.Pair]]
+    gold: list[set[neighbours.Pair]]
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class Mining(Retrieval):
 
     def read(self, reader: Reader, split: Split, training: bool) -> Corpora:
         """All sentences of two languages, and the pairs among them."""
-        sides, gold = list[list[mining.Pair]](), list[set[mining.Pair]]()
+        sides, gold = list[list[neighbours.Pair]](), list[set[neighbours.Pair]]()
         for part in self.parts(split):
             here = split | {"split": part, "rows": {}}
             rows = reader.rows(here, SENTENCE_COLUMNS, sentences_of(reader, split))
@@ -82,16 +81,16 @@ class Mining(Retrieval):
         found = np.full((len(self.layers), 1 + len(examples.sides[0])), -1, np.int32)
         for at in range(len(self.layers)):
             sides = [rows.of(at, slice(*bounds)) for bounds in pairwise(ends)]
-            candidates = mining.mine(sides[0], examples.sides[0], sides[1], examples.sides[1])
+            candidates = neighbours.mine(sides[0], examples.sides[0], sides[1], examples.sides[1])
             deciding, gold = candidates, examples.gold[0]
             if self.options["threshold"] == "dev":
-                deciding = mining.mine(sides[2], examples.sides[2], sides[3], examples.sides[3])
+                deciding = neighbours.mine(sides[2], examples.sides[2], sides[3], examples.sides[3])
                 gold = examples.gold[1]
-            threshold = mining.best_threshold(deciding, gold)
-            kept = set(mining.above(deciding, threshold))
+            threshold = neighbours.best_threshold(deciding, gold)
+            kept = set(neighbours.above(deciding, threshold))
             found[at, 0] = round(2e6 * len(kept & gold) / max(1, len(kept) + len(gold)))
             place = [{name: row for row, (name, _) in enumerate(side)} for side in examples.sides[:2]]
-            for source, target in mining.above(candidates, threshold):
+            for source, target in neighbours.above(candidates, threshold):
                 found[at, 1 + place[0][source]] = place[1][target]
         return found
 

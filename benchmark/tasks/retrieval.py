@@ -15,15 +15,15 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from benchmark import mining
-from benchmark.architecture import at_layers, encoder_of
+from benchmark.data.files import Split
+from benchmark.data.reader import Reader
 from benchmark.errors import BenchmarkError
-from benchmark.packing import Packing
-from benchmark.retrieval import chosen_layer, mean_pooled
-from benchmark.tasks.base import Inputs, Kind, Measure, scored
-from benchmark.tasks.examples import Examples
-from benchmark.tasks.files import Split
-from benchmark.tasks.reading import Reader
+from benchmark.models import pretrained
+from benchmark.models.architecture import at_layers, encoder_of
+from benchmark.models.packing import Packing
+from benchmark.tasks import neighbours
+from benchmark.tasks.kind import Examples, Inputs, Kind, Measure, scored
+from benchmark.tasks.pooling import chosen_layer, mean_pooled
 from benchmark.tasks.vectors import Vectors
 
 THIRDS = 2 / 3  # of the way up is the layer where the options name none: XTREME's 8 of 12
@@ -37,7 +37,7 @@ class Bitext(Examples):
 
 @dataclass(frozen=True)
 class Retrieval(Kind):
-    """Each sentence's vector is the mean over its tokens of one layer; see `benchmark.schema.Retrieval`.
+    """Each sentence's vector is the mean over its tokens of one layer; see `benchmark.config.schema.Retrieval`.
 
     Answers are by layer: those that the options compare, of ``depth``.
     """
@@ -50,7 +50,7 @@ class Retrieval(Kind):
 
     @classmethod
     def of(cls, reader: Reader) -> Self:
-        return cls(reader.task["retrieval"], reader.depth)
+        return cls(reader.task["retrieval"], pretrained.depth(reader.model, reader.cache))
 
     def read(self, reader: Reader, split: Split, training: bool) -> Examples:
         """Sentences of two languages, pair by pair."""
@@ -108,7 +108,7 @@ class Retrieval(Kind):
         """The row of the sentence found for each English one, (layers, sentences), from `Vectors`."""
         count = len(examples) // 2
         found = [
-            mining.nearest(rows.of(at, slice(count, None)), rows.of(at, slice(count)))
+            neighbours.nearest(rows.of(at, slice(count, None)), rows.of(at, slice(count)))
             for at in range(len(self.layers))
         ]
         return torch.stack(found).numpy().astype(np.int32)

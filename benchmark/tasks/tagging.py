@@ -13,12 +13,11 @@ from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
-from benchmark import tags
+from benchmark.data.files import Split
+from benchmark.data.reader import Reader
 from benchmark.errors import BenchmarkError
-from benchmark.tasks.base import Inputs, Kind, Measure, scored
-from benchmark.tasks.examples import Examples
-from benchmark.tasks.files import Split
-from benchmark.tasks.reading import Reader
+from benchmark.tasks import word_pieces
+from benchmark.tasks.kind import Examples, Inputs, Kind, Measure, scored
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class Sentences(Examples):
 
     columns: ClassVar[tuple[str, ...]] = (*Examples.columns, "pieces")
 
-    pieces: list[tags.Piece]
+    pieces: list[word_pieces.Piece]
     lengths: np.ndarray
     truth: np.ndarray
 
@@ -68,12 +67,12 @@ def sentences(
     max_length: int,
 ) -> Sentences:
     """Examples from sentences and the class of each of their words."""
-    made = tags.pieces(words, tokenizer, max_length)
+    made = word_pieces.pieces(words, tokenizer, max_length)
     ids = [torch.from_numpy(piece.ids.astype(np.int64)) for piece in made]
     return Sentences(
         ids=ids,
         segments=None,
-        targets=[torch.from_numpy(tags.targets(piece, classes[piece.sentence])) for piece in made],
+        targets=[torch.from_numpy(word_pieces.targets(piece, classes[piece.sentence])) for piece in made],
         pieces=made,
         lengths=np.array([len(one) for one in words], np.int32),
         truth=np.array([c for one in classes for c in one], np.int16),
@@ -113,8 +112,8 @@ class Tagging(Kind):
     def targets(self, examples: Examples, indices: Sequence[int], pad_left: bool) -> torch.Tensor:
         """Example, place and class of every word, (words, 3): to look for words would wait for the device."""
         chosen = [examples.targets[i] for i in indices]
-        padded = pad_sequence(chosen, True, tags.IGNORED, "left" if pad_left else "right")
-        begins = padded != tags.IGNORED
+        padded = pad_sequence(chosen, True, word_pieces.IGNORED, "left" if pad_left else "right")
+        begins = padded != word_pieces.IGNORED
         return torch.cat([begins.nonzero(), padded[begins][:, None]], 1)
 
     def twice(self, targets: torch.Tensor, examples: int) -> torch.Tensor:
@@ -124,7 +123,7 @@ class Tagging(Kind):
     def filled_up(self, targets: torch.Tensor, tokens: int) -> torch.Tensor:
         """As many as tokens; those that are no word count for nothing, and are the last example's."""
         last = int(targets[-1, 0]) if len(targets) else 0
-        nothing = targets.new_tensor([last, 0, tags.IGNORED]).expand(tokens - len(targets), -1)
+        nothing = targets.new_tensor([last, 0, word_pieces.IGNORED]).expand(tokens - len(targets), -1)
         return torch.cat([targets, nothing])
 
     def of_one(self, targets: torch.Tensor, example: int) -> torch.Tensor:
@@ -149,7 +148,7 @@ class Tagging(Kind):
 
     def answers(self, examples: Sentences, rows: Sequence[np.ndarray]) -> np.ndarray:
         """The class of every word (words,), sentence by sentence."""
-        joined = tags.rejoined(examples.pieces, rows, len(examples.lengths))
+        joined = word_pieces.rejoined(examples.pieces, rows, len(examples.lengths))
         return np.array([c for one in joined for c in one], np.int16)
 
     def score(self, answers: np.ndarray, examples: Sentences, measure: Measure) -> dict[str, float]:

@@ -13,10 +13,10 @@ from unittest import mock
 import numpy as np
 import torch
 
-from benchmark import packing
-from benchmark.architecture import encoder_of
 from benchmark.errors import BenchmarkError
 from benchmark.methods import Method, Setting
+from benchmark.models import packing
+from benchmark.models.architecture import encoder_of
 from benchmark.testing.fixtures import (
     Settings,
     Tuned,

@@ -12,15 +12,17 @@ from omegaconf import OmegaConf
 from torch import nn
 from transformers import BertConfig, BertForSequenceClassification, PreTrainedModel
 
-from benchmark.checkpoint import Snapshot
-from benchmark.config import register
-from benchmark.evaluation import evaluate
-from benchmark.finetune import Outcome, finetune
+from benchmark.config.compose import register
+from benchmark.config.schema import Run
 from benchmark.methods import Method, build, prepare
-from benchmark.optimizers import Update
-from benchmark.schema import Run
-from benchmark.store import Store
+from benchmark.records.store import Store
+from benchmark.step.update import Update
 from benchmark.tasks import Classification, Examples, Task
+from benchmark.training.assemble import assembled
+from benchmark.training.evaluation import evaluate
+from benchmark.training.journal import Outcome
+from benchmark.training.loop import fine_tune
+from benchmark.training.snapshot import NEVER, Keeping, Snapshot
 
 Settings = dict[str, Any]
 
@@ -103,8 +105,8 @@ class Interrupting(Snapshot):
     def due(self) -> bool:
         return True
 
-    def save(self, progress: Any, *rest: Any) -> None:
-        super().save(progress, *rest)
+    def take(self, progress: Any, *rest: Any) -> None:
+        super().take(progress, *rest)
         if progress.done == self.stop:
             raise ProcessGoneError
 
@@ -169,7 +171,7 @@ def tuned_with(
     interrupted: tuple[Path, int] | None = None,
 ) -> Tuned:
     """Fine-tune a small model with the methods ``chosen``, by name."""
-    snapshot: Snapshot | None = None
+    snapshot: Keeping = NEVER
     if interrupted:
         folder, stop = interrupted
         snapshot = Interrupting(Store(folder), "small", 0, {}, stop)
@@ -177,9 +179,9 @@ def tuned_with(
         model, gradients = tiny_model(dropout), Gradients()
         methods = build(chosen)
         prepare(methods, model, seed_of_methods)
-        acting = [*methods.values(), gradients]
+        acting = methods | {"gradients": gradients}
         try:
-            outcome = finetune(model, small_task(), acting, protocol, 1, CPU, snapshot)
+            outcome = fine_tune(assembled(model, small_task(), acting, protocol, 1, CPU), snapshot)
         except ProcessGoneError:
             snapshot = Snapshot(Store(folder), "small", None, {})
             continue

@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from benchmark.grid import Grid
+from benchmark.grids.grid import Grid
+from benchmark.records.store import Record
+from benchmark.report.build import Table
 from benchmark.report.figures import style
 from benchmark.report.figures.differences import differences
+from benchmark.report.figures.heat import heat_maps
 from benchmark.report.figures.kinds import KINDS, lying
-from benchmark.report.figures.languages import heat_maps
 from benchmark.report.figures.points import points
-from benchmark.report.predictions import Arrays
-from benchmark.report.table import Table
-from benchmark.store import Record
+from benchmark.report.numbers.predictions import Arrays
 
 QUANTITIES = {
     "score": "score (%)",

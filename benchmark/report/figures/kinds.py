@@ -9,8 +9,8 @@ import pandas as pd
 
 from benchmark.report.figures.points import numeric
 from benchmark.report.figures.style import BAND, COLOURS, Axes, look
+from benchmark.report.numbers.statistics import estimate
 from benchmark.report.published import AVERAGE
-from benchmark.report.statistics import estimate
 
 Draw = Callable[[Axes, pd.DataFrame, Sequence[str]], None]
 TAIL = 1e-3  # of what a histogram counts

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmark.grid import Grid
-from benchmark.report import quantities
-from benchmark.report.frame import average_by_seed, columns_of, placed, reported
-from benchmark.report.predictions import Arrays
+from benchmark.grids.grid import Grid
+from benchmark.records.store import Record
+from benchmark.report.build import Table
+from benchmark.report.numbers import quantities
+from benchmark.report.numbers.frame import average_by_seed, columns_of, placed, reported
+from benchmark.report.numbers.predictions import Arrays
 from benchmark.report.published import AVERAGE
 from benchmark.report.sections import PLAIN
-from benchmark.report.table import Table
-from benchmark.store import Record
 
 SCORES = ("score", "std", "max")
 WITHIN = ("step", "layer", "parameter", "probed", "injection", "sensitivity")  # axes within a run

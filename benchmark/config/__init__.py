@@ -1,0 +1,1 @@
+"""What one run is: its schema, how Hydra composes it, what is refused, and its id."""

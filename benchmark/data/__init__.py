@@ -1,0 +1,1 @@
+"""The files of data sets: where they are, and the rows that a split asks for."""

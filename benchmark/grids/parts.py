@@ -1,0 +1,157 @@
+"""The plain configurations of many runs, composed by Hydra once per choice instead of once per run.
+
+Composing takes Hydra a tenth of a second, and a grid has thousands of runs made of a few dozen choices. A
+choice of one group (a model, a list of methods) fills that group's part of the configuration and touches
+nothing else, so each is composed alone, on top of the defaults, and a run's configuration is put together
+from the parts before its interpolations are resolved. Where a choice does touch something else, or is none
+that can be seen as such, `Elsewhere` is raised, and the run has to be composed as a whole.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from hydra import compose
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig, OmegaConf
+
+from benchmark.config.compose import plain
+from benchmark.config.schema import Run
+
+SEED = re.compile(r"\$\{[^}]*\bseed\b")
+Tree = dict[str, Any]
+
+
+class Elsewhere(Exception):
+    """A choice that changes more than its own part of the configuration."""
+
+
+def configurations(choices: Mapping[str, str], values: Sequence[str], seeds: Sequence[int]) -> list[Tree]:
+    """One plain configuration per seed, with ``choices`` by group and then ``values`` (overrides) applied.
+
+    Needs Hydra to be initialised. Raises: Elsewhere if the parts cannot be composed one by one.
+    """
+    tree = dict(_defaults())
+    for group, choice in choices.items():
+        tree[group] = part(group, choice)
+    for override in values:
+        group = override.lstrip("+").split(".", 1)[0].split("=", 1)[0]
+        path, value = _value(group, choices.get(group), override)
+        _put(tree, path, value)
+    if SEED.search(str(tree)):
+        return [_resolved(tree | {"seed": seed}) for seed in seeds]
+    config = _resolved(tree)
+    return [config | {"seed": seed} for seed in seeds]
+
+
+def whole(overrides: Sequence[str], seeds: Sequence[int]) -> list[Tree]:
+    """The same with everything composed together; any refusal is Hydra's own."""
+    composed = compose("config", list(overrides))
+    OmegaConf.set_struct(composed, False)
+    composed.table = None
+    found = []
+    for seed in seeds:
+        composed.seed = seed
+        found.append(plain(composed))
+    return found
+
+
+def is_group(key: str) -> bool:
+    """Whether ``key`` is one of Hydra's config groups, of which a run chooses, and no key of its own."""
+    loader = GlobalHydra.instance().config_loader()
+    return "." not in key and bool(loader.get_group_options(key))
+
+
+def _resolved(tree: Tree) -> Tree:
+    place = _workplace()
+    _show(place.node, place.shown, tree)
+    place.shown = tree
+    resolved = OmegaConf.to_container(place.node, resolve=True)
+    assert isinstance(resolved, dict)
+    return {str(key): _typed(str(key), json.dumps(value)) for key, value in resolved.items()}
+
+
+@dataclass
+class Workplace:
+    """A node to resolve in and what it holds: making nodes is what costs, and few values differ each time."""
+
+    node: DictConfig
+    shown: Tree
+
+
+@cache
+def _workplace() -> Workplace:
+    return Workplace(OmegaConf.create({}), {})
+
+
+def _show(node: Any, old: Tree, new: Tree) -> None:
+    """Make ``node``, which holds ``old``, hold ``new``."""
+    for key in old.keys() - new.keys():
+        del node[key]
+    for key, value in new.items():
+        if isinstance(value, dict) and isinstance(old.get(key), dict):
+            _show(node[key], old[key], value)
+        elif key not in old or repr(old[key]) != repr(value):  # to Python, True and 1 are equal
+            node[key] = value
+
+
+@cache
+def _typed(key: str, text: str) -> Any:
+    """A part of a configuration, given as JSON, with the schema's types; few of them are ever different."""
+    run = OmegaConf.to_container(OmegaConf.merge(OmegaConf.structured(Run), {key: json.loads(text)}))
+    assert isinstance(run, dict)
+    return run[key]
+
+
+@cache
+def _defaults() -> Tree:
+    return _composed()
+
+
+@cache
+def part(group: str, choice: str) -> Tree:
+    """What a choice fills its group's part with. Raises: Elsewhere if it changes anything else."""
+    changed = _composed(f"{group}={choice}")
+    if group not in changed or _without(changed, group) != _without(_defaults(), group):
+        raise Elsewhere(f"{group}={choice}")
+    filled: Tree = changed[group]
+    return filled
+
+
+@cache
+def _value(group: str, choice: str | None, override: str) -> tuple[tuple[str, ...], Any]:
+    """The path that an override sets, and the typed value it has there."""
+    parsed = OverridesParser.create().parse_override(override)
+    path = tuple(parsed.key_or_group.split("."))
+    if parsed.is_delete() or parsed.package is not None or parsed.is_force_add():
+        raise Elsewhere(override)
+    value: Any = _composed(*([f"{group}={choice}"] if choice is not None else []), override)
+    for key in path:
+        if key not in value:
+            raise Elsewhere(override)
+        value = value[key]
+    return path, value
+
+
+def _composed(*overrides: str) -> Tree:
+    container = OmegaConf.to_container(compose("config", list(overrides)))
+    assert isinstance(container, dict)
+    return {str(key): value for key, value in container.items()}
+
+
+def _without(tree: Tree, key: str) -> Tree:
+    return {name: value for name, value in tree.items() if name != key}
+
+
+def _put(tree: Tree, path: Sequence[str], value: Any) -> None:
+    """Set a value in place; the containers on its way are copied first, since other trees share them."""
+    for key in path[:-1]:
+        tree[key] = dict(tree[key])
+        tree = tree[key]
+    tree[path[-1]] = value

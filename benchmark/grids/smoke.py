@@ -1,0 +1,133 @@
+"""The smoke run of any table: the same grid, brought down to the embedded encoder and tasks.
+
+It shows that a table runs from end to end, in minutes and offline, and shows nothing else: tasks become
+embedded tasks of their kind, so that columns fall together unless the table names `stand_ins` for them, runs
+make a few updates, of the values of a setting some are left, and there are neither published numbers nor
+claims beside them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from benchmark.config.schema import METRICS
+from benchmark.grids.parts import part
+from benchmark.grids.rectangles import Axes
+
+PROTOCOL = "demo"
+LAYERS = 2  # of the embedded encoders
+SEEDS = 2
+EXAMPLES = 64  # to train on, where no share of the training set is asked for
+TASKS = 2  # of a table that does not say which tasks its columns are of
+VALUES = 3  # of a setting that a paper varies
+PROBES = {"linear_probe": "linear_probe_embedded"}  # that ask for data of their own
+TITLE = "Smoke run on the embedded encoder, no evidence"
+
+
+def stand_in(task: str, table: dict[str, Any]) -> str:
+    """The embedded task that a table names, or else that of the same form: a regression, a pair of texts, or one."""
+    if task in table["stand_ins"]["tasks"]:
+        return str(table["stand_ins"]["tasks"][task])
+    config = part("task", task)
+    if config["kind"] == "classification" and not config["labels"]:
+        return "closeness"
+    return "comparison" if len(config["text"]) == 2 else "opinion"
+
+
+def shrunk(grid: Sequence[Axes], table: dict[str, Any]) -> list[Axes]:
+    """``grid`` on the embedded encoder and some of the embedded tasks, a rectangle per task."""
+    tasks = list(dict.fromkeys(task for rectangle in grid for task in rectangle.get("task", ["opinion"])))
+    sets: dict[str, dict[str, None]] = {}  # the evaluation sets that columns of a table ask a stand-in for
+    named = table["stand_ins"]["tasks"]
+    for task in tasks if table["columns"] else []:
+        if task in named:
+            continue
+        columns = (one for one in table["columns"].values() if task in one["tasks"])
+        places = [name.rpartition("/")[0] for one in columns for name in (*one["report"], *one["minus"])]
+        wanted = dict.fromkeys([*part("task", task)["evaluate"], *filter(None, places)])
+        sets.setdefault(stand_in(task, table), {}).update(wanted)
+    shown = sorted({stand_in(task, table) for task in tasks})[: None if table["columns"] else TASKS]
+    found = []
+    for rectangle in grid:
+        for task in _once(stand_in(one, table) for one in rectangle.get("task", ["opinion"])):
+            if task not in shown:
+                continue
+            own = part("task", task)["evaluate"]
+            added = [
+                f"{name}:{{config:{task},split:validation}}"
+                for name in sets.get(task, ())
+                if name not in (*own, "train")  # which runs have of themselves
+            ]
+            also = {"+task.evaluate": [f"{{{','.join(added)}}}"]} if added else {}
+            small = _small(rectangle, table["stand_ins"]["model"])
+            if task in named.values() and "task.setting" in rectangle:
+                small["task.setting"] = rectangle["task.setting"]
+            found.append(small | {"task": [task]} | also)
+    return found
+
+
+def _small(rectangle: Axes, model: str) -> Axes:
+    """The axes of a rectangle that mean something to the embedded encoder, with values it can have."""
+    axes = {
+        key: _few(key, _once(_fitting(key, value) for value in values))
+        for key, values in rectangle.items()
+        if not re.match(r"\+?(model\.|task\.(evaluate|languages|setting)|protocol$)", key)
+    }
+    if "data.share" not in axes:
+        axes["data.count"] = [str(EXAMPLES)]
+    if not {"protocol.epochs", "protocol.steps"} & axes.keys():
+        axes["protocol.epochs"] = ["1"]
+    return axes | {"model": [model], "seed": rectangle.get("seed", ["1"])[:SEEDS]}
+
+
+def _fitting(key: str, value: str) -> str:
+    """Numbers of layers are brought down to those the embedded encoder has, and probes to the embedded tasks."""
+    if key == "probe":
+        return re.sub(r"\w+", lambda name: PROBES.get(name[0], name[0]), value)
+    if re.fullmatch(r"method\.\w+\.layers?", key) and value != "null":
+        numbers = json.loads(value)
+        if isinstance(numbers, list):
+            return json.dumps(sorted({min(number, LAYERS) for number in numbers})).replace(" ", "")
+        return str(min(numbers, LAYERS))
+    return value
+
+
+def _few(key: str, values: list[str]) -> list[str]:
+    """Of a setting's values the first, the last and some between: a figure has its ends, and its runs are few."""
+    if "." not in key or len(values) <= VALUES:
+        return values
+    return [values[round(at * (len(values) - 1) / (VALUES - 1))] for at in range(VALUES)]
+
+
+def _once(values: Any) -> list[str]:
+    return list(dict.fromkeys(values))
+
+
+def declaration(table: dict[str, Any]) -> dict[str, Any]:
+    """A table's declaration for its smoke run: the title says so, and nothing is compared with the paper."""
+    nothing: dict[str, Any] = {"published": None, "published_rows": [], "claims": [], "search": []}
+    columns = {
+        key: column
+        | {
+            "tasks": list(dict.fromkeys(stand_in(task, table) for task in column["tasks"])),
+            "report": [_measured(name, column["tasks"][0], table) for name in column["report"]],
+            "minus": [_measured(name, column["tasks"][0], table) for name in column["minus"]],
+        }
+        for key, column in table["columns"].items()
+    }
+    title = f"{TITLE}: {table['title']}"
+    return table | nothing | {"title": title, "columns": columns, "smoke": True}
+
+
+def _measured(name: str, task: str, table: dict[str, Any]) -> str:
+    """A metric of the stand-in, on the same evaluation set, in place of one it does not have."""
+    place, _, metric = name.rpartition("/")
+    place = table["stand_ins"]["sets"].get(place, place)
+    found = part("task", stand_in(task, table))
+    own = found["evaluate"].get(place, {}).get("metrics") or found["metrics"]
+    values = [value for one in own for value in METRICS[one]]
+    chosen = metric if metric in values else values[0]
+    return f"{place}/{chosen}" if place else chosen

@@ -1,0 +1,53 @@
+"""Pulling towards the weights fine-tuning started from: what L2-SP, PriorWD and RecAdam share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import torch
+from transformers import PreTrainedModel
+
+from benchmark.errors import unknown
+from benchmark.methods.base import Method, Setting
+from benchmark.methods.common.tensors import ANCHORS, at, copies, places
+from benchmark.models.architecture import Encoder
+from benchmark.step.update import Number, Update, subtract
+
+
+@dataclass
+class Anchored(Method):
+    """Keeps theta0: the ``clean`` checkpoint, or what a method that perturbs weights left (``perturbed``).
+
+    Blocks that are re-initialised are anchored to what was drawn.
+    """
+
+    constant: ClassVar[tuple[str, ...]] = ("anchors",)
+
+    anchor: str = field(default="clean", kw_only=True)
+
+    def __post_init__(self) -> None:
+        if self.anchor not in ANCHORS:
+            raise unknown("anchor", self.anchor, ANCHORS)
+
+    def remember(self, model: PreTrainedModel, setting: Setting) -> None:
+        self.anchors: dict[str, torch.Tensor] = {}
+        if self.anchor == "clean":
+            self.anchors = copies(setting.encoder, self.pulled(setting.encoder))
+
+    def attach(self, model: PreTrainedModel, setting: Setting) -> None:
+        if self.anchor == "perturbed":
+            self.anchors = copies(setting.encoder, self.pulled(setting.encoder))
+
+    def pulled(self, encoder: Encoder) -> set[str]:
+        """The names of the parameters that have an anchor."""
+        raise NotImplementedError
+
+    def pull_back(self, update: Update, length: Number) -> None:
+        """theta <- theta - length * (theta - theta0)."""
+        moves = isinstance(length, torch.Tensor) or bool(length)
+        indices = places(update, self.anchors) if moves else []
+        if indices:
+            weights = at(update.weights, indices)
+            anchors = [self.anchors[update.names[index]] for index in indices]
+            subtract(weights, list(torch._foreach_sub(weights, anchors)), length)

@@ -1,0 +1,80 @@
+"""Noise on hidden states: what HyPe, FT+Noise and LNSR share."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+
+from benchmark.errors import BenchmarkError
+from benchmark.methods.base import Method, Setting
+from benchmark.models.architecture import Change, Encoder
+
+log = logging.getLogger(__name__)
+
+NEEDS_FLOAT32 = 1e-3  # noise of this size or less mostly rounds away in anything shorter than float32
+
+
+@dataclass
+class HiddenNoise(Method):
+    """Noise of strength ``sigma`` from one stream, in the order in which the hidden states pass by."""
+
+    sigma: float = 1e-5  # 0 adds none
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.sigma < float("inf"):
+            raise BenchmarkError(
+                f"sigma={self.sigma}: the strength of the noise must be a number of at least 0"
+            )
+
+    @property
+    def exempt(self) -> dict[str, str]:
+        return {"accumulation": "every pass of every part of a batch has noise of its own"}
+
+    def attach(self, model: PreTrainedModel, setting: Setting) -> None:
+        self.setting = setting
+        self.rng: torch.Generator | None = None
+
+    def draw(self, state: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
+        """Unit noise of the shape of ``state``, float32 on its device."""
+        return torch.randn(state.shape, generator=rng, device=state.device)
+
+    def noised(self, state: torch.Tensor) -> torch.Tensor:
+        """``state`` with fresh noise, in its own precision."""
+        if self.rng is None:
+            self.rng = self.setting.stream(device=state.device)
+            self.warn_if_lost(state)
+        return state + (self.sigma * self.draw(state, self.rng)).to(state.dtype)
+
+    def perturb_in_training(self, module: nn.Module, hang: Callable[[nn.Module, Change], Any]) -> None:
+        """Let ``hang`` (`on_input` or `on_output`) add noise at ``module`` whenever that is in training mode."""
+        hang(module, lambda state: self.noised(state) if module.training else state)
+
+    def warn_if_lost(self, state: torch.Tensor) -> None:
+        """Say so where most of the noise cannot reach a matrix product."""
+        device = state.device.type
+        short = None
+        if state.dtype in (torch.float16, torch.bfloat16):
+            short = str(state.dtype).removeprefix("torch.")
+        elif torch.is_autocast_enabled(device):
+            short = str(torch.get_autocast_dtype(device)).removeprefix("torch.")
+        elif device == "cuda" and torch.backends.cuda.matmul.allow_tf32:
+            short = "tf32"
+        if short and 0 < self.sigma <= NEEDS_FLOAT32:
+            log.warning(
+                "method.%s.sigma=%g: most of this noise rounds away in %s; set protocol.precision=float32",
+                self.setting.name,
+                self.sigma,
+                short,
+            )
+
+
+def check_layer(key: str, number: int, encoder: Encoder) -> None:
+    """Raises: BenchmarkError if the encoder has no layer ``number`` (the first is 1)."""
+    if not 1 <= number <= len(encoder.layers):
+        raise BenchmarkError(f"{key}={number}: the encoder's layers are numbered 1 to {len(encoder.layers)}")

@@ -1,0 +1,1 @@
+"""Pretrained encoders with their heads, computed without padding."""

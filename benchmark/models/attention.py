@@ -1,0 +1,181 @@
+"""Attention over packed tokens: every example attends to itself alone, in groups of like length."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from benchmark.models import masks
+from benchmark.models.grouped_layout import Apart, GroupedLayout
+from benchmark.models.lined_up_layout import LinedUpLayout
+
+FLASH, EFFICIENT = "flash", "memory-efficient"  # PyTorch's names of its kernels
+ALIGNED = 8  # entries of which the kernels want a head's size to be a multiple
+NO_MASK = 0
+
+
+def attention(
+    module: nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    dropout: float = 0.0,
+    scaling: float | None = None,
+    **_: Any,
+) -> tuple[torch.Tensor, None]:
+    """Attention within each example; ``query``, ``key`` and ``value`` are (1, heads, tokens, size).
+
+    Returns (1, tokens, heads, size). Outside a packed pass every row of the batch attends to all of itself.
+    """
+    packing: Any = module.packing  # a `benchmark.models.packing.Packing`
+    scaling = query.shape[-1] ** -0.5 if scaling is None else scaling
+    if packing.layout is None:
+        full = functional.scaled_dot_product_attention(query, key, value, dropout_p=dropout, scale=scaling)
+        return full.transpose(1, 2), None
+    q, k, v = (state.transpose(1, 2) for state in (query, key, value))
+    if isinstance(packing.layout, LinedUpLayout):
+        return by_kernel(q, k, v, packing.layout, dropout, scaling), None
+    first_only = packing.first_only and packing.last is not None and module is packing.last.self
+    q, k, v = q.squeeze(0), k.squeeze(0), v.squeeze(0)
+    return _Attention.apply(q, k, v, packing.layout, first_only, dropout, scaling).unsqueeze(0), None
+
+
+def by_kernel(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    layout: LinedUpLayout,
+    dropout: float,
+    scaling: float,
+) -> torch.Tensor:
+    """Attention by PyTorch's kernels for sequences of unlike length; states are (1, tokens, heads, size).
+
+    Dropout is drawn by the kernel. The operators are PyTorch's own and not public: tests compare them with
+    padded attention.
+    """
+    size = query.shape[-1]
+    if size % ALIGNED:
+        query, key, value = (functional.pad(s, (0, -size % ALIGNED)) for s in (query, key, value))
+    begins, longest = layout.offsets, layout.longest
+    if kernel(query.dtype) == FLASH:
+        q, k, v = query.squeeze(0), key.squeeze(0), value.squeeze(0)
+        states = torch.ops.aten._flash_attention_forward(
+            q, k, v, begins, begins, longest, longest, dropout, is_causal=False, return_debug_mask=False, scale=scaling
+        )[0].unsqueeze(0)
+    else:
+        states = torch.ops.aten._efficient_attention_forward(
+            query, key, value, None, begins, begins, longest, longest, dropout, NO_MASK, True, scale=scaling
+        )[0]
+    return states[..., :size] if size % ALIGNED else states
+
+
+def name(device: torch.device, precision: str, packed: bool) -> str:
+    """What computes the attention of a run, as its record says it."""
+    if not packed:
+        return "padded"
+    if device.type == "cpu":
+        return "grouped"
+    return kernel(torch.bfloat16 if precision == "bfloat16" else torch.float32)
+
+
+def kernel(dtype: torch.dtype) -> str:
+    """The kernel that attention over packed states takes on a GPU."""
+    return FLASH if dtype in (torch.bfloat16, torch.float16) else EFFICIENT
+
+
+class _Attention(torch.autograd.Function):
+    """softmax(scaling q k') v within every example, dropout on the weights; states are (tokens, heads, size).
+
+    With ``first_only`` the result is 0 but for the first token of every example.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        query: torch.Tensor,
+        key: torch.Tensor,
+        value: torch.Tensor,
+        layout: GroupedLayout,
+        first_only: bool,
+        dropout: float,
+        scaling: float,
+    ) -> torch.Tensor:
+        heads = query.shape[1]
+        asking, apart = layout.apart(heads, first_only), layout.apart(heads)
+        q, k, v = _taken(query, asking).mul_(scaling), _taken(key, apart), _taken(value, apart)
+        attended = torch.empty_like(q)
+        saved: list[torch.Tensor | None] = []
+        parts = zip(
+            layout.groups,
+            *(_grouped(state, layout, heads, first_only) for state in (q, attended)),
+            *(_grouped(state, layout, heads) for state in (k, v)),
+            strict=True,
+        )
+        for group, gq, result, gk, gv in parts:
+            scores = torch.bmm(gq, gk.transpose(1, 2))
+            if group.bias is not None:
+                scores.view(heads, group.examples, -1, group.length).add_(group.bias)
+            weights = torch.softmax(scores, -1)
+            mask = None
+            if dropout:  # as many draws as for all tokens, so that the first ones' are the same
+                shape = (len(gk), group.length, group.length)
+                mask = masks.mask(shape, 1 - dropout, group.half)[:, : weights.shape[1]]
+            torch.bmm(weights if mask is None else mask.to(weights.dtype).mul_(weights), gv, out=result)
+            saved += [weights, mask]
+        ctx.save_for_backward(q, k, v, *saved)
+        ctx.layout, ctx.first_only, ctx.scaling, ctx.kept = layout, first_only, scaling, 1 - dropout
+        return _put(attended, asking, layout, heads).mul_(1 / ctx.kept)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        q, k, v, *saved = ctx.saved_tensors
+        layout, heads = ctx.layout, gradient.shape[1]
+        asking, apart = layout.apart(heads, ctx.first_only), layout.apart(heads)
+        above = _taken(gradient, asking).mul_(1 / ctx.kept).index_fill_(0, asking.padding, 0)
+        to_q, to_k, to_v = torch.empty_like(q), torch.empty_like(k), torch.empty_like(v)
+        parts = zip(
+            *(_grouped(state, layout, heads, ctx.first_only) for state in (q, above, to_q)),
+            *(_grouped(state, layout, heads) for state in (k, v, to_k, to_v)),
+            saved[::2],
+            saved[1::2],
+            strict=True,
+        )
+        for gq, g, one_q, gk, gv, one_k, one_v, weights, mask in parts:
+            to_weights = torch.bmm(g, gv.transpose(1, 2))
+            used = weights
+            if mask is not None:
+                used = mask.to(weights.dtype)
+                to_weights *= used
+                used *= weights
+            to_scores = torch._softmax_backward_data(to_weights, weights, -1, weights.dtype)
+            torch.bmm(to_scores, gk, out=one_q)
+            torch.bmm(to_scores.transpose(1, 2), gq, out=one_k)
+            torch.bmm(used.transpose(1, 2), g, out=one_v)
+        to_q *= ctx.scaling
+        gradients = (
+            _put(rows, there, layout, heads) for rows, there in ((to_q, asking), (to_k, apart), (to_v, apart))
+        )
+        return (*gradients, None, None, None, None)
+
+
+def _taken(states: torch.Tensor, apart: Apart) -> torch.Tensor:
+    """(tokens, heads, size) -> (rows of all groups, size)."""
+    return states.reshape(-1, states.shape[-1]).index_select(0, apart.take)
+
+
+def _put(rows: torch.Tensor, apart: Apart, layout: GroupedLayout, heads: int) -> torch.Tensor:
+    """(rows of all groups, size) -> (tokens, heads, size), 0 for tokens that are in no group."""
+    found = rows.index_select(0, apart.put).view(-1, heads, rows.shape[-1])
+    return layout.spread(found) if len(found) < len(layout.tokens) else found
+
+
+def _grouped(rows: torch.Tensor, layout: GroupedLayout, heads: int, first_only: bool = False) -> list[torch.Tensor]:
+    """(rows of all groups, size) as one (heads * examples, length, size) per group, without copying."""
+    shapes = [(heads * g.examples, 1 if first_only else g.length) for g in layout.groups]
+    parts = rows.split([examples * length for examples, length in shapes])
+    return [part.view(*shape, -1) for part, shape in zip(parts, shapes, strict=True)]

@@ -1,0 +1,119 @@
+"""The packed layout for a GPU: tokens example by example, filled up to one of a few sizes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmark.models.packed_layout import PackedLayout
+
+
+@dataclass
+class LinedUpLayout(PackedLayout):
+    """The layout for a GPU: tokens example by example, as kernels for sequences of unlike length want them.
+
+    ``offsets`` (sequences + 1,) int32 say where each begins, of at most ``longest`` tokens. ``back`` (places,)
+    is the packed token at every place of the padded batch, -1 at padding. Filled up to a size, each half ends
+    with a sequence of padding that attends to itself alone (`filled_up`).
+    """
+
+    offsets: torch.Tensor
+    back: torch.Tensor
+    longest: int
+
+    def pack(self, states: torch.Tensor) -> torch.Tensor:
+        return _Gathered.apply(states.flatten(0, 1), self.tokens, self.back).unsqueeze(0)
+
+    def unpack(self, states: torch.Tensor) -> torch.Tensor:
+        return _Gathered.apply(states.squeeze(0), self.back, self.tokens).view(*self.padded, -1)
+
+    def firsts(self, states: torch.Tensor) -> torch.Tensor:
+        """(1, tokens, hidden) -> (1, sequences, hidden): the first token of every sequence."""
+        return states.index_select(1, self.offsets[:-1])
+
+    def of_examples(self, firsts: torch.Tensor) -> torch.Tensor:
+        """(1, sequences, hidden) -> (examples, 1, hidden), without those of padding."""
+        halves = firsts.unflatten(1, (self.halves, -1))[:, :, : self.padded[0] // self.halves]
+        return halves.flatten(1, 2).transpose(0, 1)
+
+    def doubled(self) -> LinedUpLayout:
+        examples, length = self.padded
+        return LinedUpLayout(
+            (2 * examples, length),
+            torch.cat([self.tokens, self.tokens + examples * length]),
+            torch.cat([self.owner, self.owner + examples]),
+            torch.cat([self.offsets, self.offsets[1:] + len(self.tokens)]),
+            torch.cat([self.back, torch.where(self.back < 0, -1, self.back + len(self.tokens))]),
+            self.longest,
+            halves=2,
+        )
+
+    def filled_up(self) -> LinedUpLayout | None:
+        """The layout with padding up to one of a few sizes; None without room for any."""
+        tokens, places = len(self.tokens), self.padded[0] * self.padded[1]
+        if tokens == places:
+            return None
+        step = gap(tokens + 1)
+        size = min((tokens // step + 1) * step, places)
+        padding = np.setdiff1d(np.arange(places), self.tokens.numpy(), assume_unique=True)[: size - tokens]
+        return LinedUpLayout(
+            self.padded,
+            torch.cat([self.tokens, torch.from_numpy(padding)]),
+            torch.cat([self.owner, torch.from_numpy(padding // self.padded[1])]),
+            torch.cat([self.offsets, torch.tensor([size], dtype=torch.int32)]),
+            self.back,
+            max(self.padded[1], gap(size)),  # whatever batch is of this size
+        )
+
+    def on(self, device: torch.device) -> LinedUpLayout:
+        """The layout on ``device``, in memory of its own."""
+        return replace(self, **{name: value.to(device, copy=True) for name, value in self._tensors().items()})
+
+    def become(self, other: LinedUpLayout) -> None:
+        """Take what ``other``, filled to the same size, has, into the memory of this one."""
+        theirs = other._tensors()
+        for name, value in self._tensors().items():
+            value.copy_(theirs[name], non_blocking=True)
+
+    def _tensors(self) -> dict[str, torch.Tensor]:
+        return {name: getattr(self, name) for name in ("tokens", "owner", "offsets", "back")}
+
+
+class _Gathered(torch.autograd.Function):
+    """Rows of ``states`` (n, hidden) at ``take`` (m,), 0 where that is -1; ``give`` (n,) is the way back.
+
+    Forward and backward are both a gather: what scatters is sorted first where it must be deterministic.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, states: torch.Tensor, take: torch.Tensor, give: torch.Tensor) -> torch.Tensor:
+        ctx.save_for_backward(give)
+        return _gathered(states, take)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None]:
+        (give,) = ctx.saved_tensors
+        return _gathered(gradient, give), None, None
+
+
+def _gathered(states: torch.Tensor, take: torch.Tensor) -> torch.Tensor:
+    return states.index_select(0, take.clamp_min(0)).mul_((take >= 0).unsqueeze(1))
+
+
+def gap(tokens: int) -> int:
+    """How far apart the sizes are to which so many tokens are filled up: eight of them per doubling."""
+    return 1 << max(tokens.bit_length() - 4, 3)
+
+
+def lined_up(real: np.ndarray) -> LinedUpLayout:
+    """The layout for a GPU, on the host, of a batch with ``real`` (examples, length) tokens."""
+    places = np.flatnonzero(real)
+    offsets = np.concatenate([[0], np.cumsum(real.sum(1))]).astype(np.int32)
+    back = np.full(real.size, -1)
+    back[places] = np.arange(len(places))
+    arrays = (torch.from_numpy(array) for array in (places, places // real.shape[1], offsets, back))
+    return LinedUpLayout(real.shape, *arrays, real.shape[1])

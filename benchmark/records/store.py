@@ -1,0 +1,158 @@
+"""The store: a folder of records, one folder per run, written whole or not at all.
+
+    STORE/RUN_ID/record.json        configuration, scores, curve, timings, environment
+    STORE/RUN_ID/arrays.npz         training losses; logits and targets of every evaluation
+    STORE/failures/RUN_ID-N.json    what went wrong the N-th time a run was tried
+    STORE/unfinished/RUN_ID.pt      where a run that has not finished can continue (`benchmark.training.snapshot`)
+    STORE/set-aside/                files that were found damaged or foreign, never deleted
+
+Reading needs neither torch nor transformers.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmark.errors import BenchmarkError
+
+log = logging.getLogger(__name__)
+
+Record = dict[str, Any]
+SHAPE = {
+    "run_id": str,
+    "status": str,
+    "config": dict,
+    "scores": dict,
+    "curve": list,
+    "collapsed": list,
+    "seconds": dict,
+    "environment": dict,
+}
+FAILURES, SET_ASIDE, UNFINISHED = "failures", "set-aside", "unfinished"
+
+
+def make_writable(key: str, folder: str | Path) -> None:
+    """Make ``folder`` if need be. Raises: BenchmarkError if it cannot be written to, naming ``key``."""
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        why = error.strerror or error
+        raise BenchmarkError(
+            f"{key}={folder}: cannot be written to ({why}); choose another folder"
+        ) from error
+
+
+class Store:
+    """A folder of records, the only state that runs, machines and reports share."""
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+
+    def find(self, run_id: str) -> Record | None:
+        """The finished record of a run, or None; a damaged one is set aside and counts as missing."""
+        path = self.folder / run_id / "record.json"
+        try:
+            text = path.read_text()
+        except (OSError, UnicodeDecodeError) as error:
+            if not (self.folder / run_id).exists():
+                return None
+            self.set_aside(self.folder / run_id, f"not a record ({error})")
+            return None
+        try:
+            record = json.loads(text)
+            wrong = [key for key, kind in SHAPE.items() if not isinstance(record.get(key), kind)]
+            if wrong or record["run_id"] != run_id:
+                raise ValueError(f"no proper {wrong[0]!r}" if wrong else f"belongs to {record['run_id']}")
+        except (ValueError, AttributeError) as error:
+            self.set_aside(self.folder / run_id, f"not a record ({error})")
+            return None
+        return record
+
+    def arrays(self, run_id: str) -> dict[str, np.ndarray]:
+        """The arrays of a finished run; an empty mapping (and a warning) if their file is damaged."""
+        path = self.folder / run_id / "arrays.npz"
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                return dict(stored)
+        except Exception as error:  # numpy and zipfile raise half a dozen kinds
+            log.warning("%s: cannot be read (%s)", path, error)
+            return {}
+
+    def add(self, record: Record, arrays: Mapping[str, np.ndarray]) -> Record:
+        """Write a finished run; if another process finished it first, that record stands and is returned."""
+        partial = Path(tempfile.mkdtemp(prefix=".writing-", dir=self.folder))
+        try:
+            np.savez_compressed(partial / "arrays.npz", allow_pickle=False, **arrays)
+            (partial / "record.json").write_text(json.dumps(record, indent=1, allow_nan=False))
+            partial.chmod(0o755)
+            try:
+                os.rename(partial, self.folder / record["run_id"])
+            except OSError:
+                found = self.find(record["run_id"])  # sets a damaged one aside
+                if found is not None:
+                    return found
+                os.rename(partial, self.folder / record["run_id"])
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+        return record
+
+    def add_failure(self, failure: Record) -> Path:
+        """Keep what is known of a run that failed; earlier failures of the same run stay."""
+        folder = self.folder / FAILURES
+        folder.mkdir(exist_ok=True)
+        text = json.dumps(failure, indent=1, default=str)
+        for number in range(1, 10_000):
+            path = folder / f"{failure['run_id']}-{number}.json"
+            try:
+                with path.open("x") as file:
+                    file.write(text)
+                return path
+            except FileExistsError:
+                continue
+        raise BenchmarkError(f"{folder}: {failure['run_id']} has failed too often to be recorded again")
+
+    def failures(self, run_id: str) -> list[Record]:
+        """The failures of a run, oldest first."""
+        found = []
+        paths = (self.folder / FAILURES).glob(f"{run_id}-*.json")
+        for path in sorted(paths, key=lambda path: int(path.stem.rpartition("-")[2])):
+            try:
+                found.append(json.loads(path.read_text()))
+            except ValueError:
+                log.warning("%s: not a readable failure, passed over", path)
+        return found
+
+    def snapshot(self, run_id: str) -> Path:
+        """Where the snapshot of an unfinished run is, if there is one."""
+        return self.folder / UNFINISHED / f"{run_id}.pt"
+
+    def drop_snapshot(self, run_id: str) -> None:
+        """Remove what a run that is finished has left of snapshots."""
+        for path in self.snapshot(run_id).parent.glob(f"{run_id}.*"):
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:  # a store that can only be read
+                log.warning("%s: not needed any more, and cannot be removed (%s)", path, error)
+
+    def set_aside(self, path: Path, why: str) -> None:
+        """Move ``path`` out of the way, and say so."""
+        folder = self.folder / SET_ASIDE
+        try:
+            folder.mkdir(exist_ok=True)
+            target = Path(tempfile.mkdtemp(prefix=f"{path.name}-", dir=folder)) / path.name
+            os.rename(path, target)
+        except OSError as error:  # a store that can only be read, or another process was first
+            log.warning("%s: %s, and could not be moved away (%s)", path, why, error)
+        else:
+            log.warning("%s: %s; moved to %s", path, why, target)

@@ -1,0 +1,224 @@
+"""A table as people read it: measured means, differences to plain fine-tuning, published numbers, verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from benchmark.grids.grid import Grid
+from benchmark.records.store import Record
+from benchmark.report import claims, published
+from benchmark.report.claims import Verdict
+from benchmark.report.notes import notes
+from benchmark.report.numbers import cost, languages, sampling, selection
+from benchmark.report.numbers.averages import PrintedRows, averages
+from benchmark.report.numbers.frame import Rule, columns_of, scores
+from benchmark.report.numbers.measured import measured, seeds
+from benchmark.report.numbers.predictions import Arrays
+from benchmark.report.numbers.statistics import paired
+from benchmark.report.published import AVERAGE
+from benchmark.report.sections import Section, Sections, averaged, beside, published_rows
+
+KEY = ["model", "variant", "methods", "task"]
+FURTHER = "Groups and averages: mean ± sample std (n seeds) [what the printed columns give by the same rule]"
+
+
+@dataclass
+class Table:
+    """Everything a renderer needs; ``numbers`` is the same as tidy data, one row per table cell.
+
+    ``averages`` and ``languages`` are further numbers of the same form, the latter also as ``by_language``;
+    ``names`` are the headings of columns by their keys. ``frame`` has the runs behind it, one per cell and
+    seed, as `frame.scores` gives them.
+    """
+
+    title: str
+    columns: list[str]
+    sections: list[Section]
+    notes: list[str]
+    numbers: pd.DataFrame
+    labels: dict[str, str] = field(default_factory=dict)
+    verdicts: list[Verdict] = field(default_factory=list)
+    frame: pd.DataFrame = field(default_factory=pd.DataFrame)
+    rule: Rule = field(default_factory=list)
+    names: dict[str, str] = field(default_factory=dict)
+    averages: pd.DataFrame = field(default_factory=pd.DataFrame)
+    languages: pd.DataFrame = field(default_factory=pd.DataFrame)
+    by_language: list[Section] = field(default_factory=list)
+
+
+def no_arrays(_: str) -> Mapping[str, np.ndarray]:
+    """Where there are records and nothing else."""
+    return {}
+
+
+def build(grid: Grid, records: dict[str, Record], arrays: Arrays = no_arrays) -> Table:
+    """The table of a grid from whatever records there are; what is missing is said.
+
+    ``arrays`` gives a run's arrays by its id: what is told from predictions and probes is left out without.
+    """
+    table = grid.table
+    everything = scores(grid, records)
+    statistic = "max" if table["layout"]["statistic"] == ["max"] else "mean"
+    frame = selection.chosen(everything, statistic)
+    labels = {
+        c.config[part]["name"]: c.config[part]["label"] for c in grid.cells for part in ("model", "task")
+    } | {key: column["label"] for key, column in table["columns"].items()}
+    tasks = list(dict.fromkeys(frame["task"]))
+    source = published.load(table["published"]) if table["published"] else None
+    rows = source if source and source["rows"] else None
+    rule = averaging_rule(frame, tasks, rows, bool(table["columns"]))
+    columns = [*tasks, AVERAGE] if len(tasks) > 1 and rule else tasks
+    fair = (
+        selection.leak_free(grid, everything, records, arrays)
+        if selection.selects(grid, records.values())
+        else None
+    )
+    if fair is not None and {c.config["protocol"]["selection"] for c in grid.cells} == {selection.LEAK_FREE}:
+        frame, fair = selection.with_scores(frame, fair), None
+    numbers = measured(frame, columns, rule, sampling.of_runs(grid, frame, records, arrays))
+    verdicts = claims.judge(grid, frame, rule, records, arrays)
+    if fair is not None and not fair.empty:
+        again = claims.judge(grid, selection.with_scores(frame, fair), rule, records, arrays)
+        verdicts = claims.tempered(verdicts, again)
+        numbers = with_fair(numbers, measured(selection.with_scores(frame, fair), columns, rule))
+    if rows:
+        numbers = with_published(numbers, rows, grid, frame)
+    if "p_value" in table["layout"]["statistic"]:
+        numbers = with_p_values(numbers, frame, rule)
+    shown = Sections(columns, labels, len(set(frame["seed"])))
+    sections = shown.measured(numbers, table["layout"]["statistic"])
+    if "p_value" in table["layout"]["statistic"]:
+        sections.insert(1, shown.p_values(numbers, source))
+    if rows:
+        sections.append(
+            shown.section("Measured − published (published)", numbers[numbers["published"].notna()], beside)
+        )
+        citation = f"{rows['paper']['venue']}, {rows['item']['kind']} {rows['item']['number']}"
+        sections.append(Section(f"Published: {citation}", published_rows(rows, columns)))
+    own = {AVERAGE: rule} if AVERAGE in columns else {}
+    further = averages(frame, own | table["averages"], printed_rows(rows, grid, frame) if rows else {})
+    if table["averages"] and not further.empty:
+        headings = list(dict.fromkeys(further["task"]))
+        sections.append(Section(FURTHER, shown.rows(further, headings, averaged), headings))
+    names = {task: _column(grid, task, labels) for task in tasks}
+    spoken = languages.by_language(grid, frame, records) if table["layout"]["by_language"] else pd.DataFrame()
+    if table.get("cost"):
+        spent = cost.costs(frame, records)
+        numbers = numbers.merge(spent, how="left", on=cost.CELL)
+        headings = list(cost.COLUMNS.values())
+        costs = shown.rows(cost.shown(spent), headings, lambda cell, _: cell["text"])
+        sections.append(Section(cost.TITLE, costs, headings))
+    return Table(
+        title=table["title"],
+        columns=[*names.values(), *columns[len(tasks) :]],
+        sections=[section for section in sections if section.rows],
+        notes=notes(grid, frame, numbers, records, labels, source),
+        numbers=numbers,
+        labels=labels,
+        verdicts=verdicts,
+        frame=frame,
+        rule=rule,
+        names=names,
+        averages=further if table["averages"] else pd.DataFrame(),
+        languages=spoken,
+        by_language=languages.sections(spoken, names, labels),
+    )
+
+
+def averaging_rule(
+    frame: pd.DataFrame, tasks: Sequence[str], source: dict[str, Any] | None, own_columns: bool
+) -> Rule:
+    """The paper's rule where all its tasks are there, else the plain mean of the tasks that have scores.
+
+    A task whose labels are hidden can never have one, and does not keep the others from an average. Columns
+    that a table declares need not be of a kind: without a rule of the paper they have no average.
+    """
+    rule = published.rule_of(source) if source else None
+    if rule and published.tasks_of(rule) <= set(tasks):
+        return rule
+    if own_columns:
+        return []
+    hidden = {
+        task
+        for task, block in frame.groupby("task")
+        if (block["status"] == "finished").any() and block["score"].isna().all()
+    }
+    return [task for task in tasks if task not in hidden]
+
+
+def printed_rows(source: dict[str, Any], grid: Grid, frame: pd.DataFrame) -> PrintedRows:
+    """The printed row that shows the same runs, or None, by model, variant and methods."""
+    configs = {cell.run_id: cell.config for cell in grid.cells}
+    return {
+        (str(at[0]), str(at[1]), str(at[2])): published.row_of(
+            source, grid.table, configs[str(block["run_id"].iloc[0])]
+        )
+        for at, block in frame.groupby(["model", "variant", "methods"], sort=False)
+    }
+
+
+def with_published(
+    numbers: pd.DataFrame, source: dict[str, Any], grid: Grid, frame: pd.DataFrame
+) -> pd.DataFrame:
+    """``numbers`` with ``published``: the printed number of the same runs, column and metric.
+
+    With ``published_std`` and ``published_max`` where these are printed.
+
+    A printed average stands only beside an average over the same tasks, each with the same metric.
+    """
+    shown = printed_rows(source, grid, frame)
+    metrics = frame.drop_duplicates("task").set_index("task")["metric"].str.split(" + ", regex=False)
+    same = {task for task, names in metrics.items() if published.measures(source, str(task), names)}
+    whole = same == set(metrics.index) == published.tasks_of(published.rule_of(source) or [])
+
+    def printed(number: dict[str, Any], what: str) -> float | None:
+        row = shown[number["model"], number["variant"], number["methods"]]
+        if row is None:
+            return None
+        if number["task"] == AVERAGE:
+            return row.get("average_printed") if whole and what == "values" else None
+        return row.get(what, {}).get(number["task"]) if number["task"] in same else None
+
+    kinds = {"published": "values", "published_std": "std", "published_max": "max"}
+    columns = {
+        name: pd.array([printed(number, what) for number in numbers.to_dict("records")], dtype="Float64")
+        for name, what in kinds.items()
+        if what == "values" or any(what in row for row in source["rows"])
+    }
+    return numbers.assign(**columns)
+
+
+def with_fair(numbers: pd.DataFrame, fair: pd.DataFrame) -> pd.DataFrame:
+    """``numbers`` with the scores and differences of the leak-free rule, as ``fair_…``."""
+    kept = [name for name in fair if name.startswith(("score_", "difference_")) and "sampling" not in name]
+    named = {name: f"fair_{name.removeprefix('score_')}" for name in kept}
+    return numbers.merge(fair[[*KEY, *kept]].rename(columns=named), how="left", on=KEY)
+
+
+def with_p_values(numbers: pd.DataFrame, frame: pd.DataFrame, rule: Rule) -> pd.DataFrame:
+    """``numbers`` with uncorrected p-values of three tests: ``p_paired``, ``p_welch`` and ``p_wilcoxon``."""
+    found = []
+    for at in numbers.to_dict("records"):
+        block = frame[(frame["model"] == at["model"]) & (frame["variant"] == at["variant"])]
+        sides = [seeds(block[block["methods"] == name], at["task"], rule) for name in (at["methods"], "")]
+        mine, plain = paired(*sides)
+        tests = dict.fromkeys(("p_welch", "p_wilcoxon"), np.nan)
+        if at["methods"] and len(mine) > 1 and np.ptp(mine - plain) > 0:
+            tests["p_welch"] = float(stats.ttest_ind(mine, plain, equal_var=False)[1])
+            tests["p_wilcoxon"] = float(stats.wilcoxon(mine, plain)[1])
+        found.append({"p_paired": at["difference_p_alone"]} | tests)
+    return pd.concat([numbers, pd.DataFrame(found, index=numbers.index)], axis=1)
+
+
+def _column(grid: Grid, task: str, labels: dict[str, str]) -> str:
+    of_cells = (column for cell in grid.cells for column in columns_of(grid, cell.config))
+    report, minus = next((report, minus) for name, report, minus in of_cells if name == task)
+    short = {"matthews_correlation": "Matthews"}
+    names = [short.get(name, name).replace("/", " ") for name in report]
+    return f"{labels[task] or task} ({' + '.join(names)})" if not minus else labels[task] or task

@@ -1,0 +1,1 @@
+"""The numbers of a report: frames of scores, averages, statistics."""

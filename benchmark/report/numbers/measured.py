@@ -1,0 +1,98 @@
+"""The numbers of a table: a row per cell with its score, its difference to plain fine-tuning, and their errors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmark.report.numbers import sampling
+from benchmark.report.numbers.frame import Rule, average_by_seed, by_seed
+from benchmark.report.numbers.sampling import Shares
+from benchmark.report.numbers.statistics import Estimate, estimate, holm, paired_difference
+from benchmark.report.published import AVERAGE
+
+Known = dict[tuple[str, str], Shares]
+
+
+def measured(
+    frame: pd.DataFrame, columns: Sequence[str], rule: Rule, shares: Known | None = None
+) -> pd.DataFrame:
+    """One row per model, variant, methods and column: score, paired difference, and runs by status.
+
+    ``difference_p`` is corrected by Holm's method for all differences of the table, ``…_sampling`` the
+    standard error that is the evaluation set's (``shares`` as `sampling.of_runs` gives them).
+    """
+    rows: list[dict[str, Any]] = []
+    for (model, variant), block in frame.groupby(["model", "variant"], sort=False):
+        baseline = block[block["methods"] == ""]
+        for methods, ours in block.groupby("methods", sort=False):
+            for column in columns:
+                mine, plain = (seeds(part, column, rule) for part in (ours, baseline))
+                difference = paired_difference(mine, plain) if methods else estimate(np.array([]))
+                runs = ours[ours["task"] == column] if column != AVERAGE else ours
+                settings = runs.loc[runs["choice"] != "", "choice"].unique() if column != AVERAGE else []
+                rows.append(
+                    {"model": model, "variant": variant, "methods": methods, "task": column}
+                    | _named("score", estimate(np.array(list(mine.values()))))
+                    | {"score_max": max(mine.values(), default=np.nan)}
+                    | _named("difference", difference)
+                    | _tested(difference)
+                    | _off(ours, baseline, column, rule, shares or {}, methods != "")
+                    | {
+                        f"runs_{status}": int((runs["status"] == status).sum())
+                        for status in ("finished", "diverged", "missing")
+                    }
+                    | {"setting": ", ".join(settings), "lower": bool(runs["lower"].any())}
+                )
+    numbers = pd.DataFrame(rows)
+    rivals = numbers.groupby(["model", "variant", "task"])["score_mean"]
+    best = np.where(numbers["lower"], rivals.transform("min"), rivals.transform("max"))
+    return numbers.assign(
+        difference_p=holm(numbers["difference_p_alone"].tolist()),
+        best=(numbers["score_mean"] == best) & (rivals.transform("count") > 1),
+    )
+
+
+def seeds(frame: pd.DataFrame, column: str, rule: Rule) -> dict[int, float]:
+    """The scores of one cell of a table by seed."""
+    return average_by_seed(frame, rule) if column == AVERAGE else by_seed(frame[frame["task"] == column])
+
+
+def _named(prefix: str, value: Estimate) -> dict[str, float]:
+    parts = {"mean": value.mean, "std": value.std, "n": value.n, "low": value.low, "high": value.high}
+    return {f"{prefix}_{name}": part for name, part in parts.items()}
+
+
+def _tested(difference: Estimate) -> dict[str, float]:
+    return {
+        "difference_p_alone": difference.p,
+        "difference_detectable": difference.detectable,
+        "difference_effect_size": difference.effect_size,
+    }
+
+
+def _off(
+    ours: pd.DataFrame, baseline: pd.DataFrame, column: str, rule: Rule, shares: Known, other: bool
+) -> dict[str, float]:
+    """The errors that are the evaluation set's, of a score and of its difference to plain fine-tuning."""
+    mine = _shares(ours, column, rule, shares, set(ours["seed"]))
+    both = set(ours[ours["score"].notna()]["seed"]) & set(baseline[baseline["score"].notna()]["seed"])
+    apart = [_shares(part, column, rule, shares, both) if other else None for part in (ours, baseline)]
+    known = [one for one in apart if one is not None]
+    far = sampling.weighted(list(zip((1.0, -1.0), known, strict=True))) if len(known) == 2 else None
+    return {"score_sampling": sampling.error(mine), "difference_sampling": sampling.error(far)}
+
+
+def _shares(frame: pd.DataFrame, column: str, rule: Rule, shares: Known, kept: set[int]) -> Shares | None:
+    weights = sampling.weights_of(rule) if column == AVERAGE else {column: 1.0}
+    parts = []
+    for task, weight in weights.items():
+        runs = frame[(frame["task"] == task) & frame["score"].notna() & frame["seed"].isin(kept)]
+        found = sampling.mean([shares.get((run, task)) for run in runs["run_id"]])
+        if found is None:
+            return None
+        parts.append((weight, found))
+    return sampling.weighted(parts)

@@ -1,0 +1,130 @@
+"""The figures of a measurement as Markdown."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from benchmark.runs.environment import stamp
+from benchmark.speed.conditions import Conditions
+from benchmark.speed.sides import BATCH
+from benchmark.speed.timing import GRID, OURS, Timing
+
+
+def markdown(
+    model: str,
+    here: Conditions,
+    runs: int,
+    timings: dict[str, Timing],
+    starts: dict[str, float],
+    methods: dict[str, float],
+) -> str:
+    """All tables, of ``runs`` at a time in a grid; the last line is the summary of them."""
+    baselines = [side for side in next(iter(timings.values())).seconds if side not in (OURS, GRID)]
+    rows = []
+    for task, timing in timings.items():
+        alone, one_of_many = (min(timing.seconds[side]) for side in (OURS, GRID))
+        rows.append(
+            [
+                task,
+                f"{timing.tokens / alone:,.0f}",
+                time_of(alone / timing.updates),
+                *(f"{timing.ratio(side):.2f}x" for side in baselines),
+                f"{100 * timing.of_limit:.0f}%",
+                time_of(one_of_many / timing.updates),
+                *(f"{timing.ratio(side, GRID):.2f}x" for side in baselines),
+            ]
+        )
+    means, as_grid = (
+        [geometric_mean(timing.ratio(side, ours) for timing in timings.values()) for side in baselines]
+        for ours in (OURS, GRID)
+    )
+    share = geometric_mean(timing.of_limit for timing in timings.values())
+    ratios, of_grid = ([f"{mean:.2f}x" for mean in found] for found in (means, as_grid))
+    rows.append(["geometric mean", "", "", *ratios, f"{100 * share:.0f}%", "", *of_grid])
+    lines = [
+        "# Speed",
+        "",
+        *measured(model, here, runs, timings),
+        "",
+        *table(
+            [
+                "task",
+                "real tokens/s",
+                "an update",
+                *(f"of {side}" for side in baselines),
+                "of the matmul limit",
+                "a grid's update",
+                *(f"of {side}" for side in baselines),
+            ],
+            rows,
+        ),
+        "",
+        *table(["to start", "seconds"], [[name, f"{seconds:.4f}"] for name, seconds in starts.items()]),
+        "",
+    ]
+    if methods:
+        ordered = sorted(methods.items(), key=lambda item: item[1])
+        lines += [*table(["method", "time per update"], [[k, f"{v:.2f}x"] for k, v in ordered]), ""]
+    lines.append(f"speed of a grid: {compared(baselines, as_grid)}")
+    summary = f"speed: {compared(baselines, means)}, {100 * share:.0f}% of the matmul limit"
+    return "\n".join([*lines, summary])
+
+
+def measured(model: str, here: Conditions, runs: int, timings: dict[str, Timing]) -> list[str]:
+    """What was measured, where and how."""
+    environment = stamp(here.device, here.threads, here.precision)
+    packages, code = environment["packages"], environment["code"]
+    rounds = len(next(iter(timings.values())).limit)
+    updates = " or ".join(map(str, sorted({timing.updates for timing in timings.values()})))
+    apart = max(timing.apart for timing in timings.values())
+    threads = f"{here.threads} thread{'s' * (here.threads > 1)}"
+    together = f"{runs} runs at once{' that share the GPU' * here.on_gpu}" if runs > 1 else "1 run at a time"
+    return [
+        f"{model}, batches of {BATCH}, {here.precision} on {environment['device']}, torch {packages['torch']}, "
+        f"transformers {packages['transformers']}, code {(code['commit'] or 'no commit')[:12]}"
+        f"{' + changes' if code['dirty'] else ''}.",
+        f"Medians over {rounds} rounds of {updates} updates in which the sides took turns. Without dropout they made as "
+        f"many updates with the same losses: at most {apart:.1g} apart, where {here.tolerance:g} is allowed for "
+        f"{here.precision} on a {'GPU' if here.on_gpu else 'CPU'}.",
+        f"A run alone has {threads}{' of the host' * here.on_gpu}, as Trainer has. A grid is {together}, "
+        "of one thread each, as a sweep runs by default; Trainer's runs come one after another."
+        f"{' Our passes are played from recordings, which every round makes anew.' * here.replay}",
+    ]
+
+
+def time_of(seconds: float) -> str:
+    """The time of an update in a unit that leaves it three digits."""
+    return f"{seconds:.3f} s" if seconds >= 0.1 else f"{1000 * seconds:.3g} ms"
+
+
+def compared(baselines: list[str], means: list[float]) -> str:
+    """The mean ratios to every baseline in words."""
+    return ", ".join(
+        f"{mean:.2f}x {'of Trainer ' if side is baselines[0] else ''}({side.removeprefix('Trainer, ')})"
+        for side, mean in zip(baselines, means, strict=True)
+    )
+
+
+def geometric_mean(values: Iterable[float]) -> float:
+    """The geometric mean of positive numbers."""
+    logs = [math.log(value) for value in values]
+    return math.exp(sum(logs) / len(logs))
+
+
+def table(head: list[str], rows: list[list[str]]) -> list[str]:
+    """Lines of a Markdown table whose columns align."""
+    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+
+    def line(cells: list[str]) -> str:
+        return (
+            "| "
+            + " | ".join(
+                c.ljust(w) if i == 0 else c.rjust(w)
+                for i, (c, w) in enumerate(zip(cells, widths, strict=True))
+            )
+            + " |"
+        )
+
+    rule = "|" + "|".join("-" * (w + 1) + ("-" if i == 0 else ":") for i, w in enumerate(widths)) + "|"
+    return [line(head), rule, *map(line, rows)]

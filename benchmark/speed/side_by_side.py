@@ -1,0 +1,65 @@
+"""Time a grid as it is run: one run of one thread on every core at once, or runs that share the GPU."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from multiprocessing import get_context
+from typing import Any
+
+from benchmark.runs.resources import room
+from benchmark.speed.conditions import Conditions
+
+READY_SECONDS = 300  # by when all processes must have loaded their model
+_state: dict[str, Any] = {}  # what a worker process keeps between rounds
+
+Grid = Callable[[str, str, int], float]
+
+
+def at_once(here: Conditions) -> int:
+    """How many runs of a grid go on at a time: one for every thread that a run alone has, or as a GPU has room."""
+    return room(1, "cuda") if here.on_gpu else here.threads
+
+
+@contextlib.contextmanager
+def grid(here: Conditions, runs: int) -> Iterator[Grid]:
+    """Processes that make ``runs`` side by side; they live, and their imports are done, for all rounds.
+
+    Yields a function of a model, a task and a number of updates: the seconds from the first run's first update
+    to the last run's last one, divided by the number of runs.
+    """
+    context = get_context("spawn")  # a fork of a process with threads may hang
+    alike = replace(here, threads=1), context.Barrier(runs)
+    with ProcessPoolExecutor(runs, context, _prepare, alike) as pool:
+
+        def time_round(model: str, task: str, updates: int) -> float:
+            spans = list(pool.map(_one, [(model, task, updates)] * runs))
+            return (max(end for _, end in spans) - min(begin for begin, _ in spans)) / runs
+
+        yield time_round
+
+
+def _prepare(here: Conditions, barrier: Any) -> None:
+    here.take_effect()
+    _state.update(here=here, barrier=barrier)
+
+
+def _one(what: tuple[str, str, int]) -> tuple[float, float]:
+    """One run of this process, begun when all are ready: when it began and ended, by the system's clock."""
+    import copy
+    import time
+
+    from benchmark.speed.sides import load, ours
+
+    here = _state["here"]
+    if _state.get("loaded") != what:
+        model, _, task = load(*what, here.device)
+        _state.update(loaded=what, model=model, task=task)
+        ours(copy.deepcopy(model), task, here)  # warms the process up
+    model, task = copy.deepcopy(_state["model"]), _state["task"]
+    _state["barrier"].wait(READY_SECONDS)
+    took = ours(model, task, here).seconds
+    end = time.monotonic()
+    return end - took, end

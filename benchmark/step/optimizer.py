@@ -1,0 +1,259 @@
+"""An optimiser of the Adam family, as one step in named stages.
+
+Where no method looks between the stages, an Adam step is PyTorch's fused kernel with its numbers chosen so
+that it computes the same; else the stages are taken one after the other, in pieces small enough to stay in a
+processor's cache.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+from benchmark.step.adam import FLAVOURS
+from benchmark.step.update import Number, Rates, Tables, Tensors, Update, UpdateHooks, subtract
+
+PIECE = 1 << 16  # entries that stay in a processor's cache while their moments become a direction
+
+
+@dataclass
+class Group:
+    """Tensors that share a weight decay and a factor on the learning rate, with their moments."""
+
+    names: list[str]
+    parameters: list[nn.Parameter]
+    weight_decay: float = 0.0
+    rate_factor: float = 1.0
+    first: Tensors = field(default_factory=list)
+    second: Tensors = field(default_factory=list)
+    directions: Tensors = field(default_factory=list)
+
+    def shrink(self, number: int, rate: float) -> float:
+        """What decoupled decay multiplies the weights by, at a ``rate``."""
+        return 1 - rate * self.weight_decay
+
+    def __post_init__(self) -> None:
+        self.first = [torch.zeros_like(parameter) for parameter in self.parameters]
+        self.second = [torch.zeros_like(parameter) for parameter in self.parameters]
+
+
+class Optimizer:
+    """One of ``FLAVOURS`` over groups of parameters; gradients are read from ``.grad``.
+
+    ``rates`` are those of updates 1 to ``total``. ``staged`` says whether a method acts between the stages:
+    at ``direction``, ``before`` or ``moved``. On a GPU nothing that changes from update to update is a number
+    of the host's, so that an update can be captured.
+    """
+
+    def __init__(
+        self,
+        groups: Iterable[Group],
+        flavour: str,
+        betas: tuple[float, float],
+        epsilon: float,
+        rates: Rates,
+        methods: Sequence[UpdateHooks] = (),
+        total: int = 0,
+        staged: bool = True,
+    ):
+        self.methods = methods
+        self.total = total
+        self.groups = [group for group in groups if group.parameters]
+        self.flavour = FLAVOURS[flavour]
+        self.betas = betas
+        self.epsilon = epsilon
+        self.rates = rates
+        self.steps = 0
+        self.staged = staged or not self.flavour.fusable
+        device = next((p.device for group in self.groups for p in group.parameters), torch.device("cpu"))
+        self.tables = None if device.type == "cpu" else Tables(total, device)
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """One update of all parameters; clears the gradients."""
+        self.steps += 1
+        if self.tables is not None:
+            self.tables.number += 1
+        for group in self.groups:
+            self._update(group)
+
+    def state(self) -> dict[str, Any]:
+        """The number of steps taken, and the moments by parameter name; tensors are not copied."""
+        first = {n: t for group in self.groups for n, t in zip(group.names, group.first, strict=True)}
+        second = {n: t for group in self.groups for n, t in zip(group.names, group.second, strict=True)}
+        return {"steps": self.steps, "first": first, "second": second}
+
+    @torch.no_grad()
+    def restore(self, state: dict[str, Any]) -> None:
+        """Put ``state`` back. Raises: KeyError or RuntimeError if it is of other parameters."""
+        self.steps = state["steps"]
+        if self.tables is not None:
+            self.tables.number.fill_(self.steps)
+        for group in self.groups:
+            for i, name in enumerate(group.names):
+                group.first[i].copy_(state["first"][name])
+                group.second[i].copy_(state["second"][name])
+
+    def _update(self, group: Group) -> None:
+        weights: Tensors = list(group.parameters)
+        gradients = [
+            torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+            for parameter in group.parameters
+        ]
+
+        def rates(number: int) -> float:
+            return self.rates(number) * group.rate_factor
+
+        update = Update(
+            group.names,
+            weights,
+            gradients,
+            rates(self.steps),
+            self.steps,
+            self.total,
+            rates=rates,
+            tables=self.tables,
+        )
+        for method in self.methods:
+            method.gradient(update)
+        if self.staged:
+            self._step_in_stages(group, update)
+        elif self.tables is None:
+            self._step_fused(group, update)
+        else:
+            self._step_fused_by_tables(group, update)
+        for method in self.methods:
+            method.after(update)
+        for parameter in group.parameters:
+            parameter.grad = None
+
+    def _step_in_stages(self, group: Group, update: Update) -> None:
+        weights, decays = update.weights, bool(group.weight_decay)
+        update.directions = self._directions(group, update)
+        if self.flavour.decay == "inside" and decays:
+            torch._foreach_add_(update.directions, weights, alpha=group.weight_decay)
+        for method in self.methods:
+            method.direction(update)
+        for method in self.methods:
+            method.before(update)
+        if self.flavour.decay == "before" and decays:
+            torch._foreach_mul_(weights, update.scheduled(group.shrink))
+        subtract(weights, update.directions, update.scheduled(self._step_size))
+        for method in self.methods:
+            method.moved(update)
+        if self.flavour.decay == "after" and decays:
+            torch._foreach_mul_(weights, update.scheduled(group.shrink))
+
+    def _directions(self, group: Group, update: Update) -> Tensors:
+        """Update the moments; what a step of length 1 would subtract from the weights."""
+        group.directions = group.directions or [torch.empty_like(one) for one in group.first]
+        correction = update.scheduled(self._root_correction)
+        for first, second, gradient, direction in pieces(
+            group.first, group.second, update.gradients, group.directions
+        ):
+            torch._foreach_mul_(first, self.betas[0])
+            torch._foreach_add_(first, gradient, alpha=1 - self.betas[0])
+            self.flavour.second(second, gradient, self.betas[1], self.epsilon)
+            denominator = self.flavour.denominator(second, self.epsilon, correction)
+            torch._foreach_copy_(direction, first)
+            torch._foreach_div_(direction, denominator)
+        return group.directions
+
+    def _step_size(self, number: int, rate: float) -> float:
+        return self.flavour.step_size(rate, self.betas, number)
+
+    def _root_correction(self, number: int, rate: float) -> float:
+        return (1 - self.betas[1] ** number) ** 0.5
+
+    def _step_fused(self, group: Group, update: Update) -> None:
+        """PyTorch's kernel, with an epsilon and a number of steps that make it take the flavour's step."""
+        assert self.flavour.fused is not None
+        epsilon, t = self.flavour.fused(self.betas, self.epsilon, self.steps)
+        rate, decay = update.rate, group.weight_decay
+        if self.flavour.decay == "after":  # (w - s)(1 - rate d) = w (1 - rate d) - s (1 - rate d)
+            shrink = 1 - rate * decay
+            rate, decay = rate * shrink, decay / shrink
+        self._fused(group, update, rate, epsilon, decay, torch.full((), t, dtype=torch.float32))
+
+    def _step_fused_by_tables(self, group: Group, update: Update) -> None:
+        """The same with an epsilon that stays: the kernel corrects nothing, the length of the step does."""
+        after = self.flavour.decay == "after"
+        length, steps = update.scheduled(self._step_size), update.scheduled(_never)
+        if self.flavour.corrects_root:
+            length, steps = update.scheduled(_rate), update.scheduled(_number)
+        self._fused(group, update, length, self.epsilon, 0.0 if after else group.weight_decay, steps)
+        if after and group.weight_decay:
+            torch._foreach_mul_(update.weights, update.scheduled(group.shrink))
+
+    def _fused(
+        self, group: Group, update: Update, length: Number, epsilon: float, decay: float, steps: Number
+    ) -> None:
+        torch._fused_adamw_(
+            update.weights,
+            update.gradients,
+            group.first,
+            group.second,
+            [],
+            [steps] * len(group.first),
+            lr=length,
+            beta1=self.betas[0],
+            beta2=self.betas[1],
+            weight_decay=decay,
+            eps=epsilon,
+            amsgrad=False,
+            maximize=False,
+        )
+
+
+def _never(number: int, rate: float) -> float:
+    """After so many steps both bias corrections are 1."""
+    return math.inf
+
+
+def _number(number: int, rate: float) -> float:
+    return float(number)
+
+
+def _rate(number: int, rate: float) -> float:
+    return rate
+
+
+def pieces(*lists: Tensors) -> Iterator[list[Tensors]]:
+    """Like pieces of the tensors of every list, as lists of one; on a GPU all at once."""
+    if lists[0][0].device.type != "cpu":
+        yield list(lists)
+        return
+    for tensors in zip(*lists, strict=True):
+        if all(tensor.is_contiguous() for tensor in tensors):
+            for parts in zip(*(tensor.view(-1).split(PIECE) for tensor in tensors), strict=True):
+                yield [[part] for part in parts]
+        else:
+            yield [[tensor] for tensor in tensors]
+
+
+def grouped(
+    model: nn.Module, weight_decay: float, rate_factor: Callable[[str], float] = lambda name: 1.0
+) -> list[Group]:
+    """The trainable parameters of ``model`` in groups of one decay and one factor on the rate.
+
+    Matrices decay, vectors do not: biases and normalisation weights are told by their shape, because
+    their names differ between architectures (``LayerNorm.weight`` finds neither XLNet's ``layer_norm``
+    nor an older ``gamma``). XLNet's biases of attention are matrices; their names end in ``bias`` as
+    those of all others do.
+    """
+    groups: dict[tuple[float, float], list[tuple[str, nn.Parameter]]] = {}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            decays = parameter.ndim >= 2 and not name.endswith("bias")
+            groups.setdefault((weight_decay if decays else 0.0, rate_factor(name)), []).append(
+                (name, parameter)
+            )
+    return [
+        Group([name for name, _ in named], [p for _, p in named], decay, factor)
+        for (decay, factor), named in groups.items()
+    ]

@@ -1,0 +1,187 @@
+"""One part of a training step, as methods see it: the clean pass, and further passes they ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Protocol
+
+import torch
+from transformers import PreTrainedModel
+
+from benchmark.errors import unknown
+from benchmark.models import masks
+from benchmark.models.architecture import Encoder, recorded
+from benchmark.models.packed_layout import PackedLayout
+from benchmark.models.packing import Packing
+from benchmark.randomness import derive
+from benchmark.step.doubling import FurtherPass, halves, second_half
+from benchmark.tasks import Task
+
+DROPOUTS = ("independent", "shared", "off")
+Name = tuple[str | int, ...]  # of a stream of dropout: one of DROPOUTS, and what tells it from others
+Passed = tuple[torch.Tensor, list[torch.Tensor]]  # logits and hidden states
+
+
+class PassHooks(Protocol):
+    """What acts on the passes of a step; `benchmark.methods.base.Method` says what each hook is for."""
+
+    @property
+    def needs_separate_passes(self) -> bool: ...
+    def beside(self, step: Step) -> FurtherPass | None: ...
+    def task_loss(self, step: Step) -> torch.Tensor | None: ...
+    def loss(self, step: Step) -> torch.Tensor | None: ...
+
+
+@dataclass
+class Step:
+    """Part ``part`` of the batch of update ``number`` (0-based) out of ``total``.
+
+    ``inputs`` are the model's, ``targets`` the labels or values in the task's own shape; ``share`` is the
+    part's share of the batch, by which its loss is weighted. Logits are of the task's *items*: examples, labelled
+    words, or starts and ends of answers (`benchmark.tasks.kind`).
+    """
+
+    model: PreTrainedModel
+    encoder: Encoder
+    task: Task
+    inputs: dict[str, torch.Tensor]
+    targets: torch.Tensor
+    number: int
+    total: int
+    seed: int
+    part: int = 0
+    share: float = 1.0
+    precision: str = "float32"
+    packing: Packing | None = None
+    announced: FurtherPass | None = None  # what shares a forward with the clean pass
+    passes: list[Name] = field(default_factory=list)  # those that were computed, by their dropout's name
+
+    def announce(self, methods: Sequence[PassHooks]) -> None:
+        """Let the first pass with dropout that ``methods`` announce be one doubled batch with the clean pass.
+
+        Not where a method needs its passes apart, nor where dropout would be drawn for all of a doubled batch
+        at once, so that the clean half's were not plain fine-tuning's: by attention over padded batches, and
+        by any other device than a CPU.
+        """
+        apart = any(method.needs_separate_passes for method in methods)
+        if apart or self.packing is None or not masks.drawn_by_halves(self.model, self.targets.device):
+            return
+        announced = (method.beside(self) for method in methods)
+        self.announced = next((found for found in announced if found and found.dropout != "off"), None)
+
+    @cached_property
+    def logits(self) -> torch.Tensor:
+        """Logits (items, classes) of the clean pass, computed once whoever asks.
+
+        ``hidden_states`` are then the first layer's input and every layer's output; the last one's only
+        where a method ``needs_last_states``. Without padding they are (1, tokens, hidden).
+        """
+        if self.announced is None:
+            with recorded(self.encoder) as states:
+                logits = self.forward("shared")
+        else:
+            (logits, states), self._beside = self._doubled(self.announced)
+        partial = self.packing is not None and self.packing.first_only
+        self.hidden_states = states[:-1] if partial else states
+        return logits
+
+    @property
+    def examples(self) -> int:
+        """How many examples the part has."""
+        return len(next(iter(self.inputs.values())))
+
+    @property
+    def layout(self) -> PackedLayout | None:
+        """Where the tokens of packed hidden states belong; None if they are padded."""
+        return None if self.packing is None else self.packing.of(self.inputs["attention_mask"])
+
+    @property
+    def real_tokens(self) -> torch.Tensor:
+        """1 at real tokens and 0 at padding, (examples, length), or (1, tokens) where there is no padding."""
+        mask = self.inputs["attention_mask"]
+        return mask if self.layout is None else mask.new_ones(1, len(self.layout.tokens))
+
+    def forward(self, dropout: str, *name: str | int) -> torch.Tensor:
+        """Logits (items, classes) of one more pass, under whatever hooks are active.
+
+        ``dropout``: ``shared`` draws the masks of the clean pass again, ``independent`` draws others
+        (from a stream called ``name``), ``off`` is evaluation mode. Raises: BenchmarkError for another.
+        """
+        return self._run(self.inputs, self.targets, dropout != "off", (dropout, *name))
+
+    def further(self, asked: FurtherPass) -> Passed:
+        """Logits and hidden states (as the clean pass's) of a further pass; there already if it was announced."""
+        if self.announced is not None and asked.name == self.announced.name:
+            _ = self.logits  # computes both if nobody asked for either yet
+            return self._beside
+        with asked.hang(asked.change), recorded(self.encoder) as states:
+            return self.forward(asked.dropout, asked.name), states
+
+    def _doubled(self, second: FurtherPass) -> tuple[Passed, Passed]:
+        """The clean pass and ``second``, as one forward of a batch that is there twice."""
+        assert self.packing is not None
+        inputs = {name: torch.cat([value, value]) for name, value in self.inputs.items()}
+        inputs["attention_mask"] = self.packing.doubled(self.inputs["attention_mask"])
+        targets = self.task.twice(self.targets, self.examples)
+        names: tuple[Name, Name] = (("shared",), (second.dropout, second.name))
+        with second.hang(second_half(second.change)), recorded(self.encoder) as states:
+            logits = self._run(inputs, targets, True, *names)
+        (clean, *clean_states), (beside, *states_beside) = zip(*map(halves, (logits, *states)), strict=True)
+        return (clean, clean_states), (beside, states_beside)
+
+    def stream(self, dropout: str | int, *name: str | int) -> int:
+        """The seed of a pass's dropout: one per pass, so that what a method draws in between cannot shift it."""
+        if dropout not in DROPOUTS:
+            raise unknown("dropout", dropout, DROPOUTS)
+        purpose = name if dropout == "independent" else ()
+        return derive(self.seed, "dropout", self.number, self.part, *purpose)
+
+    def _run(
+        self, inputs: dict[str, torch.Tensor], targets: torch.Tensor, training: bool, *names: Name
+    ) -> torch.Tensor:
+        """Logits (items, classes) of ``inputs``, the dropout of each half of them from the stream of a name."""
+        masks.start_pass(*(self.stream(*name) for name in names))
+        self.passes.append(names[0])
+        self.model.train(training)
+        try:
+            with autocast(self.precision, self.targets.device):
+                output = self.model(**inputs)
+            return self.task.read(output, inputs, targets)
+        finally:
+            self.model.train()
+
+    def task_loss(self, logits: torch.Tensor | None = None) -> torch.Tensor:
+        """The task's mean loss on ``logits``, or on those of the clean pass."""
+        return self.task.loss(self.logits if logits is None else logits, self.targets)
+
+    def backward(self, loss: torch.Tensor) -> None:
+        """Add the gradients of this part's ``loss``, by its share of the batch."""
+        (loss * self.share).backward()
+
+
+def learn(step: Step, methods: Sequence[PassHooks]) -> torch.Tensor:
+    """Take one part of a batch forward and backward: adds to the gradients, and returns its share of the loss."""
+    loss = total_loss(step, methods)
+    step.backward(loss)
+    return loss.detach() * step.share
+
+
+def total_loss(step: Step, methods: Sequence[PassHooks]) -> torch.Tensor:
+    """The loss of one part of a batch: the task's, or what stands in its place, and what is added."""
+    step.announce(methods)
+    loss = next((own for m in methods if (own := m.task_loss(step)) is not None), None)
+    if loss is None:
+        loss = step.task_loss()
+    for method in methods:
+        term = method.loss(step)
+        if term is not None:
+            loss = loss + term
+    return loss
+
+
+def autocast(precision: str, device: torch.device) -> AbstractContextManager[Any]:
+    """bfloat16 autocasts a forward pass; float32 and tf32 are set once per process by the runner."""
+    return torch.autocast(device.type, torch.bfloat16) if precision == "bfloat16" else nullcontext()

@@ -1,0 +1,83 @@
+"""One optimiser step in flight, and the hooks of methods inside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+
+Tensors = list[torch.Tensor]
+Number = float | torch.Tensor
+Rates = Callable[[int], float]  # the learning rate of update 1, 2, …
+Scheduled = Callable[[int, float], float]  # (number of the update, its rate) -> what is asked for
+
+
+@dataclass
+class Update:
+    """One optimiser step in flight over one group, as methods see it; lists run over its tensors.
+
+    ``gradients`` are clipped; ``directions`` (empty before the moments are known) are what a step of
+    length 1 would subtract; ``rate`` is the scheduled learning rate of the group; ``number`` counts
+    from 1 up to ``total``. Numbers that change from update to update are asked of `scheduled`: a captured
+    update holds the tensor where a plain number would stay what it was.
+    """
+
+    names: list[str]
+    weights: Tensors
+    gradients: Tensors
+    rate: float
+    number: int
+    total: int
+    directions: Tensors = field(default_factory=list)
+    rates: Rates | None = None
+    tables: Tables | None = None
+
+    def scheduled(self, value: Scheduled) -> Number:
+        """``value(number, rate)`` of this update: a float, or where updates can be captured a tensor ()."""
+        if self.tables is None or self.rates is None:
+            return value(self.number, self.rate)
+        return self.tables.now((self.names[0], value), lambda number: value(number, self.rates(number)))
+
+    def whole_run(self, value: Scheduled) -> Iterator[float]:
+        """``value(number, rate)`` of every update from the first to the last."""
+        rates = self.rates or (lambda _: self.rate)
+        return (value(number, rates(number)) for number in range(1, self.total + 1))
+
+
+class Tables:
+    """Numbers of every update of a run, 1 to ``total``, on the device whose updates can be captured.
+
+    Which update it is, the device counts itself: nothing has to be told to it before an update.
+    """
+
+    def __init__(self, total: int, device: torch.device) -> None:
+        self.total = total
+        self.number = torch.zeros(1, dtype=torch.int64, device=device)
+        self.values: dict[Hashable, torch.Tensor] = {}
+
+    def now(self, name: Hashable, value: Callable[[int], float]) -> torch.Tensor:
+        """The number () called ``name`` of this update, float32; ``value`` says what it is of any."""
+        if name not in self.values:
+            values = [0.0, *map(value, range(1, self.total + 1))]
+            self.values[name] = torch.tensor(values, dtype=torch.float32).to(self.number.device)
+        return self.values[name].index_select(0, self.number).squeeze(0)
+
+
+class UpdateHooks(Protocol):
+    """What acts inside an update; `benchmark.methods.base.Method` says what each hook is for."""
+
+    def gradient(self, update: Update) -> None: ...
+    def direction(self, update: Update) -> None: ...
+    def before(self, update: Update) -> None: ...
+    def moved(self, update: Update) -> None: ...
+    def after(self, update: Update) -> None: ...
+
+
+def subtract(weights: Tensors, directions: Tensors, length: Number) -> None:
+    """weights -= length * directions, in place."""
+    if isinstance(length, torch.Tensor):
+        torch._foreach_sub_(weights, torch._foreach_mul(directions, length))
+    else:
+        torch._foreach_add_(weights, directions, alpha=-length)

@@ -1,0 +1,48 @@
+"""The metrics of GLUE and XTREME as `evaluate.Metric` modules that need no network.
+
+Each takes ``predictions`` and ``references``, of which its module says what a row is, and returns
+fractions (0-1, or -1 to 1 for the correlations).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from benchmark.errors import unknown
+from benchmark.tasks.metrics.base import OfflineMetric
+from benchmark.tasks.metrics.glue import F1, Accuracy, MatthewsCorrelation, Pearson, Spearman
+from benchmark.tasks.metrics.pairs import PairF1
+from benchmark.tasks.metrics.spans import MlqaF1, SquadF1
+from benchmark.tasks.metrics.tags import EntityF1, TagAccuracy, TagRunF1, TagRunF1Seqeval1
+
+METRICS: dict[str, type[OfflineMetric]] = {
+    "accuracy": Accuracy,
+    "f1": F1,
+    "matthews_correlation": MatthewsCorrelation,
+    "pearson": Pearson,
+    "spearman": Spearman,
+    "ner": EntityF1,
+    "pos": TagRunF1,
+    "pos_seqeval_1": TagRunF1Seqeval1,
+    "tag_accuracy": TagAccuracy,
+    "squad": SquadF1,
+    "mlqa": MlqaF1,
+    "bucc": PairF1,
+}
+
+
+def score(
+    names: Sequence[str], predictions: Any, references: Any, language: str | None = None
+) -> dict[str, float]:
+    """The values of the named metrics for ``predictions`` against ``references``, row by row.
+
+    ``language`` (ISO code) is for the metrics that depend on it. Raises: BenchmarkError for a metric that
+    does not exist, or a language that it does not know.
+    """
+    results: dict[str, float] = {}
+    for name in names:
+        if name not in METRICS:
+            raise unknown("metric", name, METRICS, "task.metrics")
+        results |= METRICS[name](config_name=language).compute(predictions=predictions, references=references)
+    return results

@@ -1,0 +1,31 @@
+"""F1 of mined sentence pairs: the metric of BUCC 2018."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import datasets
+
+from benchmark.tasks.metrics.base import OfflineMetric
+
+Pairs = Sequence[Sequence[Sequence[str]]]
+
+
+class PairF1(OfflineMetric):
+    """F1, precision and recall of sets of (source id, English id); a row is a whole set of pairs."""
+
+    feature = datasets.Sequence(datasets.Sequence(datasets.Value("string")))
+    row = "one list of pairs of ids per pair of texts"
+
+    def _compute(self, predictions: Pairs, references: Pairs) -> dict[str, float]:
+        found, gold = _numbered(predictions), _numbered(references)
+        right = len(found & gold)
+        return {
+            "f1": 2 * right / (len(found) + len(gold)) if right else 0.0,
+            "precision": right / len(found) if right else 0.0,
+            "recall": right / len(gold) if right else 0.0,
+        }
+
+
+def _numbered(rows: Pairs) -> set[tuple[int, str, str]]:
+    return {(number, source, target) for number, row in enumerate(rows) for source, target in row}

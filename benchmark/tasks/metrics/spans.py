@@ -1,0 +1,114 @@
+"""Exact match and F1 of answer texts, with SQuAD's normalisation or with MLQA's of each language.
+
+A row is a question: its prediction is a list of one text, or an empty list where there is none, which
+scores 0; its reference is the list of right answers, of which the best counts, for exact match and for F1
+separately.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import datasets
+import numpy as np
+
+from benchmark.errors import unknown
+from benchmark.tasks.metrics.base import OfflineMetric
+
+Texts = Sequence[Sequence[str]]
+ENGLISH_ARTICLES = "a an the"
+ARTICLES = {
+    "en": ENGLISH_ARTICLES,
+    "de": "ein eine einen einem eines einer der die das den dem des",
+    "es": "un una unos unas el la los las",
+    "vi": "của là cái chiếc những",
+    "ar": "",
+    "hi": "",
+    "zh": "",
+}
+IDEOGRAPH = re.compile("([\u4e00-\u9fa5])")
+
+
+class SquadF1(OfflineMetric):
+    """Exact match and F1 as SQuAD v1.1 defines them, for every language alike (XQuAD, TyDiQA-GoldP)."""
+
+    feature = datasets.Sequence(datasets.Value("string"))
+    row = "a list of texts per question: at most one prediction, all the right answers"
+
+    def _compute(self, predictions: Texts, references: Texts) -> dict[str, float]:
+        return _means(predictions, references, squad_tokens)
+
+
+class MlqaF1(SquadF1):
+    """Exact match and F1 as MLQA defines them for the language that ``config_name`` gives."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        language = kwargs.get("config_name")
+        if language not in ARTICLES:
+            raise unknown("language", language, ARTICLES, "MLQA's answers")
+        super().__init__(**kwargs)
+
+    def _compute(self, predictions: Texts, references: Texts) -> dict[str, float]:
+        return _means(predictions, references, partial(mlqa_tokens, language=str(self.config_name)))
+
+
+def aligned(
+    predictions: Mapping[str, str], answers: Mapping[str, Sequence[str]]
+) -> tuple[list[list[str]], list[list[str]]]:
+    """Rows of predictions and references, in the order of ``answers``, from texts by question id."""
+    found = [[predictions[question]] if question in predictions else [] for question in answers]
+    return found, [list(texts) for texts in answers.values()]
+
+
+def squad_tokens(text: str) -> list[str]:
+    """The words of ``text`` that SQuAD compares: lower case, no ASCII punctuation, no English articles."""
+    kept = "".join(c for c in text.lower() if c not in string.punctuation)
+    return _without(ENGLISH_ARTICLES, kept).split()
+
+
+def mlqa_tokens(text: str, language: str) -> list[str]:
+    """The tokens of ``text`` that MLQA compares; in Chinese each ideograph is one."""
+    kept = "".join(c for c in text.lower() if not _is_punctuation(c))
+    if language == "ar":
+        # Meant for the article at the start of a word; MLQA's pattern finds the two letters anywhere.
+        kept = kept.replace("\u0627\u0644", " ")
+    elif ARTICLES[language]:
+        kept = _without(ARTICLES[language], kept)
+    return (IDEOGRAPH.sub(r" \1 ", kept) if language == "zh" else kept).split()
+
+
+def question_scores(
+    prediction: Sequence[str], answers: Sequence[str], tokens: Callable[[str], list[str]]
+) -> tuple[float, float]:
+    """Exact match (0 or 1) and F1 (0-1) of one question's ``prediction``, a list of one text or of none."""
+    if not prediction:
+        return 0.0, 0.0
+    said = tokens(prediction[0])
+    wanted = [tokens(answer) for answer in answers]
+    return float(said in wanted), max((_overlap(said, words) for words in wanted), default=0.0)
+
+
+def _means(predictions: Texts, references: Texts, tokens: Callable[[str], list[str]]) -> dict[str, float]:
+    scores = [question_scores(*row, tokens) for row in zip(predictions, references, strict=True)]
+    exact_match, f1 = np.mean(scores, axis=0)
+    return {"f1": float(f1), "exact_match": float(exact_match)}
+
+
+def _overlap(said: list[str], wanted: list[str]) -> float:
+    """F1 of two bags of words; 0 where they share none, even if both are empty."""
+    shared = (Counter(said) & Counter(wanted)).total()
+    return 2 * shared / (len(said) + len(wanted)) if shared else 0.0
+
+
+def _without(words: str, text: str) -> str:
+    return re.sub(rf"\b({'|'.join(words.split())})\b", " ", text)
+
+
+def _is_punctuation(character: str) -> bool:
+    return character in string.punctuation or unicodedata.category(character).startswith("P")

@@ -1,0 +1,69 @@
+"""F1 of sequence labels by seqeval's rules: entities for NER, runs of equal tags for part of speech.
+
+A row is a sentence: its tags, one string per word. A unit counts as found if its type, start and end all
+agree; precision, recall and F1 are over all sentences and all types together.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from itertools import chain
+
+import datasets
+from seqeval.metrics.sequence_labeling import precision_recall_fscore_support
+from sklearn.metrics import accuracy_score
+
+from benchmark.tasks.metrics.base import OfflineMetric
+
+Sentences = Sequence[Sequence[str]]
+
+
+class EntityF1(OfflineMetric):
+    """F1, precision and recall of the entities that BIO tags spell, in seqeval's lenient reading."""
+
+    feature = datasets.Sequence(datasets.Value("string"))
+    row = "one list of tags per sentence"
+
+    def _compute(self, predictions: Sentences, references: Sentences) -> dict[str, float]:
+        return _unit_scores(predictions, references)
+
+
+class TagRunF1(EntityF1):
+    """F1, precision and recall of runs of equal UPOS tags: what XTREME reports for part of speech.
+
+    A tag without a prefix is read as its own type, as by the seqeval 0.0.12 that XTREME's evaluator uses;
+    there the first letter S (SCONJ, SYM) also marks a unit of one word, so that these never make a run.
+    """
+
+    def _compute(self, predictions: Sentences, references: Sentences) -> dict[str, float]:
+        return _unit_scores(_prefixed(predictions), _prefixed(references))
+
+
+class TagRunF1Seqeval1(EntityF1):
+    """The same as today's seqeval has it: without a tag's first letter, so that CCONJ equals SCONJ."""
+
+    def _compute(self, predictions: Sentences, references: Sentences) -> dict[str, float]:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # seqeval warns of every tag that has no prefix
+            scores = _unit_scores(predictions, references)
+        return {f"{name}_seqeval_1": value for name, value in scores.items()}
+
+
+class TagAccuracy(EntityF1):
+    """The share of words tagged right."""
+
+    def _compute(self, predictions: Sentences, references: Sentences) -> dict[str, float]:
+        answers, truth = list(chain(*predictions)), list(chain(*references))
+        return {"tag_accuracy": float(accuracy_score(truth, answers))}
+
+
+def _prefixed(sentences: Sentences) -> list[list[str]]:
+    return [[("S-" if tag.startswith("S") else "I-") + tag for tag in tags] for tags in sentences]
+
+
+def _unit_scores(predictions: Sentences, references: Sentences) -> dict[str, float]:
+    precision, recall, f1, _ = precision_recall_fscore_support(
+        references, predictions, average="micro", zero_division=0
+    )
+    return {"f1": float(f1), "precision": float(precision), "recall": float(recall)}

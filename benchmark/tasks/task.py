@@ -1,0 +1,113 @@
+"""A task ready to be learnt: its kind, its training examples and its evaluation sets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn.utils.rnn import pad_sequence
+
+from benchmark.tasks.kind import Examples, Inputs, Kind, Measure
+
+
+@dataclass(frozen=True)
+class About:
+    """What a record says of an evaluation set, kept when the set itself is not."""
+
+    size: int
+    kind: Kind
+    references: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task ready to be learnt; ``training`` is already cut to the run's subset.
+
+    ``evaluation`` may read a set whenever it is asked for one; ``known`` is what `about` remembers of them.
+    """
+
+    name: str
+    kind: Kind
+    metrics: list[str]
+    training: Examples
+    evaluation: Mapping[str, Examples]
+    pad_id: int
+    pad_left: bool
+    subset: np.ndarray
+    stamp: dict[str, Any]
+    last_only: frozenset[str] = frozenset()  # evaluation sets that wait for the last update
+    known: dict[str, About] = field(default_factory=dict)
+
+    @property
+    def labels(self) -> list[str]:
+        """The names of the classes; none for a regression."""
+        return self.kind.labels
+
+    @property
+    def outputs(self) -> int:
+        """Units of the head."""
+        return self.kind.outputs
+
+    @property
+    def regression(self) -> bool:
+        """Whether a value is predicted, and no class."""
+        return self.kind.regression
+
+    def measure(self, examples: Examples) -> Measure:
+        """How ``examples`` are measured."""
+        return examples.measure or Measure(self.kind, self.metrics)
+
+    def about(self, name: str, examples: Examples | None = None) -> About:
+        """What a record says of an evaluation set; of its ``examples`` where they are at hand, else it is read once."""
+        if name not in self.known:
+            part = self.evaluation[name] if examples is None else examples
+            kind = self.measure(part).kind
+            self.known[name] = About(part.size, kind, kind.references(part))
+        return self.known[name]
+
+    def batch(self, examples: Examples, indices: Sequence[int]) -> Inputs:
+        """The model's inputs for ``indices``, padded to the longest of them."""
+        side = "left" if self.pad_left else "right"
+        chosen = [examples.ids[i] for i in indices]
+        inputs = {"input_ids": chosen, "attention_mask": [torch.ones_like(ids) for ids in chosen]}
+        if examples.segments is not None:
+            inputs["token_type_ids"] = [examples.segments[i] for i in indices]
+        return {name: pad_sequence(rows, True, self.padding(name), side) for name, rows in inputs.items()}
+
+    def padding(self, name: str) -> int:
+        """What stands at padding in the model's input ``name``."""
+        return self.pad_id if name == "input_ids" else 0
+
+    def targets(self, examples: Examples, indices: Sequence[int]) -> torch.Tensor:
+        """The targets of ``indices``, (examples, …) or (items, …)."""
+        return self.kind.targets(examples, indices, self.pad_left)
+
+    def share(self, part: Sequence[int], batch: Sequence[int]) -> float:
+        """The share of the loss of a ``batch`` of training examples that a ``part`` of it has."""
+        return self.training.items(part) / self.training.items(batch)
+
+    def read(self, output: Any, inputs: Inputs, targets: torch.Tensor) -> torch.Tensor:
+        """The logits (items, classes) in a model's output for a batch."""
+        return self.kind.items(self.kind.raw(output), inputs, targets)
+
+    def twice(self, targets: torch.Tensor, examples: int) -> torch.Tensor:
+        """The targets of a batch of so many ``examples`` with the same batch after it."""
+        return self.kind.twice(targets, examples)
+
+    def one(
+        self, logits: torch.Tensor, targets: torch.Tensor, example: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The logits and targets of one example of a batch."""
+        return logits[self.kind.place(targets, example)], self.kind.of_one(targets, example)
+
+    def loss(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """The mean loss of ``logits`` (items, classes) of a batch with these ``targets``."""
+        return self.kind.loss(logits, targets)
+
+    def score(self, answers: np.ndarray, examples: Examples) -> dict[str, float]:
+        """Every metric of ``examples`` on the ``answers`` to them."""
+        measure = self.measure(examples)
+        return measure.kind.score(answers, examples, measure)

@@ -1,0 +1,104 @@
+"""What a fine-tuning is made of, put together before the first update."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel
+
+from benchmark.methods.base import Method, overrides
+from benchmark.models import attention, linear, masks, packing
+from benchmark.models.architecture import Encoder, encoder_of
+from benchmark.models.packing import Packing
+from benchmark.step.optimizer import Optimizer, grouped
+from benchmark.tasks import Task
+from benchmark.training import graphs
+from benchmark.training.course import Course
+from benchmark.training.graphs import GraphedLearner
+from benchmark.training.learner import Learner
+
+BETWEEN_STAGES = ("direction", "before", "moved")  # hooks for which the optimiser's step is taken in stages
+
+
+@dataclass
+class Training:
+    """A model, a task and methods, with the course of their fine-tuning and what takes its updates.
+
+    ``packing`` computes no padding; None where padding is computed. ``attention`` names the kernel.
+    """
+
+    model: PreTrainedModel
+    encoder: Encoder
+    task: Task
+    methods: Mapping[str, Method]
+    course: Course
+    optimizer: Optimizer
+    learner: Learner | GraphedLearner
+    device: torch.device
+    packing: Packing | None
+    attention: str
+
+    @property
+    def precision(self) -> str:
+        """float32, tf32 or bfloat16."""
+        return self.course.protocol["precision"]
+
+
+def assembled(
+    model: PreTrainedModel,
+    task: Task,
+    methods: Mapping[str, Method],
+    protocol: dict[str, Any],
+    seed: int,
+    device: torch.device,
+    packed: bool = True,
+    replay: bool | None = None,
+    watched: bool = False,
+) -> Training:
+    """The fine-tuning of ``model``, which is on ``device`` and made ready by ``methods``.
+
+    With ``packed`` no padding is computed, where the model's kind and the methods allow that. On a GPU updates
+    are captured and replayed: where they can be (None), never (False), or else the run is refused (True).
+    ``watched`` says that somebody looks on. Raises: BenchmarkError for a ``replay`` that cannot be.
+    """
+    course = Course(len(task.training), protocol, seed)
+    encoder = encoder_of(model)
+    masks.install(model)
+    linear.install(model)
+    acting = list(methods.values())
+    hooks = without_padding(encoder, acting) if packed else None
+    optimizer = Optimizer(
+        grouped(
+            model, protocol["weight_decay"], lambda name: math.prod(m.rate_factor(name) for m in acting)
+        ),
+        protocol["optimizer"],
+        (protocol["betas"][0], protocol["betas"][1]),
+        protocol["epsilon"],
+        course.rate,
+        acting,
+        course.total,
+        staged=any(overrides(m, hook) for m in acting for hook in BETWEEN_STAGES if not m.idle),
+    )
+    learner: Learner | GraphedLearner = Learner(
+        model, encoder, task, acting, optimizer, course, device, hooks
+    )
+    if device.type != "cpu":
+        obstacle = graphs.obstacle(methods, task, hooks, protocol, watched)
+        graphs.check(replay, obstacle)
+        if hooks is not None and not task.pad_left:
+            learner = GraphedLearner(learner, "it was asked for" if replay is False else obstacle)
+    model.train()
+    kernel = attention.name(device, protocol["precision"], hooks is not None)
+    return Training(model, encoder, task, methods, course, optimizer, learner, device, hooks, kernel)
+
+
+def without_padding(encoder: Encoder, methods: list[Method]) -> Packing | None:
+    """Let the model compute no padding, where its kind and ``methods`` allow that."""
+    hooks = None if any(method.needs_padding for method in methods) else packing.install(encoder)
+    if hooks is not None:
+        hooks.first_only &= not any(method.needs_last_states for method in methods)
+    return hooks

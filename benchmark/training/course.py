@@ -1,0 +1,100 @@
+"""The course of a fine-tuning: which examples an update learns from, at what rate, when to evaluate."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import torch
+
+from benchmark.models.packing import Packing, layout_of
+from benchmark.randomness import stream
+from benchmark.step.schedule import rate_at
+from benchmark.tasks import Examples, Task
+
+
+@dataclass(frozen=True)
+class Course:
+    """What is known of a run before it begins; updates are numbered from 0 in ``batches``, 1 to ``total`` in ``rate``.
+
+    ``per_epoch`` is the updates of an epoch; ``evaluate_at`` after how many updates to evaluate.
+    """
+
+    examples: int
+    protocol: dict[str, Any]
+    seed: int
+
+    @property
+    def per_epoch(self) -> int:
+        """The updates of an epoch."""
+        return math.ceil(self.examples / self.protocol["batch_size"])
+
+    @property
+    def total(self) -> int:
+        """The updates of the run."""
+        return self.protocol["steps"] or max(1, round(self.protocol["epochs"] * self.per_epoch))
+
+    @property
+    def evaluate_at(self) -> set[int]:
+        """After how many updates to evaluate."""
+        return evaluation_steps(self.total, self.per_epoch, self.protocol["evaluations_per_epoch"])
+
+    def batches(self, done: int = 0) -> Iterator[tuple[int, list[int]]]:
+        """(number of the update, indices of its examples), from the first that is not ``done``."""
+        order = batches(self.examples, self.protocol["batch_size"], self.total, self.seed)
+        return islice(enumerate(order), done, None)
+
+    def parts(self, batch: list[int]) -> Iterator[list[int]]:
+        """``batch`` in the parts that are computed one after another."""
+        return micro_batches(batch, self.protocol["micro_batch_size"])
+
+    def rate(self, number: int) -> float:
+        """The learning rate of update ``number``, from 1 on."""
+        protocol = self.protocol
+        return rate_at(
+            number - 1, self.total, protocol["learning_rate"], protocol["schedule"], protocol["warmup"]
+        )
+
+
+def evaluation_steps(total: int, per_epoch: int, times_per_epoch: int) -> set[int]:
+    """After which updates to evaluate: ``times_per_epoch`` evenly through each epoch, and at the end."""
+    every = per_epoch / times_per_epoch
+    return {round(i * every) for i in range(1, int(total / every) + 1) if round(i * every) >= 1} | {total}
+
+
+def batches(examples: int, size: int, updates: int, seed: int) -> Iterator[list[int]]:
+    """Indices of ``updates`` batches; the order of an epoch depends on the seed and the epoch alone."""
+    made, epoch = 0, 0
+    while True:
+        order = torch.randperm(examples, generator=stream(seed, "order", epoch)).tolist()
+        for start in range(0, examples, size):
+            if made == updates:
+                return
+            yield order[start : start + size]
+            made += 1
+        epoch += 1
+
+
+def micro_batches(batch: list[int], size: int | None) -> Iterator[list[int]]:
+    """``batch`` in parts of at most ``size``, whose gradients accumulate; None keeps it whole."""
+    size = size or len(batch)
+    for start in range(0, len(batch), size):
+        yield batch[start : start + size]
+
+
+def to_device(
+    task: Task,
+    examples: Examples,
+    indices: Sequence[int],
+    device: torch.device,
+    packing: Packing | None = None,
+) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+    """The inputs and targets of ``indices`` on ``device``, laid out for ``packing`` without waiting for it."""
+    on_host = task.batch(examples, indices)
+    inputs = {key: value.to(device, non_blocking=True) for key, value in on_host.items()}
+    if packing is not None and device.type != "cpu":
+        packing.expect(inputs["attention_mask"], layout_of(on_host["attention_mask"], device))
+    return inputs, task.targets(examples, indices).to(device, non_blocking=True)

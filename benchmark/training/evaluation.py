@@ -1,0 +1,92 @@
+"""Evaluating a model: its answers to every evaluation set, and what they score."""
+
+from __future__ import annotations
+
+from statistics import fmean
+
+import numpy as np
+import torch
+from transformers import PreTrainedModel
+
+from benchmark.progress import Tell, silence
+from benchmark.step.passes import autocast
+from benchmark.tasks import Examples, Task
+
+EVALUATION_TOKENS = 8192
+
+
+class NotFiniteError(Exception):
+    """An output of the model is not a number."""
+
+
+def evaluate(
+    model: PreTrainedModel,
+    task: Task,
+    precision: str,
+    device: torch.device,
+    last: bool = True,
+    tell: Tell = silence,
+) -> tuple[dict[str, np.ndarray], dict[str, dict[str, float]]]:
+    """The answers to every evaluation set, and every metric on those whose labels are known.
+
+    Sets that are scored after the ``last`` update alone are left out before. One set is in memory at a time,
+    unless it is used throughout. Raises: NotFiniteError.
+    """
+    found, scores = {}, {}
+    examples: Examples | None = None
+    names = [name for name in task.evaluation if last or name not in task.last_only]
+    for number, name in enumerate(names):
+        tell("evaluation sets", number, len(names))
+        examples = None  # the last one goes before the next one is read
+        examples = task.evaluation[name]
+        task.about(name, examples)
+        found[name] = answers_to(model, task, examples, precision, device)
+        if examples.labelled:
+            scores[name] = task.score(found[name], examples)
+    return found, over_languages(scores)
+
+
+@torch.no_grad()
+def answers_to(
+    model: PreTrainedModel, task: Task, examples: Examples, precision: str, device: torch.device
+) -> np.ndarray:
+    """What the kind of ``examples`` keeps of the model's outputs; nothing perturbs the model here."""
+    model.eval()
+    kind = task.measure(examples).kind
+    # Like lengths together, so that hardly any padding is computed; rows are in the set's order.
+    rows = kind.room(len(examples))
+    order = sorted(range(len(examples)), key=lambda i: len(examples.ids[i]))
+    while order:
+        size = max(1, EVALUATION_TOKENS // len(examples.ids[order[-1]]))
+        indices, order = order[-size:], order[:-size]
+        inputs = {key: value.to(device) for key, value in task.batch(examples, indices).items()}
+        with autocast(precision, device):
+            raw = kind.measured(model, inputs).float().cpu()
+        if not raw.isfinite().all():
+            raise NotFiniteError
+        for index, row in zip(indices, kind.rows(raw, inputs), strict=True):
+            rows[index] = row
+    return kind.answers(examples, rows)
+
+
+def losses_of(task: Task, answers: dict[str, np.ndarray]) -> dict[str, float]:
+    """The mean loss on every evaluation set whose ``answers`` tell it; sets that wait for the end have none."""
+    found = {}
+    for name in (one for one in answers if one not in task.last_only):
+        examples = task.evaluation[name]
+        loss = task.measure(examples).kind.mean_loss(answers[name], examples)
+        if loss is not None:
+            found[name] = loss
+    return found
+
+
+def over_languages(scores: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+    """``scores`` by set, those of ``SET/LANGUAGE`` preceded by their plain means over languages as ``SET``."""
+    found: dict[str, dict[str, float]] = {}
+    for name in scores:
+        group, _, language = name.rpartition("/")
+        if language and group and group not in found:
+            parts = [one for other, one in scores.items() if other.startswith(f"{group}/")]
+            found[group] = {metric: fmean(part[metric] for part in parts) for metric in parts[0]}
+        found[name] = scores[name]
+    return found

@@ -1,0 +1,46 @@
+"""The training loop: a run's fine-tuning in the order in which it happens."""
+
+from __future__ import annotations
+
+from benchmark.progress import Tell, silence
+from benchmark.training.assemble import Training
+from benchmark.training.clock import Clock
+from benchmark.training.evaluation import NotFiniteError
+from benchmark.training.journal import Journal, Outcome
+from benchmark.training.onlooker import NOBODY, Onlooker
+from benchmark.training.snapshot import NEVER, Keeping, Progress
+
+
+def fine_tune(
+    training: Training, snapshot: Keeping = NEVER, watch: Onlooker = NOBODY, tell: Tell = silence
+) -> Outcome:
+    """Fine-tune the model of ``training`` in place, and evaluate it as often as its course says.
+
+    Continues from ``snapshot`` if there is one. ``watch`` looks on and changes nothing.
+    """
+    course, learner = training.course, training.learner
+    clock = Clock(training.device)
+    watch.attach(training)
+    progress = snapshot.restored(training, watch)
+    if progress is None:
+        progress = Progress()
+        with clock.survey():
+            learner.survey()
+        watch.begin()
+    clock.resume(progress.seconds, progress.evaluating)
+    journal = Journal(training, progress)
+    try:
+        for number, batch in course.batches(progress.done):
+            with clock.update():
+                loss = learner.update(number, batch)  # forward, backward, clipping, the optimiser's step
+            tell("updates", number + 1, course.total)
+            watch.updated(number + 1)
+            journal.learnt(loss)
+            if journal.evaluates:
+                with clock.evaluation():
+                    journal.evaluate(tell)
+            if snapshot.due() and not journal.ends:
+                snapshot.take(progress, training, watch, clock)
+    except NotFiniteError:
+        journal.diverged = journal.done  # a result, recorded as such
+    return journal.outcome(clock, watch)
