@@ -24,3 +24,8 @@ def stream(seed: int, *name: str | int) -> torch.Generator:
     import torch
 
     return torch.Generator().manual_seed(derive(seed, *name))
+
+
+def generator(device: torch.device) -> torch.Generator:
+    """A random stream on ``device``, not seeded yet."""
+    return torch.Generator(device)

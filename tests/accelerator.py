@@ -15,9 +15,10 @@ from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode, return_and_correct_aliasing
 from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
 
-from benchmark.methods import Setting
-from benchmark.models import attention
-from benchmark.models.packed_layout import Layout
+from benchmark import randomness
+from benchmark.models import attention, masks
+from benchmark.models.lined_up_layout import LinedUpLayout
+from benchmark.training import graphs
 
 _setup_privateuseone_for_python_backend("elsewhere")
 DEVICE = torch.device("elsewhere:0")
@@ -62,7 +63,7 @@ class Accelerator(TorchDispatchMode):
     def __init__(self) -> None:
         super().__init__()
         self.waits: list[str] = []
-        self.recording: Graph | None = None
+        self.capturing: Graph | None = None
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -77,10 +78,13 @@ class Accelerator(TorchDispatchMode):
         self._note(func, args, kwargs, bool(there), bool(here), goes_there)
         numbers = changed(lambda x: x.here if isinstance(x, There) else x, args)
         named = {key: value.here if isinstance(value, There) else value for key, value in kwargs.items()}
+        if self.capturing is not None:
+            self.capturing.keep(func, numbers, named)
         found = func(*numbers, **named)
-        if self.recording is not None:
-            assert goes_there, f"{func} is computed by the host while a graph is recorded"
-            self.recording.done.append((func, numbers, named, found))
+        if self.capturing is not None:
+            by_host = not goes_there and tensors_in(found)
+            assert not by_host, f"{func} is computed by the host while a graph is captured"
+            self.capturing.done.append((func, numbers, named, found))
         if not goes_there:
             # What a copy to the same device would leave as it is was on another one.
             return found.clone() if there and func is aten._to_copy.default else found
@@ -95,14 +99,43 @@ class Accelerator(TorchDispatchMode):
         blocking = not (kwargs.get("non_blocking") or (func is aten.copy_.default and args[2:] == (True,)))
         if looks or (func in COPIES and goes_there and here and blocking):
             self.waits.append(str(func))
-            assert self.recording is None, f"{func} waits for the device while a graph is recorded"
+            assert self.capturing is None, f"{func} waits for the device while a graph is captured"
 
 
 class Graph:
-    """In the place of a CUDA graph: what was done while it was recorded is done again, in the same memory."""
+    """In the place of a CUDA graph: what was done while it was captured is done at a replay, in the same memory.
+
+    As a real one, it computes nothing while it is captured: what was changed then is put back at its end.
+    """
 
     def __init__(self) -> None:
         self.done: list[tuple[Any, Any, Any, Any]] = []
+        self.streams: list[torch.Generator] = [torch.default_generator]
+        self.changed: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
+
+    def register_generator_state(self, generator: torch.Generator) -> None:
+        self.streams.append(generator)
+
+    def begin(self) -> None:
+        self.states = [generator.get_state() for generator in self.streams]
+
+    def keep(self, func: Any, args: Any, kwargs: Any) -> None:
+        """Note what ``func`` is about to change, and refuse a stream that was not registered."""
+        drawn = kwargs.get("generator")
+        assert drawn is None or any(same(drawn, known) for known in self.streams), (
+            f"{func} draws from elsewhere"
+        )
+        if func._schema.is_mutable:
+            for tensor in tensors_in([*args, *kwargs.values()]):
+                whole = torch.empty(0, dtype=torch.uint8).set_(tensor.untyped_storage())
+                self.changed.setdefault(whole.data_ptr(), (whole, whole.clone()))
+
+    def end(self) -> None:
+        for whole, before in self.changed.values():
+            whole.copy_(before)
+        for generator, state in zip(self.streams, self.states, strict=True):
+            generator.set_state(state)
+        self.changed.clear()
 
     def replay(self) -> None:
         with torch.no_grad():
@@ -111,6 +144,11 @@ class Graph:
                 for before, now in zip(tensors_in(found), tensors_in(again), strict=True):
                     if before.data_ptr() != now.data_ptr():
                         before.copy_(now)
+
+
+def same(one: torch.Generator, other: torch.Generator) -> bool:
+    """Whether both are at one place of one stream."""
+    return torch.equal(one.get_state(), other.get_state())
 
 
 def tensors_in(nested: Any) -> list[torch.Tensor]:
@@ -130,33 +168,53 @@ def changed(change: Callable[[torch.Tensor], torch.Tensor], nested: Any) -> Any:
 @contextmanager
 def accelerator() -> Iterator[Accelerator]:
     """The device is there, but for its own generators and its kernels for sequences of unlike length."""
-    stream, device = Setting.stream, Accelerator()
+    device = Accelerator()
 
     @contextmanager
-    def recorded(graph: Graph, pool: object, stream: object) -> Iterator[None]:
-        device.recording = graph
-        with mock.patch.object(torch, "manual_seed", side_effect=AssertionError("seeded in a graph")):
-            yield
-        device.recording = None
+    def captured(graph: Graph, pool: object, stream: object) -> Iterator[None]:
+        graph.begin()
+        device.capturing = graph
+        try:
+            with mock.patch.object(torch, "manual_seed", side_effect=AssertionError("seeded in a graph")):
+                yield
+        finally:
+            device.capturing = None
+            graph.end()
+
+    def stream(_: torch.device) -> torch.Generator:
+        return torch.Generator()
+
+    def draw_from(generator: torch.Generator) -> torch.Generator:
+        before = torch.Generator()
+        before.set_state(torch.default_generator.get_state())
+
+        def now() -> None:
+            torch.default_generator.set_state(generator.get_state())
+
+        now()
+        if device.capturing is not None:
+            device.capturing.done.append((now, (), {}, None))
+        return before
 
     with (
         mock.patch.multiple(
-            torch.cuda, CUDAGraph=Graph, graph=recorded, graph_pool_handle=object, Stream=str
+            torch.cuda, CUDAGraph=Graph, graph=captured, graph_pool_handle=object, Stream=str
         ),
         mock.patch.object(attention, "by_kernel", in_one),
-        mock.patch.object(Setting, "stream", lambda self, *purpose, device=HOST: stream(self, *purpose)),
+        mock.patch.object(randomness, "generator", stream),
+        mock.patch.object(graphs, "generator", stream),
+        mock.patch.object(masks, "draw_from", draw_from),
         device,
     ):
         yield device
 
 
 def in_one(
-    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, layout: Layout, rate: float, scale: float
-) -> Any:
+    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, layout: LinedUpLayout, rate: float, scale: float
+) -> torch.Tensor:
     """`benchmark.models.attention.by_kernel` in operations of one shape for all batches of a size."""
-    lined = layout.lined_up
-    q, k, v = (state.index_select(0, lined.order).transpose(0, 1) for state in (q, k, v))
-    owner = torch.searchsorted(lined.offsets, torch.arange(q.shape[1], device=q.device), right=True)
+    q, k, v = (states.squeeze(0).transpose(0, 1) for states in (q, k, v))
+    owner = torch.searchsorted(layout.offsets, torch.arange(q.shape[1], device=q.device), right=True)
     apart = owner[:, None] != owner
     weights = (scale * q @ k.transpose(1, 2)).masked_fill(apart, -torch.inf).softmax(-1)
-    return (functional.dropout(weights, rate) @ v).transpose(0, 1).index_select(0, lined.back)
+    return (functional.dropout(weights, rate) @ v).transpose(0, 1).unsqueeze(0)

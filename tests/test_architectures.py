@@ -27,6 +27,7 @@ from transformers import (
     XLNetConfig,
     XLNetForSequenceClassification,
 )
+from tuning import finetune
 
 from benchmark.config.compose import ROOT
 from benchmark.methods import Method, build, prepare
@@ -38,7 +39,6 @@ from benchmark.testing import fixtures
 from benchmark.testing.checks import evaluation, excused
 from benchmark.testing.fixtures import LAYERS, SHAPE, settings_of
 from benchmark.training.evaluation import evaluate
-from benchmark.training.loop import finetune
 
 DISENTANGLED = {
     "relative_attention": True,
@@ -143,7 +143,7 @@ def test_every_method_trains_every_architecture_and_evaluates_unperturbed(
     torch.testing.assert_close(states_of(model, task), states_of(stock, task))
     if not excused(methods[name], evaluation):
         np.testing.assert_allclose(logits_of(model, task), logits_of(stock, task), rtol=1e-5, atol=1e-6)
-    np.testing.assert_array_equal(logits_of(model, task), outcome.answers["validation"][-1])
+    np.testing.assert_array_equal(logits_of(model, task), outcome.outputs["validation"][-1])
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)

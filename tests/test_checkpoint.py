@@ -32,10 +32,10 @@ def config(tiny: Callable[..., Config]) -> Config:
 
 def die_after(config: Config, updates: int) -> None:
     """Run ``config`` in this process, which is killed when the snapshot after ``updates`` is there."""
-    save = Snapshot.save
+    take = Snapshot.take
 
     def deadly(self: Snapshot, progress: Any, *rest: Any) -> None:
-        save(self, progress, *rest)
+        take(self, progress, *rest)
         if progress.done == updates:
             os.kill(os.getpid(), signal.SIGKILL)
 
@@ -94,19 +94,19 @@ def interrupt(
     change: Callable[[dict[str, Any]], dict[str, Any]] = lambda saved: saved,
 ) -> Path:
     """Stop ``config`` after five updates; ``change`` what its snapshot says. -> the snapshot"""
-    state_of, save = snapshot.state_of, Snapshot.save
+    state_of, take = snapshot.state_of, Snapshot.take
 
     def changed(*arguments: Any) -> dict[str, Any]:
         return change(state_of(*arguments))
 
     def stopping(self: Snapshot, progress: Any, *rest: Any) -> None:
-        save(self, progress, *rest)
+        take(self, progress, *rest)
         if progress.done == 5:
             raise Stopped
 
     with monkeypatch.context() as patch:
         patch.setattr(snapshot, "state_of", changed)
-        patch.setattr(Snapshot, "save", stopping)
+        patch.setattr(Snapshot, "take", stopping)
         with pytest.raises(Stopped):
             run(config)
     path = Store(config["store"]).snapshot(run_id(config))

@@ -138,8 +138,10 @@ def updated(
     for parameter in model.parameters():
         parameter.grad = torch.randn(parameter.shape, generator=draw) if gradient is None else None
     seen = torch.zeros(()) if gradient is not None else model.get_parameter(WEIGHT).grad.clone()
-    optimizer = Optimizer(grouped(model, 0.0), "adamw", (0.9, 0.999), 1e-8, list(ordered.values()), 10)
-    optimizer.step(rate)
+    optimizer = Optimizer(
+        grouped(model, 0.0), "adamw", (0.9, 0.999), 1e-8, lambda _: rate, list(ordered.values()), 10
+    )
+    optimizer.step()
     return model, before, seen
 
 

@@ -14,6 +14,7 @@ from test_architectures import ARCHITECTURES
 from test_packing import CONFIGS, HEADS
 from test_replay import TASKS
 from transformers import PreTrainedModel
+from tuning import finetune
 
 from benchmark.config.compose import ROOT
 from benchmark.methods import Method, build, prepare
@@ -21,7 +22,6 @@ from benchmark.runs.run import run
 from benchmark.step.update import Update
 from benchmark.tasks import Task
 from benchmark.testing.fixtures import CPU, PROTOCOL, settings_of, small_task, tiny_model
-from benchmark.training.loop import finetune
 
 ONCE = PROTOCOL | {"epochs": 1}  # three updates, and an evaluation after the last
 METHODS = sorted(path.stem for path in (ROOT / "conf" / "method").glob("*.yaml"))
@@ -116,7 +116,7 @@ def test_a_device_computes_what_a_cpu_computes() -> None:
             model = tiny_model(dropout=0.0).to(device)
             found.append(finetune(model, small_task(), [], PROTOCOL, 1, device))
     np.testing.assert_allclose(found[0].losses, found[1].losses, rtol=1e-5)
-    for one, other in zip(*(outcome.answers["validation"] for outcome in found), strict=True):
+    for one, other in zip(*(outcome.outputs["validation"] for outcome in found), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
 
 

@@ -23,7 +23,7 @@ from benchmark.methods.rdrop import RDrop
 from benchmark.methods.smart import SMART
 from benchmark.models import masks, packing
 from benchmark.models.architecture import encoder_of
-from benchmark.models.packed_layout import layout_of
+from benchmark.models.packing import layout_of
 from benchmark.step.passes import Step, total_loss
 from benchmark.tasks.answers import Answers
 from benchmark.tasks.tagging import Tagging

@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tuning import finetune
 
 from benchmark import tasks
 from benchmark.methods import Method
 from benchmark.models import pretrained
-from benchmark.training import loop
 from benchmark.training.course import batches, evaluation_steps, micro_batches
 from benchmark.training.evaluation import evaluate
+from benchmark.training.journal import NAN_CHECK_EVERY, Outcome
 
 CPU = torch.device("cpu")
 Made = tuple[Any, tasks.Task, dict[str, Any]]
@@ -37,8 +38,8 @@ def made(tiny: Callable[..., dict[str, Any]]) -> Callable[..., Made]:
     return ready
 
 
-def tune(model: Any, task: tasks.Task, config: dict[str, Any]) -> loop.Outcome:
-    return loop.finetune(model, task, [], config["protocol"], config["seed"], CPU)
+def tune(model: Any, task: tasks.Task, config: dict[str, Any]) -> Outcome:
+    return finetune(model, task, [], config["protocol"], config["seed"], CPU)
 
 
 def test_every_example_comes_once_per_epoch() -> None:
@@ -87,7 +88,7 @@ def test_a_survey_sees_the_parts_that_training_sees(made: Callable[..., Made]) -
 
     model, task, config = made("protocol.micro_batch_size=20")
     method = Surveying()
-    loop.finetune(model, task, [method], config["protocol"], 1, CPU)
+    finetune(model, task, [method], config["protocol"], 1, CPU)
     assert method.seen == [
         (number, part, size, size / 32) for number in (-1, -2) for part, size in ((0, 20), (1, 12))
     ]
@@ -134,7 +135,7 @@ def test_a_loss_that_is_no_number_ends_the_run_early(made: Callable[..., Made]) 
     model, task, config = made("protocol.learning_rate=1e30", "protocol.epochs=100", "protocol.warmup=0")
     outcome = tune(model, task, config)
     assert outcome.diverged is not None
-    assert outcome.diverged <= 2 * loop.NAN_CHECK_EVERY
+    assert outcome.diverged <= 2 * NAN_CHECK_EVERY
     assert len(outcome.losses) == outcome.diverged
 
 
@@ -191,6 +192,6 @@ class Looks(Method):
 
 def test_a_survey_is_timed_apart_from_the_updates(made: Callable[..., Made]) -> None:
     model, task, config = made()
-    seconds = loop.finetune(model, task, [Looks()], config["protocol"], 1, CPU).seconds
+    seconds = finetune(model, task, [Looks()], config["protocol"], 1, CPU).seconds
     assert 0.5 <= seconds["survey"] <= seconds["train"]
     assert seconds["per_update"] < 0.25

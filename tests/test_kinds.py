@@ -14,6 +14,7 @@ import torch
 from pyarrow import Table, parquet
 from seqeval.metrics import f1_score
 from torch.nn import functional
+from tuning import finetune
 
 from benchmark import methods, tasks
 from benchmark.config.compose import ROOT
@@ -28,7 +29,6 @@ from benchmark.tasks.retrieval import Retrieval, inner
 from benchmark.tasks.tagging import Tagging
 from benchmark.tasks.word_pieces import IGNORED
 from benchmark.training.evaluation import over_languages
-from benchmark.training.loop import finetune
 
 Compose = Callable[..., dict[str, Any]]
 TAGGED = torch.tensor([[0, 1, 2], [0, 3, 0], [1, 0, 1]])  # example, place and class of every word

@@ -36,7 +36,13 @@ def optimizer_of(flavour: str, hyper: dict[str, Any], starts: list[np.ndarray], 
         for i, (start, decay) in enumerate(zip(starts, decays, strict=True))
     ]
     betas = hyper.get("betas") or (hyper["b1"], hyper["b2"])
-    return Optimizer(groups, flavour, (betas[0], betas[1]), hyper["eps"], staged=staged)
+
+    def rate(number: int) -> float:
+        if "t_total" not in hyper:
+            return hyper["lr"]
+        return rate_at(number - 1, hyper["t_total"], hyper["lr"], "linear_from_start", hyper["warmup"])
+
+    return Optimizer(groups, flavour, (betas[0], betas[1]), hyper["eps"], rate, staged=staged)
 
 
 @pytest.mark.parametrize("staged", [True, False], ids=["staged", "fused"])
@@ -56,10 +62,7 @@ def test_the_trajectory_equals_the_reference(case: str, staged: bool) -> None:
             if case == "bertadam_060":  # clips each tensor by itself inside the step
                 gradient *= min(1.0, hyper["max_grad_norm"] / (gradient.norm().item() + 1e-6))
             group.parameters[0].grad = gradient
-        rate = hyper["lr"]
-        if "t_total" in hyper:
-            rate = rate_at(t, hyper["t_total"], rate, "linear_from_start", hyper["warmup"])
-        optimizer.step(rate)
+        optimizer.step()
         for i, group in zip(tensors, optimizer.groups, strict=True):
             expected = arrays[f"thetas_{i}"][t + 1]
             np.testing.assert_allclose(group.parameters[0].detach(), expected, rtol=1e-7, err_msg=f"step {t}")
@@ -68,10 +71,16 @@ def test_the_trajectory_equals_the_reference(case: str, staged: bool) -> None:
 @pytest.mark.parametrize("flavour", FLAVOURS)
 def test_every_flavour_finds_the_bottom_of_a_bowl(flavour: str) -> None:
     weight = nn.Parameter(torch.tensor([1.0, -2.0, 3.0]))
-    optimizer = Optimizer([Group(["w"], [weight])], flavour, (0.9, 0.999), 1e-8)
-    for step in range(400):
+    optimizer = Optimizer(
+        [Group(["w"], [weight])],
+        flavour,
+        (0.9, 0.999),
+        1e-8,
+        lambda number: rate_at(number - 1, 400, 0.05, "linear", 0.0),
+    )
+    for _ in range(400):
         weight.grad = 2 * weight.detach()
-        optimizer.step(rate_at(step, 400, 0.05, "linear", 0.0))
+        optimizer.step()
     assert weight.abs().max() < 0.05
 
 
@@ -82,10 +91,11 @@ def test_a_fused_step_with_decay_is_the_step_in_stages(flavour: str) -> None:
     gradients = torch.randn(5, 300, 300, generator=rng, dtype=torch.float64)
     for staged in (True, False):
         weight = nn.Parameter(start.clone())
-        optimizer = Optimizer([Group(["w"], [weight], 0.1)], flavour, (0.9, 0.98), 1e-3, staged=staged)
+        groups = [Group(["w"], [weight], 0.1)]
+        optimizer = Optimizer(groups, flavour, (0.9, 0.98), 1e-3, lambda _: 0.05, staged=staged)
         for gradient in gradients:
             weight.grad = gradient.clone()
-            optimizer.step(0.05)
+            optimizer.step()
         ends.append(weight.detach())
     torch.testing.assert_close(ends[0], ends[1], rtol=1e-12, atol=1e-12)
 

@@ -40,14 +40,15 @@ from transformers import (
     XLNetConfig,
     XLNetForSequenceClassification,
 )
+from tuning import finetune
 
 from benchmark.config.compose import ROOT
 from benchmark.methods import build, prepare
 from benchmark.methods.common.hidden_noise import HiddenNoise
 from benchmark.models import masks, packing
 from benchmark.models.architecture import encoder_of, recorded
-from benchmark.models.attention import _Attention, by_kernel
-from benchmark.models.packed_layout import Layout, gap, layout_of
+from benchmark.models.lined_up_layout import LinedUpLayout, gap, lined_up
+from benchmark.models.packing import layout_of
 from benchmark.testing.fixtures import (
     CPU,
     LAYERS,
@@ -58,7 +59,6 @@ from benchmark.testing.fixtures import (
     small_task,
     tiny_model,
 )
-from benchmark.training.loop import finetune
 
 DISTILLED = DistilBertConfig(
     vocab_size=32,
@@ -210,44 +210,50 @@ def test_every_method_sees_the_same_losses_and_gradients_without_padding(
     torch.testing.assert_close(found[0][1], found[1][1], rtol=1e-3, atol=1e-6)
 
 
+def lined(mask: torch.Tensor) -> LinedUpLayout:
+    """The layout of ``mask`` for a GPU, on the host."""
+    return lined_up(mask.numpy().astype(bool))
+
+
+@pytest.mark.parametrize("filled", [False, True], ids=["as it is", "filled up"])
 @pytest.mark.parametrize("twice", [False, True], ids=["single", "doubled"])
-def test_kernels_for_unlike_lengths_compute_the_same_attention(twice: bool) -> None:
-    layout = layout_of(inputs()["attention_mask"])
-    layout = layout.doubled() if twice else layout
-    rng, found = torch.Generator().manual_seed(0), []
-    states = torch.randn(3, len(layout.tokens), 2, 4, generator=rng)
-    for compute in (_Attention.apply, by_kernel):
-        query, key, value = (state.clone().requires_grad_() for state in states)
-        first_only = (False,) if compute is not by_kernel else ()
-        attended = compute(query, key, value, layout, *first_only, 0.0, 0.5)
-        attended.square().sum().backward()
-        found.append([attended.detach(), query.grad, key.grad, value.grad])
-    torch.testing.assert_close(found[0], found[1], rtol=1e-5, atol=1e-6)
+def test_lined_up_states_are_packed_and_put_back(twice: bool, filled: bool) -> None:
+    mask = inputs()["attention_mask"]
+    layout = lined(mask).filled_up() if filled else lined(mask)
+    assert layout is not None
+    layout, mask = (layout.doubled(), torch.cat([mask, mask])) if twice else (layout, mask)
+    states = torch.rand(*mask.shape, 3, requires_grad=True)
+    packed = layout.pack(states)
+    assert packed.shape[1] % 8 == 0 or not filled
+    unpacked = layout.unpack(packed)
+    torch.testing.assert_close(unpacked, states * mask[..., None])
+    unpacked.square().sum().backward()
+    torch.testing.assert_close(states.grad, 2 * states * mask[..., None])
+    firsts = layout.of_examples(layout.firsts(packed))
+    torch.testing.assert_close(firsts, states[:, :1])
 
 
-def of_many_lengths() -> list[Layout]:
+def of_many_lengths() -> list[LinedUpLayout]:
     """Batches of 32 texts of at most 64 tokens, filled up; some with more padding in one row than a text is long."""
     rng = torch.Generator().manual_seed(0)
     real = [torch.arange(64) < torch.randint(20, 64, (32, 1), generator=rng) for _ in range(40)]
-    found = [layout_of(mask).filled_up() for mask in real]
+    found = [lined(mask).filled_up() for mask in real]
     return [filled for filled in found if filled is not None]
 
 
 def test_a_batch_is_filled_with_padding_up_to_a_few_sizes() -> None:
     mask = torch.tensor([[1] * 9 + [0] * 3, [1] * 5 + [0] * 7])
-    filled = layout_of(mask).filled_up()
+    filled = lined(mask).filled_up()
     assert filled is not None
     assert len(filled.tokens) == 16
     assert filled.tokens[14:].tolist() == [9, 10]
-    assert filled.lined_up.offsets.tolist() == [0, 9, 14, 16]
-    assert layout_of(torch.ones(2, 8)).filled_up() is None  # no room
-    assert len(layout_of(torch.tensor([[1] * 8, [1] * 5 + [0] * 3])).filled_up().tokens) == 16
-    assert len(layout_of(torch.tensor([[1, 1], [1, 0]])).filled_up().tokens) == 4
-    longest = [max(filled.lined_up.offsets.diff().tolist()) for filled in of_many_lengths()]
-    assert all(
-        most <= filled.lined_up.longest for most, filled in zip(longest, of_many_lengths(), strict=True)
-    )
-    assert len({(len(filled.tokens), filled.lined_up.longest) for filled in of_many_lengths()}) == len(
+    assert filled.offsets.tolist() == [0, 9, 14, 16]
+    assert lined(torch.ones(2, 8)).filled_up() is None  # no room
+    assert len(lined(torch.tensor([[1] * 8, [1] * 5 + [0] * 3])).filled_up().tokens) == 16
+    assert len(lined(torch.tensor([[1, 1], [1, 0]])).filled_up().tokens) == 4
+    longest = [max(filled.offsets.diff().tolist()) for filled in of_many_lengths()]
+    assert all(most <= filled.longest for most, filled in zip(longest, of_many_lengths(), strict=True))
+    assert len({(len(filled.tokens), filled.longest) for filled in of_many_lengths()}) == len(
         {len(filled.tokens) for filled in of_many_lengths()}
     )
     sizes = {-(-tokens // gap(tokens)) * gap(tokens) for tokens in range(1024, 2049)}

@@ -17,6 +17,7 @@ from transformers import (
     XLNetConfig,
     XLNetForSequenceClassification,
 )
+from tuning import finetune
 
 from benchmark.config.compose import ROOT
 from benchmark.config.identity import identity, run_id
@@ -45,7 +46,6 @@ from benchmark.testing.fixtures import (
     small_task,
     tiny_model,
 )
-from benchmark.training.loop import finetune
 from benchmark.training.snapshot import Snapshot
 
 ALL = "probe=[norm_change,sensitivity,noise_attenuation,token_similarity,linear_probe_embedded]"
@@ -99,7 +99,7 @@ def test_probes_leave_losses_logits_and_weights_as_they_are_bit_for_bit(packed: 
     for chosen in (CHEAP, {"meddling": {"_target_": f"{__name__}.Meddling"}}):
         watched, found = tuned(chosen, packed)
         assert np.array_equal(found.losses, expected.losses)
-        assert np.array_equal(found.answers["validation"], expected.answers["validation"])
+        assert np.array_equal(found.outputs["validation"], expected.outputs["validation"])
         assert same_weights(alone, watched)
     assert expected.probed == {}
 
@@ -292,7 +292,7 @@ def test_a_ridge_regression_solves_its_equation() -> None:
 def test_evaluations_have_the_loss_on_their_examples() -> None:
     _, outcome = tuned({})
     task = small_task()
-    last = torch.from_numpy(outcome.answers["validation"][-1])
+    last = torch.from_numpy(outcome.outputs["validation"][-1])
     assert outcome.curve[-1]["losses"] == {
         "validation": pytest.approx(task.loss(last, task.training.targets).item())
     }

@@ -54,10 +54,10 @@ def test_a_method_changes_neither_the_batches_nor_the_head_nor_the_subset(
     tiny: Tiny, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from benchmark.models import pretrained
-    from benchmark.training import loop
+    from benchmark.training import course
 
     seen: list[Any] = []
-    load, batches = pretrained.load, loop.batches
+    load, batches = pretrained.load, course.batches
 
     def loaded(*arguments: Any) -> Any:
         model = load(*arguments)
@@ -70,7 +70,7 @@ def test_a_method_changes_neither_the_batches_nor_the_head_nor_the_subset(
         return iter(order)
 
     monkeypatch.setattr(pretrained, "load", loaded)
-    monkeypatch.setattr(loop, "batches", drawn)
+    monkeypatch.setattr(course, "batches", drawn)
     subsets = [evidence(config)[1]["subset"].tolist() for config in (tiny(), tiny("method=[noisytune]"))]
     assert seen[:2] == seen[2:]
     assert subsets[0] == subsets[1]

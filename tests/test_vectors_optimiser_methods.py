@@ -128,7 +128,7 @@ class Problem:
             Group([self.names[i] for i in group], [self.weight(i) for i in group], decay)
             for decay, group in members.items()
         ]
-        optimizer = Optimizer(groups, flavour, betas, epsilon, [method], steps)
+        optimizer = Optimizer(groups, flavour, betas, epsilon, lambda t: rate(t - 1), [method], steps)
         for t in range(steps):
             for i in range(self.count):
                 theta = self.weight(i).detach()
@@ -136,7 +136,7 @@ class Problem:
                 close(gradient, case[f"grads_{i}"][t], f"gradient {i} of step {t}")
                 self.weight(i).grad = gradient
             before(t, [i for group in members.values() for i in group])
-            optimizer.step(rate(t))
+            optimizer.step()
             after(t)
             for i in range(self.count):
                 close(self.weight(i), case[f"thetas_{i}"][t + 1], f"weight {i} after step {t}")
@@ -410,7 +410,7 @@ def unchanged(second: list[torch.Tensor], gradients: list[torch.Tensor], beta: f
 # Plain gradient descent, which the project has no use for: with betas 0 the direction is the gradient.
 SGD = Flavour(
     unchanged,
-    lambda second, betas, epsilon, t: [torch.ones_like(one) for one in second],
+    lambda second, epsilon, correction: [torch.ones_like(one) for one in second],
     lambda rate, betas, t: rate,
     "after",
 )
@@ -456,10 +456,10 @@ def one_step(
     [(name, weight)] = model.named_parameters()
     with torch.no_grad():
         weight.copy_(START)
-    optimizer = Optimizer([Group([name], [weight])], "sgd", (0.0, 0.0), 0.0, [method], 10)
+    optimizer = Optimizer([Group([name], [weight])], "sgd", (0.0, 0.0), 0.0, lambda _: rate, [method], 10)
     for _ in range(steps):
         weight.grad = SLOPE.clone()
-        optimizer.step(rate)
+        optimizer.step()
     return weight.detach()
 
 
@@ -702,11 +702,12 @@ def trained(
     def factor(name: str) -> float:
         return float(np.prod([method.rate_factor(name) for method in methods]))
 
-    optimizer = Optimizer(grouped(model, 0.01, factor), "adamw", (0.9, 0.999), 1e-8, methods, updates)
+    groups = grouped(model, 0.01, factor)
+    optimizer = Optimizer(groups, "adamw", (0.9, 0.999), 1e-8, lambda _: rate, methods, updates)
     for number in range(updates):
         step = step_of(number, number)
         step.backward(total_loss(step, methods))
-        optimizer.step(rate)
+        optimizer.step()
     return start, model.state_dict()
 
 

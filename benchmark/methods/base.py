@@ -43,6 +43,7 @@ from typing import Any, ClassVar
 import torch
 from transformers import PreTrainedModel
 
+from benchmark import randomness
 from benchmark.models.architecture import Encoder
 from benchmark.randomness import derive
 from benchmark.step.doubling import FurtherPass
@@ -61,7 +62,7 @@ class Setting:
 
     def stream(self, *purpose: str | int, device: torch.device | str = "cpu") -> torch.Generator:
         """This method's own random stream, apart from everybody else's."""
-        return torch.Generator(device).manual_seed(self.seed_of(*purpose))
+        return randomness.generator(torch.device(device)).manual_seed(self.seed_of(*purpose))
 
     def seed_of(self, *purpose: str | int) -> int:
         """The seed of `stream`."""

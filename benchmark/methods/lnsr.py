@@ -46,6 +46,7 @@ class LNSR(HiddenNoise):
     paper: ClassVar[str] = "Hua et al., NAACL 2021"
     cost: ClassVar[str] = "+1 pass; +2 with dropout off"
     neutral: ClassVar[dict[str, Any] | None] = {"scale": 0.0}
+    not_captured = ""
 
     sigma: float = 1e-2
     layer: int = 1

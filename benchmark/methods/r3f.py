@@ -54,6 +54,7 @@ class R3F(HiddenNoise):
     paper: ClassVar[str] = "Aghajanyan et al., ICLR 2021"
     cost: ClassVar[str] = "+1 pass; +2 with dropout off"
     neutral: ClassVar[dict[str, Any] | None] = {"strength": 0.0, "spectral_head": False}
+    not_captured = ""
 
     strength: float = 1.0
     noise: str = "normal"
@@ -104,12 +105,14 @@ class R3F(HiddenNoise):
         self.singular.append((left[:, 0].to(layer.weight), right[0].to(layer.weight)))
 
         def hook(module: nn.Module, inputs: tuple[torch.Tensor, ...], _: torch.Tensor) -> torch.Tensor:
-            weight, (u, v) = layer.weight, self.singular[place]
+            weight, known = layer.weight, self.singular[place]
+            u, v = known
             if module.training:
                 with torch.no_grad():
                     u = functional.normalize(weight @ v, dim=0)
                     v = functional.normalize(weight.T @ u, dim=0)
-                self.singular[place] = u, v
+                    for before, now in zip(known, (u, v), strict=True):
+                        before.copy_(now)  # the backward pass reads u and v, which stay
             return functional.linear(inputs[0], weight / (u @ weight @ v), layer.bias)
 
         layer.register_forward_hook(hook)

@@ -55,6 +55,7 @@ class SMART(HiddenNoise):
         "+1 pass per ascent (steps) and +1; for mu one without gradient and a copy of the weights"
     )
     neutral: ClassVar[dict[str, Any] | None] = {"strength": 0.0, "mu": 0.0}
+    not_captured = "the rate of its running average changes during the run"
 
     strength: float = 1.0
     mu: float = 1.0

@@ -64,7 +64,17 @@ def by_kernel(
     if kernel(query.dtype) == FLASH:
         q, k, v = query.squeeze(0), key.squeeze(0), value.squeeze(0)
         states = torch.ops.aten._flash_attention_forward(
-            q, k, v, begins, begins, longest, longest, dropout, is_causal=False, return_debug_mask=False, scale=scaling
+            q,
+            k,
+            v,
+            begins,
+            begins,
+            longest,
+            longest,
+            dropout,
+            is_causal=False,
+            return_debug_mask=False,
+            scale=scaling,
         )[0].unsqueeze(0)
     else:
         states = torch.ops.aten._efficient_attention_forward(
@@ -174,7 +184,9 @@ def _put(rows: torch.Tensor, apart: Apart, layout: GroupedLayout, heads: int) ->
     return layout.spread(found) if len(found) < len(layout.tokens) else found
 
 
-def _grouped(rows: torch.Tensor, layout: GroupedLayout, heads: int, first_only: bool = False) -> list[torch.Tensor]:
+def _grouped(
+    rows: torch.Tensor, layout: GroupedLayout, heads: int, first_only: bool = False
+) -> list[torch.Tensor]:
     """(rows of all groups, size) as one (heads * examples, length, size) per group, without copying."""
     shapes = [(heads * g.examples, 1 if first_only else g.length) for g in layout.groups]
     parts = rows.split([examples * length for examples, length in shapes])

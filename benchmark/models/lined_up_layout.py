@@ -70,7 +70,8 @@ class LinedUpLayout(PackedLayout):
 
     def on(self, device: torch.device) -> LinedUpLayout:
         """The layout on ``device``, in memory of its own."""
-        return replace(self, **{name: value.to(device, copy=True) for name, value in self._tensors().items()})
+        moved = {k: v.to(device, copy=True, non_blocking=True) for k, v in self._tensors().items()}
+        return replace(self, **moved)
 
     def become(self, other: LinedUpLayout) -> None:
         """Take what ``other``, filled to the same size, has, into the memory of this one."""

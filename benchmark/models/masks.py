@@ -18,6 +18,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from benchmark import randomness
+
 FEW = 1 << 12  # entries that are drawn sooner than a generator of their own is made
 CHANCES = 1 << 16  # a probability is rounded to a multiple of 1 / CHANCES
 
@@ -42,8 +44,8 @@ class PassStreams:
     """
 
     def __init__(self, device: torch.device, passes: int, named: Sequence[tuple[int, SeedOf]]) -> None:
-        self.dropout = [torch.Generator(device) for _ in range(passes)]
-        self.named = [(number, seed_of, torch.Generator(device)) for number, seed_of in named]
+        self.dropout = [randomness.generator(device) for _ in range(passes)]
+        self.named = [(number, seed_of, randomness.generator(device)) for number, seed_of in named]
         self.rewind()
 
     def rewind(self) -> None:
@@ -79,12 +81,18 @@ def stream_of_pass(seed_of: SeedOf, device: torch.device) -> torch.Generator:
         return next(_Pass.captured.next_named)[2]
     if _Pass.named is not None:
         _Pass.named.append((_Pass.number, seed_of))
-    return torch.Generator(device).manual_seed(seed_of(torch.initial_seed()))
+    return randomness.generator(device).manual_seed(seed_of(torch.initial_seed()))
 
 
-def draw_from(generator: torch.Generator) -> None:
-    """Let the GPU of ``generator`` draw its dropout from it; a graph that is being captured does so as well."""
-    torch.cuda.default_generators[generator.device.index].graphsafe_set_state(generator)
+def draw_from(generator: torch.Generator) -> torch.Generator:
+    """Let the GPU of ``generator`` draw its dropout from it, in a graph that is being captured as well.
+
+    Returns what it drew from before.
+    """
+    default = torch.cuda.default_generators[generator.device.index]
+    before = default.graphsafe_get_state()
+    default.graphsafe_set_state(generator)
+    return before
 
 
 @contextmanager
@@ -101,15 +109,14 @@ def noted() -> Iterator[list[tuple[int, SeedOf]]]:
 @contextmanager
 def captured(streams: PassStreams) -> Iterator[None]:
     """While an update is captured, its passes draw from ``streams``."""
-    default = torch.cuda.default_generators[streams.dropout[0].device.index]
-    before = default.graphsafe_get_state()
+    before = draw_from(streams.dropout[0])
     _Pass.captured = streams
     streams.rewind()
     try:
         yield
     finally:
         _Pass.captured = None
-        default.graphsafe_set_state(before)
+        draw_from(before)
 
 
 def mask(shape: tuple[int, ...], keep: float, half: int | None = None) -> torch.Tensor:

@@ -22,8 +22,8 @@ from benchmark.methods import build, prepare
 from benchmark.models import pretrained
 from benchmark.speed.conditions import Conditions
 from benchmark.tasks import Task
-from benchmark.training.course import batches
 from benchmark.training.assemble import assembled
+from benchmark.training.course import batches
 from benchmark.training.loop import fine_tune
 
 # The settings of transformers' run_glue.py, which both sides share.

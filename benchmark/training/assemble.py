@@ -72,9 +72,7 @@ def assembled(
     acting = list(methods.values())
     hooks = without_padding(encoder, acting) if packed else None
     optimizer = Optimizer(
-        grouped(
-            model, protocol["weight_decay"], lambda name: math.prod(m.rate_factor(name) for m in acting)
-        ),
+        grouped(model, protocol["weight_decay"], lambda name: math.prod(m.rate_factor(name) for m in acting)),
         protocol["optimizer"],
         (protocol["betas"][0], protocol["betas"][1]),
         protocol["epsilon"],

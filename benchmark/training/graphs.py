@@ -27,12 +27,18 @@ from benchmark.methods.base import Method
 from benchmark.models import masks
 from benchmark.models.lined_up_layout import LinedUpLayout, lined_up
 from benchmark.models.packing import Packing
+from benchmark.randomness import generator
 from benchmark.step.passes import Name, Step
 from benchmark.step.state import Stateful
 from benchmark.tasks import Task
 from benchmark.training.learner import Learner
 
 log = logging.getLogger(__name__)
+
+
+def moved(value: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """A copy of ``value`` on ``device``, for which nobody waits."""
+    return value.to(device, copy=True, non_blocking=True)
 
 
 @dataclass
@@ -50,8 +56,8 @@ class Batch:
 
     def on(self, device: torch.device) -> Batch:
         """A copy on ``device``."""
-        inputs = {name: value.to(device, copy=True) for name, value in self.inputs.items()}
-        return Batch(inputs, self.targets.to(device, copy=True), self.layout.on(device))
+        inputs = {name: moved(value, device) for name, value in self.inputs.items()}
+        return Batch(inputs, moved(self.targets, device), self.layout.on(device))
 
     def become(self, other: Batch) -> None:
         """Take what ``other``, of the same size, has, into the memory of this one."""
@@ -122,8 +128,8 @@ class GraphedLearner:
         optimizer, steps = self.learner.optimizer, self.learner.optimizer.steps
         streams = masks.PassStreams(self.device, len(known.passes), known.named)
         graph = torch.cuda.CUDAGraph()
-        for generator in [*streams.generators, *self.own_streams()]:
-            graph.register_generator_state(generator)
+        for stream in [*streams.generators, *self.own_streams()]:
+            graph.register_generator_state(stream)
         try:
             with masks.captured(streams), torch.cuda.graph(graph, pool=self.pool, stream=self.stream):
                 known.loss = self.learner.learn([self.step(known, number)])
@@ -140,7 +146,8 @@ class GraphedLearner:
 
     def replay(self, known: Captured, number: int) -> torch.Tensor:
         """What `compute` does, from the graph of ``known``."""
-        assert known.streams is not None and known.loss is not None
+        assert known.streams is not None
+        assert known.loss is not None
         step = self.step(known, number)
         known.streams.seed([step.stream(*name) for name in known.passes])
         known.graph.replay()
@@ -157,8 +164,9 @@ class GraphedLearner:
 
     def own_streams(self) -> Iterator[torch.Generator]:
         """The random streams that methods keep on the device."""
+        kind = generator(self.device).device.type
         for method in self.learner.methods:
-            yield from streams_of(method, self.device)
+            yield from (stream for stream in streams_of(method) if stream.device.type == kind)
 
     def filled_up(self, indices: list[int]) -> Batch | None:
         """The batch of ``indices`` on the host, as long as the longest example; None if it has no padding."""
@@ -173,13 +181,13 @@ class GraphedLearner:
         return Batch(inputs, self.task.kind.filled_up(targets, len(layout.tokens)), layout)
 
 
-def streams_of(owner: Stateful, device: torch.device) -> Iterator[torch.Generator]:
-    """The random streams on ``device`` among the attributes of ``owner``."""
+def streams_of(owner: Stateful) -> Iterator[torch.Generator]:
+    """The random streams among the attributes of ``owner``."""
     for value in vars(owner).values():
-        if isinstance(value, torch.Generator) and value.device.type == device.type:
+        if isinstance(value, torch.Generator):
             yield value
         elif isinstance(value, Stateful):
-            yield from streams_of(value, device)
+            yield from streams_of(value)
 
 
 def obstacle(

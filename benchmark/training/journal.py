@@ -83,9 +83,7 @@ class Journal:
     def evaluate(self, tell: Tell) -> None:
         """Evaluate the model as it is now. Raises: NotFiniteError."""
         training, task = self.training, self.training.task
-        outputs, scores = evaluate(
-            training.model, task, training.precision, training.device, self.ends, tell
-        )
+        outputs, scores = evaluate(training.model, task, training.precision, training.device, self.ends, tell)
         self.progress.kept.append(outputs)
         recent = self.progress.losses[-min(self.done, training.course.per_epoch) :]
         self.progress.curve.append(
@@ -106,7 +104,9 @@ class Journal:
         return Outcome(
             curve=self.progress.curve,
             losses=losses,
-            outputs={name: np.stack([outputs[name] for outputs in kept if name in outputs]) for name in names},
+            outputs={
+                name: np.stack([outputs[name] for outputs in kept if name in outputs]) for name in names
+            },
             probed={} if self.diverged is not None else watch.end(),
             diverged=self.diverged,
             padded=self.training.packing is None,

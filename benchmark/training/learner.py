@@ -78,7 +78,14 @@ class Learner:
         at = number, self.course.total, self.course.seed, part, share
         precision = self.protocol["precision"]
         return Step(
-            self.model, self.encoder, self.task, inputs, targets, *at, precision=precision, packing=self.packing
+            self.model,
+            self.encoder,
+            self.task,
+            inputs,
+            targets,
+            *at,
+            precision=precision,
+            packing=self.packing,
         )
 
     def survey(self) -> None:

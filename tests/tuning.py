@@ -1,0 +1,39 @@
+"""Fine-tuning in one call, for tests that have a model at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel
+
+from benchmark.methods import Method
+from benchmark.progress import Tell, silence
+from benchmark.tasks import Task
+from benchmark.training.assemble import assembled
+from benchmark.training.journal import Outcome
+from benchmark.training.loop import fine_tune
+from benchmark.training.onlooker import NOBODY, Onlooker
+from benchmark.training.snapshot import NEVER, Keeping
+
+
+def finetune(
+    model: PreTrainedModel,
+    task: Task,
+    methods: Sequence[Method] | Mapping[str, Method],
+    protocol: dict[str, Any],
+    seed: int,
+    device: torch.device,
+    snapshot: Keeping = NEVER,
+    packed: bool = True,
+    watch: Onlooker = NOBODY,
+    replay: bool | None = None,
+    tell: Tell = silence,
+) -> Outcome:
+    """The outcome of fine-tuning ``model`` with ``methods``, made ready already."""
+    named = methods if isinstance(methods, Mapping) else {str(n): m for n, m in enumerate(methods)}
+    training = assembled(
+        model, task, named, protocol, seed, device, packed, replay, watched=watch is not NOBODY
+    )
+    return fine_tune(training, snapshot, watch, tell)
