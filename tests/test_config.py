@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import fields
@@ -11,7 +12,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from benchmark.config.compose import ROOT, plain, register
-from benchmark.config.identity import run_id
+from benchmark.config.identity import NAMED_BY, identity, run_id
 from benchmark.config.schema import Data, Model, Protocol, Run, Task
 from benchmark.config.validation import validate
 from benchmark.errors import BenchmarkError
@@ -96,9 +97,62 @@ def test_what_a_split_may_say_does_not_rename_the_runs_in_which_it_does_not(spli
     assert run_id(config) != run_id(compose())
 
 
-def test_a_run_of_old_keeps_its_name(compose):
+PINNED = {  # ids of schema 3, one for every group of options: they change with SCHEMA alone
+    "protocol=noisytune model=bert_base_uncased task=rte": "86f5337872e872d0",
+    "": "33fdb7aa74c87256",
+    "model=minilm": "76cf9cf399e38865",
+    "model=embedded_multilingual task=entities": "526d7796fbb2244b",
+    "task=xnli task.languages=[de,sw] task.setting=translate_train_all": "f0fc0a8bc48a9c25",
+    "task=sst2 data=1k": "f42187f16af2d280",
+    "data.share=0.5 data.subset_seed=3": "ef5c5c8b58a92ba4",
+    "protocol=pats task=cola": "bb3683327acb23e6",
+    "protocol.optimizer=adamax protocol.micro_batch_size=8 protocol.precision=bfloat16": "abb7e5f21cf45fec",
+    "method=[noisytune]": "85c714bf17ea844a",
+    "method=[child_tuning_f,sage] method.sage.beta=0.5": "831cf96f3cfa8cba",
+    "probe=[linear_probe_embedded,norm_change,sensitivity]": "10d55e0b8beb6be5",
+    "seed=7 threads=2": "e914be3a6c9837cc",
+    "packed=false": "2342b6a09b5a96e1",
+    "replay=true": "5e4c845a260e8bec",
+}
+
+
+@pytest.mark.parametrize(("overrides", "pinned"), PINNED.items())
+def test_a_run_keeps_its_id(overrides, pinned, compose):
+    assert run_id(compose(*overrides.split())) == pinned
+
+
+def test_ids_of_an_earlier_schema_can_still_be_told(compose):
     config = compose("protocol=noisytune", "model=bert_base_uncased", "task=rte")
-    assert run_id(config) == "2c276d267168ad77"  # as of schema 2
+    assert run_id(config, 2) == "2c276d267168ad77"
+
+
+def test_code_of_ours_may_live_anywhere_in_the_package(compose):
+    overrides = "method=[noisytune]", "probe=[norm_change]"
+    config, moved = compose(*overrides), compose(*overrides)
+    moved["method"]["noisytune"]["_target_"] = "benchmark.elsewhere.NoisyTune"
+    moved["probe"]["norm_change"]["_target_"] = "benchmark.elsewhere.deep.NormChange"
+    moved["model"]["builder"] = "benchmark.elsewhere.encoder.build"
+    moved["task"]["builder"] = "benchmark.elsewhere.tasks.build"
+    assert run_id(moved) == run_id(config)
+
+
+@pytest.mark.parametrize("target", ["theirs.NoisyTune", "theirs.other.NoisyTune"])
+def test_a_class_of_somebody_elses_counts_by_where_it_is(target, compose):
+    config, other = compose("method=[noisytune]"), compose("method=[noisytune]")
+    other["method"]["noisytune"]["_target_"] = target
+    assert run_id(other) != run_id(config)
+    assert target in json.dumps(identity(other))
+
+
+def test_no_two_pieces_of_code_of_ours_have_one_name_in_ids():
+    paths: dict[str, set[str]] = {}
+    for file in (ROOT / "conf").rglob("*.yaml"):
+        for key, path in re.findall(
+            r"^(_target_|builder): (benchmark[.\w]+)$", file.read_text(), re.MULTILINE
+        ):
+            paths.setdefault(path.split(".")[NAMED_BY[key]], set()).add(path)
+    assert len(paths) > 20
+    assert [several for several in paths.values() if len(several) > 1] == []
 
 
 def test_the_order_of_methods_does_not_change_a_run(compose):

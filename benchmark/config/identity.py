@@ -3,7 +3,8 @@
 Paths, names and labels, and the tables a protocol picks its values from cannot, and are left out; so are
 values that equal the schema's defaults, so that a new option does not rename the runs of old. Probes change
 no result, but a record has those that its run was asked for. The kind of machine is no part of a
-configuration; the record's stamp says what it was.
+configuration; the record's stamp says what it was. A class of ours counts by its name, so that it may live
+anywhere in the package; one of somebody else's by where it is.
 """
 
 from __future__ import annotations
@@ -18,7 +19,11 @@ from omegaconf import OmegaConf
 from benchmark.config.schema import Run
 from benchmark.config.splits import resolved
 
-SCHEMA = 2  # raised when the meaning of a configuration changes, so that old records are not mistaken
+SCHEMA = 3  # raised when the meaning of a configuration changes, so that old records are not mistaken
+BY_NAME = 3  # the schema since which code of ours counts by its name
+# Which part of the dotted path names the code that a configuration has under a key: the class, the builder's module.
+NAMED_BY = {"_target_": -1, "builder": -2}
+OURS = __name__.partition(".")[0]
 
 NOT_IN_IDENTITY = {
     "model": {"name", "label"},
@@ -45,7 +50,7 @@ def identity(config: dict[str, Any], schema: int = SCHEMA) -> dict[str, Any]:
         group: _stated({k: v for k, v in stated[group].items() if k not in left_out}, _defaults()[group])
         for group, left_out in NOT_IN_IDENTITY.items()
     }
-    return {
+    whole = {
         **parts,
         "method": config["method"],
         "seed": config["seed"],
@@ -54,12 +59,31 @@ def identity(config: dict[str, Any], schema: int = SCHEMA) -> dict[str, Any]:
         **({"probe": config["probe"]} if config["probe"] else {}),
         "schema": schema,
     }
+    return whole if schema < BY_NAME else _by_name(whole)
 
 
 def run_id(config: dict[str, Any], schema: int = SCHEMA) -> str:
     """16 hex digits that name the run of a plain configuration."""
     text = json.dumps(_canonical(identity(config, schema)), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _by_name(value: Any) -> Any:
+    """``value`` with the dotted paths in it, at any depth, as what the code there counts as."""
+    if isinstance(value, list):
+        return [_by_name(inner) for inner in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: _name(inner, NAMED_BY[key]) if key in NAMED_BY and isinstance(inner, str) else _by_name(inner)
+        for key, inner in value.items()
+    }
+
+
+def _name(path: str, part: int) -> str:
+    """The name of the code at a dotted ``path`` if it is ours, else the path."""
+    parts = path.split(".")
+    return parts[part] if parts[0] == OURS and len(parts) > 2 else path
 
 
 def _stated(values: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
