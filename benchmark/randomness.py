@@ -28,4 +28,6 @@ def stream(seed: int, *name: str | int) -> torch.Generator:
 
 def generator(device: torch.device) -> torch.Generator:
     """A random stream on ``device``, not seeded yet."""
+    import torch
+
     return torch.Generator(device)

@@ -70,17 +70,16 @@ class LinedUpLayout(PackedLayout):
 
     def on(self, device: torch.device) -> LinedUpLayout:
         """The layout on ``device``, in memory of its own."""
-        moved = {k: v.to(device, copy=True, non_blocking=True) for k, v in self._tensors().items()}
-        return replace(self, **moved)
+        tokens, owner, offsets, back = (t.to(device, copy=True, non_blocking=True) for t in self._tensors())
+        return replace(self, tokens=tokens, owner=owner, offsets=offsets, back=back)
 
     def become(self, other: LinedUpLayout) -> None:
         """Take what ``other``, filled to the same size, has, into the memory of this one."""
-        theirs = other._tensors()
-        for name, value in self._tensors().items():
-            value.copy_(theirs[name], non_blocking=True)
+        for mine, theirs in zip(self._tensors(), other._tensors(), strict=True):
+            mine.copy_(theirs, non_blocking=True)
 
-    def _tensors(self) -> dict[str, torch.Tensor]:
-        return {name: getattr(self, name) for name in ("tokens", "owner", "offsets", "back")}
+    def _tensors(self) -> list[torch.Tensor]:
+        return [self.tokens, self.owner, self.offsets, self.back]
 
 
 class _Gathered(torch.autograd.Function):
@@ -116,5 +115,12 @@ def lined_up(real: np.ndarray) -> LinedUpLayout:
     offsets = np.concatenate([[0], np.cumsum(real.sum(1))]).astype(np.int32)
     back = np.full(real.size, -1)
     back[places] = np.arange(len(places))
-    arrays = (torch.from_numpy(array) for array in (places, places // real.shape[1], offsets, back))
-    return LinedUpLayout(real.shape, *arrays, real.shape[1])
+    owner = torch.from_numpy(places // real.shape[1])
+    return LinedUpLayout(
+        real.shape,
+        torch.from_numpy(places),
+        owner,
+        torch.from_numpy(offsets),
+        torch.from_numpy(back),
+        real.shape[1],
+    )

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from benchmark.step.adam import FLAVOURS
-from benchmark.step.update import Number, Rates, Tables, Tensors, Update, UpdateHooks, subtract
+from benchmark.step.update import Rates, Tables, Tensors, Update, UpdateHooks, subtract
 
 PIECE = 1 << 16  # entries that stay in a processor's cache while their moments become a direction
 
@@ -191,7 +191,7 @@ class Optimizer:
             torch._foreach_mul_(update.weights, update.scheduled(group.shrink))
 
     def _fused(
-        self, group: Group, update: Update, length: Number, epsilon: float, decay: float, steps: Number
+        self, group: Group, update: Update, length: Any, epsilon: float, decay: float, steps: Any
     ) -> None:
         torch._fused_adamw_(
             update.weights,

@@ -36,9 +36,10 @@ class Update:
 
     def scheduled(self, value: Scheduled) -> Number:
         """``value(number, rate)`` of this update: a float, or where updates can be captured a tensor ()."""
-        if self.tables is None or self.rates is None:
+        rates = self.rates
+        if self.tables is None or rates is None:
             return value(self.number, self.rate)
-        return self.tables.now((self.names[0], value), lambda number: value(number, self.rates(number)))
+        return self.tables.now((self.names[0], value), lambda number: value(number, rates(number)))
 
     def whole_run(self, value: Scheduled) -> Iterator[float]:
         """``value(number, rate)`` of every update from the first to the last."""

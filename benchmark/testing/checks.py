@@ -57,7 +57,7 @@ def evaluation(settings: Settings) -> None:
         assert np.array_equal(answers, logits_of(stock)), (
             f"{when}, the model answers otherwise than a stock model with its weights"
         )
-    assert np.array_equal(after.outcome.answers["validation"][-1], answers), (
+    assert np.array_equal(after.outcome.outputs["validation"][-1], answers), (
         "the last evaluation was perturbed"
     )
 
@@ -134,7 +134,7 @@ def assert_same(one: Tuned, other: Tuned, name: str, other_name: str) -> None:
     where = np.flatnonzero(one.outcome.losses != other.outcome.losses)
     assert len(where) == 0, f"from update {where[0] + 1} on, {name} and {other_name} have other losses"
     assert same_weights(one.model, other.model), f"{name} and {other_name} have other weights"
-    answers, theirs = one.outcome.answers["validation"], other.outcome.answers["validation"]
+    answers, theirs = one.outcome.outputs["validation"], other.outcome.outputs["validation"]
     assert np.array_equal(answers, theirs), f"{name} and {other_name} answer otherwise"
     assert one.outcome.curve == other.outcome.curve, f"{name} and {other_name} have other curves"
 

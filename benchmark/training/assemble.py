@@ -81,14 +81,13 @@ def assembled(
         course.total,
         staged=any(overrides(m, hook) for m in acting for hook in BETWEEN_STAGES if not m.idle),
     )
-    learner: Learner | GraphedLearner = Learner(
-        model, encoder, task, acting, optimizer, course, device, hooks
-    )
+    computing = Learner(model, encoder, task, acting, optimizer, course, device, hooks)
+    learner: Learner | GraphedLearner = computing
     if device.type != "cpu":
         obstacle = graphs.obstacle(methods, task, hooks, protocol, watched)
         graphs.check(replay, obstacle)
         if hooks is not None and not task.pad_left:
-            learner = GraphedLearner(learner, "it was asked for" if replay is False else obstacle)
+            learner = GraphedLearner(computing, "it was asked for" if replay is False else obstacle)
     model.train()
     kernel = attention.name(device, protocol["precision"], hooks is not None)
     return Training(model, encoder, task, methods, course, optimizer, learner, device, hooks, kernel)
