@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from omegaconf import OmegaConf
 
+from benchmark.config.table import Table
 from benchmark.errors import one_line
 from benchmark.grids import grid
-from benchmark.grids.declaration import Table, check
+from benchmark.grids.declaration import check
 from benchmark.grids.selectors import matches
 from benchmark.report.numbers.frame import columns_of
 

@@ -181,8 +181,12 @@ def test_every_dotted_name_in_text_is_there() -> None:
     """`_target_`, `builder`, what a fork server loads beforehand, what a test patches, what a docstring points at."""
     named: dict[str, str] = {}
     for path in texts():
-        for dotted in re.findall(r"(?<![\w./-])benchmark(?:\.[A-Za-z_]\w*)+", path.read_text()):
+        text = path.read_text()
+        for dotted in re.findall(r"(?<![\w./-])benchmark(?:\.[A-Za-z_]\w*)+", text):
             named.setdefault(dotted, str(path.relative_to(ROOT)))
+        for module, names in re.findall(r"\bfrom (benchmark[\w.]*) import (\w+(?:, \w+)*)", text):
+            for name in names.split(", "):  # in a line of Python within a string as well
+                named.setdefault(f"{module}.{name}", str(path.relative_to(ROOT)))
     assert len(named) > 150
     missing = {name: where for name, where in named.items() if not there(name)}
     assert {name: where for name, where in missing.items() if not name.startswith(INVENTED)} == {}

@@ -21,7 +21,6 @@ from tuning import finetune
 
 from benchmark.config.compose import ROOT
 from benchmark.config.identity import identity, run_id
-from benchmark.config.validation import check_plugins
 from benchmark.errors import BenchmarkError
 from benchmark.methods import build as build_methods
 from benchmark.methods import prepare
@@ -34,6 +33,7 @@ from benchmark.probes.norm_change import NormChange, norms
 from benchmark.probes.token_similarity import TokenSimilarity, similarity
 from benchmark.probes.weight_sensitivity import described, sensitivities
 from benchmark.records.store import Store
+from benchmark.runs.plugins import check_plugins
 from benchmark.runs.run import run
 from benchmark.testing.fixtures import (
     CPU,

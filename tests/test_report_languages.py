@@ -135,10 +135,11 @@ def test_tables_without_languages_have_no_such_part(made) -> None:
 def test_an_average_over_a_column_that_does_not_exist_is_refused() -> None:
     from omegaconf import OmegaConf
 
+    from benchmark.config.table import Table
     from benchmark.grids import declaration
 
     table = OmegaConf.to_container(
-        OmegaConf.structured(declaration.Table(title="T", averages={"both": ["rte", ["cole"]]}))
+        OmegaConf.structured(Table(title="T", averages={"both": ["rte", ["cole"]]}))
     )
     with pytest.raises(BenchmarkError, match=r"unknown column 'cole' in sweeps/t, average 'both'.*'cola'"):
         declaration.check("t", table, [{"task": ["rte", "cola"]}])

@@ -17,6 +17,7 @@ from pyarrow import parquet as pq
 
 from benchmark import plan
 from benchmark.config.compose import ROOT
+from benchmark.config.table import READINGS
 from benchmark.data import parquet
 from benchmark.errors import BenchmarkError
 from benchmark.grids import declaration, grid
@@ -174,7 +175,7 @@ def test_it_is_no_grid_of_runs(cli: Callable[..., Any]) -> None:
 
 
 def test_every_reading_that_can_be_declared_is_there() -> None:
-    assert set(declaration.READINGS) == set(static.READINGS)
+    assert set(READINGS) == set(static.READINGS)
 
 
 @pytest.mark.parametrize(
@@ -218,7 +219,7 @@ def test_a_path_that_leads_nowhere_is_named(part: dict[str, Any], line: str, no_
 
 def test_nothing_imports_torch() -> None:
     code = (
-        "import sys; from benchmark import grid, report; from benchmark.report import static;"
+        "import sys; from benchmark import report; from benchmark.grids import grid; from benchmark.report import static;"
         "static.build(grid.load('hype/table13'));"
         "print([name for name in ('torch', 'transformers', 'datasets') if name in sys.modules])"
     )
