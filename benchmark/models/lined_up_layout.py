@@ -58,7 +58,7 @@ class LinedUpLayout(PackedLayout):
             return None
         step = gap(tokens + 1)
         size = min((tokens // step + 1) * step, places)
-        padding = np.setdiff1d(np.arange(places), self.tokens.numpy(), assume_unique=True)[: size - tokens]
+        padding = np.flatnonzero(self.back.numpy() < 0)[: size - tokens]
         return LinedUpLayout(
             self.padded,
             torch.cat([self.tokens, torch.from_numpy(padding)]),

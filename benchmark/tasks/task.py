@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.nn.utils.rnn import pad_sequence
 
 from benchmark.tasks.kind import Examples, Inputs, Kind, Measure
 
@@ -68,18 +67,26 @@ class Task:
             self.known[name] = About(part.size, kind, kind.references(part))
         return self.known[name]
 
-    def batch(self, examples: Examples, indices: Sequence[int]) -> Inputs:
-        """The model's inputs for ``indices``, padded to the longest of them."""
-        side = "left" if self.pad_left else "right"
+    def batch(self, examples: Examples, indices: Sequence[int], length: int | None = None) -> Inputs:
+        """The model's inputs for ``indices``, int64, padded to ``length`` or to the longest of them."""
         chosen = [examples.ids[i] for i in indices]
-        inputs = {"input_ids": chosen, "attention_mask": [torch.ones_like(ids) for ids in chosen]}
-        if examples.segments is not None:
-            inputs["token_type_ids"] = [examples.segments[i] for i in indices]
-        return {name: pad_sequence(rows, True, self.padding(name), side) for name, rows in inputs.items()}
+        lengths = np.array([len(ids) for ids in chosen])
+        real = np.arange(length or lengths.max(initial=0)) < lengths[:, None]
+        if self.pad_left:
+            real = real[:, ::-1]
 
-    def padding(self, name: str) -> int:
-        """What stands at padding in the model's input ``name``."""
-        return self.pad_id if name == "input_ids" else 0
+        def padded(rows: Sequence[torch.Tensor], padding: int) -> torch.Tensor:
+            filled = np.full(real.shape, padding, np.int64)
+            filled[real] = np.concatenate([row.numpy() for row in rows])
+            return torch.from_numpy(filled)
+
+        inputs = {
+            "input_ids": padded(chosen, self.pad_id),
+            "attention_mask": torch.from_numpy(real.astype(np.int64)),
+        }
+        if examples.segments is not None:
+            inputs["token_type_ids"] = padded([examples.segments[i] for i in indices], 0)
+        return inputs
 
     def targets(self, examples: Examples, indices: Sequence[int]) -> torch.Tensor:
         """The targets of ``indices``, (examples, …) or (items, …)."""

@@ -20,7 +20,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch.nn import functional
 
 from benchmark.errors import BenchmarkError
 from benchmark.methods.base import Method
@@ -170,10 +169,7 @@ class GraphedLearner:
 
     def filled_up(self, indices: list[int]) -> Batch | None:
         """The batch of ``indices`` on the host, as long as the longest example; None if it has no padding."""
-        inputs = self.task.batch(self.task.training, indices)
-        padding = self.length - inputs["input_ids"].shape[1]
-        for name, value in inputs.items():
-            inputs[name] = functional.pad(value, (0, padding), value=self.task.padding(name))
+        inputs = self.task.batch(self.task.training, indices, self.length)
         layout = lined_up(inputs["attention_mask"].numpy().astype(bool)).filled_up()
         if layout is None:
             return None
