@@ -10,19 +10,20 @@ from typing import Any
 import pytest
 import torch
 from test_packing import CONFIGS, HEADS, inputs
-from test_replay import LONGER, TASKS, assert_same, computed
+from test_replay import LONGER, TASKS, assert_same
 from test_run import elsewhere, evidence, same
 from transformers import BertConfig, BertForSequenceClassification, PreTrainedModel
+from tuning import finetune
 
 from benchmark.config.compose import ROOT
 from benchmark.methods import build, prepare
 from benchmark.models import packing
 from benchmark.models.architecture import encoder_of
-from benchmark.models.packed_layout import layout_of
+from benchmark.models.packing import layout_of
 from benchmark.runs.memory import PeakMemory
 from benchmark.runs.run import make_reproducible
 from benchmark.testing.fixtures import SHAPE, settings_of, small_task, tiny_model
-from benchmark.training.loop import Outcome, finetune
+from benchmark.training.journal import Outcome
 
 pytestmark = [pytest.mark.cuda, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]
 
@@ -47,34 +48,32 @@ def test_a_gpu_computes_what_a_cpu_computes_without_waiting_for_it() -> None:
     torch.testing.assert_close(found.cpu(), expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("replay", [False, True], ids=["computed", "played"])
+@pytest.mark.parametrize("replay", [False, None], ids=["computed", "replayed"])
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_trains_on_a_gpu(name: str, replay: bool) -> None:
     make_reproducible(1, "float32")
     methods = build({name: settings_of(ROOT / "conf" / "method" / f"{name}.yaml")})
     model = tiny_model().to(CUDA)
     prepare(methods, model, 1)
-    outcome = finetune(model, small_task(), list(methods.values()), LONGER, 1, CUDA, replay=replay)
+    outcome = finetune(model, small_task(), methods, LONGER, 1, CUDA, replay=replay)
     assert outcome.diverged is None
-    assert (outcome.played > 0) == (replay and methods[name].passes_alike)
+    assert (outcome.replayed > 0) == (replay is None and not methods[name].not_captured)
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize("make", TASKS)
-def test_a_gpu_plays_what_it_computes(
-    make: Callable[[], Any], precision: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_gpu_replays_what_it_computes(make: Callable[[], Any], precision: str) -> None:
     make_reproducible(1, precision)
 
-    def once() -> tuple[PreTrainedModel, Outcome]:
+    def once(replay: bool | None) -> tuple[PreTrainedModel, Outcome]:
         torch.manual_seed(0)
         model = HEADS["bert"][TASKS.index(make)](copy.deepcopy(CONFIGS["bert"])).to(CUDA)
-        return model, finetune(model, make(), [], LONGER | {"precision": precision}, 1, CUDA, replay=True)
+        recipe = LONGER | {"precision": precision}
+        return model, finetune(model, make(), [], recipe, 1, CUDA, replay=replay)
 
-    played = once()
-    assert played[1].played > 0
-    computed(monkeypatch)
-    assert_same(played, once())
+    replayed = once(None)
+    assert replayed[1].replayed > 0
+    assert_same(replayed, once(False))
 
 
 @pytest.mark.parametrize("replay", ["true", "false"])
