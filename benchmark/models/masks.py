@@ -89,7 +89,8 @@ def draw_from(generator: torch.Generator) -> torch.Generator:
 
     Returns what it drew from before.
     """
-    default = torch.cuda.default_generators[generator.device.index]
+    index = generator.device.index  # None is the current one
+    default = torch.cuda.default_generators[torch.cuda.current_device() if index is None else index]
     before = default.graphsafe_get_state()
     default.graphsafe_set_state(generator)
     return before
