@@ -38,8 +38,8 @@ plan: .venv/ready ## say what tables would run, and for how long: TABLE=noisytun
 speed: .venv/ready ## time runs beside transformers.Trainer and the machine's matrix products, on the GPU where there is one [ARGS=--short]
 	@$(PYTHON) -m benchmark.speed $$ARGS
 
-test: check ## all checks and tests
-	$(PYTHON) -m pytest
+test: check ## all checks and tests, on all cores [ARGS="-k store", ARGS=tests/runs]
+	$(PYTHON) -m pytest -n $$(nproc) --dist worksteal $$ARGS
 
 vectors: .venv/ready ## compare methods and metrics with reference values: ../shared/vectors, or METHOD_VECTORS and METRIC_VECTORS
 	$(PYTHON) -m pytest -q tests/test_noisytune.py tests/test_optimizers.py tests/test_vectors_*.py tests/test_xtreme_metrics.py
