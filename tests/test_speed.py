@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 import re
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from helpers.sides import CPU, HERE, SUMMARY, sides
 from transformers import BertConfig, BertForSequenceClassification
 
 from benchmark.speed import __main__ as speed
 from benchmark.speed import costs, limit, markdown
-from benchmark.speed.conditions import Conditions
-from benchmark.speed.sides import load, ours, trainer
+from benchmark.speed.sides import load
 from benchmark.speed.timing import GRID, OURS, Timing
 from benchmark.testing.fixtures import SHAPE, small_task
-
-CPU = torch.device("cpu")
-HERE = Conditions(CPU, "float32", 1)
-SUMMARY = (
-    r"speed: [\d.]+x of Trainer \(dynamic padding\), [\d.]+x \(padded to \d+\), \d+% of the matmul limit"
-)
-
-
-def sides(tokenizer: Any, here: Conditions) -> dict[str, Any]:
-    return {"ours": partial(ours, here=here), "theirs": trainer(tokenizer, 64, here)}
 
 
 def test_the_operations_of_a_pass_are_those_of_its_real_tokens() -> None:

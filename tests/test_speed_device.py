@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import torch
-from test_speed import CPU, HERE, SUMMARY, sides
+from helpers.sides import CPU, HERE, SUMMARY, sides
 
 from benchmark.config.compose import ROOT
 from benchmark.errors import BenchmarkError

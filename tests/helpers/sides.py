@@ -1,0 +1,21 @@
+"""The sides of a comparison of speed, on a CPU."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import torch
+
+from benchmark.speed.conditions import Conditions
+from benchmark.speed.sides import ours, trainer
+
+CPU = torch.device("cpu")
+HERE = Conditions(CPU, "float32", 1)
+SUMMARY = (
+    r"speed: [\d.]+x of Trainer \(dynamic padding\), [\d.]+x \(padded to \d+\), \d+% of the matmul limit"
+)
+
+
+def sides(tokenizer: Any, here: Conditions) -> dict[str, Any]:
+    return {"ours": partial(ours, here=here), "theirs": trainer(tokenizer, 64, here)}
