@@ -101,7 +101,9 @@ def trainer_seconds(stage: Stage, task: str) -> float:
         last = (done.stderr.strip().splitlines() or ["nothing said"])[-1]
         stage.say(f"{SHORT}: {task}, Trainer ended with status {done.returncode}: {last[:300]}")
         return 0.0
-    stage.say(f"{task}, one process of Trainer, import to end: {took:.1f} s (accuracy {done.stdout.strip()})")
+    stage.say(
+        f"{task}, one process of Trainer, import to end: {took:.1f} s (accuracy {done.stdout.split()[-1]})"
+    )
     return took
 
 
