@@ -49,6 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--minutes", type=float, default=MINUTES, help="for all stages (default: 8)")
     parser.add_argument("--output", type=Path, default=ROOT / "results" / "reference" / "gpu.md")
     options = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that a stage is killed with it
     return carried_out(lambda: check(options.stages.split(","), options.minutes, options.output))
 
 
