@@ -9,19 +9,18 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from accelerator import DEVICE, accelerator
-from test_architectures import ARCHITECTURES
-from test_packing import CONFIGS, HEADS
-from test_replay import TASKS
+from helpers.accelerator import DEVICE, accelerator
+from helpers.learning import TASKS, of
+from helpers.models import ARCHITECTURES, CONFIGS, HEADS
+from helpers.tuning import finetune
 from transformers import PreTrainedModel
-from tuning import finetune
 
 from benchmark.config.compose import ROOT
-from benchmark.methods import Method, build, prepare
+from benchmark.methods import Method, prepare
 from benchmark.runs.run import run
 from benchmark.step.update import Update
 from benchmark.tasks import Task
-from benchmark.testing.fixtures import CPU, PROTOCOL, settings_of, small_task, tiny_model
+from benchmark.testing.fixtures import CPU, PROTOCOL, small_task, tiny_model
 
 ONCE = PROTOCOL | {"epochs": 1}  # three updates, and an evaluation after the last
 METHODS = sorted(path.stem for path in (ROOT / "conf" / "method").glob("*.yaml"))
@@ -46,11 +45,6 @@ def waits(
     assert np.isfinite(outcome.losses).all()
     first, *_, last = found
     return last[len(first) :]
-
-
-def of(name: str) -> dict[str, Method]:
-    """The method of a file of conf/method, by its name."""
-    return build({name: settings_of(ROOT / "conf" / "method" / f"{name}.yaml")})
 
 
 @pytest.mark.parametrize("name", METHODS)

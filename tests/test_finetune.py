@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tuning import finetune
+from helpers.tuning import finetune
 
 from benchmark import tasks
 from benchmark.methods import Method

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from helpers.tuning import finetune
 from pyarrow import Table, parquet
 from seqeval.metrics import f1_score
 from torch.nn import functional
-from tuning import finetune
 
 from benchmark import methods, tasks
 from benchmark.config.compose import ROOT

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from helpers.tuning import finetune
 from transformers import (
     BertConfig,
     BertForSequenceClassification,
     XLNetConfig,
     XLNetForSequenceClassification,
 )
-from tuning import finetune
 
 from benchmark.config.compose import ROOT
 from benchmark.config.identity import identity, run_id

@@ -1,6 +1,9 @@
 """A device that the tests have on every machine: its numbers are a CPU's, kept apart from the host's as a GPU's are.
 
 It refuses what a GPU refuses, operations on tensors of both, and keeps what a GPU would make the host wait for.
+
+PyTorch takes it for the accelerator of the whole process, in which no backward pass on a GPU works from then on:
+so a process that sees a GPU cannot have it.
 """
 
 from __future__ import annotations
@@ -10,9 +13,14 @@ from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
+import pytest
 import torch
 from torch.nn import functional
-from torch.utils._python_dispatch import TorchDispatchMode, return_and_correct_aliasing
+from torch.utils._python_dispatch import (
+    TorchDispatchMode,
+    _disable_current_modes,
+    return_and_correct_aliasing,
+)
 from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
 
 from benchmark import randomness
@@ -20,6 +28,11 @@ from benchmark.models import attention, masks
 from benchmark.models.lined_up_layout import LinedUpLayout
 from benchmark.training import graphs
 
+if torch.cuda.is_available():
+    pytest.skip(
+        "the stand-in for a GPU is for processes that see none: CUDA_VISIBLE_DEVICES= python -m pytest",
+        allow_module_level=True,
+    )
 _setup_privateuseone_for_python_backend("elsewhere")
 DEVICE = torch.device("elsewhere:0")
 HOST = torch.device("cpu")
@@ -138,7 +151,7 @@ class Graph:
         self.changed.clear()
 
     def replay(self) -> None:
-        with torch.no_grad():
+        with torch.no_grad(), _disable_current_modes():  # nobody dispatches what a graph does
             for func, args, kwargs, found in self.done:
                 again = func(*args, **kwargs)
                 for before, now in zip(tensors_in(found), tensors_in(again), strict=True):
