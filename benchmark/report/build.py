@@ -31,9 +31,10 @@ FURTHER = "Groups and averages: mean ± sample std (n seeds) [what the printed c
 class Report:
     """A table ready to be rendered.
 
-    ``numbers``: the table as tidy data, one row per cell. ``averages``, ``languages``: further numbers of
-    the same form; ``by_language`` shows the latter as sections. ``names``: headings of columns by their
-    keys. ``frame``: the runs behind the table, one per cell and seed, in the form of `frame.scores`.
+    - ``numbers``: the table as tidy data, one row per cell.
+    - ``averages``, ``languages``: further numbers of the same form; ``by_language`` shows the latter.
+    - ``names``: headings of columns by their keys.
+    - ``frame``: the runs behind the table, one per cell and seed, in the form of `frame.scores`.
     """
 
     title: str

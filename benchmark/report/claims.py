@@ -119,7 +119,7 @@ def numbers(verdicts: Sequence[Verdict]) -> pd.DataFrame:
 
 
 def left_out(claim: dict[str, Any], grid: Grid) -> str:
-    """Values of a claim that a user took out of the grid, in words, or ''.
+    """A claim's values that a user took out of the grid, in words, or ''.
 
     Replacing all declared models is not counted: the table's notes report it.
     """

@@ -50,7 +50,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Arm:
-    """The runs of one row of a table; ``place`` has its values on the distinguishing axes."""
+    """The runs of one row of a table; ``place`` has the row's values by axis."""
 
     name: str
     place: dict[str, Any]
@@ -85,7 +85,7 @@ class Compared:
             self.arms.append(Arm(f"{model} {name}", place, rows, cell.config))
 
     def of(self, claim: dict[str, Any]) -> list[Comparison]:
-        """Every comparison of ``claim`` for which the table has runs."""
+        """Every comparison of ``claim`` between arms of the table."""
         side, sign = ("better", 1.0) if claim["better"] else ("lower", -1.0)
         named = set(claim[side]) | set(claim["than"])
         comparisons = []

@@ -105,9 +105,8 @@ def markdown(report: Report) -> str:
         lines += _markdown_section(section, report.columns)
     if report.verdicts:
         lines += [CLAIMS, ""]
-        lines += [f"- **{judged.verdict}**: {judged.says} ({judged.why})" for judged in report.verdicts] + [
-            ""
-        ]
+        lines += [f"- **{judged.verdict}**: {judged.says} ({judged.why})" for judged in report.verdicts]
+        lines.append("")
     lines += [f"- {note}" for note in report.notes]
     for section in report.by_language:
         lines += ["", *_markdown_section(section, report.columns)[:-1]]

@@ -68,7 +68,9 @@ def build(grid: Grid) -> Report:
     )
 
 
-def printed_cells(where: str, static: dict[str, Any], source: dict[str, Any], changes: list[str]) -> list[PrintedCell]:
+def printed_cells(
+    where: str, static: dict[str, Any], source: dict[str, Any], changes: list[str]
+) -> list[PrintedCell]:
     """All printed cells that ``static`` (see `config.table.Static`) names, compared.
 
     Raises: BenchmarkError for a path that our configuration or the publication does not have.
