@@ -81,7 +81,7 @@ def test_a_changed_value_makes_a_row_differ(name: str, change: str, of: str, wha
     assert cell(numbers(name), of, what)["verdict"] == "agrees"
     shown = static.build(grid.load(name, [change]))
     assert cell(shown.numbers, of, what)["verdict"] == "differs"
-    assert f"Ours was changed from what is configured: {change}." in shown.notes
+    assert f"Our configuration was changed: {change}." in shown.notes
     assert any("differ without a stated reason" in note for note in shown.notes)
 
 
@@ -89,7 +89,7 @@ def test_a_changed_range_makes_a_row_differ(tmp_path, monkeypatch: pytest.Monkey
     table = load("pats/table3").table["static"]
     source = yaml.safe_load((ROOT / "results" / "published" / "pats_table3.yaml").read_text())
     source["ranges"]["beta"].append(0.9)
-    verdicts = {row.what: row.verdict for row in static.rows("sweeps/pats/table3", table, source, [])}
+    verdicts = {row.what: row.verdict for row in static.printed_cells("sweeps/pats/table3", table, source, [])}
     assert verdicts.pop("beta") == "differs"
     assert set(verdicts.values()) == {"agrees"}
 
@@ -213,7 +213,7 @@ def test_a_path_that_leads_nowhere_is_named(part: dict[str, Any], line: str, no_
     cells = {key: empty | one for key, one in part.get("cells", {}).items()} or table["cells"]
     source = yaml.safe_load((ROOT / "results" / "published" / "lnsr_table4.yaml").read_text())
     with pytest.raises(BenchmarkError) as caught:
-        static.rows("sweeps/lnsr/table4", table | part | {"cells": cells}, source, [])
+        static.printed_cells("sweeps/lnsr/table4", table | part | {"cells": cells}, source, [])
     assert line in str(caught.value)
 
 

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from benchmark.data.files import File, Split
+from benchmark.data.files import Split, SplitFiles
 from benchmark.data.reader import Reader
 from benchmark.tasks import metrics
 
@@ -114,7 +114,7 @@ class Kind(ABC):
     def outputs(self) -> int:
         """Units of the head."""
 
-    def files(self, reader: Reader, split: Split) -> list[File]:
+    def files(self, reader: Reader, split: Split) -> list[SplitFiles]:
         """All files that a split needs. Raises: BenchmarkError if one is missing."""
         return [reader.file(split)]
 

@@ -148,7 +148,7 @@ class Splits:
         own = split["kind"] not in (None, self.reader.task["kind"])
         return KINDS[split["kind"]].of(self.reader) if own else self.learnt
 
-    def files(self, split: Split) -> list[files.File]:
+    def files(self, split: Split) -> list[files.SplitFiles]:
         """All files that a split needs. Raises: BenchmarkError if one is missing."""
         return self.kind_of(split).files(self.reader, split)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmark.data.files import File, Split
+from benchmark.data.files import Split, SplitFiles
 from benchmark.data.reader import Reader
 from benchmark.errors import BenchmarkError
 from benchmark.tasks import neighbours
@@ -37,7 +37,7 @@ class Corpora(Examples):
 class Mining(Retrieval):
     """Pairs above a margin that does best on the development set, or on the test set itself."""
 
-    def files(self, reader: Reader, split: Split) -> list[File]:
+    def files(self, reader: Reader, split: Split) -> list[SplitFiles]:
         everything = sentences_of(reader, split)
         return [
             reader.file(split | {"split": part}, config)
