@@ -73,14 +73,6 @@ class Claim:
 
 
 @dataclass
-class PublishedRow:
-    """Which runs (``cells``, a selector) a row of the publication shows; ``row`` names it by its keys."""
-
-    row: dict[str, Any] = MISSING
-    cells: dict[str, Any] = MISSING
-
-
-@dataclass
 class Counterpart:
     """Where our configuration has what a paper prints in a cell.
 
@@ -145,9 +137,6 @@ class Table:
 
     title: str = MISSING
     published: str | None = None
-    published_models: dict[str, str] = field(default_factory=dict)
-    published_methods: dict[str, str] = field(default_factory=dict)
-    published_rows: list[PublishedRow] = field(default_factory=list)
     grids: list[dict[str, Any]] = field(default_factory=list)
     columns: dict[str, Column] = field(default_factory=dict)
     averages: dict[str, Any] = field(default_factory=dict)

@@ -13,11 +13,12 @@ import pandas as pd
 from hydra import initialize_config_dir
 from omegaconf import OmegaConf
 
-from benchmark.config.compose import ROOT, register
+from benchmark.config.compose import register
 from benchmark.data import parquet
 from benchmark.errors import BenchmarkError
 from benchmark.grids import parts
 from benchmark.grids.grid import Grid, composed
+from benchmark.places import ROOT
 from benchmark.report import published
 from benchmark.report.build import Table
 from benchmark.report.notes import PLACES

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from benchmark.config.compose import ROOT
+from benchmark.places import ROOT
 from benchmark.speed.conditions import Conditions
 
 METHOD_TASK, METHOD_ROUNDS = "cola", 3

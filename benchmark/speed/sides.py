@@ -17,9 +17,10 @@ from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 from transformers.trainer_callback import PrinterCallback
 
 from benchmark import tasks
-from benchmark.config.compose import ROOT, plain, register
+from benchmark.config.compose import plain, register
 from benchmark.methods import build, prepare
 from benchmark.models import pretrained
+from benchmark.places import ROOT
 from benchmark.speed.conditions import Conditions
 from benchmark.tasks import Task
 from benchmark.training.assemble import assembled
