@@ -93,7 +93,13 @@ class Sections:
                 rows.append([name, f"{methods}, {test}", *map(small, values)])
         if source and isinstance(source.get("values"), dict):
             printed = [source["values"].get(column, np.nan) for column in self.columns]
-            rows.append([source["model"], "as printed (test not named)", *map(small, printed)])
+            rows.append(
+                [
+                    self.labels.get(source["model"]) or source["model"],
+                    "as printed (test not named)",
+                    *map(small, printed),
+                ]
+            )
         return Section(f"p-value against {PLAIN}, two-sided, not corrected", rows)
 
     def section(self, title: str, numbers: pd.DataFrame, show: Callable[[pd.Series, int], str]) -> Section:

@@ -14,6 +14,7 @@ from hydra import initialize_config_dir
 from omegaconf import OmegaConf
 
 from benchmark.config.compose import register
+from benchmark.config.resolvers import PLAIN as VANILLA
 from benchmark.data import parquet
 from benchmark.errors import BenchmarkError
 from benchmark.grids import parts
@@ -23,7 +24,7 @@ from benchmark.report import published
 from benchmark.report.build import Table
 from benchmark.report.notes import PLACES
 from benchmark.report.numbers.frame import metric
-from benchmark.report.sections import Section
+from benchmark.report.sections import PLAIN, Section
 
 AGREES, DIFFERS, NOT_CACHED = "agrees", "differs", "not in the cache"
 NOT_PRINTED = ("-", None)
@@ -111,7 +112,8 @@ def _printed(where: str, static: dict[str, Any], source: dict[str, Any]) -> Iter
             if value not in static["rows"][key]:
                 raise BenchmarkError(f"{where}, rows: the paper's {key} {value!r} stands for no overrides")
         overrides = [one for key, value in keys.items() for one in static["rows"][key][value]]
-        yield ", ".join(keys.values()), keys, row, overrides
+        of = ", ".join(PLAIN if value == VANILLA else value for value in keys.values())
+        yield of, keys, row, overrides
 
 
 def _notes(grid: Grid, source: dict[str, Any], found: list[Row]) -> list[str]:
