@@ -13,9 +13,11 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from benchmark.command import carried_out
-from benchmark.config.compose import ROOT, plain, register
+from benchmark.config.compose import plain, register
 from benchmark.errors import BenchmarkError, one_line
 from benchmark.grids.grid import axes
+from benchmark.grids.multirun import multiruns
+from benchmark.places import ROOT
 from benchmark.progress import RunProgress
 from benchmark.records.store import Record
 from benchmark.runs.run import run
@@ -88,7 +90,9 @@ def _command_line() -> int:
         axes(given)
     if "hydra.mode=RUN" in given and any(argument.startswith("+sweeps=") for argument in given):
         raise BenchmarkError("hydra.mode=RUN: +sweeps=… is a grid of runs; leave one of the two out")
-    main()
+    for line in multiruns(sys.argv[1:]):
+        sys.argv[1:] = line
+        main()
     return 1 if failures else 0
 
 

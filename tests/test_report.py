@@ -175,8 +175,8 @@ def test_published_numbers_stand_beside_the_measured_ones(records):
 def test_published_rows_are_shown_as_printed_without_an_average_over_other_tasks(records):
     section = published(records, "bert_base_uncased").sections[3]
     assert section.rows[:2] == [
-        ["bert-base", "plain fine-tuning", "67.7", "58.1", "–"],
-        ["bert-base", "noisytune", "68.8", "59.0", "–"],
+        ["BERT", "plain fine-tuning", "67.7", "58.1", "–"],
+        ["BERT", "noisytune", "68.8", "59.0", "–"],
     ]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -10,8 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from benchmark.config import resolvers
 from benchmark.config.schema import Run
 from benchmark.errors import BenchmarkError
-
-ROOT = Path(__file__).resolve().parents[2]
+from benchmark.places import ROOT
 
 
 def register() -> None:

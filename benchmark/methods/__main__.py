@@ -16,10 +16,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from benchmark.config.compose import ROOT
 from benchmark.config.targets import class_of
 from benchmark.errors import BenchmarkError
 from benchmark.methods import Method
+from benchmark.places import ROOT
 
 MOMENTS = [name for name, value in vars(Method).items() if callable(value)]
 UNSAID = "–"

@@ -22,7 +22,7 @@ from benchmark.report.numbers.measured import measured, seeds
 from benchmark.report.numbers.predictions import Arrays
 from benchmark.report.numbers.statistics import paired
 from benchmark.report.published import AVERAGE
-from benchmark.report.sections import Section, Sections, averaged, beside, published_rows
+from benchmark.report.sections import Section, Sections, averaged, beside
 
 FURTHER = "Groups and averages: mean ± sample std (n seeds) [what the printed columns give by the same rule]"
 
@@ -103,7 +103,7 @@ def build(grid: Grid, records: dict[str, Record], arrays: Arrays = no_arrays) ->
             shown.section("Measured − published (published)", numbers[numbers["published"].notna()], beside)
         )
         citation = f"{rows['paper']['venue']}, {rows['item']['kind']} {rows['item']['number']}"
-        sections.append(Section(f"Published: {citation}", published_rows(rows, columns)))
+        sections.append(Section(f"Published: {citation}", shown.published(rows)))
     own = {AVERAGE: rule} if AVERAGE in columns else {}
     further = averages(frame, own | table["averages"], printed_rows(rows, grid, frame) if rows else {})
     if table["averages"] and not further.empty:
@@ -160,7 +160,7 @@ def printed_rows(source: dict[str, Any], grid: Grid, frame: pd.DataFrame) -> Pri
     configs = {cell.run_id: cell.config for cell in grid.cells}
     return {
         (str(model), str(variant), str(methods)): published.row_of(
-            source, grid.table, configs[str(block["run_id"].iloc[0])]
+            source, configs[str(block["run_id"].iloc[0])]
         )
         for (model, variant, methods), block in frame.groupby(["model", "variant", "methods"], sort=False)
     }

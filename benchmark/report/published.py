@@ -6,36 +6,26 @@ from typing import Any
 
 import yaml
 
-from benchmark.config.compose import ROOT
 from benchmark.grids.selectors import matches
+from benchmark.places import ROOT
 
 FOLDER = ROOT / "results" / "published"
 AVERAGE = "Avg."
 MEANS = {"mean_accuracy_f1": {"accuracy", "f1"}, "mean_pearson_spearman": {"pearson", "spearman"}}
 MISMATCH = "mismatch"  # an average that does not follow from its row
-VANILLA = "finetune"  # name of the empty list of methods in these files
 
 
 def load(name: str) -> dict[str, Any]:
-    """A published table: ``columns``, ``rows`` (``model``, ``method``, ``values``, …) and ``average``.
+    """A published table: ``columns``, ``rows`` (``runs``, ``label``, ``values``, …) and ``average``.
 
     A figure without printed numbers has neither columns nor rows.
     """
     return {"columns": [], "rows": [], **yaml.safe_load((FOLDER / f"{name}.yaml").read_text())}
 
 
-def row_of(source: dict[str, Any], table: dict[str, Any], config: dict[str, Any]) -> dict[str, Any] | None:
-    """The printed row for the runs of ``config``, as the sweep file's ``table`` maps rows."""
-    model = table["published_models"].get(config["model"]["name"])
-    methods = "+".join(sorted(config["method"]))
-    wanted = {"method": table["published_methods"].get(methods, methods) or VANILLA}
-    if table["published_rows"]:
-        rows = (row["row"] for row in table["published_rows"] if matches(row["cells"], config))
-        wanted = next(rows, {})
-    if model is None or not wanted:
-        return None
-    wanted = wanted | {"model": model}
-    return next((row for row in source["rows"] if all(row.get(k) == v for k, v in wanted.items())), None)
+def row_of(source: dict[str, Any], config: dict[str, Any]) -> dict[str, Any] | None:
+    """The printed row that shows the run of ``config``, or None: rows name their ``runs`` by a selector."""
+    return next((row for row in source["rows"] if "runs" in row and matches(row["runs"], config)), None)
 
 
 def rule_of(source: dict[str, Any]) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -96,7 +97,13 @@ class Sections:
                 rows.append([name, f"{methods}, {test}", *map(small, values)])
         if source and isinstance(source.get("values"), dict):
             printed = [source["values"].get(column, np.nan) for column in self.columns]
-            rows.append([source["model"], "as printed (test not named)", *map(small, printed)])
+            rows.append(
+                [
+                    self.labels.get(source["model"]) or source["model"],
+                    "as printed (test not named)",
+                    *map(small, printed),
+                ]
+            )
         return Section(f"p-value against {VANILLA_LABEL}, two-sided, not corrected", rows)
 
     def section(self, title: str, numbers: pd.DataFrame, show: Callable[[pd.Series, int], str]) -> Section:
@@ -115,6 +122,34 @@ class Sections:
                 [name, str(methods) or VANILLA_LABEL, *(cells.get(column, "–") for column in columns)]
             )
         return rows
+
+    def published(self, source: dict[str, Any]) -> list[list[str]]:
+        """The printed rows; the average only beside the tasks it was taken over, marked where it is not theirs."""
+        whole = published.tasks_of(published.rule_of(source) or []) == set(self.columns) - {AVERAGE}
+        rows = []
+        for row in source["rows"]:
+            printed = dict(row["values"]) | ({AVERAGE: row.get("average_printed")} if whole else {})
+            cells = (printed.get(column) for column in self.columns)
+            written = [f"{v:.{source['decimals']}f}" if v is not None else "–" for v in cells]
+            if whole and row.get("average_check") == published.MISMATCH:
+                written[list(self.columns).index(AVERAGE)] += FOOTNOTE
+            rows.append([*self._printed(row), *written])
+        return rows
+
+    def _printed(self, row: dict[str, Any]) -> tuple[str, str]:
+        """What a printed row is of: a model, and methods with what else tells its runs apart."""
+        runs = dict(row.get("runs", {}))
+        if not runs:
+            return row["label"], "–"
+        model, methods = runs.pop("model"), "+".join(sorted(runs.pop("method"))) or VANILLA_LABEL
+        name = self.labels.get(model) or model
+        for key, value in runs.items():
+            text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+            if key.startswith("method."):
+                methods += f" {key.split('.', 2)[-1]}={text}"
+            else:
+                name += f" {key}={text}"
+        return name, methods
 
 
 def _score(cell: pd.Series, declared: int) -> str:
@@ -184,23 +219,3 @@ def small(p: float) -> str:
     if pd.isna(p):
         return "–"
     return f"{p:.1e}" if p < 0.001 else f"{p:.2g}"
-
-
-def published_rows(source: dict[str, Any], columns: Sequence[str]) -> list[list[str]]:
-    """The printed rows; a printed average only if it covers exactly the shown tasks.
-
-    An average that is not the mean of its row is marked with ``FOOTNOTE``.
-    """
-    decimals = source["decimals"]
-    whole = published.tasks_of(published.rule_of(source) or []) == set(columns) - {AVERAGE}
-    rows = []
-    for row in source["rows"]:
-        printed = dict(row["values"]) | ({AVERAGE: row.get("average_printed")} if whole else {})
-        method = VANILLA_LABEL if row.get("method") == published.VANILLA else row.get("method", "–")
-        method += "".join(f" {key}={row[key]}" for key in ("sigma", "train_set") if key in row)
-        cells = (printed.get(column) for column in columns)
-        written = [f"{v:.{decimals}f}" if v is not None else "–" for v in cells]
-        if whole and row.get("average_check") == published.MISMATCH:
-            written[list(columns).index(AVERAGE)] += FOOTNOTE
-        rows.append([row.get("model", row["label"]), method, *written])
-    return rows

@@ -13,16 +13,18 @@ import pandas as pd
 from hydra import initialize_config_dir
 from omegaconf import OmegaConf
 
-from benchmark.config.compose import ROOT, register
+from benchmark.config.compose import register
+from benchmark.config.resolvers import PLAIN as VANILLA
 from benchmark.data import parquet
 from benchmark.errors import BenchmarkError
 from benchmark.grids import parts
 from benchmark.grids.grid import Grid, composed
+from benchmark.places import ROOT
 from benchmark.report import published
 from benchmark.report.build import Report
 from benchmark.report.notes import PLACES
 from benchmark.report.numbers.frame import metric
-from benchmark.report.sections import Section
+from benchmark.report.sections import VANILLA_LABEL, Section
 
 AGREES, DIFFERS, NOT_CACHED = "agrees", "differs", "not in the cache"
 NOT_PRINTED = ("-", None)
@@ -115,7 +117,8 @@ def _printed(where: str, static: dict[str, Any], source: dict[str, Any]) -> Iter
             if value not in static["rows"][key]:
                 raise BenchmarkError(f"{where}, rows: the paper's {key} {value!r} stands for no overrides")
         overrides = [own for key, value in keys.items() for own in static["rows"][key][value]]
-        yield ", ".join(keys.values()), keys, row, overrides
+        of = ", ".join(VANILLA_LABEL if value == VANILLA else value for value in keys.values())
+        yield of, keys, row, overrides
 
 
 def _notes(grid: Grid, source: dict[str, Any], cells: list[PrintedCell]) -> list[str]:

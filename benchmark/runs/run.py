@@ -8,10 +8,10 @@ import traceback
 from datetime import UTC, datetime
 from typing import Any
 
-from benchmark.config.compose import ROOT
 from benchmark.config.identity import run_id
 from benchmark.config.validation import validate
 from benchmark.errors import BenchmarkError, one_line
+from benchmark.places import PACKAGE
 from benchmark.progress import Tell, silence
 from benchmark.records.store import Record, Store, make_writable
 from benchmark.runs.plugins import check_plugins
@@ -85,7 +85,7 @@ def portable(config: dict[str, Any]) -> dict[str, Any]:
 
 def frames(error: BaseException) -> str:
     """The traceback of ``error``, with files of the project named from its folder on."""
-    return "".join(traceback.format_exception(error)).replace(f"{ROOT}{os.sep}", "")
+    return "".join(traceback.format_exception(error)).replace(f"{PACKAGE.parent}{os.sep}", "")
 
 
 def train(config: dict[str, Any], tell: Tell = silence) -> tuple[Record, dict[str, Any]]:

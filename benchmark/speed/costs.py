@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmark.config.compose import ROOT
+from benchmark.places import ROOT
 from benchmark.speed.conditions import Conditions
 from benchmark.speed.timing import Amount
 
