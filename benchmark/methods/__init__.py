@@ -9,10 +9,10 @@ from transformers import PreTrainedModel
 
 from benchmark.config.targets import built
 from benchmark.errors import BenchmarkError
-from benchmark.methods.base import Method, Setting, overrides
+from benchmark.methods.base import Context, Method, overrides
 from benchmark.models.architecture import encoder_of
 
-__all__ = ["Method", "Setting", "build", "prepare"]
+__all__ = ["Context", "Method", "build", "prepare"]
 
 
 def build(chosen: dict[str, Any]) -> dict[str, Method]:
@@ -44,8 +44,8 @@ def _two_task_losses(method: Method, beside: Method) -> str | None:
 
 
 def prepare(methods: dict[str, Method], model: PreTrainedModel, seed: int) -> None:
-    """Make ``model`` ready: every moment before the optimiser, each for all methods in turn."""
+    """Make ``model`` ready: every hook before the optimiser, each for all methods in turn."""
     encoder = encoder_of(model)
-    for moment in ("initialise", "remember", "perturb", "attach"):
+    for hook in ("initialise", "remember", "perturb", "attach"):
         for name, method in methods.items():
-            getattr(method, moment)(model, Setting(name, seed, encoder))
+            getattr(method, hook)(model, Context(name, seed, encoder))

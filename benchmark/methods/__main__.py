@@ -21,7 +21,7 @@ from benchmark.config.targets import class_of
 from benchmark.errors import BenchmarkError
 from benchmark.methods import Method
 
-MOMENTS = [name for name, value in vars(Method).items() if callable(value)]
+HOOKS = [name for name, value in vars(Method).items() if callable(value)]
 UNSAID = "–"
 DESCRIPTION = """\
 Say of every method that there is a file for: what it is, its paper, the moments at which it acts
@@ -79,7 +79,7 @@ def value(settings: DictConfig, key: str) -> str:
 def about(kind: type[Method]) -> list[str]:
     """What a class says of itself: what it is; whose, where it acts and what it costs."""
     first = (sys.modules[kind.__module__].__doc__ or kind.__name__).split("\n")[0]
-    acts = [moment for moment in MOMENTS if getattr(kind, moment) is not getattr(Method, moment)]
+    acts = [hook for hook in HOOKS if getattr(kind, hook) is not getattr(Method, hook)]
     facts = {"paper": kind.paper, "acts at": ", ".join(acts), "cost": kind.cost}
     return [first, *(f"{name + ':':<8} {fact or UNSAID}" for name, fact in facts.items())]
 

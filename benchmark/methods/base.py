@@ -1,6 +1,6 @@
 """What a method is: a small class with typed hyper-parameters and only the moments it needs.
 
-While the model is made ready, each moment for all methods before the next begins:
+While the model is made ready, each hook for all methods before the next begins:
 
     initialise   decide what fine-tuning starts from (re-initialised blocks)
     remember     keep the start, before anything disturbs it (anchors)
@@ -22,7 +22,7 @@ and inside the update, on lists of tensors, in this order:
     moved        the weights have moved, not yet decayed
     after        the update is complete
 
-Methods compose. Within a moment they act in the order of their names, and at no moment does one undo
+Methods compose. Within a hook they act in the order of their names, and at no hook does one undo
 what another did: masks, factors and pulls multiply or add up; gradients are masked before anybody measures
 them (``direction``), and measured before any weight moves. Noise on hidden states is in every training
 pass, so that what a method calls the clean pass is noised too, and with other noise in every pass; all
@@ -53,7 +53,7 @@ from benchmark.step.update import Update
 
 
 @dataclass(frozen=True)
-class Setting:
+class Context:
     """What a method is told about its run: its own name, the seed, and where things are in the model."""
 
     name: str
@@ -113,16 +113,16 @@ class Method(Stateful):
         """Whether it acts on a pass as a whole, so that two must not be computed as one doubled batch."""
         return False
 
-    def initialise(self, model: PreTrainedModel, setting: Setting) -> None:
+    def initialise(self, model: PreTrainedModel, context: Context) -> None:
         """The checkpoint is loaded and the head drawn."""
 
-    def remember(self, model: PreTrainedModel, setting: Setting) -> None:
+    def remember(self, model: PreTrainedModel, context: Context) -> None:
         """The weights are what fine-tuning would start from without any noise."""
 
-    def perturb(self, model: PreTrainedModel, setting: Setting) -> None:
+    def perturb(self, model: PreTrainedModel, context: Context) -> None:
         """The weights may be disturbed."""
 
-    def attach(self, model: PreTrainedModel, setting: Setting) -> None:
+    def attach(self, model: PreTrainedModel, context: Context) -> None:
         """The weights are final; the optimiser does not exist yet."""
 
     def survey(self, passes: Iterable[Step]) -> None:
@@ -161,6 +161,6 @@ class Method(Stateful):
         """Change ``update.weights`` in place, after everything else."""
 
 
-def overrides(method: Any, moment: str) -> bool:
-    """Whether ``method`` acts at ``moment``."""
-    return getattr(type(method), moment) is not getattr(Method, moment)
+def overrides(method: Any, hook: str) -> bool:
+    """Whether ``method`` acts at ``hook``."""
+    return getattr(type(method), hook) is not getattr(Method, hook)

@@ -26,8 +26,8 @@ import torch
 from transformers import PreTrainedModel
 
 from benchmark.errors import BenchmarkError, unknown
-from benchmark.methods.base import Method, Setting
-from benchmark.methods.common.tensors import at, in_layers, places
+from benchmark.methods.base import Context, Method
+from benchmark.methods.common.tensors import in_layers, places, selected
 from benchmark.models import masks
 from benchmark.step.passes import Step
 from benchmark.step.update import Tensors, Update
@@ -53,8 +53,8 @@ class ChildTuningF(Method):
         if not 0 < self.probability <= 1:
             raise BenchmarkError(f"probability={self.probability}: p must be above 0 and at most 1")
 
-    def attach(self, model: PreTrainedModel, setting: Setting) -> None:
-        self.rng = setting.stream(device=next(model.parameters()).device)
+    def attach(self, model: PreTrainedModel, context: Context) -> None:
+        self.rng = context.stream(device=next(model.parameters()).device)
 
     def gradient(self, update: Update) -> None:
         if self.probability < 1:
@@ -91,8 +91,8 @@ class ChildTuningD(Method):
         if self.fidelity not in FIDELITIES:
             raise unknown("fidelity", self.fidelity, FIDELITIES)
 
-    def attach(self, model: PreTrainedModel, setting: Setting) -> None:
-        self.candidates = in_layers(setting.encoder)
+    def attach(self, model: PreTrainedModel, context: Context) -> None:
+        self.candidates = in_layers(context.encoder)
         self.masks: dict[str, torch.Tensor] = {}
 
     def survey(self, passes: Iterable[Step]) -> None:
@@ -124,7 +124,7 @@ class ChildTuningD(Method):
         for step in parts:
             if self.fidelity == "paper":
                 for i in range(step.examples):
-                    loss = step.task.loss(*step.task.one(step.logits, step.targets, i))
+                    loss = step.task.loss(*step.task.of_example(step.logits, step.targets, i))
                     yield self.gradient_of(loss, step, again=True)  # one graph for all examples of the part
                 continue
             part = self.gradient_of(step.task_loss() * step.share, step)
@@ -156,4 +156,4 @@ class ChildTuningD(Method):
     def gradient(self, update: Update) -> None:
         if indices := places(update, self.masks):
             kept = [self.masks[update.names[index]] for index in indices]
-            torch._foreach_mul_(at(update.gradients, indices), kept)
+            torch._foreach_mul_(selected(update.gradients, indices), kept)

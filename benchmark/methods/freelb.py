@@ -21,7 +21,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from benchmark.errors import BenchmarkError, unknown
-from benchmark.methods.base import Method, Setting
+from benchmark.methods.base import Context, Method
 from benchmark.models.architecture import length_first, output_changed
 from benchmark.step.passes import DROPOUTS, Step
 
@@ -68,10 +68,10 @@ class FreeLB(Method):
     def exempt(self) -> dict[str, str]:
         return {"accumulation": "the start is drawn for every part of a batch"}
 
-    def attach(self, model: PreTrainedModel, setting: Setting) -> None:
-        self.setting = setting
+    def attach(self, model: PreTrainedModel, context: Context) -> None:
+        self.context = context
         self.rng: torch.Generator | None = None
-        self.length_first = length_first(setting.encoder)
+        self.length_first = length_first(context.encoder)
 
     def task_loss(self, step: Step) -> torch.Tensor:
         passes = self.steps + (self.fidelity == "fairseq")
@@ -96,7 +96,7 @@ class FreeLB(Method):
         """delta_0 in the shape of the word embeddings: nothing on padding."""
         table, mask = cast(nn.Embedding, step.encoder.words).weight, step.inputs["attention_mask"]
         if self.rng is None:
-            self.rng = self.setting.stream(device=table.device)
+            self.rng = self.context.stream(device=table.device)
         real = (mask.T if self.length_first else mask).unsqueeze(-1).to(table.dtype)
         entries = real.sum(0 if self.length_first else 1, keepdim=True) * table.shape[-1]
         size = self.epsilon if self.init_mag is None else self.init_mag

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from transformers import PreTrainedModel
 
-from benchmark.methods.base import Setting
+from benchmark.methods.base import Context
 from benchmark.methods.common.hidden_noise import HiddenNoise, check_layer
 from benchmark.models.architecture import on_input
 
@@ -29,8 +29,8 @@ class FTNoise(HiddenNoise):
     sigma: float = 1e-2
     layer: int = 1
 
-    def attach(self, model: PreTrainedModel, setting: Setting) -> None:
-        super().attach(model, setting)
-        check_layer("layer", self.layer, setting.encoder)
+    def attach(self, model: PreTrainedModel, context: Context) -> None:
+        super().attach(model, context)
+        check_layer("layer", self.layer, context.encoder)
         if self.sigma > 0:
-            self.perturb_in_training(setting.encoder.layers[self.layer - 1], on_input)
+            self.perturb_in_training(context.encoder.layers[self.layer - 1], on_input)

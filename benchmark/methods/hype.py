@@ -20,7 +20,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from benchmark.errors import BenchmarkError, unknown
-from benchmark.methods.base import Setting
+from benchmark.methods.base import Context
 from benchmark.methods.common.hidden_noise import HiddenNoise, check_layer
 from benchmark.methods.no_dropout import switch_off_dropout
 from benchmark.models.architecture import on_input, on_output
@@ -59,14 +59,14 @@ class HyPe(HiddenNoise):
         if self.layers is not None and len(set(self.layers)) < len(self.layers):
             raise BenchmarkError(f"layers={self.layers}: a layer is named twice")
 
-    def attach(self, model: PreTrainedModel, setting: Setting) -> None:
-        super().attach(model, setting)
+    def attach(self, model: PreTrainedModel, context: Context) -> None:
+        super().attach(model, context)
         if not self.hidden_dropout:
             switch_off_dropout(model)
-        layers = setting.encoder.layers
+        layers = context.encoder.layers
         numbers = range(1, len(layers) + 1) if self.layers is None else self.layers
         for number in numbers:
-            check_layer("layers", number, setting.encoder)
+            check_layer("layers", number, context.encoder)
         if self.sigma == 0:
             return
         for number in numbers:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from transformers import PreTrainedModel
 
 from benchmark.errors import BenchmarkError
-from benchmark.methods.base import Method, Setting
+from benchmark.methods.base import Context, Method
 
 
 @dataclass
@@ -35,8 +35,8 @@ class LayerDecay(Method):
         if self.top < 0:
             raise BenchmarkError(f"top={self.top}: must be at least 0")
 
-    def attach(self, model: PreTrainedModel, setting: Setting) -> None:
-        self.encoder = setting.encoder
+    def attach(self, model: PreTrainedModel, context: Context) -> None:
+        self.encoder = context.encoder
 
     def rate_factor(self, name: str) -> float:
         if self.encoder.in_head(name) or self.encoder.in_pooler(name):

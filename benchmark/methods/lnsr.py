@@ -21,9 +21,9 @@ import torch
 from transformers import PreTrainedModel
 
 from benchmark.errors import BenchmarkError, unknown
-from benchmark.methods.base import Setting
+from benchmark.methods.base import Context
 from benchmark.methods.common.hidden_noise import HiddenNoise, check_layer
-from benchmark.models.architecture import Change, input_changed, length_first, recorded
+from benchmark.models.architecture import Change, captured_states, input_changed, length_first
 from benchmark.step.doubling import FurtherPass
 from benchmark.step.passes import DROPOUTS, Step
 
@@ -67,10 +67,10 @@ class LNSR(HiddenNoise):
             if value not in valid:
                 raise unknown(key, value, valid)
 
-    def attach(self, model: PreTrainedModel, setting: Setting) -> None:
-        super().attach(model, setting)
-        check_layer("layer", self.layer, setting.encoder)
-        self.length_first = length_first(setting.encoder)
+    def attach(self, model: PreTrainedModel, context: Context) -> None:
+        super().attach(model, context)
+        check_layer("layer", self.layer, context.encoder)
+        self.length_first = length_first(context.encoder)
 
     @property
     def idle(self) -> bool:
@@ -107,7 +107,7 @@ class LNSR(HiddenNoise):
         if self.dropout != "off":
             _ = step.logits  # computes the clean pass if nobody asked for it yet
             return step.hidden_states
-        with recorded(step.encoder) as states:
+        with captured_states(step.encoder) as states:
             step.forward("off")
         return states
 
@@ -119,7 +119,7 @@ class LNSR(HiddenNoise):
     def disturbed(self, step: Step, change: Change) -> FurtherPass:
         """The pass in which the layer receives what ``change`` makes."""
         layer = step.encoder.layers[self.layer - 1]
-        return FurtherPass(self.dropout, self.setting.name, change, partial(input_changed, layer))
+        return FurtherPass(self.dropout, self.context.name, change, partial(input_changed, layer))
 
     def instability(
         self,

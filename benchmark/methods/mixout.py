@@ -25,7 +25,7 @@ from torch.nn import functional
 from transformers import PreTrainedModel
 
 from benchmark.errors import BenchmarkError, unknown
-from benchmark.methods.base import Method, Setting
+from benchmark.methods.base import Context, Method
 from benchmark.methods.no_dropout import switch_off_dropout
 from benchmark.models import masks
 from benchmark.models.architecture import Encoder
@@ -80,20 +80,20 @@ class Mixout(Method):
     def needs_separate_passes(self) -> bool:
         return self.probability > 0  # a mask is for the whole of a batch
 
-    def remember(self, model: PreTrainedModel, setting: Setting) -> None:
+    def remember(self, model: PreTrainedModel, context: Context) -> None:
         self.targets: dict[str, torch.Tensor] = {}
         if self.target == "clean" and self.probability > 0:
-            self.keep_targets(model, setting.encoder)
+            self.keep_targets(model, context.encoder)
 
-    def attach(self, model: PreTrainedModel, setting: Setting) -> None:
+    def attach(self, model: PreTrainedModel, context: Context) -> None:
         if self.probability == 0:
             return
         if not self.hidden_dropout:
             switch_off_dropout(model, attention=not self.attention_dropout)
         if self.target == "perturbed":
-            self.keep_targets(model, setting.encoder)
-        self.setting = setting
-        for name in self.mixed_modules(model, setting.encoder):
+            self.keep_targets(model, context.encoder)
+        self.context = context
+        for name in self.mixed_modules(model, context.encoder):
             place, _, last = name.rpartition(".")
             linear = model.get_submodule(name)
             assert isinstance(linear, nn.Linear)
@@ -130,7 +130,7 @@ class Mixout(Method):
         if self.probability == 1:
             return target
         if self.rng is None:
-            self.rng = masks.stream_of_pass(self.setting.seed_of, weight.device)
+            self.rng = masks.stream_of_pass(self.context.seed_of, weight.device)
         mask = self.draw(weight, self.rng).to(weight.dtype)
         kept = 1 - self.probability
         mixed = (mask * weight + (1 - mask - self.probability) * target) / kept

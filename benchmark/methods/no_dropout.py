@@ -15,7 +15,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from benchmark.errors import BenchmarkError
-from benchmark.methods.base import Method, Setting
+from benchmark.methods.base import Context, Method
 
 #: What configurations call the dropout of hidden states; XLNet's and DistilBERT's are `dropout`.
 HIDDEN_DROPOUT = ("hidden_dropout_prob", "dropout")
@@ -35,7 +35,7 @@ class NoDropout(Method):
     def exempt(self) -> dict[str, str]:
         return {"neutral": "dropout is off in any case"}
 
-    def attach(self, model: PreTrainedModel, setting: Setting) -> None:
+    def attach(self, model: PreTrainedModel, context: Context) -> None:
         switch_off_dropout(model, attention=not self.attention_dropout)
 
 

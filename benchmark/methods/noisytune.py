@@ -16,7 +16,7 @@ import torch
 from transformers import PreTrainedModel
 
 from benchmark.errors import BenchmarkError, unknown
-from benchmark.methods.base import Method, Setting
+from benchmark.methods.base import Context, Method
 
 NOISES = ("uniform", "gaussian", "gaussian_matched")
 SCALES = ("matrix", "global")
@@ -53,10 +53,10 @@ class NoisyTune(Method):
         if self.scale not in SCALES:
             raise unknown("scale", self.scale, SCALES)
 
-    def perturb(self, model: PreTrainedModel, setting: Setting) -> None:
+    def perturb(self, model: PreTrainedModel, context: Context) -> None:
         if self.intensity == 0:
             return
-        rng = setting.stream()
+        rng = context.stream()
         weights = list(self.weights(model))
         self.add_noise(weights, [self.draw(weight, rng) for weight in weights])
 

@@ -23,9 +23,9 @@ import torch
 from transformers import PreTrainedModel
 
 from benchmark.errors import BenchmarkError, unknown
-from benchmark.methods.base import Method, Setting
+from benchmark.methods.base import Context, Method
 from benchmark.methods.common.sensitivity import Sensitivity
-from benchmark.methods.common.tensors import at, in_layers, places
+from benchmark.methods.common.tensors import in_layers, places, selected
 from benchmark.models import masks
 from benchmark.step.update import Tensors, Update
 
@@ -78,9 +78,9 @@ class PATS(Method):
         """Whether this is plain fine-tuning."""
         return self.intensity == 0 or self.probability == 0
 
-    def attach(self, model: PreTrainedModel, setting: Setting) -> None:
-        self.sensitivity = Sensitivity(in_layers(setting.encoder, norms=False), self.beta, self.signed)
-        self.rng = setting.stream(device=next(model.parameters()).device)
+    def attach(self, model: PreTrainedModel, context: Context) -> None:
+        self.sensitivity = Sensitivity(in_layers(context.encoder, norms=False), self.beta, self.signed)
+        self.rng = context.stream(device=next(model.parameters()).device)
 
     def direction(self, update: Update) -> None:
         if not self.silent:
@@ -93,10 +93,10 @@ class PATS(Method):
         spread = self.intensities(self.sensitivity.of(update, indices))
         if self.noise_scale == "sqrt":
             torch._foreach_sqrt_(spread)
-        weights = at(update.weights, indices)
+        weights = selected(update.weights, indices)
         torch._foreach_mul_(spread, [self.draw(weight) for weight in weights])
         if self.mask_noise:
-            torch._foreach_mul_(spread, [gradient != 0 for gradient in at(update.gradients, indices)])
+            torch._foreach_mul_(spread, [gradient != 0 for gradient in selected(update.gradients, indices)])
         torch._foreach_add_(weights, spread)
 
     def intensities(self, means: Tensors) -> Tensors:

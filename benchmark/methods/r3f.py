@@ -26,7 +26,7 @@ from torch.nn import functional
 from transformers import PreTrainedModel
 
 from benchmark.errors import BenchmarkError, unknown
-from benchmark.methods.base import Method, Setting
+from benchmark.methods.base import Context, Method
 from benchmark.methods.common.divergences import disagreement
 from benchmark.methods.common.hidden_noise import HiddenNoise
 from benchmark.methods.mixout import Mixout
@@ -87,11 +87,11 @@ class R3F(HiddenNoise):
             return "R4F computes the head from its own weights, which Mixout would exchange; modules=encoder"
         return None
 
-    def attach(self, model: PreTrainedModel, setting: Setting) -> None:
-        super().attach(model, setting)
+    def attach(self, model: PreTrainedModel, context: Context) -> None:
+        super().attach(model, context)
         self.singular: list[tuple[torch.Tensor, torch.Tensor]] = []
         if self.spectral_head:
-            for layer in head_layers(setting.encoder):
+            for layer in head_layers(context.encoder):
                 self.divide_by_largest_singular_value(layer)
 
     def divide_by_largest_singular_value(self, layer: nn.Linear) -> None:

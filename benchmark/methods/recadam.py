@@ -24,9 +24,9 @@ import torch
 from transformers import PreTrainedModel
 
 from benchmark.errors import BenchmarkError, unknown
-from benchmark.methods.base import Method, Setting, overrides
+from benchmark.methods.base import Context, Method, overrides
 from benchmark.methods.common.anchored import Anchored
-from benchmark.methods.common.tensors import at, in_encoder, places
+from benchmark.methods.common.tensors import in_encoder, places, selected
 from benchmark.methods.top_k import TopK
 from benchmark.models.architecture import Encoder
 from benchmark.step.update import Update
@@ -83,20 +83,20 @@ class RecAdam(Anchored):
                 return "frozen layers would stay at RecAdam's random start; start=pretrained"
         return None
 
-    def remember(self, model: PreTrainedModel, setting: Setting) -> None:
-        super().remember(model, setting)
+    def remember(self, model: PreTrainedModel, context: Context) -> None:
+        super().remember(model, context)
         self.warned = self.foreseen = False
 
     def pulled(self, encoder: Encoder) -> set[str]:
         return in_encoder(encoder) if self.pull else set()
 
     @torch.no_grad()
-    def perturb(self, model: PreTrainedModel, setting: Setting) -> None:
+    def perturb(self, model: PreTrainedModel, context: Context) -> None:
         """Draw the anchored weights as the architecture itself initialises them, for a random start."""
         if self.start != "random" or not self.anchors:
             return
         with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(setting.stream("start").initial_seed())
+            torch.default_generator.manual_seed(context.stream("start").initial_seed())
             fresh = dict(type(model)(model.config).named_parameters())
         for name, weight in model.named_parameters():
             if name in self.anchors:
@@ -114,7 +114,7 @@ class RecAdam(Anchored):
 
     def direction(self, update: Update) -> None:
         if indices := places(update, self.anchors):
-            torch._foreach_mul_(at(update.directions, indices), update.scheduled(self.learnt))
+            torch._foreach_mul_(selected(update.directions, indices), update.scheduled(self.learnt))
 
     def moved(self, update: Update) -> None:
         if places(update, self.anchors):

@@ -16,7 +16,7 @@ import torch
 from transformers import PreTrainedModel
 
 from benchmark.errors import BenchmarkError
-from benchmark.methods.base import Method, Setting
+from benchmark.methods.base import Context, Method
 from benchmark.models.architecture import Encoder
 
 
@@ -40,13 +40,13 @@ class ReInit(Method):
             raise BenchmarkError(f"std={self.std}: a standard deviation must be at least 0")
 
     @torch.no_grad()
-    def initialise(self, model: PreTrainedModel, setting: Setting) -> None:
-        encoder = setting.encoder
+    def initialise(self, model: PreTrainedModel, context: Context) -> None:
+        encoder = context.encoder
         if self.layers > len(encoder.layers):
             raise BenchmarkError(f"layers={self.layers}: the encoder has {len(encoder.layers)} layers")
         if self.layers == 0:
             return
-        rng = setting.stream()
+        rng = context.stream()
         norms = encoder.layer_norms()
         for name, parameter in self.chosen(model, encoder):
             if parameter.ndim >= 2:

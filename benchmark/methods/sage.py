@@ -23,9 +23,9 @@ import torch
 from transformers import PreTrainedModel
 
 from benchmark.errors import BenchmarkError, unknown
-from benchmark.methods.base import Method, Setting
+from benchmark.methods.base import Context, Method
 from benchmark.methods.common.sensitivity import Sensitivity
-from benchmark.methods.common.tensors import at, in_layers
+from benchmark.methods.common.tensors import in_layers, selected
 from benchmark.step.update import Update
 
 FIDELITIES = ("paper", "released")
@@ -59,8 +59,8 @@ class SAGE(Method):
     def exempt(self) -> dict[str, str]:
         return {"neutral": "a rate by sensitivity has no strength to set to 0"}
 
-    def attach(self, model: PreTrainedModel, setting: Setting) -> None:
-        self.sensitivity = Sensitivity(in_layers(setting.encoder, norms=False), self.beta)
+    def attach(self, model: PreTrainedModel, context: Context) -> None:
+        self.sensitivity = Sensitivity(in_layers(context.encoder, norms=False), self.beta)
 
     def correction(self, number: int, rate: float) -> float:
         """What the running mean after ``number`` updates falls short by."""
@@ -78,4 +78,4 @@ class SAGE(Method):
         if self.fidelity == "paper":
             torch._foreach_add_(now, self.epsilon)
         torch._foreach_div_(now, torch._foreach_add(means, self.epsilon))
-        torch._foreach_mul_(at(update.directions, indices), now)
+        torch._foreach_mul_(selected(update.directions, indices), now)

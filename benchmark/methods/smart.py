@@ -29,7 +29,7 @@ from torch.func import functional_call
 from transformers import PreTrainedModel
 
 from benchmark.errors import BenchmarkError, unknown
-from benchmark.methods.base import Setting
+from benchmark.methods.base import Context
 from benchmark.methods.common.divergences import detached_symmetric_kl, disagreement, stable_kl
 from benchmark.methods.common.hidden_noise import HiddenNoise
 from benchmark.models.architecture import input_changed, length_first
@@ -81,10 +81,10 @@ class SMART(HiddenNoise):
             if getattr(self, name) not in choices:
                 raise unknown(name, getattr(self, name), choices)
 
-    def attach(self, model: PreTrainedModel, setting: Setting) -> None:
-        super().attach(model, setting)
+    def attach(self, model: PreTrainedModel, context: Context) -> None:
+        super().attach(model, context)
         # The axes of hidden states that lie within an example.
-        self.within_example = (0, 2) if length_first(setting.encoder) else (1, 2)
+        self.within_example = (0, 2) if length_first(context.encoder) else (1, 2)
         self.average: dict[str, torch.Tensor] = {}
         if self.mu:
             self.average = {

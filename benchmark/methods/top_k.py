@@ -12,7 +12,7 @@ from typing import ClassVar
 from transformers import PreTrainedModel
 
 from benchmark.errors import BenchmarkError
-from benchmark.methods.base import Method, Setting
+from benchmark.methods.base import Context, Method
 from benchmark.methods.reinit import ReInit
 from benchmark.models.architecture import Encoder
 
@@ -45,13 +45,13 @@ class TopK(Method):
             )
         return None
 
-    def attach(self, model: PreTrainedModel, setting: Setting) -> None:
-        layers = len(setting.encoder.layers)
+    def attach(self, model: PreTrainedModel, context: Context) -> None:
+        layers = len(context.encoder.layers)
         if self.k > layers:
             raise BenchmarkError(f"k={self.k}: the encoder has {layers} layers")
         if self.k < layers:
             for name, parameter in model.named_parameters():
-                if not self.trains(name, setting.encoder):
+                if not self.trains(name, context.encoder):
                     parameter.requires_grad_(False)
 
     def trains(self, name: str, encoder: Encoder) -> bool:

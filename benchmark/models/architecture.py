@@ -109,7 +109,7 @@ def output_changed(module: nn.Module, change: Change) -> Iterator[None]:
 
 
 @contextmanager
-def recorded(encoder: Encoder) -> Iterator[list[torch.Tensor]]:
+def captured_states(encoder: Encoder) -> Iterator[list[torch.Tensor]]:
     """While this lasts, a list of hidden states is filled: the first layer's input, then every output.
 
     They are what layers hand on, before noise that hangs on the next one is added.
@@ -152,7 +152,7 @@ def length_first(encoder: Encoder) -> bool:
     device = next(encoder.model.parameters()).device
     encoder.model.eval()
     try:
-        with recorded(encoder) as states:
+        with captured_states(encoder) as states:
             encoder.base(input_ids=torch.zeros(1, 2, dtype=torch.long, device=device))
     finally:
         encoder.model.train(training)

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from benchmark.models import masks
-from benchmark.models.grouped_layout import Apart, GroupedLayout
+from benchmark.models.grouped_layout import GroupedLayout, GroupIndices
 from benchmark.models.lined_up_layout import LinedUpLayout
 
 FLASH, EFFICIENT = "flash", "memory-efficient"  # PyTorch's names of its kernels
@@ -115,8 +115,8 @@ class _Attention(torch.autograd.Function):
         scaling: float,
     ) -> torch.Tensor:
         heads = query.shape[1]
-        asking, apart = layout.apart(heads, first_only), layout.apart(heads)
-        q, k, v = _taken(query, asking).mul_(scaling), _taken(key, apart), _taken(value, apart)
+        asking, every = layout.indices(heads, first_only), layout.indices(heads)
+        q, k, v = _taken(query, asking).mul_(scaling), _taken(key, every), _taken(value, every)
         attended = torch.empty_like(q)
         saved: list[torch.Tensor | None] = []
         parts = zip(
@@ -145,7 +145,7 @@ class _Attention(torch.autograd.Function):
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         q, k, v, *saved = ctx.saved_tensors
         layout, heads = ctx.layout, gradient.shape[1]
-        asking, apart = layout.apart(heads, ctx.first_only), layout.apart(heads)
+        asking, every = layout.indices(heads, ctx.first_only), layout.indices(heads)
         above = _taken(gradient, asking).mul_(1 / ctx.kept).index_fill_(0, asking.padding, 0)
         to_q, to_k, to_v = torch.empty_like(q), torch.empty_like(k), torch.empty_like(v)
         parts = zip(
@@ -168,20 +168,20 @@ class _Attention(torch.autograd.Function):
             torch.bmm(used.transpose(1, 2), g, out=one_v)
         to_q *= ctx.scaling
         gradients = (
-            _put(rows, there, layout, heads) for rows, there in ((to_q, asking), (to_k, apart), (to_v, apart))
+            _put(rows, there, layout, heads) for rows, there in ((to_q, asking), (to_k, every), (to_v, every))
         )
         return (*gradients, None, None, None, None)
 
 
-def _taken(states: torch.Tensor, apart: Apart) -> torch.Tensor:
+def _taken(states: torch.Tensor, indices: GroupIndices) -> torch.Tensor:
     """(tokens, heads, size) -> (rows of all groups, size)."""
-    return states.reshape(-1, states.shape[-1]).index_select(0, apart.take)
+    return states.reshape(-1, states.shape[-1]).index_select(0, indices.take)
 
 
-def _put(rows: torch.Tensor, apart: Apart, layout: GroupedLayout, heads: int) -> torch.Tensor:
+def _put(rows: torch.Tensor, indices: GroupIndices, layout: GroupedLayout, heads: int) -> torch.Tensor:
     """(rows of all groups, size) -> (tokens, heads, size), 0 for tokens that are in no group."""
-    found = rows.index_select(0, apart.put).view(-1, heads, rows.shape[-1])
-    return layout.spread(found) if len(found) < len(layout.tokens) else found
+    states = rows.index_select(0, indices.put).view(-1, heads, rows.shape[-1])
+    return layout.spread(states) if len(states) < len(layout.tokens) else states
 
 
 def _grouped(

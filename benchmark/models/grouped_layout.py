@@ -14,7 +14,7 @@ ALIKE = 0.8  # examples attend in one group while the shortest has this share of
 
 
 @dataclass(frozen=True)
-class Group:
+class AlikeExamples:
     """Examples of like length, which attend together; ``bias`` (examples, 1, length) is -inf at padding.
 
     ``half`` is that of a doubled batch to which all of them belong.
@@ -27,7 +27,7 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Apart:
+class GroupIndices:
     """How the heads of packed tokens are taken apart into groups and put together again.
 
     ``take`` says for every row of the groups, one after the other as (heads, examples, length), which of
@@ -47,9 +47,9 @@ class GroupedLayout(PackedLayout):
     ``rows`` are the packed places of each group's tokens (examples, length), -1 at padding.
     """
 
-    groups: list[Group]
+    groups: list[AlikeExamples]
     rows: list[np.ndarray]
-    _apart: dict[tuple[int, bool], Apart] = field(default_factory=dict)
+    _indices: dict[tuple[int, bool], GroupIndices] = field(default_factory=dict)
 
     def firsts(self, states: torch.Tensor) -> torch.Tensor:
         halves = states.unflatten(1, (self.halves, -1))
@@ -73,9 +73,9 @@ class GroupedLayout(PackedLayout):
             halves=2,
         )
 
-    def apart(self, heads: int, first_only: bool = False) -> Apart:
+    def indices(self, heads: int, first_only: bool = False) -> GroupIndices:
         """The indices for attention of ``heads`` heads, of all tokens or the examples' first ones."""
-        if (heads, first_only) not in self._apart:
+        if (heads, first_only) not in self._indices:
             head = np.arange(heads)[:, None]
             rows = [r[:, :1] if first_only else r for r in self.rows]
             take = np.concatenate(
@@ -85,10 +85,10 @@ class GroupedLayout(PackedLayout):
             put = np.full(len(self.tokens) * heads, -1)
             put[take[real]] = np.flatnonzero(real)
             indices = (np.maximum(take, 0), put[put >= 0], np.flatnonzero(~real))
-            self._apart[heads, first_only] = Apart(
+            self._indices[heads, first_only] = GroupIndices(
                 *(torch.from_numpy(i).to(self.tokens.device) for i in indices)
             )
-        return self._apart[heads, first_only]
+        return self._indices[heads, first_only]
 
 
 def grouped(real: np.ndarray) -> GroupedLayout:
@@ -108,7 +108,7 @@ def grouped(real: np.ndarray) -> GroupedLayout:
         inside = np.where(filled, starts[members, None] + np.arange(length), 0)
         rows.append(np.where(filled, row_of[inside], -1))
         bias = np.where(filled, 0.0, -np.inf).astype(np.float32)[:, None]
-        groups.append(Group(len(members), length, None if filled.all() else torch.from_numpy(bias)))
+        groups.append(AlikeExamples(len(members), length, None if filled.all() else torch.from_numpy(bias)))
     owner = np.repeat(np.arange(len(lengths)), lengths)[order]
     return GroupedLayout(real.shape, torch.from_numpy(places[order]), torch.from_numpy(owner), groups, rows)
 

@@ -36,12 +36,12 @@ def tokenizer(model: dict[str, Any], cache: Path) -> PreTrainedTokenizerBase:
 
 def load(
     model: dict[str, Any],
-    outputs: int,
+    units: int,
     seed: int,
     cache: Path,
     head: str = "AutoModelForSequenceClassification",
 ) -> PreTrainedModel:
-    """``model`` in float32 with a head of ``outputs`` units, drawn from the run's own head stream.
+    """``model`` in float32 with a head of ``units`` units, drawn from the run's own head stream.
 
     ``head`` is the class of `transformers` that has it.
 
@@ -54,7 +54,7 @@ def load(
             return getattr(transformers, head).from_pretrained(
                 place,
                 revision=model["revision"],
-                num_labels=outputs,
+                num_labels=units,
                 dtype=torch.float32,
                 ignore_mismatched_sizes=True,  # a checkpoint of another task has a head that does not fit
                 trust_remote_code=False,

@@ -18,7 +18,7 @@ from benchmark.probes.base import Probe, Subject
 from benchmark.training.assemble import Training
 from benchmark.training.onlooker import Onlooker
 
-__all__ = ["Probe", "Subject", "Watch", "build"]
+__all__ = ["Probe", "Probes", "Subject", "build"]
 
 
 def build(chosen: dict[str, Any]) -> dict[str, Probe]:
@@ -29,7 +29,7 @@ def build(chosen: dict[str, Any]) -> dict[str, Probe]:
     return {name: built(f"probe.{name}", chosen[name], Probe) for name in sorted(chosen)}
 
 
-class Watch(Onlooker):
+class Probes(Onlooker):
     """The probes of one run, and how many ``seconds`` they took."""
 
     constant = ("config",)

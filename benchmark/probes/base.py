@@ -20,7 +20,7 @@ import torch
 from transformers import PreTrainedModel
 
 from benchmark.errors import BenchmarkError
-from benchmark.models.architecture import Encoder, length_first, recorded
+from benchmark.models.architecture import Encoder, captured_states, length_first
 from benchmark.models.packing import Packing
 from benchmark.step.passes import autocast
 from benchmark.step.state import Stateful
@@ -47,7 +47,7 @@ class Subject:
         """The precision of the run, which its probes share."""
         return str(self.config["protocol"]["precision"])
 
-    def questions(self, limit: int | None) -> Iterator[tuple[Inputs, torch.Tensor]]:
+    def evaluation_batches(self, limit: int | None) -> Iterator[tuple[Inputs, torch.Tensor]]:
         """The first ``limit`` examples (None: all) of the task's first evaluation set, in batches."""
         examples = next(iter(self.task.evaluation.values()))
         return self.batches(examples, range(len(examples))[:limit])
@@ -85,7 +85,7 @@ class Subject:
     @torch.no_grad()
     def states(self, inputs: Inputs) -> list[torch.Tensor]:
         """The first layer's input and every layer's output: float32 (examples, length, hidden), 0 at padding."""
-        with recorded(self.encoder) as states, autocast(self.precision, self.device):
+        with captured_states(self.encoder) as states, autocast(self.precision, self.device):
             self.model(**inputs)
         return [self.padded(state, inputs["attention_mask"]).float() for state in states]
 

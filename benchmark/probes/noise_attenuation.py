@@ -43,7 +43,7 @@ class NoiseAttenuation(Probe):
     def end(self, subject: Subject) -> dict[str, np.ndarray]:
         absolute, relative = [], []
         with subject.quiet():
-            for number, (inputs, _) in enumerate(subject.questions(self.examples)):
+            for number, (inputs, _) in enumerate(subject.evaluation_batches(self.examples)):
                 far, sizes = self.distances(subject, inputs, number)
                 absolute.append(far.cpu())
                 relative.append((far / sizes).cpu())

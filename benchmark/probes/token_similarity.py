@@ -34,7 +34,7 @@ class TokenSimilarity(Probe):
     def end(self, subject: Subject) -> dict[str, np.ndarray]:
         found = []
         with subject.quiet():
-            for inputs, _ in subject.questions(self.examples):
+            for inputs, _ in subject.evaluation_batches(self.examples):
                 mask = inputs["attention_mask"]
                 found.append(torch.stack([similarity(state, mask) for state in subject.states(inputs)]).cpu())
         return {"similarity": torch.cat(found, dim=1).mean(1).numpy()}

@@ -76,7 +76,7 @@ def load(
     data = config["data"] | {"count": min(updates, full) * BATCH}
     subset = tasks.draw_subset(task.training.targets, data, SEED, task.kind.stratified)
     task = replace(task, training=task.training.taken(subset), subset=subset, evaluation={})
-    model = pretrained.load(config["model"], task.outputs, SEED, cache)
+    model = pretrained.load(config["model"], task.units, SEED, cache)
     return model.to(device), tokenizer, task  # type: ignore[arg-type]
 
 

@@ -2,7 +2,7 @@
 
 The four papers and their baselines use optimisers that share a name and differ in where epsilon, bias
 correction and weight decay sit; mixing them up is the commonest silent error of a reproduction. A
-flavour here is three choices: how a moment pair becomes a direction, how long the step along it is, and
+variant here is three choices: how a moment pair becomes a direction, how long the step along it is, and
 when weights decay.
 """
 
@@ -17,7 +17,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Flavour:
+class Variant:
     """One member of the family.
 
     ``second`` updates the second moments in place and ``denominator`` turns them into what the first
@@ -104,15 +104,15 @@ def _fused_uncorrected(betas: tuple[float, float], epsilon: float, t: int) -> tu
     return epsilon, math.inf  # after so many steps both corrections are 1
 
 
-FLAVOURS = {
+VARIANTS = {
     # The AdamW of older transformers releases: HyPe, Child-Tuning, RecAdam's base, Mosbach et al.
-    "adamw": Flavour(_squared, _root_plus_epsilon, _both_corrected, "after", _fused_root_plus_epsilon),
+    "adamw": Variant(_squared, _root_plus_epsilon, _both_corrected, "after", _fused_root_plus_epsilon),
     # The same without bias correction, as named by LNSR.
-    "adamw_no_bias": Flavour(_squared, _root_plus_epsilon, _uncorrected, "after", _fused_uncorrected),
+    "adamw_no_bias": Variant(_squared, _root_plus_epsilon, _uncorrected, "after", _fused_uncorrected),
     # Google's BERT code: no correction, decay of the old weights inside the update.
-    "bertadam": Flavour(_squared, _root_plus_epsilon, _uncorrected, "inside", _fused_uncorrected),
+    "bertadam": Variant(_squared, _root_plus_epsilon, _uncorrected, "inside", _fused_uncorrected),
     # torch.optim.AdamW: Zhang et al.
-    "adamw_torch": Flavour(
+    "adamw_torch": Variant(
         _squared,
         _corrected_root_plus_epsilon,
         _first_corrected,
@@ -121,7 +121,7 @@ FLAVOURS = {
         corrects_root=True,
     ),
     # Adamax with bias correction and epsilon once: PATS (Algorithm 1), mt-dnn today, torch.optim.Adamax.
-    "adamax": Flavour(_largest, _as_it_is, _first_corrected, "before"),
+    "adamax": Variant(_largest, _as_it_is, _first_corrected, "before"),
     # mt-dnn as SAGE carries it: no correction, epsilon twice, decay inside the update.
-    "adamax_mtdnn": Flavour(_largest, _plus_epsilon, _uncorrected, "inside"),
+    "adamax_mtdnn": Variant(_largest, _plus_epsilon, _uncorrected, "inside"),
 }

@@ -15,14 +15,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from benchmark.step.adam import FLAVOURS
+from benchmark.step.adam import VARIANTS
 from benchmark.step.update import Rates, Tables, Tensors, Update, UpdateHooks, subtract
 
 PIECE = 1 << 16  # entries that stay in a processor's cache while their moments become a direction
 
 
 @dataclass
-class Group:
+class ParameterGroup:
     """Tensors that share a weight decay and a factor on the learning rate, with their moments."""
 
     names: list[str]
@@ -43,7 +43,7 @@ class Group:
 
 
 class Optimizer:
-    """One of ``FLAVOURS`` over groups of parameters; gradients are read from ``.grad``.
+    """One of ``VARIANTS`` over groups of parameters; gradients are read from ``.grad``.
 
     ``rates`` are those of updates 1 to ``total``. ``staged`` says whether a method acts between the stages:
     at ``direction``, ``before`` or ``moved``. On a GPU nothing that changes from update to update is a number
@@ -52,8 +52,8 @@ class Optimizer:
 
     def __init__(
         self,
-        groups: Iterable[Group],
-        flavour: str,
+        groups: Iterable[ParameterGroup],
+        variant: str,
         betas: tuple[float, float],
         epsilon: float,
         rates: Rates,
@@ -64,12 +64,12 @@ class Optimizer:
         self.methods = methods
         self.total = total
         self.groups = [group for group in groups if group.parameters]
-        self.flavour = FLAVOURS[flavour]
+        self.variant = VARIANTS[variant]
         self.betas = betas
         self.epsilon = epsilon
         self.rates = rates
         self.steps = 0
-        self.staged = staged or not self.flavour.fusable
+        self.staged = staged or not self.variant.fusable
         device = next((p.device for group in self.groups for p in group.parameters), torch.device("cpu"))
         self.tables = None if device.type == "cpu" else Tables(total, device)
 
@@ -99,7 +99,7 @@ class Optimizer:
                 group.first[i].copy_(state["first"][name])
                 group.second[i].copy_(state["second"][name])
 
-    def _update(self, group: Group) -> None:
+    def _update(self, group: ParameterGroup) -> None:
         weights: Tensors = list(group.parameters)
         gradients = [
             torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
@@ -132,24 +132,24 @@ class Optimizer:
         for parameter in group.parameters:
             parameter.grad = None
 
-    def _step_in_stages(self, group: Group, update: Update) -> None:
+    def _step_in_stages(self, group: ParameterGroup, update: Update) -> None:
         weights, decays = update.weights, bool(group.weight_decay)
         update.directions = self._directions(group, update)
-        if self.flavour.decay == "inside" and decays:
+        if self.variant.decay == "inside" and decays:
             torch._foreach_add_(update.directions, weights, alpha=group.weight_decay)
         for method in self.methods:
             method.direction(update)
         for method in self.methods:
             method.before(update)
-        if self.flavour.decay == "before" and decays:
+        if self.variant.decay == "before" and decays:
             torch._foreach_mul_(weights, update.scheduled(group.shrink))
         subtract(weights, update.directions, update.scheduled(self._step_size))
         for method in self.methods:
             method.moved(update)
-        if self.flavour.decay == "after" and decays:
+        if self.variant.decay == "after" and decays:
             torch._foreach_mul_(weights, update.scheduled(group.shrink))
 
-    def _directions(self, group: Group, update: Update) -> Tensors:
+    def _directions(self, group: ParameterGroup, update: Update) -> Tensors:
         """Update the moments; what a step of length 1 would subtract from the weights."""
         group.directions = group.directions or [torch.empty_like(one) for one in group.first]
         correction = update.scheduled(self._root_correction)
@@ -158,40 +158,40 @@ class Optimizer:
         ):
             torch._foreach_mul_(first, self.betas[0])
             torch._foreach_add_(first, gradient, alpha=1 - self.betas[0])
-            self.flavour.second(second, gradient, self.betas[1], self.epsilon)
-            denominator = self.flavour.denominator(second, self.epsilon, correction)
+            self.variant.second(second, gradient, self.betas[1], self.epsilon)
+            denominator = self.variant.denominator(second, self.epsilon, correction)
             torch._foreach_copy_(direction, first)
             torch._foreach_div_(direction, denominator)
         return group.directions
 
     def _step_size(self, number: int, rate: float) -> float:
-        return self.flavour.step_size(rate, self.betas, number)
+        return self.variant.step_size(rate, self.betas, number)
 
     def _root_correction(self, number: int, rate: float) -> float:
         return (1 - self.betas[1] ** number) ** 0.5
 
-    def _step_fused(self, group: Group, update: Update) -> None:
-        """PyTorch's kernel, with an epsilon and a number of steps that make it take the flavour's step."""
-        assert self.flavour.fused is not None
-        epsilon, t = self.flavour.fused(self.betas, self.epsilon, self.steps)
+    def _step_fused(self, group: ParameterGroup, update: Update) -> None:
+        """PyTorch's kernel, with an epsilon and a number of steps that make it take the variant's step."""
+        assert self.variant.fused is not None
+        epsilon, t = self.variant.fused(self.betas, self.epsilon, self.steps)
         rate, decay = update.rate, group.weight_decay
-        if self.flavour.decay == "after":  # (w - s)(1 - rate d) = w (1 - rate d) - s (1 - rate d)
+        if self.variant.decay == "after":  # (w - s)(1 - rate d) = w (1 - rate d) - s (1 - rate d)
             shrink = 1 - rate * decay
             rate, decay = rate * shrink, decay / shrink
         self._fused(group, update, rate, epsilon, decay, torch.full((), t, dtype=torch.float32))
 
-    def _step_fused_by_tables(self, group: Group, update: Update) -> None:
+    def _step_fused_by_tables(self, group: ParameterGroup, update: Update) -> None:
         """The same with an epsilon that stays: the kernel corrects nothing, the length of the step does."""
-        after = self.flavour.decay == "after"
+        after = self.variant.decay == "after"
         length, steps = update.scheduled(self._step_size), update.scheduled(_never)
-        if self.flavour.corrects_root:
+        if self.variant.corrects_root:
             length, steps = update.scheduled(_rate), update.scheduled(_number)
         self._fused(group, update, length, self.epsilon, 0.0 if after else group.weight_decay, steps)
         if after and group.weight_decay:
             torch._foreach_mul_(update.weights, update.scheduled(group.shrink))
 
     def _fused(
-        self, group: Group, update: Update, length: Any, epsilon: float, decay: float, steps: Any
+        self, group: ParameterGroup, update: Update, length: Any, epsilon: float, decay: float, steps: Any
     ) -> None:
         torch._fused_adamw_(
             update.weights,
@@ -236,9 +236,9 @@ def pieces(*lists: Tensors) -> Iterator[list[Tensors]]:
             yield [[tensor] for tensor in tensors]
 
 
-def grouped(
+def parameter_groups(
     model: nn.Module, weight_decay: float, rate_factor: Callable[[str], float] = lambda name: 1.0
-) -> list[Group]:
+) -> list[ParameterGroup]:
     """The trainable parameters of ``model`` in groups of one decay and one factor on the rate.
 
     Matrices decay, vectors do not: biases and normalisation weights are told by their shape, because
@@ -254,6 +254,6 @@ def grouped(
                 (name, parameter)
             )
     return [
-        Group([name for name, _ in named], [p for _, p in named], decay, factor)
+        ParameterGroup([name for name, _ in named], [p for _, p in named], decay, factor)
         for (decay, factor), named in groups.items()
     ]

@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 
 from benchmark.errors import unknown
 from benchmark.models import masks
-from benchmark.models.architecture import Encoder, recorded
+from benchmark.models.architecture import Encoder, captured_states
 from benchmark.models.packed_layout import PackedLayout
 from benchmark.models.packing import Packing
 from benchmark.randomness import derive
@@ -80,7 +80,7 @@ class Step:
         where a method ``needs_last_states``. Without padding they are (1, tokens, hidden).
         """
         if self.announced is None:
-            with recorded(self.encoder) as states:
+            with captured_states(self.encoder) as states:
                 logits = self.forward("shared")
         else:
             (logits, states), self._beside = self._doubled(self.announced)
@@ -117,7 +117,7 @@ class Step:
         if self.announced is not None and asked.name == self.announced.name:
             _ = self.logits  # computes both if nobody asked for either yet
             return self._beside
-        with asked.hang(asked.change), recorded(self.encoder) as states:
+        with asked.hang(asked.change), captured_states(self.encoder) as states:
             return self.forward(asked.dropout, asked.name), states
 
     def _doubled(self, second: FurtherPass) -> tuple[Passed, Passed]:
@@ -127,7 +127,7 @@ class Step:
         inputs["attention_mask"] = self.packing.doubled(self.inputs["attention_mask"])
         targets = self.task.twice(self.targets, self.examples)
         names: tuple[Name, Name] = (("shared",), (second.dropout, second.name))
-        with second.hang(second_half(second.change)), recorded(self.encoder) as states:
+        with second.hang(second_half(second.change)), captured_states(self.encoder) as states:
             logits = self._run(inputs, targets, True, *names)
         (clean, *clean_states), (beside, *states_beside) = zip(*map(halves, (logits, *states)), strict=True)
         return (clean, clean_states), (beside, states_beside)

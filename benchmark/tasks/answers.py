@@ -138,7 +138,7 @@ class Answers(Kind):
         return []
 
     @property
-    def outputs(self) -> int:
+    def units(self) -> int:
         return 2
 
     def targets(self, examples: Any, indices: Sequence[int], pad_left: bool) -> torch.Tensor:
@@ -170,19 +170,19 @@ class Answers(Kind):
         for one, mask in zip(raw, inputs["attention_mask"].bool().cpu(), strict=True):
             yield one[mask].numpy()
 
-    def answers(self, examples: Questions, rows: Sequence[np.ndarray]) -> np.ndarray:
+    def outputs(self, examples: Questions, rows: Sequence[np.ndarray]) -> np.ndarray:
         """The characters of the context from which and up to which each answer goes, (questions, 2); -1 for none."""
         starts, ends = ([row[:, side] for row in rows] for side in (0, 1))
         best = windows.best_spans(len(examples.contexts), examples.windows, starts, ends, self.longest)
         return np.array([(-1, -1) if span is None else (span.start, span.end) for span in best], np.int32)
 
-    def score(self, answers: np.ndarray, examples: Questions, measure: Measure) -> dict[str, float]:
-        said = [[text] if text is not None else [] for text in self.spelt(answers, examples)]
+    def score(self, outputs: np.ndarray, examples: Questions, measure: Measure) -> dict[str, float]:
+        said = [[text] if text is not None else [] for text in self.spelt(outputs, examples)]
         return scored(measure, said, examples.texts)
 
-    def spelt(self, answers: np.ndarray, examples: Questions) -> list[str | None]:
-        """The texts that ``answers`` (questions, 2) stand for."""
+    def spelt(self, outputs: np.ndarray, examples: Questions) -> list[str | None]:
+        """The texts that ``outputs`` (questions, 2) stand for."""
         return [
             None if start < 0 else windows.text_of(windows.Span(start, end, 0.0), context)
-            for (start, end), context in zip(answers.tolist(), examples.contexts, strict=True)
+            for (start, end), context in zip(outputs.tolist(), examples.contexts, strict=True)
         ]

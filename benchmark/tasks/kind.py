@@ -1,4 +1,4 @@
-"""The kinds of task: how rows become examples, outputs become items and answers, and answers scores.
+"""The kinds of task: how rows become examples, outputs become items and outputs, and answers scores.
 
 A *kind* turns rows of a data set into inputs, a model's output into *items* that are classified, and outputs
 into answers and scores. An item is what the loss is a mean over: an example of a classification, a labelled
@@ -111,7 +111,7 @@ class Kind(ABC):
 
     @property
     @abstractmethod
-    def outputs(self) -> int:
+    def units(self) -> int:
         """Units of the head."""
 
     def files(self, reader: Reader, split: Split) -> list[File]:
@@ -134,7 +134,7 @@ class Kind(ABC):
         """The targets of a batch in the one shape they have for so many ``tokens``."""
         return targets
 
-    def of_one(self, targets: torch.Tensor, example: int) -> torch.Tensor:
+    def targets_of(self, targets: torch.Tensor, example: int) -> torch.Tensor:
         """The targets of one example of a batch."""
         return targets[example : example + 1]
 
@@ -167,23 +167,23 @@ class Kind(ABC):
         return [None] * count
 
     @abstractmethod
-    def answers(self, examples: Any, rows: Sequence[np.ndarray]) -> np.ndarray:
+    def outputs(self, examples: Any, rows: Sequence[np.ndarray]) -> np.ndarray:
         """The answers to a whole set, in the compact form that a record keeps."""
 
     @abstractmethod
-    def score(self, answers: np.ndarray, examples: Any, measure: Measure) -> dict[str, float]:
+    def score(self, outputs: np.ndarray, examples: Any, measure: Measure) -> dict[str, float]:
         """Every metric of ``measure``."""
 
-    def mean_loss(self, answers: np.ndarray, examples: Any) -> float | None:
-        """The mean loss on a set, None where ``answers`` do not tell it."""
+    def mean_loss(self, outputs: np.ndarray, examples: Any) -> float | None:
+        """The mean loss on a set, None where ``outputs`` do not tell it."""
         return None
 
-    def collapsed(self, answers: np.ndarray) -> bool:
+    def collapsed(self, outputs: np.ndarray) -> bool:
         """Whether all answers are one and the same."""
-        return bool((answers == answers[:1]).all()) if len(answers) else False
+        return bool((outputs == outputs[:1]).all()) if len(outputs) else False
 
     def references(self, examples: Any) -> dict[str, np.ndarray]:
-        """What a record keeps beside the answers, by name."""
+        """What a record keeps beside the outputs, by name."""
         return {}
 
 

@@ -72,7 +72,7 @@ class Mining(Retrieval):
         ids = reader.encoded(texts, reader.limit(split, LONGEST))
         return Corpora(ids, None, np.zeros(0), sides=sides, gold=gold)
 
-    def answers(self, examples: Corpora, rows: Any) -> np.ndarray:
+    def outputs(self, examples: Corpora, rows: Any) -> np.ndarray:
         """The row of the English sentence paired with each of the others, -1 for none: (layers, sentences).
 
         Beside them stands the F1 on the development set in millionths, where there is one: (layers, 1 + sentences).
@@ -94,17 +94,17 @@ class Mining(Retrieval):
                 found[at, 1 + place[0][source]] = place[1][target]
         return found
 
-    def score(self, answers: np.ndarray, examples: Corpora, measure: Measure) -> dict[str, float]:
+    def score(self, outputs: np.ndarray, examples: Corpora, measure: Measure) -> dict[str, float]:
         names = [[name for name, _ in side] for side in examples.sides[:2]]
         scores = []
-        for rows in answers[:, 1:]:
+        for rows in outputs[:, 1:]:
             pairs = [[names[0][source], names[1][rows[source]]] for source in np.flatnonzero(rows >= 0)]
             scores.append(scored(measure, [pairs], [[list(pair) for pair in sorted(examples.gold[0])]]))
-        dev = [{"f1": value / 1e6} for value in answers[:, 0].tolist()]
+        dev = [{"f1": value / 1e6} for value in outputs[:, 0].tolist()]
         return self.by_layer(scores, dev if self.options["threshold"] == "dev" else None)
 
-    def collapsed(self, answers: np.ndarray) -> bool:
-        return bool((answers[:, 1:] < 0).all())
+    def collapsed(self, outputs: np.ndarray) -> bool:
+        return bool((outputs[:, 1:] < 0).all())
 
 
 def sentences_of(reader: Reader, split: Split) -> str:

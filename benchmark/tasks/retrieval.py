@@ -60,7 +60,7 @@ class Retrieval(Kind):
         return Bitext(reader.encoded(texts, reader.limit(split, LONGEST)), None, np.zeros(0))
 
     @property
-    def outputs(self) -> int:
+    def units(self) -> int:
         return 0
 
     def items(self, raw: torch.Tensor, inputs: Inputs, targets: torch.Tensor) -> torch.Tensor:
@@ -104,7 +104,7 @@ class Retrieval(Kind):
     def room(self, count: int) -> Any:
         return Vectors(count)
 
-    def answers(self, examples: Any, rows: Any) -> np.ndarray:
+    def outputs(self, examples: Any, rows: Any) -> np.ndarray:
         """The row of the sentence found for each English one, (layers, sentences), from `Vectors`."""
         count = len(examples) // 2
         found = [
@@ -113,9 +113,9 @@ class Retrieval(Kind):
         ]
         return torch.stack(found).numpy().astype(np.int32)
 
-    def score(self, answers: np.ndarray, examples: Any, measure: Measure) -> dict[str, float]:
-        gold = np.arange(answers.shape[1])
-        return self.by_layer([scored(measure, found, gold) for found in answers])
+    def score(self, outputs: np.ndarray, examples: Any, measure: Measure) -> dict[str, float]:
+        gold = np.arange(outputs.shape[1])
+        return self.by_layer([scored(measure, rows, gold) for rows in outputs])
 
     def by_layer(
         self, scores: list[dict[str, float]], dev: list[dict[str, float]] | None = None
@@ -128,8 +128,8 @@ class Retrieval(Kind):
         every = {f"{main}@{number}": value for number, value in test.items()} if len(test) > 1 else {}
         return scores[self.layers.index(layer)] | every
 
-    def collapsed(self, answers: np.ndarray) -> bool:
-        return bool((answers == answers[:, :1]).all())
+    def collapsed(self, outputs: np.ndarray) -> bool:
+        return bool((outputs == outputs[:, :1]).all())
 
 
 @contextmanager

@@ -106,7 +106,7 @@ class Tagging(Kind):
         return sentences(list(rows[fields[0]]), classes, reader.tokenizer, reader.limit(split))
 
     @property
-    def outputs(self) -> int:
+    def units(self) -> int:
         return len(self.labels)
 
     def targets(self, examples: Examples, indices: Sequence[int], pad_left: bool) -> torch.Tensor:
@@ -126,7 +126,7 @@ class Tagging(Kind):
         nothing = targets.new_tensor([last, 0, word_pieces.IGNORED]).expand(tokens - len(targets), -1)
         return torch.cat([targets, nothing])
 
-    def of_one(self, targets: torch.Tensor, example: int) -> torch.Tensor:
+    def targets_of(self, targets: torch.Tensor, example: int) -> torch.Tensor:
         return targets[self.place(targets, example)]
 
     def items(self, raw: torch.Tensor, inputs: Inputs, targets: torch.Tensor) -> torch.Tensor:
@@ -146,13 +146,13 @@ class Tagging(Kind):
         for one, mask in zip(classes, inputs["attention_mask"].bool().cpu(), strict=True):
             yield one[mask].numpy()
 
-    def answers(self, examples: Sentences, rows: Sequence[np.ndarray]) -> np.ndarray:
+    def outputs(self, examples: Sentences, rows: Sequence[np.ndarray]) -> np.ndarray:
         """The class of every word (words,), sentence by sentence."""
         joined = word_pieces.rejoined(examples.pieces, rows, len(examples.lengths))
         return np.array([c for one in joined for c in one], np.int16)
 
-    def score(self, answers: np.ndarray, examples: Sentences, measure: Measure) -> dict[str, float]:
-        said, truth = (self.spelt(classes, examples.lengths) for classes in (answers, examples.truth))
+    def score(self, outputs: np.ndarray, examples: Sentences, measure: Measure) -> dict[str, float]:
+        said, truth = (self.spelt(classes, examples.lengths) for classes in (outputs, examples.truth))
         return scored(measure, said, truth)
 
     def spelt(self, classes: np.ndarray, lengths: np.ndarray) -> list[list[str]]:

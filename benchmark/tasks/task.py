@@ -46,9 +46,9 @@ class Task:
         return self.kind.labels
 
     @property
-    def outputs(self) -> int:
+    def units(self) -> int:
         """Units of the head."""
-        return self.kind.outputs
+        return self.kind.units
 
     @property
     def regression(self) -> bool:
@@ -104,17 +104,17 @@ class Task:
         """The targets of a batch of so many ``examples`` with the same batch after it."""
         return self.kind.twice(targets, examples)
 
-    def one(
+    def of_example(
         self, logits: torch.Tensor, targets: torch.Tensor, example: int
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """The logits and targets of one example of a batch."""
-        return logits[self.kind.place(targets, example)], self.kind.of_one(targets, example)
+        return logits[self.kind.place(targets, example)], self.kind.targets_of(targets, example)
 
     def loss(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """The mean loss of ``logits`` (items, classes) of a batch with these ``targets``."""
         return self.kind.loss(logits, targets)
 
-    def score(self, answers: np.ndarray, examples: Examples) -> dict[str, float]:
-        """Every metric of ``examples`` on the ``answers`` to them."""
+    def score(self, outputs: np.ndarray, examples: Examples) -> dict[str, float]:
+        """Every metric of ``examples`` on the ``outputs`` to them."""
         measure = self.measure(examples)
-        return measure.kind.score(answers, examples, measure)
+        return measure.kind.score(outputs, examples, measure)

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from benchmark.errors import BenchmarkError
-from benchmark.methods import Method, Setting
+from benchmark.methods import Context, Method
 from benchmark.models import packing
 from benchmark.models.architecture import encoder_of
 from benchmark.testing.fixtures import (
@@ -22,7 +22,7 @@ from benchmark.testing.fixtures import (
     Tuned,
     logits_of,
     made_ready,
-    one,
+    method_of,
     same_weights,
     tiny_model,
     tuned,
@@ -31,7 +31,7 @@ from benchmark.testing.fixtures import (
 
 def neutral(settings: Settings) -> None:
     """With the values it declares as ``neutral``, the method is plain fine-tuning, bit for bit."""
-    method = one(settings)
+    method = method_of(settings)
     if excused(method, neutral):
         return
     assert method.neutral is not None, (
@@ -46,14 +46,14 @@ def evaluation(settings: Settings) -> None:
     for when, model in (("made ready", made_ready(settings)), ("fine-tuned", after.model)):
         answers, again = logits_of(model), logits_of(model)
         assert np.array_equal(answers, again), f"{when}, two evaluations of the same weights differ"
-        if excused(one(settings), evaluation):
+        if excused(method_of(settings), evaluation):
             continue
         stock = tiny_model()
         stock.load_state_dict(model.state_dict(), strict=True)
         if not after.outcome.padded and when == "fine-tuned":  # the same sums in the same order
             hooks = packing.install(encoder_of(stock))
             assert hooks is not None
-            hooks.first_only = not one(settings).needs_last_states
+            hooks.first_only = not method_of(settings).needs_last_states
         assert np.array_equal(answers, logits_of(stock)), (
             f"{when}, the model answers otherwise than a stock model with its weights"
         )
@@ -65,13 +65,13 @@ def evaluation(settings: Settings) -> None:
 def repetition(settings: Settings) -> None:
     """The same seed gives the same bits; where the method draws, another seed of its own gives others."""
     drawn: list[str] = []
-    stream = Setting.stream
+    stream = Context.stream
 
-    def watched(setting: Setting, *purpose: Any, **named: Any) -> torch.Generator:
-        drawn.append(setting.name)
-        return stream(setting, *purpose, **named)
+    def watched(context: Context, *purpose: Any, **named: Any) -> torch.Generator:
+        drawn.append(context.name)
+        return stream(context, *purpose, **named)
 
-    with mock.patch.object(Setting, "stream", watched):
+    with mock.patch.object(Context, "stream", watched):
         first = tuned(settings)
     assert_same(first, tuned(settings), "a run", "its repetition")
     if drawn:
@@ -81,7 +81,7 @@ def repetition(settings: Settings) -> None:
 
 def accumulation(settings: Settings) -> None:
     """The gradients of the parts of a batch add up to that of the whole, where nothing is drawn for each."""
-    if excused(one(settings), accumulation):
+    if excused(method_of(settings), accumulation):
         return
     whole, parts = (
         tuned(settings, dropout=0.0, protocol={"micro_batch_size": size, "epochs": 0.1}) for size in (None, 2)

@@ -66,7 +66,7 @@ def settings_of(path: str | Path, **run: Any) -> Settings:
     return {str(key): value for key, value in resolved.items()}
 
 
-def one(settings: Settings) -> Method:
+def method_of(settings: Settings) -> Method:
     """The method of ``settings``."""
     return build({"one": settings})["one"]
 

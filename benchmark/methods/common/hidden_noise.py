@@ -12,7 +12,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from benchmark.errors import BenchmarkError
-from benchmark.methods.base import Method, Setting
+from benchmark.methods.base import Context, Method
 from benchmark.models.architecture import Change, Encoder
 
 log = logging.getLogger(__name__)
@@ -36,8 +36,8 @@ class HiddenNoise(Method):
     def exempt(self) -> dict[str, str]:
         return {"accumulation": "every pass of every part of a batch has noise of its own"}
 
-    def attach(self, model: PreTrainedModel, setting: Setting) -> None:
-        self.setting = setting
+    def attach(self, model: PreTrainedModel, context: Context) -> None:
+        self.context = context
         self.rng: torch.Generator | None = None
 
     def draw(self, state: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
@@ -47,7 +47,7 @@ class HiddenNoise(Method):
     def noised(self, state: torch.Tensor) -> torch.Tensor:
         """``state`` with fresh noise, in its own precision."""
         if self.rng is None:
-            self.rng = self.setting.stream(device=state.device)
+            self.rng = self.context.stream(device=state.device)
             self.warn_if_lost(state)
         return state + (self.sigma * self.draw(state, self.rng)).to(state.dtype)
 
@@ -68,7 +68,7 @@ class HiddenNoise(Method):
         if short and 0 < self.sigma <= NEEDS_FLOAT32:
             log.warning(
                 "method.%s.sigma=%g: most of this noise rounds away in %s; set protocol.precision=float32",
-                self.setting.name,
+                self.context.name,
                 self.sigma,
                 short,
             )

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 import torch
 
-from benchmark.methods.common.tensors import at, places
+from benchmark.methods.common.tensors import places, selected
 from benchmark.step.state import Stateful
 from benchmark.step.update import Tensors, Update
 
@@ -28,7 +28,7 @@ class Sensitivity(Stateful):
         indices = places(update, self.names)
         if not indices:
             return [], []
-        now = list(torch._foreach_mul(at(update.weights, indices), at(update.gradients, indices)))
+        now = list(torch._foreach_mul(selected(update.weights, indices), selected(update.gradients, indices)))
         if not self.signed:
             torch._foreach_abs_(now)
         for index, tensor in zip(indices, now, strict=True):

@@ -42,6 +42,6 @@ def places(update: Update, names: Collection[str]) -> list[int]:
     return [place for place, name in enumerate(update.names) if name in names]
 
 
-def at(tensors: Tensors, indices: Iterable[int]) -> Tensors:
+def selected(tensors: Tensors, indices: Iterable[int]) -> Tensors:
     """The tensors at ``indices``."""
     return [tensors[index] for index in indices]
