@@ -19,7 +19,7 @@ from benchmark.models.architecture import on_input
 
 @dataclass
 class FTNoise(HiddenNoise):
-    """Add N(0, sigma^2) to what layer ``layer`` receives (1 is the first), in training only."""
+    """Add N(0, sigma^2) to the input of layer ``layer``, in training only; the first is 1."""
 
     paper: ClassVar[str] = "Hua et al., NAACL 2021"
     cost: ClassVar[str] = "a draw per hidden unit of one layer"

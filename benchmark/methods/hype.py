@@ -3,11 +3,11 @@
 Yuan et al., "HyPe: Better Pre-trained Language Model Fine-tuning with Hidden Representation
 Perturbation", ACL 2023. Section 3: h_i = g_i(h_{i-1} + eps_i), drawn anew per layer, position, unit and
 step; eps ~ N(0, sigma^2) (HyPe-N) or U(-sigma, sigma) (HyPe-U). The noised input feeds both the attention
-and the residual branch; what the last layer returns stays clean.
+and the residual branch; the output of the last layer stays clean.
 
-The released code draws sigma * U[0, 1) for HyPe-U (``uniform01`` here), and by "no dropout" it means the
-configuration's hidden dropout only: the dropout of attention weights stays on (in XLNet, which has one
-value for both, neither does). To it an empty list of layers means all of them; here one is refused.
+The released code draws sigma * U[0, 1) for HyPe-U (``uniform01`` here), and its "no dropout" is only
+the configuration's hidden dropout: the dropout of attention weights stays on (XLNet has one value for
+both, so both are off). In that code an empty list of layers means all of them; here it is refused.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class HyPe(HiddenNoise):
     noise: str = "normal"
     position: str = "between"
     layers: list[int] | None = None
-    hidden_dropout: bool = False  # whether the checkpoint's hidden dropout stays on (Table 9)
+    hidden_dropout: bool = False  # True keeps the checkpoint's hidden dropout on (Table 9)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -84,7 +84,10 @@ class HyPe(HiddenNoise):
 
 
 def attention_block(layer: nn.Module) -> nn.Module:
-    """The part of an encoder layer that attends. Raises: BenchmarkError if none of them says it does."""
+    """The attention block of an encoder layer, told by its class name.
+
+    Raises: BenchmarkError if no part of the layer is named so.
+    """
     blocks = [part for part in layer.children() if "attention" in type(part).__name__.lower()]
     if not blocks:
         raise BenchmarkError(f"position: no attention block found in a {type(layer).__name__}")

@@ -69,14 +69,14 @@ class NoisyTune(Method):
                 yield weight
 
     def draw(self, weight: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
-        """Unit noise of the shape of ``weight``, float32 on the CPU whatever the model's device."""
+        """Unit noise of the shape of ``weight``: float32 on the CPU for every device."""
         if self.noise == "uniform":
             return torch.rand(weight.shape, generator=rng) - 0.5
         return torch.randn(weight.shape, generator=rng)
 
     @torch.no_grad()
     def add_noise(self, weights: list[torch.Tensor], unit_noise: list[torch.Tensor]) -> None:
-        """Add ``unit_noise`` to ``weights`` in place, scaled as section 2 says."""
+        """Add ``unit_noise`` to ``weights`` in place, scaled as in section 2."""
         scales = [sample_std(weight) for weight in weights]
         if self.scale == "global":
             # A constant tensor stays untouched, as the matrix-wise rule leaves it.
@@ -88,7 +88,10 @@ class NoisyTune(Method):
 
 
 def sample_std(weight: torch.Tensor) -> float:
-    """The n-1 standard deviation of a tensor; 0, not NaN, for a single element (the bias of STS-B's head)."""
+    """The n-1 standard deviation of a tensor.
+
+    0, not NaN, for a single element (the bias of STS-B's head).
+    """
     return weight.std().item() if weight.numel() > 1 else 0.0
 
 

@@ -1,22 +1,24 @@
-"""SMART: the outputs shall not change under the worst small perturbation, nor jump between updates.
+"""SMART: keep outputs stable under the worst small perturbation, and between updates.
 
 Jiang et al., "SMART: Robust and Efficient Fine-Tuning for Pre-trained Natural Language Models through
 Principled Regularized Optimization", ACL 2020 (arXiv 1911.03437), Algorithm 1.
 
-Smoothness (equations 1 and 2): lambda_s max over ||delta||_inf <= epsilon of l_s(f(x), f(x + delta)),
-l_s the symmetric KL, or the squared error for a regression. delta_0 ~ N(0, sigma^2); then
-delta <- clip(delta + eta g / ||g||_inf, epsilon), the norm taken per example (the paper does not say).
-Proximity (equations 5 to 7): mu times l_s between the model and a running average of it,
-average <- (1 - beta) theta + beta average after every update.
-x is the output of the whole embedding block, so that delta meets layer 0. Of a tagging l_s compares the
-classes of every labelled word, of answers the distributions of their starts and of their ends over a
-window's real tokens, and is averaged over these.
+Smoothness (equations 1 and 2): lambda_s max over ||delta||_inf <= epsilon of l_s(f(x), f(x + delta)). l_s is
+the symmetric KL, or the squared error for a regression. delta_0 ~ N(0, sigma^2); then delta <- clip(delta +
+eta g / ||g||_inf, epsilon). The norm is per example (the paper does not say).
+
+Proximity (equations 5 to 7): mu times l_s between the model and its running average, average <- (1 - beta)
+theta + beta average after every update.
+
+x is the output of the whole embedding block, so delta is added to the input of layer 0. In tagging, l_s
+compares the classes of every labelled word; in question answering, the distributions of starts and of ends
+over a window's real tokens. It is averaged over these.
 
 mt-dnn's code (``fidelity: mtdnn``) divides the perturbation by its largest entry per token in place of
-projecting it, which makes it 1, not epsilon (epsilon is only a guard there); takes eta g unnormalised;
-climbs a one-sided surrogate of the KL; detaches the target of each direction in the final term; and has
-no proximity term. Two defects of it are not copied: it embeds the perturbed embeddings a second time,
-and for a regression it compares every example with every other.
+projecting it, which makes that entry 1, not epsilon (epsilon only guards the division). It takes eta g
+unnormalised, climbs a one-sided surrogate of the KL, detaches the target of each direction in the final term,
+and has no proximity term. Two of its defects are not copied: it embeds the perturbed embeddings a second
+time, and for a regression it compares every example with every other.
 """
 
 from __future__ import annotations
@@ -96,7 +98,7 @@ class SMART(HiddenNoise):
     def loss(self, step: Step) -> torch.Tensor | None:
         if not self.strength and not self.mu:
             return None
-        clean = step.logits  # asked for in any case, so that its hidden states are there
+        clean = step.logits  # needed with dropout off too: it computes the hidden states
         if self.dropout == "off":
             clean = step.forward("off")
         terms = []
@@ -107,7 +109,7 @@ class SMART(HiddenNoise):
         return torch.stack(terms).sum()
 
     def smoothness(self, step: Step, clean: torch.Tensor) -> torch.Tensor:
-        """l_s(f(x), f(x + delta)) of each example, at the perturbation found."""
+        """l_s(f(x), f(x + delta)) of each example, at the worst perturbation."""
         perturbed = self.perturbed_logits(step, self.worst(step, clean.detach()), self.steps)
         if self.fidelity == "mtdnn" and not step.task.regression:
             return detached_symmetric_kl(clean, perturbed)
@@ -116,7 +118,9 @@ class SMART(HiddenNoise):
     def worst(self, step: Step, clean: torch.Tensor) -> torch.Tensor:
         """The perturbation of the first layer's input after the last ascent."""
         start = step.hidden_states[0].detach()
-        with autocast(step.precision, start.device):  # where noise can be lost, and is warned of
+        with autocast(
+            step.precision, start.device
+        ):  # half precision can lose the noise; `noised` warns of it
             delta = self.noised(torch.zeros_like(start))
         for number in range(self.steps):
             delta.requires_grad_()
@@ -127,7 +131,7 @@ class SMART(HiddenNoise):
         return delta
 
     def climbed(self, perturbed: torch.Tensor, clean: torch.Tensor, step: Step) -> torch.Tensor:
-        """What the ascent increases, per example."""
+        """The quantity that an ascent increases, per example."""
         if self.fidelity == "mtdnn" and not step.task.regression:
             return stable_kl(perturbed, clean)
         return disagreement(clean, perturbed, regression=step.task.regression)
@@ -164,7 +168,7 @@ class SMART(HiddenNoise):
 
 @dataclass
 class WithWeights:
-    """``model`` as it would be with other weights (those in ``weights``, by name)."""
+    """The model ``model`` computed with other ``weights``, by name."""
 
     model: PreTrainedModel
     weights: dict[str, torch.Tensor]

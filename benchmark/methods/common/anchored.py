@@ -1,4 +1,4 @@
-"""Pulling towards the weights fine-tuning started from: what L2-SP, PriorWD and RecAdam share."""
+"""Pulls towards the start of fine-tuning, shared by L2-SP, PriorWD and RecAdam."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from benchmark.step.update import Number, Update, subtract
 
 @dataclass
 class Anchored(Method):
-    """Keeps theta0: the ``clean`` checkpoint, or what a method that perturbs weights left (``perturbed``).
+    """A method with anchors theta0: the start of fine-tuning.
 
-    Blocks that are re-initialised are anchored to what was drawn.
+    ``anchor`` is the ``clean`` checkpoint, or the weights after another method's noise (``perturbed``).
+    Re-initialised blocks are anchored to their drawn weights.
     """
 
     constant: ClassVar[tuple[str, ...]] = ("anchors",)
