@@ -19,7 +19,7 @@ from benchmark.models.architecture import on_input
 
 @dataclass
 class FTNoise(HiddenNoise):
-    """Add N(0, sigma^2) to the input of layer ``layer``, in training only; the first is 1."""
+    """Add N(0, sigma^2) to the input of layer ``layer`` (from 1), in training only."""
 
     paper: ClassVar[str] = "Hua et al., NAACL 2021"
     cost: ClassVar[str] = "a draw per hidden unit of one layer"

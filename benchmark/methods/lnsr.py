@@ -105,7 +105,7 @@ class LNSR(HiddenNoise):
     def clean_states(self, step: Step) -> list[torch.Tensor]:
         """The hidden states without noise: of the clean pass, or of a pass without dropout."""
         if self.dropout != "off":
-            _ = step.logits  # computes the clean pass if nobody asked for it yet
+            _ = step.logits  # computes the clean pass, unless a method has used it already
             return step.hidden_states
         with captured_states(step.encoder) as states:
             step.forward("off")

@@ -78,7 +78,7 @@ class LinedUpLayout(PackedLayout):
         return replace(self, tokens=tokens, owner=owner, offsets=offsets, back=back)
 
     def become(self, other: LinedUpLayout) -> None:
-        """Copy ``other``, which is filled up to the same size, into the memory of this one."""
+        """Copy ``other``, filled up to the same size, into the memory of this one."""
         for mine, theirs in zip(self._tensors(), other._tensors(), strict=True):
             mine.copy_(theirs, non_blocking=True)
 

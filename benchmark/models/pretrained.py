@@ -80,7 +80,7 @@ def depth(model: dict[str, Any], cache: Path) -> int:
 
 
 def stamp(model: dict[str, Any], cache: Path) -> dict[str, str | None]:
-    """The origin of the weights: id and resolved revision, or id and digest of the file."""
+    """The origin of the weights: id and resolved revision, or the digest of their file."""
     place = source(model, cache)
     folder = Path(place)
     if not folder.is_dir():

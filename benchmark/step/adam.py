@@ -1,9 +1,9 @@
-"""The members of the Adam family that the papers use.
+"""The variants of Adam that the papers use.
 
-The four papers and their baselines use optimisers that share a name and differ in where epsilon, bias
-correction and weight decay sit; mixing them up is the commonest silent error of a reproduction. A
-variant here is three choices: how a moment pair becomes a direction, how long the step along it is, and
-when weights decay.
+The papers and their baselines use optimisers that share a name and differ in the places of epsilon, bias
+correction and weight decay. Mixing them up is the commonest silent error of a reproduction. A variant here is
+three choices: the direction made of a pair of moments, the length of the step along it, and the time at which
+weights decay.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Variant:
-    """One member of the family.
+    """One member of the Adam family.
 
-    ``second`` updates the second moments in place and ``denominator`` turns them into what the first
-    moments are divided by, given epsilon and the root of the second moments' bias correction, which it uses
-    where it ``corrects_root``. ``step_size`` maps (rate, betas, t) to the length of step t = 1, 2, …
-    ``decay`` says when weights shrink: ``before`` the step, ``after`` it, or ``inside`` the direction.
-    ``fused`` maps (betas, epsilon, t) to the epsilon and t with which PyTorch's fused AdamW takes the same
-    step along the same direction; None where it cannot.
+    ``second`` updates the second moments in place. ``denominator`` makes the divisor of the first moments
+    from the second ones, epsilon, and the root of the second moments' bias correction; it uses that root if
+    it ``corrects_root``. ``step_size`` maps (rate, betas, t) to the length of step t = 1, 2, … ``decay``:
+    weights shrink ``before`` the step, ``after`` it, or ``inside`` the direction. ``fused`` maps (betas,
+    epsilon, t) to the epsilon and t with which PyTorch's fused AdamW takes the same step along the same
+    direction; None if it cannot.
     """
 
     second: Callable[[list[Tensor], list[Tensor], float, float], None]
@@ -37,7 +37,7 @@ class Variant:
 
     @property
     def fusable(self) -> bool:
-        """Whether PyTorch's fused AdamW can take its step."""
+        """True if PyTorch's fused AdamW can take its step."""
         return self.fused is not None
 
 
@@ -63,7 +63,7 @@ def _root_plus_epsilon(second: list[Tensor], epsilon: float, correction: float |
 def _corrected_root_plus_epsilon(
     second: list[Tensor], epsilon: float, correction: float | Tensor
 ) -> list[Tensor]:
-    """PyTorch's form: epsilon joins the bias-corrected root, so it is not scaled by the correction."""
+    """PyTorch's form: epsilon is added to the corrected root, so it is not scaled."""
     roots = torch._foreach_sqrt(second)
     torch._foreach_div_(roots, correction)
     torch._foreach_add_(roots, epsilon)

@@ -1,7 +1,7 @@
 """An optimiser of the Adam family, as one step in named stages.
 
-Where no method looks between the stages, an Adam step is PyTorch's fused kernel with its numbers chosen so
-that it computes the same; else the stages are taken one after the other, in pieces small enough to stay in a
+If no method acts between the stages, PyTorch's fused kernel takes an Adam step, with numbers chosen so that
+it computes the same. Otherwise the stages are taken one after the other, in pieces small enough to stay in a
 processor's cache.
 """
 
@@ -18,12 +18,12 @@ from torch import nn
 from benchmark.step.adam import VARIANTS
 from benchmark.step.update import Rates, Tables, Tensors, Update, UpdateHooks, subtract
 
-PIECE = 1 << 16  # entries that stay in a processor's cache while their moments become a direction
+PIECE = 1 << 16  # entries that fit a processor's cache while a direction is computed
 
 
 @dataclass
 class ParameterGroup:
-    """Tensors that share a weight decay and a factor on the learning rate, with their moments."""
+    """Parameters with one weight decay and one factor on the rate, and their moments."""
 
     names: list[str]
     parameters: list[nn.Parameter]
@@ -34,7 +34,7 @@ class ParameterGroup:
     directions: Tensors = field(default_factory=list)
 
     def shrink(self, number: int, rate: float) -> float:
-        """What decoupled decay multiplies the weights by, at a ``rate``."""
+        """The factor of decoupled decay on the weights, at a ``rate``."""
         return 1 - rate * self.weight_decay
 
     def __post_init__(self) -> None:
@@ -45,9 +45,9 @@ class ParameterGroup:
 class Optimizer:
     """One of ``VARIANTS`` over groups of parameters; gradients are read from ``.grad``.
 
-    ``rates`` are those of updates 1 to ``total``. ``staged`` says whether a method acts between the stages:
-    at ``direction``, ``before`` or ``moved``. On a GPU nothing that changes from update to update is a number
-    of the host's, so that an update can be captured.
+    ``rates`` are those of updates 1 to ``total``. ``staged``: a method acts between the stages, at
+    ``direction``, ``before`` or ``moved``. On a GPU all numbers that change between updates are on the
+    device, so that an update can be captured.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Optimizer:
 
     @torch.no_grad()
     def step(self) -> None:
-        """One update of all parameters; clears the gradients."""
+        """Update all parameters once and clear the gradients."""
         self.steps += 1
         if self.tables is not None:
             self.tables.number += 1
@@ -90,7 +90,10 @@ class Optimizer:
 
     @torch.no_grad()
     def restore(self, state: dict[str, Any]) -> None:
-        """Put ``state`` back. Raises: KeyError or RuntimeError if it is of other parameters."""
+        """Put ``state`` back.
+
+        Raises: KeyError or RuntimeError if it belongs to other parameters.
+        """
         self.steps = state["steps"]
         if self.tables is not None:
             self.tables.number.fill_(self.steps)
@@ -150,8 +153,8 @@ class Optimizer:
             torch._foreach_mul_(weights, update.scheduled(group.shrink))
 
     def _directions(self, group: ParameterGroup, update: Update) -> Tensors:
-        """Update the moments; what a step of length 1 would subtract from the weights."""
-        group.directions = group.directions or [torch.empty_like(one) for one in group.first]
+        """Update the moments; return the change of the weights by a step of length 1."""
+        group.directions = group.directions or [torch.empty_like(moment) for moment in group.first]
         correction = update.scheduled(self._root_correction)
         for first, second, gradient, direction in pieces(
             group.first, group.second, update.gradients, group.directions
@@ -171,7 +174,10 @@ class Optimizer:
         return (1 - self.betas[1] ** number) ** 0.5
 
     def _step_fused(self, group: ParameterGroup, update: Update) -> None:
-        """PyTorch's kernel, with an epsilon and a number of steps that make it take the variant's step."""
+        """Take the variant's step by PyTorch's kernel.
+
+        Epsilon and the number of steps are chosen so that both give the same.
+        """
         assert self.variant.fused is not None
         epsilon, t = self.variant.fused(self.betas, self.epsilon, self.steps)
         rate, decay = update.rate, group.weight_decay
@@ -181,7 +187,10 @@ class Optimizer:
         self._fused(group, update, rate, epsilon, decay, torch.full((), t, dtype=torch.float32))
 
     def _step_fused_by_tables(self, group: ParameterGroup, update: Update) -> None:
-        """The same with an epsilon that stays: the kernel corrects nothing, the length of the step does."""
+        """Take the variant's step by PyTorch's kernel, with a constant epsilon.
+
+        The kernel corrects no bias; the length of the step does.
+        """
         after = self.variant.decay == "after"
         length, steps = update.scheduled(self._step_size), update.scheduled(_never)
         if self.variant.corrects_root:
@@ -211,7 +220,7 @@ class Optimizer:
 
 
 def _never(number: int, rate: float) -> float:
-    """After so many steps both bias corrections are 1."""
+    """The number of steps after which both bias corrections are 1."""
     return math.inf
 
 
@@ -224,7 +233,10 @@ def _rate(number: int, rate: float) -> float:
 
 
 def pieces(*lists: Tensors) -> Iterator[list[Tensors]]:
-    """Like pieces of the tensors of every list, as lists of one; on a GPU all at once."""
+    """Split the tensors of every list alike, into lists of one piece each.
+
+    On a GPU they stay whole.
+    """
     if lists[0][0].device.type != "cpu":
         yield list(lists)
         return
@@ -239,12 +251,11 @@ def pieces(*lists: Tensors) -> Iterator[list[Tensors]]:
 def parameter_groups(
     model: nn.Module, weight_decay: float, rate_factor: Callable[[str], float] = lambda name: 1.0
 ) -> list[ParameterGroup]:
-    """The trainable parameters of ``model`` in groups of one decay and one factor on the rate.
+    """Group the trainable parameters of ``model`` by decay and factor on the rate.
 
-    Matrices decay, vectors do not: biases and normalisation weights are told by their shape, because
-    their names differ between architectures (``LayerNorm.weight`` finds neither XLNet's ``layer_norm``
-    nor an older ``gamma``). XLNet's biases of attention are matrices; their names end in ``bias`` as
-    those of all others do.
+    Matrices decay, vectors do not. Biases and normalisation weights are told by their shape, because their
+    names differ between architectures (``LayerNorm.weight`` matches neither XLNet's ``layer_norm`` nor an
+    older ``gamma``). XLNet's attention biases are matrices; their names end in ``bias``, like all others.
     """
     groups: dict[tuple[float, float], list[tuple[str, nn.Parameter]]] = {}
     for name, parameter in model.named_parameters():

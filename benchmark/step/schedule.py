@@ -6,9 +6,9 @@ from __future__ import annotations
 def rate_at(step: int, total: int, peak: float, schedule: str, warmup: float) -> float:
     """The learning rate of update ``step`` (0-based) out of ``total``.
 
-    ``warmup`` below 1 is a share of ``total``, else a number of steps. ``linear`` decays from the end
-    of the warm-up to 0; ``linear_from_start`` counts the decay from step 0, as Google's BERT code and
-    pytorch-pretrained-bert do, so that the rate jumps down where the warm-up ends.
+    ``warmup`` below 1 is a share of ``total``, else a number of updates. ``linear`` decays from the end
+    of the warm-up to 0. ``linear_from_start`` counts the decay from update 0, as Google's BERT code and
+    pytorch-pretrained-bert do: the rate jumps down at the end of the warm-up.
     """
     warm = warmup * total if warmup < 1 else warmup
     if step < warm:

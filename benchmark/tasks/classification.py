@@ -20,7 +20,7 @@ from benchmark.tasks.kind import Examples, Inputs, Kind, Measure, scored
 
 @dataclass(frozen=True)
 class Classification(Kind):
-    """An example has one of ``labels``, or a value if there are none."""
+    """Tasks whose examples have one of ``labels``, or a value if there are none."""
 
     head: ClassVar[str] = "AutoModelForSequenceClassification"
     keeps: ClassVar[str] = "logits"
@@ -44,9 +44,10 @@ class Classification(Kind):
         return max(len(self.labels), 1)
 
     def read(self, reader: Reader, split: Split, training: bool) -> Examples:
-        """Sentences or pairs with a class or value, from the cache where they were tokenised the same way before.
+        """Read sentences or pairs with their class or value.
 
-        The cache goes by the content of the files and of the tokenizer, so that a changed one is noticed.
+        Tokenised examples are cached by the content of the files and of the tokenizer: a change of either is
+        noticed.
         """
         task, tokenizer, max_length = reader.task, reader.tokenizer, reader.limit(split)
         file = reader.file(split)
@@ -99,7 +100,7 @@ class Classification(Kind):
         return slice(example, example + 1)
 
     def outputs(self, examples: Examples, rows: Sequence[np.ndarray]) -> np.ndarray:
-        """Logits (examples, outputs) in float32."""
+        """Logits (examples, units) in float32."""
         return np.stack(rows)
 
     def predictions(self, logits: np.ndarray) -> np.ndarray:
