@@ -78,7 +78,7 @@ def tuned(chosen: dict[str, Any], packed: bool = True, snapshot: Any = None) -> 
 
 @dataclass
 class Meddling(Probe):
-    """Looks as hard as a probe may: passes and draws at every moment."""
+    """Looks as hard as a probe may: passes and draws at every hook."""
 
     def begin(self, subject: Subject) -> None:
         torch.rand(3)

@@ -1,5 +1,5 @@
 """PATS, SAGE, RecAdam, Child-Tuning, L2-SP, PriorWD and layer-wise decay equal their reference values and
-equations, through their own moments inside the optimiser's step."""
+equations, through their own hooks inside the optimiser's step."""
 
 from __future__ import annotations
 
@@ -77,10 +77,10 @@ class Toy(nn.Module):
 
 
 def ready(method: Method, model: Any, encoder: Encoder | None = None, name: str = "mine") -> None:
-    """Every moment before the optimiser."""
+    """Every hook before the optimiser."""
     context = Context(name, 1, encoder or model.map)
-    for moment in ("initialise", "remember", "perturb", "attach"):
-        getattr(method, moment)(model, context)
+    for hook in ("initialise", "remember", "perturb", "attach"):
+        getattr(method, hook)(model, context)
 
 
 def close(got: torch.Tensor, wanted: np.ndarray, what: str) -> None:

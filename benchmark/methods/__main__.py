@@ -38,7 +38,7 @@ class Entry:
     """The file of a method: its name, its class and its hyper-parameters."""
 
     name: str
-    kind: type[Method]
+    method: type[Method]
     values: str
 
 
@@ -67,8 +67,8 @@ def read(path: Path) -> Entry:
         raise BenchmarkError(f"{path}: {' '.join(str(error).split())}") from error
     if not isinstance(settings, DictConfig) or "_target_" not in settings:
         raise BenchmarkError(f"{path}: not the file of a method: it has no `_target_`, the class of a method")
-    kind = class_of(f"method.{path.stem}", settings.pop("_target_"), Method)
-    return Entry(path.stem, kind, ", ".join(f"{key}={typed(settings, key)}" for key in map(str, settings)))
+    method = class_of(f"method.{path.stem}", settings.pop("_target_"), Method)
+    return Entry(path.stem, method, ", ".join(f"{key}={typed(settings, key)}" for key in map(str, settings)))
 
 
 def typed(settings: DictConfig, key: str) -> str:
@@ -83,11 +83,11 @@ def typed(settings: DictConfig, key: str) -> str:
     return value if isinstance(value, str) else json.dumps(value, default=list)
 
 
-def about(kind: type[Method]) -> list[str]:
+def about(method: type[Method]) -> list[str]:
     """Describe a class in lines: title, paper, hooks, cost."""
-    first = (sys.modules[kind.__module__].__doc__ or kind.__name__).split("\n")[0]
-    acts = [hook for hook in HOOKS if getattr(kind, hook) is not getattr(Method, hook)]
-    facts = {"paper": kind.paper, "acts at": ", ".join(acts), "cost": kind.cost}
+    first = (sys.modules[method.__module__].__doc__ or method.__name__).split("\n")[0]
+    acts = [hook for hook in HOOKS if getattr(method, hook) is not getattr(Method, hook)]
+    facts = {"paper": method.paper, "acts at": ", ".join(acts), "cost": method.cost}
     return [first, *(f"{name + ':':<8} {fact or UNSAID}" for name, fact in facts.items())]
 
 
@@ -95,13 +95,13 @@ def show(entries: list[Entry]) -> None:
     """Print ``entries``, grouped by class."""
     console = Console(highlight=False)
     width = max(len(entry.name) for entry in entries)
-    for kind in dict.fromkeys(entry.kind for entry in entries):
-        title, *facts = about(kind)
+    for method in dict.fromkeys(entry.method for entry in entries):
+        title, *facts = about(method)
         table = Table.grid(padding=(0, 2))
         table.add_column(min_width=width)
         table.add_column()
         for entry in entries:
-            if entry.kind is kind:
+            if entry.method is method:
                 table.add_row(Text(entry.name, "bold"), Text(entry.values or UNSAID))
         console.print(Text(title, "bold"))
         for part in (Text("\n".join(facts)), table):

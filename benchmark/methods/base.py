@@ -18,7 +18,7 @@ Hooks inside the update, on lists of tensors, in this order:
 
     gradient     after clipping, before Adam's moments are updated
     direction    the direction is known, no weight has moved yet
-    before       weights may move before the step
+    before       weights may move before the direction is subtracted
     moved        the weights have moved, not yet decayed
     after        the update is complete
 
@@ -165,7 +165,7 @@ class Method(Stateful):
         """Change ``update.directions`` in place."""
 
     def before(self, update: Update) -> None:
-        """Change ``update.weights`` in place, before the step."""
+        """Change ``update.weights`` in place, before the directions are subtracted."""
 
     def moved(self, update: Update) -> None:
         """Change ``update.weights`` in place, before decoupled decay."""

@@ -1,4 +1,4 @@
-"""An optimiser of the Adam family, as one step in named stages.
+"""An optimiser of the Adam family, whose update has named stages.
 
 If no method acts between the stages, PyTorch's fused kernel takes an Adam step, with numbers chosen so that
 it computes the same. Otherwise the stages are taken one after the other, in pieces small enough to stay in a
@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from benchmark.step.adam import VARIANTS
-from benchmark.step.update import Rates, Tables, Tensors, Update, UpdateHooks, subtract
+from benchmark.step.update import Rates, Schedules, Tensors, Update, UpdateHooks, subtract
 
 PIECE = 1 << 16  # entries that fit a processor's cache while a direction is computed
 
@@ -71,14 +71,14 @@ class Optimizer:
         self.steps = 0
         self.staged = staged or not self.variant.fusable
         device = next((p.device for group in self.groups for p in group.parameters), torch.device("cpu"))
-        self.tables = None if device.type == "cpu" else Tables(total, device)
+        self.schedules = None if device.type == "cpu" else Schedules(total, device)
 
     @torch.no_grad()
     def step(self) -> None:
         """Update all parameters once and clear the gradients."""
         self.steps += 1
-        if self.tables is not None:
-            self.tables.number += 1
+        if self.schedules is not None:
+            self.schedules.number += 1
         for group in self.groups:
             self._update(group)
 
@@ -95,8 +95,8 @@ class Optimizer:
         Raises: KeyError or RuntimeError if it belongs to other parameters.
         """
         self.steps = state["steps"]
-        if self.tables is not None:
-            self.tables.number.fill_(self.steps)
+        if self.schedules is not None:
+            self.schedules.number.fill_(self.steps)
         for group in self.groups:
             for i, name in enumerate(group.names):
                 group.first[i].copy_(state["first"][name])
@@ -120,16 +120,16 @@ class Optimizer:
             self.steps,
             self.total,
             rates=rates,
-            tables=self.tables,
+            schedules=self.schedules,
         )
         for method in self.methods:
             method.gradient(update)
         if self.staged:
             self._step_in_stages(group, update)
-        elif self.tables is None:
+        elif self.schedules is None:
             self._step_fused(group, update)
         else:
-            self._step_fused_by_tables(group, update)
+            self._step_fused_by_schedules(group, update)
         for method in self.methods:
             method.after(update)
         for parameter in group.parameters:
@@ -186,7 +186,7 @@ class Optimizer:
             rate, decay = rate * shrink, decay / shrink
         self._fused(group, update, rate, epsilon, decay, torch.full((), t, dtype=torch.float32))
 
-    def _step_fused_by_tables(self, group: ParameterGroup, update: Update) -> None:
+    def _step_fused_by_schedules(self, group: ParameterGroup, update: Update) -> None:
         """Take the variant's step by PyTorch's kernel, with a constant epsilon.
 
         The kernel corrects no bias; the length of the step does.

@@ -1,4 +1,4 @@
-"""One optimiser step in flight, and the hooks of methods inside it."""
+"""One update in progress, and the hooks of methods inside it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Scheduled = Callable[[int, float], float]  # (number of the update, its rate) ->
 
 @dataclass
 class Update:
-    """One step of the optimiser in progress, over one group of parameters.
+    """One update in progress, over one group of parameters.
 
     Lists run over its tensors. ``gradients`` are clipped. ``directions`` (empty before the moments are
     updated) are the change of the weights by a step of length 1, to be subtracted. ``rate`` is the scheduled
@@ -32,7 +32,7 @@ class Update:
     total: int
     directions: Tensors = field(default_factory=list)
     rates: Rates | None = None
-    tables: Tables | None = None
+    schedules: Schedules | None = None
 
     def scheduled(self, value: Scheduled) -> Number:
         """``value(number, rate)`` of this update.
@@ -40,9 +40,9 @@ class Update:
         A float, or a tensor () on devices whose updates can be captured.
         """
         rates = self.rates
-        if self.tables is None or rates is None:
+        if self.schedules is None or rates is None:
             return value(self.number, self.rate)
-        return self.tables.now((self.names[0], value), lambda number: value(number, rates(number)))
+        return self.schedules.now((self.names[0], value), lambda number: value(number, rates(number)))
 
     def whole_run(self, value: Scheduled) -> Iterator[float]:
         """``value(number, rate)`` of every update from the first to the last."""
@@ -50,7 +50,7 @@ class Update:
         return (value(number, rates(number)) for number in range(1, self.total + 1))
 
 
-class Tables:
+class Schedules:
     """Numbers of updates 1 to ``total``, on a device that captures updates.
 
     The device itself counts the updates: the host need not send anything before one.

@@ -1,6 +1,6 @@
 """Extractive question answering: windows over long contexts, their targets, and spans back to text.
 
-The question and a part of its context make a window. Successive windows start ``step`` context tokens
+The question and a part of its context make a window. Successive windows start ``stride`` context tokens
 apart, as in XTREME's scripts. Answers are always character positions of the context: this
 needs no spaces between words.
 """
@@ -62,7 +62,7 @@ def windows(
     contexts: Sequence[str],
     tokenizer: PreTrainedTokenizerBase,
     max_length: int,
-    step: int,
+    stride: int,
     max_question: int,
 ) -> list[Window]:
     """Make windows of at most ``max_length`` tokens over every context, question by question.
@@ -84,11 +84,11 @@ def windows(
             context,
             truncation="only_second",
             max_length=max_length,
-            stride=max(0, room - step),  # a tokenizer's stride is the overlap of two windows
+            stride=max(0, room - stride),  # a tokenizer's stride is their overlap instead
             return_overflowing_tokens=True,
             return_offsets_mapping=True,
         )
-        made += _of_question(number, encoded, len(context), min(step, room))
+        made += _of_question(number, encoded, len(context), min(stride, room))
     return made
 
 
@@ -157,14 +157,14 @@ def _shortened(question: str, tokenizer: PreTrainedTokenizerBase, limit: int) ->
     return shortened, len(tokenizer(shortened, add_special_tokens=False)["input_ids"])
 
 
-def _of_question(number: int, encoded: BatchEncoding, characters: int, step: int) -> list[Window]:
-    """Make the windows of one question, ``step`` tokens apart.
+def _of_question(number: int, encoded: BatchEncoding, characters: int, stride: int) -> list[Window]:
+    """Make the windows of one question, ``stride`` tokens apart.
 
     Its context has ``characters`` characters.
     """
     count, segments = len(encoded["input_ids"]), encoded.get("token_type_ids")
     parts = [np.flatnonzero(np.array(encoded.sequence_ids(i), float) == 1) for i in range(count)]
-    owns = _owned([len(part) for part in parts], step)
+    owns = _owned([len(part) for part in parts], stride)
     made = []
     for i, part in enumerate(parts):
         offsets = np.array(encoded["offset_mapping"][i], np.int32)[part]
@@ -187,19 +187,19 @@ def _of_question(number: int, encoded: BatchEncoding, characters: int, step: int
     return made
 
 
-def _owned(lengths: list[int], step: int) -> list[np.ndarray]:
+def _owned(lengths: list[int], stride: int) -> list[np.ndarray]:
     """The tokens that each window shows with the most context, as booleans.
 
-    Windows have ``lengths`` tokens and stand ``step`` apart.
+    Windows have ``lengths`` tokens and stand ``stride`` apart.
     """
-    total = step * (len(lengths) - 1) + lengths[-1]
+    total = stride * (len(lengths) - 1) + lengths[-1]
     # The smaller side counts; a longer window breaks ties, then the earlier one.
     context = np.full((len(lengths), total), -1.0)
     for i, length in enumerate(lengths):
         places = np.arange(length)
-        context[i, i * step : i * step + length] = np.minimum(places, length - 1 - places) + 0.01 * length
+        context[i, i * stride : i * stride + length] = np.minimum(places, length - 1 - places) + 0.01 * length
     owner = context.argmax(0)
-    return [owner[i * step : i * step + length] == i for i, length in enumerate(lengths)]
+    return [owner[i * stride : i * stride + length] == i for i, length in enumerate(lengths)]
 
 
 def _best_span(window: Window, start: np.ndarray, end: np.ndarray, longest: int) -> Span | None:

@@ -54,9 +54,9 @@ def evaluation(settings: Settings) -> None:
         stock = tiny_model()
         stock.load_state_dict(model.state_dict(), strict=True)
         if not after.outcome.padded and when == "fine-tuned":  # the same sums in the same order
-            hooks = packing.install(encoder_of(stock))
-            assert hooks is not None
-            hooks.first_only = not method_of(settings).needs_last_states
+            packed = packing.install(encoder_of(stock))
+            assert packed is not None
+            packed.first_only = not method_of(settings).needs_last_states
         assert np.array_equal(outputs, logits_of(stock)), (
             f"{when}, the model has other outputs than a stock model with its weights"
         )
