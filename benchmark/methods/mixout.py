@@ -63,7 +63,7 @@ class Mixout(Method):
         if not 0 <= self.probability <= 1:
             raise BenchmarkError(f"probability={self.probability}: p must be between 0 and 1")
         if self.hidden_dropout and not self.attention_dropout:
-            raise BenchmarkError("attention_dropout=False: only together with hidden_dropout=False")
+            raise BenchmarkError("attention_dropout=False: valid only with hidden_dropout=False")
         for key, value, valid in (
             ("mask", self.mask, MASKS),
             ("target", self.target, TARGETS),

@@ -60,7 +60,7 @@ def switch_off_dropout(model: PreTrainedModel, attention: bool = False) -> None:
     entry = next((name for name in HIDDEN_DROPOUT if hasattr(config, name)), None)
     if entry is None:
         raise BenchmarkError(
-            f"hidden dropout: the configuration of a {type(model).__name__} has none of {', '.join(HIDDEN_DROPOUT)}"
+            f"hidden dropout: the configuration of a {type(model).__name__} has no entry {' or '.join(HIDDEN_DROPOUT)}"
         )
     setattr(config, entry, 0.0)
     with torch.device("meta"):

@@ -118,9 +118,8 @@ class SMART(HiddenNoise):
     def worst(self, step: Step, clean: torch.Tensor) -> torch.Tensor:
         """The perturbation of the first layer's input after the last ascent."""
         start = step.hidden_states[0].detach()
-        with autocast(
-            step.precision, start.device
-        ):  # half precision can lose the noise; `noised` warns of it
+        # Under autocast, so that `noised` warns if half precision loses the noise.
+        with autocast(step.precision, start.device):
             delta = self.noised(torch.zeros_like(start))
         for number in range(self.steps):
             delta.requires_grad_()

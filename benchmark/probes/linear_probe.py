@@ -48,7 +48,7 @@ class LinearProbe(Probe):
     def __post_init__(self) -> None:
         at_least_one("examples", self.examples)
         if not self.tasks:
-            raise BenchmarkError("tasks={}: name at least one task to learn from the hidden states")
+            raise BenchmarkError("tasks={}: name at least one task for the linear heads")
         for name, task in self.tasks.items():
             if task.kind != "classification":
                 raise BenchmarkError(f"tasks.{name}: its kind is {task.kind!r}; valid: 'classification'")

@@ -16,10 +16,8 @@ from benchmark.tasks.kind import Examples, Measure, scored
 from benchmark.tasks.retrieval import LONGEST, Retrieval
 
 SENTENCE_COLUMNS = ["id", "lang", "sentence"]
-PAIR_COLUMNS = (
-    ["source_id", "target_id"],
-    ["source_lang", "target_lang"],
-)  # `google/xtreme` has ids in the latter
+# `google/xtreme` has the ids in the second pair of columns.
+PAIR_COLUMNS = (["source_id", "target_id"], ["source_lang", "target_lang"])
 
 
 @dataclass(frozen=True)

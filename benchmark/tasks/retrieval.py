@@ -85,7 +85,9 @@ class Retrieval(Kind):
         every = range(1, self.depth + 1) if self.options["rule"] != "fixed" and not compared else compared
         layers = sorted({*every, *([fixed] if self.options["rule"] == "fixed" else [])})
         if wrong := [layer for layer in layers if not 0 <= layer <= self.depth]:
-            raise BenchmarkError(f"task.retrieval: no layer {wrong[0]}; the model has {self.depth}")
+            raise BenchmarkError(
+                f"task.retrieval: no layer {wrong[0]}; the model has {self.depth} (0 is the first one's input)"
+            )
         return layers
 
     def measured(self, model: PreTrainedModel, inputs: Inputs) -> torch.Tensor:

@@ -7,9 +7,8 @@ from tempfile import TemporaryFile
 import numpy as np
 import torch
 
-IN_MEMORY = (
-    2**29
-)  # bytes of a set's vectors; more are kept in a file, cached by memory as far as there is room
+# Bytes of a set's vectors; more are kept in a file, cached by memory as far as there is room.
+IN_MEMORY = 2**29
 
 
 class Vectors:
