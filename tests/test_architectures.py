@@ -19,7 +19,7 @@ from transformers import (
 from benchmark.config.compose import ROOT
 from benchmark.methods import Method, build, prepare
 from benchmark.methods.hype import attention_block
-from benchmark.models.architecture import encoder_of, length_first, recorded
+from benchmark.models.architecture import captured_states, encoder_of, length_first
 from benchmark.step.update import Update
 from benchmark.tasks import Task
 from benchmark.testing import fixtures
@@ -73,7 +73,7 @@ def test_the_layers_of_an_encoder_are_found_and_reached(architecture: str) -> No
     inputs = task.batch(task.training, range(5))
     assert len(encoder.layers) == LAYERS
     assert encoder.words.weight.shape == (32, 8 if architecture != "electra" else 4)
-    with recorded(encoder) as states, torch.no_grad():
+    with captured_states(encoder) as states, torch.no_grad():
         last = model.base_model(**inputs)[0]
     assert len(states) == LAYERS + 1
     assert length_first(encoder) == (architecture == "xlnet")

@@ -23,7 +23,7 @@ HERE, THERE = (Conditions(device, "float32", 1) for device in (CPU, DEVICE))
 @pytest.mark.parametrize("name", ["", *PAPERS])
 def test_an_update_of_minilm_dispatches_little(name: str) -> None:
     _, tokenizer, task = subjects.load("embedded", "opinion", 1, CPU)
-    model = subjects.drawn(MINILM, task.outputs)
+    model = subjects.drawn(MINILM, task.units)
     padded, _ = counts.of_eager(copy.deepcopy(model), tokenizer, task, HERE)
     with accelerator():
         method = subjects.method_of(name, HERE) if name else {}

@@ -33,7 +33,7 @@ def made(tiny: Callable[..., dict[str, Any]]) -> Callable[..., Made]:
         config = tiny(*overrides)
         cache = Path(config["cache"])
         task = tasks.load(config, pretrained.tokenizer(config["model"], cache))
-        return pretrained.load(config["model"], task.outputs, config["seed"], cache), task, config
+        return pretrained.load(config["model"], task.units, config["seed"], cache), task, config
 
     return ready
 

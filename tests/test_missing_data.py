@@ -92,7 +92,7 @@ def test_a_training_set_with_no_answer_in_its_place_is_refused(
 ) -> None:
     questions("train", [3, 3])
     questions("validation", [4])
-    with pytest.raises(BenchmarkError, match="no example that can be learnt from"):
+    with pytest.raises(BenchmarkError, match="no example to learn from"):
         load(compose(*OURS))
 
 

@@ -25,7 +25,7 @@ from benchmark.config.compose import ROOT
 from benchmark.methods import build, prepare
 from benchmark.methods.common.hidden_noise import HiddenNoise
 from benchmark.models import masks, packing
-from benchmark.models.architecture import encoder_of, recorded
+from benchmark.models.architecture import captured_states, encoder_of
 from benchmark.models.lined_up_layout import LinedUpLayout, gap, lined_up
 from benchmark.models.packing import layout_of
 from benchmark.testing.fixtures import (
@@ -84,11 +84,11 @@ def test_no_padding_reaches_the_layers_and_the_last_one_ends_with_first_tokens()
     encoder = encoder_of(model)
     hooks = packing.install(encoder)
     assert hooks is not None
-    with recorded(encoder) as states:
+    with captured_states(encoder) as states:
         model(**inputs())
     assert [state.shape[1] for state in states] == [sum(LENGTHS)] * LAYERS + [len(LENGTHS)]
     hooks.first_only = False
-    with recorded(encoder) as states:
+    with captured_states(encoder) as states:
         model(**inputs())
     assert [state.shape[1] for state in states] == [sum(LENGTHS)] * (LAYERS + 1)
 

@@ -19,7 +19,7 @@ from helpers.tuning import finetune
 from transformers import BertConfig, PreTrainedModel
 
 from benchmark.records.store import Store
-from benchmark.step.adam import FLAVOURS
+from benchmark.step.adam import VARIANTS
 from benchmark.tasks import Task
 from benchmark.testing.fixtures import (
     SHAPE,
@@ -66,12 +66,12 @@ def test_the_papers_methods_can_all_be_captured() -> None:
     assert left_out == {"SMART"}
 
 
-@pytest.mark.parametrize("flavour", FLAVOURS)
+@pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("names", [[], ["pats"], ["layer_decay"]], ids=["plain", "pats", "layer_decay"])
 def test_every_optimiser_is_replayed_as_it_is_computed_and_takes_a_cpus_steps(
-    flavour: str, names: list[str]
+    variant: str, names: list[str]
 ) -> None:
-    recipe = {"optimizer": flavour, "weight_decay": 0.1, "warmup": 2}
+    recipe = {"optimizer": variant, "weight_decay": 0.1, "warmup": 2}
     replayed, computed = tuned(names, **recipe), tuned(names, **recipe, replay=False)
     assert replayed[1].replayed > 0
     assert_same(replayed, computed)

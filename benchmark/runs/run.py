@@ -123,9 +123,9 @@ def _train(config: dict[str, Any], tell: Tell) -> tuple[Record, dict[str, Any]]:
     task = tasks.load(config, pretrained.tokenizer(config["model"], cache))
     memory.keep()
     used = memory.PeakMemory(device)
-    model = pretrained.load(config["model"], task.outputs, seed, cache, task.kind.head)
+    model = pretrained.load(config["model"], task.units, seed, cache, task.kind.head)
     chosen = methods.build(config["method"])
-    watch = probes.Watch(config) if config["probe"] else NOBODY
+    watch = probes.Probes(config) if config["probe"] else NOBODY
     model.to(device)
     methods.prepare(chosen, model, seed)
     stamp = environment.stamp(device, config["threads"], protocol["precision"])

@@ -71,9 +71,9 @@ def load(
     kept = task.evaluation if evaluated else {}
     task = replace(task, training=task.training.taken(subset), subset=subset, evaluation=kept)
     if shape is None:
-        model = pretrained.load(config["model"], task.outputs, SEED, cache)
+        model = pretrained.load(config["model"], task.units, SEED, cache)
     else:
-        model = drawn(shape, task.outputs)
+        model = drawn(shape, task.units)
     return model.to(device), tokenizer, task  # type: ignore[arg-type]
 
 

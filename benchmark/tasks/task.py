@@ -14,7 +14,7 @@ from benchmark.tasks.kind import Examples, Inputs, Kind, Measure
 
 @dataclass(frozen=True)
 class About:
-    """What a record says of an evaluation set, kept when the set itself is not."""
+    """The entries of an evaluation set in a record, kept when the set is not."""
 
     size: int
     kind: Kind
@@ -23,9 +23,9 @@ class About:
 
 @dataclass(frozen=True)
 class Task:
-    """A task ready to be learnt; ``training`` is already cut to the run's subset.
+    """A task for training; ``training`` is already cut to the run's subset.
 
-    ``evaluation`` may read a set whenever it is asked for one; ``known`` is what `about` remembers of them.
+    ``evaluation`` may read a set on every access. ``known`` are the entries that `about` has made.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Task:
     pad_left: bool
     subset: np.ndarray
     stamp: dict[str, Any]
-    last_only: frozenset[str] = frozenset()  # evaluation sets that wait for the last update
+    last_only: frozenset[str] = frozenset()  # evaluation sets used only after the last update
     known: dict[str, About] = field(default_factory=dict)
 
     @property
@@ -46,25 +46,28 @@ class Task:
         return self.kind.labels
 
     @property
-    def outputs(self) -> int:
-        """Units of the head."""
-        return self.kind.outputs
+    def units(self) -> int:
+        """The units of the head."""
+        return self.kind.units
 
     @property
     def regression(self) -> bool:
-        """Whether a value is predicted, and no class."""
+        """True if it predicts a value, not a class."""
         return self.kind.regression
 
     def measure(self, examples: Examples) -> Measure:
-        """How ``examples`` are measured."""
+        """The measure of ``examples``."""
         return examples.measure or Measure(self.kind, self.metrics)
 
     def about(self, name: str, examples: Examples | None = None) -> About:
-        """What a record says of an evaluation set; of its ``examples`` where they are at hand, else it is read once."""
+        """The entries of an evaluation set in a record.
+
+        They are made from ``examples``; without those the set is read once.
+        """
         if name not in self.known:
-            part = self.evaluation[name] if examples is None else examples
-            kind = self.measure(part).kind
-            self.known[name] = About(part.size, kind, kind.references(part))
+            examples = self.evaluation[name] if examples is None else examples
+            kind = self.measure(examples).kind
+            self.known[name] = About(examples.size, kind, kind.references(examples))
         return self.known[name]
 
     def batch(self, examples: Examples, indices: Sequence[int], length: int | None = None) -> Inputs:
@@ -93,7 +96,7 @@ class Task:
         return self.kind.targets(examples, indices, self.pad_left)
 
     def share(self, part: Sequence[int], batch: Sequence[int]) -> float:
-        """The share of the loss of a ``batch`` of training examples that a ``part`` of it has."""
+        """The share of a ``part`` in the loss of a ``batch`` of training examples."""
         return self.training.items(part) / self.training.items(batch)
 
     def read(self, output: Any, inputs: Inputs, targets: torch.Tensor) -> torch.Tensor:
@@ -101,20 +104,20 @@ class Task:
         return self.kind.items(self.kind.raw(output), inputs, targets)
 
     def twice(self, targets: torch.Tensor, examples: int) -> torch.Tensor:
-        """The targets of a batch of so many ``examples`` with the same batch after it."""
+        """The targets of a batch of ``examples`` examples followed by the same batch."""
         return self.kind.twice(targets, examples)
 
-    def one(
+    def of_example(
         self, logits: torch.Tensor, targets: torch.Tensor, example: int
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """The logits and targets of one example of a batch."""
-        return logits[self.kind.place(targets, example)], self.kind.of_one(targets, example)
+        return logits[self.kind.place(targets, example)], self.kind.targets_of(targets, example)
 
     def loss(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """The mean loss of ``logits`` (items, classes) of a batch with these ``targets``."""
         return self.kind.loss(logits, targets)
 
-    def score(self, answers: np.ndarray, examples: Examples) -> dict[str, float]:
-        """Every metric of ``examples`` on the ``answers`` to them."""
+    def score(self, outputs: np.ndarray, examples: Examples) -> dict[str, float]:
+        """The value of every metric of ``examples`` for the ``outputs`` on them."""
         measure = self.measure(examples)
-        return measure.kind.score(answers, examples, measure)
+        return measure.kind.score(outputs, examples, measure)

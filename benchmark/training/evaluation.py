@@ -74,7 +74,7 @@ def answers_to(
             raise NotFiniteError
         for index, row in zip(indices, kind.rows(raw, inputs), strict=True):
             rows[index] = row
-    return kind.answers(examples, rows)
+    return kind.outputs(examples, rows)
 
 
 def losses_of(task: Task, answers: dict[str, np.ndarray]) -> dict[str, float]:

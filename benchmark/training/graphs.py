@@ -8,7 +8,7 @@ bits replayed or computed. All batches are as long as the longest training examp
 between embeddings and head.
 
 What the host says anew before every replay is the batch and the seeds of the random streams; numbers that
-change are in tables on the device (`benchmark.step.update.Tables`). A method whose updates differ in
+change are in schedules on the device (`benchmark.step.update.Schedules`). A method whose updates differ in
 anything else says so (`Method.not_captured`), and its updates are computed.
 """
 
