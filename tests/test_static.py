@@ -89,7 +89,9 @@ def test_a_changed_range_makes_a_row_differ(tmp_path, monkeypatch: pytest.Monkey
     table = load("pats/table3").table["static"]
     source = yaml.safe_load((ROOT / "results" / "published" / "pats_table3.yaml").read_text())
     source["ranges"]["beta"].append(0.9)
-    verdicts = {row.what: row.verdict for row in static.printed_cells("sweeps/pats/table3", table, source, [])}
+    verdicts = {
+        row.what: row.verdict for row in static.printed_cells("sweeps/pats/table3", table, source, [])
+    }
     assert verdicts.pop("beta") == "differs"
     assert set(verdicts.values()) == {"agrees"}
 
