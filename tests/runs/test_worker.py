@@ -25,7 +25,7 @@ from benchmark.runs import launch
 from benchmark.runs.worker import GROWTH, Message, Order, Outcome, Said, Worker
 
 CACHE = ROOT / ".cache"
-QUICK = ["task=opinion", "data.count=32", "protocol.epochs=1", f"cache='{CACHE}'", "seed=1"]
+QUICK = ["task=opinion", "data.count=32", "protocol.batch_size=16", "protocol.epochs=1", f"cache='{CACHE}'", "seed=1"]
 METHODS = sorted(path.stem for path in (ROOT / "conf" / "method").glob("*.yaml"))
 UNTIMED = ("status", "scores", "curve", "examples", "model", "data", "config", "environment")
 MEDDLER = """
@@ -95,6 +95,7 @@ class Meddler(Method):
     def talk(self, model):
         warnings.warn("a library warns")
         logging.getLogger("torch.fx").warning("a library logs")
+        logging.getLogger("torch._dynamo").warning("a library logs on its own")
         log.warning("said in our words")
 
     def chance(self, model):
