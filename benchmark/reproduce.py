@@ -68,7 +68,7 @@ def reproduce(options: argparse.Namespace) -> int:
         workers = launch.default_workers(missing) if options.workers is None else options.workers
         if workers < 1:
             raise BenchmarkError(f"--workers {workers}: at least 1")
-        failed = launch.run_all(missing, store, workers, planned.name)
+        failed = launch.run_all(missing, store, workers, planned.name, records.values())
         records, _ = look_up(planned, store)
 
     from benchmark import report

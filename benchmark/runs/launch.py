@@ -1,32 +1,34 @@
-"""Run the missing cells of a grid on this machine, several at a time, each in a process of its own.
+"""Run the missing cells of a grid on this machine, several at a time, in processes that stay.
 
-A process is forked from a server that has torch and transformers imported already, so that a run costs
-no start-up; it begins in the same state whatever ran before it, and can crash alone. The store is the
-only thing runs share, so stopping and starting again loses nothing that was finished.
+A worker (`benchmark.runs.worker`) is forked from a server that has torch and transformers imported already,
+and makes one run after another. The store is the only thing runs share, so stopping and starting again
+loses nothing that was finished.
 """
 
 from __future__ import annotations
 
-import logging
+import math
 import multiprocessing
-import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from multiprocessing import forkserver
-from multiprocessing.connection import wait
-from multiprocessing.process import BaseProcess
+from multiprocessing.context import BaseContext
 from pathlib import Path
-from typing import Any
 
 from benchmark.errors import BenchmarkError
 from benchmark.grids.grid import Cell
 from benchmark.progress import Line, duration
-from benchmark.records.store import Store
-from benchmark.runs.resources import VISIBLE, gpus, room, spread
-from benchmark.runs.run import failure, run
+from benchmark.records.store import Record, Store
+from benchmark.runs.device import unusable_driver
+from benchmark.runs.mps import mps
+from benchmark.runs.pool import Pool, again
+from benchmark.runs.resources import ANY_GPU, VISIBLE, gpus, room
+from benchmark.runs.run import failure
+from benchmark.runs.slots import Job, Needs, Slots
 
-ANY_GPU = ("auto", "cuda")  # devices that name no one GPU
 HEAVY = [
     "benchmark.embedded.encoder",
     "benchmark.training.loop",
@@ -36,39 +38,74 @@ HEAVY = [
 ]
 
 
-def run_all(cells: Sequence[Cell], store: Store, workers: int, table: str | None = None) -> list[Cell]:
-    """Run ``cells`` of ``table``; those that failed are returned, and what is known of them is in the store."""
+def run_all(
+    cells: Sequence[Cell],
+    store: Store,
+    workers: int,
+    table: str | None = None,
+    records: Iterable[Record] = (),
+) -> list[Cell]:
+    """Run ``cells`` of ``table``; those that failed are returned, and what is known of them is in the store.
+
+    ``records`` of like runs tell how much of a GPU they take. Raises: BenchmarkError if nothing can be run.
+    """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(HEAVY)
     _start_server()
     _build_what_they_need(context, cells)
-    waiting, failed = list(reversed(cells)), list[Cell]()
-    running: dict[Any, tuple[Any, Cell, str | None]] = {}
-    places = spread(workers, gpus() if any(cell.config["device"] in ANY_GPU for cell in cells) else [])
-    progress = Progress(len(cells), workers)
-    try:
-        while waiting or running:
-            while waiting and len(running) < workers:
-                cell, place = waiting.pop(), places.pop()
-                process = context.Process(target=_child, args=(cell, table, place), daemon=True)
-                process.start()
-                running[process.sentinel] = (process, cell, place)
-            for sentinel in wait(list(running), timeout=progress.line.every):
-                process, cell, place = running.pop(sentinel)
-                places.append(place)
-                process.join()
-                if process.exitcode:
-                    failed.append(cell)
-                    _record_crash(process, cell, store)
-                progress.finished(cell)
-            progress.show(len(running), len(failed))
-    except KeyboardInterrupt:
-        for process, *_ in running.values():
-            process.terminate()
-        raise
-    finally:
-        progress.close()
+    waiting, failed = deque(Job(cell) for cell in cells), list[Cell]()
+    with places(cells, workers) as found:
+        pool = Pool(context, found, workers, Needs(records), table)
+        progress = Progress(len(cells), workers)
+        try:
+            while waiting or pool.busy:
+                pool.hand_out(waiting)
+                for job, outcome in pool.outcomes(progress.line.every):
+                    if outcome.crash is not None:
+                        store.add_failure(failure(job.cell.config, job.cell.command, outcome.crash))
+                    if again(job, outcome):
+                        waiting.append(Job(job.cell, alone=True))
+                        continue
+                    if outcome.failure is not None:
+                        failed.append(job.cell)
+                    progress.finished(job.cell)
+                progress.show(len(pool.busy), len(failed))
+        finally:
+            progress.close()
+            pool.close()
     return failed
+
+
+@contextmanager
+def places(cells: Sequence[Cell], workers: int) -> Iterator[list[Slots]]:
+    """Where ``cells`` can run, ``workers`` at a time, and one line about GPUs.
+
+    Raises: BenchmarkError for GPUs that torch cannot use, or devices of several kinds.
+    """
+    device, *others = dict.fromkeys(cell.config["device"] for cell in cells)
+    if others:
+        raise BenchmarkError(f"device={','.join([device, *others])}: one device for all runs of a grid")
+    kind, _, number = device.partition(":")
+    names = gpus(device) if kind in ANY_GPU else []
+    if not names:
+        if kind == "cuda" and (why := unusable_driver()) is not None:
+            raise BenchmarkError(f"device={device}: not available here ({why})")
+        yield [Slots(workers)]
+        return
+    most = math.ceil(workers / len(names))
+    with mps() if most > 1 else nullcontext() as shared:
+        print(on_gpus(len(names), most, shared is not None), file=sys.stderr)
+        several = [{VISIBLE: name} if len(names) > 1 else {} for name in names]
+        yield [Slots(most, int(number or 0), one | (shared or {})) for one in several]
+
+
+def on_gpus(count: int, most: int, shared: bool) -> str:
+    """One line about how a grid uses ``count`` GPUs, for ``most`` runs at a time on each; ``shared`` by MPS."""
+    which = "1 GPU" if count == 1 else f"{count} GPUs"
+    if most == 1:
+        return f"{which}: one run at a time on each"
+    how = "side by side (CUDA MPS)" if shared else "taking turns (no CUDA MPS)"
+    return f"{which}: up to {most} runs at a time on each, as far as their measured memory fits, {how}"
 
 
 def _start_server() -> None:
@@ -86,27 +123,7 @@ def default_workers(cells: Sequence[Cell]) -> int:
     return min((room(threads, device) for device in {cell.config["device"] for cell in cells}), default=1)
 
 
-def _child(cell: Cell, table: str | None, gpu: str | None) -> None:
-    """What a run's process does; the failure itself is in the store by the time it exits with 1."""
-    if gpu is not None and cell.config["device"] in ANY_GPU:
-        os.environ[VISIBLE] = gpu
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
-    try:
-        run(cell.config, cell.command, table)
-    except Exception:
-        sys.exit(1)
-
-
-def _record_crash(process: BaseProcess, cell: Cell, store: Store) -> None:
-    """A process that died without a word (out of memory, a signal) leaves a failure too."""
-    if process.exitcode != 1:
-        code = process.exitcode or 0
-        how = f"killed by signal {-code}" if code < 0 else f"ended with exit status {code}"
-        store.add_failure(failure(cell.config, cell.command, f"its process was {how}"))
-
-
-def _build_what_they_need(context: multiprocessing.context.BaseContext, cells: Sequence[Cell]) -> None:
+def _build_what_they_need(context: BaseContext, cells: Sequence[Cell]) -> None:
     """Build the encoders and data sets that the project makes itself, once, before runs race for them."""
     needed = {
         (part["builder"], cell.config["cache"])
@@ -125,7 +142,7 @@ def _build_what_they_need(context: multiprocessing.context.BaseContext, cells: S
 def _build(builder: str, cache: str) -> None:
     from hydra.utils import get_method
 
-    from benchmark.runs.run import keep_quiet
+    from benchmark.runs.device import keep_quiet
 
     keep_quiet()
     get_method(builder)(Path(cache))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 from pathlib import Path
 
 import torch
@@ -15,14 +16,15 @@ MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1  # of mallopt
 class PeakMemory:
     """The peak of a run's memory in bytes: made before its model is loaded, asked after its last update.
 
-    On a GPU it is what tensors take there. On a CPU it is by how much the whole process grew, which holds
+    On a GPU it is what the run's tensors take there. On a CPU it is by how much the whole process grew, which holds
     libraries and freed memory as well: a tiny model drowns in it. None where the system does not tell.
     """
 
     def __init__(self, device: torch.device) -> None:
         give_back()  # what earlier runs of this process have freed is not this one's
         self.device = device
-        self.before = 0 if device.type == "cuda" else _resident("VmRSS")
+        cuda = device.type == "cuda"
+        self.before = torch.cuda.memory_allocated(device) if cuda else resident("VmRSS")
         self.forgotten = False
 
     def forget(self) -> None:
@@ -40,11 +42,15 @@ class PeakMemory:
     def peak(self) -> int | None:
         """Bytes, or None."""
         if self.device.type == "cuda":
-            return torch.cuda.max_memory_allocated(self.device)
-        highest = _resident("VmHWM")
+            return max(0, torch.cuda.max_memory_allocated(self.device) - (self.before or 0))
+        highest = resident("VmHWM")
         if self.before is None or highest is None or not self.forgotten:
             return None
         return max(0, highest - self.before)
+
+    def reserved(self) -> int | None:
+        """The most bytes of a GPU that the process took from it for tensors; None on a CPU."""
+        return torch.cuda.max_memory_reserved(self.device) if self.device.type == "cuda" else None
 
 
 def keep() -> None:
@@ -61,7 +67,19 @@ def give_back() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def _resident(entry: str) -> int | None:
+def release() -> int:
+    """Let go of all that a finished run has left; the bytes that the process keeps, those of a GPU included."""
+    gc.collect()  # a cycle would keep tensors
+    kept = 0
+    if torch.cuda.is_initialized():
+        torch._C._cuda_clearCublasWorkspaces()  # one for every stream that ever multiplied
+        torch.cuda.empty_cache()
+        kept = torch.cuda.memory_allocated()
+    give_back()
+    return kept + (resident("RssAnon") or 0)
+
+
+def resident(entry: str) -> int | None:
     """An entry of the process's status in bytes."""
     try:
         lines = (PROCESS / "status").read_text().splitlines()

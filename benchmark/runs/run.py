@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 import traceback
@@ -13,9 +14,29 @@ from benchmark.config.validation import validate
 from benchmark.errors import BenchmarkError, one_line
 from benchmark.places import PACKAGE
 from benchmark.progress import Tell, silence
+from benchmark.randomness import derive
 from benchmark.records.store import Record, Store, make_writable
+from benchmark.runs.device import (
+    check_precision,
+    check_room,
+    choose_device,
+    keep_quiet,
+    make_reproducible,
+    not_deterministic,
+    out_of_memory,
+    seed_shared_streams,
+)
 from benchmark.runs.plugins import check_plugins
 
+log = logging.getLogger(__name__)
+
+REFUSED, OUT_OF_MEMORY, GPU_FAULT, CRASHED, ERROR = (
+    "refused",
+    "out of memory",
+    "GPU fault",
+    "crashed",
+    "error",
+)
 NOT_IN_RECORD = ("store", "cache", "table", "tracker", "snapshot_minutes")
 
 
@@ -70,12 +91,25 @@ def failure(config: dict[str, Any], command: str, error: BaseException | str) ->
     return {
         "run_id": run_id(config),
         "status": "failed",
+        "class": class_of(error),
         "error": error if isinstance(error, str) else one_line(error) or f"{type(error).__name__}: {error}",
         "traceback": "" if isinstance(error, str) else frames(error),
         "config": portable(config),
         "command": command,
         "failed": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def class_of(error: BaseException | str) -> str:
+    """The class of a failure; ``error`` is a text if its process died without raising any."""
+    if isinstance(error, str):
+        return CRASHED
+    causes = {type(link).__name__ for link in (error, error.__cause__)}
+    if isinstance(error, BenchmarkError) and error.__cause__ and out_of_memory(error.__cause__):
+        return OUT_OF_MEMORY
+    if "AcceleratorError" in causes:  # the process has lost the GPU; another process may have been the reason
+        return GPU_FAULT
+    return ERROR if one_line(error) is None else REFUSED
 
 
 def portable(config: dict[str, Any]) -> dict[str, Any]:
@@ -91,17 +125,33 @@ def frames(error: BaseException) -> str:
 def train(config: dict[str, Any], tell: Tell = silence) -> tuple[Record, dict[str, Any]]:
     """Fine-tune and evaluate; the parts of the record that do not depend on who asked, and its arrays.
 
-    A run that was interrupted continues from its snapshot.
+    A run that was interrupted continues from its snapshot. If an operation has no deterministic
+    implementation, the run is made again without asking for one, and its record says so.
     """
     from benchmark.training.snapshot import UnusableError
 
-    try:
-        return _train(config, tell)
-    except UnusableError:
-        return _train(config, tell)
+    strict, anew = True, False
+    while True:
+        try:
+            return _train(config, strict, tell)
+        except UnusableError:  # the snapshot is set aside
+            if anew:
+                raise
+            anew = True
+            continue
+        except RuntimeError as error:
+            if refusal := out_of_memory(error):
+                raise refusal from error
+            operation = not_deterministic(error)
+            if operation is None or not strict:
+                raise
+        log.warning(
+            "%s has no deterministic implementation here; records say deterministic: false", operation
+        )
+        strict = False
 
 
-def _train(config: dict[str, Any], tell: Tell) -> tuple[Record, dict[str, Any]]:
+def _train(config: dict[str, Any], strict: bool, tell: Tell) -> tuple[Record, dict[str, Any]]:
     from pathlib import Path
 
     from benchmark import methods, probes, tasks
@@ -118,7 +168,9 @@ def _train(config: dict[str, Any], tell: Tell) -> tuple[Record, dict[str, Any]]:
         raise BenchmarkError(
             f"replay=true needs a GPU, and this run is on {device} (device={config['device']}): leave it null"
         )
-    make_reproducible(config["threads"], protocol["precision"])
+    check_precision(protocol["precision"], device)
+    make_reproducible(config["threads"], protocol["precision"], strict)
+    seed_shared_streams(derive(seed, "shared"))
     keep_quiet()
     task = tasks.load(config, pretrained.tokenizer(config["model"], cache))
     memory.keep()
@@ -126,6 +178,7 @@ def _train(config: dict[str, Any], tell: Tell) -> tuple[Record, dict[str, Any]]:
     model = pretrained.load(config["model"], task.units, seed, cache, task.kind.head)
     chosen = methods.build(config["method"])
     watch = probes.Probes(config) if config["probe"] else NOBODY
+    check_room(model, config["model"]["name"], device)
     model.to(device)
     methods.prepare(chosen, model, seed)
     stamp = environment.stamp(device, config["threads"], protocol["precision"])
@@ -144,7 +197,7 @@ def _train(config: dict[str, Any], tell: Tell) -> tuple[Record, dict[str, Any]]:
         watched=watch is not NOBODY,
     )
     outcome = fine_tune(training, snapshot, watch, tell)
-    peak = used.peak()
+    took = {"peak": used.peak(), "reserved": used.reserved()}
 
     final = outcome.curve[-1]["scores"] if outcome.curve and outcome.diverged is None else {}
     record = {
@@ -159,14 +212,14 @@ def _train(config: dict[str, Any], tell: Tell) -> tuple[Record, dict[str, Any]]:
         "scores": final,
         "curve": outcome.curve,
         "seconds": outcome.seconds | {"total": outcome.earlier},
-        "memory": {"peak": peak},
+        "memory": took,
         "examples": {
             "train": len(task.training),
             **{key: task.about(key).size for key in task.evaluation},
         },
         "model": pretrained.stamp(config["model"], cache),
         "data": task.stamp,
-        "environment": stamp,
+        "environment": stamp | {"deterministic": strict},
     }
     arrays = {"losses": outcome.losses, "subset": task.subset.astype("int32"), **outcome.probed}
     for key, answers in outcome.outputs.items():
@@ -179,42 +232,3 @@ def _train(config: dict[str, Any], tell: Tell) -> tuple[Record, dict[str, Any]]:
 def collapsed(task: Any, answers: dict[str, Any]) -> list[str]:
     """The evaluation sets on which the final model gives one and the same answer to everything."""
     return [key for key, values in answers.items() if task.about(key).kind.collapsed(values[-1])]
-
-
-def choose_device(name: str) -> Any:
-    """``auto`` is the GPU when there is one. Raises: BenchmarkError for a device that is not there."""
-    import torch
-
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise BenchmarkError(f"device={name}: not available here ({str(error).splitlines()[0]})") from error
-    if device.type == "cuda" and device.index is not None:
-        torch.cuda.set_device(device)  # what names no device, as a recording does, means this one
-    return device
-
-
-def keep_quiet() -> None:
-    """Leave progress to the launcher: the libraries' own bars and load reports say nothing about a run."""
-    import datasets
-    import transformers
-
-    datasets.disable_progress_bars()
-    transformers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
-    os.environ["DISABLE_SAFETENSORS_CONVERSION"] = "1"  # a request to the hub that nobody asked for
-
-
-def make_reproducible(threads: int, precision: str) -> None:
-    """Fix whatever else could change the bits of a result: threads, algorithms, TF32."""
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    import torch
-
-    torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    # Filling memory that is about to be written costs a tenth of an update; nothing here reads it before.
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision == "tf32"

@@ -10,8 +10,8 @@ import torch
 
 from benchmark.errors import BenchmarkError
 from benchmark.runs import memory
+from benchmark.runs.device import choose_device, keep_quiet, make_reproducible
 from benchmark.runs.resources import VISIBLE
-from benchmark.runs.run import choose_device, keep_quiet, make_reproducible
 
 # How far apart rounding may drive the losses of the same updates. Over 60 updates on a CPU it is 3e-7 and 4e-4 in
 # float32 and bfloat16; a GPU has other kernels for either side, and TF32 rounds less than bfloat16.

@@ -132,6 +132,8 @@ class GraphedLearner:
         try:
             with masks.captured(streams), torch.cuda.graph(graph, pool=self.pool, stream=self.stream):
                 known.loss = self.learner.learn([self.step(known, number)])
+        except torch.OutOfMemoryError:
+            raise
         except RuntimeError as error:
             self.obstacle = f"an update could not be captured ({str(error).splitlines()[0]})"
             log.warning("%s; updates are computed", self.obstacle)

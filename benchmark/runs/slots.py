@@ -1,0 +1,106 @@
+"""Where runs go on at a time: on the cores, or on GPUs as far as their memory lasts.
+
+What a run takes of a GPU is measured, not guessed: the first run of a model has a GPU for itself, and its
+record says what it took. Runs that are like it, but for the task and the method, may take twice that until
+they are measured as well. A run never gets more than it was given (`benchmark.runs.worker`); one that needs
+more fails, and is made again alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from benchmark.grids.grid import Cell
+from benchmark.records.store import Record
+
+GIBIBYTE = 1 << 30
+CONTEXT = GIBIBYTE  # bytes of a GPU that a process takes beside its tensors: CUDA's context and kernels
+MARGIN = 1.2  # of the memory that was measured: a seed has other batches
+UNKNOWN = 2.0  # times what a like run of another task or method takes: a second pass at most
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run that waits; ``alone`` if it must have a GPU for itself."""
+
+    cell: Cell
+    alone: bool = False
+
+
+@dataclass(frozen=True)
+class GpuMemory:
+    """The bytes of a GPU, as its first worker found them."""
+
+    free: int
+    total: int
+
+
+class Needs:
+    """The bytes of a GPU that runs take, learnt from what like ones took."""
+
+    def __init__(self, records: Iterable[Record] = ()) -> None:
+        self.alike: dict[tuple[Any, ...], dict[tuple[Any, ...], int]] = {}
+        for record in records:
+            self.learn(record["config"], record.get("memory", {}).get("reserved"))
+
+    def learn(self, config: dict[str, Any], reserved: int | None) -> None:
+        """A run of ``config`` took ``reserved`` bytes of a GPU; None if it was on none."""
+        if reserved is not None:
+            model, kind = model_of(config), kind_of(config)
+            known = self.alike.setdefault(model, {})
+            known[kind] = max(reserved, known.get(kind, 0))
+
+    def of(self, config: dict[str, Any]) -> int | None:
+        """The bytes that a run of ``config`` may take; None if nothing like it was measured."""
+        known = self.alike.get(model_of(config))
+        if not known:
+            return None
+        took = known.get(kind_of(config), UNKNOWN * max(known.values()))
+        return round(MARGIN * took)
+
+
+def model_of(config: dict[str, Any]) -> tuple[Any, ...]:
+    """What the memory of a run depends on most."""
+    protocol = config["protocol"]
+    batch = protocol["micro_batch_size"] or protocol["batch_size"]
+    return config["model"]["name"], batch, protocol["max_length"], protocol["precision"]
+
+
+def kind_of(config: dict[str, Any]) -> tuple[Any, ...]:
+    """What else it depends on: how long texts are, and how many passes an update has."""
+    return config["task"]["name"], *sorted(config["method"])
+
+
+@dataclass
+class Slots:
+    """The cores, or a GPU, with the runs that go on there: at most ``most`` at a time.
+
+    ``gpu`` is its number among those that its workers see; None for the cores. ``environment`` is that of its
+    workers, ``taken`` the bytes given to each run by its worker; None is all.
+    """
+
+    most: int
+    gpu: int | None = None
+    environment: dict[str, str] = field(default_factory=dict)
+    memory: GpuMemory | None = None
+    taken: dict[Any, int | None] = field(default_factory=dict)
+
+    def fit(self, need: int | None) -> bool:
+        """Whether a run that takes ``need`` bytes can begin now; None is all, and any run can be alone."""
+        if not self.taken or self.gpu is None:
+            return len(self.taken) < self.most
+        if len(self.taken) == self.most or self.memory is None or need is None:
+            return False
+        others = [one for one in self.taken.values() if one is not None]
+        if len(others) < len(self.taken):
+            return False
+        return (
+            sum(others) + need + CONTEXT * len(others) <= self.memory.free
+        )  # its own context is taken already
+
+
+def choose(places: Iterable[Slots], need: int | None) -> Slots | None:
+    """The place for a run that takes ``need`` bytes, the emptiest first; None if it has to wait."""
+    return min((one for one in places if one.fit(need)), key=lambda one: len(one.taken), default=None)

@@ -1,0 +1,148 @@
+"""What a GPU lacks is said in one line, before training if it can be known; no GPU is needed to test that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from benchmark.errors import BenchmarkError
+from benchmark.runs import device, memory
+from benchmark.runs.device import choose_device, not_deterministic, out_of_memory, unusable_driver
+from benchmark.runs.run import run
+from benchmark.testing.fixtures import tiny_model
+
+GPU = torch.device("cuda")
+VERSION = (
+    "NVRM version: NVIDIA UNIX x86_64 Kernel Module  {}  Wed Aug 21 00:00:00 UTC 2024\nGCC version: 12.3.0\n"
+)
+
+
+@pytest.fixture
+def driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str | None], None]:
+    """``driver(number, cuda)``: a machine with that driver, and a torch built for ``cuda``."""
+
+    def there(number: str, cuda: str | None) -> None:
+        (tmp_path / "version").write_text(VERSION.format(number))
+        (tmp_path / "control").touch()
+        monkeypatch.setattr(device, "DRIVER", tmp_path / "version")
+        monkeypatch.setattr(device, "CONTROL", tmp_path / "control")
+        monkeypatch.setattr(torch.version, "cuda", cuda)
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+
+    return there
+
+
+OLD = "NVIDIA driver 535.104.05, and torch .* is built for CUDA 13.0, which needs 580 or newer"
+
+
+def test_a_driver_that_is_too_old_is_named(driver: Any) -> None:
+    driver("535.104.05", "13.0")
+    with pytest.raises(BenchmarkError, match=f"device=cuda: not available here .*{OLD}"):
+        choose_device("cuda")
+
+
+def test_a_driver_that_is_too_old_is_warned_of_if_the_cpu_will_do(
+    driver: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    driver("535.104.05", "13.0")
+    assert choose_device("auto") == torch.device("cpu")
+    (line,) = caplog.messages
+    assert line.endswith("device=auto is the CPU")
+
+
+def test_a_torch_without_cuda_is_named(driver: Any) -> None:
+    driver("580.65.06", None)
+    assert "built without CUDA" in str(unusable_driver())
+
+
+@pytest.mark.parametrize(("number", "cuda"), [("580.65.06", "13.0"), ("535.104.05", "12.8")])
+def test_a_driver_that_will_do_is_not_blamed(number: str, cuda: str, driver: Any) -> None:
+    driver(number, cuda)
+    assert unusable_driver() is None
+
+
+def test_a_machine_whose_gpus_are_hidden_has_none_to_blame(
+    driver: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver("535.104.05", "13.0")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert unusable_driver() is None
+
+
+def test_bfloat16_is_refused_where_a_card_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: False)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "Old Card")
+    device.check_precision("float32", GPU)
+    device.check_precision("bfloat16", torch.device("cpu"))
+    with pytest.raises(BenchmarkError, match=r"protocol.precision=bfloat16: Old Card .* use float32"):
+        device.check_precision("bfloat16", GPU)
+
+
+def test_a_model_that_cannot_fit_is_refused_with_what_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = tiny_model()
+    needed = 16 * sum(parameter.numel() for parameter in model.parameters())
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "Small Card")
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (needed, 3 << 30))
+    device.check_room(model, "large", GPU)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (needed - 1, 3 << 30))
+    with pytest.raises(BenchmarkError, match=r"model 'large': .* Small Card .* free of 3.0 GiB"):
+        device.check_room(model, "large", GPU)
+
+
+def test_a_run_asks_for_bfloat16_and_room_before_it_trains(
+    tiny: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr("benchmark.runs.run.check_precision", lambda *_: asked.append("precision"))
+
+    def full(*_: Any) -> None:
+        asked.append("room")
+        raise BenchmarkError("full")
+
+    monkeypatch.setattr("benchmark.runs.run.check_room", full)
+    with pytest.raises(BenchmarkError, match="full"):
+        run(tiny())
+    assert asked == ["precision", "room"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("CUDA error: out of memory"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    ],
+)
+def test_a_gpu_that_is_full_otherwise_is_out_of_memory_too(error: RuntimeError) -> None:
+    assert str(out_of_memory(error)).startswith(f"CUDA out of memory ({error}")
+
+
+def test_other_errors_are_no_lack_of_memory() -> None:
+    assert out_of_memory(RuntimeError("shapes do not match")) is None
+    assert out_of_memory(MemoryError("out of memory")) is None
+
+
+def test_an_operation_without_a_deterministic_implementation_is_named() -> None:
+    said = "scatter_add_cuda_kernel does not have a deterministic implementation, but you set …"
+    assert not_deterministic(RuntimeError(said)) == "scatter_add_cuda_kernel"
+    assert not_deterministic(RuntimeError("another")) is None
+
+
+def test_the_peak_of_a_gpu_leaves_out_what_was_there_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = SimpleNamespace(now=300, highest=900)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda _: counted.now)
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda _: counted.highest)
+    monkeypatch.setattr(torch.cuda, "max_memory_reserved", lambda _: 1000)
+    monkeypatch.setattr(
+        torch.cuda, "reset_peak_memory_stats", lambda _: setattr(counted, "highest", counted.now)
+    )
+    watch = memory.PeakMemory(GPU)
+    counted.now = 350  # a model
+    watch.forget()
+    counted.highest = 400
+    assert (watch.peak(), watch.reserved()) == (100, 1000)

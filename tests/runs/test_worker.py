@@ -1,0 +1,314 @@
+"""A worker's runs are what they would be in processes of their own, whatever it did before."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from benchmark.config.compose import ROOT
+from benchmark.config.identity import run_id
+from benchmark.grids import grid
+from benchmark.grids.grid import Cell
+from benchmark.records.store import Store, make_writable
+from benchmark.runs import launch
+from benchmark.runs.worker import GROWTH, Message, Order, Outcome, Said, Worker
+
+CACHE = ROOT / ".cache"
+QUICK = [
+    "task=opinion",
+    "data.count=32",
+    "protocol.batch_size=16",
+    "protocol.epochs=1",
+    f"cache='{CACHE}'",
+    "seed=1",
+]
+METHODS = sorted(path.stem for path in (ROOT / "conf" / "method").glob("*.yaml"))
+UNTIMED = ("status", "scores", "curve", "examples", "model", "data", "config")
+MEDDLER = """
+import logging
+import os
+import random
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from benchmark.methods import Method
+
+leak = []
+log = logging.getLogger("benchmark.methods.meddler")
+
+
+@dataclass
+class Meddler(Method):
+    how: str = ""
+
+    def attach(self, model, setting):
+        getattr(self, self.how)(model)
+
+    def gradient(self, update):
+        if self.how == "chance":
+            one = update.gradients[0]
+            one.view(-1).put_(torch.tensor([0]), one.view(-1)[:1].clone())
+
+    def meddle(self, model):
+        os.environ["MEDDLED"] = "1"
+        os.environ["HOME"] = "/nowhere"
+        os.chdir("/")
+        torch.set_num_threads(2)
+        torch.set_default_dtype(torch.float64)
+        torch.use_deterministic_algorithms(False)
+        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = True
+        torch.manual_seed(3)
+        random.seed(3)
+        np.random.seed(3)
+        logging.getLogger().setLevel(logging.CRITICAL)
+
+    def draw(self, model):
+        assert "MEDDLED" not in os.environ
+        assert (torch.get_num_threads(), os.environ["HOME"]) == (1, HOME)
+        assert torch.are_deterministic_algorithms_enabled()
+        with torch.no_grad():
+            weight = next(model.parameters())
+            weight += 0.1 * torch.randn(weight.shape) + 0.1 * random.random() + 0.1 * np.random.rand()
+
+    def full(self, model):
+        raise torch.OutOfMemoryError(
+            "CUDA out of memory. Tried to allocate 20.00 MiB. GPU 0 has a total capacity of 139.81 GiB of "
+            "which 19.25 MiB is free. Including non-PyTorch memory, this process has 139.79 GiB memory in use."
+        )
+
+    def wrong(self, model):
+        raise ValueError("lost its way")
+
+    def kill(self, model):
+        os.kill(os.getpid(), 9)
+
+    def grow(self, model):
+        leak.append(torch.ones(100_000_000 // 4))
+
+    def talk(self, model):
+        warnings.warn("a library warns")
+        logging.getLogger("torch.fx").warning("a library logs")
+        logging.getLogger("torch._dynamo").warning("a library logs on its own")
+        log.warning("said in our words")
+
+    def chance(self, model):
+        pass
+""".replace("HOME)", f"{os.environ.get('HOME')!r})")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder on the path, with a method that does what a method should not."""
+    folder = tmp_path_factory.mktemp("worker")
+    (folder / "meddler.py").write_text(MEDDLER)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder)
+        yield folder
+
+
+@pytest.fixture
+def worker(folder: Path) -> Iterator[Callable[..., Worker]]:
+    """``worker()``: a new one, forked from the server that a grid's workers are."""
+    made = []
+
+    def new(gpu: int | None = None, growth: int = GROWTH) -> Worker:
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(launch.HEAVY)
+        made.append(Worker(context, {}, gpu, growth))
+        return made[-1]
+
+    yield new
+    for one in made:
+        one.process.terminate()
+        one.stop()
+
+
+def cells(store: Path, methods: list[str], *overrides: str) -> dict[str, Cell]:
+    """By method, the shortest run with it; "" is none."""
+    make_writable("store", store)
+    chosen = ",".join(f"[{name}]" for name in methods)
+    planned = grid.load("demo/methods", [*QUICK, f"method={chosen}", f"store='{store}'", *overrides]).cells
+    return {"".join(cell.config["method"]): cell for cell in planned}
+
+
+def meddling(store: Path, how: str, seed: int = 1) -> Cell:
+    """A run with the method that meddles."""
+    plain = cells(store, [""])[""]
+    config = plain.config | {"method": {"meddler": {"_target_": "meddler.Meddler", "how": how}}, "seed": seed}
+    return replace(plain, config=config, run_id=run_id(config))
+
+
+def heard(worker: Worker, cell: Cell) -> list[Message]:
+    """What ``worker`` says while it makes the run of ``cell``; the outcome is the last."""
+    assert worker.give(Order(cell, None))
+    messages: list[Message] = []
+    while not messages or not isinstance(messages[-1], Outcome):
+        assert worker.connection.poll(300)
+        messages.append(worker.hear())
+    return messages
+
+
+def outcome(worker: Worker, cell: Cell) -> Any:
+    return heard(worker, cell)[-1]
+
+
+def evidence(cell: Cell) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """All of a record that is no time; measured memory is none of a run's results."""
+    store = Store(cell.config["store"])
+    record = store.find(cell.run_id)
+    assert record is not None, store.failures(cell.run_id)
+    kept = {key: record[key] for key in UNTIMED} | {"deterministic": record["environment"]["deterministic"]}
+    return kept, store.arrays(cell.run_id)
+
+
+def assert_same(one: Cell, other: Cell) -> None:
+    (ours, arrays), (theirs, others) = evidence(one), evidence(other)
+    assert ours == theirs
+    assert arrays.keys() == others.keys()
+    for name, values in arrays.items():
+        np.testing.assert_array_equal(values, others[name], err_msg=name)
+
+
+@pytest.fixture(scope="module")
+def in_order(folder: Path) -> tuple[dict[str, Cell], dict[str, Cell]]:
+    """Every method in one worker, after plain fine-tuning; and in another one, the other way round."""
+    names = ["", *METHODS]
+    found = cells(folder / "forth", names), cells(folder / "back", names)
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(launch.HEAVY)
+    for chosen, order in zip(found, (names, names[::-1]), strict=True):
+        worker = Worker(context, {}, None)
+        for name in order:
+            assert outcome(worker, chosen[name]) == Outcome(), name
+        worker.stop()
+    return found
+
+
+@pytest.mark.parametrize("name", ["", *METHODS])
+def test_a_run_is_the_same_whatever_its_worker_ran_before(name: str, in_order: Any) -> None:
+    forth, back = in_order
+    assert_same(forth[name], back[name])
+
+
+@pytest.mark.parametrize("name", ["rdrop", "pats", "sage"])
+def test_a_run_is_the_same_in_a_worker_of_its_own(
+    name: str, in_order: Any, worker: Callable[..., Worker], tmp_path: Path
+) -> None:
+    alone = cells(tmp_path, [name])[name]
+    assert outcome(worker(), alone) == Outcome()
+    assert_same(in_order[0][name], alone)
+
+
+def test_a_run_is_the_same_in_an_interpreter_of_its_own(in_order: Any, tmp_path: Path) -> None:
+    alone = cells(tmp_path, ["mixout"])["mixout"]
+    (tmp_path / "config.json").write_text(json.dumps(alone.config))
+    line = "import json, sys; from benchmark.runs.run import run; run(json.load(open(sys.argv[1])))"
+    subprocess.run([sys.executable, "-c", line, str(tmp_path / "config.json")], cwd=ROOT, check=True)
+    assert_same(in_order[0]["mixout"], alone)
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("name", ["hype_n", "rdrop", "mixout"])
+def test_the_tenth_run_of_a_worker_on_a_gpu_is_that_of_a_new_one(
+    name: str, worker: Callable[..., Worker], tmp_path: Path
+) -> None:
+    before = [*METHODS[:8], "", name]
+    many, alone = (cells(tmp_path / where, before, "device=cuda") for where in ("many", "alone"))
+    used = worker(0)
+    for one in before:
+        assert outcome(used, many[one]).failure is None
+    assert outcome(worker(0), alone[name]).failure is None
+    assert_same(many[name], alone[name])
+
+
+def test_what_a_run_changes_for_its_process_is_put_back(
+    worker: Callable[..., Worker], folder: Path, tmp_path: Path
+) -> None:
+    after, alone = meddling(tmp_path / "after", "draw"), meddling(tmp_path / "alone", "draw")
+    used = worker()
+    outcome(used, meddling(tmp_path / "after", "meddle"))
+    assert outcome(used, after) == outcome(worker(), alone) == Outcome()
+    assert_same(after, alone)
+
+
+@pytest.mark.parametrize(
+    ("how", "told", "said"),
+    [
+        ("wrong", Outcome("error", last=True), "ValueError: lost its way"),
+        (
+            "full",
+            Outcome("out of memory", last=True),
+            "CUDA out of memory (asked for 20.00 MiB, 19.25 MiB of 139.81 GiB free); free the GPU, or use a larger one",
+        ),
+    ],
+)
+def test_a_failure_has_a_class_and_costs_the_worker(
+    how: str, told: Outcome, said: str, worker: Callable[..., Worker], folder: Path, tmp_path: Path
+) -> None:
+    cell = meddling(tmp_path, how)
+    used = worker()
+    assert outcome(used, cell) == told
+    (failure,) = Store(tmp_path).failures(cell.run_id)
+    assert (failure["class"], failure["error"]) == (told.failure, said)
+    used.process.join(60)
+    assert used.process.exitcode == 0
+
+
+def test_a_refusal_does_not_cost_the_worker(worker: Callable[..., Worker], tmp_path: Path) -> None:
+    used, refused = worker(), cells(tmp_path, ["noisytune"], "method.noisytune.intensity=-1")
+    assert outcome(used, refused["noisytune"]) == Outcome("refused")
+    assert outcome(used, cells(tmp_path, [""])[""]) == Outcome()
+
+
+def test_a_worker_that_is_killed_says_so(worker: Callable[..., Worker], folder: Path, tmp_path: Path) -> None:
+    crash = "its process was killed by signal 9"
+    assert outcome(worker(), meddling(tmp_path, "kill")) == Outcome("crashed", crash=crash, last=True)
+
+
+def test_a_worker_that_grew_is_not_used_again(
+    worker: Callable[..., Worker], folder: Path, tmp_path: Path
+) -> None:
+    used = worker(growth=70_000_000)
+    assert outcome(used, cells(tmp_path, [""])[""]) == Outcome()
+    assert outcome(used, meddling(tmp_path, "grow")) == Outcome(last=True)
+
+
+def test_a_worker_whose_launcher_is_gone_ends(worker: Callable[..., Worker]) -> None:
+    one = worker()
+    one.connection.close()
+    one.process.join(60)
+    assert one.process.exitcode == 0
+
+
+def test_a_run_hands_on_what_we_say_and_nothing_else(
+    worker: Callable[..., Worker], folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    messages = heard(worker(), meddling(tmp_path, "talk"))
+    assert messages == [Said(30, "said in our words"), Outcome()]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_run_without_deterministic_operations_says_so(
+    worker: Callable[..., Worker], folder: Path, tmp_path: Path
+) -> None:
+    used, chance, plain = worker(), meddling(tmp_path, "chance"), cells(tmp_path, [""])[""]
+    messages = heard(used, chance)
+    assert messages[1:] == [Outcome()]
+    assert "put_ has no deterministic implementation here" in str(messages[0])
+    assert outcome(used, plain) == Outcome()
+    assert [evidence(cell)[0]["deterministic"] for cell in (chance, plain)] == [False, True]
