@@ -10,7 +10,7 @@ from helpers.learning import TASKS, assert_same, tuned
 from helpers.models import CONFIGS, HEADS
 from transformers import PreTrainedModel
 
-from benchmark.runs.run import make_reproducible
+from benchmark.runs.device import make_reproducible
 from benchmark.training.journal import Outcome
 
 CUDA = torch.device("cuda")

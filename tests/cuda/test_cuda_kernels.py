@@ -14,7 +14,7 @@ from benchmark.models.attention import by_kernel
 from benchmark.models.lined_up_layout import LinedUpLayout, lined_up
 from benchmark.models.packing import layout_of
 from benchmark.runs.memory import PeakMemory
-from benchmark.runs.run import make_reproducible
+from benchmark.runs.device import make_reproducible
 from benchmark.testing.fixtures import SHAPE
 
 CUDA = torch.device("cuda")

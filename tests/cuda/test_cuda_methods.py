@@ -7,7 +7,7 @@ import torch
 from helpers.learning import assert_same, of, tuned
 
 from benchmark.config.compose import ROOT
-from benchmark.runs.run import make_reproducible
+from benchmark.runs.device import make_reproducible
 
 CUDA = torch.device("cuda")
 METHODS = sorted(path.stem for path in (ROOT / "conf" / "method").glob("*.yaml"))

@@ -12,7 +12,7 @@ from helpers.tuning import finetune
 from benchmark.config.compose import ROOT
 from benchmark.methods import build, prepare
 from benchmark.records.store import Store
-from benchmark.runs.run import make_reproducible
+from benchmark.runs.device import make_reproducible
 from benchmark.testing.fixtures import (
     Interrupting,
     ProcessGoneError,
