@@ -7,20 +7,23 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
+from scipy import stats
 from torch import nn
-from transformers import BertConfig, BertForSequenceClassification
-from vectors import FOLDER
 
 from benchmark.config.compose import ROOT
-from benchmark.errors import BenchmarkError
-from benchmark.methods import Setting, build
+from benchmark.methods import Setting
 from benchmark.methods.noisytune import NoisyTune
+from helpers import vectors
+from helpers.draws import check_distribution
+from helpers.refusals import check_refused
+from helpers.small_models import of_kind, tiny
+from helpers.toys import scripted
+from helpers.vectors import Case, Selection
 
-VECTORS = FOLDER / "noisytune"
 SETTING = Setting("noisytune", 1, None)  # NoisyTune needs no map of the encoder
+#: The arrays of the reference that our variants make; ``global_uniform_literal`` moves constant tensors too.
 VARIANTS = {
     "matrix_uniform": ("uniform", "matrix"),
     "matrix_gauss": ("gaussian", "matrix"),
@@ -28,6 +31,7 @@ VARIANTS = {
     "global_uniform": ("uniform", "global"),
     "global_gauss": ("gaussian", "global"),
 }
+SAMPLE = "sample standard deviation, n-1; 0 for tensors of one element"
 
 
 class Stub(nn.Module):
@@ -35,10 +39,10 @@ class Stub(nn.Module):
 
     base_model_prefix = "encoder"
 
-    def __init__(self, weights: dict[str, np.ndarray], words: str | None = None) -> None:
+    def __init__(self, weights: dict[str, torch.Tensor], words: str | None = None) -> None:
         super().__init__()
         for name, value in weights.items():
-            self.register_parameter(name.replace(".", "-"), nn.Parameter(torch.from_numpy(value.copy())))
+            self.register_parameter(name.replace(".", "-"), nn.Parameter(value.clone()))
         self.words = nn.Module()
         self.words.weight = self.get_parameter(words.replace(".", "-")) if words else None
 
@@ -46,72 +50,73 @@ class Stub(nn.Module):
         return self.words
 
 
-class Scripted(NoisyTune):
-    """NoisyTune whose draws are given instead of random."""
-
-    def draw(self, weight: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
-        return self.noises.pop(0)
+def compare(case: Case, model: Stub, prefix: str) -> None:
+    for name in case.keyed("theta"):
+        case.close(model.get_parameter(name.replace(".", "-")), f"{prefix}:{name}")
 
 
-def small_bert(outputs: int = 2, **changes: Any) -> BertForSequenceClassification:
-    torch.manual_seed(0)
-    shape = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
-    return BertForSequenceClassification(BertConfig(vocab_size=20, num_labels=outputs, **shape | changes))
+@vectors.drives("noisytune")
+def test_noisytune_equals_its_reference_values(case: Case) -> None:
+    case.only("std", SAMPLE)
+    skipped = list(case.hyper.get("skip", []))
+    if len(skipped) > 1:
+        case.skip(f"skip={skipped}: the token embeddings alone can be left out")
+    if case.keyed("after"):
+        return check_released(case)
+    weights = case.keyed("theta")
+    for variant, (noise, scale) in VARIANTS.items():
+        model = Stub(weights, *skipped)
+        unit = case.keyed("unit_uniform" if noise == "uniform" else "unit_normal")
+        method = scripted(
+            NoisyTune,
+            [unit[name] for name in weights if name not in skipped],
+            intensity=case.hyper["noise_lambda"],
+            noise=noise,
+            scale=scale,
+            perturb_word_embeddings=not skipped,
+        )
+        method.perturb(model, SETTING)
+        assert not method.draws
+        compare(case, model, variant)
+
+
+def check_released(case: Case) -> None:
+    """The public re-implementation, which draws nothing for a tensor of one element."""
+    weights, drawn = case.keyed("theta"), case.keyed("rand01")
+    noises = [drawn[name] - 0.5 if name in drawn else torch.ones(1) for name in weights]
+    model = Stub(weights)
+    scripted(NoisyTune, noises, intensity=case.hyper["noise_lambda"]).perturb(model, SETTING)
+    compare(case, model, "after")
+
+
+@vectors.selects("noisytune_paper_snippet")
+def test_every_parameter_is_perturbed(case: Selection) -> None:
+    model = of_kind(case)
+    case.equal(names_of(model, NoisyTune()))
+
+
+@vectors.selects("noisytune_skip_multilingual")
+def test_the_word_embeddings_alone_are_left_out(case: Selection) -> None:
+    model = of_kind(case)
+    case.equal(names_of(model, NoisyTune()) - names_of(model, NoisyTune(perturb_word_embeddings=False)))
+
+
+def names_of(model: Any, method: NoisyTune) -> set[str]:
+    """The names of the parameters that ``method`` perturbs."""
+    chosen = {id(weight) for weight in method.weights(model)}
+    return {name for name, weight in model.named_parameters() if id(weight) in chosen}
 
 
 def test_a_two_by_two_weight_moves_by_half_lambda_times_its_std_at_most() -> None:
     weight = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
-    NoisyTune(intensity=0.15).add_noise([weight], [torch.tensor([[0.5, -0.5], [0.0, 0.25]])])
+    NoisyTune(intensity=0.3).add_noise([weight], [torch.tensor([[0.5, -0.5], [0.0, 0.25]])])
     std = (5 / 3) ** 0.5  # squares 2.25 + 0.25 + 0.25 + 2.25 = 5, over n - 1 = 3
-    expected = torch.tensor([[1 + 0.075 * std, 2 - 0.075 * std], [3.0, 4 + 0.0375 * std]])
+    expected = torch.tensor([[1 + 0.15 * std, 2 - 0.15 * std], [3.0, 4 + 0.075 * std]])
     torch.testing.assert_close(weight, expected)
 
 
-@pytest.mark.parametrize("case", ["glue_lambda015", "multilingual_skip_words_lambda01"])
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_every_variant_equals_its_reference_values(case: str, variant: str) -> None:
-    if not VECTORS.is_dir():
-        pytest.skip("no reference values at ../shared/vectors beside the repository")
-    arrays = np.load(VECTORS / f"{case}.npz", allow_pickle=False)
-    names = [key.removeprefix("theta:") for key in arrays.files if key.startswith("theta:")]
-    noise, scale = VARIANTS[variant]
-    multilingual = case.startswith("multilingual")
-    model = Stub({name: arrays[f"theta:{name}"] for name in names}, words="embeddings.word")
-    method = Scripted(
-        intensity=0.1 if multilingual else 0.15,
-        noise=noise,
-        scale=scale,
-        perturb_word_embeddings=not multilingual,
-    )
-    unit = "unit_uniform" if noise == "uniform" else "unit_normal"
-    perturbed = [name for name in names if not (multilingual and name == "embeddings.word")]
-    method.noises = [torch.from_numpy(arrays[f"{unit}:{name}"]) for name in perturbed]
-    method.perturb(model, SETTING)
-    for name in names:
-        got = model.get_parameter(name.replace(".", "-")).detach().numpy()
-        np.testing.assert_allclose(got, arrays[f"{variant}:{name}"], rtol=1e-7, atol=0, err_msg=name)
-
-
-def test_the_public_reimplementation_gives_the_same_weights() -> None:
-    if not VECTORS.is_dir():
-        pytest.skip("no reference values at ../shared/vectors beside the repository")
-    arrays = np.load(VECTORS / "hype_noise_tune.npz", allow_pickle=False)
-    names = [key.removeprefix("theta:") for key in arrays.files if key.startswith("theta:")]
-    model = Stub({name: arrays[f"theta:{name}"] for name in names})
-    method = Scripted(intensity=0.15)
-    method.noises = [
-        torch.from_numpy(arrays[f"rand01:{name}"] - 0.5)
-        if f"rand01:{name}" in arrays.files
-        else torch.ones(1)
-        for name in names
-    ]
-    method.perturb(model, SETTING)
-    for name in names:
-        np.testing.assert_allclose(model.get_parameter(name).detach(), arrays[f"after:{name}"], rtol=1e-7)
-
-
 def test_a_one_output_head_is_not_turned_into_nan() -> None:
-    model = small_bert(outputs=1)
+    model = tiny(outputs=1)
     NoisyTune().perturb(model, SETTING)
     assert all(parameter.isfinite().all() for parameter in model.parameters())
 
@@ -124,7 +129,7 @@ def test_constant_weights_stay_constant(scale: str) -> None:
 
 
 def test_the_head_and_the_word_embeddings_can_be_left_alone() -> None:
-    model = small_bert()
+    model = tiny()
     before = copy.deepcopy(model.state_dict())
     NoisyTune(perturb_head=False, perturb_word_embeddings=False).perturb(model, SETTING)
     unchanged = {name for name, value in model.state_dict().items() if torch.equal(value, before[name])}
@@ -139,26 +144,35 @@ def test_a_multilingual_model_keeps_its_word_embeddings(compose: Callable[..., d
 
 
 def test_lambda_zero_leaves_every_bit_alone() -> None:
-    model = small_bert()
+    model = tiny()
     before = copy.deepcopy(model.state_dict())
     NoisyTune(intensity=0.0).perturb(model, SETTING)
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 
-@pytest.mark.parametrize("noise", ["uniform", "gaussian", "gaussian_matched"])
-def test_the_noise_has_the_standard_deviation_it_should(noise: str) -> None:
+@pytest.mark.parametrize(
+    ("noise", "unit", "std"),
+    [
+        ("uniform", stats.uniform(-0.5, 1), 12**-0.5),
+        ("gaussian", stats.norm(), 1.0),
+        ("gaussian_matched", stats.norm(), 12**-0.5),  # its draws are scaled down when they are added
+    ],
+)
+def test_the_noise_is_drawn_from_the_distribution_it_names(noise: str, unit: Any, std: float) -> None:
     weight = torch.randn(400, 400, generator=torch.Generator().manual_seed(0))
-    before = weight.clone()
-    method = NoisyTune(intensity=0.2, noise=noise)
-    method.add_noise([weight], [method.draw(weight, torch.Generator().manual_seed(1))])
-    share = 1.0 if noise == "gaussian" else 12**-0.5
-    assert (weight - before).std().item() == pytest.approx(0.2 * share * before.std().item(), rel=0.01)
+    before, method = weight.clone(), NoisyTune(intensity=0.2, noise=noise)
+    draw = method.draw(weight, torch.Generator().manual_seed(1))
+    check_distribution(draw, unit)
+    method.add_noise([weight], [draw])
+    moved = (weight - before) / before.std()
+    assert moved.std().item() == pytest.approx(0.2 * std, rel=0.01)
+    assert moved.mean().item() == pytest.approx(0, abs=0.001)
 
 
 def test_seeds_and_names_give_different_noise() -> None:
     draws = []
     for setting in (SETTING, Setting("noisytune", 2, None), Setting("other", 1, None)):
-        model = small_bert()
+        model = tiny()
         NoisyTune().perturb(model, setting)
         draws.append(model.classifier.weight.detach().clone())
     assert not torch.equal(draws[0], draws[1])
@@ -176,10 +190,7 @@ def test_seeds_and_names_give_different_noise() -> None:
     ],
 )
 def test_a_wrong_hyper_parameter_is_named(settings: dict[str, Any], message: str) -> None:
-    with pytest.raises(BenchmarkError, match=r"method\.noisytune") as refusal:
-        build({"noisytune": {"_target_": "benchmark.methods.noisytune.NoisyTune", **settings}})
-    assert message in str(refusal.value)
-    assert "\n" not in str(refusal.value)
+    check_refused("noisytune.NoisyTune", settings, message)
 
 
 def test_every_variant_of_the_paper_has_a_configuration() -> None:
