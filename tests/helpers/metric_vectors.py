@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from helpers.vectors import METRICS, Declared, Entry, complaint, parametrized
+from helpers.declared import Declared
+from helpers.vectors import METRICS, Entry, complaint, parametrized
 
 #: Fields that say where a case comes from; no evaluator reads them.
 ORIGIN = {"id", "origin", "row", "kinds", "language", "source_language", "target_language", "printed_average"}

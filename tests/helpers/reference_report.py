@@ -34,7 +34,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     skipped = {case: found["skipped"] for case, found in outcomes.items() if set(found) == {"skipped"}}
     failed = sum(bool({"failed", "error"} & set(found)) for found in outcomes.values())
     driven = len(outcomes) - len(skipped)
-    line = f"reference cases: {len(outcomes)}: {driven} driven ({failed} failed), {len(skipped)} skipped"
+    line = f"{len(outcomes)} reference cases: {driven} driven ({failed} failed), {len(skipped)} skipped"
     terminalreporter.write_sep("=", line)
     for reason in sorted(set(skipped.values())):
         terminalreporter.write_line(f"skipped: {reason}")

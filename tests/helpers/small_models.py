@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from torch import nn
 from torch.nn import functional
 from transformers import (
+    CONFIG_MAPPING,
     AutoConfig,
     AutoModelForSequenceClassification,
     BertConfig,
@@ -25,7 +28,8 @@ from benchmark.models.architecture import encoder_of
 from benchmark.step.optimizer import Optimizer, grouped
 from benchmark.step.passes import Step, total_loss
 from benchmark.tasks import Classification, Task
-from helpers.vectors import Case, Selection
+from helpers.selections import Selection
+from helpers.vectors import Case
 
 SHAPE = {"hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 24}
 TINY = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
@@ -60,10 +64,16 @@ def tiny(kind: str = "bert", dropout: float = 0.0, outputs: int = 2) -> Any:
 
 
 def of_kind(selection: Selection) -> Any:
-    """A model of the architecture of ``selection`` that has the parameters which its reference lists."""
+    """A model of the architecture of ``selection``, which must have the parameters that its reference lists."""
     kind = {"xlmroberta": "xlm-roberta"}.get(selection.kind, selection.kind)
+    if kind not in CONFIG_MAPPING:
+        pytest.skip(f"{selection.label}: transformers has no architecture {kind!r}")
+    layers = {
+        int(number) for name in selection.everything for number in re.findall(r"layers?\.(\d+)\.", name)
+    }
+    shape = SHAPE | {"num_hidden_layers": len(layers)}
     torch.manual_seed(0)
-    model = AutoModelForSequenceClassification.from_config(AutoConfig.for_model(kind, vocab_size=29, **SHAPE))
+    model = AutoModelForSequenceClassification.from_config(AutoConfig.for_model(kind, vocab_size=29, **shape))
     assert {name for name, _ in model.named_parameters()} == selection.everything
     return model
 

@@ -17,7 +17,7 @@ import functools
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -27,6 +27,7 @@ import pytest
 import torch
 
 from benchmark.config.compose import ROOT
+from helpers.declared import Declared
 
 SHARED = ROOT.parent / "shared" / "vectors"
 #: The folders of methods that some test drives.
@@ -59,51 +60,6 @@ class Folder:
 
 METHODS = Folder("METHOD_VECTORS", SHARED / "methods")
 METRICS = Folder("METRIC_VECTORS", SHARED / "xtreme_metrics")
-
-
-class Declared(Mapping[str, Any]):
-    """A JSON object that knows which of its keys were read."""
-
-    def __init__(self, values: dict[str, Any], name: str = "") -> None:
-        self.values_of = {key: declared(value, f"{name}{key}") for key, value in values.items()}
-        self.read: set[str] = set()
-        self.name = name
-
-    def __getitem__(self, key: str) -> Any:
-        self.read.add(key)
-        return self.values_of[key]
-
-    def __contains__(self, key: object) -> bool:
-        return key in self.values_of  # asking is not reading
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.values_of)
-
-    def __len__(self) -> int:
-        return len(self.values_of)
-
-    def unread(self) -> list[str]:
-        """The keys that nobody read, those of objects inside included."""
-        return sorted(f"{self.name}{key}" for key in set(self.values_of) - self.read) + [
-            key for inner in inside(list(self.values_of.values())) for key in inner.unread()
-        ]
-
-
-def declared(value: Any, name: str) -> Any:
-    """``value`` of a JSON file, objects in it as `Declared`."""
-    if isinstance(value, dict):
-        return Declared(value, f"{name}.")
-    if isinstance(value, list):
-        return [declared(item, name) for item in value]
-    return value
-
-
-def inside(values: list[Any]) -> Iterator[Declared]:
-    for value in values:
-        if isinstance(value, Declared):
-            yield value
-        elif isinstance(value, list):
-            yield from inside(value)
 
 
 @dataclass
@@ -150,7 +106,8 @@ class Case:
         for name, ours in offered.items():
             if value == name:
                 return ours
-        return self.skip(f"{key}={value!r} is not offered, only {', '.join(map(repr, offered))}")
+        names = ", ".join(repr(name) for name in offered if name is not None)
+        return self.skip(f"{key}={value!r} is not offered, only {names}")
 
     def only(self, key: str, *values: Any) -> None:
         """Skip the case unless the hyper-parameter is absent or one of ``values``."""
@@ -293,41 +250,3 @@ def load(path: Path, name: str, index: dict[str, Any]) -> Case:
     return Case(
         label, Declared(index["hyper"]), arrays, index.get("provenance") or "", index.get("tolerance")
     )
-
-
-@dataclass
-class Selection:
-    """Names of the parameters that a reference picks in a toy model of one architecture."""
-
-    label: str
-    kind: str
-    names: set[str]
-    everything: set[str]
-    compared: int = 0
-
-    def equal(self, got: Any) -> None:
-        """Compare the names that a method picks."""
-        assert set(got) == self.names
-        self.compared += 1
-
-    def finish(self) -> None:
-        """Raises: AssertionError if nothing was compared."""
-        assert self.compared, f"{self.label}: no comparison was made"
-
-
-def selects(which: str) -> Callable[..., Any]:
-    """Run a test for the list called ``which`` (its first word) of every architecture on file."""
-    name, path = "parameter_selection", METHODS.path / "parameter_selection.json"
-    if METHODS.absent or not path.is_file():
-        problem = f"{METHODS.variable}: there is no {path}"
-        return functools.partial(parametrized, [complaint(METHODS, name, problem)])
-
-    def entry(kind: str, lists: dict[str, list[str]]) -> Entry:
-        label = f"{name}/{kind}/{which}"
-        names = next((names for title, names in lists.items() if title.split(" ")[0] == which), None)
-        if names is None:
-            return complaint(METHODS, label, f"{path}: {kind} has no list {which}")
-        return Entry(METHODS, label, lambda: Selection(label, kind, set(names), set(lists["all"])))
-
-    models = json.loads(path.read_text())["models"]
-    return functools.partial(parametrized, [entry(kind, lists) for kind, lists in models.items()])

@@ -20,6 +20,7 @@ from helpers import vectors
 from helpers.draws import check_bernoulli
 from helpers.quadratic import SLOPE, START, Problem, betas_of, by_tensor, descended
 from helpers.refusals import check_refused
+from helpers.selections import Selection, selects
 from helpers.small_models import (
     TASK,
     bert,
@@ -29,7 +30,7 @@ from helpers.small_models import (
     trained,
 )
 from helpers.toys import ready, scripted
-from helpers.vectors import Case, Selection
+from helpers.vectors import Case
 
 
 @vectors.drives("child_tuning", when=lambda hyper: "mode" in hyper)
@@ -151,7 +152,7 @@ def check_survey_of_examples(case: Case, model: Network) -> None:
     torch.testing.assert_close(fisher["layer.0.dense.weight"], expected, rtol=1e-10, atol=0)
 
 
-@vectors.selects("child_tuning_D_candidates")
+@selects("child_tuning_D_candidates")
 def test_child_tuning_d_chooses_among_the_tensors_the_reference_chooses_among(case: Selection) -> None:
     model = of_kind(case)
     case.equal(ready(ChildTuningD(), model, encoder_of(model)).candidates)

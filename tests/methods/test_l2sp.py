@@ -16,9 +16,10 @@ from helpers import vectors
 from helpers.anchors import check_anchor
 from helpers.quadratic import START
 from helpers.refusals import check_refused
+from helpers.selections import Selection, selects
 from helpers.small_models import check_active_training, check_neutral_training, of_kind
 from helpers.toys import Tensors, ready
-from helpers.vectors import Case, Selection
+from helpers.vectors import Case
 
 
 @vectors.drives("l2sp", when=lambda hyper: "inner" not in hyper)
@@ -48,7 +49,7 @@ def test_l2sp_equals_its_reference_values(case: Case) -> None:
             case.close(gradient, f"grad{suffix}_{i}")
 
 
-@vectors.selects("head")
+@selects("head")
 def test_the_head_is_what_the_reference_takes_for_it(case: Selection) -> None:
     model = of_kind(case)
     case.equal(case.everything - set(ready(L2SP(), model, encoder_of(model)).anchors))

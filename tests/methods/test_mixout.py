@@ -12,12 +12,14 @@ from torch import nn
 from benchmark.methods import Setting, prepare
 from benchmark.methods.mixout import MixedLinear, Mixout
 from benchmark.methods.no_dropout import NoDropout
+from benchmark.models.architecture import encoder_of
 from helpers import vectors
 from helpers.draws import check_bernoulli
 from helpers.refusals import check_refused
+from helpers.selections import Selection, selects
 from helpers.small_models import batch, bert, check_neutral_pass, of_kind, step_of
 from helpers.toys import scripted
-from helpers.vectors import Case, Selection
+from helpers.vectors import Case
 
 
 @vectors.drives("mixout")
@@ -94,7 +96,7 @@ def test_mixout_by_hand() -> None:
     torch.testing.assert_close(method.mixed(weight, target), torch.tensor([[7.0, 2.0]]))
 
 
-@vectors.selects("mixout_linear_modules_all")
+@selects("mixout_linear_modules_all")
 def test_mixout_swaps_the_linear_modules_and_no_name_changes(case: Selection) -> None:
     model = of_kind(case)
     parameters, keys = dict(model.named_parameters()), list(model.state_dict())
@@ -104,8 +106,9 @@ def test_mixout_swaps_the_linear_modules_and_no_name_changes(case: Selection) ->
     assert all(parameter is parameters[name] for name, parameter in model.named_parameters())
 
     prepare({"mixout": Mixout()}, model := of_kind(case), 1)
+    in_head = encoder_of(model).in_head
     assert {name for name, part in model.named_modules() if isinstance(part, MixedLinear)} == {
-        name for name in case.names if not name.startswith("classifier")
+        name for name in case.names if not in_head(name)
     }
 
 

@@ -18,9 +18,10 @@ from benchmark.methods.noisytune import NoisyTune
 from helpers import vectors
 from helpers.draws import check_distribution
 from helpers.refusals import check_refused
+from helpers.selections import Selection, selects
 from helpers.small_models import of_kind, tiny
 from helpers.toys import scripted
-from helpers.vectors import Case, Selection
+from helpers.vectors import Case
 
 SETTING = Setting("noisytune", 1, None)  # NoisyTune needs no map of the encoder
 #: The arrays of the reference that our variants make; ``global_uniform_literal`` moves constant tensors too.
@@ -89,13 +90,13 @@ def check_released(case: Case) -> None:
     compare(case, model, "after")
 
 
-@vectors.selects("noisytune_paper_snippet")
+@selects("noisytune_paper_snippet")
 def test_every_parameter_is_perturbed(case: Selection) -> None:
     model = of_kind(case)
     case.equal(names_of(model, NoisyTune()))
 
 
-@vectors.selects("noisytune_skip_multilingual")
+@selects("noisytune_skip_multilingual")
 def test_the_word_embeddings_alone_are_left_out(case: Selection) -> None:
     model = of_kind(case)
     case.equal(names_of(model, NoisyTune()) - names_of(model, NoisyTune(perturb_word_embeddings=False)))

@@ -16,9 +16,10 @@ from helpers import vectors
 from helpers.draws import check_bernoulli, check_distribution
 from helpers.quadratic import SLOPE, START, Problem, descended
 from helpers.refusals import check_refused
+from helpers.selections import Selection, selects
 from helpers.small_models import bert, check_active_training, check_neutral_training, of_kind, trained, xlnet
 from helpers.toys import ready, scripted
-from helpers.vectors import Case, Selection
+from helpers.vectors import Case
 
 
 @vectors.drives("pats")
@@ -60,7 +61,7 @@ def test_pats_equals_its_reference_values(case: Case) -> None:
     problem.run([method], flavour, hyper["weight_decay"], betas, hyper["eps"], script, compare)
 
 
-@vectors.selects("pats_perturbed")
+@selects("pats_perturbed")
 def test_pats_acts_on_the_tensors_the_reference_acts_on(case: Selection) -> None:
     model = of_kind(case)
     case.equal(ready(PATS(), model, encoder_of(model)).sensitivity.names)

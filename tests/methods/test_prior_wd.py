@@ -17,9 +17,10 @@ from helpers import vectors
 from helpers.anchors import check_anchor
 from helpers.quadratic import SGD, SLOPE, START, Problem, descended
 from helpers.refusals import check_refused
+from helpers.selections import Selection, selects
 from helpers.small_models import bert, check_active_training, check_neutral_training, of_kind, xlnet
 from helpers.toys import ready
-from helpers.vectors import Case, Selection
+from helpers.vectors import Case
 
 
 @vectors.drives("l2sp", when=lambda hyper: "inner" in hyper)
@@ -37,7 +38,7 @@ def test_prior_wd_equals_its_reference_values(case: Case, monkeypatch: pytest.Mo
     problem.run([method], flavour, [0.0] * problem.count, betas, epsilon)
 
 
-@vectors.selects("head")
+@selects("head")
 def test_the_head_is_what_the_reference_takes_for_it(case: Selection) -> None:
     model = of_kind(case)
     case.equal(case.everything - set(ready(PriorWD(matrices_only=False), model, encoder_of(model)).anchors))

@@ -18,9 +18,10 @@ from helpers import vectors
 from helpers.anchors import check_anchor
 from helpers.quadratic import SLOPE, START, Problem, betas_of, by_tensor, descended
 from helpers.refusals import check_refused
+from helpers.selections import Selection, selects
 from helpers.small_models import bert, check_active_training, check_neutral_training, of_kind, trained
 from helpers.toys import ready
-from helpers.vectors import Case, Selection
+from helpers.vectors import Case
 
 
 @vectors.drives("recadam")
@@ -41,7 +42,7 @@ def test_recadam_equals_its_reference_values(case: Case) -> None:
     problem.run([method], flavour, by_tensor(case, "weight_decay"), betas_of(case), hyper["eps"])
 
 
-@vectors.selects("recadam_penalised")
+@selects("recadam_penalised")
 def test_recadam_pulls_the_tensors_the_reference_pulls(case: Selection) -> None:
     model = of_kind(case)
     case.equal(ready(RecAdam(), model, encoder_of(model)).anchors)

@@ -14,9 +14,10 @@ from benchmark.models.architecture import encoder_of
 from helpers import vectors
 from helpers.quadratic import SLOPE, START, Problem, betas_of, by_tensor, descended, whole_update_decays
 from helpers.refusals import check_refused
+from helpers.selections import Selection, selects
 from helpers.small_models import check_active_training, of_kind
 from helpers.toys import ready
-from helpers.vectors import Case, Selection
+from helpers.vectors import Case
 
 
 @vectors.drives("sage")
@@ -37,7 +38,7 @@ def test_sage_equals_its_reference_values(case: Case) -> None:
             case.close(method.sensitivity.means[problem.names[i]], f"exp_avg_ipt_{i}")
 
 
-@vectors.selects("sage_masked_group")
+@selects("sage_masked_group")
 def test_sage_acts_on_the_tensors_the_reference_acts_on(case: Selection) -> None:
     model = of_kind(case)
     case.equal(ready(SAGE(), model, encoder_of(model)).sensitivity.names)

@@ -7,13 +7,12 @@ import pytest
 from benchmark.errors import BenchmarkError
 from benchmark.methods import prepare
 from benchmark.methods.top_k import TopK
-from helpers import vectors
 from helpers.refusals import check_refused
+from helpers.selections import Selection, selects
 from helpers.small_models import bert, check_neutral_pass, of_kind
-from helpers.vectors import Selection
 
 
-@vectors.selects("top_k_tuned_k1")
+@selects("top_k_tuned_k1")
 def test_top_k_trains_what_the_reference_trains(case: Selection) -> None:
     prepare({"top_k": TopK(k=1)}, model := of_kind(case), 1)
     case.equal(name for name, parameter in model.named_parameters() if parameter.requires_grad)

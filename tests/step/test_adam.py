@@ -13,8 +13,9 @@ from benchmark.step.optimizer import Group, Optimizer, grouped
 from benchmark.step.schedule import rate_at
 from helpers import vectors
 from helpers.quadratic import Problem, betas_of, by_tensor
+from helpers.selections import Selection, selects
 from helpers.small_models import of_kind, xlnet
-from helpers.vectors import Case, Selection
+from helpers.vectors import Case
 
 #: Our name of the code that a case's provenance names; the first that fits.
 SOURCES = {
@@ -83,7 +84,7 @@ def test_a_fused_step_with_decay_is_the_step_in_stages(flavour: str) -> None:
     torch.testing.assert_close(ends[0], ends[1], rtol=1e-12, atol=1e-12)
 
 
-@vectors.selects("decay_hf")
+@selects("decay_hf")
 def test_the_tensors_decay_that_decay_in_the_reference(case: Selection) -> None:
     groups = grouped(of_kind(case), 0.01)
     case.equal(name for group in groups if group.weight_decay for name in group.names)
