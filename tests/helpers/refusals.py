@@ -11,7 +11,7 @@ from benchmark.methods import build
 
 
 def check_refused(target: str, settings: dict[str, Any], message: str) -> None:
-    """``benchmark.methods.TARGET`` with ``settings`` is refused in one line with ``message`` and the key's place."""
+    """The method ``target`` (MODULE.CLASS) with ``settings`` is refused in one line with ``message`` and its place."""
     with pytest.raises(BenchmarkError, match=r"method\.mine") as refusal:
         build({"mine": {"_target_": f"benchmark.methods.{target}", **settings}})
     assert message in str(refusal.value)

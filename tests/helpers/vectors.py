@@ -215,7 +215,7 @@ def method_cases(folder: Folder, name: str, when: Callable[[dict[str, Any]], boo
         for label in listed
         if when(listed[label]["hyper"])
     ]
-    unlisted = {file.stem for file in path.glob("*.npz")} - set(listed)
+    unlisted = sorted({file.stem for file in path.glob("*.npz")} - set(listed))
     entries += [
         complaint(folder, f"{name}/{x}", f"{path / x}.npz has no entry in cases.json") for x in unlisted
     ]

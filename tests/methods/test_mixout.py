@@ -114,8 +114,8 @@ def test_mixout_swaps_the_linear_modules_and_no_name_changes(case: Selection) ->
 
 def test_a_mask_keeps_an_entry_or_a_column_with_probability_1_minus_p() -> None:
     rng, weight = torch.Generator().manual_seed(0), torch.empty(300, 400)
-    check_bernoulli(Mixout(mask="element").draw(weight, rng), 0.3, (300, 400))
-    check_bernoulli(Mixout().draw(torch.empty(3, 20_000), rng), 0.3, (1, 20_000))
+    check_bernoulli(Mixout(probability=0.6, mask="element").draw(weight, rng), 0.4, (300, 400))
+    check_bernoulli(Mixout(probability=0.6).draw(torch.empty(3, 20_000), rng), 0.4, (1, 20_000))
 
 
 def test_mixout_switches_off_the_dropout_it_is_told_to() -> None:
