@@ -47,7 +47,7 @@ test: check ## all checks and tests, on all cores; those for a GPU in processes 
 	  $(PYTHON) -m pytest -n 4 --dist worksteal tests/cuda; fi
 
 vectors: .venv/ready ## compare methods and metrics with reference values: ../shared/vectors, or METHOD_VECTORS and METRIC_VECTORS
-	$(PYTHON) -m pytest -q tests/test_noisytune.py tests/test_optimizers.py tests/test_vectors_*.py tests/test_xtreme_metrics.py
+	$(PYTHON) -m pytest -q tests/methods tests/step/test_adam.py tests/tasks/metrics/test_xtreme_metrics.py
 
 check: .venv/ready ## lint, format and types
 	$(PYTHON) -m ruff check .

@@ -12,6 +12,8 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+pytest_plugins = ["helpers.reference_report"]
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 HUB = REPOSITORY.parent / "shared" / "hf"
 SCRATCH = tempfile.TemporaryDirectory(prefix="benchmark-tests-")

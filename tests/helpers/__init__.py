@@ -1,1 +1,1 @@
-"""What several test modules need; no test module imports another."""
+"""Code that tests share: no test module imports another, all of them import from here."""

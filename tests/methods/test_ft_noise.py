@@ -1,0 +1,52 @@
+"""FT+Noise equals HyPe restricted to one layer, its reference values, and plain fine-tuning at sigma 0."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from scipy import stats
+
+from benchmark.errors import BenchmarkError
+from benchmark.methods import prepare
+from benchmark.methods.ft_noise import FTNoise
+from helpers import vectors
+from helpers.draws import check_distribution
+from helpers.perturbed_pass import compare_perturbed_pass, layers_of, position_of
+from helpers.refusals import check_refused
+from helpers.small_models import bert, check_neutral_pass
+from helpers.toys import scripted
+from helpers.vectors import Case
+
+
+@vectors.drives("ft_noise")
+def test_ft_noise_equals_its_reference_values(case: Case) -> None:
+    case.only("type", "normal")
+    if (position := position_of(case)) != "between":
+        case.skip(f"noise {position} the layers is not offered")
+    layers = layers_of(case) or []
+    if len(layers) != 1:
+        case.skip(f"layer_range={layers}: noise at one layer is offered, not at several")
+    compare_perturbed_pass(case, scripted(FTNoise, [], sigma=case.hyper["sigma"], layer=layers[0]))
+
+
+def test_noise_is_normal() -> None:
+    check_distribution(
+        FTNoise().draw(torch.empty(60, 60, 30), torch.Generator().manual_seed(0)), stats.norm()
+    )
+
+
+def test_strength_zero_is_plain_fine_tuning_bit_for_bit() -> None:
+    check_neutral_pass(FTNoise(sigma=0))
+
+
+def test_a_wrong_hyper_parameter_is_named() -> None:
+    check_refused("ft_noise.FTNoise", {"sigma": float("nan")}, "sigma=nan")
+
+
+@pytest.mark.parametrize("layer", [0, 4])
+def test_a_layer_that_the_encoder_does_not_have_is_refused(layer: int) -> None:
+    method: Any = FTNoise(layer=layer)
+    with pytest.raises(BenchmarkError, match=rf"layer={layer}: .* 1 to 3"):
+        prepare({"it": method}, bert(), 1)

@@ -1,0 +1,160 @@
+"""PATS equals its equation, its reference values, and plain fine-tuning at lambda 0 and p 0."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from scipy import stats
+
+from benchmark.methods import Method, build, prepare
+from benchmark.methods.pats import PATS
+from benchmark.models.architecture import encoder_of
+from helpers import vectors
+from helpers.draws import check_bernoulli, check_distribution
+from helpers.quadratic import SLOPE, START, Problem, descended
+from helpers.refusals import check_refused
+from helpers.selections import Selection, selects
+from helpers.small_models import bert, check_active_training, check_neutral_training, of_kind, trained, xlnet
+from helpers.toys import ready, scripted
+from helpers.vectors import Case
+
+
+@vectors.drives("pats")
+def test_pats_equals_its_reference_values(case: Case) -> None:
+    hyper = case.hyper
+    flavour = case.choose("kind", {"adamax": "adamax", "adamw": "adamw_torch"})
+    case.only("max_grad_norm", 0)
+    method = scripted(
+        PATS,
+        [],
+        intensity=hyper["noise_lambda"],
+        gamma=hyper["gamma"],
+        beta=hyper["beta"],
+        probability=hyper["p"],
+        epsilon=hyper["eps_div"],
+        eps_form=case.choose("eps_form", {"eq4": "eq4", "algorithm": "algorithm"}, "eq4"),
+        signed=hyper["signed_sensitivity"],
+    )
+    perturbed = hyper["perturbed"]
+    problem = Problem(case, perturbed)
+    ready(method, problem.model)
+
+    def script(t: int, order: list[int]) -> None:
+        method.draws = [
+            case.tensor(f"unit_normal_{i}")[t] * case.tensor(f"bernoulli_{i}")[t]
+            for i in order
+            if perturbed[i] and not method.silent
+        ]
+
+    def compare(t: int) -> None:
+        assert method.draws == []
+        for i in range(problem.count):
+            if perturbed[i] and not method.silent:
+                mean = method.sensitivity.means[problem.names[i]]
+                case.close(mean, f"sensitivity_ema_{i}", t)
+                case.close(method.intensities([mean])[0], f"intensity_{i}", t)
+
+    betas = hyper["beta1"], hyper["beta2"]
+    problem.run([method], flavour, hyper["weight_decay"], betas, hyper["eps"], script, compare)
+
+
+@selects("pats_perturbed")
+def test_pats_acts_on_the_tensors_the_reference_acts_on(case: Selection) -> None:
+    model = of_kind(case)
+    case.equal(ready(PATS(), model, encoder_of(model)).sensitivity.names)
+
+
+@pytest.mark.parametrize(("noise_scale", "power"), [("sqrt", 0.5), ("linear", 1.0)])
+def test_pats_by_hand(noise_scale: str, power: float) -> None:
+    draws = [torch.tensor([[1.0, -1.0], [2.0, 0.0]])]
+    method = scripted(
+        PATS, draws, intensity=0.04, gamma=0.5, beta=0.25, epsilon=0.05, noise_scale=noise_scale
+    )
+    # |theta * g| = 0.2, 0.2, 0, 0.2; running means 0.15, 0.15, 0, 0.15, of mean 0.1125; that over each
+    # + 0.05: 0.5625, 0.5625, 2.25; less gamma: 0.0625, 0.0625, 1.75; times lambda: 0.0025, 0.0025, 0.07.
+    noise = torch.tensor([[0.0025**power, -(0.0025**power)], [2 * 0.07**power, 0.0]])
+    torch.testing.assert_close(descended(method), START - 0.1 * SLOPE + noise)
+
+
+def test_masked_noise_leaves_alone_what_has_no_gradient() -> None:
+    ends = [
+        descended(scripted(PATS, [torch.ones(2, 2)], intensity=0.04, gamma=0.5, mask_noise=masked))
+        for masked in (False, True)
+    ]
+    assert torch.equal(ends[0] != ends[1], SLOPE == 0)  # an entry without gradient, which has most noise
+    torch.testing.assert_close(ends[1][SLOPE == 0], START[SLOPE == 0])
+
+
+def test_epsilon_is_weaker_by_the_size_of_the_tensor_in_algorithm_1() -> None:
+    method = PATS(intensity=1.0, gamma=0.0, epsilon=0.2, eps_form="algorithm")
+    means = torch.tensor([[0.2, 0.2], [0.0, 0.2]])  # the sum is 0.6; 4 * S + 0.2 is 1 and 0.2
+    torch.testing.assert_close(method.intensities([means])[0], torch.tensor([[0.6, 0.6], [3.0, 0.6]]))
+
+
+def test_noise_is_normal_with_probability_p_entry_by_entry() -> None:
+    method, model = PATS(probability=0.35), bert()
+    prepare({"mine": method}, model, 1)
+    draw = method.draw(torch.zeros(400, 400))
+    check_bernoulli((draw != 0).float(), 0.35)
+    check_distribution(draw[draw != 0], stats.norm())
+
+
+def test_noise_differs_by_seed_and_by_update() -> None:
+    draws = []
+    for seed in (1, 2):
+        method, model = PATS(probability=0.5), bert()
+        prepare({"mine": method}, model, seed)
+        weight = model.bert.pooler.dense.weight.detach()
+        draws += [method.draw(weight), method.draw(weight)]
+    assert not torch.equal(draws[0], draws[1])
+    assert not torch.equal(draws[0], draws[2])
+
+
+def test_pats_leaves_embeddings_norms_pooler_and_head_to_the_optimiser() -> None:
+    # With a rate of 0 nothing moves but by noise.
+    start, end = trained(PATS(intensity=1e-4, probability=0.9), rate=0.0)
+    moved = {name for name, value in end.items() if not torch.equal(value, start[name])}
+    model = bert()
+    method = ready(PATS(), model, encoder_of(model))
+    # A bias that starts at 0 has sensitivity 0, as all of its tensor has: no noise until the rate moves it.
+    assert moved == {name for name in method.sensitivity.names if name.endswith("weight")}
+
+
+def test_xlnet_normalisations_are_found_although_named_otherwise() -> None:
+    model = xlnet()
+    method = ready(PATS(), model, encoder_of(model))
+    assert len(method.sensitivity.names) == 3 * (9 + 4)  # nine tensors of attention, four of feed-forward
+    assert not any("norm" in name for name in method.sensitivity.names)
+
+
+@pytest.mark.parametrize("method", [PATS(intensity=0.0), PATS(probability=0.0)], ids=repr)
+def test_strength_zero_is_plain_fine_tuning_bit_for_bit(method: Method) -> None:
+    check_neutral_training(method)
+
+
+def test_pats_changes_training_and_the_same_seed_repeats_it() -> None:
+    check_active_training(PATS())
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"intensity": -1.0}, "intensity=-1.0"),
+        ({"probability": 1.5}, "probability=1.5"),
+        ({"beta": 1.0}, "beta=1.0"),
+        ({"noise_scale": "sqr"}, "did you mean 'sqrt'"),
+        ({"eps_form": "eq5"}, "did you mean 'eq4'"),
+    ],
+)
+def test_a_wrong_hyper_parameter_is_named(settings: dict[str, Any], message: str) -> None:
+    check_refused("pats.PATS", settings, message)
+
+
+@pytest.mark.parametrize(("name", "method"), [("pats", PATS()), ("pats_linear", PATS(noise_scale="linear"))])
+def test_a_configuration_is_the_method_it_names(
+    name: str, method: Method, compose: Callable[..., dict[str, Any]]
+) -> None:
+    assert build(compose("protocol=noisytune", f"method=[{name}]")["method"]) == {name: method}
