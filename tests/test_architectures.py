@@ -9,8 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from helpers.models import ARCHITECTURES
-from helpers.tuning import finetune
 from torch import nn
 from transformers import (
     PreTrainedModel,
@@ -26,6 +24,8 @@ from benchmark.testing import fixtures
 from benchmark.testing.checks import evaluation, excused
 from benchmark.testing.fixtures import LAYERS, settings_of
 from benchmark.training.evaluation import evaluate
+from helpers.models import ARCHITECTURES
+from helpers.tuning import finetune
 
 CONFIGURATIONS = sorted(path.stem for path in (ROOT / "conf" / "method").glob("*.yaml"))
 PROTOCOL = fixtures.PROTOCOL | {"batch_size": 5, "micro_batch_size": 3, "epochs": 2}

@@ -9,10 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from helpers.accelerator import DEVICE, accelerator
-from helpers.learning import TASKS, of
-from helpers.models import ARCHITECTURES, CONFIGS, HEADS
-from helpers.tuning import finetune
 from transformers import PreTrainedModel
 
 from benchmark.config.compose import ROOT
@@ -21,6 +17,10 @@ from benchmark.runs.run import run
 from benchmark.step.update import Update
 from benchmark.tasks import Task
 from benchmark.testing.fixtures import CPU, PROTOCOL, small_task, tiny_model
+from helpers.accelerator import DEVICE, accelerator
+from helpers.learning import TASKS, of
+from helpers.models import ARCHITECTURES, CONFIGS, HEADS
+from helpers.tuning import finetune
 
 ONCE = PROTOCOL | {"epochs": 1}  # three updates, and an evaluation after the last
 METHODS = sorted(path.stem for path in (ROOT / "conf" / "method").glob("*.yaml"))

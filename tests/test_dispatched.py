@@ -5,12 +5,12 @@ from __future__ import annotations
 import copy
 
 import pytest
-from helpers.accelerator import DEVICE, accelerator
 from transformers import BertConfig
 
 from benchmark.speed import counts, subjects
 from benchmark.speed.conditions import Conditions
 from benchmark.testing.fixtures import CPU
+from helpers.accelerator import DEVICE, accelerator
 
 ALLOWED = 500  # of a replayed update, for the batch that is copied and the streams that are seeded
 PAPERS = ("hype_n", "lnsr", "noisytune", "pats")

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from helpers.models import CONFIGS, HEADS, inputs
 
 from benchmark.config.compose import ROOT
 from benchmark.methods import Method, prepare
@@ -28,6 +27,7 @@ from benchmark.step.passes import Step, total_loss
 from benchmark.tasks.answers import Answers
 from benchmark.tasks.tagging import Tagging
 from benchmark.testing.fixtures import PROTOCOL, settings_of, small_task, tiny_model, tuned_with
+from helpers.models import CONFIGS, HEADS, inputs
 
 METHODS: dict[str, Callable[[], Method]] = {
     "rdrop": RDrop,

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from helpers.tuning import finetune
 
 from benchmark import tasks
 from benchmark.methods import Method
@@ -20,6 +19,7 @@ from benchmark.models import pretrained
 from benchmark.training.course import batches, evaluation_steps, micro_batches
 from benchmark.training.evaluation import evaluate
 from benchmark.training.journal import NAN_CHECK_EVERY, Outcome
+from helpers.tuning import finetune
 
 CPU = torch.device("cpu")
 Made = tuple[Any, tasks.Task, dict[str, Any]]

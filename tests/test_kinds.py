@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from helpers.tuning import finetune
 from pyarrow import Table, parquet
 from seqeval.metrics import f1_score
 from torch.nn import functional
@@ -29,6 +28,7 @@ from benchmark.tasks.retrieval import Retrieval, inner
 from benchmark.tasks.tagging import Tagging
 from benchmark.tasks.word_pieces import IGNORED
 from benchmark.training.evaluation import over_languages
+from helpers.tuning import finetune
 
 Compose = Callable[..., dict[str, Any]]
 TAGGED = torch.tensor([[0, 1, 2], [0, 3, 0], [1, 0, 1]])  # example, place and class of every word

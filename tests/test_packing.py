@@ -9,8 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from helpers.models import CONFIGS, HEADS, LENGTHS, inputs
-from helpers.tuning import finetune
 from transformers import (
     BertConfig,
     BertForSequenceClassification,
@@ -38,6 +36,8 @@ from benchmark.testing.fixtures import (
     small_task,
     tiny_model,
 )
+from helpers.models import CONFIGS, HEADS, LENGTHS, inputs
+from helpers.tuning import finetune
 
 
 def answers(model: PreTrainedModel, batch: dict[str, torch.Tensor]) -> torch.Tensor:

@@ -11,11 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from helpers.accelerator import DEVICE, HOST, Accelerator, accelerator
-from helpers.learning import FILES, LONGER, REPLAYED, TASKS, assert_same
-from helpers.learning import tuned as learnt
-from helpers.models import CONFIGS, HEADS
-from helpers.tuning import finetune
 from transformers import BertConfig, PreTrainedModel
 
 from benchmark.records.store import Store
@@ -30,6 +25,11 @@ from benchmark.testing.fixtures import (
 )
 from benchmark.training.journal import Outcome
 from benchmark.training.snapshot import Snapshot
+from helpers.accelerator import DEVICE, HOST, Accelerator, accelerator
+from helpers.learning import FILES, LONGER, REPLAYED, TASKS, assert_same
+from helpers.learning import tuned as learnt
+from helpers.models import CONFIGS, HEADS
+from helpers.tuning import finetune
 
 
 @pytest.fixture(autouse=True)

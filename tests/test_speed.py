@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from helpers.sides import CPU, HERE, SUMMARY, sides
 from transformers import BertConfig, BertForSequenceClassification
 
 from benchmark.speed import __main__ as speed
@@ -16,6 +15,7 @@ from benchmark.speed import costs, limit, markdown
 from benchmark.speed.subjects import load
 from benchmark.speed.timing import GRID, OURS, Amount, Timing, Took
 from benchmark.testing.fixtures import SHAPE, small_task
+from helpers.sides import CPU, HERE, SUMMARY, sides
 
 FEW = Amount(0, 1, 2)
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 import torch
-from helpers.sides import CPU, HERE, SUMMARY, sides
 
 from benchmark.runs import launch
 from benchmark.speed import __main__ as speed
@@ -22,6 +21,7 @@ from benchmark.speed.sides import ours, trainer
 from benchmark.speed.subjects import load
 from benchmark.speed.timing import GRID, OURS, PLAIN, Amount, Timing, Took
 from benchmark.testing.fixtures import small_task, tiny_model
+from helpers.sides import CPU, HERE, SUMMARY, sides
 
 GPU = torch.device("cuda")
 THREE = Amount(0, 1, 3)

@@ -6,12 +6,12 @@ import copy
 
 import pytest
 import torch
-from helpers.learning import TASKS, assert_same, tuned
-from helpers.models import CONFIGS, HEADS
 from transformers import PreTrainedModel
 
 from benchmark.runs.device import make_reproducible
 from benchmark.training.journal import Outcome
+from helpers.learning import TASKS, assert_same, tuned
+from helpers.models import CONFIGS, HEADS
 
 CUDA = torch.device("cuda")
 PAPERS = ("hype_n", "hype_u", "lnsr", "noisytune", "pats")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-from helpers.models import LENGTHS, inputs
 from torch.nn import functional
 from transformers import BertConfig, BertForSequenceClassification
 
@@ -13,9 +12,10 @@ from benchmark.models.architecture import encoder_of
 from benchmark.models.attention import by_kernel
 from benchmark.models.lined_up_layout import LinedUpLayout, lined_up
 from benchmark.models.packing import layout_of
-from benchmark.runs.memory import PeakMemory
 from benchmark.runs.device import make_reproducible
+from benchmark.runs.memory import PeakMemory
 from benchmark.testing.fixtures import SHAPE
+from helpers.models import LENGTHS, inputs
 
 CUDA = torch.device("cuda")
 WITHIN = {torch.float32: 1e-4, torch.bfloat16: 2e-2}

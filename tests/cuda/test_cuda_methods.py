@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from helpers.learning import assert_same, of, tuned
 
 from benchmark.config.compose import ROOT
 from benchmark.runs.device import make_reproducible
+from helpers.learning import assert_same, of, tuned
 
 CUDA = torch.device("cuda")
 METHODS = sorted(path.stem for path in (ROOT / "conf" / "method").glob("*.yaml"))

@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers.learning import LONGER, assert_same, of, tuned
-from helpers.tuning import finetune
 
 from benchmark.config.compose import ROOT
 from benchmark.methods import build, prepare
@@ -21,6 +19,8 @@ from benchmark.testing.fixtures import (
     tiny_model,
 )
 from benchmark.training.snapshot import Snapshot
+from helpers.learning import LONGER, assert_same, of, tuned
+from helpers.tuning import finetune
 
 CUDA = torch.device("cuda")
 PAPERS = ("hype_n", "lnsr", "noisytune", "pats")

@@ -6,12 +6,12 @@ import copy
 
 import pytest
 import torch
-from helpers.models import CONFIGS, HEADS
 
 from benchmark.speed.conditions import Conditions
 from benchmark.speed.sides import ours
 from benchmark.speed.timing import Amount
 from benchmark.testing.fixtures import small_task
+from helpers.models import CONFIGS, HEADS
 
 CUDA = torch.device("cuda")
 

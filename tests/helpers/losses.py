@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from benchmark.methods import Method, Setting, build
+from benchmark.methods import Context, Method, build
 from benchmark.step.passes import total_loss
 from helpers.small_models import small_step, tiny
 from helpers.toys import attached
@@ -60,7 +60,7 @@ def check_own_stream(make: Callable[[], Any], draw: Callable[[Any, Any], torch.T
     ends = []
     for name in ("mine", "mine", "other"):
         method = make()
-        method.attach(step.model, Setting(name, 1, step.encoder))
+        method.attach(step.model, Context(name, 1, step.encoder))
         torch.manual_seed(0)
         expected = torch.rand(3)
         torch.manual_seed(0)

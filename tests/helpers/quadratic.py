@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from benchmark.methods import Method
-from benchmark.step.adam import FLAVOURS, Flavour
-from benchmark.step.optimizer import Group, Optimizer
+from benchmark.step.adam import VARIANTS, Variant
+from benchmark.step.optimizer import Optimizer, ParameterGroup
 from benchmark.step.schedule import rate_at
 from helpers.toys import Tensors, ready
 from helpers.vectors import Case
@@ -75,7 +75,7 @@ class Problem:
     def run(
         self,
         methods: list[Method],
-        flavour: str,
+        variant: str,
         decays: list[float],
         betas: tuple[float, float],
         epsilon: float,
@@ -95,11 +95,11 @@ class Problem:
                 self.weight(i).copy_(case.tensor(f"theta0_{i}"))
         members = {decay: [i for i in range(self.count) if decays[i] == decay] for decay in decays}
         groups = [
-            Group([self.names[i] for i in group], [self.weight(i) for i in group], decay)
+            ParameterGroup([self.names[i] for i in group], [self.weight(i) for i in group], decay)
             for decay, group in members.items()
         ]
         optimizer = Optimizer(
-            groups, flavour, betas, epsilon, lambda t: rate(t - 1), methods, steps, staged=staged
+            groups, variant, betas, epsilon, lambda t: rate(t - 1), methods, steps, staged=staged
         )
         for t in range(steps):
             for i in range(self.count):
@@ -118,7 +118,7 @@ class Problem:
         if staged:  # PyTorch's fused kernel keeps its moments otherwise
             self.compare_moments(members, groups)
 
-    def compare_moments(self, members: dict[float, list[int]], groups: list[Group]) -> None:
+    def compare_moments(self, members: dict[float, list[int]], groups: list[ParameterGroup]) -> None:
         for decay, group in zip(members, groups, strict=True):
             for place, i in enumerate(members[decay]):
                 for keys, moments in ((("exp_avg",), group.first), (SECOND, group.second)):
@@ -128,7 +128,7 @@ class Problem:
 
 
 # Plain gradient descent, which the project has no use for: with betas 0 the direction is the gradient.
-SGD = Flavour(
+SGD = Variant(
     lambda second, gradients, beta, epsilon: None,
     lambda second, epsilon, correction: [torch.ones_like(one) for one in second],
     lambda rate, betas, t: rate,
@@ -150,8 +150,10 @@ def descended(
     with torch.no_grad():
         weight.copy_(START)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(FLAVOURS, "sgd", SGD)
-        optimizer = Optimizer([Group([name], [weight])], "sgd", (0.0, 0.0), 0.0, lambda _: rate, [method], 10)
+        patch.setitem(VARIANTS, "sgd", SGD)
+        optimizer = Optimizer(
+            [ParameterGroup([name], [weight])], "sgd", (0.0, 0.0), 0.0, lambda _: rate, [method], 10
+        )
         for _ in range(steps):
             weight.grad = SLOPE.clone()
             optimizer.step()

@@ -25,7 +25,7 @@ from transformers import (
 
 from benchmark.methods import Method, prepare
 from benchmark.models.architecture import encoder_of
-from benchmark.step.optimizer import Optimizer, grouped
+from benchmark.step.optimizer import Optimizer, parameter_groups
 from benchmark.step.passes import Step, total_loss
 from benchmark.tasks import Classification, Task
 from helpers.selections import Selection
@@ -144,7 +144,7 @@ def trained(
         return float(np.prod([method.rate_factor(name) for method in methods]))
 
     optimizer = Optimizer(
-        grouped(model, 0.01, factor), "adamw", (0.9, 0.999), 1e-8, lambda _: rate, methods, updates
+        parameter_groups(model, 0.01, factor), "adamw", (0.9, 0.999), 1e-8, lambda _: rate, methods, updates
     )
     for number in range(updates):
         one = step(number, number)

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from benchmark.methods import Setting
+from benchmark.methods import Context
 from benchmark.models.architecture import Encoder
 from benchmark.step.passes import Step
 from helpers.vectors import Case
@@ -108,7 +108,7 @@ def classifier_step(case: Case, regression: bool = False) -> Step:
 
 def attached(method: Any, step: Step) -> Any:
     """``method``, made ready for the model of ``step``."""
-    method.attach(step.model, Setting("mine", 1, step.encoder))
+    method.attach(step.model, Context("mine", 1, step.encoder))
     if isinstance(step.model, Classifier):
         step.model.received.clear()
     return method
@@ -143,8 +143,8 @@ class Tensors(nn.Module):
 
 def ready(method: Any, model: Any, encoder: Encoder | None = None, name: str = "mine") -> Any:
     """``method`` after every hook before the optimiser."""
-    setting = Setting(name, 1, encoder or model.encoder)
+    context = Context(name, 1, encoder or model.encoder)
     hooks: list[Callable[..., None]] = [method.initialise, method.remember, method.perturb, method.attach]
     for hook in hooks:
-        hook(model, setting)
+        hook(model, context)
     return method

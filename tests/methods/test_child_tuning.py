@@ -60,8 +60,8 @@ def test_child_tuning_equals_its_reference_values(case: Case) -> None:
             assert not methods[0].draws
             methods[0].draws = [case.tensor(f"bernoulli_{i}")[t] for i in order]
 
-    flavour = "adamw" if hyper["correct_bias"] else "adamw_no_bias"
-    problem.run(methods, flavour, by_tensor(case, "weight_decay"), betas_of(case), hyper["eps"], script)
+    variant = "adamw" if hyper["correct_bias"] else "adamw_no_bias"
+    problem.run(methods, variant, by_tensor(case, "weight_decay"), betas_of(case), hyper["eps"], script)
 
 
 class Network(nn.Module):

@@ -11,7 +11,7 @@ from scipy import stats
 from torch import nn
 
 from benchmark.errors import BenchmarkError
-from benchmark.methods import Setting, prepare
+from benchmark.methods import Context, prepare
 from benchmark.methods.hype import HyPe
 from benchmark.models.architecture import encoder_of
 from helpers import vectors
@@ -121,7 +121,7 @@ def test_noise_that_bfloat16_would_swallow_is_warned_about_once(caplog: pytest.L
 
 def test_half_precision_states_stay_half_precision(caplog: pytest.LogCaptureFixture) -> None:
     method = HyPe(sigma=1e-4)
-    method.attach(bert(), Setting("hype", 1, encoder_of(bert())))
+    method.attach(bert(), Context("hype", 1, encoder_of(bert())))
     assert method.noised(torch.zeros(2, 3, 4, dtype=torch.bfloat16)).dtype == torch.bfloat16
     assert "bfloat16" in caplog.text
 

@@ -10,7 +10,7 @@ import pytest
 from benchmark.methods import Method, build
 from benchmark.methods.layer_decay import LayerDecay
 from benchmark.models.architecture import encoder_of
-from benchmark.step.optimizer import grouped
+from benchmark.step.optimizer import parameter_groups
 from helpers.refusals import check_refused
 from helpers.small_models import bert, check_active_training, check_neutral_training
 from helpers.toys import ready
@@ -37,7 +37,7 @@ def test_layer_decay_by_hand() -> None:
 def test_layer_decay_makes_groups_of_its_rates() -> None:
     model = bert()
     method = ready(LayerDecay(0.5), model, encoder_of(model))
-    groups = grouped(model, 0.01, method.rate_factor)
+    groups = parameter_groups(model, 0.01, method.rate_factor)
     assert {(group.weight_decay, group.rate_factor) for group in groups} == {
         (decay, factor) for decay in (0.0, 0.01) for factor in (1.0, 1 / 2, 1 / 4, 1 / 8, 1 / 16)
     }

@@ -13,10 +13,10 @@ from torch import nn
 from torch.nn import functional
 
 from benchmark.errors import BenchmarkError
-from benchmark.methods import Method, Setting, prepare
+from benchmark.methods import Context, Method, prepare
 from benchmark.methods.common.hidden_noise import HiddenNoise
 from benchmark.methods.lnsr import LNSR
-from benchmark.models.architecture import input_changed, recorded
+from benchmark.models.architecture import captured_states, input_changed
 from benchmark.step.passes import Step
 from helpers import vectors
 from helpers.draws import check_distribution
@@ -78,7 +78,7 @@ class Stack(nn.Module):
 def stack_step(method: LNSR, model: Stack, x: torch.Tensor, mask: torch.Tensor) -> Step:
     """A step with a stack, for which ``method`` is made ready."""
     encoder: Any = SimpleNamespace(layers=list(model.layers))
-    HiddenNoise.attach(method, model, Setting("lnsr", 1, encoder))
+    HiddenNoise.attach(method, model, Context("lnsr", 1, encoder))
     method.length_first = False
     inputs = {"input_ids": x, "attention_mask": mask}
     return Step(model, encoder, TASK, inputs, torch.zeros(len(x)), 0, 1, seed=1)
@@ -200,11 +200,11 @@ def test_lnsr_leaves_out_the_padding_of_xlnet(examples: int) -> None:
     method = LNSR(sigma=0.1)
     prepare({"lnsr": method}, model, 1)
     step = step_of(model.train(), inputs)
-    rng = copy.deepcopy(method.rng) or method.setting.stream()
+    rng = copy.deepcopy(method.rng) or method.context.stream()
     value = method.loss(step)
     start = step.hidden_states[0]
     disturbed = start + 0.1 * torch.randn(start.shape, generator=rng)
-    with input_changed(step.encoder.layers[0], lambda _: disturbed), recorded(step.encoder) as noisy:
+    with input_changed(step.encoder.layers[0], lambda _: disturbed), captured_states(step.encoder) as noisy:
         step.forward("shared")
     expected = sum(
         (after - before)[:, i][inputs["attention_mask"][i].bool()].square().sum() / examples

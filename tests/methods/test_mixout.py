@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from benchmark.methods import Setting, prepare
+from benchmark.methods import Context, prepare
 from benchmark.methods.mixout import MixedLinear, Mixout
 from benchmark.methods.no_dropout import NoDropout
 from benchmark.models.architecture import encoder_of
@@ -35,7 +35,7 @@ def test_mixout_equals_its_reference_values(case: Case) -> None:
             probability=case.hyper["p"],
             reference_grad=kind == "reference",
         )
-        method.setting, method.rng = None, torch.Generator()
+        method.context, method.rng = None, torch.Generator()
         if "x" in case:
             compare_linear(case, method, target, kind)
         elif not training:
@@ -149,7 +149,7 @@ def test_mixout_with_probability_one_computes_with_its_target(target: str, kept:
     class Disturb(NoDropout):
         def attach(self, *_: Any) -> None: ...
 
-        def perturb(self, model: nn.Module, setting: Setting) -> None:
+        def perturb(self, model: nn.Module, context: Context) -> None:
             with torch.no_grad():
                 model.bert.encoder.layer[0].output.dense.weight.add_(1.0)
 

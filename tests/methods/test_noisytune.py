@@ -13,7 +13,7 @@ from scipy import stats
 from torch import nn
 
 from benchmark.config.compose import ROOT
-from benchmark.methods import Setting
+from benchmark.methods import Context
 from benchmark.methods.noisytune import NoisyTune
 from helpers import vectors
 from helpers.draws import check_distribution
@@ -23,7 +23,7 @@ from helpers.small_models import of_kind, tiny
 from helpers.toys import scripted
 from helpers.vectors import Case
 
-SETTING = Setting("noisytune", 1, None)  # NoisyTune needs no map of the encoder
+CONTEXT = Context("noisytune", 1, None)  # NoisyTune needs no map of the encoder
 #: The arrays of the reference that our variants make; ``global_uniform_literal`` moves constant tensors too.
 VARIANTS = {
     "matrix_uniform": ("uniform", "matrix"),
@@ -76,7 +76,7 @@ def test_noisytune_equals_its_reference_values(case: Case) -> None:
             scale=scale,
             perturb_word_embeddings=not skipped,
         )
-        method.perturb(model, SETTING)
+        method.perturb(model, CONTEXT)
         assert not method.draws
         compare(case, model, variant)
 
@@ -86,7 +86,7 @@ def check_released(case: Case) -> None:
     weights, drawn = case.keyed("theta"), case.keyed("rand01")
     noises = [drawn[name] - 0.5 if name in drawn else torch.ones(1) for name in weights]
     model = Stub(weights)
-    scripted(NoisyTune, noises, intensity=case.hyper["noise_lambda"]).perturb(model, SETTING)
+    scripted(NoisyTune, noises, intensity=case.hyper["noise_lambda"]).perturb(model, CONTEXT)
     compare(case, model, "after")
 
 
@@ -118,7 +118,7 @@ def test_a_two_by_two_weight_moves_by_half_lambda_times_its_std_at_most() -> Non
 
 def test_a_one_output_head_is_not_turned_into_nan() -> None:
     model = tiny(outputs=1)
-    NoisyTune().perturb(model, SETTING)
+    NoisyTune().perturb(model, CONTEXT)
     assert all(parameter.isfinite().all() for parameter in model.parameters())
 
 
@@ -132,7 +132,7 @@ def test_constant_weights_stay_constant(scale: str) -> None:
 def test_the_head_and_the_word_embeddings_can_be_left_alone() -> None:
     model = tiny()
     before = copy.deepcopy(model.state_dict())
-    NoisyTune(perturb_head=False, perturb_word_embeddings=False).perturb(model, SETTING)
+    NoisyTune(perturb_head=False, perturb_word_embeddings=False).perturb(model, CONTEXT)
     unchanged = {name for name, value in model.state_dict().items() if torch.equal(value, before[name])}
     assert {"classifier.weight", "bert.embeddings.word_embeddings.weight"} <= unchanged
     assert "bert.embeddings.position_embeddings.weight" not in unchanged
@@ -147,7 +147,7 @@ def test_a_multilingual_model_keeps_its_word_embeddings(compose: Callable[..., d
 def test_lambda_zero_leaves_every_bit_alone() -> None:
     model = tiny()
     before = copy.deepcopy(model.state_dict())
-    NoisyTune(intensity=0.0).perturb(model, SETTING)
+    NoisyTune(intensity=0.0).perturb(model, CONTEXT)
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 
@@ -172,9 +172,9 @@ def test_the_noise_is_drawn_from_the_distribution_it_names(noise: str, unit: Any
 
 def test_seeds_and_names_give_different_noise() -> None:
     draws = []
-    for setting in (SETTING, Setting("noisytune", 2, None), Setting("other", 1, None)):
+    for context in (CONTEXT, Context("noisytune", 2, None), Context("other", 1, None)):
         model = tiny()
-        NoisyTune().perturb(model, setting)
+        NoisyTune().perturb(model, context)
         draws.append(model.classifier.weight.detach().clone())
     assert not torch.equal(draws[0], draws[1])
     assert not torch.equal(draws[0], draws[2])

@@ -25,7 +25,7 @@ from helpers.vectors import Case
 @vectors.drives("pats")
 def test_pats_equals_its_reference_values(case: Case) -> None:
     hyper = case.hyper
-    flavour = case.choose("kind", {"adamax": "adamax", "adamw": "adamw_torch"})
+    variant = case.choose("kind", {"adamax": "adamax", "adamw": "adamw_torch"})
     case.only("max_grad_norm", 0)
     method = scripted(
         PATS,
@@ -58,7 +58,7 @@ def test_pats_equals_its_reference_values(case: Case) -> None:
                 case.close(method.intensities([mean])[0], f"intensity_{i}", t)
 
     betas = hyper["beta1"], hyper["beta2"]
-    problem.run([method], flavour, hyper["weight_decay"], betas, hyper["eps"], script, compare)
+    problem.run([method], variant, hyper["weight_decay"], betas, hyper["eps"], script, compare)
 
 
 @selects("pats_perturbed")

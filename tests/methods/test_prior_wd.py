@@ -11,8 +11,8 @@ import torch
 from benchmark.methods import Method, build
 from benchmark.methods.prior_wd import PriorWD
 from benchmark.models.architecture import encoder_of
-from benchmark.step.adam import FLAVOURS
-from benchmark.step.optimizer import grouped
+from benchmark.step.adam import VARIANTS
+from benchmark.step.optimizer import parameter_groups
 from helpers import vectors
 from helpers.anchors import check_anchor
 from helpers.quadratic import SGD, SLOPE, START, Problem, descended
@@ -29,13 +29,13 @@ def test_prior_wd_equals_its_reference_values(case: Case, monkeypatch: pytest.Mo
     pulls = hyper["weight_decay"]  # by tensor; the inner optimiser decays nothing
     if len({pull for pull in pulls if pull}) > 1:
         case.skip(f"weight_decay={pulls}: a pull of each group's own is not offered")
-    monkeypatch.setitem(FLAVOURS, "sgd", SGD)
-    flavour = case.choose("inner", {"sgd": "sgd", "torch_adamw": "adamw_torch"})
-    betas, epsilon = ((0.0, 0.0), 0.0) if flavour == "sgd" else ((0.9, 0.999), 1e-8)
+    monkeypatch.setitem(VARIANTS, "sgd", SGD)
+    variant = case.choose("inner", {"sgd": "sgd", "torch_adamw": "adamw_torch"})
+    betas, epsilon = ((0.0, 0.0), 0.0) if variant == "sgd" else ((0.9, 0.999), 1e-8)
     # The reference pulls whatever decays; here what is pulled lies in the encoder, and the rest in the head.
     problem = Problem(case, [pull > 0 for pull in pulls])
     method = ready(PriorWD(max(pulls), matrices_only=False), problem.model)
-    problem.run([method], flavour, [0.0] * problem.count, betas, epsilon)
+    problem.run([method], variant, [0.0] * problem.count, betas, epsilon)
 
 
 @selects("head")
@@ -55,7 +55,9 @@ def test_prior_wd_by_hand() -> None:
 def test_prior_wd_pulls_the_weights_that_would_decay() -> None:
     for model in (bert(), xlnet()):
         method = ready(PriorWD(fidelity="released"), model, encoder_of(model))
-        decaying = [name for group in grouped(model, 0.01) if group.weight_decay for name in group.names]
+        decaying = [
+            name for group in parameter_groups(model, 0.01) if group.weight_decay for name in group.names
+        ]
         assert set(method.anchors) == set(decaying)
 
 

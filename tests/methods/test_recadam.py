@@ -38,8 +38,8 @@ def test_recadam_equals_its_reference_values(case: Case) -> None:
     problem = Problem(case, [share > 0 for share in shares], anchor="pretrained")
     ready(method, problem.model)
     case.close([method.annealed(t + 1) for t in range(hyper["steps"])], "anneal_lambda")
-    flavour = "adamw" if hyper["correct_bias"] else "adamw_no_bias"
-    problem.run([method], flavour, by_tensor(case, "weight_decay"), betas_of(case), hyper["eps"])
+    variant = "adamw" if hyper["correct_bias"] else "adamw_no_bias"
+    problem.run([method], variant, by_tensor(case, "weight_decay"), betas_of(case), hyper["eps"])
 
 
 @selects("recadam_penalised")

@@ -24,15 +24,15 @@ from helpers.vectors import Case
 def test_sage_equals_its_reference_values(case: Case) -> None:
     hyper = case.hyper
     case.only("max_grad_norm", 0, 0.0)
-    corrected, flavour = hyper.get("correct_bias", False), "adamax_mtdnn"
+    corrected, variant = hyper.get("correct_bias", False), "adamax_mtdnn"
     if "exp_inf_0" not in case:
         whole_update_decays(case)
-        flavour = "adamw" if corrected else "adamw_no_bias"
+        variant = "adamw" if corrected else "adamw_no_bias"
     method = SAGE(hyper["beta3"], hyper["eps"] ** 2, fidelity="released", bias_correction=corrected)
     masked = [kind == "mask" for kind in by_tensor(case, "params_type")]
     problem = Problem(case, masked)
     ready(method, problem.model)
-    problem.run([method], flavour, by_tensor(case, "weight_decay"), betas_of(case), hyper["eps"])
+    problem.run([method], variant, by_tensor(case, "weight_decay"), betas_of(case), hyper["eps"])
     for i, on in enumerate(masked):
         if on:
             case.close(method.sensitivity.means[problem.names[i]], f"exp_avg_ipt_{i}")

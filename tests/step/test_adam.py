@@ -1,4 +1,4 @@
-"""Every flavour of the Adam family equals its reference, step by step."""
+"""Every variant of the Adam family equals its reference, step by step."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from benchmark.step.adam import FLAVOURS
-from benchmark.step.optimizer import Group, Optimizer, grouped
+from benchmark.step.adam import VARIANTS
+from benchmark.step.optimizer import Optimizer, ParameterGroup, parameter_groups
 from benchmark.step.schedule import rate_at
 from helpers import vectors
 from helpers.quadratic import Problem, betas_of, by_tensor
@@ -32,11 +32,11 @@ SOURCES = {
 @pytest.mark.parametrize("staged", [True, False], ids=["staged", "fused"])
 def test_an_optimiser_equals_its_reference_values(case: Case, staged: bool) -> None:
     hyper = case.hyper
-    flavour = next((ours for source, ours in SOURCES.items() if re.search(source, case.provenance)), None)
-    if flavour is None:
+    variant = next((ours for source, ours in SOURCES.items() if re.search(source, case.provenance)), None)
+    if variant is None:
         case.skip(f"provenance {case.provenance!r}: that optimiser is not offered")
-    if flavour == "adamw" and not hyper["correct_bias"]:
-        flavour = "adamw_no_bias"
+    if variant == "adamw" and not hyper["correct_bias"]:
+        variant = "adamw_no_bias"
     count = case.count("theta0")
     if "groups" in hyper:
         decays = by_tensor(case, "weight_decay")
@@ -48,16 +48,16 @@ def test_an_optimiser_equals_its_reference_values(case: Case, staged: bool) -> N
     # The product clips before its step; a reference that clips each tensor inside is given clipped gradients.
     clip = hyper.get("max_grad_norm", 0.0)
     Problem(case, [True] * count).run(
-        [], flavour, decays, betas_of(case), hyper["eps"], clip=clip, staged=staged
+        [], variant, decays, betas_of(case), hyper["eps"], clip=clip, staged=staged
     )
 
 
-@pytest.mark.parametrize("flavour", FLAVOURS)
-def test_every_flavour_finds_the_bottom_of_a_bowl(flavour: str) -> None:
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_variant_finds_the_bottom_of_a_bowl(variant: str) -> None:
     weight = nn.Parameter(torch.tensor([1.0, -2.0, 3.0]))
     optimizer = Optimizer(
-        [Group(["w"], [weight])],
-        flavour,
+        [ParameterGroup(["w"], [weight])],
+        variant,
         (0.9, 0.999),
         1e-8,
         lambda number: rate_at(number - 1, 400, 0.05, "linear", 0.0),
@@ -68,15 +68,15 @@ def test_every_flavour_finds_the_bottom_of_a_bowl(flavour: str) -> None:
     assert weight.abs().max() < 0.05
 
 
-@pytest.mark.parametrize("flavour", FLAVOURS)
-def test_a_fused_step_with_decay_is_the_step_in_stages(flavour: str) -> None:
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_fused_step_with_decay_is_the_step_in_stages(variant: str) -> None:
     rng, ends = torch.Generator().manual_seed(0), []
     start = torch.randn(300, 300, generator=rng, dtype=torch.float64)
     gradients = torch.randn(5, 300, 300, generator=rng, dtype=torch.float64)
     for staged in (True, False):
         weight = nn.Parameter(start.clone())
-        groups = [Group(["w"], [weight], 0.1)]
-        optimizer = Optimizer(groups, flavour, (0.9, 0.98), 1e-3, lambda _: 0.05, staged=staged)
+        groups = [ParameterGroup(["w"], [weight], 0.1)]
+        optimizer = Optimizer(groups, variant, (0.9, 0.98), 1e-3, lambda _: 0.05, staged=staged)
         for gradient in gradients:
             weight.grad = gradient.clone()
             optimizer.step()
@@ -86,13 +86,13 @@ def test_a_fused_step_with_decay_is_the_step_in_stages(flavour: str) -> None:
 
 @selects("decay_hf")
 def test_the_tensors_decay_that_decay_in_the_reference(case: Selection) -> None:
-    groups = grouped(of_kind(case), 0.01)
+    groups = parameter_groups(of_kind(case), 0.01)
     case.equal(name for group in groups if group.weight_decay for name in group.names)
 
 
 def test_only_matrices_decay() -> None:
     model = nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4))
-    matrices, others = grouped(model, 0.01)
+    matrices, others = parameter_groups(model, 0.01)
     assert (matrices.names, matrices.weight_decay) == (["0.weight"], 0.01)
     assert (others.names, others.weight_decay) == (["0.bias", "1.weight", "1.bias"], 0.0)
 
@@ -100,7 +100,7 @@ def test_only_matrices_decay() -> None:
 def test_frozen_parameters_are_not_updated() -> None:
     model = nn.Linear(2, 2)
     model.bias.requires_grad = False
-    assert [group.names for group in grouped(model, 0.0)] == [["weight"]]
+    assert [group.names for group in parameter_groups(model, 0.0)] == [["weight"]]
 
 
 def test_the_linear_schedule_warms_up_from_zero_and_ends_at_zero() -> None:
@@ -128,6 +128,6 @@ def test_the_constant_schedule_stays_at_its_peak() -> None:
 
 def test_the_attention_biases_of_xlnet_do_not_decay() -> None:
     model = xlnet()
-    decaying = {name for group in grouped(model, 0.01) if group.weight_decay for name in group.names}
+    decaying = {name for group in parameter_groups(model, 0.01) if group.weight_decay for name in group.names}
     assert not [name for name in decaying if "bias" in name]
     assert [name for name in decaying if name.endswith("rel_attn.q")]
