@@ -38,7 +38,7 @@ TINY = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "int
 TASK: Any = SimpleNamespace(
     loss=functional.cross_entropy,
     read=lambda output, inputs, targets: output.logits,
-    one=lambda logits, targets, i: (logits[i : i + 1], targets[i : i + 1]),
+    of_example=lambda logits, targets, i: (logits[i : i + 1], targets[i : i + 1]),
 )
 
 
