@@ -126,7 +126,10 @@ def keep_quiet() -> None:
 
     if not sys.warnoptions:  # `python -W default` shows warnings all the same
         warnings.simplefilter("ignore")
-    for name in {*LIBRARIES, *logging.root.manager.loggerDict}:  # torch's have levels and handlers of their own
+    for name in {
+        *LIBRARIES,
+        *logging.root.manager.loggerDict,
+    }:  # torch's have levels and handlers of their own
         if name.partition(".")[0] in LIBRARIES:
             logging.getLogger(name).setLevel(logging.ERROR)
     datasets.disable_progress_bars()

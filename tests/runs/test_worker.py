@@ -48,7 +48,7 @@ import torch
 from benchmark.methods import Method
 
 leak = []
-log = logging.getLogger("benchmark.methods.meddler")
+log = logging.getLogger("meddler")
 
 
 @dataclass
