@@ -29,7 +29,7 @@ COSMETIC = {
     ("protocol", "name"),
     ("protocol", "selection"),
     ("protocol", "report"),
-    ("protocol", "tables"),
+    ("protocol", "values"),
 }
 KEYS = [
     (group, field.name) for group, kind in GROUPS.items() for field in fields(kind) if field.name != "setting"

@@ -6,7 +6,7 @@ import pytest
 
 from benchmark.errors import one_line
 
-PICK = ("+protocol.tables.rates={%s}", "protocol.learning_rate=${pick:rates}")
+PICK = ("+protocol.values.rates={%s}", "protocol.learning_rate=${pick:rates}")
 
 
 def rate(compose, table: str, *choices: str) -> float:
@@ -39,9 +39,9 @@ def test_methods_come_before_the_model_and_the_model_before_the_task(table, choi
     [
         (
             "rte: 1",
-            "protocol.tables.rates has nothing for vanilla embedded opinion: it needs 'default' (it has rte)",
+            "protocol.values.rates has nothing for vanilla embedded opinion: it needs 'default' (it has rte)",
         ),
-        ("embedded: {rte: 1}", "protocol.tables.rates.embedded has nothing for vanilla embedded opinion"),
+        ("embedded: {rte: 1}", "protocol.values.rates.embedded has nothing for vanilla embedded opinion"),
     ],
 )
 def test_a_run_without_a_value_is_told_where_it_lacks(table, line, compose):

@@ -16,7 +16,7 @@ __all__ = ["Method", "Setting", "build", "prepare"]
 
 
 def build(chosen: dict[str, Any]) -> dict[str, Method]:
-    """The methods of a plain configuration by name, in the one order in which they are applied.
+    """The methods of a configuration by name, in the one order in which they are applied.
 
     The order in which a user lists methods carries no meaning, so it must not change the result.
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmark.config.schema import RunConfig
 from benchmark.config.targets import built
 from benchmark.probes.base import Probe, Subject
 from benchmark.training.assemble import Training
@@ -22,7 +23,7 @@ __all__ = ["Probe", "Subject", "Watch", "build"]
 
 
 def build(chosen: dict[str, Any]) -> dict[str, Probe]:
-    """The probes of a plain configuration by name.
+    """The probes of a configuration by name.
 
     Raises: BenchmarkError for settings a probe does not take, or not with that value.
     """
@@ -34,9 +35,9 @@ class Watch(Onlooker):
 
     constant = ("config",)
 
-    def __init__(self, config: dict[str, Any]) -> None:
+    def __init__(self, config: RunConfig) -> None:
         self.config = config
-        self.probes = build(config["probe"])
+        self.probes = build(config.probe)
         self.seconds = 0.0
 
     def attach(self, training: Training) -> None:

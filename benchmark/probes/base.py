@@ -13,12 +13,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
 from transformers import PreTrainedModel
 
+from benchmark.config.schema import RunConfig
 from benchmark.errors import BenchmarkError
 from benchmark.models.architecture import Encoder, length_first, recorded
 from benchmark.models.packing import Packing
@@ -33,9 +34,9 @@ Inputs = dict[str, torch.Tensor]
 
 @dataclass(frozen=True)
 class Subject:
-    """The run that is looked at: its ``model`` as it is now, its ``task`` and its plain ``config``."""
+    """The run that is looked at: its ``model`` as it is now, its ``task`` and its ``config``."""
 
-    config: dict[str, Any]
+    config: RunConfig
     model: PreTrainedModel
     encoder: Encoder
     task: Task
@@ -45,7 +46,7 @@ class Subject:
     @property
     def precision(self) -> str:
         """The precision of the run, which its probes share."""
-        return str(self.config["protocol"]["precision"])
+        return self.config.protocol.precision
 
     def questions(self, limit: int | None) -> Iterator[tuple[Inputs, torch.Tensor]]:
         """The first ``limit`` examples (None: all) of the task's first evaluation set, in batches."""

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from benchmark.config.schema import RunConfig
 from benchmark.config.table import AVERAGE as OF_AVERAGE
 from benchmark.grids.grid import Grid
 from benchmark.grids.selectors import matches
-from benchmark.records.store import Record
+from benchmark.records.record import Record
 from benchmark.report.numbers import quantities
 from benchmark.report.numbers.frame import Rule, average, average_by_seed, by_seed, distinguishing, placed
 from benchmark.report.numbers.predictions import Arrays
@@ -54,7 +55,7 @@ class Arm:
     name: str
     at: dict[str, Any]
     frame: pd.DataFrame
-    config: dict[str, Any]
+    config: RunConfig
 
     def same(self, other: Arm, named: set[str]) -> bool:
         """Whether two arms agree on every axis that both have and that is not ``named``."""
@@ -77,11 +78,11 @@ class Compared:
         axes = distinguishing(grid)
         self.arms = []
         for (model, variant, methods), rows in frame.groupby(["model", "variant", "methods"], sort=False):
-            cell = grid.cells[int(rows["cell"].iloc[0])]
-            at = {axis: value for axis, value in placed(cell).items() if axis in axes}
-            at |= {"model": model, "method": "+".join(sorted(cell.config["method"]))}
+            run = grid.runs[int(rows["run"].iloc[0])]
+            at = {axis: value for axis, value in placed(run).items() if axis in axes}
+            at |= {"model": model, "method": "+".join(sorted(run.config.method))}
             name = " ".join(part for part in (variant, methods or "plain fine-tuning") if part)
-            self.arms.append(Arm(f"{model} {name}", at, rows, cell.config))
+            self.arms.append(Arm(f"{model} {name}", at, rows, run.config))
 
     def of(self, claim: dict[str, Any]) -> list[Comparison]:
         """Every comparison that ``claim`` is about, as far as the runs go."""
@@ -150,11 +151,11 @@ class Compared:
     def _with(self, quantity: str, frame: pd.DataFrame) -> pd.DataFrame:
         """``frame`` with another quantity of its runs in place of the score."""
         values = []
-        for run, cell in zip(frame["run_id"], frame["cell"], strict=True):
+        for run, number in zip(frame["run_id"], frame["run"], strict=True):
             record = self.records.get(run)
-            finished = record is not None and record["status"] == "finished"
+            finished = record is not None and record.status == "finished"
             stored = self.arrays(run) if finished and quantities.names_read(quantity) else {}
-            config = self.grid.cells[cell].config
+            config = self.grid.runs[number].config
             found = quantities.points(quantity, record, config, stored) if record and finished else []
             values.append(quantities.summary(quantity, found))
         return frame.assign(score=values)

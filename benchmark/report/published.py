@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from benchmark.config.compose import ROOT
+from benchmark.config.schema import RunConfig
 from benchmark.grids.selectors import matches
 
 FOLDER = ROOT / "results" / "published"
@@ -24,10 +25,10 @@ def load(name: str) -> dict[str, Any]:
     return {"columns": [], "rows": [], **yaml.safe_load((FOLDER / f"{name}.yaml").read_text())}
 
 
-def row_of(source: dict[str, Any], table: dict[str, Any], config: dict[str, Any]) -> dict[str, Any] | None:
+def row_of(source: dict[str, Any], table: dict[str, Any], config: RunConfig) -> dict[str, Any] | None:
     """The printed row that shows the runs of ``config``, by what the sweep file's ``table`` says of rows."""
-    model = table["published_models"].get(config["model"]["name"])
-    methods = "+".join(sorted(config["method"]))
+    model = table["published_models"].get(config.model.name)
+    methods = "+".join(sorted(config.method))
     wanted = {"method": table["published_methods"].get(methods, methods) or VANILLA}
     if table["published_rows"]:
         rows = (row["row"] for row in table["published_rows"] if matches(row["cells"], config))

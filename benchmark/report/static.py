@@ -14,6 +14,7 @@ from hydra import initialize_config_dir
 from omegaconf import OmegaConf
 
 from benchmark.config.compose import ROOT, register
+from benchmark.config.schema import RunConfig, as_json
 from benchmark.data import parquet
 from benchmark.errors import BenchmarkError
 from benchmark.grids import parts
@@ -29,7 +30,6 @@ NOT_PRINTED = ("-", None)
 ABSENT = object()
 METRICS = ("accuracy", "f1", "matthew", "pearson", "spearman")
 HEAD, COLUMNS = ("Of", "What"), ["ours", "paper", "verdict"]
-Config = dict[str, Any]
 Cell = dict[str, Any]
 Printed = tuple[str, dict[str, str], Any, list[str]]
 
@@ -72,7 +72,7 @@ def rows(where: str, static: dict[str, Any], source: dict[str, Any], changes: li
     Raises: BenchmarkError for a path that our configuration or the publication does not have.
     """
     register()
-    configs: dict[tuple[str, ...], Config] = {}
+    configs: dict[tuple[str, ...], RunConfig] = {}
     found = []
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         for of, keys, printed, overrides in _printed(where, static, source):
@@ -93,7 +93,7 @@ def rows(where: str, static: dict[str, Any], source: dict[str, Any], changes: li
     return found
 
 
-def _composed(overrides: tuple[str, ...]) -> Config:
+def _composed(overrides: tuple[str, ...]) -> RunConfig:
     chosen = dict(one.split("=", 1) for one in overrides)
     choices = {key: choice for key, choice in chosen.items() if parts.is_group(key)}
     return composed(choices, [f"{key}={v}" for key, v in chosen.items() if key not in choices], [1])[0]
@@ -138,8 +138,8 @@ def _notes(grid: Grid, source: dict[str, Any], found: list[Row]) -> list[str]:
     return [*lines, f"Of {len(found)}: {', '.join(f'{word} {n}' for word, n in counts.items())}."]
 
 
-def _ours(config: Config, cell: Cell, where: str) -> Any:
-    found = _at(config, cell["at"], f"{where}: the configuration")
+def _ours(config: RunConfig, cell: Cell, where: str) -> Any:
+    found = _at(as_json(config), cell["at"], f"{where}: the configuration")
     return READINGS[cell["read"]].take(config, found, cell)
 
 
@@ -157,15 +157,16 @@ class Reading:
     Nothing is taken (None) where data are not in the cache.
     """
 
-    take: Callable[[Config, Any, Cell], Any]
+    take: Callable[[RunConfig, Any, Cell], Any]
     same: Callable[[Any, Any], bool]
 
 
-def _size(config: Config, split: dict[str, Any], cell: Cell) -> int | None:
-    place = split if split["repo"] else config["task"]
-    if not place["repo"]:
+def _size(config: RunConfig, split: dict[str, Any], cell: Cell) -> int | None:
+    task = config.task
+    repo, revision = (split["repo"], split["revision"]) if split["repo"] else (task.repo, task.revision)
+    if not repo:
         return None
-    return parquet.size(place["repo"], place["revision"], split["config"], cell["split"] or split["split"])
+    return parquet.size(repo, revision, split["config"], cell["split"] or split["split"])
 
 
 def _near(ours: int, paper: Any) -> bool:
@@ -175,7 +176,7 @@ def _near(ours: int, paper: Any) -> bool:
     return abs(ours - float(digits) * (1000 if thousands else 1)) < unit
 
 
-def _metric(config: Config, found: Any, cell: Cell) -> str:
+def _metric(config: RunConfig, found: Any, cell: Cell) -> str:
     return " + ".join(name.rpartition("/")[2] for name in metric(config))
 
 
@@ -184,16 +185,16 @@ def _same_metrics(ours: str, paper: str) -> bool:
     return one == other
 
 
-def _labels(config: Config, split: dict[str, Any], cell: Cell) -> list[str]:
+def _labels(config: RunConfig, split: dict[str, Any], cell: Cell) -> list[str]:
     """The answers that count on an evaluation set."""
-    return [label for label in config["task"]["labels"] if label not in split["fold"]]
+    return [label for label in config.task.labels if label not in split["fold"]]
 
 
-def _length(config: Config, protocol: dict[str, Any], cell: Cell) -> str:
+def _length(config: RunConfig, protocol: dict[str, Any], cell: Cell) -> str:
     return f"{protocol['epochs']:g} epochs" if protocol["steps"] is None else f"{protocol['steps']} steps"
 
 
-def _warmup(config: Config, warmup: float, cell: Cell) -> str:
+def _warmup(config: RunConfig, warmup: float, cell: Cell) -> str:
     return f"{warmup:g} steps" if warmup > 1 else f"{warmup:.0%} of total steps"
 
 

@@ -13,14 +13,14 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from benchmark.config.schema import RunConfig
 from benchmark.errors import BenchmarkError
-from benchmark.grids.grid import Cell, Grid
-from benchmark.records.store import Record
+from benchmark.grids.grid import Grid, PlannedRun
+from benchmark.records.record import Record
 from benchmark.report.numbers import predictions
 from benchmark.report.numbers.frame import metric, selected
 from benchmark.report.numbers.predictions import Arrays
@@ -66,8 +66,8 @@ class Submission:
     """Which run (and evaluation set) gives which file, and the runs that would and are not finished."""
 
     name: str
-    sources: dict[str, tuple[Cell, str]] = field(default_factory=dict)
-    missing: dict[str, Cell] = field(default_factory=dict)
+    sources: dict[str, tuple[PlannedRun, str]] = field(default_factory=dict)
+    missing: dict[str, PlannedRun] = field(default_factory=dict)
 
     @property
     def filled(self) -> list[str]:
@@ -78,33 +78,34 @@ class Submission:
 def of_table(grid: Grid, frame: pd.DataFrame, records: Mapping[str, Record]) -> list[Submission]:
     """What can be submitted of a table: whatever has a finished run with a test set of GLUE.
 
-    ``frame`` has the runs that the table shows, one per cell and seed.
+    ``frame`` has the runs that the table shows, one per cell of it and seed.
     """
     found = []
     groups = frame.groupby(["model", "variant", "methods", "seed"], sort=False)
     for (model, variant, methods, seed), runs in groups:
         parts = (model, variant, methods or "plain", f"seed{seed}")
         one = Submission(re.sub(r"[^\w.+=-]+", "_", "-".join(str(part) for part in parts if part)))
-        for number in dict.fromkeys(runs["cell"]):
-            cell = grid.cells[number]
-            for part, file in _files(cell.config).items():
-                if records.get(cell.run_id, {}).get("status") == "finished":
-                    one.sources[file] = (cell, part)
+        for number in dict.fromkeys(runs["run"]):
+            run = grid.runs[number]
+            for part, file in _files(run.config).items():
+                record = records.get(run.run_id)
+                if record is not None and record.status == "finished":
+                    one.sources[file] = (run, part)
                 else:
-                    one.missing[file] = cell
+                    one.missing[file] = run
         if one.sources:
             found.append(one)
     return found
 
 
-def _files(config: dict[str, Any]) -> dict[str, str]:
+def _files(config: RunConfig) -> dict[str, str]:
     """The names of the server's files by the evaluation sets of a run that they are for."""
-    task = config["task"]
+    task = config.task
     names = {(file.config, file.split): file.name for file in FILES}
     return {
-        part: names[split["config"], split["split"]]
-        for part, split in task["evaluate"].items()
-        if (split["repo"] or task["repo"]) == REPO and (split["config"], split["split"]) in names
+        part: names[split.config, split.split]
+        for part, split in task.evaluate.items()
+        if (split.repo or task.repo) == REPO and (split.config, split.split) in names
     }
 
 
@@ -124,8 +125,8 @@ def write(submissions: list[Submission], records: Mapping[str, Record], arrays: 
                 continue
             lines = [file.constant] * file.size
             if file.name in one.sources:
-                cell, part = one.sources[file.name]
-                lines = said(file, cell, part, records[cell.run_id], arrays)
+                run, part = one.sources[file.name]
+                lines = said(file, run, part, records[run.run_id], arrays)
             rows = (f"{index}\t{answer}\n" for index, answer in enumerate(lines))
             (place / one.name / file.name).write_text("index\tprediction\n" + "".join(rows))
         if not one.missing:
@@ -135,23 +136,23 @@ def write(submissions: list[Submission], records: Mapping[str, Record], arrays: 
     (place / "README.md").write_text(_readme(submissions))
 
 
-def said(file: File, cell: Cell, part: str, record: Record, arrays: Arrays) -> list[str]:
+def said(file: File, run: PlannedRun, part: str, record: Record, arrays: Arrays) -> list[str]:
     """The answers of a finished run to a test set, as the server wants them."""
-    config = cell.config
-    logits = arrays(cell.run_id).get(f"logits/{part}")
+    config = run.config
+    logits = arrays(run.run_id).get(f"logits/{part}")
     at = selected(record, config, metric(config), [])
-    again = f"remove {Path(config['store']) / cell.run_id} and run it again: {cell.command}"
+    again = f"remove {Path(config.store) / run.run_id} and run it again: {run.command}"
     if logits is None or len(logits) < -at:
         raise BenchmarkError(
-            f"{file.name}: the record {cell.run_id} has no predictions for its evaluation set {part!r}; {again}"
+            f"{file.name}: the record {run.run_id} has no predictions for its evaluation set {part!r}; {again}"
         )
     if logits.shape[1] != file.size:
         raise BenchmarkError(
-            f"{file.name}: the record {cell.run_id} has {logits.shape[1]} predictions for its evaluation set "
+            f"{file.name}: the record {run.run_id} has {logits.shape[1]} predictions for its evaluation set "
             f"{part!r}, and the server wants {file.size}; see to it that the data are all of {REPO}, then {again}"
         )
     answers = predictions.answers(logits[at], config, part)
-    labels = config["task"]["labels"]
+    labels = config.task.labels
     if not labels:
         return [f"{value:.3f}" for value in np.clip(answers, LOWEST, HIGHEST)]
     return [labels[int(one)] if file.named else str(int(one)) for one in answers]
@@ -178,9 +179,9 @@ def _readme(submissions: list[Submission]) -> str:
     ]
     for one in submissions:
         lines += ["", f"## {one.name}", ""]
-        for name, (cell, part) in one.sources.items():
-            lines.append(f"- {name}: run {cell.run_id}, evaluation set {part}")
+        for name, (run, part) in one.sources.items():
+            lines.append(f"- {name}: run {run.run_id}, evaluation set {part}")
         constants = {file.name: file.constant for file in FILES}
         lines += [f"- {name}: no run, {constants[name]} throughout" for name in one.filled]
-        lines += [f"- {name}: MISSING, {cell.command}" for name, cell in one.missing.items()]
+        lines += [f"- {name}: MISSING, {run.command}" for name, run in one.missing.items()]
     return "\n".join(lines) + "\n"

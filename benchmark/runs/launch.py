@@ -1,4 +1,4 @@
-"""Run the missing cells of a grid on this machine, several at a time, each in a process of its own.
+"""Make the missing runs of a grid on this machine, several at a time, each in a process of its own.
 
 A process is forked from a server that has torch and transformers imported already, so that a run costs
 no start-up; it begins in the same state whatever ran before it, and can crash alone. The store is the
@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.errors import BenchmarkError
-from benchmark.grids.grid import Cell
+from benchmark.grids.grid import PlannedRun
 from benchmark.progress import Line, duration
 from benchmark.records.store import Store
 from benchmark.runs.resources import VISIBLE, gpus, room, spread
-from benchmark.runs.run import failure, run
+from benchmark.runs.run import Run, failure, run
 
 ANY_GPU = ("auto", "cuda")  # devices that name no one GPU
 HEAVY = [
@@ -36,31 +36,33 @@ HEAVY = [
 ]
 
 
-def run_all(cells: Sequence[Cell], store: Store, workers: int, table: str | None = None) -> list[Cell]:
-    """Run ``cells`` of ``table``; those that failed are returned, and what is known of them is in the store."""
+def run_all(
+    runs: Sequence[PlannedRun], store: Store, workers: int, purpose: str | None = None
+) -> list[PlannedRun]:
+    """Make ``runs`` for the table ``purpose``; those that failed are returned, and what is known of them is in the store."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(HEAVY)
     _start_server()
-    _build_what_they_need(context, cells)
-    waiting, failed = list(reversed(cells)), list[Cell]()
-    running: dict[Any, tuple[Any, Cell, str | None]] = {}
-    places = spread(workers, gpus() if any(cell.config["device"] in ANY_GPU for cell in cells) else [])
-    progress = Progress(len(cells), workers)
+    _build_what_they_need(context, runs)
+    waiting, failed = list(reversed(runs)), list[PlannedRun]()
+    running: dict[Any, tuple[Any, PlannedRun, str | None]] = {}
+    places = spread(workers, gpus() if any(planned.config.device in ANY_GPU for planned in runs) else [])
+    progress = Progress(len(runs), workers)
     try:
         while waiting or running:
             while waiting and len(running) < workers:
-                cell, place = waiting.pop(), places.pop()
-                process = context.Process(target=_child, args=(cell, table, place), daemon=True)
+                planned, place = waiting.pop(), places.pop()
+                process = context.Process(target=_child, args=(planned, purpose, place), daemon=True)
                 process.start()
-                running[process.sentinel] = (process, cell, place)
+                running[process.sentinel] = (process, planned, place)
             for sentinel in wait(list(running), timeout=progress.line.every):
-                process, cell, place = running.pop(sentinel)
+                process, planned, place = running.pop(sentinel)
                 places.append(place)
                 process.join()
                 if process.exitcode:
-                    failed.append(cell)
-                    _record_crash(process, cell, store)
-                progress.finished(cell)
+                    failed.append(planned)
+                    _record_crash(process, planned, store)
+                progress.finished(planned)
             progress.show(len(running), len(failed))
     except KeyboardInterrupt:
         for process, *_ in running.values():
@@ -80,39 +82,39 @@ def _start_server() -> None:
         signal.signal(signal.SIGINT, hearing)
 
 
-def default_workers(cells: Sequence[Cell]) -> int:
-    """As many of ``cells`` at a time as the machine has room for."""
-    threads = max((cell.config["threads"] for cell in cells), default=1)
-    return min((room(threads, device) for device in {cell.config["device"] for cell in cells}), default=1)
+def default_workers(runs: Sequence[PlannedRun]) -> int:
+    """As many of ``runs`` at a time as the machine has room for."""
+    threads = max((planned.config.threads for planned in runs), default=1)
+    return min((room(threads, device) for device in {planned.config.device for planned in runs}), default=1)
 
 
-def _child(cell: Cell, table: str | None, gpu: str | None) -> None:
+def _child(planned: PlannedRun, purpose: str | None, gpu: str | None) -> None:
     """What a run's process does; the failure itself is in the store by the time it exits with 1."""
-    if gpu is not None and cell.config["device"] in ANY_GPU:
+    if gpu is not None and planned.config.device in ANY_GPU:
         os.environ[VISIBLE] = gpu
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
     try:
-        run(cell.config, cell.command, table)
+        run(Run(planned.config, planned.command, purpose))
     except Exception:
         sys.exit(1)
 
 
-def _record_crash(process: BaseProcess, cell: Cell, store: Store) -> None:
+def _record_crash(process: BaseProcess, planned: PlannedRun, store: Store) -> None:
     """A process that died without a word (out of memory, a signal) leaves a failure too."""
     if process.exitcode != 1:
         code = process.exitcode or 0
         how = f"killed by signal {-code}" if code < 0 else f"ended with exit status {code}"
-        store.add_failure(failure(cell.config, cell.command, f"its process was {how}"))
+        store.add_failure(failure(Run(planned.config, planned.command), f"its process was {how}"))
 
 
-def _build_what_they_need(context: multiprocessing.context.BaseContext, cells: Sequence[Cell]) -> None:
+def _build_what_they_need(context: multiprocessing.context.BaseContext, runs: Sequence[PlannedRun]) -> None:
     """Build the encoders and data sets that the project makes itself, once, before runs race for them."""
     needed = {
-        (part["builder"], cell.config["cache"])
-        for cell in cells
-        for part in (cell.config["model"], cell.config["task"])
-        if part["builder"]
+        (part.builder, planned.config.cache)
+        for planned in runs
+        for part in (planned.config.model, planned.config.task)
+        if part.builder
     }
     for builder, cache in sorted(needed):
         process = context.Process(target=_build, args=(builder, cache))  # type: ignore[attr-defined]
@@ -139,11 +141,11 @@ class Progress:
         self.done = 0
         self.last = ""
 
-    def finished(self, cell: Cell) -> None:
-        """Count a cell that ended."""
+    def finished(self, planned: PlannedRun) -> None:
+        """Count a run that ended."""
         self.done += 1
-        config = cell.config
-        self.last = f"{config['model']['name']} {config['task']['name']} seed {config['seed']}"
+        config = planned.config
+        self.last = f"{config.model.name} {config.task.name} seed {config.seed}"
 
     def show(self, running: int, failed: int) -> None:
         """Write the line if it is time to."""

@@ -19,7 +19,7 @@ METHOD_TASK, METHOD_ROUNDS = "cola", 3
 
 def starts(here: Conditions) -> dict[str, float]:
     """Seconds by what they buy."""
-    from benchmark.runs.run import run
+    from benchmark.runs.run import Run, run
     from benchmark.speed.sides import composed
 
     found = {}
@@ -34,15 +34,14 @@ def starts(here: Conditions) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as store:
         for seed in (1, 2, 3):
             run_of = [f"seed={seed}", "data.count=64", "protocol.epochs=1", *overrides]
-            config = composed(run_of) | {"store": store}
+            config = replace(composed(run_of), store=store)
             started = time.perf_counter()
-            record = run(config)
-            seconds = record["seconds"]
+            seconds = run(Run(config)).seconds
             found["start a further run in a warm process (embedded encoder)"] = (
-                time.perf_counter() - started - seconds["train"] - seconds["evaluate"]
+                time.perf_counter() - started - seconds.train - seconds.evaluate
             )
         started = time.perf_counter()
-        run(config)
+        run(Run(config))
         found["find a run in the store"] = time.perf_counter() - started
     return found
 
@@ -56,7 +55,8 @@ def methods(model_name: str, here: Conditions) -> dict[str, float]:
     found = {}
     for path in sorted((ROOT / "conf" / "method").glob("*.yaml")):
         name = path.stem
-        method = composed([f"model={model_name}", f"task={METHOD_TASK}", f"method=[{name}]"])["method"]
+        config = composed([f"model={model_name}", f"task={METHOD_TASK}", f"method=[{name}]"])
+        method = config.method
         ratios = []
         for _ in range(METHOD_ROUNDS):
             beside = ours(copy.deepcopy(model), task, here).seconds

@@ -17,7 +17,8 @@ from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 from transformers.trainer_callback import PrinterCallback
 
 from benchmark import tasks
-from benchmark.config.compose import ROOT, plain, register
+from benchmark.config.compose import ROOT, register, typed
+from benchmark.config.schema import ProtocolConfig, RunConfig
 from benchmark.methods import build, prepare
 from benchmark.models import pretrained
 from benchmark.speed.conditions import Conditions
@@ -28,21 +29,9 @@ from benchmark.training.loop import fine_tune
 
 # The settings of transformers' run_glue.py, which both sides share.
 BATCH, LENGTH, RATE, SEED = 32, 128, 2e-5, 1
-PROTOCOL: dict[str, Any] = {
-    "optimizer": "adamw_torch",
-    "learning_rate": RATE,
-    "betas": [0.9, 0.999],
-    "epsilon": 1e-8,
-    "weight_decay": 0.0,
-    "schedule": "linear",
-    "warmup": 0.0,
-    "epochs": 1,
-    "steps": None,
-    "batch_size": BATCH,
-    "micro_batch_size": None,
-    "max_grad_norm": 1.0,
-    "evaluations_per_epoch": 1,
-}
+PROTOCOL = ProtocolConfig(
+    name="run_glue", optimizer="adamw_torch", learning_rate=RATE, warmup=0.0, epochs=1, batch_size=BATCH
+)
 
 
 @dataclass(frozen=True)
@@ -56,11 +45,11 @@ class Took:
 Side = Callable[[PreTrainedModel, Task], Took]
 
 
-def composed(overrides: list[str]) -> dict[str, Any]:
-    """The plain configuration of one run."""
+def composed(overrides: list[str]) -> RunConfig:
+    """The configuration of one run."""
     register()
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        return plain(compose("config", overrides))
+        return typed(compose("config", overrides))
 
 
 def load(
@@ -69,14 +58,14 @@ def load(
     """A model on ``device``, its tokenizer, and a task cut to ``updates`` full batches, or as many as it has."""
     chosen = [f"model={model_name}", f"task={task_name}"]
     config = composed([*chosen, f"protocol.max_length={LENGTH}", f"seed={SEED}"])
-    cache = Path(config["cache"])
-    tokenizer = pretrained.tokenizer(config["model"], cache)
+    cache = Path(config.cache)
+    tokenizer = pretrained.tokenizer(config.model, cache)
     task = tasks.load(config, tokenizer)
     full = max(1, len(task.training) // BATCH)
-    data = config["data"] | {"count": min(updates, full) * BATCH}
+    data = replace(config.data, count=min(updates, full) * BATCH)
     subset = tasks.draw_subset(task.training.targets, data, SEED, task.kind.stratified)
     task = replace(task, training=task.training.taken(subset), subset=subset, evaluation={})
-    model = pretrained.load(config["model"], task.outputs, SEED, cache)
+    model = pretrained.load(config.model, task.outputs, SEED, cache)
     return model.to(device), tokenizer, task  # type: ignore[arg-type]
 
 
@@ -84,11 +73,11 @@ def ours(model: PreTrainedModel, task: Task, here: Conditions, method: dict[str,
     """The project's own loop, with ``method`` (a configuration by name) or without."""
     methods = build(method or {})
     prepare(methods, model, SEED)
-    protocol = PROTOCOL | {"precision": here.precision}
+    protocol = replace(PROTOCOL, precision=here.precision)
     began = here.now()
     outcome = fine_tune(assembled(model, task, methods, protocol, SEED, here.device, replay=here.replay))
     took = here.now() - began
-    return Took(took - outcome.seconds["survey"] - outcome.seconds["evaluate"], outcome.losses)
+    return Took(took - outcome.seconds.survey - outcome.seconds.evaluate, outcome.losses)
 
 
 def trainer(tokenizer: PreTrainedTokenizerBase, padded_to: int | None, here: Conditions) -> Side:

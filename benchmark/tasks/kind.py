@@ -18,7 +18,8 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from benchmark.data.files import File, Split
+from benchmark.config.schema import SplitConfig
+from benchmark.data.files import File
 from benchmark.data.reader import Reader
 from benchmark.tasks import metrics
 
@@ -114,12 +115,12 @@ class Kind(ABC):
     def outputs(self) -> int:
         """Units of the head."""
 
-    def files(self, reader: Reader, split: Split) -> list[File]:
+    def files(self, reader: Reader, split: SplitConfig) -> list[File]:
         """All files that a split needs. Raises: BenchmarkError if one is missing."""
         return [reader.file(split)]
 
     @abstractmethod
-    def read(self, reader: Reader, split: Split, training: bool) -> Examples:
+    def read(self, reader: Reader, split: SplitConfig, training: bool) -> Examples:
         """The examples of a split, to be learnt from or to be answered."""
 
     def targets(self, examples: Examples, indices: Sequence[int], pad_left: bool) -> torch.Tensor:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from benchmark.data.files import File, Split
+from benchmark.config.schema import SplitConfig
+from benchmark.data.files import File
 from benchmark.data.reader import Reader
 from benchmark.errors import BenchmarkError
 from benchmark.tasks import neighbours
@@ -37,23 +38,23 @@ class Corpora(Examples):
 class Mining(Retrieval):
     """Pairs above a margin that does best on the development set, or on the test set itself."""
 
-    def files(self, reader: Reader, split: Split) -> list[File]:
+    def files(self, reader: Reader, split: SplitConfig) -> list[File]:
         everything = sentences_of(reader, split)
         return [
-            reader.file(split | {"split": part}, config)
+            reader.file(replace(split, split=part), config)
             for part in self.parts(split)
             for config in (None, everything)
         ]
 
-    def parts(self, split: Split) -> list[str]:
+    def parts(self, split: SplitConfig) -> list[str]:
         """The splits that are mined: the set's own, and the one whose pairs give the threshold."""
-        return [split["split"], *([split["dev"]] if self.options["threshold"] == "dev" else [])]
+        return [split.split, *([str(split.dev)] if self.options.threshold == "dev" else [])]
 
-    def read(self, reader: Reader, split: Split, training: bool) -> Corpora:
+    def read(self, reader: Reader, split: SplitConfig, training: bool) -> Corpora:
         """All sentences of two languages, and the pairs among them."""
         sides, gold = list[list[neighbours.Pair]](), list[set[neighbours.Pair]]()
         for part in self.parts(split):
-            here = split | {"split": part, "rows": {}}
+            here = replace(split, split=part, rows={})
             rows = reader.rows(here, SENTENCE_COLUMNS, sentences_of(reader, split))
             english = [one == "en" for one in rows["lang"]]
             lines = list(zip(rows["id"], (text.strip() for text in rows["sentence"]), strict=True))
@@ -65,7 +66,7 @@ class Mining(Retrieval):
             names = next((names for names in PAIR_COLUMNS if set(names) <= set(pairs.column_names)), None)
             if names is None:
                 raise BenchmarkError(
-                    f"task {reader.task['name']!r}: {split['config']} has no columns {' and '.join(PAIR_COLUMNS[0])}"
+                    f"task {reader.task.name!r}: {split.config} has no columns {' and '.join(PAIR_COLUMNS[0])}"
                 )
             gold.append(set(zip(*(pairs[name] for name in names), strict=True)))
         texts = [text for side in sides for _, text in side]
@@ -83,7 +84,7 @@ class Mining(Retrieval):
             sides = [rows.of(at, slice(*bounds)) for bounds in pairwise(ends)]
             candidates = neighbours.mine(sides[0], examples.sides[0], sides[1], examples.sides[1])
             deciding, gold = candidates, examples.gold[0]
-            if self.options["threshold"] == "dev":
+            if self.options.threshold == "dev":
                 deciding = neighbours.mine(sides[2], examples.sides[2], sides[3], examples.sides[3])
                 gold = examples.gold[1]
             threshold = neighbours.best_threshold(deciding, gold)
@@ -101,19 +102,19 @@ class Mining(Retrieval):
             pairs = [[names[0][source], names[1][rows[source]]] for source in np.flatnonzero(rows >= 0)]
             scores.append(scored(measure, [pairs], [[list(pair) for pair in sorted(examples.gold[0])]]))
         dev = [{"f1": value / 1e6} for value in answers[:, 0].tolist()]
-        return self.by_layer(scores, dev if self.options["threshold"] == "dev" else None)
+        return self.by_layer(scores, dev if self.options.threshold == "dev" else None)
 
     def collapsed(self, answers: np.ndarray) -> bool:
         return bool((answers[:, 1:] < 0).all())
 
 
-def sentences_of(reader: Reader, split: Split) -> str:
+def sentences_of(reader: Reader, split: SplitConfig) -> str:
     """The configuration that has all sentences of a mining set. Raises: BenchmarkError if none is named."""
-    if not split["sentences"]:
+    if not split.sentences:
         raise BenchmarkError(
-            f"task {reader.task['name']!r}: {split['config']} of {reader.source(split).repo or 'the data set'} has "
+            f"task {reader.task.name!r}: {split.config} of {reader.source(split).repo or 'the data set'} has "
             f"the pairs to be found and not the sentences to find them in, and without those nothing can be "
             f"mined; give the set's `sentences`, a configuration with the columns {', '.join(SENTENCE_COLUMNS)} "
             f"(and its `repo`), or choose a task without it"
         )
-    return str(split["sentences"])
+    return split.sentences

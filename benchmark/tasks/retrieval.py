@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from benchmark.data.files import Split
+from benchmark.config.schema import RetrievalConfig, SplitConfig
 from benchmark.data.reader import Reader
 from benchmark.errors import BenchmarkError
 from benchmark.models import pretrained
@@ -37,7 +37,7 @@ class Bitext(Examples):
 
 @dataclass(frozen=True)
 class Retrieval(Kind):
-    """Each sentence's vector is the mean over its tokens of one layer; see `benchmark.config.schema.Retrieval`.
+    """Each sentence's vector is the mean over its tokens of one layer; see `benchmark.config.schema.RetrievalConfig`.
 
     Answers are by layer: those that the options compare, of ``depth``.
     """
@@ -45,14 +45,14 @@ class Retrieval(Kind):
     head: ClassVar[str] = ""
     labels: ClassVar[list[str]] = []  # type: ignore[misc]
 
-    options: dict[str, Any] = field(default_factory=dict)
+    options: RetrievalConfig = field(default_factory=RetrievalConfig)
     depth: int = 0
 
     @classmethod
     def of(cls, reader: Reader) -> Self:
-        return cls(reader.task["retrieval"], pretrained.depth(reader.model, reader.cache))
+        return cls(reader.task.retrieval, pretrained.depth(reader.model, reader.cache))
 
-    def read(self, reader: Reader, split: Split, training: bool) -> Examples:
+    def read(self, reader: Reader, split: SplitConfig, training: bool) -> Examples:
         """Sentences of two languages, pair by pair."""
         fields, _ = reader.columns(split)
         rows = reader.rows(split, fields)
@@ -71,15 +71,14 @@ class Retrieval(Kind):
     @property
     def fixed(self) -> int:
         """The layer that is used unless the rule chooses."""
-        number: int = self.options["layers"].get(str(self.depth), round(THIRDS * self.depth))
-        return number
+        return self.options.layers.get(str(self.depth), round(THIRDS * self.depth))
 
     @property
     def layers(self) -> list[int]:
         """The layers that vectors are kept of; 0 is the first layer's input."""
-        fixed, compared = self.fixed, self.options["compared"]
-        every = range(1, self.depth + 1) if self.options["rule"] != "fixed" and not compared else compared
-        found = sorted({*every, *([fixed] if self.options["rule"] == "fixed" else [])})
+        fixed, compared = self.fixed, self.options.compared
+        every = range(1, self.depth + 1) if self.options.rule != "fixed" and not compared else compared
+        found = sorted({*every, *([fixed] if self.options.rule == "fixed" else [])})
         if wrong := [layer for layer in found if not 0 <= layer <= self.depth]:
             raise BenchmarkError(f"task.retrieval: no layer {wrong[0]}; the model has {self.depth}")
         return found
@@ -89,7 +88,7 @@ class Retrieval(Kind):
         encoder = encoder_of(model)
         packing: Packing | None = getattr(encoder.layers[0], "packing", None)
         padded = inputs["attention_mask"]
-        mask = padded if self.options["special"] else inner(padded)
+        mask = padded if self.options.special else inner(padded)
         found: dict[int, torch.Tensor] = {}
 
         def pool(layer: int, state: torch.Tensor) -> torch.Tensor:
@@ -124,7 +123,7 @@ class Retrieval(Kind):
         main = next(iter(scores[0]))
         test = {layer: one[main] for layer, one in zip(self.layers, scores, strict=True)}
         on_dev = {layer: one[main] for layer, one in zip(self.layers, dev, strict=True)} if dev else None
-        layer = chosen_layer(self.options["rule"], self.fixed, on_dev, test)
+        layer = chosen_layer(self.options.rule, self.fixed, on_dev, test)
         every = {f"{main}@{number}": value for number, value in test.items()} if len(test) > 1 else {}
         return scores[self.layers.index(layer)] | every
 

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from benchmark.grids.grid import Grid
-from benchmark.records.store import Record
+from benchmark.records.record import Record
 from benchmark.report.build import Table
 from benchmark.report.numbers import quantities
-from benchmark.report.numbers.frame import average_by_seed, columns_of, placed, reported
+from benchmark.report.numbers.frame import average_by_seed, columns_of, placed, score_in
 from benchmark.report.numbers.predictions import Arrays
 from benchmark.report.published import AVERAGE
 from benchmark.report.sections import PLAIN
@@ -73,7 +73,7 @@ def _values(
             continue
         for row in arm.to_dict("records"):
             record = records.get(row["run_id"])
-            if record is None or record["status"] != "finished":
+            if record is None or record.status != "finished":
                 continue
             here = at | dict.fromkeys(COLUMN, labels.get(row["task"]) or row["task"]) | {"seed": row["seed"]}
             within = _of_run(grid, row, record, arrays, quantity, layout["x"])
@@ -84,23 +84,21 @@ def _values(
 def _of_run(
     grid: Grid, row: dict[str, Any], record: Record, arrays: Arrays, quantity: str, x: str
 ) -> list[quantities.Point]:
-    config = grid.cells[row["cell"]].config
+    config = grid.runs[row["run"]].config
     if quantity not in SCORES:
         stored = arrays(row["run_id"]) if quantities.names_read(quantity) else {}
         return quantities.points(quantity, record, config, stored)
     if x != "step":
         return [({}, row["score"])]
     report, minus = next((r, m) for name, r, m in columns_of(grid, config) if name == row["task"])
-    last = config | {"protocol": config["protocol"] | {"selection": "last"}}
     return [
-        ({"step": one["step"]}, 100 * reported(record | {"curve": [one]}, last, report, minus))
-        for one in record["curve"]
+        ({"step": entry.step}, 100 * score_in(entry.scores, config, report, minus)) for entry in record.curve
     ]
 
 
 def _placed(grid: Grid, arm: pd.DataFrame) -> dict[str, Any]:
     """Where the runs of an arm stand on the axes of the grid, as numbers where they are numbers."""
-    at = placed(grid.cells[int(arm["cell"].iloc[0])])
+    at = placed(grid.runs[int(arm["run"].iloc[0])])
     return {axis: _number(text) for axis, text in at.items() if text != "null"}
 
 

@@ -1,16 +1,14 @@
-"""From a grid and its records to one data frame: a row per cell, scored as its protocol says."""
+"""From a grid and its records to one data frame: a row per run and column, scored as its protocol says."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from benchmark.config.schema import METRICS
+from benchmark.config.schema import METRICS, RunConfig
 from benchmark.errors import BenchmarkError
-from benchmark.grids.grid import Cell, Grid
-from benchmark.records.store import Record
+from benchmark.grids.grid import Grid, PlannedRun
+from benchmark.records.record import Record, Scores
 
 Rule = str | list["Rule"]  # how a paper averages: a task, or a list whose mean is meant
 
@@ -27,26 +25,26 @@ def scores(grid: Grid, records: dict[str, Record]) -> pd.DataFrame:
     would mix metrics.
     """
     varied, searched, rows = distinguishing(grid), grid.table["search"], []
-    for number, cell in enumerate(grid.cells):
-        config, record = cell.config, records.get(cell.run_id)
-        at = placed(cell)
+    for number, run in enumerate(grid.runs):
+        config, record = run.config, records.get(run.run_id)
+        at = placed(run)
         settings = {key: at[key] for key in varied if key in at}
         own = "".join(f" {k.split('.', 2)[-1]}={v}" for k, v in settings.items() if k.startswith("method."))
         for column, report, minus in columns_of(grid, config):
             rows.append(
                 {
-                    "model": config["model"]["name"],
+                    "model": config.model.name,
                     "variant": " ".join(
                         f"{k}={v}" for k, v in settings.items() if not k.startswith("method.")
                     ),
-                    "methods": "+".join(sorted(config["method"])) + own,
+                    "methods": "+".join(sorted(config.method)) + own,
                     "task": column,
-                    "seed": config["seed"],
-                    "status": record["status"] if record else "missing",
+                    "seed": config.seed,
+                    "status": record.status if record else "missing",
                     "score": 100 * reported(record, config, report, minus) if record else np.nan,
-                    "run_id": cell.run_id,
+                    "run_id": run.run_id,
                     "metric": " + ".join(report),
-                    "cell": number,
+                    "run": number,
                     "lower": bool(minus),  # a gap
                     "choice": ", ".join(f"{k.split('.')[-1]}={at[k]}" for k in searched if k in at),
                 }
@@ -61,9 +59,9 @@ def scores(grid: Grid, records: dict[str, Record]) -> pd.DataFrame:
     return frame
 
 
-def placed(cell: Cell) -> dict[str, str]:
-    """Where a cell stands on the axes of its grid."""
-    return dict(override.split("=", 1) for override in cell.overrides)
+def placed(run: PlannedRun) -> dict[str, str]:
+    """Where a run stands on the axes of its grid."""
+    return dict(override.split("=", 1) for override in run.overrides)
 
 
 def distinguishing(grid: Grid) -> list[str]:
@@ -72,9 +70,9 @@ def distinguishing(grid: Grid) -> list[str]:
     A task makes rows only where the table's layout has it so, and an axis that is searched over never.
     """
     values: dict[tuple[str, ...], set[str | None]] = {}
-    for cell in grid.cells:
-        at = placed(cell)
-        same = (cell.config["model"]["name"], cell.config["task"]["name"], *sorted(cell.config["method"]))
+    for run in grid.runs:
+        at = placed(run)
+        same = (run.config.model.name, run.config.task.name, *sorted(run.config.method))
         for key in grid.axes:
             values.setdefault((key, *same), set()).add(at.get(key))
     found = {at[0] for at, different in values.items() if len(different) > 1 and at[0] not in NOT_ROWS}
@@ -83,9 +81,9 @@ def distinguishing(grid: Grid) -> list[str]:
     return [key for key in grid.axes if key in found | rows]
 
 
-def columns_of(grid: Grid, config: dict[str, Any]) -> list[tuple[str, list[str], list[str]]]:
+def columns_of(grid: Grid, config: RunConfig) -> list[tuple[str, list[str], list[str]]]:
     """The columns that a run has a score for, each with what it reports and what is taken off that."""
-    name = config["task"]["name"]
+    name = config.task.name
     if not grid.table["columns"]:
         return [(name, metric(config), [])]
     return [
@@ -95,59 +93,63 @@ def columns_of(grid: Grid, config: dict[str, Any]) -> list[tuple[str, list[str],
     ]
 
 
-def metric(config: dict[str, Any]) -> list[str]:
+def metric(config: RunConfig) -> list[str]:
     """What a task reports under a run's protocol: metrics to average, as ``metric`` or ``set/metric``.
 
     Without a rule in the protocol it is the first value of the task's first metric on its first evaluation set.
     """
-    named = config["protocol"]["report"].get(config["task"]["name"])
-    return named or [METRICS[config["task"]["metrics"][0]][0]]
+    named = config.protocol.report.get(config.task.name)
+    return named or [METRICS[config.task.metrics[0]][0]]
 
 
-def reported(record: Record, config: dict[str, Any], report: list[str], minus: list[str]) -> float:
+def reported(record: Record, config: RunConfig, report: list[str], minus: list[str]) -> float:
     """The score of a record as a fraction: the mean of ``report`` less that of ``minus``, where selected.
 
     ``selection: last`` takes the final evaluation and ``best`` the highest one, which is optimistic: the
     set that chooses is the set that is reported. Of a gap it is the score that is taken off which chooses.
     NaN for a run that diverged or whose labels are hidden.
     """
-    if record["status"] != "finished" or not record["curve"]:
+    if record.status != "finished" or not record.curve:
         return np.nan
-    scores = record["curve"][selected(record, config, report, minus)]["scores"]
+    return score_in(record.curve[selected(record, config, report, minus)].scores, config, report, minus)
+
+
+def score_in(scores: Scores, config: RunConfig, report: list[str], minus: list[str]) -> float:
+    """The score of one evaluation as a fraction: the mean of ``report`` less that of ``minus``."""
     return _mean(scores, report, config) - (_mean(scores, minus, config) if minus else 0.0)
 
 
-def selected(record: Record, config: dict[str, Any], report: list[str], minus: list[str]) -> int:
+def selected(record: Record, config: RunConfig, report: list[str], minus: list[str]) -> int:
     """Which evaluation of a finished run its protocol reports, counted from the end: -1 is the last.
 
     Sets that are scored after the last update alone leave no other choice.
     """
-    curve = record["curve"]
-    if config["protocol"]["selection"] == "last":
+    curve = record.curve
+    if config.protocol.selection == "last":
         return -1
-    first = next(iter(curve[-1]["scores"]), "")
+    first = next(iter(curve[-1].scores), "")
     sets = {name.rpartition("/")[0] or first for name in (*report, *minus)}
-    complete = [at for at, one in enumerate(curve, -len(curve)) if sets <= one["scores"].keys()]
-    return max(complete, key=lambda at: _mean(curve[at]["scores"], minus or report, config), default=-1)
+    complete = [at for at, one in enumerate(curve, -len(curve)) if sets <= one.scores.keys()]
+    return max(complete, key=lambda at: _mean(curve[at].scores, minus or report, config), default=-1)
 
 
-def _mean(by_set: dict[str, dict[str, float]], names: list[str], config: dict[str, Any]) -> float:
+def _mean(by_set: dict[str, dict[str, float]], names: list[str], config: RunConfig) -> float:
     if not by_set:
         return np.nan
     return float(np.mean([_look_up(by_set, name, config) for name in names]))
 
 
-def _look_up(by_set: dict[str, dict[str, float]], name: str, config: dict[str, Any]) -> float:
+def _look_up(by_set: dict[str, dict[str, float]], name: str, config: RunConfig) -> float:
     part, _, metric_name = name.rpartition("/")
     part = part or next(iter(by_set))
-    if part not in by_set and part in config["task"]["evaluate"]:
+    if part not in by_set and part in config.task.evaluate:
         return np.nan  # its labels are hidden
     try:
         return by_set[part][metric_name]
     except KeyError:
         known = [f"{one}/{other}" for one, scores in by_set.items() for other in scores]
         raise BenchmarkError(
-            f"protocol.report.{config['task']['name']}: no {name!r} among the scores ({', '.join(known)})"
+            f"protocol.report.{config.task.name}: no {name!r} among the scores ({', '.join(known)})"
         ) from None
 
 

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from benchmark.config.schema import RunConfig
 from benchmark.grids.grid import Grid
-from benchmark.records.store import Record
-from benchmark.report.numbers.frame import columns_of, reported, selected
+from benchmark.records.record import Record
+from benchmark.report.numbers.frame import columns_of, score_in, selected
 from benchmark.report.numbers.measured import measured
 from benchmark.report.sections import PLAIN, Section
 
@@ -36,25 +37,24 @@ def by_language(grid: Grid, frame: pd.DataFrame, records: Mapping[str, Record]) 
 def _of_run(grid: Grid, run: dict[str, object], records: Mapping[str, Record]) -> list[dict[str, object]]:
     """The rows of a run and column, as `frame.scores` gives them, once per language."""
     record = records.get(str(run["run_id"]))
-    if record is None or record["status"] != "finished" or not record["curve"]:
+    if record is None or record.status != "finished" or not record.curve:
         return []
-    config = grid.cells[int(str(run["cell"]))].config
+    config = grid.runs[int(str(run["run"]))].config
     report, minus = next((r, m) for name, r, m in columns_of(grid, config) if name == run["task"])
-    entry = record["curve"][selected(record, config, report, minus)]
-    last = config | {"protocol": config["protocol"] | {"selection": "last"}}
+    entry = record.curve[selected(record, config, report, minus)]
     parts = [name.rpartition("/")[0] for name in (*report, *minus)]
     rows = []
-    for language in _languages(config, entry["scores"], parts):
+    for language in _languages(config, entry.scores, parts):
         own = [[_of_language(name, language) for name in names] for names in (report, minus)]
-        score = 100 * reported(record | {"curve": [entry]}, last, *own)
+        score = 100 * score_in(entry.scores, config, *own)
         rows.append(run | {"task": language, "score": score})
     return rows
 
 
-def _languages(config: dict[str, object], scores: Mapping[str, object], parts: list[str]) -> list[str]:
+def _languages(config: RunConfig, scores: Mapping[str, object], parts: list[str]) -> list[str]:
     """The languages that all evaluation sets of a column have."""
-    sets = config["task"]["evaluate"]  # type: ignore[index]
-    known = [one for part in parts for one in sets.get(part, {}).get("languages", ())]
+    sets = config.task.evaluate
+    known = [one for part in parts if part in sets for one in sets[part].languages]
     return [one for one in dict.fromkeys(known) if all(f"{part}/{one}" in scores for part in parts)]
 
 

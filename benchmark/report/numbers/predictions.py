@@ -8,23 +8,24 @@ difference of two models on the same examples McNemar's: only disagreements coun
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 from scipy import special, stats
+
+from benchmark.config.schema import RunConfig
 
 Arrays = Callable[[str], Mapping[str, np.ndarray]]  # the stored logits and targets of a run, by its id
 STEP = 1e-6
 
 
-def answers(logits: np.ndarray, config: dict[str, Any], part: str) -> np.ndarray:
+def answers(logits: np.ndarray, config: RunConfig, part: str) -> np.ndarray:
     """The answers (…, examples) that ``logits`` (…, examples, outputs) of the evaluation set ``part`` give."""
-    task = config["task"]
-    labels = task["labels"]
+    task = config.task
+    labels = task.labels
     if not labels:
         return np.asarray(logits[..., 0], np.float64)
-    name = part if part in task["evaluate"] else part.rpartition("/")[0]  # SET/LANGUAGE
-    fold = task["evaluate"].get(name, task["train"])["fold"]
+    name = part if part in task.evaluate else part.rpartition("/")[0]  # SET/LANGUAGE
+    fold = task.evaluate.get(name, task.train).fold
     counts_as = np.array([labels.index(fold.get(label, label)) for label in labels])
     return np.asarray(counts_as[logits.argmax(-1)], np.float64)
 
@@ -108,9 +109,9 @@ PARTS: dict[str, tuple[Callable[[np.ndarray, np.ndarray], np.ndarray], Callable[
 }
 
 
-def loss(logits: np.ndarray, targets: np.ndarray, config: dict[str, Any]) -> np.ndarray:
+def loss(logits: np.ndarray, targets: np.ndarray, config: RunConfig) -> np.ndarray:
     """The mean loss (evaluations,) of ``logits`` (evaluations, examples, outputs): what fine-tuning minimises."""
-    if not config["task"]["labels"]:
+    if not config.task.labels:
         return np.asarray(((logits[..., 0].astype(np.float64) - targets) ** 2).mean(-1))
     scores = logits.astype(np.float64)
     scores = scores - special.logsumexp(scores, axis=-1, keepdims=True)

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmark.records.store import Record
+from benchmark.config.schema import RunConfig
+from benchmark.records.record import Record
 from benchmark.report.numbers import predictions
 
 Stored = Mapping[str, np.ndarray]
@@ -25,13 +26,13 @@ def names_read(quantity: str) -> tuple[str, ...]:
     return ()
 
 
-def points(quantity: str, record: Record, config: dict[str, Any], stored: Stored) -> list[Point]:
+def points(quantity: str, record: Record, config: RunConfig, stored: Stored) -> list[Point]:
     """The values of a quantity in a finished run; empty where the record has none.
 
     ``probe/NAME`` is what the probe's figure shows, and ``probe/NAME/ARRAY`` the mean of one of its arrays.
     """
     if quantity == "memory":
-        peak = record.get("memory", {}).get("peak")
+        peak = record.memory.peak
         return [({}, peak * 1e-6)] if peak else []
     if quantity == "loss":
         return _losses(record, config, stored)
@@ -56,13 +57,13 @@ def summary(quantity: str, found: list[Point]) -> float:
     return float(np.nanmean([value for _, value in found]))
 
 
-def _losses(record: Record, config: dict[str, Any], stored: Stored) -> list[Point]:
-    part = next(iter(config["task"]["evaluate"]))
+def _losses(record: Record, config: RunConfig, stored: Stored) -> list[Point]:
+    part = next(iter(config.task.evaluate))
     if f"logits/{part}" not in stored:
         return []
     losses = predictions.loss(stored[f"logits/{part}"], stored[f"targets/{part}"], config)
-    evaluated = record["curve"][-len(losses) :]  # a set may be scored after the last update alone
-    return [({"step": one["step"]}, float(x)) for one, x in zip(evaluated, losses, strict=True)]
+    evaluated = record.curve[-len(losses) :]  # a set may be scored after the last update alone
+    return [({"step": entry.step}, float(x)) for entry, x in zip(evaluated, losses, strict=True)]
 
 
 def _norm_change(found: Stored) -> list[Point]:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark.grids.grid import Grid
-from benchmark.records.store import Record
+from benchmark.records.record import Record
 from benchmark.report.numbers import predictions
 from benchmark.report.numbers.frame import Rule, columns_of, selected
 from benchmark.report.numbers.predictions import Arrays
@@ -25,7 +25,7 @@ def of_runs(
     """What examples add to the scores of ``frame``, in points, by run id and column; only where it is known."""
     found = {}
     for run, rows in frame[frame["score"].notna()].groupby("run_id", sort=False):
-        config, record, stored = grid.cells[int(rows["cell"].iloc[0])].config, records[str(run)], None
+        config, record, stored = grid.runs[int(rows["run"].iloc[0])].config, records[str(run)], None
         for column, report, minus in columns_of(grid, config):
             if column not in set(rows["task"]):
                 continue
@@ -36,12 +36,12 @@ def of_runs(
             shares: Shares = {}
             for name, weight in weights:
                 part, _, metric = name.rpartition("/")
-                part = part or next(iter(config["task"]["evaluate"]))
+                part = part or next(iter(config.task.evaluate))
                 if not predictions.known(metric) or f"logits/{part}" not in stored:
                     break
                 given = predictions.answers(stored[f"logits/{part}"][at], config, part)
                 adds = weight * predictions.influences(metric, given, stored[f"targets/{part}"])
-                key = (config["task"]["name"], part)
+                key = (config.task.name, part)
                 shares[key] = shares.get(key, 0) + adds
             else:
                 found[str(run), column] = shares

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from benchmark.config.schema import RunConfig
 from benchmark.grids.grid import Grid
-from benchmark.records.store import Record
+from benchmark.records.record import Record
 from benchmark.report.numbers import predictions
 from benchmark.report.numbers.frame import columns_of
 from benchmark.report.numbers.predictions import Arrays
@@ -25,8 +26,8 @@ LEAK_FREE = "leak_free"
 
 def selects(grid: Grid, records: Iterable[Record]) -> bool:
     """Whether anything of the table was chosen on the set that is reported."""
-    rules = {cell.config["protocol"]["selection"] for cell in grid.cells} - {"last"}
-    return bool(grid.table["search"]) or bool(rules and any(len(one["curve"]) > 1 for one in records))
+    rules = {run.config.protocol.selection for run in grid.runs} - {"last"}
+    return bool(grid.table["search"]) or bool(rules and any(len(one.curve) > 1 for one in records))
 
 
 def chosen(frame: pd.DataFrame, statistic: str = "mean") -> pd.DataFrame:
@@ -47,8 +48,8 @@ def leak_free(grid: Grid, frame: pd.DataFrame, records: Mapping[str, Record], ar
     halves: dict[tuple[str, str], np.ndarray | None] = {}
     for run, rows in frame.groupby("run_id", sort=False):
         found = records.get(str(run))
-        if found is not None and found["status"] == "finished" and found["curve"]:
-            config = grid.cells[int(rows["cell"].iloc[0])].config
+        if found is not None and found.status == "finished" and found.curve:
+            config = grid.runs[int(rows["run"].iloc[0])].config
             stored = arrays(str(run))
             for column, report, minus in columns_of(grid, config):
                 halves[str(run), column] = None if minus else scores_of_halves(stored, report, config)
@@ -71,13 +72,13 @@ def with_scores(frame: pd.DataFrame, scored: pd.DataFrame) -> pd.DataFrame:
 
 
 def scores_of_halves(
-    stored: Mapping[str, np.ndarray], report: list[str], config: dict[str, Any]
+    stored: Mapping[str, np.ndarray], report: list[str], config: RunConfig
 ) -> np.ndarray | None:
     """The reported score of every evaluation on either half, as fractions (evaluations, 2); None if unknown."""
     parts = []
     for name in report:
         part, _, metric = name.rpartition("/")
-        part = part or next(iter(config["task"]["evaluate"]))
+        part = part or next(iter(config.task.evaluate))
         if not predictions.known(metric) or f"logits/{part}" not in stored:
             return None
         given = predictions.answers(stored[f"logits/{part}"], config, part)
@@ -99,7 +100,7 @@ def split(examples: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _rule(grid: Grid, row: dict[str, Any]) -> str:
-    return str(grid.cells[row["cell"]].config["protocol"]["selection"])
+    return str(grid.runs[row["run"]].config.protocol.selection)
 
 
 def _both_ways(halves: np.ndarray, rule: str) -> np.ndarray:
