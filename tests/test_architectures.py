@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -62,7 +63,7 @@ ARCHITECTURES: dict[str, Callable[[], PreTrainedModel]] = {
     ),
 }
 CONFIGURATIONS = sorted(path.stem for path in (ROOT / "conf" / "method").glob("*.yaml"))
-PROTOCOL = fixtures.PROTOCOL | {"batch_size": 5, "micro_batch_size": 3, "epochs": 2}
+PROTOCOL = replace(fixtures.PROTOCOL, batch_size=5, micro_batch_size=3, epochs=2)
 
 
 def tiny(architecture: str) -> PreTrainedModel:

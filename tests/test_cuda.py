@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ def test_a_gpu_plays_what_it_computes(
     def once() -> tuple[PreTrainedModel, Outcome]:
         torch.manual_seed(0)
         model = HEADS["bert"][TASKS.index(make)](copy.deepcopy(CONFIGS["bert"])).to(CUDA)
-        return model, finetune(model, make(), [], LONGER | {"precision": precision}, 1, CUDA, replay=True)
+        return model, finetune(model, make(), [], replace(LONGER, precision=precision), 1, CUDA, replay=True)
 
     played = once()
     assert played[1].played > 0

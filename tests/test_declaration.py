@@ -116,14 +116,14 @@ def test_a_list_can_be_one_value(compose):
 @pytest.mark.parametrize("name", grid.tables())
 def test_every_row_and_claim_of_a_table_has_runs_in_its_grid(name):
     planned = grid.load(name)
-    configs = [cell.config for cell in planned.cells]
+    configs = [cell.config for cell in planned.runs]
     claims = [
         claim[side] for claim in planned.table["claims"] for side in ("better", "lower", "than", "gain_over")
     ]
     for selector in [*claims, *(row["cells"] for row in planned.table["published_rows"])]:
         assert any(matches(selector, config) for config in configs), selector
     for config in configs:
-        assert columns_of(planned, config), config["task"]["name"]
+        assert columns_of(planned, config), config.task.name
 
 
 @pytest.mark.parametrize("name", grid.tables())
@@ -132,7 +132,7 @@ def test_the_runs_of_a_table_are_asked_for_the_probes_that_it_shows(name):
     layout = planned.table["layout"]
     shown = [layout["y"], *layout["panels"], *(claim["of"] for claim in planned.table["claims"])]
     wanted = {one.split("/")[1] for one in shown if one.startswith("probe/")}
-    assert all(set(cell.config["probe"]) == wanted for cell in planned.cells)
+    assert all(set(cell.config.probe) == wanted for cell in planned.runs)
 
 
 @pytest.mark.parametrize("name", grid.tables())
@@ -145,7 +145,7 @@ def test_every_published_row_that_a_table_names_is_printed(name):
         assert not table["published_rows"]
         return
     source = published.load(table["published"])
-    rows = [published.row_of(source, table, cell.config) for cell in planned.cells]
+    rows = [published.row_of(source, table, cell.config) for cell in planned.runs]
     assert any(row is not None for row in rows)
     named = {str(row["row"]) for row in table["published_rows"]}
     found = [row for row in rows if row is not None]

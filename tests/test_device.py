@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,12 +19,12 @@ from tuning import finetune
 
 from benchmark.config.compose import ROOT
 from benchmark.methods import Method, build, prepare
-from benchmark.runs.run import run
+from benchmark.runs.run import Run, run
 from benchmark.step.update import Update
 from benchmark.tasks import Task
 from benchmark.testing.fixtures import CPU, PROTOCOL, settings_of, small_task, tiny_model
 
-ONCE = PROTOCOL | {"epochs": 1}  # three updates, and an evaluation after the last
+ONCE = replace(PROTOCOL, epochs=1)  # three updates, and an evaluation after the last
 METHODS = sorted(path.stem for path in (ROOT / "conf" / "method").glob("*.yaml"))
 PROBES = sorted(
     {path.stem for path in (ROOT / "conf" / "probe").glob("*.yaml")} - {"linear_probe"}
@@ -134,5 +135,5 @@ WHOLE = {
 @pytest.mark.parametrize("what", WHOLE)
 def test_a_whole_run_mixes_no_devices(what: str, tiny: Callable[..., dict[str, Any]]) -> None:
     with accelerator():
-        record = run(tiny(*WHOLE[what], f"device={DEVICE}"))
-    assert record["status"] == "finished"
+        record = run(Run(tiny(*WHOLE[what], f"device={DEVICE}")))
+    assert record.status == "finished"

@@ -31,15 +31,15 @@ def made(tiny: Callable[..., dict[str, Any]]) -> Callable[..., Made]:
 
     def ready(*overrides: str) -> Made:
         config = tiny(*overrides)
-        cache = Path(config["cache"])
-        task = tasks.load(config, pretrained.tokenizer(config["model"], cache))
-        return pretrained.load(config["model"], task.outputs, config["seed"], cache), task, config
+        cache = Path(config.cache)
+        task = tasks.load(config, pretrained.tokenizer(config.model, cache))
+        return pretrained.load(config.model, task.outputs, config.seed, cache), task, config
 
     return ready
 
 
 def tune(model: Any, task: tasks.Task, config: dict[str, Any]) -> Outcome:
-    return finetune(model, task, [], config["protocol"], config["seed"], CPU)
+    return finetune(model, task, [], config.protocol, config.seed, CPU)
 
 
 def test_every_example_comes_once_per_epoch() -> None:
@@ -66,7 +66,7 @@ def test_evaluations_are_spread_over_an_epoch_and_end_the_run() -> None:
 def test_a_protocol_can_give_its_length_in_steps(made: Callable[..., Made]) -> None:
     outcome = tune(*made("protocol.epochs=null", "protocol.steps=3"))  # an epoch has two
     assert len(outcome.losses) == 3
-    assert [point["step"] for point in outcome.curve] == [2, 3]
+    assert [point.step for point in outcome.curve] == [2, 3]
 
 
 def test_accumulated_micro_batches_equal_the_whole_batch(made: Callable[..., Made]) -> None:
@@ -88,7 +88,7 @@ def test_a_survey_sees_the_parts_that_training_sees(made: Callable[..., Made]) -
 
     model, task, config = made("protocol.micro_batch_size=20")
     method = Surveying()
-    finetune(model, task, [method], config["protocol"], 1, CPU)
+    finetune(model, task, [method], config.protocol, 1, CPU)
     assert method.seen == [
         (number, part, size, size / 32) for number in (-1, -2) for part, size in ((0, 20), (1, 12))
     ]
@@ -142,8 +142,8 @@ def test_a_loss_that_is_no_number_ends_the_run_early(made: Callable[..., Made]) 
 def test_training_lowers_the_loss_well_below_chance(made: Callable[..., Made]) -> None:
     model, task, config = made("data.count=null", "protocol.epochs=5")
     outcome = tune(model, task, config)
-    assert outcome.curve[-1]["loss"] < outcome.curve[0]["loss"]
-    assert outcome.curve[-1]["scores"]["validation"]["accuracy"] > 0.6
+    assert outcome.curve[-1].loss < outcome.curve[0].loss
+    assert outcome.curve[-1].scores["validation"]["accuracy"] > 0.6
 
 
 def test_the_head_is_a_function_of_the_seed_alone(made: Callable[..., Made]) -> None:
@@ -165,10 +165,10 @@ def test_loading_a_model_leaves_the_global_stream_alone(made: Callable[..., Made
 
 def test_bfloat16_changes_the_losses_and_float32_is_the_default(made: Callable[..., Made]) -> None:
     model, task, config = made()
-    assert config["protocol"]["precision"] == "float32"
+    assert config.protocol.precision == "float32"
     start = copy.deepcopy(model)
     exact = tune(model, task, config).losses
-    config["protocol"]["precision"] = "bfloat16"
+    config.protocol.precision = "bfloat16"
     rounded = tune(start, task, config).losses
     assert not np.array_equal(exact, rounded)
     np.testing.assert_allclose(exact, rounded, rtol=0.05)
@@ -179,8 +179,8 @@ def test_one_slow_update_does_not_change_the_time_of_a_typical_one(made: Callabl
     waits = iter([1.0])
     model.register_forward_pre_hook(lambda *_: time.sleep(next(waits, 0.0)))
     seconds = tune(model, task, config).seconds
-    assert seconds["train"] > 1
-    assert seconds["per_update"] < 0.1
+    assert seconds.train > 1
+    assert seconds.per_update < 0.1
 
 
 class Looks(Method):
@@ -192,6 +192,6 @@ class Looks(Method):
 
 def test_a_survey_is_timed_apart_from_the_updates(made: Callable[..., Made]) -> None:
     model, task, config = made()
-    seconds = finetune(model, task, [Looks()], config["protocol"], 1, CPU).seconds
-    assert 0.5 <= seconds["survey"] <= seconds["train"]
-    assert seconds["per_update"] < 0.25
+    seconds = finetune(model, task, [Looks()], config.protocol, 1, CPU).seconds
+    assert 0.5 <= seconds.survey <= seconds.train
+    assert seconds.per_update < 0.25

@@ -134,7 +134,7 @@ def test_the_head_and_the_word_embeddings_can_be_left_alone() -> None:
 
 
 def test_a_multilingual_model_keeps_its_word_embeddings(compose: Callable[..., dict[str, Any]]) -> None:
-    settings = compose("method=[noisytune]", "model.multilingual=true")["method"]
+    settings = compose("method=[noisytune]", "model.multilingual=true").method
     assert settings["noisytune"]["perturb_word_embeddings"] is False
 
 

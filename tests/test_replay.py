@@ -36,7 +36,7 @@ from benchmark.testing.fixtures import (
 from benchmark.training.journal import Outcome
 from benchmark.training.snapshot import NEVER, Keeping, Snapshot
 
-LONGER = PROTOCOL | {"epochs": 3, "evaluations_per_epoch": 1 / 3}
+LONGER = replace(PROTOCOL, epochs=3, evaluations_per_epoch=1 / 3)
 
 
 @pytest.fixture(autouse=True)

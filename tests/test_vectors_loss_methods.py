@@ -207,7 +207,7 @@ CONFIGURATIONS = {
 
 def configured(compose: Callable[..., Any], name: str, **hyper: Any) -> Any:
     """The method as ``conf/method/NAME.yaml`` sets it."""
-    settings = compose(f"method=[{name}]")["method"][name]
+    settings = compose(f"method=[{name}]").method[name]
     return build({name: settings | hyper})[name]
 
 
