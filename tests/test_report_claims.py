@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from benchmark import report
+from benchmark.config.schema import RunConfig
 from benchmark.grids import grid
 from benchmark.report import claims
 from benchmark.report.build import build
@@ -32,7 +33,7 @@ def scored(planned: grid.Grid, record_of: Any, score: Any) -> dict[str, Any]:
     return found
 
 
-def noise(config: dict[str, Any], size: float = 1.0) -> float:
+def noise(config: RunConfig, size: float = 1.0) -> float:
     """The same for the same run, and not to be told from chance."""
     text = f"{config.task.name} {sorted(config.method)} {config.seed} {config.method}"
     return size * float(np.random.default_rng(list(text.encode())).normal())
@@ -57,7 +58,7 @@ def test_a_gain_everywhere_reproduces_and_a_loss_contradicts(record_of):
 
 
 def test_one_column_that_does_not_gain_leaves_a_claim_on_every_column_open(record_of):
-    def score(config: dict[str, Any]) -> float:
+    def score(config: RunConfig) -> float:
         return gain(5 * (config.task.name != "rte"))(config)
 
     first, average, small = verdicts(load(TABLE2, ONE_MODEL), record_of, score)
@@ -111,7 +112,7 @@ def test_one_seed_decides_nothing(record_of):
 def test_every_pair_of_values_has_to_hold(record_of):
     """Figure 6: both of 0.1 and 0.15 against each of 0.2, 0.25 and 0.3."""
 
-    def score(config: dict[str, Any]) -> float:
+    def score(config: RunConfig) -> float:
         strength = config.method.get("noisytune", {}).get("intensity", 0)
         return 70 + config.seed - 40 * abs(strength - 0.125) + noise(config, 0.05)
 
@@ -129,7 +130,7 @@ def test_settings_are_compared_at_equal_values_of_other_axes(record_of):
 
 
 def test_a_claim_about_spread_compares_spreads(record_of):
-    def score(config: dict[str, Any]) -> float:
+    def score(config: RunConfig) -> float:
         return 70 + noise(config, 0.2 if config.method else 4.0)
 
     [found] = verdicts(load("lnsr/figure2", ONE_MODEL), record_of, score)

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from benchmark import report
-from benchmark.config.schema import METRICS
+from benchmark.config.schema import METRICS, RunConfig
 from benchmark.config.splits import evaluation_splits
 from benchmark.errors import BenchmarkError
 from benchmark.grids import grid
@@ -24,7 +24,7 @@ NARROW = ("model=xlm_roberta_base", "task.setting=zero_shot", "seed=1,2")
 load = functools.cache(lambda *changes: grid.load(TABLE, changes))
 
 
-def score_of(number: int, config: dict[str, Any], metric: str) -> float:
+def score_of(number: int, config: RunConfig, metric: str) -> float:
     """Every language has a score of its own, a method adds 1 point, seeds are 2 points apart."""
     gain = 0.01 * bool(config.method)
     return 0.3 + 0.01 * number + 0.02 * config.seed + gain - 0.1 * (metric == "exact_match")

@@ -18,7 +18,7 @@ load = functools.cache(lambda name, *changes: grid.load(name, changes))
 HYPE = ("hype/table1", "model=bert_large_uncased", "task=rte")
 
 
-def sigma(config: dict[str, Any]) -> float:
+def sigma(config: RunConfig) -> float:
     return next((settings["sigma"] for settings in config.method.values()), 0.0)
 
 
@@ -154,6 +154,6 @@ def test_the_mean_of_sets_has_the_evaluations_of_all() -> None:
         "logits/dev": logits_of(often, targets), "targets/dev": targets,
         "logits/test": logits_of(once, targets), "targets/test": targets,
     }  # fmt: skip
-    task = {"labels": ["no", "yes"], "evaluate": {}, "train": {"fold": {}}}
-    scored = selection.scores_of_halves(stored, ["dev/accuracy", "test/accuracy"], {"task": task})
+    task = TaskConfig(labels=["no", "yes"], evaluate={})
+    scored = selection.scores_of_halves(stored, ["dev/accuracy", "test/accuracy"], RunConfig(task=task))
     np.testing.assert_array_equal(scored, [[1.0, 1.0]])

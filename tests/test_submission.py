@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from benchmark import report
+from benchmark.config.schema import RunConfig
 from benchmark.errors import BenchmarkError
 from benchmark.grids import grid
 from benchmark.records.store import Store
@@ -32,7 +33,7 @@ NAME = "roberta_large-plain-seed1"
 load = functools.cache(lambda *changes: grid.load("hype/table12", [*NARROW, *changes]))
 
 
-def logits(config: dict[str, Any], part: str) -> np.ndarray:
+def logits(config: RunConfig, part: str) -> np.ndarray:
     """Two evaluations of a test set, of which the first says the contrary."""
     split = config.task.evaluate[part]
     size = next(f.size for f in submission.FILES if (f.config, f.split) == (split.config, split.split))

@@ -108,7 +108,7 @@ def test_pairs(case: dict[str, Any], tolerance: float) -> None:
 @each("bucc_mining")
 def test_mining(case: dict[str, Any], tolerance: float) -> None:
     def candidates(split: dict[str, Any]) -> list[tuple[neighbours.Pair, float]]:
-        sides = (split["source"], split.target)
+        sides = (split["source"], split["target"])
         vectors = [torch.tensor([line["embedding"] for line in side]) for side in sides]
         lines = [[(line["id"], line["text"]) for line in side] for side in sides]
         return neighbours.mine(vectors[0], lines[0], vectors[1], lines[1])
