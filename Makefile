@@ -1,7 +1,7 @@
 # `make` lists what can be made. On a fresh machine `make demo` and `make test` do all the set-up.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help env demo reproduce-table plan speed test vectors check format lock clean
+.PHONY: help env demo reproduce-table plan speed gpu-check test vectors check format lock clean
 
 # uv reads none of pip's settings; a folder of wheels that pip is told of is good for uv as well.
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
@@ -38,8 +38,13 @@ plan: .venv/ready ## say what tables would run, and for how long: TABLE=noisytun
 speed: .venv/ready ## time runs beside transformers.Trainer and the machine's matrix products, on the GPU where there is one [ARGS=--short]
 	@$(PYTHON) -m benchmark.speed $$ARGS
 
-test: check ## all checks and tests
-	$(PYTHON) -m pytest
+gpu-check: ## what only a GPU shows, in 8 minutes, into results/reference/gpu.md [PYTHON=python3 without .venv, ARGS="--stages tests,grid"]
+	@$(PYTHON) -m benchmark.speed.check $$ARGS
+
+test: check ## all checks and tests, on all cores; those for a GPU in processes of their own [ARGS="-k store", ARGS=tests/runs]
+	CUDA_VISIBLE_DEVICES= $(PYTHON) -m pytest -n $$(nproc) --dist worksteal $$ARGS
+	@if $(PYTHON) -c "import sys, torch; sys.exit(not torch.cuda.is_available())"; then \
+	  $(PYTHON) -m pytest -n 4 --dist worksteal tests/cuda; fi
 
 vectors: .venv/ready ## compare methods and metrics with reference values: ../shared/vectors, or METHOD_VECTORS and METRIC_VECTORS
 	$(PYTHON) -m pytest -q tests/test_noisytune.py tests/test_optimizers.py tests/test_vectors_*.py tests/test_xtreme_metrics.py

@@ -12,9 +12,11 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from benchmark.command import carried_out
-from benchmark.config.compose import ROOT, register, typed
+from benchmark.config.compose import register, typed
 from benchmark.errors import BenchmarkError, one_line
 from benchmark.grids.grid import axes
+from benchmark.grids.multirun import multiruns
+from benchmark.places import ROOT
 from benchmark.progress import RunProgress
 from benchmark.records.record import Record
 from benchmark.runs.run import Run, run
@@ -87,7 +89,9 @@ def _command_line() -> int:
         axes(given)
     if "hydra.mode=RUN" in given and any(argument.startswith("+sweeps=") for argument in given):
         raise BenchmarkError("hydra.mode=RUN: +sweeps=… is a grid of runs; leave one of the two out")
-    main()
+    for line in multiruns(sys.argv[1:]):
+        sys.argv[1:] = line
+        main()
     return 1 if failures else 0
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from pathlib import Path
+
+from benchmark.places import ROOT
 
 
 class BenchmarkError(Exception):
@@ -66,8 +67,7 @@ def _chain(error: BaseException) -> list[BaseException]:
 
 def _choices(group: str) -> list[str]:
     """The project's own files of a group; Hydra does not list them for groups that take a list."""
-    root = Path(__file__).resolve().parent.parent
-    folder = root / group if group.startswith("sweeps") else root / "conf" / group
+    folder = ROOT / group if group.startswith("sweeps") else ROOT / "conf" / group
     return [path.stem for path in folder.glob("*.yaml")]
 
 

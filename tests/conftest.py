@@ -47,9 +47,10 @@ CACHE = ROOT / ".cache"
 Outcome = tuple[int, str, str]
 
 
-@pytest.fixture(scope="session", autouse=True)
-def embedded() -> None:
-    """What the project makes for itself is made before the first test, whose output it would disturb."""
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Build the embedded encoders and tasks before any worker of pytest-xdist starts, so that none races for them."""
+    if hasattr(session.config, "workerinput") or session.config.option.collectonly:
+        return
     from benchmark.embedded import encoder, multilingual_encoder, multilingual_tasks, tasks
 
     for made in (encoder, tasks, multilingual_encoder, multilingual_tasks):

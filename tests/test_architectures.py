@@ -3,65 +3,31 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from helpers.models import ARCHITECTURES
+from helpers.tuning import finetune
 from torch import nn
 from transformers import (
-    BertConfig,
-    BertForSequenceClassification,
-    DebertaConfig,
-    DebertaForSequenceClassification,
-    DebertaV2Config,
-    DebertaV2ForSequenceClassification,
-    ElectraConfig,
-    ElectraForSequenceClassification,
     PreTrainedModel,
-    RobertaConfig,
-    RobertaForSequenceClassification,
-    XLMRobertaConfig,
-    XLMRobertaForSequenceClassification,
-    XLNetConfig,
-    XLNetForSequenceClassification,
 )
-from tuning import finetune
 
 from benchmark.config.compose import ROOT
 from benchmark.methods import Method, build, prepare
 from benchmark.methods.hype import attention_block
-from benchmark.models.architecture import encoder_of, length_first, recorded
+from benchmark.models.architecture import captured_states, encoder_of, length_first
 from benchmark.step.update import Update
 from benchmark.tasks import Task
 from benchmark.testing import fixtures
 from benchmark.testing.checks import evaluation, excused
-from benchmark.testing.fixtures import LAYERS, SHAPE, settings_of
+from benchmark.testing.fixtures import LAYERS, settings_of
 from benchmark.training.evaluation import evaluate
 
-DISENTANGLED = {
-    "relative_attention": True,
-    "pos_att_type": ["c2p", "p2c"],
-    "position_biased_input": False,
-    "max_relative_positions": 8,
-}
-ARCHITECTURES: dict[str, Callable[[], PreTrainedModel]] = {
-    "bert": lambda: BertForSequenceClassification(BertConfig(**SHAPE)),
-    "roberta": lambda: RobertaForSequenceClassification(RobertaConfig(**SHAPE)),
-    "xlm_r": lambda: XLMRobertaForSequenceClassification(XLMRobertaConfig(**SHAPE)),
-    "electra": lambda: ElectraForSequenceClassification(ElectraConfig(**SHAPE, embedding_size=4)),
-    "xlnet": lambda: XLNetForSequenceClassification(
-        XLNetConfig(vocab_size=32, d_model=8, n_layer=LAYERS, n_head=2, d_inner=12, pad_token_id=1)
-    ),
-    "deberta": lambda: DebertaForSequenceClassification(DebertaConfig(**SHAPE, **DISENTANGLED)),
-    "deberta_v2": lambda: DebertaV2ForSequenceClassification(
-        DebertaV2Config(
-            **SHAPE, **DISENTANGLED, share_att_key=True, norm_rel_ebd="layer_norm", conv_kernel_size=3
-        )
-    ),
-}
 CONFIGURATIONS = sorted(path.stem for path in (ROOT / "conf" / "method").glob("*.yaml"))
 PROTOCOL = replace(fixtures.PROTOCOL, batch_size=5, micro_batch_size=3, epochs=2)
 
@@ -108,7 +74,7 @@ def test_the_layers_of_an_encoder_are_found_and_reached(architecture: str) -> No
     inputs = task.batch(task.training, range(5))
     assert len(encoder.layers) == LAYERS
     assert encoder.words.weight.shape == (32, 8 if architecture != "electra" else 4)
-    with recorded(encoder) as states, torch.no_grad():
+    with captured_states(encoder) as states, torch.no_grad():
         last = model.base_model(**inputs)[0]
     assert len(states) == LAYERS + 1
     assert length_first(encoder) == (architecture == "xlnet")

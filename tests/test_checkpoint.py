@@ -186,7 +186,7 @@ def test_a_snapshot_that_cannot_be_written_costs_no_run(
 def test_nothing_is_saved_before_it_is_time_or_when_told_never(
     tiny: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Snapshot, "save", lambda *_: pytest.fail("saved"))
+    monkeypatch.setattr(Snapshot, "take", lambda *_: pytest.fail("saved"))
     for minutes in ("10", "null"):
         run(Run(tiny("protocol.epochs=2", f"snapshot_minutes={minutes}", f"seed={len(minutes)}")))
 

@@ -45,7 +45,7 @@ from benchmark.methods.reinit import ReInit
 from benchmark.methods.sage import SAGE
 from benchmark.methods.smart import SMART
 from benchmark.models.architecture import encoder_of
-from benchmark.step.optimizer import Optimizer, grouped
+from benchmark.step.optimizer import Optimizer, parameter_groups
 from benchmark.step.passes import Step, total_loss
 from benchmark.testing.fixtures import PROTOCOL, settings_of, small_task, tiny_model, tuned_with
 
@@ -140,7 +140,7 @@ def updated(
         parameter.grad = torch.randn(parameter.shape, generator=draw) if gradient is None else None
     seen = torch.zeros(()) if gradient is not None else model.get_parameter(WEIGHT).grad.clone()
     optimizer = Optimizer(
-        grouped(model, 0.0), "adamw", (0.9, 0.999), 1e-8, lambda _: rate, list(ordered.values()), 10
+        parameter_groups(model, 0.0), "adamw", (0.9, 0.999), 1e-8, lambda _: rate, list(ordered.values()), 10
     )
     optimizer.step()
     return model, before, seen

@@ -22,7 +22,7 @@ from benchmark.testing.checks import (
     precision,
     repetition,
 )
-from benchmark.testing.fixtures import one, settings_of
+from benchmark.testing.fixtures import method_of, settings_of
 
 FILES = sorted((ROOT / "conf" / "method").glob("*.yaml"))
 
@@ -40,7 +40,7 @@ class NotNeutral(Method):
     neutral: ClassVar[dict[str, Any] | None] = {"strength": 0.0}
     strength: float = 1.0
 
-    def perturb(self, model, setting):
+    def perturb(self, model, context):
         model.classifier.weight.data.add_(1e-3)
 
 
@@ -53,7 +53,7 @@ class Undeclared(Method):
 class NoisyEvaluation(Method):
     """Disturbs evaluation too."""
 
-    def attach(self, model, setting):
+    def attach(self, model, context):
         on_input(model.classifier, lambda state: state + 1e-3)
 
 
@@ -61,7 +61,7 @@ class NoisyEvaluation(Method):
 class Unseeded(Method):
     """Draws from no stream of its own."""
 
-    def attach(self, model, setting):
+    def attach(self, model, context):
         self.rng = torch.Generator()
         self.rng.seed()
 
@@ -73,8 +73,8 @@ class Unseeded(Method):
 class SeedBlind(Method):
     """Asks for a stream and does not use it."""
 
-    def attach(self, model, setting):
-        setting.stream()
+    def attach(self, model, context):
+        context.stream()
 
 
 @dataclass
@@ -89,7 +89,7 @@ class SumOfParts(Method):
 class HiddenState(Method):
     """Keeps what changes where nobody can see it."""
 
-    def attach(self, model, setting):
+    def attach(self, model, context):
         self.place = SimpleNamespace(count=0)
 
     def after(self, update):
@@ -101,7 +101,7 @@ class HiddenState(Method):
 class LostInHalfPrecision(Method):
     """Adds to hidden states, in their own precision, what bfloat16 cannot hold, and says nothing."""
 
-    def attach(self, model, setting):
+    def attach(self, model, context):
         short = torch.bfloat16
         on_input(model.classifier, lambda state: state + 1e-5 if state.dtype != short else state)
 
@@ -132,11 +132,11 @@ def test_a_stream_that_is_made_late_and_state_within_state_are_continued() -> No
 class LateStream(Method):
     """Makes its stream when it first draws, and keeps lists and dicts."""
 
-    def attach(self, model, setting):
-        self.setting, self.rng, self.drawn, self.means = setting, None, [], {}
+    def attach(self, model, context):
+        self.context, self.rng, self.drawn, self.means = context, None, [], {}
 
     def after(self, update):
-        self.rng = self.rng or self.setting.stream()
+        self.rng = self.rng or self.context.stream()
         self.drawn.append(torch.rand(1, generator=self.rng))
         self.means[update.names[0]] = (len(self.drawn), self.drawn[-1] + 1)
         count, drawn = self.means[update.names[0]]
@@ -146,6 +146,6 @@ class LateStream(Method):
 def test_every_exemption_is_of_a_check_and_has_a_reason() -> None:
     names = {check.__name__ for check in CHECKS}
     for path in FILES:
-        exempt = one(settings_of(path)).exempt
+        exempt = method_of(settings_of(path)).exempt
         assert set(exempt) <= names
         assert all(reason.strip() for reason in exempt.values())

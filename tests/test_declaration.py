@@ -10,6 +10,7 @@ from benchmark.errors import one_line
 from benchmark.grids import grid
 from benchmark.grids.declaration import check
 from benchmark.grids.selectors import matches
+from benchmark.report import published
 from benchmark.report.numbers.frame import columns_of
 
 GRID = [
@@ -87,7 +88,10 @@ def test_any_other_claim_is_refused_in_a_line(claim, line):
         ({"layout": {"kind": "pie"}}, "unknown kind of layout 'pie'"),
         ({"layout": {"statistic": ["median"]}}, "unknown statistic 'median'"),
         ({"columns": {"x": {"tasks": ["mrpc"], "report": ["f1"]}}}, "unknown task 'mrpc'"),
-        ({"published_rows": [{"row": {"method": "x"}, "cells": {"method": ["x"]}}]}, "unknown method 'x'"),
+        (
+            {"published": "hype/table88"},
+            "unknown publication 'hype/table88' in sweeps/paper/table1; did you mean",
+        ),
         ({"clams": []}, "unknown key 'clams'"),
     ],
 )
@@ -120,7 +124,7 @@ def test_every_row_and_claim_of_a_table_has_runs_in_its_grid(name):
     claims = [
         claim[side] for claim in planned.table["claims"] for side in ("better", "lower", "than", "gain_over")
     ]
-    for selector in [*claims, *(row["cells"] for row in planned.table["published_rows"])]:
+    for selector in claims:
         assert any(matches(selector, config) for config in configs), selector
     for config in configs:
         assert columns_of(planned, config), config.task.name
@@ -136,18 +140,14 @@ def test_the_runs_of_a_table_are_asked_for_the_probes_that_it_shows(name):
 
 
 @pytest.mark.parametrize("name", grid.tables())
-def test_every_published_row_that_a_table_names_is_printed(name):
-    from benchmark.report import published
-
+def test_every_printed_row_of_runs_is_of_runs_in_the_grid_and_no_run_has_two(name):
     planned = grid.load(name)
-    table = planned.table
-    if not table["published_models"]:
-        assert not table["published_rows"]
+    if planned.table["static"] or planned.table["published"] is None:
         return
-    source = published.load(table["published"])
-    rows = [published.row_of(source, table, cell.config) for cell in planned.runs]
-    assert any(row is not None for row in rows)
-    named = {str(row["row"]) for row in table["published_rows"]}
-    found = [row for row in rows if row is not None]
-    for row in table["published_rows"]:
-        assert any(all(one.get(k) == v for k, v in row["row"].items()) for one in found), (named, row)
+    rows = [row["runs"] for row in published.load(planned.table["published"])["rows"] if "runs" in row]
+    seen: set[int] = set()
+    for run in planned.runs:
+        fitting = [number for number, runs in enumerate(rows) if matches(runs, run.config)]
+        assert len(fitting) <= 1, run.overrides
+        seen.update(fitting)
+    assert seen == set(range(len(rows)))

@@ -5,24 +5,23 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from accelerator import DEVICE, accelerator
-from test_architectures import ARCHITECTURES
-from test_packing import CONFIGS, HEADS
-from test_replay import TASKS
+from helpers.accelerator import DEVICE, accelerator
+from helpers.learning import TASKS, of
+from helpers.models import ARCHITECTURES, CONFIGS, HEADS
+from helpers.tuning import finetune
 from transformers import PreTrainedModel
-from tuning import finetune
 
 from benchmark.config.compose import ROOT
-from benchmark.methods import Method, build, prepare
+from benchmark.config.schema import RunConfig
+from benchmark.methods import Method, prepare
 from benchmark.runs.run import Run, run
 from benchmark.step.update import Update
 from benchmark.tasks import Task
-from benchmark.testing.fixtures import CPU, PROTOCOL, settings_of, small_task, tiny_model
+from benchmark.testing.fixtures import CPU, PROTOCOL, small_task, tiny_model
 
 ONCE = replace(PROTOCOL, epochs=1)  # three updates, and an evaluation after the last
 METHODS = sorted(path.stem for path in (ROOT / "conf" / "method").glob("*.yaml"))
@@ -47,11 +46,6 @@ def waits(
     assert np.isfinite(outcome.losses).all()
     first, *_, last = found
     return last[len(first) :]
-
-
-def of(name: str) -> dict[str, Method]:
-    """The method of a file of conf/method, by its name."""
-    return build({name: settings_of(ROOT / "conf" / "method" / f"{name}.yaml")})
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -133,7 +127,7 @@ WHOLE = {
 
 
 @pytest.mark.parametrize("what", WHOLE)
-def test_a_whole_run_mixes_no_devices(what: str, tiny: Callable[..., dict[str, Any]]) -> None:
+def test_a_whole_run_mixes_no_devices(what: str, tiny: Callable[..., RunConfig]) -> None:
     with accelerator():
         record = run(Run(tiny(*WHOLE[what], f"device={DEVICE}")))
     assert record.status == "finished"

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from test_packing import CONFIGS, HEADS, inputs
+from helpers.models import CONFIGS, HEADS, inputs
 
 from benchmark.config.compose import ROOT
 from benchmark.methods import Method, prepare

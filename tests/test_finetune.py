@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tuning import finetune
+from helpers.tuning import finetune
 
 from benchmark import tasks
+from benchmark.config.schema import RunConfig
 from benchmark.methods import Method
 from benchmark.models import pretrained
 from benchmark.training.course import batches, evaluation_steps, micro_batches
@@ -22,23 +23,23 @@ from benchmark.training.evaluation import evaluate
 from benchmark.training.journal import NAN_CHECK_EVERY, Outcome
 
 CPU = torch.device("cpu")
-Made = tuple[Any, tasks.Task, dict[str, Any]]
+Made = tuple[Any, tasks.Task, RunConfig]
 
 
 @pytest.fixture
-def made(tiny: Callable[..., dict[str, Any]]) -> Callable[..., Made]:
+def made(tiny: Callable[..., RunConfig]) -> Callable[..., Made]:
     """``made(*overrides)``: a model, its task and its configuration, ready to be fine-tuned."""
 
     def ready(*overrides: str) -> Made:
         config = tiny(*overrides)
         cache = Path(config.cache)
         task = tasks.load(config, pretrained.tokenizer(config.model, cache))
-        return pretrained.load(config.model, task.outputs, config.seed, cache), task, config
+        return pretrained.load(config.model, task.units, config.seed, cache), task, config
 
     return ready
 
 
-def tune(model: Any, task: tasks.Task, config: dict[str, Any]) -> Outcome:
+def tune(model: Any, task: tasks.Task, config: RunConfig) -> Outcome:
     return finetune(model, task, [], config.protocol, config.seed, CPU)
 
 
@@ -176,7 +177,7 @@ def test_bfloat16_changes_the_losses_and_float32_is_the_default(made: Callable[.
 
 def test_one_slow_update_does_not_change_the_time_of_a_typical_one(made: Callable[..., Made]) -> None:
     model, task, config = made("protocol.batch_size=8")
-    waits = iter([1.0])
+    waits = iter([0.0, 1.0])  # the first pass asks which tokens the head reads
     model.register_forward_pre_hook(lambda *_: time.sleep(next(waits, 0.0)))
     seconds = tune(model, task, config).seconds
     assert seconds.train > 1

@@ -13,6 +13,7 @@ from benchmark.config.schema import METRICS
 from benchmark.config.validation import validate
 from benchmark.errors import one_line
 from benchmark.grids import grid
+from benchmark.grids.declaration import publications
 from benchmark.runs.plugins import check_plugins
 
 DEMO, TABLE2 = "demo/noisytune", "noisytune/table2"
@@ -170,14 +171,17 @@ def test_no_two_cells_of_a_table_are_the_same_run(name):
     assert len(ids) - len(set(ids)) == shared
 
 
-@pytest.mark.parametrize("name", grid.tables())
-def test_the_published_models_of_a_table_are_in_its_publication(name):
-    table = load(name).table
-    if table["published"] is None:
-        assert not table["published_models"]
-        return
-    source = yaml.safe_load((ROOT / "results" / "published" / f"{table['published']}.yaml").read_text())
-    assert set(table["published_models"].values()) <= {row.get("model") for row in source.get("rows", ())}
+@pytest.mark.parametrize("name", publications())
+def test_a_publication_uses_our_names_of_models_and_methods(name):
+    source = yaml.safe_load((ROOT / "results" / "published" / f"{name}.yaml").read_text())
+    assert source["id"] == name
+    ours = {
+        group: {path.stem for path in (ROOT / "conf" / group).glob("*.yaml")} for group in ("model", "method")
+    }
+    for row in (row for row in source.get("rows", ()) if isinstance(row, dict)):
+        runs = row.get("runs", {"model": row.get("model"), "method": [row.get("method")]})
+        assert {runs["model"]} <= ours["model"] | {None}
+        assert set(runs["method"]) <= ours["method"] | {None, "vanilla"}
 
 
 # Hydra looks for its keyword `_global_` anywhere in a package name: no method file may have it in its own.

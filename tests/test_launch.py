@@ -8,7 +8,6 @@ import time
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
@@ -16,6 +15,7 @@ from benchmark.config.compose import ROOT
 from benchmark.config.identity import run_id
 from benchmark.grids import grid
 from benchmark.grids.grid import PlannedRun
+from benchmark.records.record import Failure
 from benchmark.records.store import Store, make_writable
 from benchmark.runs import launch, resources
 
@@ -65,7 +65,7 @@ def untrustworthy(cell: PlannedRun, how: str) -> PlannedRun:
     return replace(cell, config=config, run_id=run_id(config))
 
 
-def failures(outcome: SimpleNamespace, how: str) -> list[dict[str, Any]]:
+def failures(outcome: SimpleNamespace, how: str) -> list[Failure]:
     return outcome.store.failures(outcome.runs[how].run_id)
 
 

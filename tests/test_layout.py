@@ -16,7 +16,7 @@ import pytest
 from benchmark.config.compose import ROOT
 
 PACKAGE = ROOT / "benchmark"
-GROUND = {"errors", "randomness", "progress"}  # imported by every room, and import nothing of ours
+GROUND = {"errors", "places", "randomness", "progress"}  # imported by every room, and import nothing of ours
 SHARED_BY_COMMANDS = {"command"}
 ALLOWED = {  # by room, the rooms that it may import, function-level and type-checking imports included
     "config": "",

@@ -42,12 +42,12 @@ def test_every_method_file_is_listed() -> None:
 
 @pytest.mark.parametrize("entry", listing(OURS), ids=lambda entry: entry.name)
 def test_every_method_of_ours_names_its_paper_and_its_cost(entry) -> None:
-    assert {"paper", "cost"} <= vars(entry.kind).keys(), "of its own, not of the class it is built on"
-    assert entry.kind.paper
-    assert entry.kind.cost
+    assert {"paper", "cost"} <= vars(entry.method).keys(), "of its own, not of the class it is built on"
+    assert entry.method.paper
+    assert entry.method.cost
 
 
-def test_a_method_is_shown_with_paper_moments_cost_and_values(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_method_is_shown_with_paper_hooks_cost_and_values(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 0
     title, *rest = block(capsys.readouterr().out, "lnsr")
     assert title.startswith("LNSR: ")

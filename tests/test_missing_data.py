@@ -10,15 +10,16 @@ import pytest
 from pyarrow import Table, parquet
 
 from benchmark import tasks
+from benchmark.config.schema import RunConfig
 from benchmark.data import files
 from benchmark.errors import BenchmarkError
 from benchmark.models import pretrained
 from benchmark.runs.run import Run, run
 
-Compose = Callable[..., dict[str, Any]]
+Compose = Callable[..., RunConfig]
 
 
-def load(config: dict[str, Any]) -> tasks.Task:
+def load(config: RunConfig) -> tasks.Task:
     return tasks.load(config, pretrained.tokenizer(config.model, Path(config.cache)))
 
 
@@ -92,7 +93,7 @@ def test_a_training_set_with_no_answer_in_its_place_is_refused(
 ) -> None:
     questions("train", [3, 3])
     questions("validation", [4])
-    with pytest.raises(BenchmarkError, match="no example that can be learnt from"):
+    with pytest.raises(BenchmarkError, match="no example to learn from"):
         load(compose(*OURS))
 
 

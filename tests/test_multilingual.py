@@ -9,12 +9,13 @@ import pytest
 from conftest import CACHE
 from pyarrow import parquet
 
+from benchmark.config.schema import RunConfig
 from benchmark.config.splits import training_splits
 from benchmark.embedded import multilingual_tasks
 from benchmark.embedded.tongues import ORDERS, tongue
 from benchmark.runs.run import Run, run
 
-Compose = Callable[..., dict[str, Any]]
+Compose = Callable[..., RunConfig]
 OTHERS = ["de", "hi", "zh"]
 
 

@@ -15,12 +15,13 @@ from transformers import BertConfig, BertForSequenceClassification
 from vectors import FOLDER
 
 from benchmark.config.compose import ROOT
+from benchmark.config.schema import RunConfig
 from benchmark.errors import BenchmarkError
-from benchmark.methods import Setting, build
+from benchmark.methods import Context, build
 from benchmark.methods.noisytune import NoisyTune
 
 VECTORS = FOLDER / "noisytune"
-SETTING = Setting("noisytune", 1, None)  # NoisyTune needs no map of the encoder
+CONTEXT = Context("noisytune", 1, None)  # NoisyTune needs no map of the encoder
 VARIANTS = {
     "matrix_uniform": ("uniform", "matrix"),
     "matrix_gauss": ("gaussian", "matrix"),
@@ -86,7 +87,7 @@ def test_every_variant_equals_its_reference_values(case: str, variant: str) -> N
     unit = "unit_uniform" if noise == "uniform" else "unit_normal"
     perturbed = [name for name in names if not (multilingual and name == "embeddings.word")]
     method.noises = [torch.from_numpy(arrays[f"{unit}:{name}"]) for name in perturbed]
-    method.perturb(model, SETTING)
+    method.perturb(model, CONTEXT)
     for name in names:
         got = model.get_parameter(name.replace(".", "-")).detach().numpy()
         np.testing.assert_allclose(got, arrays[f"{variant}:{name}"], rtol=1e-7, atol=0, err_msg=name)
@@ -105,14 +106,14 @@ def test_the_public_reimplementation_gives_the_same_weights() -> None:
         else torch.ones(1)
         for name in names
     ]
-    method.perturb(model, SETTING)
+    method.perturb(model, CONTEXT)
     for name in names:
         np.testing.assert_allclose(model.get_parameter(name).detach(), arrays[f"after:{name}"], rtol=1e-7)
 
 
 def test_a_one_output_head_is_not_turned_into_nan() -> None:
     model = small_bert(outputs=1)
-    NoisyTune().perturb(model, SETTING)
+    NoisyTune().perturb(model, CONTEXT)
     assert all(parameter.isfinite().all() for parameter in model.parameters())
 
 
@@ -126,14 +127,14 @@ def test_constant_weights_stay_constant(scale: str) -> None:
 def test_the_head_and_the_word_embeddings_can_be_left_alone() -> None:
     model = small_bert()
     before = copy.deepcopy(model.state_dict())
-    NoisyTune(perturb_head=False, perturb_word_embeddings=False).perturb(model, SETTING)
+    NoisyTune(perturb_head=False, perturb_word_embeddings=False).perturb(model, CONTEXT)
     unchanged = {name for name, value in model.state_dict().items() if torch.equal(value, before[name])}
     assert {"classifier.weight", "bert.embeddings.word_embeddings.weight"} <= unchanged
     assert "bert.embeddings.position_embeddings.weight" not in unchanged
     assert "bert.encoder.layer.0.attention.self.query.weight" not in unchanged
 
 
-def test_a_multilingual_model_keeps_its_word_embeddings(compose: Callable[..., dict[str, Any]]) -> None:
+def test_a_multilingual_model_keeps_its_word_embeddings(compose: Callable[..., RunConfig]) -> None:
     settings = compose("method=[noisytune]", "model.multilingual=true").method
     assert settings["noisytune"]["perturb_word_embeddings"] is False
 
@@ -141,7 +142,7 @@ def test_a_multilingual_model_keeps_its_word_embeddings(compose: Callable[..., d
 def test_lambda_zero_leaves_every_bit_alone() -> None:
     model = small_bert()
     before = copy.deepcopy(model.state_dict())
-    NoisyTune(intensity=0.0).perturb(model, SETTING)
+    NoisyTune(intensity=0.0).perturb(model, CONTEXT)
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 
@@ -157,9 +158,9 @@ def test_the_noise_has_the_standard_deviation_it_should(noise: str) -> None:
 
 def test_seeds_and_names_give_different_noise() -> None:
     draws = []
-    for setting in (SETTING, Setting("noisytune", 2, None), Setting("other", 1, None)):
+    for context in (CONTEXT, Context("noisytune", 2, None), Context("other", 1, None)):
         model = small_bert()
-        NoisyTune().perturb(model, setting)
+        NoisyTune().perturb(model, context)
         draws.append(model.classifier.weight.detach().clone())
     assert not torch.equal(draws[0], draws[1])
     assert not torch.equal(draws[0], draws[2])

@@ -1,4 +1,4 @@
-"""Every flavour of the Adam family equals its reference, step by step."""
+"""Every variant of the Adam family equals its reference, step by step."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import torch
 from torch import nn
 from vectors import FOLDER
 
-from benchmark.step.adam import FLAVOURS
-from benchmark.step.optimizer import Group, Optimizer, grouped
+from benchmark.step.adam import VARIANTS
+from benchmark.step.optimizer import Optimizer, ParameterGroup, parameter_groups
 from benchmark.step.schedule import rate_at
 
 VECTORS = FOLDER / "optim"
@@ -27,12 +27,12 @@ CASES = {
 }
 
 
-def optimizer_of(flavour: str, hyper: dict[str, Any], starts: list[np.ndarray], staged: bool) -> Optimizer:
+def optimizer_of(variant: str, hyper: dict[str, Any], starts: list[np.ndarray], staged: bool) -> Optimizer:
     decays = hyper.get("weight_decay", 0.0)
     if isinstance(decays, int | float):
         decays = [group["weight_decay"] for group in hyper.get("groups", [])] or [decays] * len(starts)
     groups = [
-        Group([f"theta_{i}"], [nn.Parameter(torch.from_numpy(start.copy()))], decay)
+        ParameterGroup([f"theta_{i}"], [nn.Parameter(torch.from_numpy(start.copy()))], decay)
         for i, (start, decay) in enumerate(zip(starts, decays, strict=True))
     ]
     betas = hyper.get("betas") or (hyper["b1"], hyper["b2"])
@@ -42,7 +42,7 @@ def optimizer_of(flavour: str, hyper: dict[str, Any], starts: list[np.ndarray], 
             return hyper["lr"]
         return rate_at(number - 1, hyper["t_total"], hyper["lr"], "linear_from_start", hyper["warmup"])
 
-    return Optimizer(groups, flavour, (betas[0], betas[1]), hyper["eps"], rate, staged=staged)
+    return Optimizer(groups, variant, (betas[0], betas[1]), hyper["eps"], rate, staged=staged)
 
 
 @pytest.mark.parametrize("staged", [True, False], ids=["staged", "fused"])
@@ -68,12 +68,12 @@ def test_the_trajectory_equals_the_reference(case: str, staged: bool) -> None:
             np.testing.assert_allclose(group.parameters[0].detach(), expected, rtol=1e-7, err_msg=f"step {t}")
 
 
-@pytest.mark.parametrize("flavour", FLAVOURS)
-def test_every_flavour_finds_the_bottom_of_a_bowl(flavour: str) -> None:
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_variant_finds_the_bottom_of_a_bowl(variant: str) -> None:
     weight = nn.Parameter(torch.tensor([1.0, -2.0, 3.0]))
     optimizer = Optimizer(
-        [Group(["w"], [weight])],
-        flavour,
+        [ParameterGroup(["w"], [weight])],
+        variant,
         (0.9, 0.999),
         1e-8,
         lambda number: rate_at(number - 1, 400, 0.05, "linear", 0.0),
@@ -84,15 +84,15 @@ def test_every_flavour_finds_the_bottom_of_a_bowl(flavour: str) -> None:
     assert weight.abs().max() < 0.05
 
 
-@pytest.mark.parametrize("flavour", FLAVOURS)
-def test_a_fused_step_with_decay_is_the_step_in_stages(flavour: str) -> None:
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_fused_step_with_decay_is_the_step_in_stages(variant: str) -> None:
     rng, ends = torch.Generator().manual_seed(0), []
     start = torch.randn(300, 300, generator=rng, dtype=torch.float64)
     gradients = torch.randn(5, 300, 300, generator=rng, dtype=torch.float64)
     for staged in (True, False):
         weight = nn.Parameter(start.clone())
-        groups = [Group(["w"], [weight], 0.1)]
-        optimizer = Optimizer(groups, flavour, (0.9, 0.98), 1e-3, lambda _: 0.05, staged=staged)
+        groups = [ParameterGroup(["w"], [weight], 0.1)]
+        optimizer = Optimizer(groups, variant, (0.9, 0.98), 1e-3, lambda _: 0.05, staged=staged)
         for gradient in gradients:
             weight.grad = gradient.clone()
             optimizer.step()
@@ -102,7 +102,7 @@ def test_a_fused_step_with_decay_is_the_step_in_stages(flavour: str) -> None:
 
 def test_only_matrices_decay() -> None:
     model = nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4))
-    matrices, vectors = grouped(model, 0.01)
+    matrices, vectors = parameter_groups(model, 0.01)
     assert (matrices.names, matrices.weight_decay) == (["0.weight"], 0.01)
     assert (vectors.names, vectors.weight_decay) == (["0.bias", "1.weight", "1.bias"], 0.0)
 
@@ -110,7 +110,7 @@ def test_only_matrices_decay() -> None:
 def test_frozen_parameters_are_not_updated() -> None:
     model = nn.Linear(2, 2)
     model.bias.requires_grad = False
-    assert [group.names for group in grouped(model, 0.0)] == [["weight"]]
+    assert [group.names for group in parameter_groups(model, 0.0)] == [["weight"]]
 
 
 def test_the_linear_schedule_warms_up_from_zero_and_ends_at_zero() -> None:
@@ -142,6 +142,6 @@ def test_the_attention_biases_of_xlnet_do_not_decay() -> None:
     model = XLNetForSequenceClassification(
         XLNetConfig(vocab_size=20, d_model=8, n_layer=1, n_head=2, d_inner=8)
     )
-    decaying = {name for group in grouped(model, 0.01) if group.weight_decay for name in group.names}
+    decaying = {name for group in parameter_groups(model, 0.01) if group.weight_decay for name in group.names}
     assert not [name for name in decaying if "bias" in name]
     assert [name for name in decaying if name.endswith("rel_attn.q")]

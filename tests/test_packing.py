@@ -10,44 +10,23 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from helpers.models import CONFIGS, HEADS, LENGTHS, inputs
+from helpers.tuning import finetune
 from transformers import (
-    AlbertConfig,
-    AlbertForQuestionAnswering,
-    AlbertForSequenceClassification,
-    AlbertForTokenClassification,
     BertConfig,
-    BertForQuestionAnswering,
     BertForSequenceClassification,
-    BertForTokenClassification,
     DebertaV2Config,
     DebertaV2ForSequenceClassification,
-    DistilBertConfig,
-    DistilBertForQuestionAnswering,
-    DistilBertForSequenceClassification,
-    DistilBertForTokenClassification,
-    ElectraConfig,
-    ElectraForQuestionAnswering,
-    ElectraForSequenceClassification,
-    ElectraForTokenClassification,
     PreTrainedModel,
-    RobertaConfig,
-    RobertaForQuestionAnswering,
-    RobertaForSequenceClassification,
-    RobertaForTokenClassification,
-    XLMRobertaConfig,
-    XLMRobertaForQuestionAnswering,
-    XLMRobertaForSequenceClassification,
-    XLMRobertaForTokenClassification,
     XLNetConfig,
     XLNetForSequenceClassification,
 )
-from tuning import finetune
 
 from benchmark.config.compose import ROOT
 from benchmark.methods import build, prepare
 from benchmark.methods.common.hidden_noise import HiddenNoise
 from benchmark.models import masks, packing
-from benchmark.models.architecture import encoder_of, recorded
+from benchmark.models.architecture import captured_states, encoder_of
 from benchmark.models.lined_up_layout import LinedUpLayout, gap, lined_up
 from benchmark.models.packing import layout_of
 from benchmark.testing.fixtures import (
@@ -60,49 +39,6 @@ from benchmark.testing.fixtures import (
     small_task,
     tiny_model,
 )
-
-DISTILLED = DistilBertConfig(
-    vocab_size=32,
-    dim=8,
-    n_layers=LAYERS,
-    n_heads=2,
-    hidden_dim=12,
-    max_position_embeddings=24,
-    pad_token_id=1,
-)
-CONFIGS = {
-    "bert": BertConfig(**SHAPE),
-    "roberta": RobertaConfig(**SHAPE),
-    "xlm_r": XLMRobertaConfig(**SHAPE),
-    "electra": ElectraConfig(**SHAPE, embedding_size=4),
-    "albert": AlbertConfig(**SHAPE, embedding_size=4),
-    "distilbert": DISTILLED,
-}
-HEADS: dict[str, tuple[Any, Any, Any]] = {
-    "bert": (BertForSequenceClassification, BertForTokenClassification, BertForQuestionAnswering),
-    "roberta": (RobertaForSequenceClassification, RobertaForTokenClassification, RobertaForQuestionAnswering),
-    "xlm_r": (
-        XLMRobertaForSequenceClassification,
-        XLMRobertaForTokenClassification,
-        XLMRobertaForQuestionAnswering,
-    ),
-    "electra": (ElectraForSequenceClassification, ElectraForTokenClassification, ElectraForQuestionAnswering),
-    "albert": (AlbertForSequenceClassification, AlbertForTokenClassification, AlbertForQuestionAnswering),
-    "distilbert": (
-        DistilBertForSequenceClassification,
-        DistilBertForTokenClassification,
-        DistilBertForQuestionAnswering,
-    ),
-}
-LENGTHS = (11, 3, 8, 9, 1, 5, 10)
-
-
-def inputs(left: bool = False) -> dict[str, torch.Tensor]:
-    ids = torch.randint(2, 32, (len(LENGTHS), 11), generator=torch.Generator().manual_seed(3))
-    mask = (torch.arange(11) < torch.tensor(LENGTHS)[:, None]).long()
-    if left:
-        mask = mask.flip(1)
-    return {"input_ids": ids.where(mask == 1, 1), "attention_mask": mask}
 
 
 def answers(model: PreTrainedModel, batch: dict[str, torch.Tensor]) -> torch.Tensor:
@@ -149,11 +85,11 @@ def test_no_padding_reaches_the_layers_and_the_last_one_ends_with_first_tokens()
     encoder = encoder_of(model)
     hooks = packing.install(encoder)
     assert hooks is not None
-    with recorded(encoder) as states:
+    with captured_states(encoder) as states:
         model(**inputs())
     assert [state.shape[1] for state in states] == [sum(LENGTHS)] * LAYERS + [len(LENGTHS)]
     hooks.first_only = False
-    with recorded(encoder) as states:
+    with captured_states(encoder) as states:
         model(**inputs())
     assert [state.shape[1] for state in states] == [sum(LENGTHS)] * (LAYERS + 1)
 

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from helpers.tuning import finetune
 from transformers import (
     BertConfig,
     BertForSequenceClassification,
     XLNetConfig,
     XLNetForSequenceClassification,
 )
-from tuning import finetune
 
 from benchmark.config.compose import ROOT
 from benchmark.config.identity import identity, run_id
@@ -27,7 +27,7 @@ from benchmark.methods import build as build_methods
 from benchmark.methods import prepare
 from benchmark.models import packing
 from benchmark.models.architecture import encoder_of
-from benchmark.probes import Probe, Subject, Watch
+from benchmark.probes import Probe, Probes, Subject
 from benchmark.probes.linear_probe import ridge
 from benchmark.probes.noise_attenuation import NoiseAttenuation
 from benchmark.probes.norm_change import NormChange, norms
@@ -71,7 +71,7 @@ def tuned(chosen: dict[str, Any], packed: bool = True, snapshot: Any = None) -> 
     model = tiny_model()
     methods = build_methods(HYPE)
     prepare(methods, model, 1)
-    watch = Watch(RunConfig(protocol=PROTOCOL, probe=chosen)) if chosen else None
+    watch = Probes(RunConfig(protocol=PROTOCOL, probe=chosen)) if chosen else None
     return model, finetune(
         model, small_task(), list(methods.values()), PROTOCOL, 1, CPU, snapshot, packed, watch
     )
@@ -79,7 +79,7 @@ def tuned(chosen: dict[str, Any], packed: bool = True, snapshot: Any = None) -> 
 
 @dataclass
 class Meddling(Probe):
-    """Looks as hard as a probe may: passes and draws at every moment."""
+    """Looks as hard as a probe may: passes and draws at every hook."""
 
     def begin(self, subject: Subject) -> None:
         torch.rand(3)
@@ -140,7 +140,7 @@ def test_what_probes_keep_survives_an_interruption(tmp_path: Path) -> None:
 
 def test_a_run_that_diverged_has_no_probes() -> None:
     model = tiny_model()
-    watch = Watch(RunConfig(protocol=PROTOCOL, probe=CHEAP))
+    watch = Probes(RunConfig(protocol=PROTOCOL, probe=CHEAP))
     torch.nn.init.constant_(model.classifier.bias, float("nan"))
     outcome = finetune(model, small_task(), [], PROTOCOL, 1, CPU, watch=watch)
     assert outcome.diverged is not None
@@ -151,7 +151,7 @@ def test_a_run_that_diverged_has_no_probes() -> None:
 def test_every_probe_that_there_is_a_file_for_can_be_built(path: Path, tiny: Callable[..., Any]) -> None:
     config = tiny(f"probe=[{path.stem}]")
     check_plugins(config)
-    (probe,) = Watch(config).probes.values()
+    (probe,) = Probes(config).probes.values()
     assert probe.paper
 
 

@@ -1,4 +1,4 @@
-"""What the README tells people to type works."""
+"""The README's commands work, its files exist, and the table it shows has the shape of the one that is printed."""
 
 from __future__ import annotations
 
@@ -9,17 +9,33 @@ from collections.abc import Callable
 
 import pytest
 
-from benchmark.config.compose import ROOT
+from benchmark.places import ROOT
 
 README = (ROOT / "README.md").read_text()
+ROOMS = ("conf", "sweeps", "results", "benchmark/methods")
+PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", *(f"{room}/README.md" for room in ROOMS))
 COMMANDS = [
     line.split("  #")[0].strip() for line in re.findall(r"^    ((?:make|python) .*)$", README, re.MULTILINE)
 ]
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+PRINTED = re.search(r"^    NoisyTune on the embedded tasks\n(?:    .*\n|\n(?=    ))*", README, re.MULTILINE)
+MADE_ON_A_GPU = "results/reference/gpu.md"  # by `make gpu-check`
 
 
-def test_the_two_set_up_commands_come_first() -> None:
+def test_it_is_one_page_and_the_two_set_up_commands_come_first() -> None:
+    assert len(README.splitlines()) <= 110
     assert COMMANDS[:2] == ["make demo", "make test"]
+
+
+def test_a_finding_with_its_picture_comes_before_anything_to_type() -> None:
+    first = README[: README.index("\n    make")]
+    [picture] = re.findall(r"!\[[^]]+\]\((\S+\.svg)\)", first)
+    assert (ROOT / picture).is_file()
+    table = (ROOT / picture).with_name("table.md").read_text()
+    difference = re.search(r"(\S+) points of accuracy, 95 % interval \[(\S+), (\S+)\]", first)
+    assert difference is not None
+    shown = "{} [{}, {}]".format(*(value.replace("−", "-") for value in difference.groups()))
+    assert shown in table
 
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("make")])
@@ -53,6 +69,29 @@ def test_every_command_runs_on_the_shortest_training(
     assert output.count("finished") == (8 if "-m" in arguments else 1)
 
 
-def test_every_file_it_names_exists() -> None:
-    for path in re.findall(r"`((?:conf|sweeps|benchmark|results/(?:published|reference))/)`", README):
-        assert (ROOT / path).is_dir(), path
+def test_the_table_it_shows_has_the_shape_of_the_one_that_is_printed(
+    reproduce: Callable[..., tuple[int, str, str]],
+) -> None:
+    assert PRINTED is not None
+    status, output, _ = reproduce("demo/noisytune", "protocol.epochs=0.1", "seed=1,2")
+    assert status == 0
+    shown = shape(PRINTED[0])
+    assert len(shown) == 8
+    assert shape(output)[:8] == shown
+
+
+def shape(text: str) -> list[list[str]]:
+    """The words of every line of a printed table: without its numbers, which short runs have otherwise."""
+    lines = text.replace("[no spread]", "").splitlines()
+    return [re.findall(r"[A-Za-z][A-Za-z-]*", line) for line in lines if line.strip()]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_file_that_a_page_names_exists(page: str) -> None:
+    text = (ROOT / page).read_text()
+    linked = re.findall(r"\]\((?!http)([^)#]+)\)", text)
+    named = re.findall(r"`((?:conf|sweeps|benchmark|tests|results/(?:published|reference))/[\w/.]*)`", text)
+    named = [path for path in named if not re.search(r"[A-Z]{3,}(?!.*\.md)", path)]  # PAPER/TABLE.yaml
+    for path in {*linked, *named} - {MADE_ON_A_GPU}:
+        base = (ROOT / page).parent if path in linked else ROOT
+        assert (base / path).exists(), path

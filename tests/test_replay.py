@@ -3,40 +3,33 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from accelerator import DEVICE, HOST, Accelerator, accelerator
-from test_packing import CONFIGS, HEADS
+from helpers.accelerator import DEVICE, HOST, Accelerator, accelerator
+from helpers.learning import FILES, LONGER, REPLAYED, TASKS, assert_same
+from helpers.learning import tuned as learnt
+from helpers.models import CONFIGS, HEADS
+from helpers.tuning import finetune
 from transformers import BertConfig, PreTrainedModel
-from tuning import finetune
 
-from benchmark.config.compose import ROOT
-from benchmark.methods import Method, build, prepare
 from benchmark.records.store import Store
-from benchmark.step.adam import FLAVOURS
+from benchmark.step.adam import VARIANTS
 from benchmark.tasks import Task
-from benchmark.tasks.answers import Answers
-from benchmark.tasks.tagging import Tagging
-from benchmark.tasks.word_pieces import IGNORED
 from benchmark.testing.fixtures import (
-    PROTOCOL,
     SHAPE,
     Interrupting,
     ProcessGoneError,
-    settings_of,
     small_task,
     tiny_model,
 )
 from benchmark.training.journal import Outcome
-from benchmark.training.snapshot import NEVER, Keeping, Snapshot
-
-LONGER = replace(PROTOCOL, epochs=3, evaluations_per_epoch=1 / 3)
+from benchmark.training.snapshot import Snapshot
 
 
 @pytest.fixture(autouse=True)
@@ -46,40 +39,7 @@ def device() -> Iterator[Accelerator]:
         yield found
 
 
-def of(name: str) -> dict[str, Method]:
-    """The method of a file of conf/method, by its name."""
-    return build({name: settings_of(ROOT / "conf" / "method" / f"{name}.yaml")})
-
-
-# One file of every class.
-FILES = {
-    type(of(path.stem)[path.stem]): path.stem
-    for path in sorted((ROOT / "conf" / "method").glob("*.yaml"), reverse=True)
-}
-REPLAYED = sorted(name for method, name in FILES.items() if not method.not_captured)
-
-
-def tuned(
-    names: Sequence[str] = (),
-    *,
-    task: Task | None = None,
-    model: PreTrainedModel | None = None,
-    snapshot: Keeping = NEVER,
-    replay: bool | None = None,
-    on: torch.device = DEVICE,
-    **protocol: Any,
-) -> tuple[PreTrainedModel, Outcome]:
-    """A small model after a fine-tuning with methods of conf/method, and its outcome."""
-    model, task, settings = (model or tiny_model()).to(on), task or small_task(), LONGER | protocol
-    methods = {name: method for one in names for name, method in of(one).items()}
-    prepare(methods, model, 1)
-    return model, finetune(model, task, methods, settings, 1, on, snapshot, replay=replay)
-
-
-def assert_same(one: tuple[Any, Outcome], other: tuple[Any, Outcome]) -> None:
-    assert np.array_equal(one[1].losses, other[1].losses)
-    for name, value in one[0].state_dict().items():
-        assert torch.equal(value, other[0].state_dict()[name]), name
+tuned = partial(learnt, on=DEVICE)
 
 
 @pytest.mark.parametrize("name", REPLAYED)
@@ -106,12 +66,12 @@ def test_the_papers_methods_can_all_be_captured() -> None:
     assert left_out == {"SMART"}
 
 
-@pytest.mark.parametrize("flavour", FLAVOURS)
+@pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("names", [[], ["pats"], ["layer_decay"]], ids=["plain", "pats", "layer_decay"])
 def test_every_optimiser_is_replayed_as_it_is_computed_and_takes_a_cpus_steps(
-    flavour: str, names: list[str]
+    variant: str, names: list[str]
 ) -> None:
-    recipe = {"optimizer": flavour, "weight_decay": 0.1, "warmup": 2}
+    recipe = {"optimizer": variant, "weight_decay": 0.1, "warmup": 2}
     replayed, computed = tuned(names, **recipe), tuned(names, **recipe, replay=False)
     assert replayed[1].replayed > 0
     assert_same(replayed, computed)
@@ -138,25 +98,6 @@ def test_every_model_and_head_can_be_replayed(architecture: str, head: int) -> N
     replayed = once(None)
     assert replayed[1].replayed > 0
     assert_same(replayed, once(False))
-
-
-def words() -> Task:
-    """Sentences with a class for some of their words."""
-    task = small_task()
-    targets = [torch.arange(len(ids)) % 3 - 1 for ids in task.training.ids]
-    targets = [one.where(one >= 0, IGNORED) for one in targets]
-    training = replace(task.training, targets=targets)
-    return replace(task, kind=Tagging(["a", "b"]), training=training, evaluation={})
-
-
-def questions() -> Task:
-    """Texts in which the answer goes from the second token to the last."""
-    task = small_task()
-    ends = torch.tensor([[1, len(ids) - 1] for ids in task.training.ids])
-    return replace(task, kind=Answers(), training=replace(task.training, targets=ends), evaluation={})
-
-
-TASKS = (small_task, words, questions)
 
 
 @pytest.mark.parametrize("make", TASKS)

@@ -10,7 +10,7 @@ import pytest
 
 from benchmark.errors import BenchmarkError
 from benchmark.grids import grid
-from benchmark.report.build import Table, build
+from benchmark.report.build import Report, build
 
 DEMO, TABLE2 = "demo/noisytune", "noisytune/table2"
 ONE, TWO = "task=opinion", "task=opinion,closeness"
@@ -21,19 +21,19 @@ load = functools.cache(lambda name, *changes: grid.load(name, changes))
 
 
 @pytest.fixture
-def table(records) -> Callable[..., Table]:
-    def built(plain: dict[int, Any] = PLAIN, noisy: dict[int, Any] = NOISY, tasks: str = ONE) -> Table:
+def table(records) -> Callable[..., Report]:
+    def built(plain: dict[int, Any] = PLAIN, noisy: dict[int, Any] = NOISY, tasks: str = ONE) -> Report:
         return build(load(DEMO, tasks), records(load(DEMO, tasks), plain, noisy))
 
     return built
 
 
-def row(table: Table, methods: str, task: str = "opinion") -> pd.Series:
+def row(table: Report, methods: str, task: str = "opinion") -> pd.Series:
     numbers = table.numbers
     return numbers[(numbers["methods"] == methods) & (numbers["task"] == task)].iloc[0]
 
 
-def cells(table: Table, section: int) -> list[list[str]]:
+def cells(table: Report, section: int) -> list[list[str]]:
     return [shown[2:] for shown in table.sections[section].rows]
 
 
@@ -41,7 +41,7 @@ def without(scores: dict[int, Any], *seeds: int) -> dict[int, Any]:
     return {seed: score for seed, score in scores.items() if seed not in seeds}
 
 
-def notes(table: Table) -> str:
+def notes(table: Report) -> str:
     return "\n".join(table.notes)
 
 
@@ -161,7 +161,7 @@ def test_another_axis_makes_rows_of_its_own(records):
     ]
 
 
-def published(records, model: str) -> Table:
+def published(records, model: str) -> Report:
     planned = load(TABLE2, f"model={model}", "task=rte,cola", "seed=1")
     return build(planned, records(planned, {1: 60.0}, {1: 62.0}))
 
@@ -175,8 +175,8 @@ def test_published_numbers_stand_beside_the_measured_ones(records):
 def test_published_rows_are_shown_as_printed_without_an_average_over_other_tasks(records):
     section = published(records, "bert_base_uncased").sections[3]
     assert section.rows[:2] == [
-        ["bert-base", "plain fine-tuning", "67.7", "58.1", "–"],
-        ["bert-base", "noisytune", "68.8", "59.0", "–"],
+        ["BERT", "plain fine-tuning", "67.7", "58.1", "–"],
+        ["BERT", "noisytune", "68.8", "59.0", "–"],
     ]
 
 

@@ -16,7 +16,7 @@ from benchmark import report
 from benchmark.grids import grid
 from benchmark.records.record import Record
 from benchmark.report import render
-from benchmark.report.build import Table, build
+from benchmark.report.build import Report, build
 from benchmark.report.numbers.cost import COLUMNS, TITLE
 
 NARROW = ("task=opinion,closeness", "method=[],[rdrop]", "seed=range(1,4)")
@@ -49,7 +49,7 @@ def measured(records) -> Callable[..., tuple[grid.Grid, dict[str, Any]]]:
     return made
 
 
-def cells(table: Table) -> list[list[str]]:
+def cells(table: Report) -> list[list[str]]:
     section = next(section for section in table.sections if section.title == TITLE)
     assert section.columns == list(COLUMNS.values())
     return [row[1:] for row in section.rows]

@@ -19,7 +19,7 @@ from benchmark.grids import grid
 from benchmark.report import figures
 from benchmark.report.build import build
 from benchmark.report.figures import style
-from benchmark.report.figures.kinds import histogram
+from benchmark.report.figures.displays import histogram
 from benchmark.report.figures.points import points
 from benchmark.report.numbers.quantities import PROBES
 from benchmark.report.numbers.quantities import points as values
@@ -66,7 +66,7 @@ def test_every_figure_of_the_papers_is_drawn(name, made):
 def test_a_figure_of_what_no_record_has_is_said_to_be_missing(name, made):
     found = drawn(*made(name, "seed=1"), {})
     assert "figure" not in found.svg
-    assert "no record has what it shows (probe/" in found.notes[0]
+    assert "no record has its quantities (probe/" in found.notes[0]
 
 
 def test_a_panel_of_what_no_record_has_is_said_to_be_missing(made):

@@ -12,7 +12,7 @@ import pytest
 from benchmark import report
 from benchmark.grids import grid
 from benchmark.report import figures, render
-from benchmark.report.build import Table, build
+from benchmark.report.build import Report, build
 from benchmark.report.numbers.statistics import estimate, paired_difference
 from benchmark.report.sections import Section
 
@@ -63,9 +63,9 @@ def written(small, tmp_path, capsys) -> Path:
     return tmp_path
 
 
-def by_hand(text: str) -> Table:
+def by_hand(text: str) -> Report:
     """A table with ``text`` wherever a table has text."""
-    return Table(text, [text], [Section(text, [[text, text, text]])], [text], pd.DataFrame())
+    return Report(text, [text], [Section(text, [[text, text, text]])], [text], pd.DataFrame())
 
 
 def test_a_small_table_is_this_markdown(small):
@@ -223,7 +223,7 @@ def test_a_wide_table_is_turned_only_where_that_makes_it_narrower():
     few = Section("s", [["m", f"method-{i}", *["80.00 ± 1.00"] * 9] for i in range(2)])
     many = Section("s", [["m", f"method-{i}", *["80.00 ± 1.00"] * 2] for i in range(9)])
     shown = [
-        render.terminal(Table("t", [f"task-{i}" for i in range(tasks)], [section], [], pd.DataFrame()), 60)
+        render.terminal(Report("t", [f"task-{i}" for i in range(tasks)], [section], [], pd.DataFrame()), 60)
         for section, tasks in ((few, 9), (many, 2))
     ]
     assert ["Task" in text for text in shown] == [True, False]

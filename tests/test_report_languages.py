@@ -16,7 +16,7 @@ from benchmark.config.splits import evaluation_splits
 from benchmark.errors import BenchmarkError
 from benchmark.grids import grid
 from benchmark.report import figures, render
-from benchmark.report.build import Table, build
+from benchmark.report.build import Report, build
 from benchmark.training.evaluation import over_languages
 
 TABLE = "noisytune/table3"
@@ -47,11 +47,11 @@ def made(record_of):
 
 
 @pytest.fixture
-def whole(made) -> Table:
+def whole(made) -> Report:
     return build(load(*NARROW), made(load(*NARROW)))
 
 
-def test_a_column_is_shown_by_language_with_the_difference_to_plain_fine_tuning(whole: Table) -> None:
+def test_a_column_is_shown_by_language_with_the_difference_to_plain_fine_tuning(whole: Report) -> None:
     numbers = whole.languages
     ner = numbers[(numbers["column"] == "ner") & (numbers["methods"] == "noisytune")]
     assert list(ner["language"])[:3] == ["af", "ar", "bg"]
@@ -60,12 +60,12 @@ def test_a_column_is_shown_by_language_with_the_difference_to_plain_fine_tuning(
     assert ner["difference_mean"].tolist() == pytest.approx([1.0] * 40)
     assert set(ner["score_n"]) == {2}
     section = next(one for one in whole.by_language if one.title.startswith("NER (panx f1) — "))
-    assert section.head == ("Language",)
+    assert section.header == ("Language",)
     assert section.columns == ["plain fine-tuning", "noisytune"]
     assert section.rows[1] == ["ar", "35.00", "36.00 (+1.00)"]
 
 
-def test_the_mean_over_languages_is_the_column(whole: Table) -> None:
+def test_the_mean_over_languages_is_the_column(whole: Report) -> None:
     means = whole.languages.groupby(["column", "methods"])["score_mean"].mean()
     columns = whole.numbers.set_index(["task", "methods"])["score_mean"]
     assert len(means) == 24
@@ -80,7 +80,7 @@ def test_a_language_that_a_run_lacks_is_left_out(made) -> None:
     assert len(set(ner["language"])) == 39
 
 
-def test_both_averages_stand_beside_each_other_and_beside_the_printed_ones(whole: Table) -> None:
+def test_both_averages_stand_beside_each_other_and_beside_the_printed_ones(whole: Report) -> None:
     found = whole.averages.set_index(["task", "methods"])
     assert found["published"]["Avg.", ""] == pytest.approx(69.954, abs=5e-4)
     assert found["published"]["XTREME (nine tasks)", ""] == pytest.approx(68.378, abs=5e-4)
@@ -103,7 +103,7 @@ def test_an_average_over_columns_that_are_not_there_is_left_out(made) -> None:
     assert names == {"Structured prediction"}
 
 
-def test_heat_maps_have_a_panel_per_column_and_numbers_in_their_cells(whole: Table, made) -> None:
+def test_heat_maps_have_a_panel_per_column_and_numbers_in_their_cells(whole: Report, made) -> None:
     planned = load(*NARROW)
     svg = figures.draw(planned, whole, made(planned), lambda _: {}).svg["languages"]
     drawn = re.findall(r"<!-- (.*?) -->", svg)
@@ -114,7 +114,7 @@ def test_heat_maps_have_a_panel_per_column_and_numbers_in_their_cells(whole: Tab
     assert {"34.0", "35.0"} <= set(drawn)  # XNLI, fifteen
 
 
-def test_every_form_has_the_languages_and_the_files_as_well(whole: Table, made, tmp_path, capsys) -> None:
+def test_every_form_has_the_languages_and_the_files_as_well(whole: Report, made, tmp_path, capsys) -> None:
     planned = load(*NARROW)
     report.write(planned, made(planned), tmp_path)
     assert {"languages.csv", "averages.csv", "languages.svg"} <= {path.name for path in tmp_path.iterdir()}

@@ -42,7 +42,7 @@ def test_rows_fall_together_at_the_best_mean_of_a_search(record_of, small, large
     assert list(numbers.index) == ["", "hype_n", "hype_u"]
     assert numbers.loc["hype_n", "score_mean"] == pytest.approx(77)
     assert (
-        numbers.loc["hype_n", "setting"].replace("1e-5", "1e-05").replace("1e-4", "0.0001") == f"sigma={best}"
+        numbers.loc["hype_n", "chosen"].replace("1e-5", "1e-05").replace("1e-4", "0.0001") == f"sigma={best}"
     )
     assert "at sigma=" in table.sections[0].rows[1][2]
 

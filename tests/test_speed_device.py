@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,22 +12,22 @@ from typing import Any
 
 import pytest
 import torch
-from test_speed import CPU, HERE, SUMMARY, sides
+from helpers.sides import CPU, HERE, SUMMARY, sides
 
-from benchmark.config.compose import ROOT
 from benchmark.config.schema import RunConfig
-from benchmark.errors import BenchmarkError
 from benchmark.records.record import Seconds
 from benchmark.runs import launch
 from benchmark.runs.run import Run
 from benchmark.speed import __main__ as speed
 from benchmark.speed import costs, limit, markdown, side_by_side
 from benchmark.speed.conditions import VISIBLE, Conditions, conditions, one_of
-from benchmark.speed.sides import Took, load, ours, trainer
-from benchmark.speed.timing import GRID, OURS, Timing
+from benchmark.speed.sides import ours, trainer
+from benchmark.speed.subjects import load
+from benchmark.speed.timing import GRID, OURS, PLAIN, Amount, Timing, Took
 from benchmark.testing.fixtures import small_task, tiny_model
 
 GPU = torch.device("cuda")
+THREE = Amount(0, 1, 3)
 ROUNDED = Conditions(CPU, "bfloat16", 1)
 THERE = Conditions(GPU, "tf32", 4)
 
@@ -41,11 +40,12 @@ def gpus_seen_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_both_sides_round_alike_to_bfloat16() -> None:
     model, tokenizer, task = load("embedded", "opinion", 3, CPU)
-    apart = speed.check_same_losses(model, task, sides(tokenizer, ROUNDED), ROUNDED.tolerance)
+    apart = speed.check_same_losses(model, task, sides(tokenizer, ROUNDED), THREE, ROUNDED.tolerance)
     assert 0 < apart < ROUNDED.tolerance
     for name, side in sides(tokenizer, ROUNDED).items():
         found, exact = (
-            made(speed.without_dropout(model), task).losses for made in (side, sides(tokenizer, HERE)[name])
+            made(speed.without_dropout(model), task, THREE).losses
+            for made in (side, sides(tokenizer, HERE)[name])
         )
         assert (found != exact).all(), name
 
@@ -82,14 +82,15 @@ class Watched(Conditions):
         return 1000.0 * self.events.count("clock")
 
 
-@pytest.mark.parametrize("name", ["ours", "theirs"])
-def test_a_side_reads_the_clock_before_its_first_pass_and_after_its_last(name: str) -> None:
+@pytest.mark.parametrize("name", ["ours", "theirs", "plain"])
+def test_a_side_reads_the_clock_once_its_first_updates_are_made_and_after_every_block(name: str) -> None:
     model, tokenizer, task = load("embedded", "opinion", 2, CPU)
     here = Watched(CPU, "float32", 1)
     model.register_forward_hook(lambda module, *_: here.events.append("pass") if module.training else None)
-    took = sides(tokenizer, here)[name](model, task)
-    assert here.events == ["clock", "pass", "pass", "clock"]
-    assert took.seconds == pytest.approx(1000, abs=60)  # less what comes once
+    took = sides(tokenizer, here)[name](model, task, Amount(1, 2, 2))
+    first = here.events.index("pass")
+    assert here.events[first:] == ["pass", "clock", "pass", "pass", "clock", "pass", "pass", "clock"]
+    assert took.update == 500
 
 
 def test_trainer_is_free_to_choose_algorithms_that_our_runs_may_not() -> None:
@@ -97,7 +98,7 @@ def test_trainer_is_free_to_choose_algorithms_that_our_runs_may_not() -> None:
     HERE.take_effect()
     asked = []
     model.register_forward_hook(lambda *_: asked.append(torch.are_deterministic_algorithms_enabled()))
-    trainer(tokenizer, None, HERE)(model, task)
+    trainer(tokenizer, None, HERE)(model, task, Amount(0, 1, 1))
     assert asked == [False]
     assert torch.are_deterministic_algorithms_enabled()
     assert torch.is_deterministic_algorithms_warn_only_enabled()
@@ -106,7 +107,7 @@ def test_trainer_is_free_to_choose_algorithms_that_our_runs_may_not() -> None:
 def test_a_task_has_as_many_updates_as_its_examples_fill() -> None:
     _, _, task = load("embedded", "opinion", 60, CPU)  # of 300 examples
     assert len(task.training) == 9 * 32
-    assert speed.amount(short=False, on_gpu=True)[1] > speed.amount(short=False, on_gpu=False)[1]
+    assert speed.amounts(False, on_gpu=True)[1].total > speed.amounts(False, on_gpu=False)[1].total
 
 
 @pytest.mark.parametrize(
@@ -140,11 +141,6 @@ def test_a_grid_on_a_gpu_is_as_many_runs_as_a_sweep_makes_at_a_time(
     assert side_by_side.at_once(Conditions(CPU, "float32", 3)) == 3
 
 
-def test_playing_passes_again_is_for_a_gpu() -> None:
-    with pytest.raises(BenchmarkError, match=r"--replay: .* this is a CPU"):
-        conditions("cpu", "float32", 1, replay=True)
-
-
 def test_runs_are_started_under_the_same_conditions(monkeypatch: pytest.MonkeyPatch) -> None:
     configs = []
 
@@ -165,20 +161,30 @@ def test_methods_are_timed_under_the_same_conditions(tmp_path: Path, monkeypatch
         (tmp_path / "conf" / "method" / f"{name}.yaml").touch()
     times = {None: 2.0, "noisytune": 3.0, "r3f": 5.0}
 
-    def timed(model: Any, task: Any, here: Conditions, method: dict[str, Any] | None = None) -> Took:
+    def timed(
+        model: Any, task: Any, amount: Amount, here: Conditions, method: dict[str, Any] | None = None
+    ) -> Took:
         assert here == ROUNDED
-        return replace(ours(model, task, here, method), seconds=times[next(iter(method or {}), None)])
+        seconds = times[next(iter(method or {}), None)]
+        made = ours(model, task, amount, here, method)
+        return replace(made, stamps=[0.0, seconds * amount.size])
 
     monkeypatch.setattr("benchmark.speed.sides.ours", timed)
     monkeypatch.setattr(costs, "ROOT", tmp_path)
     monkeypatch.setattr(costs, "METHOD_TASK", "opinion")
-    played = replace(ROUNDED, replay=True)  # which is not for methods that act in passes
-    assert costs.methods("embedded", played) == {"noisytune": 1.5, "r3f": 2.5}
+    names = costs.method_names()
+    assert dict(costs.methods("embedded", ROUNDED, names, rounds=1)) == {"noisytune": 1.5, "r3f": 2.5}
 
 
 def figures(here: Conditions, runs: int) -> str:
-    seconds = {OURS: [0.6], GRID: [0.3], "Trainer, dynamic padding": [1.2], "Trainer, padded to 128": [2.4]}
-    timings = {"rte": Timing(60, 100, 1.0, seconds, [10.0], apart=0.0004)}
+    seconds = {
+        OURS: [0.01],
+        GRID: [0.005],
+        "Trainer, dynamic padding": [0.02],
+        "Trainer, padded to 128": [0.04],
+    }
+    seconds[PLAIN] = [0.02]
+    timings = {"rte": Timing(40, 60, 100, 0.01, seconds, [10.0], apart=0.0004)}
     return markdown.markdown("minilm", here, runs, timings, {}, {})
 
 
@@ -187,6 +193,7 @@ def test_the_figures_of_a_gpu_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
     found = figures(THERE, 5)
     assert "minilm, batches of 32, tf32 on A GPU's name, torch" in found
     assert "rounds of 60 updates" in found
+    assert "each after 40 that are not timed" in found
     assert "at most 0.0004 apart, where 0.002 is allowed for tf32 on a GPU" in found
     assert "A run alone has 4 threads of the host, as Trainer has." in found
     assert "A grid is 5 runs at once that share the GPU, of one thread each" in found
@@ -220,17 +227,3 @@ def test_a_device_of_another_kind_is_refused(capsys: pytest.CaptureFixture[str])
     with pytest.raises(SystemExit):
         speed.main(["--device", "gpu"])
     assert "'gpu': choose from auto, cpu, cuda, cuda:N" in capsys.readouterr().err
-
-
-@pytest.mark.cuda
-@pytest.mark.parametrize("precision", ["float32", "tf32", "bfloat16"])
-def test_the_short_measurement_on_a_gpu(precision: str) -> None:
-    if not torch.cuda.is_available():
-        pytest.skip("no CUDA device: what a GPU needs is not measured")
-    command = [sys.executable, "-m", "benchmark.speed", "--short", "--device", "cuda"]
-    command += ["--precision", precision, "--model", "embedded", "--tasks", "comparison"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert f"{precision} on {torch.cuda.get_device_name(0)}" in done.stdout
-    assert "rounds of 20 updates" in done.stdout
-    assert re.fullmatch(SUMMARY, done.stdout.strip().splitlines()[-1])

@@ -66,10 +66,10 @@ def test_with_real_data_there_is_no_difference_without_a_reason_either(name: str
 @pytest.mark.parametrize(
     ("name", "change", "of", "what"),
     [
-        ("hype/table11", "protocol.batch_size=8", "xlnet-large, cola", "batch size"),
-        ("hype/table11", "protocol.steps=700", "xlnet-large, mrpc", "length"),
-        ("hype/table11", "protocol.warmup=0.06", "bert-large, rte", "warm-up"),
-        ("pats/table2", "protocol.learning_rate=7e-05", "roberta-large, pats", "MNLI"),
+        ("hype/table11", "protocol.batch_size=8", "xlnet_large_cased, cola", "batch size"),
+        ("hype/table11", "protocol.steps=700", "xlnet_large_cased, mrpc", "length"),
+        ("hype/table11", "protocol.warmup=0.06", "bert_large_uncased, rte", "warm-up"),
+        ("pats/table2", "protocol.learning_rate=7e-05", "roberta_large, pats", "MNLI"),
         ("noisytune/table1", "method.noisytune.intensity=0.2", "noisytune", "lambda chosen on GLUE"),
         ("hype/table15", "method.r3f.noise=uniform", "hype", "R3F: noise"),
         ("lnsr/table4", "protocol.report.mrpc=[f1]", "mrpc", "metric"),
@@ -81,15 +81,17 @@ def test_a_changed_value_makes_a_row_differ(name: str, change: str, of: str, wha
     assert cell(numbers(name), of, what)["verdict"] == "agrees"
     shown = static.build(grid.load(name, [change]))
     assert cell(shown.numbers, of, what)["verdict"] == "differs"
-    assert f"Ours was changed from what is configured: {change}." in shown.notes
+    assert f"Our configuration was changed: {change}." in shown.notes
     assert any("differ without a stated reason" in note for note in shown.notes)
 
 
 def test_a_changed_range_makes_a_row_differ(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     table = load("pats/table3").table["static"]
-    source = yaml.safe_load((ROOT / "results" / "published" / "pats_table3.yaml").read_text())
+    source = yaml.safe_load((ROOT / "results" / "published" / "pats/table3.yaml").read_text())
     source["ranges"]["beta"].append(0.9)
-    verdicts = {row.what: row.verdict for row in static.rows("sweeps/pats/table3", table, source, [])}
+    verdicts = {
+        row.what: row.verdict for row in static.printed_cells("sweeps/pats/table3", table, source, [])
+    }
     assert verdicts.pop("beta") == "differs"
     assert set(verdicts.values()) == {"agrees"}
 
@@ -203,7 +205,7 @@ def test_a_declaration_of_what_is_not_there_is_refused(part: dict[str, Any], lin
     ("part", "line"),
     [
         ({"cells": {"dev": {"at": "task.evaluate.dev"}}}, "configuration has nothing at 'task.evaluate.dev'"),
-        ({"cells": {"dve": {"at": "seed"}}}, "results/published/lnsr_table4.yaml has nothing at 'dve'"),
+        ({"cells": {"dve": {"at": "seed"}}}, "results/published/lnsr/table4.yaml has nothing at 'dve'"),
         ({"rows": {"task": {"rte": ["task=rte"]}}}, "the paper's task 'mrpc' stands for no overrides"),
     ],
 )
@@ -211,9 +213,9 @@ def test_a_path_that_leads_nowhere_is_named(part: dict[str, Any], line: str, no_
     table = load("lnsr/table4").table["static"]
     empty = {"read": "value", "label": "", "overrides": [], "split": None}
     cells = {key: empty | one for key, one in part.get("cells", {}).items()} or table["cells"]
-    source = yaml.safe_load((ROOT / "results" / "published" / "lnsr_table4.yaml").read_text())
+    source = yaml.safe_load((ROOT / "results" / "published" / "lnsr/table4.yaml").read_text())
     with pytest.raises(BenchmarkError) as caught:
-        static.rows("sweeps/lnsr/table4", table | part | {"cells": cells}, source, [])
+        static.printed_cells("sweeps/lnsr/table4", table | part | {"cells": cells}, source, [])
     assert line in str(caught.value)
 
 

@@ -58,7 +58,7 @@ def test_more_examples_than_there_are_is_refused() -> None:
 
 def test_the_embedded_tasks_are_one_of_each_kind(compose: Compose) -> None:
     kinds = {name: load(compose(f"task={name}")) for name in ("opinion", "comparison", "closeness")}
-    assert {name: (task.outputs, len(compose(f"task={name}").task.text)) for name, task in kinds.items()} == {
+    assert {name: (task.units, len(compose(f"task={name}").task.text)) for name, task in kinds.items()} == {
         "opinion": (2, 1),
         "comparison": (2, 2),
         "closeness": (1, 2),

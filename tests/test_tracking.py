@@ -18,8 +18,9 @@ import numpy as np
 import pytest
 import yaml
 
-from benchmark.config.compose import ROOT, plain, register
+from benchmark.config.compose import ROOT, register, typed
 from benchmark.config.identity import run_id
+from benchmark.config.schema import RunConfig
 from benchmark.config.validation import validate
 from benchmark.errors import BenchmarkError
 from benchmark.grids import grid
@@ -28,7 +29,7 @@ from benchmark.runs import tracking
 from benchmark.runs.plugins import check_plugins
 from benchmark.runs.run import Run, run
 
-Config = dict[str, Any]
+Config = RunConfig
 Outcome = tuple[int, str, str]
 SWEEPS = sorted((ROOT / "sweeps" / "wandb").glob("*.yaml"))
 
@@ -87,7 +88,7 @@ def test_an_offline_run_holds_curves_scores_and_configuration(
     tracked: Callable[..., Config], tmp_path: Path
 ) -> None:
     config = tracked("method=[noisytune]", "protocol.epochs=2")
-    record = run(Run(config, table="demo/noisytune"))
+    record = run(Run(config, purpose="demo/noisytune"))
     (path,) = offline_runs(tmp_path / "tracked")
     found = read_back(path)
     assert (found["group"], found["job_type"]) == ("demo/noisytune", "noisytune")
@@ -237,7 +238,7 @@ def test_what_a_sweep_file_of_w_and_b_runs_is_a_run_of_ours(path: Path) -> None:
     with hydra.initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         for command in commands(sweep):
             assert command[:4] == ["/usr/bin/env", "python", "-m", "benchmark"]
-            config = plain(hydra.compose("config", command[4:]))
+            config = typed(hydra.compose("config", command[4:]))
             validate(config)
             check_plugins(config)
             ids.add(run_id(config))

@@ -26,7 +26,7 @@ from transformers import (
 from vectors import Case
 
 from benchmark.errors import BenchmarkError
-from benchmark.methods import Setting, build, prepare
+from benchmark.methods import Context, build, prepare
 from benchmark.methods.common.hidden_noise import HiddenNoise
 from benchmark.methods.ft_noise import FTNoise
 from benchmark.methods.hype import HyPe
@@ -35,7 +35,7 @@ from benchmark.methods.mixout import MixedLinear, Mixout
 from benchmark.methods.no_dropout import NoDropout
 from benchmark.methods.reinit import ReInit
 from benchmark.methods.top_k import TopK
-from benchmark.models.architecture import encoder_of, input_changed, recorded
+from benchmark.models.architecture import captured_states, encoder_of, input_changed
 from benchmark.step.passes import Step
 
 SHAPE = {"hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 24}
@@ -180,7 +180,7 @@ def test_lnsr_on_a_toy_stack_gives_every_reading_of_the_paper(name: str, reading
     method = ScriptedLNSR(
         sigma=case.hyper["sigma"], layer=case.hyper["b"], reduction=reduction, tokens=tokens
     )
-    HiddenNoise.attach(method, model, Setting("lnsr", 1, encoder))
+    HiddenNoise.attach(method, model, Context("lnsr", 1, encoder))
     method.length_first = False
     method.draws = [case.tensor("noise") / case.hyper["sigma"]]  # the file has it already scaled
     inputs = {"input_ids": case.tensor("x"), "attention_mask": case.tensor("mask")}
@@ -234,7 +234,7 @@ def test_lnsr_on_bert_gives_every_reading_of_the_paper(reading: str) -> None:
 
 def scripted_mixout(case: Case, **settings: Any) -> ScriptedMixout:
     method = ScriptedMixout(probability=case.hyper["p"], **settings)
-    method.setting, method.rng = None, torch.Generator()
+    method.context, method.rng = None, torch.Generator()
     method.draws = [case.tensor("mask")] if "mask" in case else [torch.ones(case["w"].shape)]
     return method
 
@@ -458,7 +458,7 @@ def test_noise_that_bfloat16_would_swallow_is_warned_about_once(caplog: pytest.L
 
 def test_half_precision_states_stay_half_precision(caplog: pytest.LogCaptureFixture) -> None:
     method = HyPe(sigma=1e-4)
-    method.attach(small(), Setting("hype", 1, encoder_of(small())))
+    method.attach(small(), Context("hype", 1, encoder_of(small())))
     assert method.noised(torch.zeros(2, 3, 4, dtype=torch.bfloat16)).dtype == torch.bfloat16
     assert "bfloat16" in caplog.text
 
@@ -502,7 +502,7 @@ def test_mixout_with_probability_one_computes_with_its_target(target: str, kept:
     class Disturb(NoDropout):
         def attach(self, *_: Any) -> None: ...
 
-        def perturb(self, model: nn.Module, setting: Setting) -> None:
+        def perturb(self, model: nn.Module, context: Context) -> None:
             with torch.no_grad():
                 model.bert.encoder.layer[0].output.dense.weight.add_(1.0)
 
@@ -537,11 +537,11 @@ def test_lnsr_leaves_out_the_padding_of_xlnet(examples: int) -> None:
     method = LNSR(sigma=0.1)
     prepare({"lnsr": method}, model, 1)
     step = step_of(model.train(), inputs)
-    rng = copy.deepcopy(method.rng) or method.setting.stream()
+    rng = copy.deepcopy(method.rng) or method.context.stream()
     value = method.loss(step)
     start = step.hidden_states[0]
     disturbed = start + 0.1 * torch.randn(start.shape, generator=rng)
-    with input_changed(step.encoder.layers[0], lambda _: disturbed), recorded(step.encoder) as noisy:
+    with input_changed(step.encoder.layers[0], lambda _: disturbed), captured_states(step.encoder) as noisy:
         step.forward("shared")
     expected = sum(
         (after - before)[:, i][inputs["attention_mask"][i].bool()].square().sum() / examples

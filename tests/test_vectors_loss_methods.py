@@ -20,7 +20,7 @@ from transformers import (
 )
 
 from benchmark.errors import BenchmarkError
-from benchmark.methods import Method, Setting, build
+from benchmark.methods import Context, Method, build
 from benchmark.methods.common import divergences as measures
 from benchmark.methods.freelb import FreeLB
 from benchmark.methods.r3f import R3F
@@ -135,7 +135,7 @@ def scripted(kind: type, noises: Sequence[torch.Tensor], **hyper: Any) -> Any:
 
 
 def attached(method: Any, step: Step) -> Any:
-    method.attach(step.model, Setting("mine", 1, step.encoder))
+    method.attach(step.model, Context("mine", 1, step.encoder))
     if isinstance(step.model, Toy):
         step.model.received.clear()
     return method
@@ -667,7 +667,7 @@ def test_noise_comes_from_the_methods_own_stream(kind: type) -> None:
     ends = []
     for name in ("mine", "mine", "other"):
         method = kind()
-        method.attach(step.model, Setting(name, 1, step.encoder))
+        method.attach(step.model, Context(name, 1, step.encoder))
         torch.manual_seed(0)
         expected = torch.rand(3)
         torch.manual_seed(0)

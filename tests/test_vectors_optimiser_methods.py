@@ -1,5 +1,5 @@
 """PATS, SAGE, RecAdam, Child-Tuning, L2-SP, PriorWD and layer-wise decay equal their reference values and
-equations, through their own moments inside the optimiser's step."""
+equations, through their own hooks inside the optimiser's step."""
 
 from __future__ import annotations
 
@@ -27,8 +27,9 @@ from transformers import (
 )
 from vectors import Case
 
+from benchmark.config.schema import RunConfig
 from benchmark.errors import BenchmarkError
-from benchmark.methods import Method, Setting, build, prepare
+from benchmark.methods import Context, Method, build, prepare
 from benchmark.methods.child_tuning import ChildTuningD, ChildTuningF
 from benchmark.methods.l2sp import L2SP
 from benchmark.methods.layer_decay import LayerDecay
@@ -38,8 +39,8 @@ from benchmark.methods.prior_wd import PriorWD
 from benchmark.methods.recadam import RecAdam
 from benchmark.methods.sage import SAGE
 from benchmark.models.architecture import Encoder, encoder_of
-from benchmark.step.adam import FLAVOURS, Flavour
-from benchmark.step.optimizer import Group, Optimizer, grouped
+from benchmark.step.adam import VARIANTS, Variant
+from benchmark.step.optimizer import Optimizer, ParameterGroup, parameter_groups
 from benchmark.step.passes import Step, total_loss
 from benchmark.step.schedule import rate_at
 
@@ -77,10 +78,10 @@ class Toy(nn.Module):
 
 
 def ready(method: Method, model: Any, encoder: Encoder | None = None, name: str = "mine") -> None:
-    """Every moment before the optimiser."""
-    setting = Setting(name, 1, encoder or model.map)
-    for moment in ("initialise", "remember", "perturb", "attach"):
-        getattr(method, moment)(model, setting)
+    """Every hook before the optimiser."""
+    context = Context(name, 1, encoder or model.map)
+    for hook in ("initialise", "remember", "perturb", "attach"):
+        getattr(method, hook)(model, context)
 
 
 def close(got: torch.Tensor, wanted: np.ndarray, what: str) -> None:
@@ -110,7 +111,7 @@ class Problem:
     def run(
         self,
         method: Method,
-        flavour: str,
+        variant: str,
         decays: list[float],
         betas: tuple[float, float],
         epsilon: float,
@@ -125,10 +126,10 @@ class Problem:
                 self.weight(i).copy_(case.tensor(f"theta0_{i}"))
         members = {decay: [i for i in range(self.count) if decays[i] == decay] for decay in decays}
         groups = [
-            Group([self.names[i] for i in group], [self.weight(i) for i in group], decay)
+            ParameterGroup([self.names[i] for i in group], [self.weight(i) for i in group], decay)
             for decay, group in members.items()
         ]
-        optimizer = Optimizer(groups, flavour, betas, epsilon, lambda t: rate(t - 1), [method], steps)
+        optimizer = Optimizer(groups, variant, betas, epsilon, lambda t: rate(t - 1), [method], steps)
         for t in range(steps):
             for i in range(self.count):
                 theta = self.weight(i).detach()
@@ -195,8 +196,8 @@ def test_pats_follows_its_trajectory(name: str) -> None:
     rates = case["lr_per_step"] if "lr_per_step" in case else [hyper["lr"]] * hyper["steps"]
     betas = hyper["beta1"], hyper["beta2"]
     decays = hyper["weight_decay"]
-    flavour = {"adamax": "adamax", "adamw": "adamw_torch"}[hyper["kind"]]
-    problem.run(method, flavour, decays, betas, hyper["eps"], lambda t: float(rates[t]), script, compare)
+    variant = {"adamax": "adamax", "adamw": "adamw_torch"}[hyper["kind"]]
+    problem.run(method, variant, decays, betas, hyper["eps"], lambda t: float(rates[t]), script, compare)
 
 
 @pytest.mark.parametrize("name", vectors.names("sage"))
@@ -205,7 +206,7 @@ def test_sage_follows_the_released_code(name: str) -> None:
     hyper = case.hyper
     adamw = name.startswith("adamw")
     corrected = hyper.get("correct_bias", False)
-    flavour = ("adamw" if corrected else "adamw_no_bias") if adamw else "adamax_mtdnn"
+    variant = ("adamw" if corrected else "adamw_no_bias") if adamw else "adamax_mtdnn"
     method = SAGE(hyper["beta3"], hyper["eps"] ** 2, fidelity="released", bias_correction=corrected)
     masked = [kind == "mask" for kind in by_tensor(hyper, "params_type")]
     problem = Problem(case, masked)
@@ -216,7 +217,7 @@ def test_sage_follows_the_released_code(name: str) -> None:
             return hyper["lr"]
         return rate_at(t, hyper["t_total"], hyper["lr"], "linear_from_start", hyper["warmup"])
 
-    problem.run(method, flavour, by_tensor(hyper, "weight_decay"), tuple(hyper["betas"]), hyper["eps"], rate)
+    problem.run(method, variant, by_tensor(hyper, "weight_decay"), tuple(hyper["betas"]), hyper["eps"], rate)
     for i, on in enumerate(masked):
         assert (f"exp_avg_ipt_{i}" in case) == on
         if on:
@@ -233,9 +234,9 @@ def test_recadam_follows_the_released_code(name: str) -> None:
     annealed = [method.annealed(t + 1) for t in range(hyper["steps"])]
     np.testing.assert_allclose(annealed, case["anneal_lambda"], rtol=1e-7)
     rates = case["lr_per_step"] if "lr_per_step" in case else [hyper["lr"]] * hyper["steps"]
-    flavour = "adamw" if hyper["correct_bias"] else "adamw_no_bias"
+    variant = "adamw" if hyper["correct_bias"] else "adamw_no_bias"
     decays = by_tensor(hyper, "weight_decay")
-    problem.run(method, flavour, decays, tuple(hyper["betas"]), hyper["eps"], lambda t: float(rates[t]))
+    problem.run(method, variant, decays, tuple(hyper["betas"]), hyper["eps"], lambda t: float(rates[t]))
 
 
 def run_child_tuning(
@@ -408,7 +409,7 @@ def unchanged(second: list[torch.Tensor], gradients: list[torch.Tensor], beta: f
 
 
 # Plain gradient descent, which the project has no use for: with betas 0 the direction is the gradient.
-SGD = Flavour(
+SGD = Variant(
     unchanged,
     lambda second, epsilon, correction: [torch.ones_like(one) for one in second],
     lambda rate, betas, t: rate,
@@ -424,9 +425,9 @@ def test_prior_wd_follows_the_released_code(name: str, monkeypatch: pytest.Monke
     method = PriorWD(hyper["weight_decay"][0], matrices_only=True, fidelity="released")
     problem = Problem(case, [False, True] if len(hyper["weight_decay"]) > 1 else [True])
     ready(method, problem.model)
-    monkeypatch.setitem(FLAVOURS, "sgd", SGD)
-    flavour, betas = ("sgd", (0.0, 0.0)) if hyper["inner"] == "sgd" else ("adamw_torch", (0.9, 0.999))
-    problem.run(method, flavour, [0.0] * problem.count, betas, 1e-8, lambda t: hyper["lr"])
+    monkeypatch.setitem(VARIANTS, "sgd", SGD)
+    variant, betas = ("sgd", (0.0, 0.0)) if hyper["inner"] == "sgd" else ("adamw_torch", (0.9, 0.999))
+    problem.run(method, variant, [0.0] * problem.count, betas, 1e-8, lambda t: hyper["lr"])
 
 
 def test_no_case_is_left_out() -> None:
@@ -456,7 +457,9 @@ def one_step(
     [(name, weight)] = model.named_parameters()
     with torch.no_grad():
         weight.copy_(START)
-    optimizer = Optimizer([Group([name], [weight])], "sgd", (0.0, 0.0), 0.0, lambda _: rate, [method], 10)
+    optimizer = Optimizer(
+        [ParameterGroup([name], [weight])], "sgd", (0.0, 0.0), 0.0, lambda _: rate, [method], 10
+    )
     for _ in range(steps):
         weight.grad = SLOPE.clone()
         optimizer.step()
@@ -466,7 +469,7 @@ def one_step(
 @pytest.fixture
 def descent(monkeypatch: pytest.MonkeyPatch) -> None:
     """Plain gradient descent among the optimisers."""
-    monkeypatch.setitem(FLAVOURS, "sgd", SGD)
+    monkeypatch.setitem(VARIANTS, "sgd", SGD)
 
 
 @pytest.mark.usefixtures("descent")
@@ -564,8 +567,8 @@ def test_child_tuning_by_hand() -> None:
     torch.testing.assert_close(one_step(f), START - 0.1 * SLOPE * kept * 2)
 
     class Known(ChildTuningD):
-        def attach(self, model: Any, setting: Setting) -> None:
-            super().attach(model, setting)
+        def attach(self, model: Any, context: Context) -> None:
+            super().attach(model, context)
             self.survey([])
 
         def fisher(self, passes: Any) -> dict[str, torch.Tensor]:
@@ -647,7 +650,9 @@ def test_prior_wd_pulls_the_weights_that_would_decay() -> None:
     for model in (small_bert(), small_xlnet()):
         method = PriorWD(fidelity="released")
         ready(method, model, encoder_of(model))
-        decaying = [name for group in grouped(model, 0.01) if group.weight_decay for name in group.names]
+        decaying = [
+            name for group in parameter_groups(model, 0.01) if group.weight_decay for name in group.names
+        ]
         assert set(method.anchors) == set(decaying)
 
 
@@ -673,7 +678,7 @@ def test_layer_decay_makes_groups_of_its_rates() -> None:
     model = small_bert()
     method = LayerDecay(0.5)
     ready(method, model, encoder_of(model))
-    groups = grouped(model, 0.01, method.rate_factor)
+    groups = parameter_groups(model, 0.01, method.rate_factor)
     assert {(group.weight_decay, group.rate_factor) for group in groups} == {
         (decay, factor) for decay in (0.0, 0.01) for factor in (1.0, 1 / 2, 1 / 4, 1 / 8, 1 / 16)
     }
@@ -702,7 +707,7 @@ def trained(
     def factor(name: str) -> float:
         return float(np.prod([method.rate_factor(name) for method in methods]))
 
-    groups = grouped(model, 0.01, factor)
+    groups = parameter_groups(model, 0.01, factor)
     optimizer = Optimizer(groups, "adamw", (0.9, 0.999), 1e-8, lambda _: rate, methods, updates)
     for number in range(updates):
         step = step_of(number, number)
@@ -912,6 +917,6 @@ def test_a_wrong_hyper_parameter_is_named(target: str, settings: dict[str, Any],
     ],
 )
 def test_a_configuration_is_the_method_it_names(
-    name: str, method: Method, compose: Callable[..., dict[str, Any]]
+    name: str, method: Method, compose: Callable[..., RunConfig]
 ) -> None:
     assert build(compose("protocol=noisytune", f"method=[{name}]").method) == {name: method}

@@ -175,7 +175,7 @@ def test_averages(case: dict[str, Any], tolerance: float) -> None:
     groups = {name: found[label] for name, label in GROUPS.items() if found[label] is not None}
     if "mean_of_nine_tasks" in expected:
         assert groups.pop("all_task") == pytest.approx(expected["mean_of_nine_tasks"], abs=tolerance)
-        noisytune = average(values, published.rule_of(published.load("noisytune_table3")))
+        noisytune = average(values, published.rule_of(published.load("noisytune/table3")))
         assert noisytune == pytest.approx(expected["mean_of_four_groups"], abs=tolerance)
     assert groups == pytest.approx(expected["groups"], abs=tolerance)
     for task, label in {"xquad": "XQuAD", "mlqa": "MLQA", "tydiqa": "TyDiQA"}.items():

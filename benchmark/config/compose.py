@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from omegaconf import DictConfig, OmegaConf
 
 from benchmark.config import resolvers
 from benchmark.config.schema import RunConfig
 from benchmark.errors import BenchmarkError
-
-ROOT = Path(__file__).resolve().parents[2]
+from benchmark.places import ROOT
 
 
 def register() -> None:

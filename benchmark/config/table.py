@@ -1,4 +1,4 @@
-"""What a sweep file says about its table beside the grid: title, layout, published rows, claims.
+"""A sweep file's declaration of its table beside the grid: title, layout, columns, claims. See `sweeps/README.md`.
 
 A *selector* is a mapping from axes to values, ``{method: [noisytune], model: roberta_base}``, and stands
 for the runs that have all of them; a list is any of its values, except under ``method``, where it is the
@@ -73,14 +73,6 @@ class Claim:
 
 
 @dataclass
-class PublishedRow:
-    """Which runs (``cells``, a selector) a row of the publication shows; ``row`` names it by its keys."""
-
-    row: dict[str, Any] = MISSING
-    cells: dict[str, Any] = MISSING
-
-
-@dataclass
 class Counterpart:
     """Where our configuration has what a paper prints in a cell.
 
@@ -137,17 +129,15 @@ class Table:
     """The ``table`` of a sweep file.
 
     ``grids`` are further rectangles of runs, each the sweeper's parameters with some changed, or left out
-    by null; `python -m benchmark +sweeps=…` knows the sweeper's alone. ``averages`` are rules by name for
-    averages beside the paper's own: columns, or lists of rules whose mean is meant. ``search``
-    are axes to choose over, per model, task and method, before anything is reported. ``stand_ins`` are for its
-    smoke run. ``cost`` adds what each method costs in time and memory. A table that is ``static`` has no runs.
+    by null. ``published`` names a file of `results/published/`, whose rows say by selectors (``runs``) which runs
+    they show. ``averages`` are rules by name for averages beside the paper's own: columns, or lists of rules
+    whose mean is meant. ``search`` are axes to choose over, per model, task and method, before anything is
+    reported. ``stand_ins`` are for its smoke run. ``cost`` adds what each method costs in time and memory. A table
+    that is ``static`` has no runs.
     """
 
     title: str = MISSING
     published: str | None = None
-    published_models: dict[str, str] = field(default_factory=dict)
-    published_methods: dict[str, str] = field(default_factory=dict)
-    published_rows: list[PublishedRow] = field(default_factory=list)
     grids: list[dict[str, Any]] = field(default_factory=list)
     columns: dict[str, Column] = field(default_factory=dict)
     averages: dict[str, Any] = field(default_factory=dict)

@@ -1,1 +1,1 @@
-"""The files of data sets: where they are, and the rows that a split asks for."""
+"""The files of data sets: their places, and the rows of a split."""

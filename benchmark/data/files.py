@@ -1,4 +1,4 @@
-"""The Parquet files of a task's splits: where they are, and the rows in them that a split asks for.
+"""The Parquet files of a task's splits: their places, and the rows of a split.
 
 Data come from the hub's own cache layout and are read by path; no code from a data set is ever run.
 """
@@ -20,13 +20,16 @@ from benchmark.config.schema import SplitConfig, TaskConfig
 from benchmark.data import parquet
 from benchmark.errors import BenchmarkError
 
-Origin = tuple[str | None, str | None]  # a repository and the revision that is pinned
+Origin = tuple[str | None, str | None]  # a repository and its pinned revision
 UNTRANSLATED = "NS"
 
 
 @dataclass(frozen=True)
 class Source:
-    """A data set on this machine: its repository (None for one that the project makes), folder and revision."""
+    """A data set on this machine: repository, folder and revision.
+
+    The repository is None for a data set that the project makes.
+    """
 
     repo: str | None
     folder: Path
@@ -34,8 +37,8 @@ class Source:
 
 
 @dataclass(frozen=True)
-class File:
-    """The files of one split, the digest of their content, and what a record calls them."""
+class SplitFiles:
+    """The files of one split, their digest, and their name in a record."""
 
     paths: list[Path]
     digest: str
@@ -43,20 +46,20 @@ class File:
 
 
 def origin(task: TaskConfig, split: SplitConfig) -> Origin:
-    """The repository and pinned revision that a split comes from."""
+    """The repository and pinned revision of a split."""
     return (split.repo, split.revision) if split.repo else (task.repo, task.revision)
 
 
 def find_sources(task: TaskConfig, splits: list[SplitConfig], cache: Path) -> dict[Origin, Source]:
-    """Every data set that a task's splits come from; fetches only the configurations needed.
+    """Every data set that a task's splits come from; only the needed configurations are fetched.
 
-    Raises: BenchmarkError for one that is not there, with how to get it.
+    Raises: BenchmarkError for a data set that is not available, with the command that gets it.
     """
-    found = {}
+    sources = {}
     for place in dict.fromkeys(origin(task, split) for split in splits):
         repo, revision = place
         if repo is None:
-            found[place] = Source(None, Path(get_method(str(task.builder))(cache)), None)
+            sources[place] = Source(None, Path(get_method(str(task.builder))(cache)), None)
             continue
         configs = {
             config
@@ -66,12 +69,12 @@ def find_sources(task: TaskConfig, splits: list[SplitConfig], cache: Path) -> di
             if config
         }
         folder = _snapshot(task.name, repo, revision, sorted(f"{config}/*" for config in configs))
-        found[place] = Source(repo, folder, folder.name)
-    return found
+        sources[place] = Source(repo, folder, folder.name)
+    return sources
 
 
-def find(task: TaskConfig, source: Source, split: SplitConfig, config: str | None = None) -> File:
-    """The files of ``split``, of its configuration or another one.
+def find(task: TaskConfig, source: Source, split: SplitConfig, config: str | None = None) -> SplitFiles:
+    """The files of ``split``, in its own configuration or in ``config``.
 
     Raises: BenchmarkError if there are none, naming file and repository.
     """
@@ -88,37 +91,37 @@ def find(task: TaskConfig, source: Source, split: SplitConfig, config: str | Non
     for path in paths:
         digest.update(path.read_bytes())
     place = f"{config}/{part}"
-    return File(paths, digest.hexdigest(), f"{split.repo}/{place}" if split.repo else place)
+    return SplitFiles(paths, digest.hexdigest(), f"{split.repo}/{place}" if split.repo else place)
 
 
-def read(task: TaskConfig, split: SplitConfig, file: File, columns: list[str], cache: Path) -> Dataset:
+def read(task: TaskConfig, split: SplitConfig, file: SplitFiles, columns: list[str], cache: Path) -> Dataset:
     """The rows of ``file`` that ``split`` asks for.
 
-    Raises: BenchmarkError for a column that is not there, or if no row fits.
+    Raises: BenchmarkError for a column that does not exist, or if no row fits.
     """
     try:
         rows = Dataset.from_parquet(
             [str(path) for path in file.paths], cache_dir=str(cache / "parquet" / file.digest[:24])
         )
-    except Exception as error:  # datasets wraps Arrow's errors in several of its own
+    except Exception as error:  # datasets raises many types of its own around Arrow's errors
         raise BenchmarkError(f"task {task.name!r}: cannot read {file.paths[0]}: {error}") from error
     if missing := [column for column in (*columns, *split.rows) if column not in rows.column_names]:
         raise BenchmarkError(f"task {task.name!r}: no column {missing[0]!r} (valid: {rows.column_names})")
     place = f"{split.config}/{split.split}"
     for column, pattern in split.rows.items():
         values = rows[column]
-        rows = _select(rows, [i for i, said in enumerate(values) if fnmatchcase(str(said), pattern)])
+        rows = _select(rows, [i for i, value in enumerate(values) if fnmatchcase(str(value), pattern)])
         if not len(rows):
-            found = sorted({re.split(r"[^\w]", str(said))[0] for said in values})[:20]
+            present = sorted({re.split(r"[^\w]", str(value))[0] for value in values})[:20]
             raise BenchmarkError(
-                f"task {task.name!r}: no row of {place} has {column} like {pattern!r} (it has {', '.join(found)})"
+                f"task {task.name!r}: no row of {place} has {column} like {pattern!r} (it has {', '.join(present)})"
             )
     if task.drop_untranslated:
         texts = zip(*(rows[field] for field in split.text or task.text), strict=True)
         rows = _select(rows, [i for i, row in enumerate(texts) if UNTRANSLATED not in row])
     if split.label_map:
         target = split.target or task.target
-        rows = _select(rows, [i for i, said in enumerate(rows[target]) if str(said) in split.label_map])
+        rows = _select(rows, [i for i, label in enumerate(rows[target]) if str(label) in split.label_map])
         if not len(rows):
             raise BenchmarkError(
                 f"task {task.name!r}: no row of {place} has one of the targets "

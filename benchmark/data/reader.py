@@ -1,4 +1,4 @@
-"""What a kind of task reads its splits with: the rows of the data, and the tokenizer that they are for."""
+"""Access to the rows of a task's splits and to the model's tokenizer."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from benchmark.config.schema import ModelConfig, SplitConfig, TaskConfig
 from benchmark.data import files
-from benchmark.data.files import File
+from benchmark.data.files import SplitFiles
 
 
 @dataclass(frozen=True)
 class Reader:
-    """The data of a task, and the tokenizer of the model that is to read them.
+    """The data of a task, and the tokenizer of its model.
 
     ``max_length`` is in tokens, ``sources`` are by `files.origin`.
     """
@@ -30,7 +30,10 @@ class Reader:
     cache: Path
 
     def limit(self, split: SplitConfig, usual: int | None = None) -> int:
-        """The tokens of the longest input: the split's own limit, or else ``usual`` or the protocol's."""
+        """The length in tokens of the longest input.
+
+        It is the split's own limit, else ``usual``, else the protocol's, and at most the tokenizer's.
+        """
         limit = split.max_length or usual or self.max_length
         return min(limit, self.tokenizer.model_max_length)
 
@@ -39,18 +42,24 @@ class Reader:
         return split.text or self.task.text, split.target or self.task.target
 
     def source(self, split: SplitConfig) -> files.Source:
-        """Where ``split`` comes from."""
+        """The data set of ``split``."""
         return self.sources[files.origin(self.task, split)]
 
-    def file(self, split: SplitConfig, config: str | None = None) -> File:
-        """The files of a split, of its configuration or another one. Raises: BenchmarkError if there are none."""
+    def file(self, split: SplitConfig, config: str | None = None) -> SplitFiles:
+        """The files of a split, in its own configuration or in ``config``.
+
+        Raises: BenchmarkError if there are none.
+        """
         return files.find(self.task, self.source(split), split, config)
 
     def rows(self, split: SplitConfig, columns: Sequence[str], config: str | None = None) -> Dataset:
-        """The rows of a split. Raises: BenchmarkError for a column that is not there, or if no row fits."""
+        """The rows of a split.
+
+        Raises: BenchmarkError for a column that does not exist, or if no row fits.
+        """
         return files.read(self.task, split, self.file(split, config), list(columns), self.cache)
 
     def encoded(self, texts: list[str], max_length: int) -> list[torch.Tensor]:
         """Token ids of single sentences, (tokens,) each."""
         ids = self.tokenizer(texts, truncation=True, max_length=max_length)["input_ids"]
-        return [torch.tensor(one) for one in ids]
+        return [torch.tensor(sentence) for sentence in ids]

@@ -1,1 +1,1 @@
-"""Encoders and tasks that the project makes itself, so that it runs where nothing can be downloaded."""
+"""Encoders and tasks that the project makes itself, for machines without downloads."""

@@ -1,7 +1,7 @@
-"""The embedded encoder: a two-layer BERT that the project pretrains on its own language in seconds.
+"""The embedded encoder: a two-layer BERT, pretrained on the artificial language in seconds.
 
-It needs no network and no cache, goes through the same code as any checkpoint of the hub, and is far
-better after pretraining than before, so that "pretrained", "perturbed" and "fine-tuned" mean something.
+It needs no network and no download, and goes through the same code as any checkpoint of the hub. It is
+far better after pretraining than before, so that "pretrained", "perturbed" and "fine-tuned" mean something.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ MASKED, MASKED_EXCLAMATIONS = 0.2, 0.6
 
 
 def build(cache: Path) -> Path:
-    """The encoder's folder, in the layout of a hub snapshot; pretrained if it is not in the cache yet."""
+    """The encoder's folder, in the layout of a hub snapshot.
+
+    Pretrained if it is not in the cache yet.
+    """
     return built_once(cache / "embedded" / f"encoder-{REVISION}", pretrain)
 
 

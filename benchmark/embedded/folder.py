@@ -1,4 +1,4 @@
-"""Folders that the project makes for itself: built once, whole or not at all, in the cache."""
+"""Folders that the project builds in the cache: once, and complete or not at all."""
 
 from __future__ import annotations
 
@@ -10,9 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+DataRow = dict[str, Any]  # of a split, by column
+
 
 def built_once(folder: Path, build: Callable[[Path], None]) -> Path:
-    """``folder``, filled by ``build`` in a temporary place first if it does not exist yet."""
+    """``folder``, filled by ``build`` if it does not exist yet.
+
+    ``build`` writes to a temporary folder, which is renamed at the end.
+    """
     if folder.is_dir():
         return folder
     print(f"making {folder.name} in {folder.parent} (once; seconds)", file=sys.stderr, flush=True)
@@ -24,15 +29,15 @@ def built_once(folder: Path, build: Callable[[Path], None]) -> Path:
         try:
             os.rename(partial, folder)
         except OSError:
-            if not folder.is_dir():  # another process may have been first: its folder stands
+            if not folder.is_dir():  # another process was first, and its folder is as good
                 raise
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return folder
 
 
-def save_split(folder: Path, config: str, split: str, rows: list[dict[str, Any]]) -> None:
-    """Write a split of a configuration of the data set ``folder``, in the file layout of the hub."""
+def save_split(folder: Path, config: str, split: str, rows: list[DataRow]) -> None:
+    """Write one split of the data set ``folder`` as Parquet, in the hub's file layout."""
     import pyarrow
     from pyarrow import parquet
 

@@ -1,9 +1,8 @@
 """A small artificial language: enough meaning for pretraining to pay, small enough for a laptop.
 
 Words are made of syllables. A quality has a *degree*: very bad, bad, good or very good (-2, -1, 1, 2).
-"not" turns a quality into its mirror image, "and" joins clauses of one degree, "but" joins mirror
-images, and the last clause is the one that counts. Raw text gives degrees away because speakers often
-add an exclamation that fits; the tasks contain none.
+"not" turns a quality into its mirror image, "and" joins clauses. Raw text reveals degrees, because speakers
+add an exclamation that mostly fits. The tasks contain no exclamations.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ def lexicon(seed: int, things: int = 30, qualities: int = 24) -> Lexicon:
     """Draw a lexicon with ``things`` nouns and ``qualities`` words for each degree."""
     chance = random.Random(f"lexicon/{seed}")
     syllables = [consonant + vowel for consonant in "bdfgklmnprstvz" for vowel in "aeiou"]
-    words: dict[str, None] = {}  # a set that keeps its order
+    words: dict[str, None] = {}  # used as a set that keeps its order
     while len(words) < things + qualities * len(DEGREES):
         words["".join(chance.choices(syllables, k=chance.choice((2, 3))))] = None
     drawn = iter(words)
@@ -50,7 +49,7 @@ def lexicon(seed: int, things: int = 30, qualities: int = 24) -> Lexicon:
 
 @dataclass(frozen=True)
 class Speaker:
-    """Puts degrees into words."""
+    """A speaker who puts degrees into words."""
 
     lexicon: Lexicon
     chance: random.Random
@@ -68,7 +67,7 @@ class Speaker:
 
 
 def corpus(speaker: Speaker, size: int) -> list[str]:
-    """``size`` utterances to pretrain on: a sentence and an exclamation that mostly fits it."""
+    """Make ``size`` utterances for pretraining: a sentence and an exclamation that mostly fits."""
     utterances = []
     for _ in range(size):
         degree = speaker.chance.choice(DEGREES)

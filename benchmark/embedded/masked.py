@@ -1,4 +1,4 @@
-"""Pretraining by masked-word prediction, as far as all encoders that the project makes have it in common."""
+"""Pretraining by masked-word prediction: the common part of all embedded encoders."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from benchmark.step.schedule import rate_at
 
 @dataclass(frozen=True)
 class Pool:
-    """Sequences to learn from: token ids (sequences, length) with padding, and segment ids or None for all zero."""
+    """Sequences for pretraining, padded: token ids (sequences, length) and segment ids.
+
+    ``segments`` of None stands for all zeros.
+    """
 
     ids: torch.Tensor
     segments: torch.Tensor | None = None
@@ -25,7 +28,7 @@ class Pool:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How long and how fast; a padded batch has ``batch`` sequences."""
+    """Length and learning rate of pretraining; a padded batch has ``batch`` sequences."""
 
     updates: int
     batch: int
@@ -33,11 +36,11 @@ class Recipe:
 
 
 def pool(ids: Sequence[Sequence[int]], segments: Sequence[Sequence[int]] | None, padding: int) -> Pool:
-    """Sequences of unlike length as one pool."""
-    padded = pad_sequence([torch.tensor(one) for one in ids], True, padding)
+    """Sequences of unequal length as one pool."""
+    padded = pad_sequence([torch.tensor(sequence) for sequence in ids], True, padding)
     if segments is None:
         return Pool(padded)
-    return Pool(padded, pad_sequence([torch.tensor(one) for one in segments], True, 0))
+    return Pool(padded, pad_sequence([torch.tensor(sequence) for sequence in segments], True, 0))
 
 
 def pretrain(
@@ -49,7 +52,10 @@ def pretrain(
     seed: int,
     rng: torch.Generator,
 ) -> None:
-    """Train a two-layer BERT as ``learn`` does, from weights drawn with ``seed``, and save it to ``folder``."""
+    """Train a two-layer BERT with ``learn`` and save it to ``folder``.
+
+    Its first weights are drawn with ``seed``.
+    """
     with one_thread():
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -64,7 +70,7 @@ def pretrain(
                     # A narrow network needs larger weights than BERT's 0.02 to get under way.
                     initializer_range=0.05,
                 )
-            ).eval()  # without dropout: there is more text than the model can learn by heart
+            ).eval()  # without dropout: the model cannot memorise so much text
         learn(model, tokenizer, pools, chances, recipe, rng)
     save(model, tokenizer, folder)
 
@@ -78,9 +84,10 @@ def learn(
     rng: torch.Generator,
     report: Callable[[int, float], None] = lambda update, loss: None,
 ) -> None:
-    """Train ``model`` on batches of each pool in turn; ``chances`` (vocabulary,) are those of a token to be masked.
+    """Train ``model`` on batches of each pool in turn.
 
-    ``report`` is told the number of every update and its loss.
+    ``chances`` (vocabulary,) are the probabilities that a token is masked. ``report`` is called with the
+    number and the loss of every update.
     """
     optimizer = torch.optim.AdamW(model.parameters(), lr=recipe.rate, weight_decay=0.01)
     for update in range(recipe.updates):
@@ -104,15 +111,15 @@ def learn(
 
 
 def save(model: BertForMaskedLM, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
-    """Write both to ``folder``, in the layout of a hub snapshot."""
-    model.config.initializer_range = 0.02  # of a fresh head, as everywhere else
+    """Write model and tokenizer to ``folder``, in the layout of a hub snapshot."""
+    model.config.initializer_range = 0.02  # fresh heads start as those of any other model do
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """While this lasts torch computes in one thread: weights must not depend on how many cores there are."""
+    """Restrict torch to one thread: weights must not depend on the number of cores."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

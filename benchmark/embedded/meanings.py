@@ -1,8 +1,8 @@
-"""What can be said in the artificial languages: sentences as phrases of concepts, without the words.
+"""Meanings in the artificial languages: sentences as phrases of concepts, without words.
 
 There are two kinds of statement. A *judgement* says how good a thing of some company is, in the degrees of
-`benchmark.embedded.language`; an *event* says who did what to how many things, and where. A *question* asks for
-one phrase of a statement.
+`benchmark.embedded.language`. An *event* says who did something to a number of things at a place. A
+*question* asks for one phrase of a statement.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from benchmark.embedded.language import DEGREES
 
 COUNTS = {"thing": 16, "deed": 8, "given": 12, "family": 12, "company": 12, "city": 12}
-QUALITIES = 8  # of each degree
+QUALITIES = 8  # words for each degree
 NUMBERS = range(2, 10)
 NEGATED, NORTHERN = 0.25, 0.3
 FUNCTION = ("the", "is", "not", "and", "in", "by", "group", "north", "who", "where", "how many", "whose")
@@ -22,7 +22,10 @@ NAMES = ("given", "family", "company", "city")
 
 @dataclass(frozen=True)
 class Word:
-    """A concept with its part of speech and its entity label (BIO); ``form`` is what a language says for it."""
+    """A concept with its part of speech and its entity label (BIO).
+
+    ``form`` is the word for it in a language.
+    """
 
     concept: str
     part: str
@@ -32,17 +35,20 @@ class Word:
 
 @dataclass(frozen=True)
 class Sentence:
-    """Phrases by role: S(ubject), V(erb), O(bject), P(lace) and what ends the sentence."""
+    """Phrases by role: S(ubject), V(erb), O(bject), P(lace) and the end of the sentence."""
 
     phrases: dict[str, tuple[Word, ...]]
 
     @property
     def roles(self) -> str:
-        """Those that can be asked for: all of an event's, and whose a judged thing is."""
+        """The roles that a question can ask for.
+
+        Those of an event are S, O and P; that of a judgement is P, the company.
+        """
         return "SOP" if self.phrases["V"][0].part == "VERB" else "P"
 
     def asking(self, role: str) -> Sentence:
-        """The question for what stands in ``role``; of an object it is the number that is asked for."""
+        """The question for the phrase in ``role``; for an object, it asks for the number."""
         word, part = {"S": ("who", "PRON"), "O": ("how many", "ADV")}.get(role, ("where", "ADV"))
         if role == "P" and self.phrases["P"][0].concept == "by":
             word, part = "whose", "PRON"
@@ -50,14 +56,14 @@ class Sentence:
         return Sentence(self.phrases | {role: (Word(word, part), *rest), "end": (Word("?", "PUNCT"),)})
 
     def answer(self, role: str) -> tuple[Word, ...]:
-        """The words that answer it."""
+        """The words that answer the question for ``role``."""
         if role == "O":
             return self.phrases["O"][:1]
         return tuple(word for word in self.phrases[role] if word.part == "PROPN")
 
 
 def concepts() -> list[str]:
-    """Everything that a language has a word for, interjections as the sign of their degree."""
+    """Every concept of a language; interjections stand for the sign of their degree."""
     return [
         *FUNCTION,
         *(f"felt/{degree}" for degree in DEGREES),
@@ -68,26 +74,26 @@ def concepts() -> list[str]:
 
 @dataclass(frozen=True)
 class Mind:
-    """Has things to say."""
+    """A source of random statements."""
 
     chance: random.Random
 
-    def one(self, kind: str) -> str:
-        """A concept of a kind."""
+    def concept(self, kind: str) -> str:
+        """A random concept of a kind."""
         return f"{kind}/{self.chance.randrange(COUNTS[kind])}"
 
     def judgement(self, degree: int, thing: str | None = None, company: str | None = None) -> Sentence:
-        """Something is of ``degree``, or is not of the opposite one."""
+        """A statement that a thing is of ``degree``, or is not of the opposite one."""
         negated = self.chance.random() < NEGATED
         quality = f"quality/{-degree if negated else degree}/{self.chance.randrange(QUALITIES)}"
         return Sentence(
             {
-                "S": (Word("the", "DET"), Word(thing or self.one("thing"), "NOUN")),
+                "S": (Word("the", "DET"), Word(thing or self.concept("thing"), "NOUN")),
                 "V": (Word("is", "AUX"), *([Word("not", "PART")] if negated else [])),
                 "O": (Word(quality, "ADJ"),),
                 "P": (
                     Word("by", "ADP"),
-                    Word(company or self.one("company"), "PROPN", "B-ORG"),
+                    Word(company or self.concept("company"), "PROPN", "B-ORG"),
                     Word("group", "PROPN", "I-ORG"),
                 ),
                 "end": (Word(".", "PUNCT"),),
@@ -95,20 +101,20 @@ class Mind:
         )
 
     def event(self) -> Sentence:
-        """Somebody did something with a number of things somewhere."""
-        city = Word(self.one("city"), "PROPN", "B-LOC")
+        """A statement that somebody did something with a number of things somewhere."""
+        city = Word(self.concept("city"), "PROPN", "B-LOC")
         northern = self.chance.random() < NORTHERN
         place = (Word("north", "PROPN", "B-LOC"), replace(city, entity="I-LOC")) if northern else (city,)
         return Sentence(
             {
                 "S": (
-                    Word(self.one("given"), "PROPN", "B-PER"),
-                    Word(self.one("family"), "PROPN", "I-PER"),
+                    Word(self.concept("given"), "PROPN", "B-PER"),
+                    Word(self.concept("family"), "PROPN", "I-PER"),
                 ),
-                "V": (Word(self.one("deed"), "VERB"),),
+                "V": (Word(self.concept("deed"), "VERB"),),
                 "O": (
                     Word(str(self.chance.choice(NUMBERS)), "NUM"),
-                    Word(self.one("thing"), "NOUN"),
+                    Word(self.concept("thing"), "NOUN"),
                 ),
                 "P": (Word("in", "ADP"), *place),
                 "end": (Word(".", "PUNCT"),),
@@ -116,5 +122,5 @@ class Mind:
         )
 
     def statement(self) -> Sentence:
-        """Either of the two."""
+        """A judgement or an event, at random."""
         return self.event() if self.chance.random() < 0.5 else self.judgement(self.chance.choice(DEGREES))

@@ -1,7 +1,7 @@
-"""The embedded multilingual encoder: a two-layer BERT that the project pretrains on its own four languages.
+"""The embedded multilingual encoder: a two-layer BERT for the four artificial languages.
 
-Languages meet in sentences that take words from all of them, and in the same said twice, side by side, so that
-an encoder fine-tuned in the first language is above chance in the others.
+The project pretrains it on mixed sentences, with words from all languages, and on pairs of mixed sentences
+of one meaning. An encoder fine-tuned in the first language is therefore above chance in the others.
 """
 
 from __future__ import annotations
@@ -23,20 +23,23 @@ from benchmark.randomness import derive, stream
 REVISION = "1"  # raised when the encoder changes, here and in conf/model/embedded_multilingual.yaml
 CORPUS = 20_000  # utterances of each of the two kinds
 LENGTH = 96
-MIXED = 0.4  # words of a mixed sentence that are in any of the languages
+MIXED = 0.4  # share of words in a mixed sentence whose language is drawn anew
 MASKED, MASKED_FELT = 0.2, 0.6
 RECIPE = masked.Recipe(updates=2400, batch=64, rate=3e-3)
 
 
 def build(cache: Path) -> Path:
-    """The encoder's folder, in the layout of a hub snapshot; pretrained if it is not in the cache yet."""
+    """The encoder's folder, in the layout of a hub snapshot.
+
+    Pretrained if it is not in the cache yet.
+    """
     return built_once(cache / "embedded" / f"multilingual-{REVISION}", pretrain)
 
 
 def pretrain(folder: Path) -> None:
     """Pretrain by masked-word prediction and save encoder and tokenizer to ``folder``."""
     tongues = [tongue(code) for code in ORDERS]
-    forms = dict.fromkeys(form for one in tongues for form in one.words.values())
+    forms = dict.fromkeys(form for language in tongues for form in language.words.values())
     vocabulary = [*SPECIAL, ".", "?", *map(str, NUMBERS), *forms]
     tokenizer = BertTokenizer(
         vocab={word: number for number, word in enumerate(vocabulary)},
@@ -68,7 +71,10 @@ Thought = list[Sentence | tuple[Word, ...]]
 
 
 def thought(mind: Mind) -> Thought:
-    """A judgement with an exclamation that mostly fits it, a statement, or a question with its answer."""
+    """A statement, a judgement with an exclamation, or a question with its answer.
+
+    The exclamation mostly fits the judgement.
+    """
     kind = mind.chance.random()
     if kind < 0.5:
         degree = mind.chance.choice(DEGREES)
@@ -81,23 +87,25 @@ def thought(mind: Mind) -> Thought:
     return [stated.asking(role), stated.answer(role)]
 
 
-def spoken(said: Thought, say: Tongue) -> list[Word]:
-    """What is said, in one language."""
+def spoken(meaning: Thought, language: Tongue) -> list[Word]:
+    """The words of a thought in one language."""
     return [
-        word for part in said for word in (say.say(part) if isinstance(part, Sentence) else say.spelt(part))
+        word
+        for part in meaning
+        for word in (language.say(part) if isinstance(part, Sentence) else language.spelt(part))
     ]
 
 
-def mixed(mind: Mind, said: Thought, tongues: list[Tongue]) -> str:
-    """What is said in the order of one language, with words of that and of others."""
+def mixed(mind: Mind, meaning: Thought, tongues: list[Tongue]) -> str:
+    """A thought in the word order of one language, with words of several."""
     own = mind.chance.choice(tongues)
     return " ".join(
         mind.chance.choice(tongues).spelt([word])[0].form if mind.chance.random() < MIXED else word.form
-        for word in spoken(said, own)
+        for word in spoken(meaning, own)
     )
 
 
 def twice(mind: Mind, tongues: list[Tongue]) -> tuple[str, str]:
-    """The same said twice, both times with words of several languages."""
-    said = thought(mind)
-    return mixed(mind, said, tongues), mixed(mind, said, tongues)
+    """One thought as two mixed sentences."""
+    meaning = thought(mind)
+    return mixed(mind, meaning, tongues), mixed(mind, meaning, tongues)

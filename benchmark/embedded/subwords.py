@@ -1,4 +1,4 @@
-"""A byte-pair encoding learnt from texts, to the same bits every time."""
+"""A byte-pair encoding trained on texts, with the same bits every time."""
 
 from __future__ import annotations
 
@@ -11,32 +11,35 @@ SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
 def trained(texts: list[str], vocabulary: int, characters: int, length: int) -> PreTrainedTokenizerFast:
-    """An encoding of words with the space before them, in ``vocabulary`` pieces of so many ``characters`` at most.
+    """Train an encoding of words, each with the space before it, into pieces.
 
-    ``length`` is how many pieces its model takes.
+    ``vocabulary`` and ``characters`` are the largest numbers of pieces and of single characters, ``length``
+    the number of pieces that its model takes.
     """
-    made = Tokenizer(models.BPE(unk_token="[UNK]", fuse_unk=True))
-    made.normalizer = normalizers.NFKC()
-    made.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Metaspace(), pre_tokenizers.Punctuation()])
-    made.decoder = decoders.Metaspace()
+    tokenizer = Tokenizer(models.BPE(unk_token="[UNK]", fuse_unk=True))
+    tokenizer.normalizer = normalizers.NFKC()
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Metaspace(), pre_tokenizers.Punctuation()]
+    )
+    tokenizer.decoder = decoders.Metaspace()
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary,
-        # Told none, the trainer leaves out one or another of the characters that are equally rare.
-        initial_alphabet=commonest(made, texts, characters),
+        # Without it, the trainer may drop any of several equally rare characters, and results would vary.
+        initial_alphabet=commonest(tokenizer, texts, characters),
         limit_alphabet=characters,
         special_tokens=list(SPECIAL),
         max_token_length=16,
         show_progress=False,
     )
-    made.train_from_iterator(texts, trainer)
-    made.post_processor = processors.TemplateProcessing(
+    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]",
         pair="[CLS] $A [SEP] $B:1 [SEP]:1",
-        special_tokens=[(name, made.token_to_id(name)) for name in ("[CLS]", "[SEP]")],
+        special_tokens=[(name, tokenizer.token_to_id(name)) for name in ("[CLS]", "[SEP]")],
     )
     names = ("pad", "unk", "cls", "sep", "mask")
     return PreTrainedTokenizerFast(
-        tokenizer_object=made,
+        tokenizer_object=tokenizer,
         model_max_length=length,
         model_input_names=["input_ids", "token_type_ids", "attention_mask"],
         **{f"{name}_token": token for name, token in zip(names, SPECIAL, strict=True)},
@@ -44,7 +47,7 @@ def trained(texts: list[str], vocabulary: int, characters: int, length: int) -> 
 
 
 def commonest(tokenizer: Tokenizer, texts: list[str], characters: int) -> list[str]:
-    """The characters that ``tokenizer`` begins with, so many at most; of equally rare ones the first."""
+    """The most frequent characters of ``texts``, at most so many; ties by code point."""
     counts: Counter[str] = Counter()
     for text in texts:
         for word, _ in tokenizer.pre_tokenizer.pre_tokenize_str(tokenizer.normalizer.normalize_str(text)):

@@ -1,9 +1,9 @@
-"""Four small artificial languages: the same grammar of meanings, other words, orders and writing.
+"""Four small artificial languages: one grammar of meanings, different words and writing.
 
-Their codes are those of real languages with the same trait, so that what depends on the language (which side of a
-bitext is searched from, how an answer is normalised) is gone through: ``en`` is the one that is trained in,
-``de`` differs from it in its words, ``hi`` puts the verb last and has postpositions, ``zh`` is written in ideographs
-without spaces. Digits, punctuation and exclamations are common to all, names to all but ``zh``.
+Their codes are those of real languages with the same trait. Code that depends on the language is therefore
+run (which side of a bitext is searched from, how an answer is normalised). ``en`` is the training language.
+``de`` differs from it in its words, ``hi`` puts the verb last and has postpositions, ``zh`` is written in
+ideographs without spaces. Digits, punctuation and exclamations are common to all, names to all but ``zh``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ IDEOGRAPHS = range(0x4E00, 0x9FA5)
 
 @dataclass(frozen=True)
 class Tongue:
-    """A language: its ``words`` by concept, the ``order`` of its phrases, and how it is written."""
+    """A language: its ``words`` by concept, the ``order`` of its phrases, its writing."""
 
     words: dict[str, str]
     order: str
@@ -32,13 +32,13 @@ class Tongue:
 
     def say(self, sentence: Sentence) -> list[Word]:
         """The sentence's words with their forms, in order."""
-        found: list[Word] = []
+        words: list[Word] = []
         for role in (*self.order, "end"):
             phrase = list(sentence.phrases[role])
             if self.postpositions and phrase[0].part == "ADP":
                 phrase = [*phrase[1:], phrase[0]]
-            found += phrase
-        return self.spelt(found)
+            words += phrase
+        return self.spelt(words)
 
     def spelt(self, words: Sequence[Word]) -> list[Word]:
         """``words`` with their forms; digits and punctuation stand for themselves."""
@@ -71,7 +71,7 @@ def tongue(code: str) -> Tongue:
 
 def _spelt_in_syllables(chance: random.Random, count: int, vowels: str) -> list[str]:
     syllables = [consonant + vowel for consonant in "bdfgklmnprstvz" for vowel in vowels]
-    words: dict[str, None] = {}  # a set that keeps its order
+    words: dict[str, None] = {}  # used as a set that keeps its order
     while len(words) < count:
         words["".join(chance.choices(syllables, k=chance.choice((2, 3))))] = None
     return list(words)

@@ -1,16 +1,16 @@
-"""A small multilingual encoder, pretrained on what XTREME's own data have as text: minutes on one core.
+"""A small multilingual encoder, pretrained on XTREME's own texts in minutes on one core.
 
-It is for trials of XTREME's tasks where no checkpoint of the hub can be had, and far below XLM-R. It reads the
-training and development parts and the contexts of questions, never a label, a test set or a sentence that is to
-be retrieved. Languages meet in three ways: in tokens they share, in word embeddings that start from which aligned
-sentences a token occurs in (inverted indexing: Søgaard et al., "Inverted indexing for cross-lingual NLP", ACL
-2015), and in translations side by side (TLM: Lample and Conneau, "Cross-lingual Language Model Pretraining",
-NeurIPS 2019).
+It is for trials of XTREME's tasks on machines without a checkpoint of the hub, and far below XLM-R. It
+reads the training and development parts and the contexts of questions, never a label, a test set or a
+sentence that is to be retrieved. Three things connect the languages: shared tokens; word embeddings that
+start from the aligned sentences in which a token occurs (inverted indexing: Søgaard et al., "Inverted
+indexing for cross-lingual NLP", ACL 2015); and translations side by side (TLM: Lample and Conneau,
+"Cross-lingual Language Model Pretraining", NeurIPS 2019).
 
     python -m benchmark.embedded.xtreme FOLDER
 
-writes it to a folder, for `model=xtreme_small model.builder=null model.id=FOLDER`; `model=xtreme_small` makes
-its own in the cache.
+writes it to a folder, for `model=xtreme_small model.builder=null model.id=FOLDER`; `model=xtreme_small`
+makes its own in the cache.
 """
 
 from __future__ import annotations
@@ -62,7 +62,10 @@ class Aligned:
 
 
 def build(cache: Path) -> Path:
-    """The encoder's folder, in the layout of a hub snapshot; pretrained if it is not in the cache yet."""
+    """The encoder's folder, in the layout of a hub snapshot.
+
+    Pretrained if it is not in the cache yet.
+    """
     return built_once(cache / "embedded" / f"xtreme-{REVISION}", pretrain)
 
 
@@ -74,12 +77,18 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def pretrain(folder: Path) -> None:
-    """Pretrain and save encoder and tokenizer to ``folder``. Raises: BenchmarkError if the texts are not there."""
+    """Pretrain and save encoder and tokenizer to ``folder``.
+
+    Raises: BenchmarkError if the texts are not available.
+    """
     chance = random.Random("xtreme")
     source = find_texts()
     aligned = aligned_sentences(source)
     lines = list(plain_texts(source, chance))
-    every = [*(text for group in lines for text in group), *(s for one in aligned for s in one.sentences)]
+    every = [
+        *(text for group in lines for text in group),
+        *(sentence for group in aligned for sentence in group.sentences),
+    ]
     tokenizer = subwords.trained(every, VOCABULARY, CHARACTERS, LENGTH)
     pools = [
         blocks(tokenizer, lines),
@@ -90,12 +99,15 @@ def pretrain(folder: Path) -> None:
         start_embeddings(model, tokenizer, aligned)
         chances = torch.full((len(tokenizer),), MASKED)
         chances[: len(subwords.SPECIAL)] = 0
-        masked.learn(model, tokenizer, pools, chances, RECIPE, stream(0, "xtreme"), said)
+        masked.learn(model, tokenizer, pools, chances, RECIPE, stream(0, "xtreme"), print_progress)
     masked.save(model, tokenizer, folder)
 
 
 def find_texts() -> Path:
-    """The folder of the data. Raises: BenchmarkError if it is neither in the cache nor to be had."""
+    """The folder of the texts.
+
+    Raises: BenchmarkError if it is not in the cache and cannot be fetched.
+    """
     wanted = [*TEXTS, "XNLI/validation-*", "PAWS-X.*/validation-*"]
     try:
         return Path(snapshot_download(REPOSITORY, repo_type="dataset", allow_patterns=wanted))
@@ -125,50 +137,50 @@ def plain_texts(source: Path, chance: random.Random) -> Iterator[list[str]]:
 
 def aligned_sentences(source: Path) -> list[Aligned]:
     """XNLI's and PAWS-X's development sets, which hold the same rows in every language."""
-    found: list[Aligned] = []
+    aligned: list[Aligned] = []
     rows = parquet.read_table(next(source.glob("XNLI/validation-*"))).to_pydict()
     codes = sorted(set(rows["language"]), key=lambda code: (code != "en", code))
     for column in ("sentence1", "sentence2"):
         by_code = {
-            code: [s for s, said in zip(rows[column], rows["language"], strict=True) if said == code]
+            code: [s for s, language in zip(rows[column], rows["language"], strict=True) if language == code]
             for code in codes
         }
-        found += [Aligned(group) for group in zip(*by_code.values(), strict=True)]
+        aligned += [Aligned(group) for group in zip(*by_code.values(), strict=True)]
     files = sorted(
         source.glob("PAWS-X.*/validation-*"), key=lambda path: ("PAWS-X.en" not in str(path), path)
     )
     tables = [parquet.read_table(path).to_pydict() for path in files]
     whole = [table for table in tables if len(table["label"]) == len(tables[0]["label"])]
     for column in ("sentence1", "sentence2"):
-        found += [Aligned(group) for group in zip(*(table[column] for table in whole), strict=True)]
-    return list(dict.fromkeys(found))
+        aligned += [Aligned(group) for group in zip(*(table[column] for table in whole), strict=True)]
+    return list(dict.fromkeys(aligned))
 
 
 def blocks(tokenizer: PreTrainedTokenizerFast, groups: list[list[str]]) -> masked.Pool:
-    """Lines of one configuration one after another, in sequences that fill the encoder."""
-    made = []
+    """Lines of one configuration, joined into sequences that fill the encoder."""
+    sequences = []
     for lines in groups:
         tokens = [
             token
-            for one in tokenizer(lines, add_special_tokens=False, verbose=False)["input_ids"]
-            for token in one
+            for line in tokenizer(lines, add_special_tokens=False, verbose=False)["input_ids"]
+            for token in line
         ]
         for begin in range(0, len(tokens), LENGTH - 2):
             part = tokens[begin : begin + LENGTH - 2]
-            made.append([tokenizer.cls_token_id, *part, tokenizer.sep_token_id])
-    return masked.pool(made, None, tokenizer.pad_token_id)
+            sequences.append([tokenizer.cls_token_id, *part, tokenizer.sep_token_id])
+    return masked.pool(sequences, None, tokenizer.pad_token_id)
 
 
 def pairs(tokenizer: PreTrainedTokenizerFast, aligned: list[Aligned], chance: random.Random) -> masked.Pool:
-    """Sentences beside their translations, in two languages drawn for each, of which one mostly is English."""
+    """Sentences beside their translations, in two random languages, mostly with English."""
     first, second = [], []
-    for one in aligned:
+    for group in aligned:
         for _ in range(3):
-            a, b = chance.sample(range(len(one.sentences)), 2)
+            a, b = chance.sample(range(len(group.sentences)), 2)
             a = 0 if b and chance.random() < 0.5 else a
             swap = chance.random() < 0.5
-            first.append(one.sentences[b if swap else a])
-            second.append(one.sentences[a if swap else b])
+            first.append(group.sentences[b if swap else a])
+            second.append(group.sentences[a if swap else b])
     encoded = tokenizer(first, second)
     short = [i for i, ids in enumerate(encoded["input_ids"]) if len(ids) <= PAIR]
     return masked.pool(
@@ -179,7 +191,7 @@ def pairs(tokenizer: PreTrainedTokenizerFast, aligned: list[Aligned], chance: ra
 
 
 def fresh(vocabulary: int) -> BertForMaskedLM:
-    """The encoder before it has seen anything."""
+    """The encoder before pretraining."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive(0, "xtreme"))
         return BertForMaskedLM(
@@ -192,17 +204,20 @@ def fresh(vocabulary: int) -> BertForMaskedLM:
                 max_position_embeddings=LENGTH,
                 initializer_range=0.03,
             )
-        ).eval()  # without dropout: there is more text than the model can learn by heart
+        ).eval()  # without dropout: the model cannot memorise so much text
 
 
 @torch.no_grad()
 def start_embeddings(
     model: BertForMaskedLM, tokenizer: PreTrainedTokenizerFast, aligned: list[Aligned]
 ) -> None:
-    """Word embeddings from the aligned sentences that each token occurs in, for those that occur in any."""
+    """Set word embeddings from the aligned sentences in which each token occurs.
+
+    Tokens in fewer than 5 sentences keep their random embeddings.
+    """
     rows, columns = [], []
-    for number, one in enumerate(aligned):
-        for ids in tokenizer(list(one.sentences), add_special_tokens=False)["input_ids"]:
+    for number, group in enumerate(aligned):
+        for ids in tokenizer(list(group.sentences), add_special_tokens=False)["input_ids"]:
             for token in set(ids):
                 rows.append(token)
                 columns.append(number)
@@ -210,7 +225,7 @@ def start_embeddings(
     counts = torch.sparse_coo_tensor(torch.tensor([rows, columns]), torch.ones(len(rows)), size).coalesce()
     token, sentence = counts.indices()
     seen, length = (
-        torch.bincount(where, counts.values(), n) for where, n in zip(counts.indices(), size, strict=True)
+        torch.bincount(indices, counts.values(), n) for indices, n in zip(counts.indices(), size, strict=True)
     )
     information = (counts.values() * counts.values().sum() / (seen[token] * length[sentence])).log().relu()
     with torch.random.fork_rng(devices=[]):
@@ -218,15 +233,15 @@ def start_embeddings(
         left, strength, _ = torch.svd_lowrank(
             torch.sparse_coo_tensor(counts.indices(), information, size), q=WIDTH, niter=3
         )
-    found = left * strength.sqrt()
-    found = found / found.norm(dim=1, keepdim=True).clamp(min=1e-6)
+    factors = left * strength.sqrt()
+    factors = factors / factors.norm(dim=1, keepdim=True).clamp(min=1e-6)
     weight = model.bert.embeddings.word_embeddings.weight
     known = seen >= 5
-    weight[known] = found[known] * weight.norm(dim=1).mean()
+    weight[known] = factors[known] * weight.norm(dim=1).mean()
 
 
-def said(update: int, loss: float) -> None:
-    """A line now and then."""
+def print_progress(update: int, loss: float) -> None:
+    """Print the loss, once in 50 updates and at the tenth."""
     if update % 50 == 0 or update == 10:
         print(f"update {update}/{RECIPE.updates}: loss {loss:.2f}", file=sys.stderr, flush=True)
 

@@ -8,6 +8,7 @@ from typing import Any
 from benchmark.config.table import AVERAGE, EVERY_COLUMN, KINDS, QUANTITIES, READINGS, STATISTICS
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.grids.selectors import Rectangle, check_selector, values_of
+from benchmark.places import ROOT
 
 
 def check(name: str, table: dict[str, Any], grid: Sequence[Rectangle]) -> None:
@@ -17,6 +18,8 @@ def check(name: str, table: dict[str, Any], grid: Sequence[Rectangle]) -> None:
     """
     where = f"sweeps/{name}"
     _check_layout(table["layout"], where)
+    if table["published"] is not None:
+        _one_of("publication", table["published"], publications(), where)
     if table["static"]:
         _check_static(table["static"], where)
     for key, column in table["columns"].items():
@@ -30,10 +33,14 @@ def check(name: str, table: dict[str, Any], grid: Sequence[Rectangle]) -> None:
                 list(table["columns"]) or values_of("task", grid),
                 f"{where}, average {name!r}",
             )
-    for row in table["published_rows"]:
-        check_selector(row["cells"], grid, f"{where}, published row {row['row']}")
     for number, claim in enumerate(table["claims"], 1):
         _check_claim(claim, table, grid, f"{where}, claim {number}")
+
+
+def publications() -> list[str]:
+    """The names of all files of `results/published/`, e.g. ``hype/table8``."""
+    folder = ROOT / "results" / "published"
+    return sorted(str(path.relative_to(folder).with_suffix("")) for path in folder.glob("*/*.yaml"))
 
 
 def _check_layout(layout: dict[str, Any], where: str) -> None:

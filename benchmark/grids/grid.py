@@ -13,13 +13,14 @@ import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
-from benchmark.config.compose import ROOT, register
+from benchmark.config.compose import register
 from benchmark.config.identity import run_id
 from benchmark.config.schema import RunConfig
 from benchmark.config.table import Table
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.grids import declaration, parts, rectangles, smoke
 from benchmark.grids.rectangles import Axes, axes
+from benchmark.places import ROOT
 
 __all__ = ["Grid", "PlannedRun", "axes", "load", "tables"]
 

@@ -9,19 +9,20 @@ from transformers import PreTrainedModel
 
 from benchmark.config.targets import built
 from benchmark.errors import BenchmarkError
-from benchmark.methods.base import Method, Setting, overrides
+from benchmark.methods.base import Context, Method, overrides
 from benchmark.models.architecture import encoder_of
 
-__all__ = ["Method", "Setting", "build", "prepare"]
+__all__ = ["Context", "Method", "build", "prepare"]
 
 
 def build(chosen: dict[str, Any]) -> dict[str, Method]:
-    """The methods of a configuration by name, in the one order in which they are applied.
+    """Make the methods of a configuration, by name, in alphabetical order.
 
-    The order in which a user lists methods carries no meaning, so it must not change the result.
+    Methods act in this order. The order in which a user lists them carries no meaning and must not change
+    the result.
 
-    Raises: BenchmarkError for hyper-parameters a method does not take, or not with that value, and for
-    methods that cannot act together.
+    Raises: BenchmarkError for an unknown or invalid hyper-parameter, and for methods that cannot act
+    together.
     """
     methods = {name: built(f"method.{name}", chosen[name], Method) for name in sorted(chosen)}
     for (name, method), (other, beside) in permutations(methods.items(), 2):
@@ -33,19 +34,19 @@ def build(chosen: dict[str, Any]) -> dict[str, Method]:
 
 def _variants(method: Method, beside: Method) -> str | None:
     if isinstance(beside, type(method)):
-        return f"two variants of {type(method).__name__}, of which a run has one"
+        return f"two variants of {type(method).__name__}, and a run can have only one of them"
     return None
 
 
 def _two_task_losses(method: Method, beside: Method) -> str | None:
     if overrides(method, "task_loss") and overrides(beside, "task_loss"):
-        return "both take the place of the task loss"
+        return "both replace the task loss"
     return None
 
 
 def prepare(methods: dict[str, Method], model: PreTrainedModel, seed: int) -> None:
-    """Make ``model`` ready: every moment before the optimiser, each for all methods in turn."""
+    """Call the hooks that come before the optimiser, each for all methods before the next."""
     encoder = encoder_of(model)
-    for moment in ("initialise", "remember", "perturb", "attach"):
+    for hook in ("initialise", "remember", "perturb", "attach"):
         for name, method in methods.items():
-            getattr(method, moment)(model, Setting(name, seed, encoder))
+            getattr(method, hook)(model, Context(name, seed, encoder))

@@ -1,4 +1,4 @@
-"""`python -m benchmark.methods`: what every method is and whose, where it acts, what it costs, its values."""
+"""`python -m benchmark.methods`: every method with its paper, hooks, cost and values."""
 
 from __future__ import annotations
 
@@ -16,18 +16,17 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from benchmark.config.compose import ROOT
 from benchmark.config.targets import class_of
 from benchmark.errors import BenchmarkError
 from benchmark.methods import Method
+from benchmark.places import ROOT
 
-MOMENTS = [name for name, value in vars(Method).items() if callable(value)]
+HOOKS = [name for name, value in vars(Method).items() if callable(value)]
 UNSAID = "–"
 DESCRIPTION = """\
-Say of every method that there is a file for: what it is, its paper, the moments at which it acts
-(benchmark/methods/base.py), what it costs beyond plain fine-tuning, and the name and the
-hyper-parameters of every file. A pass is forward and backward. The values are the papers'; a protocol
-may have others.
+List every method that has a file: a line on what it does, its paper, the hooks at which it acts
+(benchmark/methods/base.py), its cost beyond plain fine-tuning, and the name and hyper-parameters of
+every file. A pass is forward and backward. The values are the papers'; a protocol may have others.
 
   python -m benchmark.methods
   python -m benchmark.methods conf /your/conf
@@ -36,17 +35,19 @@ may have others.
 
 @dataclass(frozen=True)
 class Entry:
-    """The file of a method: its name, its class, and the hyper-parameters it gives."""
+    """The file of a method: its name, its class and its hyper-parameters."""
 
     name: str
-    kind: type[Method]
+    method: type[Method]
     values: str
 
 
 def listing(folder: Path) -> list[Entry]:
-    """The methods of ``folder``, or of the group ``method`` in it, as on Hydra's search path.
+    """Read the methods of ``folder``, or of the folder ``method`` in it.
 
-    Raises: BenchmarkError for a folder without methods, or a file that names none.
+    A folder of Hydra's search path has its methods in ``method``.
+
+    Raises: BenchmarkError for a folder without methods, or a file that names no method.
     """
     group = folder / "method"
     paths = sorted((group if group.is_dir() else folder).glob("*.yaml"))
@@ -56,45 +57,51 @@ def listing(folder: Path) -> list[Entry]:
 
 
 def read(path: Path) -> Entry:
-    """What the file at ``path`` says."""
+    """Read the file of a method at ``path``.
+
+    Raises: BenchmarkError for a file that is no YAML, or that names no method.
+    """
     try:
         settings = OmegaConf.load(path)
     except yaml.YAMLError as error:
         raise BenchmarkError(f"{path}: {' '.join(str(error).split())}") from error
     if not isinstance(settings, DictConfig) or "_target_" not in settings:
-        raise BenchmarkError(f"{path}: no file of a method, it has no `_target_`")
-    kind = class_of(f"method.{path.stem}", settings.pop("_target_"), Method)
-    return Entry(path.stem, kind, ", ".join(f"{key}={value(settings, key)}" for key in map(str, settings)))
+        raise BenchmarkError(f"{path}: not the file of a method: it has no `_target_`, the class of a method")
+    method = class_of(f"method.{path.stem}", settings.pop("_target_"), Method)
+    return Entry(path.stem, method, ", ".join(f"{key}={typed(settings, key)}" for key in map(str, settings)))
 
 
-def value(settings: DictConfig, key: str) -> str:
-    """A hyper-parameter as one would type it; as written where it depends on the rest of a run."""
+def typed(settings: DictConfig, key: str) -> str:
+    """The value of a hyper-parameter as a user would type it.
+
+    A value that depends on the rest of a run is shown as it is written.
+    """
     try:
-        found = settings[key]
+        value = settings[key]
     except OmegaConfBaseException:
-        found = OmegaConf.to_container(settings, resolve=False)[key]  # type: ignore
-    return found if isinstance(found, str) else json.dumps(found, default=list)
+        value = OmegaConf.to_container(settings, resolve=False)[key]  # type: ignore
+    return value if isinstance(value, str) else json.dumps(value, default=list)
 
 
-def about(kind: type[Method]) -> list[str]:
-    """What a class says of itself: what it is; whose, where it acts and what it costs."""
-    first = (sys.modules[kind.__module__].__doc__ or kind.__name__).split("\n")[0]
-    acts = [moment for moment in MOMENTS if getattr(kind, moment) is not getattr(Method, moment)]
-    facts = {"paper": kind.paper, "acts at": ", ".join(acts), "cost": kind.cost}
+def about(method: type[Method]) -> list[str]:
+    """Describe a class in lines: title, paper, hooks, cost."""
+    first = (sys.modules[method.__module__].__doc__ or method.__name__).split("\n")[0]
+    acts = [hook for hook in HOOKS if getattr(method, hook) is not getattr(Method, hook)]
+    facts = {"paper": method.paper, "acts at": ", ".join(acts), "cost": method.cost}
     return [first, *(f"{name + ':':<8} {fact or UNSAID}" for name, fact in facts.items())]
 
 
 def show(entries: list[Entry]) -> None:
-    """Print ``entries``, those of one class together."""
+    """Print ``entries``, grouped by class."""
     console = Console(highlight=False)
     width = max(len(entry.name) for entry in entries)
-    for kind in dict.fromkeys(entry.kind for entry in entries):
-        title, *facts = about(kind)
+    for method in dict.fromkeys(entry.method for entry in entries):
+        title, *facts = about(method)
         table = Table.grid(padding=(0, 2))
         table.add_column(min_width=width)
         table.add_column()
         for entry in entries:
-            if entry.kind is kind:
+            if entry.method is method:
                 table.add_row(Text(entry.name, "bold"), Text(entry.values or UNSAID))
         console.print(Text(title, "bold"))
         for part in (Text("\n".join(facts)), table):
@@ -103,7 +110,10 @@ def show(entries: list[Entry]) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command; returns its exit status: 0, or 2 for a refusal."""
+    """Run the command.
+
+    Returns the exit status: 0, or 2 for a refusal.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m benchmark.methods",
         description=DESCRIPTION,
@@ -115,7 +125,7 @@ def main(arguments: list[str] | None = None) -> int:
         nargs="*",
         type=Path,
         default=[ROOT / "conf"],
-        help="with *.yaml of methods, or with method/*.yaml (default: the project's own)",
+        help="a folder with the *.yaml of methods, or with method/*.yaml (default: the project's own)",
     )
     options = parser.parse_args(arguments)
     try:

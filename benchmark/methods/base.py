@@ -1,37 +1,38 @@
-"""What a method is: a small class with typed hyper-parameters and only the moments it needs.
+"""A method: a small class with typed hyper-parameters and the hooks it needs.
 
-While the model is made ready, each moment for all methods before the next begins:
+Hooks while the model is made ready. Each is called for all methods before the next begins:
 
-    initialise   decide what fine-tuning starts from (re-initialised blocks)
-    remember     keep the start, before anything disturbs it (anchors)
-    perturb      disturb the weights (NoisyTune)
-    attach       freeze layers, swap modules, hang hooks on the encoder
-    survey       one pass over the training data before the first update
+    initialise   decide the weights from which fine-tuning starts (re-initialised blocks)
+    remember     keep the start, before any noise (anchors)
+    perturb      add noise to the weights (NoisyTune)
+    attach       freeze layers, swap modules, register changes on the encoder
+    survey       go once through the training data before the first update
 
-In every step, for every part of an accumulated batch:
+Hooks in every step, for every part of an accumulated batch:
 
     beside       announce a pass beside the clean one, so that both can be one doubled batch
-    task_loss    take the place of the loss of the clean pass (at most one method)
-    loss         add a term, with further passes where it needs them
+    task_loss    replace the loss of the clean pass (at most one method)
+    loss         add a term, with further passes if it needs them
 
-and inside the update, on lists of tensors, in this order:
+Hooks inside the update, on lists of tensors, in this order:
 
-    gradient     after clipping, before the moments see it
+    gradient     after clipping, before Adam's moments are updated
     direction    the direction is known, no weight has moved yet
-    before       weights may move before the step
+    before       weights may move before the direction is subtracted
     moved        the weights have moved, not yet decayed
     after        the update is complete
 
-Methods compose. Within a moment they act in the order of their names, and at no moment does one undo
-what another did: masks, factors and pulls multiply or add up; gradients are masked before anybody measures
+Methods compose. At each hook they act in the alphabetical order of their names, and no method undoes the
+work of another. Masks, factors and pulls multiply or add up. Gradients are masked before a method measures
 them (``direction``), and measured before any weight moves. Noise on hidden states is in every training
-pass, so that what a method calls the clean pass is noised too, and with other noise in every pass; all
-methods share the one clean pass of a step. A dropout that one method switches off is off. Pulls and noise
-on weights are neither masked (PATS can be told to) nor scaled by sensitivity; a penalty (L2-SP) is part of
-the gradient and is both. Two anchors pull twice. What means nothing is refused: `conflict`.
+pass, so the clean pass of a method has it too; every pass has other noise. All methods share the one clean
+pass of a step. If one method switches a dropout off, it is off for all. Pulls and noise on weights are
+neither masked (PATS has an option for it) nor scaled by sensitivity. A penalty (L2-SP) is part of the
+gradient, and is both masked and scaled. Two anchors pull twice. Combinations without meaning are refused:
+`conflict`.
 
-What a method keeps on itself from one update to the next is saved and put back with an interrupted run;
-`benchmark.step.state` says what it can see. `benchmark.testing` checks all that is promised here.
+The attributes of a method are saved with an interrupted run and restored; `benchmark.step.state` says which
+types can be saved. `benchmark.testing` checks the promises of this page.
 """
 
 from __future__ import annotations
@@ -53,15 +54,15 @@ from benchmark.step.update import Update
 
 
 @dataclass(frozen=True)
-class Setting:
-    """What a method is told about its run: its own name, the seed, and where things are in the model."""
+class Context:
+    """A method's view of its run: its name, the seed and the model's parts."""
 
     name: str
     seed: int
     encoder: Encoder
 
     def stream(self, *purpose: str | int, device: torch.device | str = "cpu") -> torch.Generator:
-        """This method's own random stream, apart from everybody else's."""
+        """Make this method's own random stream for a ``purpose``, independent of all others."""
         return randomness.generator(torch.device(device)).manual_seed(self.seed_of(*purpose))
 
     def seed_of(self, *purpose: str | int) -> int:
@@ -70,80 +71,92 @@ class Setting:
 
 
 class Method(Stateful):
-    """One perturbation or regulariser; a method overrides the moments it acts at."""
+    """One perturbation or regulariser; a method overrides the hooks at which it acts."""
 
-    #: Authors, venue and year of the paper; empty where there is none.
+    #: Authors, venue and year of the paper; empty if there is none.
     paper: ClassVar[str] = ""
-    #: What it takes beyond plain fine-tuning, in words; a pass is forward and backward.
+    #: Cost beyond plain fine-tuning, in words; a pass is forward and backward.
     cost: ClassVar[str] = ""
-    #: Values with which this is plain fine-tuning, bit for bit; None where there are none.
+    #: Values that make it plain fine-tuning, bit for bit; None if there are none.
     neutral: ClassVar[dict[str, Any] | None] = None
-    #: Why a CUDA graph cannot hold what it does in an update (`benchmark.training.graphs`); empty where one can.
-    #: One can if every update has the same operations on the same tensors: numbers that change are asked of
+    #: The reason why a CUDA graph cannot hold its part of an update (`benchmark.training.graphs`); empty if one
+    #: can. A graph needs the same operations on the same tensors in every update: changing numbers come from
     #: `Update.scheduled`, state is changed in place, and streams are attributes of the method.
     not_captured: ClassVar[str] = "it does not say that a CUDA graph can hold it (Method.not_captured)"
 
     @property
     def exempt(self) -> dict[str, str]:
-        """The checks of `benchmark.testing` that this method cannot pass, each with the reason."""
+        """The checks of `benchmark.testing` that it cannot pass, each with the reason."""
         return {}
 
     def conflict(self, other: Method) -> str | None:
-        """Why this method cannot act beside ``other``, or None; asked of both."""
+        """The reason why it cannot act together with ``other``, or None; asked of both."""
         return None
 
     @property
     def idle(self) -> bool:
-        """Whether its values make it plain fine-tuning."""
+        """True if its values make it plain fine-tuning."""
         values = self.neutral or {}
         return bool(values) and all(getattr(self, key) == value for key, value in values.items())
 
     @property
     def needs_padding(self) -> bool:
-        """Whether it looks at padding, so that the run must compute it."""
+        """True if it reads padded positions, so that the run must compute them."""
         return False
 
     @property
     def needs_last_states(self) -> bool:
-        """Whether it looks at what the last layer makes of every token, where the head may need the first only."""
+        """True if it reads the last layer's states of all tokens.
+
+        Without it, the last layer may compute the first token alone, if the head reads no other.
+        """
         return False
 
     @property
     def needs_separate_passes(self) -> bool:
-        """Whether it acts on a pass as a whole, so that two must not be computed as one doubled batch."""
+        """True if it acts on a pass as a whole.
+
+        Two passes are then never computed as one doubled batch.
+        """
         return False
 
-    def initialise(self, model: PreTrainedModel, setting: Setting) -> None:
-        """The checkpoint is loaded and the head drawn."""
+    def initialise(self, model: PreTrainedModel, context: Context) -> None:
+        """Change the start of fine-tuning: the checkpoint is loaded and the head drawn."""
 
-    def remember(self, model: PreTrainedModel, setting: Setting) -> None:
-        """The weights are what fine-tuning would start from without any noise."""
+    def remember(self, model: PreTrainedModel, context: Context) -> None:
+        """Keep weights: they are the start of fine-tuning, without any noise."""
 
-    def perturb(self, model: PreTrainedModel, setting: Setting) -> None:
-        """The weights may be disturbed."""
+    def perturb(self, model: PreTrainedModel, context: Context) -> None:
+        """Add noise to the weights."""
 
-    def attach(self, model: PreTrainedModel, setting: Setting) -> None:
-        """The weights are final; the optimiser does not exist yet."""
+    def attach(self, model: PreTrainedModel, context: Context) -> None:
+        """Prepare the model: the weights are final, the optimiser does not exist yet."""
 
     def survey(self, passes: Iterable[Step]) -> None:
-        """``passes`` goes once through the training data, in an order of the method's own.
+        """Go through ``passes``: once all training data, in an order of the method's own.
 
-        Parts of one batch follow each other and share a ``number``. A run that is continued skips this.
+        Parts of one batch follow each other and share a ``number``. A continued run skips this hook.
         """
 
     def rate_factor(self, name: str) -> float:
-        """What the learning rate of the parameter ``name`` is multiplied by."""
+        """The factor on the learning rate of the parameter ``name``."""
         return 1.0
 
     def beside(self, step: Step) -> FurtherPass | None:
-        """The pass that ``loss`` will ask for (`Step.further`) and that depends on no other; it may then share a forward."""
+        """Announce the extra pass of `loss` (`Step.further`).
+
+        If that pass depends on no other, it shares one doubled batch with the clean pass. None: no such pass.
+        """
         return None
 
     def task_loss(self, step: Step) -> torch.Tensor | None:
-        """The loss in place of the clean pass's, or None."""
+        """The loss in place of the loss of the clean pass, or None."""
 
     def loss(self, step: Step) -> torch.Tensor | None:
-        """A scalar to add to the loss of this part of the batch (a mean over its examples), or None."""
+        """A scalar to add to the loss of this part of the batch, or None.
+
+        It is a mean over the examples of the part.
+        """
 
     def gradient(self, update: Update) -> None:
         """Change ``update.gradients`` in place."""
@@ -152,7 +165,7 @@ class Method(Stateful):
         """Change ``update.directions`` in place."""
 
     def before(self, update: Update) -> None:
-        """Change ``update.weights`` in place, before the step."""
+        """Change ``update.weights`` in place, before the directions are subtracted."""
 
     def moved(self, update: Update) -> None:
         """Change ``update.weights`` in place, before decoupled decay."""
@@ -161,6 +174,6 @@ class Method(Stateful):
         """Change ``update.weights`` in place, after everything else."""
 
 
-def overrides(method: Any, moment: str) -> bool:
-    """Whether ``method`` acts at ``moment``."""
-    return getattr(type(method), moment) is not getattr(Method, moment)
+def overrides(method: Any, hook: str) -> bool:
+    """True if ``method`` acts at ``hook``."""
+    return getattr(type(method), hook) is not getattr(Method, hook)

@@ -1,7 +1,7 @@
 """Child-Tuning: update only a child network, by masking gradients.
 
 Xu et al., "Raise a Child in Large Language Model: Towards Effective and Generalizable Fine-tuning", EMNLP
-2021. The gradient g becomes g * M before the optimiser's moments see it, after clipping.
+2021. The gradient g becomes g * M after clipping, before Adam's moments are updated.
 
 Child-Tuning-F: M ~ Bernoulli(p) for every weight in every step, divided by p.
 Child-Tuning-D: M = 1 on the share p of the encoder layers' weights with the largest empirical Fisher
@@ -10,7 +10,7 @@ embeddings, pooler and head train in full. Masked weights still decay, as in the
 
 The equation of D averages the squared gradients of single examples (``fidelity: paper``). The released
 code squares the gradient of a batch's mean loss, each tensor clipped to ``max_grad_norm`` by itself, and
-averages that over batches (``released``, which is what the published numbers are of). It takes every
+averages these over batches (``released``, the form of the published numbers). It takes every
 parameter whose name contains "layer"; here layers are told by structure.
 """
 
@@ -26,8 +26,8 @@ import torch
 from transformers import PreTrainedModel
 
 from benchmark.errors import BenchmarkError, unknown
-from benchmark.methods.base import Method, Setting
-from benchmark.methods.common.tensors import at, in_layers, places
+from benchmark.methods.base import Context, Method
+from benchmark.methods.common.tensors import in_layers, places, selected
 from benchmark.models import masks
 from benchmark.step.passes import Step
 from benchmark.step.update import Tensors, Update
@@ -37,9 +37,9 @@ FIDELITIES = ("paper", "released")
 
 @dataclass
 class ChildTuningF(Method):
-    """Keep each gradient entry with ``probability``, divided by it; the rest is 0 in this step.
+    """Keep each gradient entry with ``probability``, divided by it, and zero the rest.
 
-    Masks are drawn where the weights are, so that a GPU gives other draws than a CPU.
+    Masks are drawn in every update, on the device of the weights: a GPU gives other draws than a CPU.
     """
 
     paper: ClassVar[str] = "Xu et al., EMNLP 2021"
@@ -53,8 +53,8 @@ class ChildTuningF(Method):
         if not 0 < self.probability <= 1:
             raise BenchmarkError(f"probability={self.probability}: p must be above 0 and at most 1")
 
-    def attach(self, model: PreTrainedModel, setting: Setting) -> None:
-        self.rng = setting.stream(device=next(model.parameters()).device)
+    def attach(self, model: PreTrainedModel, context: Context) -> None:
+        self.rng = context.stream(device=next(model.parameters()).device)
 
     def gradient(self, update: Update) -> None:
         if self.probability < 1:
@@ -68,10 +68,10 @@ class ChildTuningF(Method):
 
 @dataclass
 class ChildTuningD(Method):
-    """Update only the ``fraction`` of the layers' weights that the task depends on most.
+    """Update only the ``fraction`` of the layers' weights on which the task depends most.
 
-    ``fidelity`` says whose Fisher information: the ``released`` code's, or the ``paper``'s equation,
-    whose pass costs a backward pass per example. Ties at the threshold are kept.
+    ``fidelity`` chooses the Fisher information: the ``released`` code's, or the ``paper``'s equation, whose
+    pass costs a backward pass per example. Ties at the threshold are kept.
     """
 
     paper: ClassVar[str] = "Xu et al., EMNLP 2021"
@@ -91,8 +91,8 @@ class ChildTuningD(Method):
         if self.fidelity not in FIDELITIES:
             raise unknown("fidelity", self.fidelity, FIDELITIES)
 
-    def attach(self, model: PreTrainedModel, setting: Setting) -> None:
-        self.candidates = in_layers(setting.encoder)
+    def attach(self, model: PreTrainedModel, context: Context) -> None:
+        self.candidates = in_layers(context.encoder)
         self.masks: dict[str, torch.Tensor] = {}
 
     def survey(self, passes: Iterable[Step]) -> None:
@@ -106,7 +106,7 @@ class ChildTuningD(Method):
         self.masks = {name: values >= self.threshold for name, values in fisher.items()}
 
     def fisher(self, passes: Iterable[Step]) -> dict[str, torch.Tensor]:
-        """The empirical Fisher information of every candidate weight that is trained, by name."""
+        """The empirical Fisher information of every trained candidate weight, by name."""
         sums: dict[str, torch.Tensor] = {}
         count = 0
         for _, parts in groupby(passes, key=lambda step: step.number):
@@ -119,12 +119,15 @@ class ChildTuningD(Method):
         return sums
 
     def gradients(self, parts: Iterable[Step]) -> Iterator[dict[str, torch.Tensor]]:
-        """The gradients to square of one batch: its mean loss's, summed over its parts, or each example's."""
+        """Yield the gradients of one batch that are squared.
+
+        ``released``: of the batch's mean loss, summed over its parts; ``paper``: of each example's loss.
+        """
         batch: dict[str, torch.Tensor] = {}
         for step in parts:
             if self.fidelity == "paper":
                 for i in range(step.examples):
-                    loss = step.task.loss(*step.task.one(step.logits, step.targets, i))
+                    loss = step.task.loss(*step.task.of_example(step.logits, step.targets, i))
                     yield self.gradient_of(loss, step, again=True)  # one graph for all examples of the part
                 continue
             part = self.gradient_of(step.task_loss() * step.share, step)
@@ -133,7 +136,10 @@ class ChildTuningD(Method):
             yield batch
 
     def gradient_of(self, loss: torch.Tensor, step: Step, again: bool = False) -> dict[str, torch.Tensor]:
-        """The gradient of ``loss`` in every candidate weight that is trained, by name; none is accumulated."""
+        """The gradient of ``loss`` in every trained candidate weight, by name.
+
+        Nothing is added to ``.grad``.
+        """
         chosen = {
             name: weight
             for name, weight in step.model.named_parameters()
@@ -141,12 +147,13 @@ class ChildTuningD(Method):
         }
         if not chosen:
             return {}
-        found = torch.autograd.grad(loss, list(chosen.values()), retain_graph=again, materialize_grads=True)
-        return dict(zip(chosen, found, strict=True))
+        weights = list(chosen.values())
+        gradients = torch.autograd.grad(loss, weights, retain_graph=again, materialize_grads=True)
+        return dict(zip(chosen, gradients, strict=True))
 
     @torch.no_grad()
     def add_squares(self, sums: Tensors, gradients: Tensors) -> None:
-        """Add the squares of ``gradients``, clipped as the fidelity says, to ``sums``."""
+        """Add the squares of ``gradients`` to ``sums``; ``released`` clips them first."""
         if self.fidelity == "released" and self.max_grad_norm:
             norms = torch.stack(list(torch._foreach_norm(gradients)))
             shares = (self.max_grad_norm / (norms + 1e-6)).clamp(max=1.0)
@@ -156,4 +163,4 @@ class ChildTuningD(Method):
     def gradient(self, update: Update) -> None:
         if indices := places(update, self.masks):
             kept = [self.masks[update.names[index]] for index in indices]
-            torch._foreach_mul_(at(update.gradients, indices), kept)
+            torch._foreach_mul_(selected(update.gradients, indices), kept)

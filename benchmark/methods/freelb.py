@@ -1,14 +1,14 @@
-"""FreeLB: learn from every point on the way to an adversarial perturbation of the word embeddings.
+"""FreeLB: learn from every point on the way to adversarial word embeddings.
 
-Zhu et al., "FreeLB: Enhanced Adversarial Training for Natural Language Understanding", ICLR 2020
-(arXiv 1909.11764), Algorithm 1. delta_0 ~ U(-epsilon, epsilon) / sqrt(N), N the number of perturbed
-entries of an example; for t = 1 … K the parameters' gradient at delta_{t-1} counts 1/K, and
-delta_t = projection to ||delta||_F <= epsilon of delta_{t-1} + alpha g / ||g||_F, per example; then one
-update. The dropout masks of the K passes are the same (section 4.3).
+Zhu et al., "FreeLB: Enhanced Adversarial Training for Natural Language Understanding", ICLR 2020 (arXiv
+1909.11764), Algorithm 1. delta_0 ~ U(-epsilon, epsilon) / sqrt(N), N the number of perturbed entries of an
+example; for t = 1 … K the parameters' gradient at delta_{t-1} counts 1/K, and delta_t = projection to
+||delta||_F <= epsilon of delta_{t-1} + alpha g / ||g||_F, per example; then one update. The dropout masks of
+the K passes are the same (section 4.3).
 
-The authors' code separates the size of the start from the radius (``init_mag``); its fairseq version
-makes 1 + K passes (``fidelity: fairseq``), its transformers version K, as the paper. In both, delta is
-added to the word-embedding lookup, before positions and normalisation, and padding is not perturbed.
+The authors' code separates the size of the start from the radius (``init_mag``); its fairseq version makes 1
++ K passes (``fidelity: fairseq``), its transformers version K, as the paper. In both, delta is added to the
+word-embedding lookup, before positions and normalisation, and padding is not perturbed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from benchmark.errors import BenchmarkError, unknown
-from benchmark.methods.base import Method, Setting
+from benchmark.methods.base import Context, Method
 from benchmark.models.architecture import length_first, output_changed
 from benchmark.step.passes import DROPOUTS, Step
 
@@ -32,9 +32,9 @@ FIDELITIES = ("paper", "fairseq")
 class FreeLB(Method):
     """Replace the task loss by the mean over ``steps`` (K) perturbed passes.
 
-    ``epsilon`` is the radius (0: no bound) and the size of the start, unless ``init_mag`` gives another
-    size; ``alpha`` the length of an ascent. ``dropout``: ``shared`` by all passes, ``independent``, or
-    ``off``. There is no strength: plain fine-tuning, bit for bit, is ``steps`` 1 with ``init_mag`` 0.
+    ``epsilon`` is the radius (0: no bound), and also the size of the start unless ``init_mag`` gives another.
+    ``alpha`` is the length of an ascent. ``dropout``: ``shared`` by all passes, ``independent``, or ``off``.
+    There is no strength: plain fine-tuning, bit for bit, is ``steps`` 1 with ``init_mag`` 0.
     """
 
     paper: ClassVar[str] = "Zhu et al., ICLR 2020"
@@ -68,10 +68,10 @@ class FreeLB(Method):
     def exempt(self) -> dict[str, str]:
         return {"accumulation": "the start is drawn for every part of a batch"}
 
-    def attach(self, model: PreTrainedModel, setting: Setting) -> None:
-        self.setting = setting
+    def attach(self, model: PreTrainedModel, context: Context) -> None:
+        self.context = context
         self.rng: torch.Generator | None = None
-        self.length_first = length_first(setting.encoder)
+        self.length_first = length_first(context.encoder)
 
     def task_loss(self, step: Step) -> torch.Tensor:
         passes = self.steps + (self.fidelity == "fairseq")
@@ -88,15 +88,15 @@ class FreeLB(Method):
         return self.perturbed_loss(step, delta, passes - 1) / passes + earlier
 
     def perturbed_loss(self, step: Step, delta: torch.Tensor, number: int) -> torch.Tensor:
-        """The task loss with ``delta`` added to the word embeddings, which are looked up anew."""
+        """The task loss with ``delta`` added to the word embeddings, which are looked up again."""
         with output_changed(step.encoder.words, lambda embeddings: embeddings + delta):
             return step.task_loss(step.forward(self.dropout, "freelb", number))
 
     def start(self, step: Step) -> torch.Tensor:
-        """delta_0 in the shape of the word embeddings: nothing on padding."""
+        """delta_0 in the shape of the word embeddings, 0 at padding."""
         table, mask = cast(nn.Embedding, step.encoder.words).weight, step.inputs["attention_mask"]
         if self.rng is None:
-            self.rng = self.setting.stream(device=table.device)
+            self.rng = self.context.stream(device=table.device)
         real = (mask.T if self.length_first else mask).unsqueeze(-1).to(table.dtype)
         entries = real.sum(0 if self.length_first else 1, keepdim=True) * table.shape[-1]
         size = self.epsilon if self.init_mag is None else self.init_mag
@@ -104,14 +104,14 @@ class FreeLB(Method):
         return raw * real * (size / entries.sqrt())
 
     def ascend(self, delta: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
-        """``delta`` after one step along ``gradient``, back in the ball."""
+        """``delta`` after one ascent along ``gradient``, projected back into the ball."""
         moved = delta + self.alpha * gradient / self.norm(gradient)
         if not self.epsilon:
             return moved
         return moved * (self.epsilon / self.norm(moved)).clamp_max(1)
 
     def norm(self, state: torch.Tensor) -> torch.Tensor:
-        """The Frobenius norm of each example, in a shape that divides ``state``; never 0."""
+        """The Frobenius norm of each example, never 0, in a shape that divides ``state``."""
         axes = (0, 2) if self.length_first else (1, 2)
         norm = torch.linalg.vector_norm(state, dim=axes, keepdim=True)
         return norm.clamp_min(torch.finfo(norm.dtype).tiny)

@@ -12,14 +12,14 @@ from typing import Any, ClassVar
 
 from transformers import PreTrainedModel
 
-from benchmark.methods.base import Setting
+from benchmark.methods.base import Context
 from benchmark.methods.common.hidden_noise import HiddenNoise, check_layer
 from benchmark.models.architecture import on_input
 
 
 @dataclass
 class FTNoise(HiddenNoise):
-    """Add N(0, sigma^2) to what layer ``layer`` receives (1 is the first), in training only."""
+    """Add N(0, sigma^2) to the input of layer ``layer`` (from 1), in training only."""
 
     paper: ClassVar[str] = "Hua et al., NAACL 2021"
     cost: ClassVar[str] = "a draw per hidden unit of one layer"
@@ -29,8 +29,8 @@ class FTNoise(HiddenNoise):
     sigma: float = 1e-2
     layer: int = 1
 
-    def attach(self, model: PreTrainedModel, setting: Setting) -> None:
-        super().attach(model, setting)
-        check_layer("layer", self.layer, setting.encoder)
+    def attach(self, model: PreTrainedModel, context: Context) -> None:
+        super().attach(model, context)
+        check_layer("layer", self.layer, context.encoder)
         if self.sigma > 0:
-            self.perturb_in_training(setting.encoder.layers[self.layer - 1], on_input)
+            self.perturb_in_training(context.encoder.layers[self.layer - 1], on_input)

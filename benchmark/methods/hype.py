@@ -3,11 +3,11 @@
 Yuan et al., "HyPe: Better Pre-trained Language Model Fine-tuning with Hidden Representation
 Perturbation", ACL 2023. Section 3: h_i = g_i(h_{i-1} + eps_i), drawn anew per layer, position, unit and
 step; eps ~ N(0, sigma^2) (HyPe-N) or U(-sigma, sigma) (HyPe-U). The noised input feeds both the attention
-and the residual branch; what the last layer returns stays clean.
+and the residual branch; the output of the last layer stays clean.
 
-The released code draws sigma * U[0, 1) for HyPe-U (``uniform01`` here), and by "no dropout" it means the
-configuration's hidden dropout only: the dropout of attention weights stays on (in XLNet, which has one
-value for both, neither does). To it an empty list of layers means all of them; here one is refused.
+The released code draws sigma * U[0, 1) for HyPe-U (``uniform01`` here), and its "no dropout" is only
+the configuration's hidden dropout: the dropout of attention weights stays on (XLNet has one value for
+both, so both are off). In that code an empty list of layers means all of them; here it is refused.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from benchmark.errors import BenchmarkError, unknown
-from benchmark.methods.base import Setting
+from benchmark.methods.base import Context
 from benchmark.methods.common.hidden_noise import HiddenNoise, check_layer
 from benchmark.methods.no_dropout import switch_off_dropout
 from benchmark.models.architecture import on_input, on_output
@@ -46,7 +46,7 @@ class HyPe(HiddenNoise):
     noise: str = "normal"
     position: str = "between"
     layers: list[int] | None = None
-    hidden_dropout: bool = False  # whether the checkpoint's hidden dropout stays on (Table 9)
+    hidden_dropout: bool = False  # True keeps the checkpoint's hidden dropout on (Table 9)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -59,14 +59,14 @@ class HyPe(HiddenNoise):
         if self.layers is not None and len(set(self.layers)) < len(self.layers):
             raise BenchmarkError(f"layers={self.layers}: a layer is named twice")
 
-    def attach(self, model: PreTrainedModel, setting: Setting) -> None:
-        super().attach(model, setting)
+    def attach(self, model: PreTrainedModel, context: Context) -> None:
+        super().attach(model, context)
         if not self.hidden_dropout:
             switch_off_dropout(model)
-        layers = setting.encoder.layers
+        layers = context.encoder.layers
         numbers = range(1, len(layers) + 1) if self.layers is None else self.layers
         for number in numbers:
-            check_layer("layers", number, setting.encoder)
+            check_layer("layers", number, context.encoder)
         if self.sigma == 0:
             return
         for number in numbers:
@@ -84,7 +84,10 @@ class HyPe(HiddenNoise):
 
 
 def attention_block(layer: nn.Module) -> nn.Module:
-    """The part of an encoder layer that attends. Raises: BenchmarkError if none of them says it does."""
+    """The attention block of an encoder layer, told by its class name.
+
+    Raises: BenchmarkError if no part of the layer is named so.
+    """
     blocks = [part for part in layer.children() if "attention" in type(part).__name__.lower()]
     if not blocks:
         raise BenchmarkError(f"position: no attention block found in a {type(layer).__name__}")

@@ -1,14 +1,15 @@
-"""L2-SP: penalise the distance from the pretrained weights, and the size of the head's.
+"""L2-SP: penalise the distance from the pretrained weights, and the size of the head.
 
 Li et al., "Explicit Inductive Bias for Transfer Learning with Convolutional Networks", ICML 2018:
 
     Omega = alpha/2 * ||w_S - w0_S||^2 + beta/2 * ||w_notS||^2
 
-is added to the loss, S being what the checkpoint holds. The released code (vision) leaves out tensors
-that are no kernels, or takes all (its mode 101); all is the equation and the default, ``matrices_only``
-the other. LNSR, which compares with it, prints Omega without the squares (``squared: false``).
-Under Adam the gradient of the penalty is divided by the second moment like the rest; PriorWD is the
-decoupled form, and results of the two do not compare.
+is added to the loss; S are the weights of the checkpoint. The released code (vision) penalises kernels only,
+or all tensors (its mode 101). All tensors is the equation and the default; ``matrices_only`` is the other
+form. LNSR, which compares with L2-SP, prints Omega without the squares (``squared: false``).
+
+Under Adam the gradient of the penalty is divided by the second moment like the rest. PriorWD is the decoupled
+form; results of the two do not compare.
 """
 
 from __future__ import annotations
@@ -30,8 +31,9 @@ from benchmark.step.update import Tensors
 class L2SP(Anchored):
     """Add Omega to the loss.
 
-    Weight decay beside it pulls the encoder to 0 as well. Its pull is part of the gradient, so that masks
-    (Child-Tuning) and rates by sensitivity (SAGE) act on it, as they do not on PriorWD's and RecAdam's.
+    Weight decay pulls the encoder to 0 as well. The pull of L2-SP is part of the gradient, so masks
+    (Child-Tuning) and rates by sensitivity (SAGE) act on it; they do not act on the pulls of PriorWD and
+    RecAdam.
     """
 
     paper: ClassVar[str] = "Li et al., ICML 2018"
@@ -73,6 +75,9 @@ class L2SP(Anchored):
         return torch.stack(terms).sum() if terms else None
 
     def size(self, tensors: Tensors) -> torch.Tensor:
-        """The norm of ``tensors`` taken as one vector, squared unless told otherwise; its slope at 0 is 0."""
+        """The norm of ``tensors`` as one vector, squared if ``squared``.
+
+        The slope at 0 is 0.
+        """
         norm = torch.linalg.vector_norm(torch.stack(list(torch._foreach_norm(tensors))))
         return norm.square() if self.squared else norm

@@ -3,7 +3,7 @@
 Clark et al., "ELECTRA: Pre-training Text Encoders as Discriminators Rather Than Generators", ICLR 2020
 (fine-tuning details), and Zhang et al., "Revisiting Few-sample BERT Fine-tuning", ICLR 2021. Head and
 pooler learn at the full rate, each layer at ``factor`` times the rate of the one above it, the embeddings
-lowest. The top layer's rate has the factor once in Zhang et al.'s code and twice in ELECTRA's (``top``).
+lowest. The factor is in the top layer's rate once in Zhang et al.'s code and twice in ELECTRA's (``top``).
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import Any, ClassVar
 from transformers import PreTrainedModel
 
 from benchmark.errors import BenchmarkError
-from benchmark.methods.base import Method, Setting
+from benchmark.methods.base import Context, Method
 
 
 @dataclass
 class LayerDecay(Method):
-    """Multiply the rate of the layer ``d`` below the top one by ``factor`` to the power ``top + d``."""
+    """Multiply rates by ``factor`` ** (``top`` + d), d layers below the top one."""
 
     paper: ClassVar[str] = "Clark et al., ICLR 2020; Zhang et al., ICLR 2021"
     cost: ClassVar[str] = "none"
@@ -35,13 +35,13 @@ class LayerDecay(Method):
         if self.top < 0:
             raise BenchmarkError(f"top={self.top}: must be at least 0")
 
-    def attach(self, model: PreTrainedModel, setting: Setting) -> None:
-        self.encoder = setting.encoder
+    def attach(self, model: PreTrainedModel, context: Context) -> None:
+        self.encoder = context.encoder
 
     def rate_factor(self, name: str) -> float:
         if self.encoder.in_head(name) or self.encoder.in_pooler(name):
             return 1.0
         depth = self.encoder.depth(name)
-        # What is in no layer feeds all of them: word, position and segment embeddings.
+        # A parameter outside the layers feeds all of them: word, position and segment embeddings.
         below_top = len(self.encoder.layers) if depth is None else len(self.encoder.layers) - 1 - depth
         return self.factor ** (self.top + below_top)

@@ -1,13 +1,13 @@
-"""LNSR: the output of every layer should hardly move when the input of an early one is disturbed.
+"""LNSR: keep the outputs of all layers stable under noise on an early layer's input.
 
-Hua et al., "Noise Stability Regularization for Improving BERT Fine-tuning", NAACL 2021, Eq. 1-2 and
-Algorithm 1: with eps ~ N(0, sigma^2) on the input x_b of layer b,
+Hua et al., "Noise Stability Regularization for Improving BERT Fine-tuning", NAACL 2021, Eq. 1-2 and Algorithm
+1: with eps ~ N(0, sigma^2) on the input x_b of layer b,
 
     R = sum over r = b..L of || f_r(x_b + eps) - f_r(x_b) ||^2,    loss = task loss (clean pass) + R,
 
-b the first layer and all weights 1 in the main table. No code is public, and the paper leaves open
-sigma, the reduction over tokens and hidden units, padding and dropout; each is a field below. Algorithm 1
-accumulates R inside its loop over examples; what it means, a mean over examples, is what is done.
+b the first layer and all weights 1 in the main table. No code is public. The paper leaves open sigma, the
+reduction over tokens and hidden units, padding and dropout; each is a field below. Algorithm 1 accumulates R
+inside its loop over examples; here R is the mean over examples, which Algorithm 1 means.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ import torch
 from transformers import PreTrainedModel
 
 from benchmark.errors import BenchmarkError, unknown
-from benchmark.methods.base import Setting
+from benchmark.methods.base import Context
 from benchmark.methods.common.hidden_noise import HiddenNoise, check_layer
-from benchmark.models.architecture import Change, input_changed, length_first, recorded
+from benchmark.models.architecture import Change, captured_states, input_changed, length_first
 from benchmark.step.doubling import FurtherPass
 from benchmark.step.passes import DROPOUTS, Step
 
@@ -33,14 +33,14 @@ TOKENS = ("real", "all")
 
 @dataclass
 class LNSR(HiddenNoise):
-    """Add R times ``scale`` to the loss, with noise on the input of layer ``layer`` (1 is the first).
+    """Add R times ``scale`` to the loss, with noise on the input of layer ``layer``.
 
-    ``reduction`` is ``sum`` over the tokens and hidden units of an example, as the norm is written, or
-    the ``mean`` over them; ``tokens`` says whether padding counts (``all``) or not (``real``).
-    ``dropout`` of the noised pass is the clean pass's (``shared``) or ``independent`` of it, which makes
-    R positive even without noise; ``off`` compares two further passes, both without dropout. The
-    gradient flows through both passes. Noise of another method (HyPe) is in both, drawn anew for the
-    second, the layer's input included: both start from what the layer below handed on in the clean pass.
+    The first layer is 1. ``reduction`` is ``sum`` over the tokens and hidden units of an example, as the norm
+    is written, or the ``mean`` over them. ``tokens``: padding counts (``all``) or not (``real``). ``dropout``
+    of the noised pass is that of the clean pass (``shared``) or ``independent`` of it, which makes R positive
+    even without noise; ``off`` compares two further passes, both without dropout. The gradient flows through
+    both passes. Noise of another method (HyPe) is in both passes and is drawn anew for the second, on the
+    input of the layer too: both passes start from the clean pass's output of the layer below.
     """
 
     paper: ClassVar[str] = "Hua et al., NAACL 2021"
@@ -67,14 +67,14 @@ class LNSR(HiddenNoise):
             if value not in valid:
                 raise unknown(key, value, valid)
 
-    def attach(self, model: PreTrainedModel, setting: Setting) -> None:
-        super().attach(model, setting)
-        check_layer("layer", self.layer, setting.encoder)
-        self.length_first = length_first(setting.encoder)
+    def attach(self, model: PreTrainedModel, context: Context) -> None:
+        super().attach(model, context)
+        check_layer("layer", self.layer, context.encoder)
+        self.length_first = length_first(context.encoder)
 
     @property
     def idle(self) -> bool:
-        """Whether R is 0 whatever the batch."""
+        """True if R is 0 for every batch."""
         return self.scale == 0 or (self.sigma == 0 and self.dropout != "independent")
 
     @property
@@ -103,23 +103,23 @@ class LNSR(HiddenNoise):
         )
 
     def clean_states(self, step: Step) -> list[torch.Tensor]:
-        """The hidden states without noise; those of the clean pass where dropout allows."""
+        """The hidden states without noise: of the clean pass, or of a pass without dropout."""
         if self.dropout != "off":
-            _ = step.logits  # computes the clean pass if nobody asked for it yet
+            _ = step.logits  # computes the clean pass, unless a method has used it already
             return step.hidden_states
-        with recorded(step.encoder) as states:
+        with captured_states(step.encoder) as states:
             step.forward("off")
         return states
 
     def noised_states(self, step: Step, start: torch.Tensor) -> list[torch.Tensor]:
-        """The hidden states when the layer receives ``start`` and noise."""
+        """The hidden states if the layer receives ``start`` and noise."""
         _, states = step.further(self.disturbed(step, lambda _: self.noised(start)))
         return states
 
     def disturbed(self, step: Step, change: Change) -> FurtherPass:
-        """The pass in which the layer receives what ``change`` makes."""
+        """The pass in which ``change`` makes the input of the layer."""
         layer = step.encoder.layers[self.layer - 1]
-        return FurtherPass(self.dropout, self.setting.name, change, partial(input_changed, layer))
+        return FurtherPass(self.dropout, self.context.name, change, partial(input_changed, layer))
 
     def instability(
         self,
@@ -128,7 +128,10 @@ class LNSR(HiddenNoise):
         mask: torch.Tensor,
         examples: int,
     ) -> torch.Tensor:
-        """R of the outputs (…, …, hidden) of layers b..L; ``mask`` has their leading shape, 1 where a token counts."""
+        """R from the outputs (…, …, hidden) of layers b..L.
+
+        ``mask`` has their leading shape, 1 at tokens that count.
+        """
         total = torch.zeros((), device=mask.device)
         for before, after in zip(clean, noisy, strict=True):
             # The square of a small difference is lost in half precision.

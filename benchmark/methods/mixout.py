@@ -1,16 +1,16 @@
-"""Mixout: in every pass, exchange a share of the weights for those fine-tuning started from.
+"""Mixout: in every pass, exchange a share of the weights for their starting values.
 
-Lee et al., "Mixout: Effective Regularization to Finetune Large-scale Pretrained Language Models",
-ICLR 2020. With a mask m, P(m = 1) = 1 - p, a linear module works with
+Lee et al., "Mixout: Effective Regularization to Finetune Large-scale Pretrained Language Models", ICLR 2020.
+With a mask m, P(m = 1) = 1 - p, a linear module works with
 
     (m * W + (1 - m) * W0 - p * W0) / (1 - p),
 
 whose mean is W; evaluation uses W, p = 1 gives W0. Biases, embeddings and normalisation are never mixed.
 
-The released code draws one mask per input column for the whole batch (an independent one per entry is
-the paper's "mixconnect") and returns grad * m where the derivative is grad * m / (1 - p)
-(``reference_grad``). Its example mixes the linear modules that follow a dropout and sets that dropout to
-0; its example for Hugging Face mixes every one, head included, and sets every dropout to 0.
+The released code draws one mask per input column for the whole batch (an independent one per entry is the
+paper's "mixconnect") and returns grad * m where the derivative is grad * m / (1 - p) (``reference_grad``).
+Its example mixes the linear modules that follow a dropout and sets that dropout to 0; its example for Hugging
+Face mixes every one, head included, and sets every dropout to 0.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from torch.nn import functional
 from transformers import PreTrainedModel
 
 from benchmark.errors import BenchmarkError, unknown
-from benchmark.methods.base import Method, Setting
+from benchmark.methods.base import Context, Method
 from benchmark.methods.no_dropout import switch_off_dropout
 from benchmark.models import masks
 from benchmark.models.architecture import Encoder
@@ -39,10 +39,10 @@ MODULES = ("encoder", "all_linear")
 class Mixout(Method):
     """Mix the weights of linear modules with their start, with probability ``probability``.
 
-    ``mask`` is drawn per input ``column`` or per ``element``. ``target``, the start, is ``clean`` or what
-    a method that perturbs weights left (``perturbed``). ``modules`` are those of the ``encoder`` layers
-    and the pooler, or ``all_linear`` (the head, whose start is random, included). XLNet's attention has
-    no linear modules and is not mixed. A pass that shares the clean pass's dropout shares its masks too.
+    ``mask`` is drawn per input ``column`` or per ``element``. ``target``, the start, is ``clean``, or the
+    weights after another method's noise (``perturbed``). ``modules`` are those of the ``encoder`` layers and
+    the pooler, or ``all_linear``, which includes the head with its random start. XLNet's attention has no
+    linear modules and is not mixed. A pass that shares the clean pass's dropout shares its masks too.
     """
 
     paper: ClassVar[str] = "Lee et al., ICLR 2020"
@@ -56,14 +56,14 @@ class Mixout(Method):
     reference_grad: bool = False
     target: str = "clean"
     modules: str = "encoder"
-    hidden_dropout: bool = False  # whether it stays on
-    attention_dropout: bool = True  # whether it stays on
+    hidden_dropout: bool = False  # True keeps it on
+    attention_dropout: bool = True  # True keeps it on
 
     def __post_init__(self) -> None:
         if not 0 <= self.probability <= 1:
             raise BenchmarkError(f"probability={self.probability}: p must be between 0 and 1")
         if self.hidden_dropout and not self.attention_dropout:
-            raise BenchmarkError("attention_dropout=False: only together with hidden_dropout=False")
+            raise BenchmarkError("attention_dropout=False: valid only with hidden_dropout=False")
         for key, value, valid in (
             ("mask", self.mask, MASKS),
             ("target", self.target, TARGETS),
@@ -78,22 +78,22 @@ class Mixout(Method):
 
     @property
     def needs_separate_passes(self) -> bool:
-        return self.probability > 0  # a mask is for the whole of a batch
+        return self.probability > 0  # one mask holds for all examples of a batch
 
-    def remember(self, model: PreTrainedModel, setting: Setting) -> None:
+    def remember(self, model: PreTrainedModel, context: Context) -> None:
         self.targets: dict[str, torch.Tensor] = {}
         if self.target == "clean" and self.probability > 0:
-            self.keep_targets(model, setting.encoder)
+            self.keep_targets(model, context.encoder)
 
-    def attach(self, model: PreTrainedModel, setting: Setting) -> None:
+    def attach(self, model: PreTrainedModel, context: Context) -> None:
         if self.probability == 0:
             return
         if not self.hidden_dropout:
             switch_off_dropout(model, attention=not self.attention_dropout)
         if self.target == "perturbed":
-            self.keep_targets(model, setting.encoder)
-        self.setting = setting
-        for name in self.mixed_modules(model, setting.encoder):
+            self.keep_targets(model, context.encoder)
+        self.context = context
+        for name in self.mixed_modules(model, context.encoder):
             place, _, last = name.rpartition(".")
             linear = model.get_submodule(name)
             assert isinstance(linear, nn.Linear)
@@ -103,7 +103,10 @@ class Mixout(Method):
         model.register_forward_pre_hook(self.new_pass)
 
     def new_pass(self, *_: Any) -> None:
-        """Masks come from a stream of their own, named by the seed that a step gives the pass's dropout."""
+        """Begin a new stream of masks with the next pass.
+
+        The stream is named by the seed of the pass's dropout.
+        """
         self.rng: torch.Generator | None = None
 
     def mixed_modules(self, model: PreTrainedModel, encoder: Encoder) -> list[str]:
@@ -130,7 +133,7 @@ class Mixout(Method):
         if self.probability == 1:
             return target
         if self.rng is None:
-            self.rng = masks.stream_of_pass(self.setting.seed_of, weight.device)
+            self.rng = masks.stream_of_pass(self.context.seed_of, weight.device)
         mask = self.draw(weight, self.rng).to(weight.dtype)
         kept = 1 - self.probability
         mixed = (mask * weight + (1 - mask - self.probability) * target) / kept
@@ -141,7 +144,7 @@ class Mixout(Method):
 
 
 class MixedLinear(nn.Linear):
-    """``linear``, its very parameters, working in training mode with ``mix(weight, target)``."""
+    """The module ``linear``, with its own parameters; in training it uses ``mix(weight, target)``."""
 
     target: torch.Tensor
 

@@ -15,35 +15,39 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from benchmark.errors import BenchmarkError
-from benchmark.methods.base import Method, Setting
+from benchmark.methods.base import Context, Method
 
-#: What configurations call the dropout of hidden states; XLNet's and DistilBERT's are `dropout`.
+#: Names of the dropout of hidden states in configurations; XLNet and DistilBERT say `dropout`.
 HIDDEN_DROPOUT = ("hidden_dropout_prob", "dropout")
 
 
 @dataclass
 class NoDropout(Method):
-    """Switch off hidden dropout, as HyPe does; that of attention weights too, where it is told to."""
+    """Switch off hidden dropout, as HyPe does.
+
+    With ``attention_dropout: false`` the dropout of attention weights is off too.
+    """
 
     paper: ClassVar[str] = "control for Yuan et al., ACL 2023"
     cost: ClassVar[str] = "none"
     not_captured = ""
 
-    attention_dropout: bool = True  # whether it stays on
+    attention_dropout: bool = True  # True keeps it on
 
     @property
     def exempt(self) -> dict[str, str]:
         return {"neutral": "dropout is off in any case"}
 
-    def attach(self, model: PreTrainedModel, setting: Setting) -> None:
+    def attach(self, model: PreTrainedModel, context: Context) -> None:
         switch_off_dropout(model, attention=not self.attention_dropout)
 
 
 def switch_off_dropout(model: PreTrainedModel, attention: bool = False) -> None:
-    """Make ``model`` what it would be without hidden dropout in its configuration; with ``attention``, without any.
+    """Switch off the hidden dropout of ``model``; with ``attention``, all dropout.
 
-    Which module has its rate from which entry differs between architectures, in the head as well, so
-    the model's own class is asked: it is built once more, without memory, from the changed configuration.
+    Architectures wire dropout differently, in the head as well. To find the modules of the configuration's
+    entry, the model's own class is built once more, on the meta device without memory, with the entry set to
+    0.
 
     Raises: BenchmarkError if the configuration has no entry for hidden dropout.
     """
@@ -56,7 +60,7 @@ def switch_off_dropout(model: PreTrainedModel, attention: bool = False) -> None:
     entry = next((name for name in HIDDEN_DROPOUT if hasattr(config, name)), None)
     if entry is None:
         raise BenchmarkError(
-            f"hidden dropout: the configuration of a {type(model).__name__} has none of {', '.join(HIDDEN_DROPOUT)}"
+            f"hidden dropout: the configuration of a {type(model).__name__} has no entry {' or '.join(HIDDEN_DROPOUT)}"
         )
     setattr(config, entry, 0.0)
     with torch.device("meta"):

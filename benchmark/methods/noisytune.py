@@ -16,7 +16,7 @@ import torch
 from transformers import PreTrainedModel
 
 from benchmark.errors import BenchmarkError, unknown
-from benchmark.methods.base import Method, Setting
+from benchmark.methods.base import Context, Method
 
 NOISES = ("uniform", "gaussian", "gaussian_matched")
 SCALES = ("matrix", "global")
@@ -53,10 +53,10 @@ class NoisyTune(Method):
         if self.scale not in SCALES:
             raise unknown("scale", self.scale, SCALES)
 
-    def perturb(self, model: PreTrainedModel, setting: Setting) -> None:
+    def perturb(self, model: PreTrainedModel, context: Context) -> None:
         if self.intensity == 0:
             return
-        rng = setting.stream()
+        rng = context.stream()
         weights = list(self.weights(model))
         self.add_noise(weights, [self.draw(weight, rng) for weight in weights])
 
@@ -69,14 +69,14 @@ class NoisyTune(Method):
                 yield weight
 
     def draw(self, weight: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
-        """Unit noise of the shape of ``weight``, float32 on the CPU whatever the model's device."""
+        """Unit noise of the shape of ``weight``: float32 on the CPU for every device."""
         if self.noise == "uniform":
             return torch.rand(weight.shape, generator=rng) - 0.5
         return torch.randn(weight.shape, generator=rng)
 
     @torch.no_grad()
     def add_noise(self, weights: list[torch.Tensor], unit_noise: list[torch.Tensor]) -> None:
-        """Add ``unit_noise`` to ``weights`` in place, scaled as section 2 says."""
+        """Add ``unit_noise`` to ``weights`` in place, scaled as in section 2."""
         scales = [sample_std(weight) for weight in weights]
         if self.scale == "global":
             # A constant tensor stays untouched, as the matrix-wise rule leaves it.
@@ -88,7 +88,10 @@ class NoisyTune(Method):
 
 
 def sample_std(weight: torch.Tensor) -> float:
-    """The n-1 standard deviation of a tensor; 0, not NaN, for a single element (the bias of STS-B's head)."""
+    """The n-1 standard deviation of a tensor.
+
+    0, not NaN, for a single element (the bias of STS-B's head).
+    """
     return weight.std().item() if weight.numel() > 1 else 0.0
 
 

@@ -1,4 +1,4 @@
-"""PATS: noise in every update, the more the less the loss depends on a weight.
+"""PATS: noise in every update, more on weights on which the loss depends less.
 
 Zhang et al., "PATS: Sensitivity-aware Noisy Learning for Pretrained Language Models", EMNLP 2022, section 2
 and Algorithm 1. For every weight j of a tensor, in every step,
@@ -8,10 +8,9 @@ and Algorithm 1. For every weight j of a tensor, in every step,
     r_j = lambda * max(mean(S) / (S_j + epsilon) - gamma, 0)   (Eq. 3-4)
     theta_j <- theta_j - update_j + z_j * N(0, r_j),  z_j ~ Bernoulli(p)   (Eq. 5)
 
-on all weights of the encoder layers but their LayerNorms (A.2). No code is public. The text takes r as a
-variance, Algorithm 1 writes N(0, R); Algorithm 1 also puts epsilon where it is N times weaker in a tensor
-of N weights, and drops the absolute value, which makes the ratio meaningless where signs differ. Each is
-a field. The noise does not shrink with the learning rate.
+on all weights of the encoder layers but their LayerNorms (A.2). No code is public. In the text r is a variance;
+Algorithm 1 writes N(0, R). Algorithm 1 also makes epsilon N times weaker in a tensor of N
+weights, and drops the absolute value; the ratio then has no meaning if signs differ. Each choice is a field. The noise does not shrink with the learning rate.
 """
 
 from __future__ import annotations
@@ -23,9 +22,9 @@ import torch
 from transformers import PreTrainedModel
 
 from benchmark.errors import BenchmarkError, unknown
-from benchmark.methods.base import Method, Setting
+from benchmark.methods.base import Context, Method
 from benchmark.methods.common.sensitivity import Sensitivity
-from benchmark.methods.common.tensors import at, in_layers, places
+from benchmark.methods.common.tensors import in_layers, places, selected
 from benchmark.models import masks
 from benchmark.step.update import Tensors, Update
 
@@ -39,10 +38,10 @@ class PATS(Method):
 
     ``noise_scale``: r is a variance (``sqrt``, the text) or a standard deviation (``linear``).
     ``eps_form``: epsilon as in Eq. 4, or as in Algorithm 1, sum(S) / (N * S_j + epsilon). ``signed``
-    drops the absolute value of Eq. 1. Sensitivities are of the gradient that the optimiser sees: a weight
-    whose gradient another method masks looks insensitive, and gets the most noise, unless ``mask_noise``
-    leaves alone what has no gradient in this update. Noise is drawn where the weights are, so that a GPU gives
-    other draws than a CPU.
+    drops the absolute value of Eq. 1. Sensitivities use the optimiser's gradient: a weight whose gradient
+    another method masks looks insensitive and gets the most noise. With ``mask_noise``, weights without a
+    gradient in this update get none. Noise is drawn on the device of the weights: a GPU gives other draws
+    than a CPU.
     """
 
     paper: ClassVar[str] = "Zhang et al., EMNLP 2022"
@@ -75,12 +74,12 @@ class PATS(Method):
 
     @property
     def silent(self) -> bool:
-        """Whether this is plain fine-tuning."""
+        """True if this is plain fine-tuning."""
         return self.intensity == 0 or self.probability == 0
 
-    def attach(self, model: PreTrainedModel, setting: Setting) -> None:
-        self.sensitivity = Sensitivity(in_layers(setting.encoder, norms=False), self.beta, self.signed)
-        self.rng = setting.stream(device=next(model.parameters()).device)
+    def attach(self, model: PreTrainedModel, context: Context) -> None:
+        self.sensitivity = Sensitivity(in_layers(context.encoder, norms=False), self.beta, self.signed)
+        self.rng = context.stream(device=next(model.parameters()).device)
 
     def direction(self, update: Update) -> None:
         if not self.silent:
@@ -93,10 +92,10 @@ class PATS(Method):
         spread = self.intensities(self.sensitivity.of(update, indices))
         if self.noise_scale == "sqrt":
             torch._foreach_sqrt_(spread)
-        weights = at(update.weights, indices)
+        weights = selected(update.weights, indices)
         torch._foreach_mul_(spread, [self.draw(weight) for weight in weights])
         if self.mask_noise:
-            torch._foreach_mul_(spread, [gradient != 0 for gradient in at(update.gradients, indices)])
+            torch._foreach_mul_(spread, [gradient != 0 for gradient in selected(update.gradients, indices)])
         torch._foreach_add_(weights, spread)
 
     def intensities(self, means: Tensors) -> Tensors:
@@ -111,6 +110,6 @@ class PATS(Method):
         return ratios
 
     def draw(self, weight: torch.Tensor) -> torch.Tensor:
-        """N(0, 1) with probability p and else 0, of the shape of ``weight``."""
+        """N(0, 1) with probability p, else 0, of the shape of ``weight``."""
         noise = torch.empty_like(weight).normal_(generator=self.rng)
         return noise.mul_(masks.kept(weight, self.probability, self.rng))

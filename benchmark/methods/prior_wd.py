@@ -6,7 +6,7 @@ form of L2-SP: before every step of the optimiser,
     theta <- theta - rate * weight_decay * (theta - theta0).
 
 The released code means to leave the head's group out of the pull and to decay it to 0, but compares a
-group's index with the number of groups, so that the head is pulled to its random start as well
+group's index with the number of groups: the head is pulled to its random start as well
 (``fidelity: released``). It takes the pull of a tensor from its weight decay, which biases and
 LayerNorms do not have, and sets the decay itself to 0; here that is ``protocol.weight_decay=0``.
 """
@@ -63,5 +63,5 @@ class PriorWD(Anchored):
         self.pull_back(update, update.scheduled(self.length))
 
     def length(self, number: int, rate: float) -> float:
-        """The share of the way back to the anchors."""
+        """The share of the distance to the anchors by which weights are pulled."""
         return rate * self.weight_decay

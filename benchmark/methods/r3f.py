@@ -1,17 +1,18 @@
-"""R3F and R4F: the outputs shall not change when the token embeddings are shaken a little.
+"""R3F and R4F: keep the outputs stable under small noise on token embeddings.
 
-Aghajanyan et al., "Better Fine-Tuning by Reducing Representational Collapse", ICLR 2021
-(arXiv 2008.03156). Section 3: CE(f(x)) + lambda (KL(f(x) || f(x + z)) + KL(f(x + z) || f(x))) with
-z ~ N(0, sigma^2 I) or U(-sigma, sigma) on the token embeddings; R4F also divides every weight matrix of
-the head by its largest singular value.
+Aghajanyan et al., "Better Fine-Tuning by Reducing Representational Collapse", ICLR 2021 (arXiv 2008.03156).
+Section 3: CE(f(x)) + lambda (KL(f(x) || f(x + z)) + KL(f(x + z) || f(x))) with z ~ N(0, sigma^2 I) or
+U(-sigma, sigma) on the token embeddings. R4F also divides every weight matrix of the head by its largest
+singular value.
 
-As in the released criterion (fairseq, examples/rxf), z is added to the detached word-embedding lookup,
-before positions, normalisation and dropout, both KLs learn through both arguments, everything is
-averaged over examples, and the two passes have different dropout. But the released RoBERTa drops the
-noised embeddings on their way to the encoder, so that no noise is ever applied and the term is that of
-R-Drop: ``fidelity: released``. Regression has no term in that criterion; HyPe's runs use the squared
-error of the two outputs. Of a tagging the classes of every labelled word are compared, of answers the
-distributions of their starts and of their ends over a window's real tokens, and averaged over these.
+As in the released criterion (fairseq, examples/rxf), z is added to the detached word-embedding lookup, before
+positions, normalisation and dropout. Both KLs learn through both arguments, all terms are averaged over
+examples, and the two passes have different dropout. But the released RoBERTa drops the noised embeddings on
+their way to the encoder: no noise is ever applied, and the term is that of R-Drop (``fidelity: released``).
+Regression has no term in that criterion; HyPe's runs use the squared error of the two outputs.
+
+In tagging, the classes of every labelled word are compared; in question answering, the distributions of
+starts and of ends over a window's real tokens. The term is averaged over these.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from torch.nn import functional
 from transformers import PreTrainedModel
 
 from benchmark.errors import BenchmarkError, unknown
-from benchmark.methods.base import Method, Setting
+from benchmark.methods.base import Context, Method
 from benchmark.methods.common.divergences import disagreement
 from benchmark.methods.common.hidden_noise import HiddenNoise
 from benchmark.methods.mixout import Mixout
@@ -47,8 +48,8 @@ class R3F(HiddenNoise):
     ``independent`` of the clean pass's, ``shared`` with it, or ``off``, which costs one more pass
     because the clean side of the term has none either. ``regression`` is ``mse`` or ``none``.
     ``fidelity: released`` runs the second pass without any noise. ``spectral_head`` is R4F; its
-    matrices are those outside the pretrained model (BERT's pooler is inside). HyPe, whose noise stands in
-    the place of this one in its paper's combination of the two, is in both passes: ``sigma=0`` beside it.
+    matrices are those outside the pretrained model (BERT's pooler is inside). HyPe's paper combines the two
+    with HyPe's noise in place of R3F's; here HyPe's noise is in both passes, so set ``sigma=0`` beside it.
     """
 
     paper: ClassVar[str] = "Aghajanyan et al., ICLR 2021"
@@ -84,21 +85,22 @@ class R3F(HiddenNoise):
 
     def conflict(self, other: Method) -> str | None:
         if self.spectral_head and isinstance(other, Mixout) and other.modules == "all_linear":
-            return "R4F computes the head from its own weights, which Mixout would exchange; modules=encoder"
+            return "R4F computes the head from its own weights, which Mixout would exchange; set Mixout's modules=encoder"
         return None
 
-    def attach(self, model: PreTrainedModel, setting: Setting) -> None:
-        super().attach(model, setting)
+    def attach(self, model: PreTrainedModel, context: Context) -> None:
+        super().attach(model, context)
         self.singular: list[tuple[torch.Tensor, torch.Tensor]] = []
         if self.spectral_head:
-            for layer in head_layers(setting.encoder):
+            for layer in head_layers(context.encoder):
                 self.divide_by_largest_singular_value(layer)
 
     def divide_by_largest_singular_value(self, layer: nn.Linear) -> None:
-        """Let ``layer`` compute with W / sigma_max(W), in training and evaluation; its names stay as they are.
+        """Let ``layer`` compute with W / sigma_max(W), in training and evaluation.
 
-        sigma_max = u' W v with singular vectors that are exact now and follow W by one power iteration
-        per training pass, as in spectral normalisation (Miyato et al. 2018); a doubled batch is one pass.
+        The names of its parameters stay. sigma_max = u' W v; the singular vectors are exact now and follow W
+        by one power iteration per training pass, as in spectral normalisation (Miyato et al. 2018). A doubled
+        batch is one pass.
         """
         left, _, right = torch.linalg.svd(layer.weight.detach().float(), full_matrices=False)
         place = len(self.singular)
@@ -112,13 +114,13 @@ class R3F(HiddenNoise):
                     u = functional.normalize(weight @ v, dim=0)
                     v = functional.normalize(weight.T @ u, dim=0)
                     for before, now in zip(known, (u, v), strict=True):
-                        before.copy_(now)  # the backward pass reads u and v, which stay
+                        before.copy_(now)  # a copy: the backward pass reads u and v, which must not change
             return functional.linear(inputs[0], weight / (u @ weight @ v), layer.bias)
 
         layer.register_forward_hook(hook)
 
     def has_no_term(self, step: Step) -> bool:
-        """Whether there is no term to add."""
+        """True if there is no term to add."""
         return self.strength == 0 or (step.task.regression and self.regression == "none")
 
     def beside(self, step: Step) -> FurtherPass | None:
@@ -136,7 +138,7 @@ class R3F(HiddenNoise):
         return logits
 
     def noised_pass(self, step: Step) -> FurtherPass:
-        """The second pass, through which the table of word embeddings does not learn."""
+        """The second pass; the table of word embeddings does not learn through it."""
         if self.fidelity == "released":
             return FurtherPass(self.dropout, "r3f")
         noised = lambda embeddings: self.noised(embeddings.detach())  # noqa: E731

@@ -1,17 +1,17 @@
-"""R-Drop: two passes with different dropout shall agree.
+"""R-Drop: make two passes with different dropout agree.
 
-Liang et al., "R-Drop: Regularized Dropout for Neural Networks", NeurIPS 2021 (arXiv 2106.14448).
-Section 2.1: per example CE_1 + CE_2 + alpha (KL(p_1 || p_2) + KL(p_2 || p_1)) / 2; for a regression
-MSE_1 + MSE_2 + alpha MSE(1, 2) (section 3.3). The paper doubles the batch, which is the same as a
-second pass with masks of its own, and so is done here where the dropout of either stays its own.
+Liang et al., "R-Drop: Regularized Dropout for Neural Networks", NeurIPS 2021 (arXiv 2106.14448). Section 2.1:
+per example CE_1 + CE_2 + alpha (KL(p_1 || p_2) + KL(p_2 || p_1)) / 2; for a regression MSE_1 + MSE_2 + alpha
+MSE(1, 2) (section 3.3). The paper doubles the batch, which equals a second pass with masks of its own. Here
+the batch is doubled only if each half can keep its own dropout.
 
-The released code (dropreg/R-Drop) disagrees with the paper and with itself: everywhere the KLs are
-summed over the batch while cross-entropies are averaged, so that the strength grows with the batch; the
-README averages the two cross-entropies; the transformers fork sums them for BERT (alpha fixed to 0.5;
-1 for a regression) and keeps half of the first one for RoBERTa (0.7; 0.8), its loop being lost.
+The released code (dropreg/R-Drop) disagrees with the paper and with itself. In all its forms the KLs are
+summed over the batch while cross-entropies are averaged, so that the strength grows with the batch. The
+README averages the two cross-entropies. The transformers fork sums them for BERT (alpha fixed to 0.5; 1 for a
+regression) and keeps half of the first one for RoBERTa (0.7; 0.8); its training loop is lost.
 
-Of a tagging the classes of every labelled word are compared, of answers the distributions of their starts
-and of their ends over a window's real tokens; means and sums are then over these in place of examples.
+In tagging, the classes of every labelled word are compared; in question answering, the distributions of
+starts and of ends over a window's real tokens. Means and sums are then over these in place of examples.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ from benchmark.step.doubling import FurtherPass
 from benchmark.step.passes import Step
 
 KL_REDUCTIONS = ("mean", "sum")
-# How much of the first and second pass's task loss is added to the first's, which is there already.
+# Shares of the two passes' task losses to add; the first pass's loss is already in the sum.
 CE_REDUCTIONS = {"sum": (0.0, 1.0), "mean": (-0.5, 0.5), "first": (-0.5, 0.0)}
 
 
 @dataclass
 class RDrop(Method):
-    """Add the task loss of a second pass and ``alpha`` times the disagreement of the two.
+    """Add the second pass's task loss and ``alpha`` times the disagreement of both passes.
 
     ``kl_reduction`` is over the examples of a batch: ``mean`` (the paper) or ``sum`` (all released forms).
-    ``ce_reduction`` is over the two passes: ``sum`` (the paper), ``mean`` (README) or ``first`` (half of
-    the first pass's alone, as the released RoBERTa). ``regression_alpha`` is alpha where the task is a
-    regression; null is the same alpha.
+    ``ce_reduction`` is over the two passes: ``sum`` (the paper), ``mean`` (README) or ``first`` (half of the
+    first pass's alone, as the released RoBERTa). ``regression_alpha`` is the alpha of regression tasks; null
+    is the same alpha.
 
-    With alpha 0 two passes remain: the loss is CE_1 + CE_2, not plain fine-tuning's CE_1. Batches, head
-    and the dropout of the first pass are those of plain fine-tuning at any alpha.
+    With alpha 0 two passes remain: the loss is CE_1 + CE_2, not plain fine-tuning's CE_1. Batches, head and
+    the dropout of the first pass are those of plain fine-tuning at any alpha.
     """
 
     paper: ClassVar[str] = "Liang et al., NeurIPS 2021"
@@ -56,7 +56,9 @@ class RDrop(Method):
 
     def conflict(self, other: Method) -> str | None:
         if overrides(other, "task_loss"):
-            return f"R-Drop's loss holds the task loss of the clean pass, which {type(other).__name__} does away with"
+            return (
+                f"R-Drop's loss holds the task loss of the clean pass, which {type(other).__name__} replaces"
+            )
         return None
 
     def __post_init__(self) -> None:
@@ -70,7 +72,7 @@ class RDrop(Method):
 
     @property
     def exempt(self) -> dict[str, str]:
-        return {"neutral": "two passes are trained on, whatever alpha is"}
+        return {"neutral": "two passes are trained on at any alpha"}
 
     def beside(self, step: Step) -> FurtherPass:
         return FurtherPass("independent", "rdrop")
@@ -82,12 +84,12 @@ class RDrop(Method):
         return passes + self.disagreement(step, second)
 
     def disagreement(self, step: Step, second: torch.Tensor) -> torch.Tensor:
-        """alpha times how far the two passes are apart."""
+        """alpha times the disagreement of the two passes."""
         if step.task.regression:
             alpha = self.alpha if self.regression_alpha is None else self.regression_alpha
             return alpha * squared_error(step.logits, second).mean()
         halves = symmetric_kl(step.logits, second) / 2
         if self.kl_reduction == "sum":
-            # A part counts by its share, which a sum over the whole batch must not.
+            # The caller weights a part by its share; a sum over the batch must not be weighted.
             return self.alpha * halves.sum() / step.share
         return self.alpha * halves.mean()

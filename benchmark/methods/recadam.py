@@ -1,16 +1,16 @@
-"""RecAdam: recall the pretrained weights while learning the task, more of the former first.
+"""RecAdam: recall the pretrained weights while learning the task, less and less.
 
-Chen et al., "Recall and Learn: Fine-tuning Deep Pretrained Language Models with Less Forgetting", EMNLP
-2020. The objective lambda(t) * task loss + (1 - lambda(t)) * gamma/2 * ||theta - theta0||^2, with
-lambda(t) = 1 / (1 + exp(-k * (t - t0))), is followed apart from Adam's moments, as the released code does:
+Chen et al., "Recall and Learn: Fine-tuning Deep Pretrained Language Models with Less Forgetting", EMNLP 2020.
+The objective is lambda(t) * task loss + (1 - lambda(t)) * gamma/2 * ||theta - theta0||^2 with lambda(t) = 1 /
+(1 + exp(-k * (t - t0))). As in the released code, its second term stays outside Adam's moments:
 
     theta <- theta - step * lambda(t) * m / (sqrt(v) + epsilon)
     theta <- theta - rate * (1 - lambda(t)) * gamma * (theta - theta0),   theta already moved,
 
-then weights decay. The released example pulls all encoder tensors whose name contains the model's type
-(none of XLM-R's); here they are told by structure, and the head is plain. Its code starts from random
-weights unless told otherwise, which the pull takes to theta0 before the task is learnt, or does not: a
-warning says so.
+then weights decay. The released example pulls all encoder tensors whose name contains the model's type (none
+of XLM-R's). Here they are told by structure, and the head is plain. The released code starts from random
+weights by default. The pull may or may not take these to theta0 before the task is learnt; a warning says if
+it does not.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ import torch
 from transformers import PreTrainedModel
 
 from benchmark.errors import BenchmarkError, unknown
-from benchmark.methods.base import Method, Setting, overrides
+from benchmark.methods.base import Context, Method, overrides
 from benchmark.methods.common.anchored import Anchored
-from benchmark.methods.common.tensors import at, in_encoder, places
+from benchmark.methods.common.tensors import in_encoder, places, selected
 from benchmark.methods.top_k import TopK
 from benchmark.models.architecture import Encoder
 from benchmark.step.update import Update
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 ANNEALINGS = ("sigmoid", "linear", "constant")
 STARTS = ("pretrained", "random")
-SURVIVES = 1e-3  # share of a random start's distance to theta0 that is worth a warning
+SURVIVES = 1e-3  # a larger share of a random start's distance to theta0 at the end is worth a warning
 ANNEALED = 0.999  # from this lambda on, the little pull that is left changes nothing
 
 
@@ -78,25 +78,25 @@ class RecAdam(Anchored):
     def conflict(self, other: Method) -> str | None:
         if self.start == "random" and self.pull:
             if overrides(other, "perturb"):
-                return "RecAdam's random start leaves nothing of the weights that are perturbed; start=pretrained"
+                return "RecAdam's random start replaces the perturbed weights; set start=pretrained"
             if isinstance(other, TopK):
-                return "frozen layers would stay at RecAdam's random start; start=pretrained"
+                return "frozen layers would stay at RecAdam's random start; set start=pretrained"
         return None
 
-    def remember(self, model: PreTrainedModel, setting: Setting) -> None:
-        super().remember(model, setting)
+    def remember(self, model: PreTrainedModel, context: Context) -> None:
+        super().remember(model, context)
         self.warned = self.foreseen = False
 
     def pulled(self, encoder: Encoder) -> set[str]:
         return in_encoder(encoder) if self.pull else set()
 
     @torch.no_grad()
-    def perturb(self, model: PreTrainedModel, setting: Setting) -> None:
+    def perturb(self, model: PreTrainedModel, context: Context) -> None:
         """Draw the anchored weights as the architecture itself initialises them, for a random start."""
         if self.start != "random" or not self.anchors:
             return
         with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(setting.stream("start").initial_seed())
+            torch.default_generator.manual_seed(context.stream("start").initial_seed())
             fresh = dict(type(model)(model.config).named_parameters())
         for name, weight in model.named_parameters():
             if name in self.anchors:
@@ -114,7 +114,7 @@ class RecAdam(Anchored):
 
     def direction(self, update: Update) -> None:
         if indices := places(update, self.anchors):
-            torch._foreach_mul_(at(update.directions, indices), update.scheduled(self.learnt))
+            torch._foreach_mul_(selected(update.directions, indices), update.scheduled(self.learnt))
 
     def moved(self, update: Update) -> None:
         if places(update, self.anchors):
@@ -123,15 +123,15 @@ class RecAdam(Anchored):
             self.pull_back(update, update.scheduled(self.length))
 
     def learnt(self, number: int, rate: float) -> float:
-        """lambda(t): the share of an update that is the task's."""
+        """lambda(t): the task's share of an update."""
         return self.annealed(number)
 
     def length(self, number: int, rate: float) -> float:
-        """The share of the way back to the anchors."""
+        """The share of the distance to the anchors by which weights are pulled."""
         return rate * (1 - self.annealed(number)) * self.pull
 
     def foresee(self, update: Update) -> None:
-        """Warn once of a pull that will overshoot, and once of a random start that will outlive the pull."""
+        """Warn once of a pull that overshoots, and of a random start that outlives it."""
         left = 1.0
         for number, length in enumerate(update.whole_run(self.length), start=1):
             if length >= 2 and not self.warned:

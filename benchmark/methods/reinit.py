@@ -2,7 +2,7 @@
 
 Zhang et al., "Revisiting Few-sample BERT Fine-tuning", ICLR 2021, section 5: linear weights
 N(0, 0.02^2), biases 0, LayerNorm 1 and 0. RoBERTa-like encoders have no pooler; the layer that stands for
-it is part of the head and fresh already. XLNet's attention keeps its weights in plain tensors: those of
+it is part of the head and already fresh. XLNet's attention keeps its weights in plain tensors: those of
 two dimensions or more are drawn like linear weights, as that model's own initialisation does.
 """
 
@@ -16,7 +16,7 @@ import torch
 from transformers import PreTrainedModel
 
 from benchmark.errors import BenchmarkError
-from benchmark.methods.base import Method, Setting
+from benchmark.methods.base import Context, Method
 from benchmark.models.architecture import Encoder
 
 
@@ -40,13 +40,13 @@ class ReInit(Method):
             raise BenchmarkError(f"std={self.std}: a standard deviation must be at least 0")
 
     @torch.no_grad()
-    def initialise(self, model: PreTrainedModel, setting: Setting) -> None:
-        encoder = setting.encoder
+    def initialise(self, model: PreTrainedModel, context: Context) -> None:
+        encoder = context.encoder
         if self.layers > len(encoder.layers):
             raise BenchmarkError(f"layers={self.layers}: the encoder has {len(encoder.layers)} layers")
         if self.layers == 0:
             return
-        rng = setting.stream()
+        rng = context.stream()
         norms = encoder.layer_norms()
         for name, parameter in self.chosen(model, encoder):
             if parameter.ndim >= 2:
@@ -63,5 +63,5 @@ class ReInit(Method):
                 yield name, parameter
 
     def draw(self, weight: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
-        """N(0, std^2) of the shape of ``weight``, float32 on the CPU whatever the model's device."""
+        """N(0, std^2) of the shape of ``weight``, float32 on the CPU for every device."""
         return self.std * torch.randn(weight.shape, generator=rng)

@@ -1,17 +1,17 @@
-"""SAGE: a learning rate for each weight by how much its sensitivity moves.
+"""SAGE: scale the learning rate of each weight by the change of its sensitivity.
 
 Liang et al., "No Parameters Left Behind: Sensitivity Guided Adaptive Learning Rate for Training Large
-Transformer Models", ICLR 2022, section 3. With I = |theta * g| and its running mean
-M = beta0 * M + (1 - beta0) * I, the rate of every weight is multiplied by
+Transformer Models", ICLR 2022, section 3. With I = |theta * g| and its running mean M = beta0 * M + (1 -
+beta0) * I, the rate of every weight is multiplied by
 
     (|I - M| + epsilon) / (M + epsilon),
 
-on the matrices and biases of attention and feed-forward; embeddings, LayerNorms, pooler and head follow
-the plain optimiser. The released code guards the denominator alone (``fidelity: released``), with the
-square of Adam's epsilon; its AdamW corrects M for its start at 0 (``bias_correction``), by which the
-first update is 0, its Adamax does not. Its AdamW decays weights by the peak rate, whatever the schedule;
-here by the scheduled rate. Its Adamax is the optimiser ``adamax_mtdnn``, whose decay is part of the
-update and is multiplied with it.
+on the matrices and biases of attention and feed-forward. Embeddings, LayerNorms, pooler and head follow the
+plain optimiser. The released code guards the denominator alone (``fidelity: released``), with the square of
+Adam's epsilon. Its AdamW corrects M for its start at 0 (``bias_correction``), which makes the first update 0;
+its Adamax does not. Its AdamW decays weights by the peak rate for every schedule; here they decay by the
+scheduled rate. Its Adamax is the optimiser ``adamax_mtdnn``, whose decay is part of the update and is
+multiplied with it.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ import torch
 from transformers import PreTrainedModel
 
 from benchmark.errors import BenchmarkError, unknown
-from benchmark.methods.base import Method, Setting
+from benchmark.methods.base import Context, Method
 from benchmark.methods.common.sensitivity import Sensitivity
-from benchmark.methods.common.tensors import at, in_layers
+from benchmark.methods.common.tensors import in_layers, selected
 from benchmark.step.update import Update
 
 FIDELITIES = ("paper", "released")
@@ -59,11 +59,11 @@ class SAGE(Method):
     def exempt(self) -> dict[str, str]:
         return {"neutral": "a rate by sensitivity has no strength to set to 0"}
 
-    def attach(self, model: PreTrainedModel, setting: Setting) -> None:
-        self.sensitivity = Sensitivity(in_layers(setting.encoder, norms=False), self.beta)
+    def attach(self, model: PreTrainedModel, context: Context) -> None:
+        self.sensitivity = Sensitivity(in_layers(context.encoder, norms=False), self.beta)
 
     def correction(self, number: int, rate: float) -> float:
-        """What the running mean after ``number`` updates falls short by."""
+        """The factor by which the running mean is too small after ``number`` updates."""
         return 1 - self.beta**number
 
     def direction(self, update: Update) -> None:
@@ -78,4 +78,4 @@ class SAGE(Method):
         if self.fidelity == "paper":
             torch._foreach_add_(now, self.epsilon)
         torch._foreach_div_(now, torch._foreach_add(means, self.epsilon))
-        torch._foreach_mul_(at(update.directions, indices), now)
+        torch._foreach_mul_(selected(update.directions, indices), now)

@@ -1,22 +1,24 @@
-"""SMART: the outputs shall not change under the worst small perturbation, nor jump between updates.
+"""SMART: keep outputs stable under the worst small perturbation, and between updates.
 
 Jiang et al., "SMART: Robust and Efficient Fine-Tuning for Pre-trained Natural Language Models through
 Principled Regularized Optimization", ACL 2020 (arXiv 1911.03437), Algorithm 1.
 
-Smoothness (equations 1 and 2): lambda_s max over ||delta||_inf <= epsilon of l_s(f(x), f(x + delta)),
-l_s the symmetric KL, or the squared error for a regression. delta_0 ~ N(0, sigma^2); then
-delta <- clip(delta + eta g / ||g||_inf, epsilon), the norm taken per example (the paper does not say).
-Proximity (equations 5 to 7): mu times l_s between the model and a running average of it,
-average <- (1 - beta) theta + beta average after every update.
-x is the output of the whole embedding block, so that delta meets layer 0. Of a tagging l_s compares the
-classes of every labelled word, of answers the distributions of their starts and of their ends over a
-window's real tokens, and is averaged over these.
+Smoothness (equations 1 and 2): lambda_s max over ||delta||_inf <= epsilon of l_s(f(x), f(x + delta)). l_s is
+the symmetric KL, or the squared error for a regression. delta_0 ~ N(0, sigma^2); then delta <- clip(delta +
+eta g / ||g||_inf, epsilon). The norm is per example (the paper does not say).
+
+Proximity (equations 5 to 7): mu times l_s between the model and its running average, average <- (1 - beta)
+theta + beta average after every update.
+
+x is the output of the whole embedding block, so delta is added to the input of layer 0. In tagging, l_s
+compares the classes of every labelled word; in question answering, the distributions of starts and of ends
+over a window's real tokens. It is averaged over these.
 
 mt-dnn's code (``fidelity: mtdnn``) divides the perturbation by its largest entry per token in place of
-projecting it, which makes it 1, not epsilon (epsilon is only a guard there); takes eta g unnormalised;
-climbs a one-sided surrogate of the KL; detaches the target of each direction in the final term; and has
-no proximity term. Two defects of it are not copied: it embeds the perturbed embeddings a second time,
-and for a regression it compares every example with every other.
+projecting it, which makes that entry 1, not epsilon (epsilon only guards the division). It takes eta g
+unnormalised, climbs a one-sided surrogate of the KL, detaches the target of each direction in the final term,
+and has no proximity term. Two of its defects are not copied: it embeds the perturbed embeddings a second
+time, and for a regression it compares every example with every other.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ from torch.func import functional_call
 from transformers import PreTrainedModel
 
 from benchmark.errors import BenchmarkError, unknown
-from benchmark.methods.base import Setting
+from benchmark.methods.base import Context
 from benchmark.methods.common.divergences import detached_symmetric_kl, disagreement, stable_kl
 from benchmark.methods.common.hidden_noise import HiddenNoise
 from benchmark.models.architecture import input_changed, length_first
@@ -81,10 +83,10 @@ class SMART(HiddenNoise):
             if getattr(self, name) not in choices:
                 raise unknown(name, getattr(self, name), choices)
 
-    def attach(self, model: PreTrainedModel, setting: Setting) -> None:
-        super().attach(model, setting)
+    def attach(self, model: PreTrainedModel, context: Context) -> None:
+        super().attach(model, context)
         # The axes of hidden states that lie within an example.
-        self.within_example = (0, 2) if length_first(setting.encoder) else (1, 2)
+        self.within_example = (0, 2) if length_first(context.encoder) else (1, 2)
         self.average: dict[str, torch.Tensor] = {}
         if self.mu:
             self.average = {
@@ -96,7 +98,7 @@ class SMART(HiddenNoise):
     def loss(self, step: Step) -> torch.Tensor | None:
         if not self.strength and not self.mu:
             return None
-        clean = step.logits  # asked for in any case, so that its hidden states are there
+        clean = step.logits  # needed with dropout off too: it computes the hidden states
         if self.dropout == "off":
             clean = step.forward("off")
         terms = []
@@ -107,7 +109,7 @@ class SMART(HiddenNoise):
         return torch.stack(terms).sum()
 
     def smoothness(self, step: Step, clean: torch.Tensor) -> torch.Tensor:
-        """l_s(f(x), f(x + delta)) of each example, at the perturbation found."""
+        """l_s(f(x), f(x + delta)) of each example, at the worst perturbation."""
         perturbed = self.perturbed_logits(step, self.worst(step, clean.detach()), self.steps)
         if self.fidelity == "mtdnn" and not step.task.regression:
             return detached_symmetric_kl(clean, perturbed)
@@ -116,7 +118,8 @@ class SMART(HiddenNoise):
     def worst(self, step: Step, clean: torch.Tensor) -> torch.Tensor:
         """The perturbation of the first layer's input after the last ascent."""
         start = step.hidden_states[0].detach()
-        with autocast(step.precision, start.device):  # where noise can be lost, and is warned of
+        # Under autocast, so that `noised` warns if half precision loses the noise.
+        with autocast(step.precision, start.device):
             delta = self.noised(torch.zeros_like(start))
         for number in range(self.steps):
             delta.requires_grad_()
@@ -127,7 +130,7 @@ class SMART(HiddenNoise):
         return delta
 
     def climbed(self, perturbed: torch.Tensor, clean: torch.Tensor, step: Step) -> torch.Tensor:
-        """What the ascent increases, per example."""
+        """The quantity that an ascent increases, per example."""
         if self.fidelity == "mtdnn" and not step.task.regression:
             return stable_kl(perturbed, clean)
         return disagreement(clean, perturbed, regression=step.task.regression)
@@ -164,7 +167,7 @@ class SMART(HiddenNoise):
 
 @dataclass
 class WithWeights:
-    """``model`` as it would be with other weights (those in ``weights``, by name)."""
+    """The model ``model`` computed with other ``weights``, by name."""
 
     model: PreTrainedModel
     weights: dict[str, torch.Tensor]

@@ -1,7 +1,7 @@
-"""Top-K tuning: train the top k encoder layers, the pooler and the head; freeze the rest.
+"""Top-K tuning: train the top k encoder layers, pooler and head; freeze the rest.
 
-A baseline of Xu et al., "Raise a Child in Large Language Model", EMNLP 2021, who report the best k of
-{0, 3, 6, 12}, and of HyPe, whose numbers for it are theirs. Dropout in frozen layers stays on.
+A baseline of Xu et al., "Raise a Child in Large Language Model", EMNLP 2021, who report the best k of {0, 3,
+6, 12}, and of HyPe, whose numbers for it are theirs. Dropout in frozen layers stays on.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import ClassVar
 from transformers import PreTrainedModel
 
 from benchmark.errors import BenchmarkError
-from benchmark.methods.base import Method, Setting
+from benchmark.methods.base import Context, Method
 from benchmark.methods.reinit import ReInit
 from benchmark.models.architecture import Encoder
 
@@ -21,7 +21,7 @@ from benchmark.models.architecture import Encoder
 class TopK(Method):
     """Freeze all but the top ``k`` layers, pooler and head.
 
-    Embeddings are frozen with the layers above them; where k is the number of layers nothing is frozen.
+    Embeddings are frozen too, unless k is the number of layers: then nothing is frozen.
     """
 
     paper: ClassVar[str] = "Xu et al., EMNLP 2021"
@@ -36,7 +36,7 @@ class TopK(Method):
 
     @property
     def exempt(self) -> dict[str, str]:
-        return {"neutral": "how many layers are all of them is the model's to say"}
+        return {"neutral": "the value of k that freezes nothing depends on the model"}
 
     def conflict(self, other: Method) -> str | None:
         if isinstance(other, ReInit) and other.layers > self.k:
@@ -45,17 +45,17 @@ class TopK(Method):
             )
         return None
 
-    def attach(self, model: PreTrainedModel, setting: Setting) -> None:
-        layers = len(setting.encoder.layers)
+    def attach(self, model: PreTrainedModel, context: Context) -> None:
+        layers = len(context.encoder.layers)
         if self.k > layers:
             raise BenchmarkError(f"k={self.k}: the encoder has {layers} layers")
         if self.k < layers:
             for name, parameter in model.named_parameters():
-                if not self.trains(name, setting.encoder):
+                if not self.trains(name, context.encoder):
                     parameter.requires_grad_(False)
 
     def trains(self, name: str, encoder: Encoder) -> bool:
-        """Whether the parameter ``name`` is trained, some layers being frozen."""
+        """True if the parameter ``name`` is trained while some layers are frozen."""
         depth = encoder.depth(name)
         if depth is None:
             return encoder.in_head(name) or encoder.in_pooler(name)

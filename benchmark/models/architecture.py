@@ -1,8 +1,8 @@
-"""Where things are in an encoder, found by structure, and hooks that act there for a while.
+"""The parts of an encoder, found by structure, and temporary changes of their states.
 
-Works on stock `transformers` models (BERT, RoBERTa, XLM-R, ELECTRA, XLNet, DeBERTa and its successors):
-their layers are the largest list of like modules in the base model, each called with the hidden states
-first and returning them, alone or at the head of a tuple.
+Works on stock `transformers` models (BERT, RoBERTa, XLM-R, ELECTRA, XLNet, DeBERTa and its successors): their
+layers are the largest list of like modules in the base model. Each layer takes the hidden states as its first
+input and returns them, alone or first in a tuple.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ Change = Callable[[torch.Tensor], torch.Tensor]
 class Encoder:
     """The parts of a model with a head.
 
-    ``layers`` in order; ``words`` is the token embedding; ``base`` the pretrained model without head;
-    ``prefix`` what its parameters' names begin with; ``layer_prefixes`` those of the layers.
+    ``base`` is the pretrained model without head; ``layers`` are in order; ``words`` is the token embedding.
+    ``prefix`` begins the names of the base's parameters, and each of ``layer_prefixes`` those of one layer.
     """
 
     model: PreTrainedModel
@@ -38,18 +38,21 @@ class Encoder:
     layer_prefixes: list[str]
 
     def depth(self, name: str) -> int | None:
-        """The number of the layer (0-based) the parameter ``name`` belongs to, or None."""
+        """The number (0-based) of the layer of the parameter ``name``, or None."""
         for number, prefix in enumerate(self.layer_prefixes):
             if name.startswith(prefix):
                 return number
         return None
 
     def in_head(self, name: str) -> bool:
-        """Whether the parameter ``name`` is outside the pretrained model."""
+        """True if the parameter ``name`` is outside the pretrained model."""
         return not name.startswith(self.prefix)
 
     def in_pooler(self, name: str) -> bool:
-        """Whether the parameter or module ``name`` is in the pretrained model's pooler, which not all have."""
+        """True if the parameter or module ``name`` is in the pretrained model's pooler.
+
+        Not all models have a pooler.
+        """
         place = f"{self.prefix}pooler"
         return name == place or name.startswith(f"{place}.")
 
@@ -74,7 +77,9 @@ def encoder_of(model: PreTrainedModel) -> Encoder:
     ]
     if not lists:
         raise BenchmarkError(f"{type(model).__name__}: no list of encoder layers found in it")
-    layers = list(max(lists, key=lambda found: sum(p.numel() for layer in found for p in layer.parameters())))
+    layers = list(
+        max(lists, key=lambda modules: sum(p.numel() for layer in modules for p in layer.parameters()))
+    )
     return Encoder(
         model=model,
         base=base,
@@ -87,9 +92,9 @@ def encoder_of(model: PreTrainedModel) -> Encoder:
 
 @contextmanager
 def input_changed(module: nn.Module, change: Change) -> Iterator[None]:
-    """While this lasts, ``module`` receives ``change(first input)`` in place of its first input.
+    """Give ``module`` ``change(first input)`` as its first input, for a while.
 
-    What hangs on the module for good comes after it: noise is added to what was put there.
+    A change that stays on the module comes after it: noise is added to the changed input.
     """
     handle = on_input(module, change, first=True)
     try:
@@ -100,7 +105,7 @@ def input_changed(module: nn.Module, change: Change) -> Iterator[None]:
 
 @contextmanager
 def output_changed(module: nn.Module, change: Change) -> Iterator[None]:
-    """While this lasts, ``change(first output)`` stands in place of the first output of ``module``."""
+    """Replace the first output of ``module`` by ``change(first output)``, for a while."""
     handle = on_output(module, change)
     try:
         yield
@@ -109,10 +114,10 @@ def output_changed(module: nn.Module, change: Change) -> Iterator[None]:
 
 
 @contextmanager
-def recorded(encoder: Encoder) -> Iterator[list[torch.Tensor]]:
-    """While this lasts, a list of hidden states is filled: the first layer's input, then every output.
+def captured_states(encoder: Encoder) -> Iterator[list[torch.Tensor]]:
+    """Capture hidden states in a list: the first layer's input, then every layer's output.
 
-    They are what layers hand on, before noise that hangs on the next one is added.
+    The states are taken before a change on the next layer adds its noise.
     """
     states: list[torch.Tensor] = []
 
@@ -128,9 +133,9 @@ def recorded(encoder: Encoder) -> Iterator[list[torch.Tensor]]:
 def at_layers(
     encoder: Encoder, layers: Iterable[int], act: Callable[[int, torch.Tensor], torch.Tensor]
 ) -> Iterator[None]:
-    """While this lasts, ``act`` is called with the number and the hidden state of ``layers``, as they come.
+    """Call ``act(number, hidden state)`` at each of ``layers``, in the order of the pass.
 
-    0 is the first layer's input. What ``act`` returns stands in the place of the state.
+    0 is the first layer's input. The state is replaced by the result of ``act``.
     """
     handles = [
         on_output(encoder.layers[layer - 1], partial(act, layer))
@@ -147,12 +152,15 @@ def at_layers(
 
 @torch.no_grad()
 def length_first(encoder: Encoder) -> bool:
-    """Whether hidden states are (tokens, examples, hidden), as XLNet's are, told by a look at one."""
+    """True if hidden states are (tokens, examples, hidden), as XLNet's are.
+
+    A pass over a small batch tells it.
+    """
     training = encoder.model.training
     device = next(encoder.model.parameters()).device
     encoder.model.eval()
     try:
-        with recorded(encoder) as states:
+        with captured_states(encoder) as states:
             encoder.base(input_ids=torch.zeros(1, 2, dtype=torch.long, device=device))
     finally:
         encoder.model.train(training)
@@ -160,7 +168,10 @@ def length_first(encoder: Encoder) -> bool:
 
 
 def on_input(module: nn.Module, change: Change, first: bool = False) -> torch.utils.hooks.RemovableHandle:
-    """Hang ``change`` on the first input of ``module``, positional or by name, for good; ``first`` of all changes."""
+    """Put ``change`` on the first input of ``module``, positional or by name, to stay.
+
+    ``first``: it acts before all other changes.
+    """
 
     def hook(_: nn.Module, positional: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, Any]:
         if positional:
@@ -172,7 +183,7 @@ def on_input(module: nn.Module, change: Change, first: bool = False) -> torch.ut
 
 
 def on_output(module: nn.Module, change: Change) -> torch.utils.hooks.RemovableHandle:
-    """Hang ``change`` on the first output of ``module`` for good."""
+    """Put ``change`` on the first output of ``module``, to stay."""
 
     def hook(_: nn.Module, __: tuple[Any, ...], output: Any) -> Any:
         return (change(output[0]), *output[1:]) if isinstance(output, tuple) else change(output)

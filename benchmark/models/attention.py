@@ -1,4 +1,4 @@
-"""Attention over packed tokens: every example attends to itself alone, in groups of like length."""
+"""Attention over packed tokens, within each example, in groups of like length."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from torch import nn
 from torch.nn import functional
 
 from benchmark.models import masks
-from benchmark.models.grouped_layout import Apart, GroupedLayout
+from benchmark.models.grouped_layout import GroupedLayout, GroupIndices
 from benchmark.models.lined_up_layout import LinedUpLayout
 
 FLASH, EFFICIENT = "flash", "memory-efficient"  # PyTorch's names of its kernels
-ALIGNED = 8  # entries of which the kernels want a head's size to be a multiple
+ALIGNED = 8  # the kernels need a head size that is a multiple of this
 NO_MASK = 0
 
 
@@ -27,9 +27,10 @@ def attention(
     scaling: float | None = None,
     **_: Any,
 ) -> tuple[torch.Tensor, None]:
-    """Attention within each example; ``query``, ``key`` and ``value`` are (1, heads, tokens, size).
+    """Attend within each example; ``query``, ``key``, ``value`` are (1, heads, tokens, size).
 
-    Returns (1, tokens, heads, size). Outside a packed pass every row of the batch attends to all of itself.
+    Returns (1, tokens, heads, size) and None. Outside a packed pass every row of the batch attends to all of
+    itself.
     """
     packing: Any = module.packing  # a `benchmark.models.packing.Packing`
     scaling = query.shape[-1] ** -0.5 if scaling is None else scaling
@@ -52,10 +53,10 @@ def by_kernel(
     dropout: float,
     scaling: float,
 ) -> torch.Tensor:
-    """Attention by PyTorch's kernels for sequences of unlike length; states are (1, tokens, heads, size).
+    """Attend by PyTorch's kernels for sequences of unlike length.
 
-    Dropout is drawn by the kernel. The operators are PyTorch's own and not public: tests compare them with
-    padded attention.
+    States are (1, tokens, heads, size). The kernel draws dropout. The operators are PyTorch's own and not
+    public: tests compare them with padded attention.
     """
     size = query.shape[-1]
     if size % ALIGNED:
@@ -84,7 +85,7 @@ def by_kernel(
 
 
 def name(device: torch.device, precision: str, packed: bool) -> str:
-    """What computes the attention of a run, as its record says it."""
+    """The implementation of attention of a run, as named in its record."""
     if not packed:
         return "padded"
     if device.type == "cpu":
@@ -93,14 +94,14 @@ def name(device: torch.device, precision: str, packed: bool) -> str:
 
 
 def kernel(dtype: torch.dtype) -> str:
-    """The kernel that attention over packed states takes on a GPU."""
+    """The kernel of attention over packed states on a GPU."""
     return FLASH if dtype in (torch.bfloat16, torch.float16) else EFFICIENT
 
 
 class _Attention(torch.autograd.Function):
-    """softmax(scaling q k') v within every example, dropout on the weights; states are (tokens, heads, size).
+    """softmax(scaling q k') v within every example, with dropout on the weights.
 
-    With ``first_only`` the result is 0 but for the first token of every example.
+    States are (tokens, heads, size). With ``first_only`` only first tokens have a result; the others get 0.
     """
 
     @staticmethod
@@ -115,8 +116,8 @@ class _Attention(torch.autograd.Function):
         scaling: float,
     ) -> torch.Tensor:
         heads = query.shape[1]
-        asking, apart = layout.apart(heads, first_only), layout.apart(heads)
-        q, k, v = _taken(query, asking).mul_(scaling), _taken(key, apart), _taken(value, apart)
+        asking, every = layout.indices(heads, first_only), layout.indices(heads)
+        q, k, v = _taken(query, asking).mul_(scaling), _taken(key, every), _taken(value, every)
         attended = torch.empty_like(q)
         saved: list[torch.Tensor | None] = []
         parts = zip(
@@ -131,7 +132,7 @@ class _Attention(torch.autograd.Function):
                 scores.view(heads, group.examples, -1, group.length).add_(group.bias)
             weights = torch.softmax(scores, -1)
             mask = None
-            if dropout:  # as many draws as for all tokens, so that the first ones' are the same
+            if dropout:  # draws for all tokens: the first ones get the same mask with and without first_only
                 shape = (len(gk), group.length, group.length)
                 mask = masks.mask(shape, 1 - dropout, group.half)[:, : weights.shape[1]]
             torch.bmm(weights if mask is None else mask.to(weights.dtype).mul_(weights), gv, out=result)
@@ -145,7 +146,7 @@ class _Attention(torch.autograd.Function):
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         q, k, v, *saved = ctx.saved_tensors
         layout, heads = ctx.layout, gradient.shape[1]
-        asking, apart = layout.apart(heads, ctx.first_only), layout.apart(heads)
+        asking, every = layout.indices(heads, ctx.first_only), layout.indices(heads)
         above = _taken(gradient, asking).mul_(1 / ctx.kept).index_fill_(0, asking.padding, 0)
         to_q, to_k, to_v = torch.empty_like(q), torch.empty_like(k), torch.empty_like(v)
         parts = zip(
@@ -155,7 +156,7 @@ class _Attention(torch.autograd.Function):
             saved[1::2],
             strict=True,
         )
-        for gq, g, one_q, gk, gv, one_k, one_v, weights, mask in parts:
+        for gq, g, grad_q, gk, gv, grad_k, grad_v, weights, mask in parts:
             to_weights = torch.bmm(g, gv.transpose(1, 2))
             used = weights
             if mask is not None:
@@ -163,31 +164,37 @@ class _Attention(torch.autograd.Function):
                 to_weights *= used
                 used *= weights
             to_scores = torch._softmax_backward_data(to_weights, weights, -1, weights.dtype)
-            torch.bmm(to_scores, gk, out=one_q)
-            torch.bmm(to_scores.transpose(1, 2), gq, out=one_k)
-            torch.bmm(used.transpose(1, 2), g, out=one_v)
+            torch.bmm(to_scores, gk, out=grad_q)
+            torch.bmm(to_scores.transpose(1, 2), gq, out=grad_k)
+            torch.bmm(used.transpose(1, 2), g, out=grad_v)
         to_q *= ctx.scaling
         gradients = (
-            _put(rows, there, layout, heads) for rows, there in ((to_q, asking), (to_k, apart), (to_v, apart))
+            _put(rows, there, layout, heads) for rows, there in ((to_q, asking), (to_k, every), (to_v, every))
         )
         return (*gradients, None, None, None, None)
 
 
-def _taken(states: torch.Tensor, apart: Apart) -> torch.Tensor:
+def _taken(states: torch.Tensor, indices: GroupIndices) -> torch.Tensor:
     """(tokens, heads, size) -> (rows of all groups, size)."""
-    return states.reshape(-1, states.shape[-1]).index_select(0, apart.take)
+    return states.reshape(-1, states.shape[-1]).index_select(0, indices.take)
 
 
-def _put(rows: torch.Tensor, apart: Apart, layout: GroupedLayout, heads: int) -> torch.Tensor:
-    """(rows of all groups, size) -> (tokens, heads, size), 0 for tokens that are in no group."""
-    found = rows.index_select(0, apart.put).view(-1, heads, rows.shape[-1])
-    return layout.spread(found) if len(found) < len(layout.tokens) else found
+def _put(rows: torch.Tensor, indices: GroupIndices, layout: GroupedLayout, heads: int) -> torch.Tensor:
+    """(rows of all groups, size) -> (tokens, heads, size).
+
+    Tokens outside all groups get 0.
+    """
+    states = rows.index_select(0, indices.put).view(-1, heads, rows.shape[-1])
+    return layout.spread(states) if len(states) < len(layout.tokens) else states
 
 
 def _grouped(
     rows: torch.Tensor, layout: GroupedLayout, heads: int, first_only: bool = False
 ) -> list[torch.Tensor]:
-    """(rows of all groups, size) as one (heads * examples, length, size) per group, without copying."""
+    """Split (rows of all groups, size) into views, one per group.
+
+    Each is (heads * examples, length, size).
+    """
     shapes = [(heads * g.examples, 1 if first_only else g.length) for g in layout.groups]
     parts = rows.split([examples * length for examples, length in shapes])
     return [part.view(*shape, -1) for part, shape in zip(parts, shapes, strict=True)]

@@ -1,4 +1,4 @@
-"""The packed layout for a CPU: examples of like length attend in groups, first tokens lead the row."""
+"""The packed layout for a CPU: first tokens lead, like lengths attend together."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from torch.nn import functional
 
 from benchmark.models.packed_layout import PackedLayout
 
-ALIKE = 0.8  # examples attend in one group while the shortest has this share of the longest one's tokens
+ALIKE = 0.8  # a group's shortest example has at least this share of the tokens of its longest
 
 
 @dataclass(frozen=True)
-class Group:
-    """Examples of like length, which attend together; ``bias`` (examples, 1, length) is -inf at padding.
+class AlikeExamples:
+    """A group of examples of like length that attend together.
 
-    ``half`` is that of a doubled batch to which all of them belong.
+    ``bias`` (examples, 1, length) is -inf at padding; None: no padding. ``half``: all of them belong to this
+    half of a doubled batch.
     """
 
     examples: int
@@ -27,12 +28,12 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Apart:
-    """How the heads of packed tokens are taken apart into groups and put together again.
+class GroupIndices:
+    """Indices that take the heads of packed tokens apart into groups and put them back.
 
-    ``take`` says for every row of the groups, one after the other as (heads, examples, length), which of
-    the (tokens, heads) it is; ``put`` the reverse, without the tokens that are in no group; ``padding`` are
-    the rows that stand for no token.
+    The rows of the groups stand one after the other as (heads, examples, length). ``take`` is, for every row,
+    the index of its (tokens, heads). ``put`` is the reverse, without the tokens that are in no group.
+    ``padding`` are the rows without a token.
     """
 
     take: torch.Tensor
@@ -42,14 +43,15 @@ class Apart:
 
 @dataclass
 class GroupedLayout(PackedLayout):
-    """The layout for a CPU: first tokens lead each half, and examples of like length attend in ``groups``.
+    """The layout for a CPU, with examples of like length in ``groups``.
 
-    ``rows`` are the packed places of each group's tokens (examples, length), -1 at padding.
+    The first tokens of examples lead each half. ``rows`` are the packed places of each group's tokens
+    (examples, length), -1 at padding.
     """
 
-    groups: list[Group]
+    groups: list[AlikeExamples]
     rows: list[np.ndarray]
-    _apart: dict[tuple[int, bool], Apart] = field(default_factory=dict)
+    _indices: dict[tuple[int, bool], GroupIndices] = field(default_factory=dict)
 
     def firsts(self, states: torch.Tensor) -> torch.Tensor:
         halves = states.unflatten(1, (self.halves, -1))
@@ -62,7 +64,10 @@ class GroupedLayout(PackedLayout):
         return functional.pad(halves, (0, 0) * (firsts.dim() - 1) + (0, others)).flatten(0, 1)
 
     def doubled(self) -> GroupedLayout:
-        """The layout of the batch with the same batch after it; no group has examples of both."""
+        """The layout of the batch followed by the same batch.
+
+        No group has examples of both halves.
+        """
         examples, length = self.padded
         return GroupedLayout(
             (2 * examples, length),
@@ -73,9 +78,9 @@ class GroupedLayout(PackedLayout):
             halves=2,
         )
 
-    def apart(self, heads: int, first_only: bool = False) -> Apart:
-        """The indices for attention of ``heads`` heads, of all tokens or the examples' first ones."""
-        if (heads, first_only) not in self._apart:
+    def indices(self, heads: int, first_only: bool = False) -> GroupIndices:
+        """The indices for ``heads`` heads, of all tokens or of first tokens only."""
+        if (heads, first_only) not in self._indices:
             head = np.arange(heads)[:, None]
             rows = [r[:, :1] if first_only else r for r in self.rows]
             take = np.concatenate(
@@ -85,14 +90,14 @@ class GroupedLayout(PackedLayout):
             put = np.full(len(self.tokens) * heads, -1)
             put[take[real]] = np.flatnonzero(real)
             indices = (np.maximum(take, 0), put[put >= 0], np.flatnonzero(~real))
-            self._apart[heads, first_only] = Apart(
+            self._indices[heads, first_only] = GroupIndices(
                 *(torch.from_numpy(i).to(self.tokens.device) for i in indices)
             )
-        return self._apart[heads, first_only]
+        return self._indices[heads, first_only]
 
 
 def grouped(real: np.ndarray) -> GroupedLayout:
-    """The layout for a CPU of a batch with ``real`` (examples, length) tokens."""
+    """Make the layout for a CPU from ``real`` (examples, length), true at tokens."""
     lengths = real.sum(1)
     places = np.flatnonzero(real)
     starts = np.cumsum(lengths) - lengths
@@ -108,13 +113,13 @@ def grouped(real: np.ndarray) -> GroupedLayout:
         inside = np.where(filled, starts[members, None] + np.arange(length), 0)
         rows.append(np.where(filled, row_of[inside], -1))
         bias = np.where(filled, 0.0, -np.inf).astype(np.float32)[:, None]
-        groups.append(Group(len(members), length, None if filled.all() else torch.from_numpy(bias)))
+        groups.append(AlikeExamples(len(members), length, None if filled.all() else torch.from_numpy(bias)))
     owner = np.repeat(np.arange(len(lengths)), lengths)[order]
     return GroupedLayout(real.shape, torch.from_numpy(places[order]), torch.from_numpy(owner), groups, rows)
 
 
 def alike(lengths: np.ndarray) -> list[np.ndarray]:
-    """The examples in groups of like ``lengths``, longest first."""
+    """Split the examples into groups of like ``lengths``, longest first."""
     order = np.argsort(-lengths, kind="stable")
     groups, begin = [], 0
     for end in range(1, len(order) + 1):

@@ -1,4 +1,4 @@
-"""Linear layers whose products are taken by the faster of the two matrix libraries PyTorch has on a CPU."""
+"""Linear layers that use the faster of PyTorch's two matrix libraries on a CPU."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from typing import Any
 import torch
 from torch import nn
 
-LARGE = 1 << 28  # multiplications from which on oneDNN is the faster; it prepares itself for every new shape
+LARGE = 1 << 28  # oneDNN is faster from so many multiplications on; it prepares itself for every new shape
 
 
 class FasterLinear(nn.Linear):
-    """``nn.Linear``: oneDNN for large float32 products with the weight, forward and back, PyTorch for others."""
+    """``nn.Linear`` that computes large float32 products by oneDNN.
+
+    That holds forward and backward, for products with the weight. PyTorch computes all others.
+    """
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
         if not self.worthwhile(states):
@@ -19,19 +22,22 @@ class FasterLinear(nn.Linear):
         return _Product.apply(states, self.weight, self.bias)
 
     def worthwhile(self, states: torch.Tensor) -> bool:
-        """Whether the product with ``states`` (..., inputs) is of the kind that oneDNN is faster for."""
+        """True if oneDNN is faster for the product with ``states`` (..., inputs)."""
         return (
             states.device.type == "cpu"
             and states.dtype == self.weight.dtype == torch.float32
             and states.numel() * self.out_features >= LARGE
             and not torch.is_autocast_enabled("cpu")
             and torch.backends.mkldnn.is_available()
-            and hasattr(torch.ops.mkldnn, "_linear_pointwise")  # not public, hence not promised
+            and hasattr(torch.ops.mkldnn, "_linear_pointwise")  # not public: another release may lack it
         )
 
 
 def install(model: nn.Module) -> None:
-    """Make every plain ``nn.Linear`` of ``model`` a `FasterLinear`, with the same parameters and hooks."""
+    """Turn every plain ``nn.Linear`` of ``model`` into a `FasterLinear`.
+
+    Parameters and module hooks stay the same.
+    """
     for module in model.modules():
         if type(module) is nn.Linear:
             module.__class__ = FasterLinear

@@ -1,4 +1,4 @@
-"""The packed layout for a GPU: tokens example by example, filled up to one of a few sizes."""
+"""The packed layout for a GPU: example by example, filled up to few sizes."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from benchmark.models.packed_layout import PackedLayout
 
 @dataclass
 class LinedUpLayout(PackedLayout):
-    """The layout for a GPU: tokens example by example, as kernels for sequences of unlike length want them.
+    """The layout for a GPU: tokens example by example.
 
-    ``offsets`` (sequences + 1,) int32 say where each begins, of at most ``longest`` tokens. ``back`` (places,)
-    is the packed token at every place of the padded batch, -1 at padding. Filled up to a size, each half ends
-    with a sequence of padding that attends to itself alone (`filled_up`).
+    Kernels for sequences of unlike length need this order. ``offsets`` (sequences + 1,) int32 are the begins
+    of the sequences, of at most ``longest`` tokens each. ``back`` (places,) is the packed token at every
+    place of the padded batch, -1 at padding. Filled up to a size, each half ends with a sequence of padding
+    that attends to itself alone (`filled_up`).
     """
 
     offsets: torch.Tensor
@@ -35,7 +36,7 @@ class LinedUpLayout(PackedLayout):
         return states.index_select(1, self.offsets[:-1])
 
     def of_examples(self, firsts: torch.Tensor) -> torch.Tensor:
-        """(1, sequences, hidden) -> (examples, 1, hidden), without those of padding."""
+        """(1, sequences, hidden) -> (examples, 1, hidden), without sequences of padding."""
         halves = firsts.unflatten(1, (self.halves, -1))[:, :, : self.padded[0] // self.halves]
         return halves.flatten(1, 2).transpose(0, 1)
 
@@ -52,20 +53,23 @@ class LinedUpLayout(PackedLayout):
         )
 
     def filled_up(self) -> LinedUpLayout | None:
-        """The layout with padding up to one of a few sizes; None without room for any."""
+        """The layout with padding up to one of a few sizes.
+
+        None if the batch has no padding to add.
+        """
         tokens, places = len(self.tokens), self.padded[0] * self.padded[1]
         if tokens == places:
             return None
-        step = gap(tokens + 1)
-        size = min((tokens // step + 1) * step, places)
-        padding = np.setdiff1d(np.arange(places), self.tokens.numpy(), assume_unique=True)[: size - tokens]
+        distance = gap(tokens + 1)
+        size = min((tokens // distance + 1) * distance, places)
+        padding = np.flatnonzero(self.back.numpy() < 0)[: size - tokens]
         return LinedUpLayout(
             self.padded,
             torch.cat([self.tokens, torch.from_numpy(padding)]),
             torch.cat([self.owner, torch.from_numpy(padding // self.padded[1])]),
             torch.cat([self.offsets, torch.tensor([size], dtype=torch.int32)]),
             self.back,
-            max(self.padded[1], gap(size)),  # whatever batch is of this size
+            max(self.padded[1], gap(size)),  # the same for every batch of this size
         )
 
     def on(self, device: torch.device) -> LinedUpLayout:
@@ -74,7 +78,7 @@ class LinedUpLayout(PackedLayout):
         return replace(self, tokens=tokens, owner=owner, offsets=offsets, back=back)
 
     def become(self, other: LinedUpLayout) -> None:
-        """Take what ``other``, filled to the same size, has, into the memory of this one."""
+        """Copy ``other``, filled up to the same size, into the memory of this one."""
         for mine, theirs in zip(self._tensors(), other._tensors(), strict=True):
             mine.copy_(theirs, non_blocking=True)
 
@@ -83,9 +87,10 @@ class LinedUpLayout(PackedLayout):
 
 
 class _Gathered(torch.autograd.Function):
-    """Rows of ``states`` (n, hidden) at ``take`` (m,), 0 where that is -1; ``give`` (n,) is the way back.
+    """Gather rows of ``states`` (n, hidden) at ``take`` (m,), 0 where it is -1.
 
-    Forward and backward are both a gather: what scatters is sorted first where it must be deterministic.
+    ``give`` (n,) is the way back. Forward and backward are both a gather: a deterministic scatter would sort
+    first.
     """
 
     @staticmethod
@@ -105,12 +110,18 @@ def _gathered(states: torch.Tensor, take: torch.Tensor) -> torch.Tensor:
 
 
 def gap(tokens: int) -> int:
-    """How far apart the sizes are to which so many tokens are filled up: eight of them per doubling."""
+    """The distance between the sizes near ``tokens`` to which batches are filled up.
+
+    There are eight sizes per doubling.
+    """
     return 1 << max(tokens.bit_length() - 4, 3)
 
 
 def lined_up(real: np.ndarray) -> LinedUpLayout:
-    """The layout for a GPU, on the host, of a batch with ``real`` (examples, length) tokens."""
+    """Make the layout for a GPU from ``real`` (examples, length), true at tokens.
+
+    Its tensors are on the host.
+    """
     places = np.flatnonzero(real)
     offsets = np.concatenate([[0], np.cumsum(real.sum(1))]).astype(np.int32)
     back = np.full(real.size, -1)

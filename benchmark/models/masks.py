@@ -1,9 +1,9 @@
-"""Chance by the entry: masks that are cheap to draw, and dropout that is the same whenever a pass is repeated.
+"""Random masks that are cheap to draw, and dropout that a repeated pass repeats.
 
-PyTorch draws a dropout mask on a CPU at 6 ns per entry, a third of the time of a step. Here an entry
-costs 16 bits of a 64-bit draw, a tenth of that. Every mask of a pass has a generator of its own, so that
-what one place draws never depends on how much another place drew. Two passes that are one doubled batch
-draw what each would draw alone.
+PyTorch draws a dropout mask on a CPU at 6 ns per entry, a third of the time of a step. Here an entry costs 16
+bits of a 64-bit draw, a tenth of that. Every mask of a pass has a generator of its own: its draws never
+depend on the number of draws elsewhere. Two passes that are one doubled batch draw the masks that each would
+draw alone.
 """
 
 from __future__ import annotations
@@ -20,27 +20,31 @@ from torch.nn import functional
 
 from benchmark import randomness
 
-FEW = 1 << 12  # entries that are drawn sooner than a generator of their own is made
+FEW = 1 << 12  # for fewer entries, making a generator takes longer than the draw
 CHANCES = 1 << 16  # a probability is rounded to a multiple of 1 / CHANCES
 
 
-SeedOf = Callable[[int], int]  # the seed of a pass -> that of a stream which is named by it
+SeedOf = Callable[[int], int]  # the seed of a pass -> the seed of a stream named by that pass
 
 
 class _Pass:
-    """The seed of the pass at hand, or of each half of a doubled batch, and how many masks each has drawn."""
+    """The state of the current pass: its seed, and the number of masks drawn.
+
+    A doubled batch has one of each per half.
+    """
 
     seeds: tuple[int, ...] = (0,)
     masks: ClassVar[list[int]] = [0]
-    number = -1  # of the passes of the update that is being noted
+    number = -1  # of the pass, in the update under `noted`
     named: list[tuple[int, SeedOf]] | None = None
     captured: PassStreams | None = None
 
 
 class PassStreams:
-    """What a captured update draws from on ``device``: a stream for each of its passes' dropout.
+    """The random streams of a captured update on ``device``.
 
-    ``named`` are the streams that are named by a pass (`stream_of_pass`): its number, and their seed.
+    There is one for the dropout of each pass. ``named`` are the streams named by a pass (`stream_of_pass`):
+    the number of the pass, and the function from its seed to theirs.
     """
 
     def __init__(self, device: torch.device, passes: int, named: Sequence[tuple[int, SeedOf]]) -> None:
@@ -53,7 +57,7 @@ class PassStreams:
         self.next_dropout, self.next_named = iter(self.dropout), iter(self.named)
 
     def seed(self, seeds: Sequence[int]) -> None:
-        """Begin every stream anew; ``seeds`` are those of the passes."""
+        """Begin every stream anew from ``seeds``, one per pass."""
         for generator, seed in zip(self.dropout, seeds, strict=True):
             generator.manual_seed(seed)
         for number, seed_of, generator in self.named:
@@ -61,22 +65,25 @@ class PassStreams:
 
     @property
     def generators(self) -> list[torch.Generator]:
-        """All of them."""
+        """All generators, of dropout and of named streams."""
         return [*self.dropout, *(generator for _, _, generator in self.named)]
 
 
 def start_pass(*seeds: int) -> None:
-    """Draw whatever the next forward pass draws from a seed; if its batch is doubled, each half from its own."""
+    """Seed the draws of the next forward pass.
+
+    With two ``seeds`` its batch is doubled, and each half draws from its own.
+    """
     _Pass.number += 1
     if _Pass.captured is not None:
         draw_from(next(_Pass.captured.next_dropout))
         return
-    torch.manual_seed(seeds[0])  # for whatever does not draw here: a GPU, a model's own functional dropout
+    torch.manual_seed(seeds[0])  # for draws made elsewhere: on a GPU, by a model's own functional dropout
     _Pass.seeds, _Pass.masks = seeds, [0] * len(seeds)
 
 
 def stream_of_pass(seed_of: SeedOf, device: torch.device) -> torch.Generator:
-    """A random stream on ``device`` for the pass at hand, named by its seed."""
+    """Make a random stream on ``device`` for the current pass, named by its seed."""
     if _Pass.captured is not None:
         return next(_Pass.captured.next_named)[2]
     if _Pass.named is not None:
@@ -85,11 +92,12 @@ def stream_of_pass(seed_of: SeedOf, device: torch.device) -> torch.Generator:
 
 
 def draw_from(generator: torch.Generator) -> torch.Generator:
-    """Let the GPU of ``generator`` draw its dropout from it, in a graph that is being captured as well.
+    """Make the GPU of ``generator`` draw its dropout from it.
 
-    Returns what it drew from before.
+    This also holds in a graph that is being captured. Returns the generator in use before.
     """
-    default = torch.cuda.default_generators[generator.device.index]
+    index = generator.device.index  # None is the current one
+    default = torch.cuda.default_generators[torch.cuda.current_device() if index is None else index]
     before = default.graphsafe_get_state()
     default.graphsafe_set_state(generator)
     return before
@@ -97,7 +105,7 @@ def draw_from(generator: torch.Generator) -> torch.Generator:
 
 @contextmanager
 def noted() -> Iterator[list[tuple[int, SeedOf]]]:
-    """While an update is computed: the streams that are named by its passes."""
+    """Collect the streams that the passes of an update name, while it is computed."""
     named: list[tuple[int, SeedOf]] = []
     _Pass.number, _Pass.named = -1, named
     try:
@@ -108,7 +116,7 @@ def noted() -> Iterator[list[tuple[int, SeedOf]]]:
 
 @contextmanager
 def captured(streams: PassStreams) -> Iterator[None]:
-    """While an update is captured, its passes draw from ``streams``."""
+    """Let the passes of an update draw from ``streams`` while it is captured."""
     before = draw_from(streams.dropout[0])
     _Pass.captured = streams
     streams.rewind()
@@ -120,10 +128,10 @@ def captured(streams: PassStreams) -> Iterator[None]:
 
 
 def mask(shape: tuple[int, ...], keep: float, half: int | None = None) -> torch.Tensor:
-    """The pass's next mask: uint8 of ``shape`` on the CPU, 1 with probability ``keep``.
+    """Draw the pass's next mask: uint8 of ``shape`` on the CPU, 1 with probability ``keep``.
 
-    In a doubled batch the mask is that of one half, then that of the other; ``half`` (0 or 1) asks for one
-    alone, which is the next of that half.
+    In a doubled batch the mask is that of one half, then that of the other. ``half`` (0 or 1) draws the next
+    mask of one half alone.
     """
     halves = range(len(_Pass.seeds)) if half is None else [half]
     kept = np.empty((len(halves), math.prod(shape) // len(halves)), bool)
@@ -134,7 +142,10 @@ def mask(shape: tuple[int, ...], keep: float, half: int | None = None) -> torch.
 
 
 def kept(like: torch.Tensor, keep: float, rng: torch.Generator) -> torch.Tensor:
-    """A mask of the shape, type and device of ``like`` from ``rng``: 1 with probability ``keep``, else 0."""
+    """Draw a mask of the shape, type and device of ``like`` from ``rng``.
+
+    Entries are 1 with probability ``keep``, else 0.
+    """
     if like.device.type != "cpu" or like.numel() < FEW:
         return torch.empty_like(like).bernoulli_(keep, generator=rng)
     drawn = np.empty(like.numel(), bool)
@@ -153,7 +164,7 @@ def _draw(into: np.ndarray, keep: float, *seed: int) -> None:
 
 
 class _Masked(torch.autograd.Function):
-    """x * mask * scale; keeps only the mask, of one byte per entry."""
+    """x * mask * scale; it saves only the mask, of one byte per entry."""
 
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, kept: torch.Tensor, scale: float) -> torch.Tensor:
@@ -169,7 +180,10 @@ class _Masked(torch.autograd.Function):
 
 
 class Dropout(nn.Dropout):
-    """`torch.nn.Dropout` with the masks of this module on a CPU, and PyTorch's own on any other device."""
+    """`torch.nn.Dropout` with the masks of this module on a CPU.
+
+    Other devices use PyTorch's own.
+    """
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if not self.training or self.p == 0:
@@ -180,12 +194,12 @@ class Dropout(nn.Dropout):
 
 
 def drawn_by_halves(model: nn.Module, device: torch.device) -> bool:
-    """Whether the halves of a doubled batch have the dropout that they would have alone."""
+    """True if each half of a doubled batch gets the dropout it would get alone."""
     return device.type == "cpu" or not any(isinstance(m, nn.Dropout) and m.p > 0 for m in model.modules())
 
 
 def install(model: nn.Module) -> None:
-    """Put `Dropout` in the place of every `torch.nn.Dropout` of ``model``."""
+    """Replace every `torch.nn.Dropout` of ``model`` by `Dropout`."""
     for module in model.modules():
         for name, child in module.named_children():
             if type(child) is nn.Dropout:

@@ -1,4 +1,4 @@
-"""Where the real tokens of a padded batch are, when they are computed without padding."""
+"""The places of real tokens in a padded batch, for computing without padding."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import torch
 
 @dataclass
 class PackedLayout:
-    """Where the real tokens of a padded batch of shape ``padded`` (examples, length) are.
+    """The places of the real tokens of a padded batch of shape ``padded``.
 
-    ``tokens`` (tokens,) are their places in the flattened batch in the packed order; ``owner`` (tokens,)
-    is the example each belongs to. A batch that is there twice has two ``halves``, one after the other.
+    ``padded`` is (examples, length). ``tokens`` (tokens,) are their places in the flattened batch, in packed
+    order; ``owner`` (tokens,) is the example of each. A doubled batch has two ``halves``, one after the
+    other.
     """
 
     padded: tuple[int, int]
@@ -30,7 +31,10 @@ class PackedLayout:
         return flat.index_copy(0, self.tokens, states.squeeze(0)).view(*self.padded, -1)
 
     def largest(self, values: torch.Tensor) -> torch.Tensor:
-        """The largest of ``values`` (1, tokens, hidden) in each token's example, as (1, tokens, 1)."""
+        """The largest of ``values`` (1, tokens, hidden) in each token's example.
+
+        Returns (1, tokens, 1).
+        """
         by_token = values.amax(-1)[0]
         by_example = by_token.new_zeros(self.padded[0]).scatter_reduce(
             0, self.owner, by_token, "amax", include_self=False
@@ -46,5 +50,5 @@ class PackedLayout:
         return firsts.transpose(0, 1)
 
     def doubled(self) -> PackedLayout:
-        """The layout of the batch with the same batch after it."""
+        """The layout of the batch followed by the same batch."""
         raise NotImplementedError

@@ -1,9 +1,9 @@
-"""Padding-free encoding: between the embeddings and the head of a model, only real tokens are computed.
+"""Padding-free encoding: only real tokens are computed between embeddings and head.
 
-Works by hooks on stock models. After the embeddings the real tokens of a batch are gathered into one row
-of hidden states (1, tokens, hidden); attention, registered with `transformers`, takes them apart into
-groups of examples of like length; after the encoder they return to (examples, length, hidden), so that
-poolers and heads never notice. The first token of every example leads the row.
+It works by forward hooks on stock models. After the embeddings the real tokens of a batch are gathered into
+one row of hidden states (1, tokens, hidden). Attention, registered with `transformers`, takes them apart into
+groups of examples of like length. After the encoder they return to (examples, length, hidden): poolers and
+heads see no difference. The first token of every example leads the row.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ ATTENTION = "packed"
 
 
 class Packing:
-    """The hooks on one model; ``layout`` is that of the pass under way, None outside of one.
+    """The forward hooks on one model.
 
-    With ``first_only`` the last layer computes what follows its attention for the first token of each
-    example alone. It is for heads that read no other, while nobody looks at the hidden states.
+    ``layout`` is that of the current pass, None outside of one. With ``first_only`` the last layer computes
+    only the first token of each example after its attention. It is for heads that read no other token, while
+    no probe or method looks at the hidden states.
     """
 
     def __init__(self, encoder: Encoder, embeddings: nn.Module, stack: nn.Module) -> None:
@@ -39,7 +40,7 @@ class Packing:
         stack.register_forward_hook(self._unpack)
         encoder.base.register_forward_hook(self._leave, always_call=True)
         for module in stack.modules():
-            module.packing = self  # type: ignore[assignment]  # where attention finds the layout
+            module.packing = self  # type: ignore[assignment]  # attention finds the layout here
         self.last = attention_block(encoder.layers[-1])
         if self.last is not None:
             on_input(self.last.self.query, self._asked)
@@ -47,7 +48,7 @@ class Packing:
             self.last.output.register_forward_pre_hook(self._first_of_all)
 
     def of(self, mask: torch.Tensor) -> PackedLayout:
-        """The layout of ``mask``, kept for the further passes over the same batch."""
+        """The layout of ``mask``, kept for further passes over the same batch."""
         for known, layout in self.known:
             if known is mask:
                 return layout
@@ -55,11 +56,17 @@ class Packing:
         return self.known[0][1]
 
     def expect(self, mask: torch.Tensor, layout: PackedLayout) -> None:
-        """The next batch is that of ``mask``; made of its copy on the host, ``layout`` costs no wait for the device."""
+        """Set the ``layout`` of the next batch, with this ``mask``.
+
+        Made from the host's copy of the mask, it saves a wait for the device.
+        """
         self.known = [(mask, layout)]
 
     def doubled(self, mask: torch.Tensor) -> torch.Tensor:
-        """The mask of the batch of ``mask`` with the same batch after it, to be given to the model as it is."""
+        """The mask of the batch of ``mask`` followed by the same batch.
+
+        It must be given to the model as it is: the layout is found by the tensor itself.
+        """
         layout = self.of(mask).doubled()
         doubled = torch.cat([mask, mask])
         self.known.append((doubled, layout))
@@ -83,7 +90,10 @@ class Packing:
         self.layout = None
 
     def _asked(self, states: torch.Tensor) -> torch.Tensor:
-        """What queries are made of: on a CPU first tokens alone, where the head reads no others."""
+        """The states from which queries are made.
+
+        On a CPU these are first tokens alone, if the head reads no others.
+        """
         return self._first(states) if isinstance(self.layout, GroupedLayout) else states
 
     def _first(self, states: torch.Tensor) -> torch.Tensor:
@@ -95,14 +105,17 @@ class Packing:
         return tuple(map(self._first, states))
 
     def _filled_up(self, queries: torch.Tensor) -> torch.Tensor:
-        """Zeros in the place of queries that nobody asks, for the shape's sake."""
+        """Put zeros in place of queries that are not computed, to keep the shape."""
         if not isinstance(self.layout, GroupedLayout) or not self.first_only:
             return queries
         return self.layout.spread(queries.squeeze(0)).unsqueeze(0)
 
 
 def install(encoder: Encoder) -> Packing | None:
-    """Let the model of ``encoder`` compute without padding; None where its kind needs its padding inside."""
+    """Make the model of ``encoder`` compute without padding.
+
+    Returns None for a model that needs its padding inside.
+    """
     children = list(encoder.base.children())
     embeddings = next((c for c in children if encoder.words in c.modules() and c is not encoder.words), None)
     stack = next((c for c in children if encoder.layers[0] in c.modules()), None)
@@ -116,14 +129,20 @@ def install(encoder: Encoder) -> Packing | None:
 
 
 def layout_of(attention_mask: torch.Tensor, device: torch.device | None = None) -> PackedLayout:
-    """The layout, on ``device``, of a batch with ``attention_mask`` (examples, length), 1 at real tokens."""
+    """Make the layout of a batch on ``device``.
+
+    ``attention_mask`` (examples, length) is 1 at real tokens.
+    """
     device = attention_mask.device if device is None else device
     real = attention_mask.cpu().numpy().astype(bool)
     return grouped(real) if device.type == "cpu" else lined_up(real).on(device)
 
 
 def attention_block(layer: nn.Module) -> Any:
-    """The part of ``layer`` in which BERT's family joins attention and residual; None in other families."""
+    """The part of ``layer`` that joins attention and residual in BERT's family.
+
+    None in other families.
+    """
     return next(
         (m for m in layer.modules() if hasattr(m, "output") and hasattr(getattr(m, "self", None), "query")),
         None,
@@ -131,7 +150,10 @@ def attention_block(layer: nn.Module) -> Any:
 
 
 def reads_first_only(encoder: Encoder, stack: nn.Module) -> bool:
-    """Whether the head of the model reads the first token's state and no other, told by its gradient."""
+    """True if the model's head reads the first token's state and no other.
+
+    The gradient of its outputs tells it.
+    """
     states: list[torch.Tensor] = []
     handle = stack.register_forward_hook(lambda _, __, output: states.append(output["last_hidden_state"]))
     training, device = encoder.model.training, next(encoder.model.parameters()).device

@@ -1,4 +1,4 @@
-"""A pretrained encoder with a fresh head, from the hub's cache, a local folder or the project itself."""
+"""A pretrained encoder with a fresh head: from the hub, a folder or the project."""
 
 from __future__ import annotations
 
@@ -18,12 +18,15 @@ from benchmark.randomness import derive
 
 
 def source(model: ModelConfig, cache: Path) -> str:
-    """The hub id or local folder of ``model``, built first where the project makes the encoder itself."""
+    """The hub id or local folder of ``model``.
+
+    An encoder of the project itself is built first.
+    """
     return str(get_method(model.builder)(cache)) if model.builder else str(model.id)
 
 
 def tokenizer(model: ModelConfig, cache: Path) -> PreTrainedTokenizerBase:
-    """The tokenizer that belongs to ``model``.
+    """Load the tokenizer of ``model``.
 
     Raises: BenchmarkError if it can be found neither in the cache nor, when online, on the hub.
     """
@@ -36,14 +39,14 @@ def tokenizer(model: ModelConfig, cache: Path) -> PreTrainedTokenizerBase:
 
 def load(
     model: ModelConfig,
-    outputs: int,
+    units: int,
     seed: int,
     cache: Path,
     head: str = "AutoModelForSequenceClassification",
 ) -> PreTrainedModel:
-    """``model`` in float32 with a head of ``outputs`` units, drawn from the run's own head stream.
+    """Load ``model`` in float32 with a fresh head of ``units`` units.
 
-    ``head`` is the class of `transformers` that has it.
+    The head, of the `transformers` class ``head``, is drawn from the run's own head stream.
 
     Raises: BenchmarkError if the checkpoint cannot be found.
     """
@@ -54,7 +57,7 @@ def load(
             return getattr(transformers, head).from_pretrained(
                 place,
                 revision=model.revision,
-                num_labels=outputs,
+                num_labels=units,
                 dtype=torch.float32,
                 ignore_mismatched_sizes=True,  # a checkpoint of another task has a head that does not fit
                 trust_remote_code=False,
@@ -64,7 +67,10 @@ def load(
 
 
 def depth(model: ModelConfig, cache: Path) -> int:
-    """The number of layers of ``model``. Raises: BenchmarkError if it cannot be found."""
+    """The number of layers of ``model``.
+
+    Raises: BenchmarkError if it cannot be found.
+    """
     place = source(model, cache)
     try:
         config = AutoConfig.from_pretrained(place, revision=model.revision, trust_remote_code=False)
@@ -74,7 +80,7 @@ def depth(model: ModelConfig, cache: Path) -> int:
 
 
 def stamp(model: ModelConfig, cache: Path) -> dict[str, str | None]:
-    """Where the weights came from: the id and resolved revision, or the digest of the weights' file."""
+    """The origin of the weights: id and resolved revision, or the digest of their file."""
     place = source(model, cache)
     folder = Path(place)
     if not folder.is_dir():

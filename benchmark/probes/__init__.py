@@ -1,7 +1,8 @@
 """Measurements of a run for the papers' figures, one file each; `conf/probe/` names them.
 
-A run with probes trains to the same bits as the run without, and is a run of its own, so that what a
-record lacks is measured by running it again. Their arrays are `probe/NAME/…` in the record's.
+Probes do not change training: the bits are those of the run without probes. A run with probes has an id of
+its own, so a measurement that a record lacks is made by another run. Their arrays are `probe/NAME/…` in the
+record's.
 """
 
 from __future__ import annotations
@@ -19,19 +20,19 @@ from benchmark.probes.base import Probe, Subject
 from benchmark.training.assemble import Training
 from benchmark.training.onlooker import Onlooker
 
-__all__ = ["Probe", "Subject", "Watch", "build"]
+__all__ = ["Probe", "Probes", "Subject", "build"]
 
 
 def build(chosen: dict[str, Any]) -> dict[str, Probe]:
-    """The probes of a configuration by name.
+    """Make the probes of a configuration, by name.
 
-    Raises: BenchmarkError for settings a probe does not take, or not with that value.
+    Raises: BenchmarkError for an unknown or invalid setting of a probe.
     """
     return {name: built(f"probe.{name}", chosen[name], Probe) for name in sorted(chosen)}
 
 
-class Watch(Onlooker):
-    """The probes of one run, and how many ``seconds`` they took."""
+class Probes(Onlooker):
+    """The probes of one run, and the ``seconds`` they took."""
 
     constant = ("config",)
 
@@ -41,7 +42,7 @@ class Watch(Onlooker):
         self.seconds = 0.0
 
     def attach(self, training: Training) -> None:
-        """Say what is to be looked at."""
+        """Set the subject of the probes."""
         self.subject = Subject(
             self.config,
             training.model,
@@ -52,19 +53,19 @@ class Watch(Onlooker):
         )
 
     def begin(self) -> None:
-        """No update was made yet."""
+        """Measure before the first update."""
         with self._timed():
             for probe in self.probes.values():
                 probe.begin(self.subject)
 
     def updated(self, done: int) -> None:
-        """``done`` updates are complete."""
+        """Measure after ``done`` updates."""
         with self._timed():
             for probe in self.probes.values():
                 probe.updated(self.subject, done)
 
     def end(self) -> dict[str, np.ndarray]:
-        """What the probes found, by its name in the record's arrays."""
+        """Collect the measurements, by their names in the record's arrays."""
         with self._timed():
             return {
                 f"probe/{name}/{key}": array

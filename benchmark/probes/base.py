@@ -1,10 +1,10 @@
-"""What a probe is: a measurement of a run for a figure, which looks on and never changes the run.
+"""A probe: a measurement of a run for a figure, which never changes the run.
 
     begin    the model is ready and no update was made; not again when a run is continued
     updated  after every update
-    end      the model is trained; what this returns is kept in the record's arrays
+    end      the model is trained; the returned arrays are kept in the record's arrays
 
-What a probe keeps on itself from one moment to the next is saved with an interrupted run, as a method's is.
+The attributes of a probe are saved with an interrupted run, as a method's are.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from transformers import PreTrainedModel
 
 from benchmark.config.schema import RunConfig
 from benchmark.errors import BenchmarkError
-from benchmark.models.architecture import Encoder, length_first, recorded
+from benchmark.models.architecture import Encoder, captured_states, length_first
 from benchmark.models.packing import Packing
 from benchmark.step.passes import autocast
 from benchmark.step.state import Stateful
@@ -34,7 +34,7 @@ Inputs = dict[str, torch.Tensor]
 
 @dataclass(frozen=True)
 class Subject:
-    """The run that is looked at: its ``model`` as it is now, its ``task`` and its ``config``."""
+    """The measured run: its current ``model``, its ``task`` and its ``config``."""
 
     config: RunConfig
     model: PreTrainedModel
@@ -48,14 +48,20 @@ class Subject:
         """The precision of the run, which its probes share."""
         return self.config.protocol.precision
 
-    def questions(self, limit: int | None) -> Iterator[tuple[Inputs, torch.Tensor]]:
-        """The first ``limit`` examples (None: all) of the task's first evaluation set, in batches."""
+    def evaluation_batches(self, limit: int | None) -> Iterator[tuple[Inputs, torch.Tensor]]:
+        """The first ``limit`` examples of the task's first evaluation set, in batches.
+
+        None: all of them.
+        """
         examples = next(iter(self.task.evaluation.values()))
         return self.batches(examples, range(len(examples))[:limit])
 
     @contextmanager
     def quiet(self) -> Iterator[None]:
-        """While this lasts, nothing perturbs the model, and the last layer computes every token."""
+        """Switch off perturbations of the model, for a while.
+
+        The last layer then computes every token.
+        """
         training = self.model.training
         first_only = self.packing is not None and self.packing.first_only
         self.model.eval()
@@ -71,7 +77,10 @@ class Subject:
     def batches(
         self, examples: Examples, indices: Sequence[int], task: Task | None = None
     ) -> Iterator[tuple[Inputs, torch.Tensor]]:
-        """The examples of ``task`` (None: the run's) at ``indices`` as inputs and targets, in that order."""
+        """The examples of ``task`` at ``indices`` as inputs and targets, in that order.
+
+        ``task`` None: the run's.
+        """
         batch: list[int] = []
         longest = 0
         for index in indices:
@@ -85,47 +94,53 @@ class Subject:
 
     @torch.no_grad()
     def states(self, inputs: Inputs) -> list[torch.Tensor]:
-        """The first layer's input and every layer's output: float32 (examples, length, hidden), 0 at padding."""
-        with recorded(self.encoder) as states, autocast(self.precision, self.device):
+        """The first layer's input and every layer's output.
+
+        Each is float32 (examples, length, hidden), 0 at padding.
+        """
+        with captured_states(self.encoder) as states, autocast(self.precision, self.device):
             self.model(**inputs)
         return [self.padded(state, inputs["attention_mask"]).float() for state in states]
 
     def padded(self, state: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """A hidden state as the model has it -> (examples, length, hidden), 0 at padding."""
+        """Convert a hidden state of the model to (examples, length, hidden), 0 at padding."""
         if self.packing is not None:
             return self.packing.of(mask).unpack(state)
         return (state.transpose(0, 1) if self.length_first else state) * mask[..., None]
 
     def unpadded(self, state: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """(examples, length, hidden) -> a hidden state as the model has it."""
+        """Convert (examples, length, hidden) to a hidden state of the model."""
         if self.packing is not None:
             return self.packing.of(mask).pack(state)
         return state.transpose(0, 1) if self.length_first else state
 
     @cached_property
     def length_first(self) -> bool:
-        """Whether the model's hidden states are (length, examples, hidden)."""
+        """True if the model's hidden states are (length, examples, hidden)."""
         return length_first(self.encoder)
 
 
 class Probe(Stateful):
-    """One measurement; a probe overrides the moments it needs."""
+    """One measurement; a probe overrides the hooks it needs."""
 
     #: Authors, venue and year of the paper, and its table or figure.
     paper: ClassVar[str] = ""
 
     def begin(self, subject: Subject) -> None:
-        """Nothing is trained yet."""
+        """Measure before the first update."""
 
     def updated(self, subject: Subject, done: int) -> None:
-        """``done`` updates are complete."""
+        """Measure after ``done`` updates."""
 
     def end(self, subject: Subject) -> dict[str, np.ndarray]:
-        """What was found, by name."""
+        """The measurements, as arrays by name."""
         return {}
 
 
 def at_least_one(key: str, value: int | None) -> None:
-    """Raises: BenchmarkError for a count below 1; None stands for all."""
+    """Refuse a count below 1; None stands for all.
+
+    Raises: BenchmarkError.
+    """
     if value is not None and value < 1:
         raise BenchmarkError(f"{key}={value}: must be at least 1")

@@ -1,8 +1,8 @@
-"""How noise on the output of one layer fares in the layers above it.
+"""The effect of noise on the output of one layer in the layers above it.
 
-Hua et al. (LNSR), NAACL 2021, Figure 1: Gaussian noise whose l2 norm is 5 % of that of the output it is added
-to. The paper does not say over what the norm goes: here every token's noise has that share of the token's
-own norm, and with it every example's.
+Hua et al. (LNSR), NAACL 2021, Figure 1: Gaussian noise whose l2 norm is 5 % of the norm of the output that it
+is added to. The paper does not say over which entries the norm goes. Here every token's noise has that share
+of the token's own norm, and so has every example's.
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ from benchmark.randomness import stream
 
 @dataclass
 class NoiseAttenuation(Probe):
-    """The distance that noise makes at every layer, on the first ``examples`` (None: all) of an evaluation set.
+    """The distance that noise makes at every layer, on an evaluation set.
 
-    ``absolute`` and ``relative`` (layers, layers) float64: row b, column r has the mean over examples of the l2
-    norm, over an example's tokens, of what noise on the output of layer b + 1 changes in that of layer r + 1,
-    and of this over the norm of the output without noise. 0 where r < b.
+    It uses the first ``examples`` (None: all). ``absolute`` and ``relative`` are (layers, layers) float64.
+    For row b and column r, noise on the output of layer b + 1 changes the output of layer r + 1: ``absolute``
+    is the l2 norm of this change over an example's tokens, ``relative`` its ratio to the norm of the output
+    without noise, both as means over examples. 0 if r < b.
     """
 
     paper: ClassVar[str] = "Hua et al., NAACL 2021, Figure 1"
@@ -43,7 +44,7 @@ class NoiseAttenuation(Probe):
     def end(self, subject: Subject) -> dict[str, np.ndarray]:
         absolute, relative = [], []
         with subject.quiet():
-            for number, (inputs, _) in enumerate(subject.questions(self.examples)):
+            for number, (inputs, _) in enumerate(subject.evaluation_batches(self.examples)):
                 far, sizes = self.distances(subject, inputs, number)
                 absolute.append(far.cpu())
                 relative.append((far / sizes).cpu())
@@ -53,7 +54,10 @@ class NoiseAttenuation(Probe):
         }
 
     def distances(self, subject: Subject, inputs: Inputs, number: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Of batch ``number``: what noise changes (layers, layers, examples), and the sizes without it (layers, examples)."""
+        """The changes by noise and the norms without it, in batch ``number``.
+
+        (layers, layers, examples) and (layers, examples).
+        """
         clean = subject.states(inputs)[1:]
         far = []
         for layer in range(len(clean)):
@@ -68,7 +72,10 @@ class NoiseAttenuation(Probe):
 
     @contextmanager
     def added(self, subject: Subject, place: int, noise: torch.Tensor) -> Iterator[None]:
-        """While this lasts, ``noise``, brought to size, is added to the output of layer ``place`` of a pass."""
+        """Add noise to the output of layer ``place`` of a pass, for a while.
+
+        ``noise`` is brought to size first.
+        """
         passed = 0
 
         def change(state: torch.Tensor) -> torch.Tensor:
@@ -80,11 +87,11 @@ class NoiseAttenuation(Probe):
             return state + (scale * noise).to(state.dtype)
 
         with ExitStack() as stack:
-            for layer in subject.encoder.layers:  # one that is shared is called once per place
+            for layer in subject.encoder.layers:  # a layer with shared weights is called once per place
                 stack.enter_context(output_changed(layer, change))
             yield
 
 
 def size(states: torch.Tensor) -> torch.Tensor:
-    """The l2 norm of each example's tokens together: (examples, length, hidden) -> float64 (examples,)."""
+    """The l2 norm of each example: (examples, length, hidden) -> float64 (examples,)."""
     return states.flatten(1).double().norm(dim=-1)

@@ -1,8 +1,8 @@
-"""How far fine-tuning changes the L1 norm of each kind of parameter.
+"""Change of the L1 norm of each kind of parameter by fine-tuning.
 
-Wu et al. (NoisyTune), ACL 2022, Figure 5. The paper lists neither the kinds nor the steps: here a kind is a
-parameter's place within its layer, its norm the sum over all layers, and the start is what fine-tuning starts
-from, noise included.
+Wu et al. (NoisyTune), ACL 2022, Figure 5. The paper lists neither the kinds nor the steps. Here a kind is a
+parameter's place within its layer, and its norm the sum over all layers. The start is the start of
+fine-tuning, noise included.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from benchmark.probes.base import Probe, Subject, at_least_one
 class NormChange(Probe):
     """L1 norms by kind before the first update, after every ``every``-th and at the end.
 
-    ``kinds`` (kinds,) are names; ``steps`` (points,) int64 the updates made; ``norms`` (points, kinds) and
-    ``change`` (kinds,), the last norm's distance from the first over the first, float64; not a number for
-    what starts at 0.
+    ``kinds`` (kinds,) are names; ``steps`` (points,) int64 the updates made; ``norms`` (points, kinds)
+    float64. ``change`` (kinds,) float64 is the last norm's distance from the first over the first; not a
+    number if the norm starts at 0.
     """
 
     paper: ClassVar[str] = "Wu et al., ACL 2022, Figure 5"
@@ -46,13 +46,13 @@ class NormChange(Probe):
         if self.steps[-1] < self.done:
             self.steps.append(self.done)
             self.norms.append(norms(subject))
-        found = np.array([list(norm.values()) for norm in self.norms])
+        values = np.array([list(norm.values()) for norm in self.norms])
         with np.errstate(invalid="ignore", divide="ignore"):
-            change = np.where(found[0] > 0, found[-1] / found[0] - 1, np.nan)
+            change = np.where(values[0] > 0, values[-1] / values[0] - 1, np.nan)
         return {
             "kinds": np.array(list(self.norms[0])),
             "steps": np.array(self.steps, np.int64),
-            "norms": found,
+            "norms": values,
             "change": change,
         }
 
@@ -60,10 +60,10 @@ class NormChange(Probe):
 @torch.no_grad()
 def norms(subject: Subject) -> dict[str, float]:
     """The L1 norm of every kind of parameter."""
-    found: dict[str, torch.Tensor] = {}
+    totals: dict[str, torch.Tensor] = {}
     for name, weight in subject.model.named_parameters():
         depth = subject.encoder.depth(name)
         prefix = subject.encoder.prefix if depth is None else subject.encoder.layer_prefixes[depth]
         kind = name.removeprefix(prefix)
-        found[kind] = found.get(kind, 0) + weight.abs().sum(dtype=torch.float64)
-    return {kind: norm.item() for kind, norm in found.items()}
+        totals[kind] = totals.get(kind, 0) + weight.abs().sum(dtype=torch.float64)
+    return {kind: norm.item() for kind, norm in totals.items()}

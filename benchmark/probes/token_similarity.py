@@ -1,4 +1,4 @@
-"""How alike the tokens of an example are at every layer.
+"""Similarity of the tokens of an example at every layer.
 
 Yuan et al. (HyPe), ACL 2023, Figure 4 and Appendix G.1: the mean cosine similarity of all pairs of an
 example's tokens, averaged over examples.
@@ -32,16 +32,20 @@ class TokenSimilarity(Probe):
         at_least_one("examples", self.examples)
 
     def end(self, subject: Subject) -> dict[str, np.ndarray]:
-        found = []
+        similarities = []
         with subject.quiet():
-            for inputs, _ in subject.questions(self.examples):
+            for inputs, _ in subject.evaluation_batches(self.examples):
                 mask = inputs["attention_mask"]
-                found.append(torch.stack([similarity(state, mask) for state in subject.states(inputs)]).cpu())
-        return {"similarity": torch.cat(found, dim=1).mean(1).numpy()}
+                by_layer = [similarity(state, mask) for state in subject.states(inputs)]
+                similarities.append(torch.stack(by_layer).cpu())
+        return {"similarity": torch.cat(similarities, dim=1).mean(1).numpy()}
 
 
 def similarity(states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Of ``states`` (examples, length, hidden), 0 at padding -> the mean over pairs, for each with a pair."""
+    """The mean similarity of all pairs of an example's tokens.
+
+    ``states`` are (examples, length, hidden), 0 at padding. Examples without a pair are left out.
+    """
     tokens = mask.sum(1).double()
     paired = tokens > 1
     # The squared length of a sum of n unit vectors is n and the similarities of all ordered pairs.

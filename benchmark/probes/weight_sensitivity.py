@@ -1,8 +1,8 @@
-"""How sensitive the loss of a fine-tuned model is to each of its weights: |theta * g|, and its spread.
+"""Sensitivity of a fine-tuned model's loss to each weight, |theta * g|, as a distribution.
 
-Zhang et al. (PATS), EMNLP 2022, Figures 2 and 3. The paper does not say on which data it is taken: here it is
-the mean over batches of training examples, in file order, each of the run's batch size, without dropout
-and without clipping, on the weights PATS acts on (the encoder layers but their normalisations, A.2).
+Zhang et al. (PATS), EMNLP 2022, Figures 2 and 3. The paper does not name the data. Here the sensitivity is
+the mean over batches of training examples, in file order, each of the run's batch size, without dropout and
+without clipping. It is of the weights on which PATS acts (the encoder layers but their normalisations, A.2).
 """
 
 from __future__ import annotations
@@ -25,11 +25,12 @@ EDGES = np.logspace(-14, 0, 14 * 20 + 1)
 
 @dataclass
 class SensitivityOfWeights(Probe):
-    """The distribution of |theta * g| over the first ``batches`` batches (None: all) of the training data.
+    """The distribution of |theta * g| over the first batches of the training data.
 
-    ``edges`` (bins + 1,) and ``counts`` (bins + 2,) int64 are a histogram with 20 bins to a power of ten, whose
-    first count is of what lies below, 0 included, and the last of what lies above; ``mean`` and ``std``
-    (n-1) are scalars; ``quantiles`` are those at ``levels``. All float64.
+    ``batches`` None: all. ``edges`` (bins + 1,) and ``counts`` (bins + 2,) int64 are a histogram with 20 bins
+    to a power of ten. The first count is of values below the bins, 0 included; the last of values above them.
+    ``mean`` and ``std`` (n-1) are scalars; ``quantiles`` are those at ``levels``. All but the counts are
+    float64.
     """
 
     paper: ClassVar[str] = "Zhang et al., EMNLP 2022, Figures 2 and 3"
@@ -68,7 +69,7 @@ def sensitivities(subject: Subject, limit: int | None) -> np.ndarray:
 
 
 def described(values: np.ndarray) -> dict[str, np.ndarray]:
-    """The distribution of ``values`` (n,), as the probe keeps it."""
+    """Describe the distribution of ``values`` (n,), in the probe's arrays."""
     if not len(values):
         return {}
     counts, _ = np.histogram(values, np.concatenate([[-np.inf], EDGES, [np.inf]]))

@@ -12,32 +12,32 @@ from benchmark.report.numbers.predictions import Arrays
 
 
 def write(grid: Grid, records: dict[str, Record], folder: Path, arrays: Arrays = build.no_arrays) -> None:
-    """Print the table of a grid and write it to ``folder`` as Markdown, CSV, LaTeX and HTML.
+    """Print the table of a grid and write it to ``folder`` in every form.
 
-    Its figures are in the page and beside it, as SVG; ``claims.csv`` has every comparison that a verdict
-    comes from, ``averages.csv`` and ``languages.csv`` what the table declares beside its columns, and
-    ``submissions`` what the GLUE server is to score. ``arrays`` gives the arrays of a run by its id. A table
-    that is static has no runs.
+    Forms are Markdown, CSV, LaTeX and HTML. Figures are in the HTML page, and beside it as SVG.
+    ``claims.csv`` has the comparisons behind every verdict, ``averages.csv`` and ``languages.csv`` the
+    further numbers that the table declares, ``submissions`` the files for the GLUE server. ``arrays`` gives
+    the arrays of a run by its id. A static table has no runs.
     """
     if grid.table["static"]:
-        table, drawn = static.build(grid), figures.Figures()
+        report, drawn = static.build(grid), figures.Figures()
         submissions = []
     else:
-        table = build.build(grid, records, arrays)
-        drawn = figures.draw(grid, table, records, arrays)
-        submissions = submission.of_table(grid, table.frame, records)
-    table.notes.extend([*drawn.notes, *submission.note(submissions)])
-    print(render.terminal(table, shutil.get_terminal_size((120, 24)).columns))
+        report = build.build(grid, records, arrays)
+        drawn = figures.draw(grid, report, records, arrays)
+        submissions = submission.of_table(grid, report.frame, records)
+    report.notes.extend([*drawn.notes, *submission.note(submissions)])
+    print(render.terminal(report, shutil.get_terminal_size((120, 24)).columns))
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "table.md").write_text(render.markdown(table))
-    (folder / "table.tex").write_text(render.latex(table))
-    table.numbers.to_csv(folder / "table.csv", index=False, float_format="%.8g")
+    (folder / "table.md").write_text(render.markdown(report))
+    (folder / "table.tex").write_text(render.latex(report))
+    report.numbers.to_csv(folder / "table.csv", index=False, float_format="%.8g")
     for name in ("averages", "languages"):
-        if not (numbers := getattr(table, name)).empty:
+        if not (numbers := getattr(report, name)).empty:
             numbers.to_csv(folder / f"{name}.csv", index=False, float_format="%.8g")
-    if table.verdicts:
-        claims.numbers(table.verdicts).to_csv(folder / "claims.csv", index=False, float_format="%.8g")
+    if report.verdicts:
+        claims.numbers(report.verdicts).to_csv(folder / "claims.csv", index=False, float_format="%.8g")
     for name, svg in drawn.svg.items():
         (folder / f"{name}.svg").write_text(svg)
-    (folder / "table.html").write_text(render.page(table, list(drawn.svg.values())))
+    (folder / "table.html").write_text(render.page(report, list(drawn.svg.values())))
     submission.write(submissions, records, arrays, folder)

@@ -1,4 +1,4 @@
-"""A table as people read it: measured means, differences to plain fine-tuning, published numbers, verdicts."""
+"""The report of a grid: means, differences to plain fine-tuning, published numbers, verdicts."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from benchmark.report.claims import Verdict
 from benchmark.report.notes import notes
 from benchmark.report.numbers import cost, languages, sampling, selection
 from benchmark.report.numbers.averages import PrintedRows, averages
-from benchmark.report.numbers.frame import Rule, columns_of, scores
+from benchmark.report.numbers.frame import CELL, Rule, columns_of, scores
 from benchmark.report.numbers.measured import measured, seeds
 from benchmark.report.numbers.predictions import Arrays
 from benchmark.report.numbers.statistics import paired
 from benchmark.report.published import AVERAGE
-from benchmark.report.sections import Section, Sections, averaged, beside, published_rows
+from benchmark.report.sections import Section, Sections, averaged, beside
 
-KEY = ["model", "variant", "methods", "task"]
 FURTHER = "Groups and averages: mean ± sample std (n seeds) [what the printed columns give by the same rule]"
 
 
 @dataclass
-class Table:
-    """Everything a renderer needs; ``numbers`` is the same as tidy data, one row per table cell.
+class Report:
+    """A table ready to be rendered.
 
-    ``averages`` and ``languages`` are further numbers of the same form, the latter also as ``by_language``;
-    ``names`` are the headings of columns by their keys. ``frame`` has the runs behind it, one per cell and
-    seed, as `frame.scores` gives them.
+    - ``numbers``: the table as tidy data, one row per cell.
+    - ``averages``, ``languages``: further numbers of the same form; ``by_language`` shows the latter.
+    - ``names``: headings of columns by their keys.
+    - ``frame``: the runs behind the table, one per cell and seed, in the form of `frame.scores`.
     """
 
     title: str
@@ -53,22 +53,23 @@ class Table:
 
 
 def no_arrays(_: str) -> Mapping[str, np.ndarray]:
-    """Where there are records and nothing else."""
+    """No arrays for any run: for records without stored arrays."""
     return {}
 
 
-def build(grid: Grid, records: dict[str, Record], arrays: Arrays = no_arrays) -> Table:
-    """The table of a grid from whatever records there are; what is missing is said.
+def build(grid: Grid, records: dict[str, Record], arrays: Arrays = no_arrays) -> Report:
+    """Report of a grid from the records that exist; notes name the missing runs.
 
-    ``arrays`` gives a run's arrays by its id: what is told from predictions and probes is left out without.
+    ``arrays`` gives a run's arrays by its id. Without them, numbers from predictions and probes are left
+    out.
     """
     table = grid.table
     everything = scores(grid, records)
     statistic = "max" if table["layout"]["statistic"] == ["max"] else "mean"
     frame = selection.chosen(everything, statistic)
-    labels = {part.name: part.label for run in grid.runs for part in (run.config.model, run.config.task)} | {
-        key: column["label"] for key, column in table["columns"].items()
-    }
+    labels = {
+        group.name: group.label for run in grid.runs for group in (run.config.model, run.config.task)
+    } | {key: column["label"] for key, column in table["columns"].items()}
     tasks = list(dict.fromkeys(frame["task"]))
     source = published.load(table["published"]) if table["published"] else None
     rows = source if source and source["rows"] else None
@@ -100,7 +101,7 @@ def build(grid: Grid, records: dict[str, Record], arrays: Arrays = no_arrays) ->
             shown.section("Measured − published (published)", numbers[numbers["published"].notna()], beside)
         )
         citation = f"{rows['paper']['venue']}, {rows['item']['kind']} {rows['item']['number']}"
-        sections.append(Section(f"Published: {citation}", published_rows(rows, columns)))
+        sections.append(Section(f"Published: {citation}", shown.published(rows)))
     own = {AVERAGE: rule} if AVERAGE in columns else {}
     further = averages(frame, own | table["averages"], printed_rows(rows, grid, frame) if rows else {})
     if table["averages"] and not further.empty:
@@ -110,11 +111,11 @@ def build(grid: Grid, records: dict[str, Record], arrays: Arrays = no_arrays) ->
     spoken = languages.by_language(grid, frame, records) if table["layout"]["by_language"] else pd.DataFrame()
     if table.get("cost"):
         spent = cost.costs(frame, records)
-        numbers = numbers.merge(spent, how="left", on=cost.CELL)
+        numbers = numbers.merge(spent, how="left", on=CELL)
         headings = list(cost.COLUMNS.values())
         costs = shown.rows(cost.shown(spent), headings, lambda cell, _: cell["text"])
         sections.append(Section(cost.TITLE, costs, headings))
-    return Table(
+    return Report(
         title=table["title"],
         columns=[*names.values(), *columns[len(tasks) :]],
         sections=[section for section in sections if section.rows],
@@ -134,10 +135,10 @@ def build(grid: Grid, records: dict[str, Record], arrays: Arrays = no_arrays) ->
 def averaging_rule(
     frame: pd.DataFrame, tasks: Sequence[str], source: dict[str, Any] | None, own_columns: bool
 ) -> Rule:
-    """The paper's rule where all its tasks are there, else the plain mean of the tasks that have scores.
+    """The paper's rule if all its tasks are present, else the mean over scored tasks.
 
-    A task whose labels are hidden can never have one, and does not keep the others from an average. Columns
-    that a table declares need not be of a kind: without a rule of the paper they have no average.
+    A task with hidden labels has no score and does not keep the others from an average. The columns that a
+    table declares may be of several kinds: without a rule of the paper they have no average.
     """
     rule = published.rule_of(source) if source else None
     if rule and published.tasks_of(rule) <= set(tasks):
@@ -153,13 +154,13 @@ def averaging_rule(
 
 
 def printed_rows(source: dict[str, Any], grid: Grid, frame: pd.DataFrame) -> PrintedRows:
-    """The printed row that shows the same runs, or None, by model, variant and methods."""
+    """The printed row for the same runs, or None, by model, variant and methods."""
     configs = {run.run_id: run.config for run in grid.runs}
     return {
-        (str(at[0]), str(at[1]), str(at[2])): published.row_of(
-            source, grid.table, configs[str(block["run_id"].iloc[0])]
+        (str(model), str(variant), str(methods)): published.row_of(
+            source, configs[str(block["run_id"].iloc[0])]
         )
-        for at, block in frame.groupby(["model", "variant", "methods"], sort=False)
+        for (model, variant, methods), block in frame.groupby(["model", "variant", "methods"], sort=False)
     }
 
 
@@ -168,28 +169,27 @@ def with_published(
 ) -> pd.DataFrame:
     """``numbers`` with ``published``: the printed number of the same runs, column and metric.
 
-    With ``published_std`` and ``published_max`` where these are printed.
-
-    A printed average stands only beside an average over the same tasks, each with the same metric.
+    ``published_std`` and ``published_max`` are added if the paper prints them. A printed average is shown
+    only beside an average over the same tasks, each with the same metric.
     """
-    shown = printed_rows(source, grid, frame)
+    rows = printed_rows(source, grid, frame)
     metrics = frame.drop_duplicates("task").set_index("task")["metric"].str.split(" + ", regex=False)
     same = {task for task, names in metrics.items() if published.measures(source, str(task), names)}
     whole = same == set(metrics.index) == published.tasks_of(published.rule_of(source) or [])
 
-    def printed(number: dict[str, Any], what: str) -> float | None:
-        row = shown[number["model"], number["variant"], number["methods"]]
+    def printed(cell: dict[str, Any], field_name: str) -> float | None:
+        row = rows[cell["model"], cell["variant"], cell["methods"]]
         if row is None:
             return None
-        if number["task"] == AVERAGE:
-            return row.get("average_printed") if whole and what == "values" else None
-        return row.get(what, {}).get(number["task"]) if number["task"] in same else None
+        if cell["task"] == AVERAGE:
+            return row.get("average_printed") if whole and field_name == "values" else None
+        return row.get(field_name, {}).get(cell["task"]) if cell["task"] in same else None
 
-    kinds = {"published": "values", "published_std": "std", "published_max": "max"}
+    fields = {"published": "values", "published_std": "std", "published_max": "max"}
     columns = {
-        name: pd.array([printed(number, what) for number in numbers.to_dict("records")], dtype="Float64")
-        for name, what in kinds.items()
-        if what == "values" or any(what in row for row in source["rows"])
+        name: pd.array([printed(cell, field_name) for cell in numbers.to_dict("records")], dtype="Float64")
+        for name, field_name in fields.items()
+        if field_name == "values" or any(field_name in row for row in source["rows"])
     }
     return numbers.assign(**columns)
 
@@ -198,22 +198,22 @@ def with_fair(numbers: pd.DataFrame, fair: pd.DataFrame) -> pd.DataFrame:
     """``numbers`` with the scores and differences of the leak-free rule, as ``fair_…``."""
     kept = [name for name in fair if name.startswith(("score_", "difference_")) and "sampling" not in name]
     named = {name: f"fair_{name.removeprefix('score_')}" for name in kept}
-    return numbers.merge(fair[[*KEY, *kept]].rename(columns=named), how="left", on=KEY)
+    return numbers.merge(fair[[*CELL, *kept]].rename(columns=named), how="left", on=CELL)
 
 
 def with_p_values(numbers: pd.DataFrame, frame: pd.DataFrame, rule: Rule) -> pd.DataFrame:
-    """``numbers`` with uncorrected p-values of three tests: ``p_paired``, ``p_welch`` and ``p_wilcoxon``."""
-    found = []
-    for at in numbers.to_dict("records"):
-        block = frame[(frame["model"] == at["model"]) & (frame["variant"] == at["variant"])]
-        sides = [seeds(block[block["methods"] == name], at["task"], rule) for name in (at["methods"], "")]
-        mine, plain = paired(*sides)
+    """``numbers`` with uncorrected p-values: ``p_paired``, ``p_welch`` and ``p_wilcoxon``."""
+    p_values = []
+    for cell in numbers.to_dict("records"):
+        block = frame[(frame["model"] == cell["model"]) & (frame["variant"] == cell["variant"])]
+        sides = [seeds(block[block["methods"] == name], cell["task"], rule) for name in (cell["methods"], "")]
+        mine, vanilla = paired(*sides)
         tests = dict.fromkeys(("p_welch", "p_wilcoxon"), np.nan)
-        if at["methods"] and len(mine) > 1 and np.ptp(mine - plain) > 0:
-            tests["p_welch"] = float(stats.ttest_ind(mine, plain, equal_var=False)[1])
-            tests["p_wilcoxon"] = float(stats.wilcoxon(mine, plain)[1])
-        found.append({"p_paired": at["difference_p_alone"]} | tests)
-    return pd.concat([numbers, pd.DataFrame(found, index=numbers.index)], axis=1)
+        if cell["methods"] and len(mine) > 1 and np.ptp(mine - vanilla) > 0:
+            tests["p_welch"] = float(stats.ttest_ind(mine, vanilla, equal_var=False)[1])
+            tests["p_wilcoxon"] = float(stats.wilcoxon(mine, vanilla)[1])
+        p_values.append({"p_paired": cell["difference_p_alone"]} | tests)
+    return pd.concat([numbers, pd.DataFrame(p_values, index=numbers.index)], axis=1)
 
 
 def _column(grid: Grid, task: str, labels: dict[str, str]) -> str:

@@ -1,8 +1,9 @@
-"""What becomes of a paper's claims: reproduced, contradicted, undecided at this number of seeds, not measured.
+"""Verdicts on a paper's claims: reproduced, contradicted, undecided, not measured.
 
 A claim is a set of comparisons. Each is tested two-sided, paired by seed, with Holm's correction over the
-claim's comparisons. The claim is reproduced if all of them are significant as claimed, contradicted if one is
-significant the other way, and undecided otherwise: a claim that may be wrong is better left open.
+claim's comparisons. The claim is reproduced if all of them are significant as claimed, and contradicted if
+one is significant the other way. Otherwise it is undecided at this number of seeds: leaving a claim open is
+better than a wrong verdict.
 """
 
 from __future__ import annotations
@@ -28,12 +29,15 @@ REPRODUCED, CONTRADICTED, UNDECIDED, NOT_MEASURED = (
     "undecided",
     "not measured",
 )
-NO_EVIDENCE = ("store", "cache", "device", "seed")  # a claim does not speak of these
+NO_EVIDENCE = ("store", "cache", "device", "seed")  # axes that no claim covers
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a paper says, what became of it, and why; ``corrected`` are the comparisons' p-values."""
+    """A paper's claim, the verdict on it and the reason.
+
+    ``corrected`` are the p-values of the comparisons after Holm's correction.
+    """
 
     says: str
     verdict: str
@@ -45,7 +49,10 @@ class Verdict:
 def judge(
     grid: Grid, frame: pd.DataFrame, rule: Rule, records: Mapping[str, Record], arrays: Arrays
 ) -> list[Verdict]:
-    """The verdict on every claim of a table; ``frame`` has one run per cell and seed."""
+    """The verdict on every claim of a table.
+
+    ``frame`` has one run per cell and seed.
+    """
     if not grid.table["claims"]:
         return []
     compared = Compared(grid, frame, rule, records, arrays)
@@ -53,12 +60,15 @@ def judge(
 
 
 def verdict(claim: dict[str, Any], comparisons: list[Comparison], missing: str = "") -> Verdict:
-    """The verdict on one claim; ``missing`` says what of the declared grid it speaks of and was not to be run."""
-    made = [one for one in comparisons if one.n > 0]
+    """The verdict on one claim.
+
+    ``missing`` names the values of the declared grid that the claim covers and the user left out.
+    """
+    made = [comparison for comparison in comparisons if comparison.n > 0]
     if not made:
-        return Verdict(claim["says"], NOT_MEASURED, "no run has what it speaks of", comparisons)
-    corrected = holm([one.p for one in comparisons]).tolist()
-    states = [_state(one, p) for one, p in zip(comparisons, corrected, strict=True)]
+        return Verdict(claim["says"], NOT_MEASURED, "no run covers it", comparisons)
+    corrected = holm([comparison.p for comparison in comparisons]).tolist()
+    states = [_state(comparison, p) for comparison, p in zip(comparisons, corrected, strict=True)]
     word = _decided(claim["where"], comparisons, states)
     counts = {state: states.count(state) for state in (1, -1)}
     why = f"{counts[1]} of {_count(len(states), 'comparison')} as claimed"
@@ -75,70 +85,67 @@ def verdict(claim: dict[str, Any], comparisons: list[Comparison], missing: str =
 
 
 def tempered(verdicts: Sequence[Verdict], leak_free: Sequence[Verdict]) -> list[Verdict]:
-    """``verdicts`` by a paper's rule of selection, left open where the leak-free rule does not bear them out.
+    """``verdicts`` by a paper's rule of selection, undecided where the leak-free rule disagrees.
 
-    What was chosen on the set that is reported may be better by the choice alone.
+    A checkpoint or setting that was chosen on the reported set may look better by the choice alone.
     """
-    found = []
-    for one, other in zip(verdicts, leak_free, strict=True):
-        why = f"{one.why}; by the leak-free rule {other.verdict}"
-        settled = one.verdict in (REPRODUCED, CONTRADICTED) and other.verdict not in (
-            one.verdict,
-            NOT_MEASURED,
-        )
-        if one.verdict == NOT_MEASURED:
-            found.append(one)
-        elif settled:
-            found.append(replace(one, verdict=UNDECIDED, why=f"{one.verdict} by the paper's rule: {why}"))
+    final = []
+    for by_paper, fair in zip(verdicts, leak_free, strict=True):
+        word = by_paper.verdict
+        why = f"{by_paper.why}; by the leak-free rule {fair.verdict}"
+        if word == NOT_MEASURED:
+            final.append(by_paper)
+        elif word in (REPRODUCED, CONTRADICTED) and fair.verdict not in (word, NOT_MEASURED):
+            final.append(replace(by_paper, verdict=UNDECIDED, why=f"{word} by the paper's rule: {why}"))
         else:
-            found.append(replace(one, why=why))
-    return found
+            final.append(replace(by_paper, why=why))
+    return final
 
 
 def numbers(verdicts: Sequence[Verdict]) -> pd.DataFrame:
-    """One row per comparison of every claim; a claim without any has a row that says so."""
+    """One row per comparison of every claim; a claim without comparisons has one row."""
     rows = []
-    for number, one in enumerate(verdicts, 1):
-        claim = {"claim": number, "says": one.says, "verdict": one.verdict, "why": one.why}
-        corrected = one.corrected or [np.nan] * len(one.comparisons)
+    for number, judged in enumerate(verdicts, 1):
+        claim = {"claim": number, "says": judged.says, "verdict": judged.verdict, "why": judged.why}
+        corrected = judged.corrected or [np.nan] * len(judged.comparisons)
         rows += [
             claim
             | {"column": c.column, "ours": c.ours, "others": c.others, "toward": c.toward, "n": c.n}
             | {"p_alone": c.p, "p": p}
-            | {"seeds_needed": c.needed(LEVEL / len(one.comparisons)) if c.n > 1 else None}
-            for c, p in zip(one.comparisons, corrected, strict=True)
+            | {"seeds_needed": c.needed(LEVEL / len(judged.comparisons)) if c.n > 1 else None}
+            for c, p in zip(judged.comparisons, corrected, strict=True)
         ] or [claim]
     return pd.DataFrame(rows)
 
 
 def left_out(claim: dict[str, Any], grid: Grid) -> str:
-    """What a claim speaks of that a user took out of the grid, in words; '' if it is all there.
+    """A claim's values that a user took out of the grid, in words, or ''.
 
-    Other models in place of all the declared ones are another matter, which the table's notes have.
+    Replacing all declared models is not counted: the table's notes report it.
     """
-    found = []
+    gone_by_key = []
     for key in grid.changed:
         if key in NO_EVIDENCE or key not in grid.declared:
             continue
         gone = [value for value in grid.declared[key] if value not in grid.axes.get(key, ())]
         if key == "model" and len(gone) == len(grid.declared[key]):
             continue
-        gone = [value for value in gone if _spoken_of(claim, key, value)]
+        gone = [value for value in gone if _covers(claim, key, value)]
         if gone:
-            found.append(f"{key}={','.join(gone)}")
-    return f"{' '.join(found)} was left out" if found else ""
+            gone_by_key.append(f"{key}={','.join(gone)}")
+    return f"{' '.join(gone_by_key)} was left out" if gone_by_key else ""
 
 
-def _spoken_of(claim: dict[str, Any], key: str, value: str) -> bool:
+def _covers(claim: dict[str, Any], key: str, value: str) -> bool:
     if key == "task" and isinstance(claim["where"], list):
         return value in claim["where"]
     sides = [claim[side] for side in ("better", "lower", "than", "gain_over") if key in claim[side]]
     if not sides:
-        return True  # it has to hold at every value
-    here = parsed(key, value)
+        return True  # the claim must hold at every value of this axis
+    own = parsed(key, value)
     if key == "method":
-        return any(frozenset(here) in combinations(side[key]) for side in sides)
-    return any(side[key] == here or (isinstance(side[key], list) and here in side[key]) for side in sides)
+        return any(frozenset(own) in combinations(side[key]) for side in sides)
+    return any(side[key] == own or (isinstance(side[key], list) and own in side[key]) for side in sides)
 
 
 def _state(comparison: Comparison, p: float) -> int:
@@ -154,26 +161,27 @@ def _decided(where: Any, comparisons: list[Comparison], states: list[int]) -> st
             return CONTRADICTED
         return REPRODUCED if all(state == 1 for state in states) else UNDECIDED
     by_column: dict[str, list[int]] = {}
-    for one, state in zip(comparisons, states, strict=True):
-        by_column.setdefault(one.column, []).append(state)
-    if sum(all(state == 1 for state in of) for of in by_column.values()) >= where:
+    for comparison, state in zip(comparisons, states, strict=True):
+        by_column.setdefault(comparison.column, []).append(state)
+    if sum(all(state == 1 for state in of_column) for of_column in by_column.values()) >= where:
         return REPRODUCED
-    against = sum(-1 in of for of in by_column.values())
+    against = sum(-1 in of_column for of_column in by_column.values())
     return CONTRADICTED if len(by_column) >= where > len(by_column) - against else UNDECIDED
 
 
 def _enough(comparisons: list[Comparison], states: list[int]) -> str:
-    """How many seeds would decide a claim if things are as they look."""
-    if all(one.n < 2 for one in comparisons):
+    """Number of seeds that would decide a claim, in words, with effects as observed."""
+    if all(comparison.n < 2 for comparison in comparisons):
         return "one seed shows no spread"
     level = LEVEL / len(comparisons)
-    open_ones = [one for one, state in zip(comparisons, states, strict=True) if not state and one.n > 1]
-    against = [one.needed(level) for one in open_ones if one.toward < 0]
-    seeds = min(against) if against else max((one.needed(level) for one in open_ones), default=MANY)
+    undecided = [c for c, state in zip(comparisons, states, strict=True) if not state and c.n > 1]
+    against = [comparison.needed(level) for comparison in undecided if comparison.toward < 0]
+    needed = (comparison.needed(level) for comparison in undecided)
+    seeds = min(against) if against else max(needed, default=MANY)
     return (
         "no number of seeds in reach would decide" if seeds >= MANY else f"about {seeds} seeds would decide"
     )
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" + "s" * (number != 1)
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + "s" * (number != 1)

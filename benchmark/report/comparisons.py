@@ -1,4 +1,4 @@
-"""The comparisons that a claim of a paper comes down to, each with its test."""
+"""The comparisons that test a paper's claim."""
 
 from __future__ import annotations
 
@@ -27,16 +27,17 @@ from benchmark.report.numbers.statistics import (
     spread_test,
 )
 from benchmark.report.published import AVERAGE
+from benchmark.report.sections import VANILLA_LABEL
 
 BySeed = dict[int, float]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One pair of arms on one column: how far apart, in the claimed direction (``toward`` > 0) or against it.
+    """One pair of arms on one column; ``toward`` > 0 is a difference as claimed.
 
-    ``p`` is two-sided and alone, NaN where nothing can be tested; ``n`` pairs of seeds were there, and
-    ``needed(level)`` says how many would be enough.
+    ``p`` is two-sided and uncorrected, NaN if nothing can be tested. ``n`` is the number of pairs of seeds,
+    and ``needed(level)`` the number that would be enough.
     """
 
     column: str
@@ -50,23 +51,23 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Arm:
-    """The runs that are one row of a table, and where they stand on the axes that tell rows apart."""
+    """The runs of one row of a table; ``place`` has the row's values by axis."""
 
     name: str
-    at: dict[str, Any]
+    place: dict[str, Any]
     frame: pd.DataFrame
     config: RunConfig
 
     def same(self, other: Arm, named: set[str]) -> bool:
-        """Whether two arms agree on every axis that both have and that is not ``named``."""
-        both = (self.at.keys() & other.at.keys()) - named
-        return all(self.at[axis] == other.at[axis] for axis in both)
+        """True if two arms agree on every common axis that is not ``named``."""
+        both = (self.place.keys() & other.place.keys()) - named
+        return all(self.place[axis] == other.place[axis] for axis in both)
 
 
 class Compared:
     """The arms of a table, ready to be compared as claims ask.
 
-    ``frame`` has one run per cell and seed, so after anything that was searched over was chosen.
+    ``frame`` has one run per cell and seed: searched settings have been chosen already.
     """
 
     def __init__(
@@ -79,26 +80,29 @@ class Compared:
         self.arms = []
         for (model, variant, methods), rows in frame.groupby(["model", "variant", "methods"], sort=False):
             run = grid.runs[int(rows["run"].iloc[0])]
-            at = {axis: value for axis, value in placed(run).items() if axis in axes}
-            at |= {"model": model, "method": "+".join(sorted(run.config.method))}
-            name = " ".join(part for part in (variant, methods or "plain fine-tuning") if part)
-            self.arms.append(Arm(f"{model} {name}", at, rows, run.config))
+            place = {axis: value for axis, value in placed(run).items() if axis in axes}
+            place |= {"model": model, "method": "+".join(sorted(run.config.method))}
+            name = " ".join(text for text in (variant, methods or VANILLA_LABEL) if text)
+            self.arms.append(Arm(f"{model} {name}", place, rows, run.config))
 
     def of(self, claim: dict[str, Any]) -> list[Comparison]:
-        """Every comparison that ``claim`` is about, as far as the runs go."""
+        """Every comparison of ``claim`` between arms of the table."""
         side, sign = ("better", 1.0) if claim["better"] else ("lower", -1.0)
         named = set(claim[side]) | set(claim["than"])
-        found = []
+        comparisons = []
         for ours in self.matching(claim[side]):
             for others in self.matching(claim["than"]):
                 if (ours is not others and ours.same(others, named)) or (
                     ours is others and "task" in named and not self.own_columns
                 ):
-                    found += self.compare(claim, ours, others, side, sign)
-        return found
+                    comparisons += self.compare(claim, ours, others, side, sign)
+        return comparisons
 
     def matching(self, selector: dict[str, Any]) -> list[Arm]:
-        """The arms that ``selector`` stands for; without columns of a table's own, tasks are not looked at."""
+        """The arms that fit ``selector``.
+
+        Its task is ignored, unless the table declares columns of its own.
+        """
         wanted = selector if self.own_columns else {k: v for k, v in selector.items() if k != "task"}
         searched = set(self.grid.table["search"])
         wanted = {key: value for key, value in wanted.items() if key not in searched}
@@ -107,46 +111,49 @@ class Compared:
     def compare(
         self, claim: dict[str, Any], ours: Arm, others: Arm, side: str, sign: float
     ) -> list[Comparison]:
-        """Two arms, on each of the columns that the claim is about."""
-        tasks = [None if self.own_columns else claim[one].get("task") for one in (side, "than")]
+        """Two arms, on each column of the claim."""
+        tasks = [None if self.own_columns else claim[key].get("task") for key in (side, "than")]
         where = claim["where"]
         if any(tasks):
-            places = [tuple([one] if isinstance(one, str) else one or self.columns for one in tasks)]
+            places = [tuple([task] if isinstance(task, str) else task or self.columns for task in tasks)]
         elif where == OF_AVERAGE:
             places = [(AVERAGE, AVERAGE)]
         else:
             wanted = where if isinstance(where, list) else self.columns
             places = [(column, column) for column in self.columns if column in wanted]
-        found = []
+        comparisons = []
         for mine, theirs in places:
             pair = (self.values(claim, ours, mine), self.values(claim, others, theirs))
             column = mine if isinstance(mine, str) else f"{'+'.join(mine)} / {'+'.join(theirs)}"
-            found.append(_tested(claim["of"], column, ours.name, others.name, pair, sign))
-        return found
+            comparisons.append(_tested(claim["of"], column, ours.name, others.name, pair, sign))
+        return comparisons
 
     def values(self, claim: dict[str, Any], arm: Arm, column: str | list[str]) -> BySeed:
-        """What is compared of an arm, by seed; with ``gain_over`` its gain over the arm that is meant."""
+        """The compared quantity of an arm by seed, or its gain over ``gain_over``."""
         mine = self.series(claim["of"], arm, column)
         if not (wanted := claim["gain_over"]):
             return mine
-        bases = [one for one in self.matching(wanted) if one.same(arm, set(wanted))]
+        bases = [base for base in self.matching(wanted) if base.same(arm, set(wanted))]
         base = self.series(claim["of"], bases[0], column) if bases else {}
         return {seed: value - base[seed] for seed, value in mine.items() if seed in base}
 
     def series(self, of: str, arm: Arm, column: str | list[str]) -> BySeed:
-        """One quantity of an arm on a column, the average, or the mean of some columns, by seed."""
+        """One quantity of an arm by seed.
+
+        ``column`` is one column, the average, or a list of columns, of which the mean is taken.
+        """
         frame = arm.frame if of in ("score", "std", "max") else self._with(of, arm.frame)
         if column == AVERAGE:
             rule = self.rule or self.columns
             return average_by_seed(frame, rule if len(self.columns) > 1 else self.columns[0])
         if isinstance(column, str):
             return by_seed(frame[frame["task"] == column])
-        found = {}
+        means = {}
         for seed, block in frame[frame["score"].notna()].groupby("seed"):
             value = average(dict(zip(block["task"], block["score"], strict=True)), list(column))
             if value is not None:
-                found[int(str(seed))] = value
-        return found
+                means[int(str(seed))] = value
+        return means
 
     def _with(self, quantity: str, frame: pd.DataFrame) -> pd.DataFrame:
         """``frame`` with another quantity of its runs in place of the score."""
@@ -156,8 +163,8 @@ class Compared:
             finished = record is not None and record.status == "finished"
             stored = self.arrays(run) if finished and quantities.names_read(quantity) else {}
             config = self.grid.runs[number].config
-            found = quantities.points(quantity, record, config, stored) if record and finished else []
-            values.append(quantities.summary(quantity, found))
+            points = quantities.points(quantity, record, config, stored) if record and finished else []
+            values.append(quantities.summary(quantity, points))
         return frame.assign(score=values)
 
 
@@ -167,14 +174,14 @@ def _tested(
     mine, theirs = paired(*pair)
     n = len(mine)
     if of == "std":
-        far = float(np.std(mine, ddof=1) - np.std(theirs, ddof=1)) if n > 1 else np.nan
+        apart = float(np.std(mine, ddof=1) - np.std(theirs, ddof=1)) if n > 1 else np.nan
         correlation, p = spread_test(mine, theirs)
         return Comparison(
-            column, ours, others, sign * far, n, p, lambda level: seeds_to_correlate(correlation, level)
+            column, ours, others, sign * apart, n, p, lambda level: seeds_to_correlate(correlation, level)
         )
     if of == "max":
-        far = float(mine.max() - theirs.max()) if n else np.nan
-        return Comparison(column, ours, others, sign * far, n, maximum_test(mine, theirs), lambda _: MANY)
+        apart = float(mine.max() - theirs.max()) if n else np.nan
+        return Comparison(column, ours, others, sign * apart, n, maximum_test(mine, theirs), lambda _: MANY)
     difference = estimate(mine - theirs)
     effect = difference.effect_size
     return Comparison(

@@ -1,4 +1,4 @@
-"""What a reader of a table must know besides its numbers."""
+"""Notes below a table: facts that a reader needs besides its numbers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmark.records.record import Record
 from benchmark.report.published import MISMATCH
 from benchmark.report.sections import FOOTNOTE
 
-PLACES = ("store", "cache", "device")  # where a grid runs is no change to it
+PLACES = ("store", "cache", "device")  # a grid stays the same grid in other places
 
 
 def notes(
@@ -25,7 +25,10 @@ def notes(
     labels: dict[str, str],
     source: dict[str, Any] | None,
 ) -> list[str]:
-    """One sentence each on changes of the grid, other models, missing and failed runs, and provenance."""
+    """One sentence per note.
+
+    On changes of the grid, other models, missing, failed and diverged runs, and provenance.
+    """
     runs = frame.drop_duplicates("run_id")
     lines = []
     changed = {key: values for key, values in grid.changed.items() if key not in PLACES}
@@ -35,18 +38,18 @@ def notes(
     if "published" in numbers and not numbers["published"].notna().any():
         models = ", ".join(sorted({labels[model] or model for model in numbers["model"]}))
         lines.append(
-            f"The published rows are of other models than {models}: they show what the paper reports, and "
-            f"are not what these runs should equal."
+            f"The published rows are of other models than {models}: they show the paper's results, and "
+            f"these runs need not equal them."
         )
     lines += _replaced(grid, labels) + _budgets(frame, labels) + _arithmetic(source)
     lines += _missing(grid, runs) + _other_schema(grid, runs)
     if count := int((runs["status"] == "diverged").sum()):
         lines.append(
-            f"{count} of {len(runs)} runs diverged (their loss or their answers stopped being numbers) and "
+            f"{count} of {len(runs)} runs diverged (their loss or their outputs stopped being numbers) and "
             f"have no score; means are over the others."
         )
     if collapsed := sum(bool(record.collapsed) for record in records.values()):
-        lines.append(f"{collapsed} of {len(runs)} runs collapsed to one answer for every example.")
+        lines.append(f"{collapsed} of {len(runs)} runs collapsed to one prediction for every example.")
     if hidden := sorted(set(frame[(frame["status"] == "finished") & frame["score"].isna()]["task"])):
         names = ", ".join(labels[task] or task for task in hidden)
         lines.append(f"The labels of {names} are hidden: predictions are kept, and there is no score.")
@@ -58,7 +61,7 @@ def notes(
 
 
 def _replaced(grid: Grid, labels: dict[str, str]) -> list[str]:
-    """Whether verdicts are of other models than the grid declares."""
+    """A note if verdicts are on other models than the grid declares."""
     models = grid.axes.get("model", [])
     if not grid.table["claims"] or set(models) & set(grid.declared.get("model", models)):
         return []
@@ -67,22 +70,22 @@ def _replaced(grid: Grid, labels: dict[str, str]) -> list[str]:
 
 
 def _budgets(frame: pd.DataFrame, labels: dict[str, str]) -> list[str]:
-    """Where methods were searched over more settings than plain fine-tuning."""
+    """A note if methods were searched over more settings than plain fine-tuning."""
     tried = frame.groupby("methods")["tried"].max()
-    plain = int(tried.get("", 1))
-    more = {str(name): int(count) for name, count in tried.items() if count > plain}
+    vanilla = int(tried.get("", 1))
+    more = {str(name): int(count) for name, count in tried.items() if count > vanilla}
     if not more:
         return []
     counts = ", ".join(f"{name} over {count}" for name, count in more.items())
-    what = "setting" if plain == 1 else "settings"
+    noun = "setting" if vanilla == 1 else "settings"
     return [
-        f"Budgets are not equal: {counts} settings per model and column, plain fine-tuning over {plain} {what}; "
+        f"Budgets are not equal: {counts} settings per model and column, plain fine-tuning over {vanilla} {noun}; "
         f"the best of several is higher by chance alone."
     ]
 
 
 def _arithmetic(source: dict[str, Any] | None) -> list[str]:
-    """Printed numbers that do not follow from those they are made of."""
+    """Printed numbers that disagree with the numbers they are computed from."""
     rows = (source or {}).get("rows", ())
     lines = [
         f"{FOOTNOTE} Printed average {row['average_printed']} of {row['label']}: the mean of its row is "
@@ -96,11 +99,14 @@ def _arithmetic(source: dict[str, Any] | None) -> list[str]:
 
 
 def _other_schema(grid: Grid, runs: pd.DataFrame) -> list[str]:
-    """Records of the missing runs by an earlier schema: what their configurations mean has changed since."""
+    """Records of missing runs under an earlier schema.
+
+    The meaning of their configurations has changed since.
+    """
     missing = [grid.runs[number].config for number in runs[runs["status"] == "missing"]["run"]]
     lines = []
     for schema in range(1, SCHEMA):
-        old = sum((Path(one.store) / run_id(one, schema)).is_dir() for one in missing)
+        old = sum((Path(config.store) / run_id(config, schema)).is_dir() for config in missing)
         if old:
             lines.append(
                 f"The store has records of schema {schema} for {old} of the missing runs; this is schema "
@@ -110,15 +116,15 @@ def _other_schema(grid: Grid, runs: pd.DataFrame) -> list[str]:
 
 
 def _missing(grid: Grid, runs: pd.DataFrame) -> list[str]:
-    """How many runs are missing, and the command that fills them in."""
+    """The number of missing runs, and the command that fills them in."""
     count = int((runs["status"] == "missing").sum())
     if not count:
         return []
     arguments = " ".join(shlex.quote(f"{key}={','.join(values)}") for key, values in grid.changed.items())
     arguments = f"--smoke {arguments}" if grid.table["smoke"] else arguments
     command = f"python -m benchmark.reproduce {grid.name} {arguments}".strip()
-    what = "is" if count == 1 else "are"
-    return [f"{count} of {len(runs)} runs {what} missing (not run, or failed); to fill them in: {command}"]
+    verb = "is" if count == 1 else "are"
+    return [f"{count} of {len(runs)} runs {verb} missing (not run, or failed); to fill them in: {command}"]
 
 
 def _environments(records: dict[str, Record]) -> list[str]:

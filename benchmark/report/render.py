@@ -1,4 +1,4 @@
-"""One table in five forms: terminal, Markdown, LaTeX, HTML, and the plain numbers as CSV."""
+"""Renderers of a report: terminal, Markdown, LaTeX and HTML."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from benchmark.report.build import Table
+from benchmark.report.build import Report
 from benchmark.report.claims import Verdict
-from benchmark.report.sections import HEAD, Section
+from benchmark.report.sections import HEADER, Section
 
 CLAIMS = "What the paper claims, and what these runs say"
 TEX = {letter: f"\\{letter}" for letter in "&%_#${}"} | {
@@ -33,54 +33,54 @@ tbody tr:nth-child(even){background:#f5f5f5}figure{margin:1rem 0}svg{max-width:1
 .notes{color:#555}h2{font-size:1.05rem;margin:1.5rem 0 .2rem}"""
 
 
-def terminal(table: Table, width: int | None = None) -> str:
-    """The table as text for a terminal of ``width`` columns (None: as wide as it needs).
+def terminal(report: Report, width: int | None = None) -> str:
+    """The report as text for a terminal of ``width`` columns (None: as wide as needed).
 
-    Where its rows do not fit, tasks become rows and methods columns, a block for every model.
+    If rows are too wide, tasks become rows and methods columns, in one block per model.
     """
     out = StringIO()
-    blocks = [block for section in table.sections for block in _blocks(section, table.columns, width)]
+    blocks = [block for section in report.sections for block in _blocks(section, report.columns, width)]
     natural = max(max(map(_natural_width, blocks)), 80)
     console = Console(file=out, width=max(width or natural, natural), color_system=None)
     for block in blocks:
         shown = RichTable(box=None, pad_edge=False)
-        for name, justify in zip(block.head, block.justify, strict=True):
+        for name, justify in zip(block.header, block.justify, strict=True):
             shown.add_column(Text(name), justify=justify)
         for row in block.rows:
             shown.add_row(*map(Text, row))
         console.print(Text(block.title))
         console.print(shown)
         console.print()
-    if table.verdicts:
+    if report.verdicts:
         console.print(Text(CLAIMS))
         shown = RichTable(box=None, pad_edge=False, show_header=False)
-        for one in table.verdicts:
-            shown.add_row(Text(one.verdict), Text(one.says), Text(one.why))
+        for verdict in report.verdicts:
+            shown.add_row(Text(verdict.verdict), Text(verdict.says), Text(verdict.why))
         console.print(shown)
         console.print()
-    for note in table.notes:
+    for note in report.notes:
         console.print(Text(note))
-    return f"{table.title}\n\n{out.getvalue()}"
+    return f"{report.title}\n\n{out.getvalue()}"
 
 
 @dataclass(frozen=True)
 class Block:
-    """A grid of text under a title; the first columns are ``names``."""
+    """Lines of text under a title; the first ``names`` columns are names."""
 
     title: str
-    head: list[str]
+    header: list[str]
     rows: list[list[str]]
-    names: int = len(HEAD)
+    names: int = len(HEADER)
 
     @property
     def justify(self) -> list[Literal["left", "right"]]:
         """Names to the left, numbers to the right."""
-        return ["left" if at < self.names else "right" for at in range(len(self.head))]
+        return ["left" if column < self.names else "right" for column in range(len(self.header))]
 
 
 def _blocks(section: Section, columns: Sequence[str], width: int | None) -> list[Block]:
     whole = Block(
-        section.title, [*section.head, *(section.columns or columns)], section.rows, len(section.head)
+        section.title, [*section.header, *(section.columns or columns)], section.rows, len(section.header)
     )
     if width is None or section.columns or _natural_width(whole) <= width:
         return [whole]
@@ -94,70 +94,71 @@ def _blocks(section: Section, columns: Sequence[str], width: int | None) -> list
 
 
 def _natural_width(block: Block) -> int:
-    lines = [block.head, *block.rows]
-    return sum(max(len(line[i]) for line in lines) + 2 for i in range(len(block.head)))
+    lines = [block.header, *block.rows]
+    return sum(max(len(line[i]) for line in lines) + 2 for i in range(len(block.header)))
 
 
-def markdown(table: Table) -> str:
+def markdown(report: Report) -> str:
     """GitHub-flavoured Markdown."""
-    lines = [f"# {table.title}", ""]
-    for section in table.sections:
-        lines += _markdown_section(section, table.columns)
-    if table.verdicts:
+    lines = [f"# {report.title}", ""]
+    for section in report.sections:
+        lines += _markdown_section(section, report.columns)
+    if report.verdicts:
         lines += [CLAIMS, ""]
-        lines += [f"- **{one.verdict}**: {one.says} ({one.why})" for one in table.verdicts] + [""]
-    lines += [f"- {note}" for note in table.notes]
-    for section in table.by_language:
-        lines += ["", *_markdown_section(section, table.columns)[:-1]]
+        lines += [f"- **{judged.verdict}**: {judged.says} ({judged.why})" for judged in report.verdicts]
+        lines.append("")
+    lines += [f"- {note}" for note in report.notes]
+    for section in report.by_language:
+        lines += ["", *_markdown_section(section, report.columns)[:-1]]
     return "\n".join(lines) + "\n"
 
 
-def latex(table: Table) -> str:
-    """A `table` environment in booktabs style, one block per section; scores by language are tables of their own."""
-    caption = " ".join([table.title + ".", *table.notes])
+def latex(report: Report) -> str:
+    """A `table` environment in booktabs style; scores by language are tables of their own."""
+    caption = " ".join([report.title + ".", *report.notes])
     lines = [r"% needs \usepackage{booktabs}"]
-    lines += _latex_table(table.sections, table.columns, caption, _latex_verdicts(table.verdicts))
-    for section in table.by_language:
-        lines += _latex_table([section], table.columns, table.title + ".", [])
+    lines += _latex_table(report.sections, report.columns, caption, _latex_verdicts(report.verdicts))
+    for section in report.by_language:
+        lines += _latex_table([section], report.columns, report.title + ".", [])
     return "\n".join(lines) + "\n"
 
 
 def _latex_table(
     sections: Sequence[Section], columns: Sequence[str], caption: str, below: Sequence[str]
 ) -> list[str]:
-    names = len(sections[0].head)
-    layout = "l" * names + "r" * max(len(section.columns or columns) for section in sections)
-    lines = [r"\begin{table}", r"\centering", rf"\begin{{tabular}}{{{layout}}}"]
+    names = len(sections[0].header)
+    alignment = "l" * names + "r" * max(len(section.columns or columns) for section in sections)
+    lines = [r"\begin{table}", r"\centering", rf"\begin{{tabular}}{{{alignment}}}"]
     for section in sections:
         lines += [r"\toprule" if section is sections[0] else r"\midrule"]
-        lines.append(rf"\multicolumn{{{len(layout)}}}{{l}}{{\emph{{{_tex(section.title)}}}}} \\")
-        lines += [_latex_row((*section.head, *(section.columns or columns))), r"\midrule"]
+        lines.append(rf"\multicolumn{{{len(alignment)}}}{{l}}{{\emph{{{_tex(section.title)}}}}} \\")
+        lines += [_latex_row((*section.header, *(section.columns or columns))), r"\midrule"]
         lines += [_latex_row(row) for row in section.rows]
     lines += [r"\bottomrule", r"\end{tabular}", *below]
     return [*lines, rf"\caption{{{_tex(caption)}}}", r"\end{table}"]
 
 
-def page(table: Table, figures: Sequence[str]) -> str:
+def page(report: Report, figures: Sequence[str]) -> str:
     """A page that stands alone: tables, verdicts, notes and the figures as SVG."""
-    title = html.escape(table.title)
-    body = "\n".join(_html_section(section, table.columns) for section in table.sections)
-    notes = "".join(f"<li>{html.escape(note)}</li>" for note in table.notes)
-    by_language = "\n".join(_html_section(section, table.columns) for section in table.by_language)
+    title = html.escape(report.title)
+    body = "\n".join(_html_section(section, report.columns) for section in report.sections)
+    notes = "".join(f"<li>{html.escape(note)}</li>" for note in report.notes)
+    by_language = "\n".join(_html_section(section, report.columns) for section in report.by_language)
     drawn = "\n".join(f"<figure>{svg}</figure>" for svg in figures)
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>\n'
-        f"<style>{STYLE}</style></head><body>\n<h1>{title}</h1>\n{body}\n{_html_verdicts(table.verdicts)}\n{drawn}\n"
+        f"<style>{STYLE}</style></head><body>\n<h1>{title}</h1>\n{body}\n{_html_verdicts(report.verdicts)}\n{drawn}\n"
         f'<ul class="notes">{notes}</ul>\n{by_language}</body></html>\n'
     )
 
 
 def _markdown_section(section: Section, columns: Sequence[str]) -> list[str]:
-    names = len(section.head)
-    grid = [[*section.head, *(section.columns or columns)], *section.rows]
-    widths = [max(len(row[i]) for row in grid) for i in range(len(grid[0]))]
-    rule = "|" + "|".join(_rule(i, width, names) for i, width in enumerate(widths)) + "|"
-    rows = [_markdown_row(row, widths, names) for row in grid]
-    return [section.title, "", rows[0], rule, *rows[1:], ""]
+    names = len(section.header)
+    lines = [[*section.header, *(section.columns or columns)], *section.rows]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    delimiter = "|" + "|".join(_delimiter(i, width, names) for i, width in enumerate(widths)) + "|"
+    rows = [_markdown_row(row, widths, names) for row in lines]
+    return [section.title, "", rows[0], delimiter, *rows[1:], ""]
 
 
 def _markdown_row(row: Sequence[str], widths: Sequence[int], names: int) -> str:
@@ -168,7 +169,7 @@ def _markdown_row(row: Sequence[str], widths: Sequence[int], names: int) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def _rule(column: int, width: int, names: int) -> str:
+def _delimiter(column: int, width: int, names: int) -> str:
     return "-" * (width + 2) if column < names else "-" * (width + 1) + ":"
 
 
@@ -183,7 +184,9 @@ def _tex(text: str) -> str:
 def _latex_verdicts(verdicts: Sequence[Verdict]) -> list[str]:
     if not verdicts:
         return []
-    items = [rf"\item \textbf{{{one.verdict}}}: {_tex(f'{one.says} ({one.why})')}" for one in verdicts]
+    items = [
+        rf"\item \textbf{{{judged.verdict}}}: {_tex(f'{judged.says} ({judged.why})')}" for judged in verdicts
+    ]
     return [r"\begin{itemize}", *items, r"\end{itemize}"]
 
 
@@ -191,17 +194,20 @@ def _html_verdicts(verdicts: Sequence[Verdict]) -> str:
     if not verdicts:
         return ""
     items = "".join(
-        f"<li><b>{one.verdict}</b>: {html.escape(f'{one.says} ({one.why})')}</li>" for one in verdicts
+        f"<li><b>{judged.verdict}</b>: {html.escape(f'{judged.says} ({judged.why})')}</li>"
+        for judged in verdicts
     )
     return f"<h2>{html.escape(CLAIMS)}</h2>\n<ul>{items}</ul>"
 
 
 def _html_section(section: Section, columns: Sequence[str]) -> str:
-    head = "".join(f"<th>{html.escape(name)}</th>" for name in (*section.head, *(section.columns or columns)))
+    header = "".join(
+        f"<th>{html.escape(name)}</th>" for name in (*section.header, *(section.columns or columns))
+    )
     rows = "\n".join(
         "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in section.rows
     )
     return (
-        f"<h2>{html.escape(section.title)}</h2>\n<table><thead><tr>{head}</tr></thead>\n"
+        f"<h2>{html.escape(section.title)}</h2>\n<table><thead><tr>{header}</tr></thead>\n"
         f"<tbody>{rows}</tbody></table>"
     )

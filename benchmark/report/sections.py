@@ -1,7 +1,8 @@
-"""The blocks of a table as text: scores, differences, what so many seeds can tell, published numbers."""
+"""Sections of a report as text: scores, differences, evidence of the seeds, published numbers."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,36 +14,40 @@ from benchmark.report import published
 from benchmark.report.numbers.statistics import CONFIDENCE, POWER
 from benchmark.report.published import AVERAGE
 
-HEAD = ("Model", "Method")
-PLAIN = "plain fine-tuning"
+HEADER = ("Model", "Method")
+VANILLA_LABEL = "plain fine-tuning"
 BEST = "*"
 FOOTNOTE = "†"
-WIDE = 1.96  # standard errors to either side of a 95 % interval
+WIDE = 1.96  # standard errors from the middle of a 95 % interval to its ends
 P_VALUES = {"p_paired": "paired t", "p_welch": "Welch's t", "p_wilcoxon": "Wilcoxon's signed ranks"}
 
 
 @dataclass(frozen=True)
 class Section:
-    """A block of rows under one heading; ``rows`` are (model, method, cell, cell, …) as text."""
+    """A block of rows under one title; ``rows`` are (model, method, cell, …) as text."""
 
     title: str
     rows: list[list[str]]
     columns: list[str] | None = None
-    head: tuple[str, ...] = HEAD
+    header: tuple[str, ...] = HEADER
 
 
 @dataclass(frozen=True)
 class Sections:
-    """Makes the sections of one table: its column keys, what names are shown as, and how many seeds it has."""
+    """Maker of the sections of one table.
+
+    ``columns`` are keys, ``labels`` the shown names by key, ``declared`` is the number of seeds of the
+    grid.
+    """
 
     columns: Sequence[str]
     labels: dict[str, str]
     declared: int
 
     def measured(self, numbers: pd.DataFrame, statistics: Sequence[str]) -> list[Section]:
-        """What the runs gave: scores, further statistics of them, differences, and what these can tell."""
+        """Scores, further statistics, differences, and the evidence of these seeds."""
         compared = numbers[(numbers["methods"] != "") & (numbers["difference_n"] > 0)]
-        found = [
+        sections = [
             self.section(
                 f"Score: mean ± sample std (n seeds of {self.declared}); {BEST} best of its model",
                 numbers,
@@ -51,15 +56,15 @@ class Sections:
         ]
         scored = numbers[numbers["score_n"] > 0]
         if "max" in statistics:
-            found.append(self.section("Maximum over seeds (published)", scored, _largest("max")))
+            sections.append(self.section("Maximum over seeds (published)", scored, _with_published("max")))
         if "std" in statistics and "published_std" in numbers:
-            found.append(self.section("Sample std over seeds (published)", scored, _largest("std")))
-        found.append(
+            sections.append(self.section("Sample std over seeds (published)", scored, _with_published("std")))
+        sections.append(
             self.section(
-                f"Difference to {PLAIN}, paired by seed: mean [95 % interval]", compared, _difference
+                f"Difference to {VANILLA_LABEL}, paired by seed: mean [95 % interval]", compared, _difference
             )
         )
-        found.append(
+        sections.append(
             self.section(
                 f"What these seeds can tell: p, corrected over the table (Holm); smallest true difference "
                 f"found with {POWER:.0%} power; ± what the evaluation set's size leaves open ({CONFIDENCE:.0%})",
@@ -69,7 +74,7 @@ class Sections:
         )
         if "fair_n" in numbers:
             fair = numbers[numbers["fair_n"] > 0]
-            found.append(
+            sections.append(
                 self.section(
                     "Leak-free: chosen on one half of the evaluation set, scored on the other, both ways: mean ± "
                     "sample std; difference",
@@ -77,7 +82,7 @@ class Sections:
                     _fair,
                 )
             )
-        return found
+        return sections
 
     def p_values(self, numbers: pd.DataFrame, source: dict[str, Any] | None) -> Section:
         """Uncorrected two-sided p-values by several tests, and the printed ones."""
@@ -86,14 +91,20 @@ class Sections:
             ["model", "variant", "methods"], sort=False
         ):
             name = f"{self.labels.get(str(model)) or model} {variant}".strip()
-            of = block.set_index("task")
+            by_task = block.set_index("task")
             for key, test in P_VALUES.items():
-                values = [of[key].get(column, np.nan) for column in self.columns]
+                values = [by_task[key].get(column, np.nan) for column in self.columns]
                 rows.append([name, f"{methods}, {test}", *map(small, values)])
         if source and isinstance(source.get("values"), dict):
             printed = [source["values"].get(column, np.nan) for column in self.columns]
-            rows.append([source["model"], "as printed (test not named)", *map(small, printed)])
-        return Section(f"p-value against {PLAIN}, two-sided, not corrected", rows)
+            rows.append(
+                [
+                    self.labels.get(source["model"]) or source["model"],
+                    "as printed (test not named)",
+                    *map(small, printed),
+                ]
+            )
+        return Section(f"p-value against {VANILLA_LABEL}, two-sided, not corrected", rows)
 
     def section(self, title: str, numbers: pd.DataFrame, show: Callable[[pd.Series, int], str]) -> Section:
         """A section with ``show`` of every cell of ``numbers``."""
@@ -102,13 +113,43 @@ class Sections:
     def rows(
         self, numbers: pd.DataFrame, columns: Sequence[str], show: Callable[[pd.Series, int], str]
     ) -> list[list[str]]:
-        """A row per model, variant and methods of ``numbers``, with ``show`` of its cells in ``columns``."""
+        """One row per model, variant and methods, with ``show`` of the cells in ``columns``."""
         rows = []
         for (model, variant, methods), block in numbers.groupby(["model", "variant", "methods"], sort=False):
             cells = {row["task"]: show(row, self.declared) for _, row in block.iterrows()}
             name = f"{self.labels.get(str(model)) or model} {variant}".strip()
-            rows.append([name, str(methods) or PLAIN, *(cells.get(column, "–") for column in columns)])
+            rows.append(
+                [name, str(methods) or VANILLA_LABEL, *(cells.get(column, "–") for column in columns)]
+            )
         return rows
+
+    def published(self, source: dict[str, Any]) -> list[list[str]]:
+        """The printed rows; the average only beside the tasks it was taken over, marked where it is not theirs."""
+        whole = published.tasks_of(published.rule_of(source) or []) == set(self.columns) - {AVERAGE}
+        rows = []
+        for row in source["rows"]:
+            printed = dict(row["values"]) | ({AVERAGE: row.get("average_printed")} if whole else {})
+            cells = (printed.get(column) for column in self.columns)
+            written = [f"{v:.{source['decimals']}f}" if v is not None else "–" for v in cells]
+            if whole and row.get("average_check") == published.MISMATCH:
+                written[list(self.columns).index(AVERAGE)] += FOOTNOTE
+            rows.append([*self._printed(row), *written])
+        return rows
+
+    def _printed(self, row: dict[str, Any]) -> tuple[str, str]:
+        """What a printed row is of: a model, and methods with what else tells its runs apart."""
+        runs = dict(row.get("runs", {}))
+        if not runs:
+            return row["label"], "–"
+        model, methods = runs.pop("model"), "+".join(sorted(runs.pop("method"))) or VANILLA_LABEL
+        name = self.labels.get(model) or model
+        for key, value in runs.items():
+            text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+            if key.startswith("method."):
+                methods += f" {key.split('.', 2)[-1]}={text}"
+            else:
+                name += f" {key}={text}"
+        return name, methods
 
 
 def _score(cell: pd.Series, declared: int) -> str:
@@ -119,8 +160,8 @@ def _score(cell: pd.Series, declared: int) -> str:
         return "hidden"
     spread = f" ± {cell['score_std']:.2f}" if cell["score_n"] > 1 else ""
     mark = BEST if cell["best"] else ""
-    setting = f" at {cell['setting']}" if cell["setting"] else ""
-    return f"{cell['score_mean']:.2f}{mark}{spread} ({_count(int(cell['score_n']), declared)}){setting}"
+    chosen = f" at {cell['chosen']}" if cell["chosen"] else ""
+    return f"{cell['score_mean']:.2f}{mark}{spread} ({_count(int(cell['score_n']), declared)}){chosen}"
 
 
 def _difference(cell: pd.Series, declared: int) -> str:
@@ -141,27 +182,27 @@ def beside(cell: pd.Series, declared: int) -> str:
 
 
 def averaged(cell: pd.Series, declared: int) -> str:
-    """A score, and in brackets what the printed columns give by the same rule."""
+    """A score, and in brackets the average of the printed columns by the same rule."""
     printed = "" if pd.isna(cell["published"]) else f" [{cell['published']:.2f}]"
     return _score(cell, declared) + printed
 
 
 def _count(n: int, declared: int) -> str:
-    """A mean over fewer seeds than declared says so."""
+    """The number of seeds behind a mean, with the declared number if they are fewer."""
     return f"{n} of {declared}" if n < declared else f"{n}"
 
 
 def _telling(cell: pd.Series, declared: int) -> str:
-    least, off = cell["difference_detectable"], WIDE * cell["difference_sampling"]
-    texts = ["–" if pd.isna(one) else f"{one:.2f}" for one in (least, off)]
+    detectable, error = cell["difference_detectable"], WIDE * cell["difference_sampling"]
+    texts = ["–" if pd.isna(number) else f"{number:.2f}" for number in (detectable, error)]
     return f"p {small(cell['difference_p'])}; {texts[0]}; ±{texts[1]}"
 
 
-def _largest(what: str) -> Callable[[pd.Series, int], str]:
+def _with_published(statistic: str) -> Callable[[pd.Series, int], str]:
     def show(cell: pd.Series, declared: int) -> str:
-        printed = cell.get(f"published_{what}")
+        printed = cell.get(f"published_{statistic}")
         beside_it = "" if printed is None or pd.isna(printed) else f" ({printed:.2f})"
-        ours = cell[f"score_{what}"]
+        ours = cell[f"score_{statistic}"]
         return f"{'–' if pd.isna(ours) else f'{ours:.2f}'}{beside_it}"
 
     return show
@@ -178,20 +219,3 @@ def small(p: float) -> str:
     if pd.isna(p):
         return "–"
     return f"{p:.1e}" if p < 0.001 else f"{p:.2g}"
-
-
-def published_rows(source: dict[str, Any], columns: Sequence[str]) -> list[list[str]]:
-    """The printed rows; the average only beside the tasks it was taken over, marked where it is not theirs."""
-    decimals = source["decimals"]
-    whole = published.tasks_of(published.rule_of(source) or []) == set(columns) - {AVERAGE}
-    rows = []
-    for row in source["rows"]:
-        printed = dict(row["values"]) | ({AVERAGE: row.get("average_printed")} if whole else {})
-        method = PLAIN if row.get("method") == published.VANILLA else row.get("method", "–")
-        method += "".join(f" {key}={row[key]}" for key in ("sigma", "train_set") if key in row)
-        cells = (printed.get(column) for column in columns)
-        written = [f"{v:.{decimals}f}" if v is not None else "–" for v in cells]
-        if whole and row.get("average_check") == published.MISMATCH:
-            written[list(columns).index(AVERAGE)] += FOOTNOTE
-        rows.append([row.get("model", row["label"]), method, *written])
-    return rows

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from benchmark.config.compose import ROOT
+from benchmark.places import IS_CHECKOUT, ROOT
 
 PACKAGES = [
     "torch",
@@ -42,7 +42,9 @@ def stamp(device: torch.device, threads: int, precision: str) -> dict[str, Any]:
 
 @cache
 def _code() -> dict[str, Any]:
-    """The commit of the project, and whether the tree differs from it."""
+    """The commit of the project, and whether the tree differs from it; nulls for an installed package."""
+    if not IS_CHECKOUT:  # git would answer for the repository that the environment lies in
+        return {"commit": None, "dirty": None}
     try:
         commit = _git("rev-parse", "HEAD")
         dirty = bool(_git("status", "--porcelain", "--untracked-files=no"))

@@ -12,11 +12,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark.config.compose import ROOT
 from benchmark.config.identity import run_id
 from benchmark.config.schema import RunConfig
 from benchmark.config.validation import validate
 from benchmark.errors import BenchmarkError, one_line
+from benchmark.places import PACKAGE
 from benchmark.progress import Tell, silence
 from benchmark.records.record import Failure, Memory, Record, Weights
 from benchmark.records.store import Store, make_writable
@@ -125,9 +125,9 @@ def assemble(this: Run) -> Ready:
     task = tasks.load(config, pretrained.tokenizer(config.model, cache))
     memory.keep()
     used = memory.PeakMemory(device)
-    model = pretrained.load(config.model, task.outputs, seed, cache, task.kind.head)
+    model = pretrained.load(config.model, task.units, seed, cache, task.kind.head)
     chosen = methods.build(config.method)
-    watch = probes.Watch(config) if config.probe else NOBODY
+    watch = probes.Probes(config) if config.probe else NOBODY
     model.to(device)
     methods.prepare(chosen, model, seed)
     stamp = environment.stamp(device, config.threads, protocol.precision)
@@ -179,7 +179,7 @@ def track(this: Run, record: Record, new: bool) -> None:
 
 def frames(error: BaseException) -> str:
     """The traceback of ``error``, with files of the project named from its folder on."""
-    return "".join(traceback.format_exception(error)).replace(f"{ROOT}{os.sep}", "")
+    return "".join(traceback.format_exception(error)).replace(f"{PACKAGE.parent}{os.sep}", "")
 
 
 def choose_device(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""`python -m benchmark.speed`: time the loop beside `transformers.Trainer`, and what it costs to start."""
+"""`python -m benchmark.speed`: time the loop beside `transformers.Trainer` and plain PyTorch, and what comes once."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ import numpy as np
 
 from benchmark.command import carried_out
 from benchmark.config.schema import PRECISIONS
-from benchmark.speed.timing import GRID, OURS, Timing
+from benchmark.speed.timing import GRID, OURS, PLAIN, Amount, Timing
 
 if TYPE_CHECKING:
     from benchmark.speed.conditions import Conditions
     from benchmark.speed.side_by_side import Grid
+    from benchmark.speed.sides import Side
 
 TASKS = ("rte", "mrpc", "cola", "stsb")
 NOTES = "## Ideas tried"  # whatever stands in the file from here on is written by hand, and kept
@@ -32,7 +33,9 @@ def main(arguments: list[str] | None = None) -> int:
     """The command; returns its exit status."""
     parser = argparse.ArgumentParser(prog="python -m benchmark.speed", description=__doc__)
     parser.add_argument("--short", action="store_true", help="fewer rounds, no methods: under 3 minutes")
-    parser.add_argument("--model", default="minilm", help="a file of conf/model (default: minilm)")
+    parser.add_argument(
+        "--model", default="minilm", help="a file of conf/model, or base_random (default: minilm)"
+    )
     parser.add_argument("--tasks", default=",".join(TASKS), help="files of conf/task, by comma")
     parser.add_argument(
         "--threads", type=int, default=len(os.sched_getaffinity(0)), help="default: all cores"
@@ -44,7 +47,9 @@ def main(arguments: list[str] | None = None) -> int:
         help="auto (default: the GPU when there is one), cpu, cuda or cuda:N",
     )
     parser.add_argument("--precision", choices=PRECISIONS, default="float32", help="default: float32")
-    parser.add_argument("--replay", action="store_true", help="our passes as runs with replay=true have them")
+    parser.add_argument(
+        "--computed", action="store_true", help="our updates as runs with replay=false have them"
+    )
     parser.add_argument("--output", type=Path, help="write the figures into this Markdown file as well")
     options = parser.parse_args(arguments)
     return carried_out(lambda: write(measure(options), options.output))
@@ -72,61 +77,95 @@ def measure(options: argparse.Namespace) -> str:
     from benchmark.speed.conditions import conditions
     from benchmark.speed.side_by_side import at_once, grid
 
-    here = conditions(options.device, options.precision, options.threads, options.replay)
+    replay = False if options.computed else None
+    here = conditions(options.device, options.precision, options.threads, replay)
     here.take_effect()
-    rounds, updates = amount(options.short, here.on_gpu)
+    rounds, amount = amounts(options.short, here.on_gpu)
     runs = at_once(here)
     with grid(here, runs) as side_by_side:
         timings = {
-            name: time_task(options.model, name, here, rounds, updates, side_by_side)
+            name: time_task(options.model, name, here, rounds, amount, side_by_side)
             for name in options.tasks.split(",")
         }
-    starts = costs.starts(here)
-    methods = {} if options.short else costs.methods(options.model, here)
-    return markdown.markdown(options.model, here, runs, timings, starts, methods)
+    starts = costs.starts(here) | next(iter(timings.values())).once
+    if options.short:
+        return markdown.markdown(options.model, here, runs, timings, starts, {})
+    methods = dict(costs.methods(options.model, here, costs.method_names()))
+    few = [] if here.on_gpu else ["data.count=64"]
+    made, hourly = costs.runs_per_hour(here, *few)
+    notes = [
+        f"a grid of {made} MiniLM runs, start to report{' (64 examples each)' * len(few)}: {hourly:.0f} an hour"
+    ]
+    if here.on_gpu:
+        notes.append(costs.compiled(options.model, options.tasks.partition(",")[0], here))
+    return markdown.markdown(options.model, here, runs, timings, starts, methods, notes)
 
 
-def amount(short: bool, on_gpu: bool) -> tuple[int, int]:
-    """How many rounds, and how many updates of a round; those of a GPU take milliseconds."""
+def amounts(short: bool, on_gpu: bool) -> tuple[int, Amount]:
+    """How many rounds, and the updates of a round; those of a GPU take milliseconds, and have many sizes to capture."""
     if on_gpu:
-        return (3, 20) if short else (5, 60)
-    return (2, 2) if short else (3, 5)
+        return (1, Amount(100, 5, 20)) if short else (3, Amount(100, 10, 20))
+    return (2, Amount(1, 1, 1)) if short else (3, Amount(1, 1, 4))
 
 
 def time_task(
-    model_name: str, task_name: str, here: Conditions, rounds: int, updates: int, side_by_side: Grid
+    model_name: str, task_name: str, here: Conditions, rounds: int, amount: Amount, side_by_side: Grid
 ) -> Timing:
     """One task's timing, the sides taking turns so that a drifting machine favours none of them."""
-    from benchmark.speed import limit
-    from benchmark.speed.sides import BATCH, LENGTH, Side, load, ours, trainer
+    from benchmark.speed import counts, limit
+    from benchmark.speed.sides import eager, ours, trainer
+    from benchmark.speed.subjects import BATCH, LENGTH, load, timed_batches
 
-    model, tokenizer, task = load(model_name, task_name, updates, here.device)
+    began = here.now()
+    model, tokenizer, task = load(model_name, task_name, amount.total, here.device)
+    loading = here.now() - began
     longest = min(LENGTH, tokenizer.model_max_length)
     sides: dict[str, Side] = {
         OURS: partial(ours, here=here),
         "Trainer, dynamic padding": trainer(tokenizer, None, here),
         f"Trainer, padded to {longest}": trainer(tokenizer, longest, here),
+        PLAIN: eager(tokenizer, here),
     }
-    apart = check_same_losses(model, task, sides, here.tolerance)  # which warms all of them up as well
-    side_by_side(model_name, task_name, updates)
-    done = -(-len(task.training) // BATCH)
-    timing = Timing(done, sum(map(len, task.training.ids)), limit.operations(model, task), apart=apart)
+    few = Amount(0, 1, min(amount.total, 20))
+    apart = check_same_losses(model, task, sides, few, here.tolerance)  # which warms all of them up as well
+    side_by_side(model_name, task_name, amount)
+    timed = timed_batches(task, amount.warm, amount.total - amount.warm)
+    tokens = sum(len(task.training.ids[index]) for batch in timed for index in batch) / len(timed)
+    timing = Timing(amount.warm, len(timed), tokens, limit.operations(model, task, timed), apart=apart)
     for number in range(rounds):
         for name, side in sides.items():
-            timing.seconds.setdefault(name, []).append(side(copy.deepcopy(model), task).seconds)
-        timing.seconds.setdefault(GRID, []).append(side_by_side(model_name, task_name, updates))
+            took = side(copy.deepcopy(model), task, amount)
+            timing.seconds.setdefault(name, []).append(took.update)
+            if name == OURS and not number:
+                timing.once = {f"load model and data ({task_name})": loading, **took.phases()}
+        timing.seconds.setdefault(GRID, []).append(side_by_side(model_name, task_name, amount))
         timing.limit.append(limit.rate(model, task, BATCH, here))
         print(f"{task_name}: round {number + 1} of {rounds}", file=sys.stderr)
+    counted = counts.of_ours(copy.deepcopy(model), task, here)
+    timing.dispatched = {f"ours, {how}": found for how, found in counted.items()}
+    timing.dispatched[PLAIN] = counts.of_eager(copy.deepcopy(model), tokenizer, task, here)
+    timing.once |= evaluated(model_name, task_name, here)
     return timing
 
 
-def check_same_losses(model: Any, task: Any, sides: dict[str, Any], within: float) -> float:
+def evaluated(model_name: str, task_name: str, here: Conditions) -> dict[str, float]:
+    """The seconds of an evaluation of a task."""
+    from benchmark.speed.subjects import load
+    from benchmark.training.evaluation import evaluate
+
+    model, _, task = load(model_name, task_name, 1, here.device, evaluated=True)
+    began = here.now()
+    evaluate(model, task, here.precision, here.device)
+    return {f"an evaluation ({task_name})": here.now() - began}
+
+
+def check_same_losses(model: Any, task: Any, sides: dict[str, Side], amount: Amount, within: float) -> float:
     """How far apart the sides' losses are, absolutely and relatively; without dropout they make the same updates.
 
     Raises: AssertionError if they make more or fewer, or are further apart than ``within``; the comparison would
     be worthless.
     """
-    losses = {name: side(without_dropout(model), task).losses for name, side in sides.items()}
+    losses = {name: side(without_dropout(model), task, amount).losses for name, side in sides.items()}
     for name, found in losses.items():
         np.testing.assert_allclose(
             found, losses[OURS], rtol=within, atol=within, err_msg=f"{name} against ours"

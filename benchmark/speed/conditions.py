@@ -20,12 +20,12 @@ TOLERANCE = {"float32": 5e-4, "tf32": 2e-3, "bfloat16": 5e-3}
 
 @dataclass(frozen=True)
 class Conditions:
-    """``threads`` are those of a run alone, on the host; with ``replay`` our passes are played from recordings."""
+    """``threads`` are those of a run alone, on the host; ``replay`` is a run's: captured where possible, or False."""
 
     device: torch.device
     precision: str
     threads: int
-    replay: bool = False
+    replay: bool | None = None
 
     @property
     def on_gpu(self) -> bool:
@@ -50,7 +50,7 @@ class Conditions:
         make_reproducible(self.threads, self.precision)
 
 
-def conditions(device: str, precision: str, threads: int, replay: bool = False) -> Conditions:
+def conditions(device: str, precision: str, threads: int, replay: bool | None = None) -> Conditions:
     """The conditions on a device by name: ``auto`` (the GPU when there is one), ``cpu``, ``cuda`` or ``cuda:1``.
 
     From here on the process, and those it starts, see one GPU at most. Raises: BenchmarkError for a device
@@ -66,8 +66,6 @@ def conditions(device: str, precision: str, threads: int, replay: bool = False) 
         raise BenchmarkError(f"--device {device}: {error}") from error
     if precision == "tf32" and chosen.type == "cpu":
         raise BenchmarkError("--precision tf32: a CPU has no TF32, only float32 and bfloat16")
-    if replay and chosen.type == "cpu":
-        raise BenchmarkError("--replay: passes are recorded and played again on a GPU, and this is a CPU")
     return Conditions(chosen, precision, threads, replay)
 
 

@@ -7,20 +7,32 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
-from benchmark.config.compose import ROOT
+from benchmark.places import ROOT
 from benchmark.speed.conditions import Conditions
+from benchmark.speed.timing import Amount
 
 METHOD_TASK, METHOD_ROUNDS = "cola", 3
+METHOD_BATCHES = 4  # few, so that a GPU has captured all their sizes soon
+FIRST = ("hype_n", "hype_u", "pats", "lnsr", "noisytune", "rdrop", "r3f")
+GRID_OF_60 = (
+    "noisytune/table2",
+    "model=minilm",
+    "task=rte,mrpc",
+    "seed=range(1,16)",
+    "protocol.epochs=1",
+)
 
 
 def starts(here: Conditions) -> dict[str, float]:
     """Seconds by what they buy."""
     from benchmark.runs.run import Run, run
-    from benchmark.speed.sides import composed
+    from benchmark.speed.subjects import composed
 
     found = {}
     overrides = [f"device={here.device}", f"protocol.precision={here.precision}", f"threads={here.threads}"]
@@ -46,21 +58,61 @@ def starts(here: Conditions) -> dict[str, float]:
     return found
 
 
-def methods(model_name: str, here: Conditions) -> dict[str, float]:
-    """The time of an update with each method of conf/method, relative to plain fine-tuning; all passes computed."""
-    from benchmark.speed.sides import composed, load, ours
+def method_names() -> list[str]:
+    """The files of conf/method, those of the papers' tables first."""
+    names = sorted(path.stem for path in (ROOT / "conf" / "method").glob("*.yaml"))
+    return sorted(names, key=lambda name: name not in FIRST)
 
-    here = replace(here, replay=False)
-    model, _, task = load(model_name, METHOD_TASK, 20 if here.on_gpu else 4, here.device)
-    found = {}
-    for path in sorted((ROOT / "conf" / "method").glob("*.yaml")):
-        name = path.stem
-        config = composed([f"model={model_name}", f"task={METHOD_TASK}", f"method=[{name}]"])
-        method = config.method
+
+def methods(
+    model_name: str, here: Conditions, names: Iterable[str], rounds: int = METHOD_ROUNDS
+) -> Iterator[tuple[str, float]]:
+    """The time of a steady update with each method of ``names``, relative to plain fine-tuning, one by one."""
+    from benchmark.speed.sides import ours
+    from benchmark.speed.subjects import load, method_of
+
+    amount = Amount(12, 3, 12) if here.on_gpu else Amount(1, 1, 3)
+    model, _, task = load(model_name, METHOD_TASK, METHOD_BATCHES, here.device)
+    for name in names:
+        method = method_of(name, here, f"task={METHOD_TASK}")
         ratios = []
-        for _ in range(METHOD_ROUNDS):
-            beside = ours(copy.deepcopy(model), task, here).seconds
-            ratios.append(ours(copy.deepcopy(model), task, here, method).seconds / beside)
-        found[name] = float(np.median(ratios))
-        print(f"{name}: {found[name]:.2f}x", file=sys.stderr)
-    return found
+        for _ in range(rounds):
+            beside = ours(copy.deepcopy(model), task, amount, here).update
+            ratios.append(ours(copy.deepcopy(model), task, amount, here, method).update / beside)
+        found = float(np.median(ratios))
+        print(f"{name}: {found:.2f}x", file=sys.stderr)
+        yield name, found
+
+
+def finished(store: Path) -> int:
+    """How many runs a store has the record of."""
+    return sum(not path.parent.name.startswith(".") for path in store.glob("*/record.json"))
+
+
+def runs_per_hour(here: Conditions, *overrides: str) -> tuple[int, float]:
+    """The runs of a grid, and how many an hour has, from the start of the command to the end of its report."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "benchmark.reproduce", *GRID_OF_60, *overrides]
+        command += [f"device={here.device.type}", f"store={folder}/store", "--output", f"{folder}/tables"]
+        started = time.perf_counter()
+        subprocess.run(command, check=True, cwd=ROOT, stdout=sys.stderr)
+        seconds = time.perf_counter() - started
+        runs = finished(Path(folder, "store"))
+    return runs, 3600 * runs / seconds
+
+
+def compiled(model_name: str, task_name: str, here: Conditions) -> str:
+    """The time of a steady update of Trainer with torch_compile=True, in words; why not, if it fails."""
+    from benchmark.speed.sides import trainer
+    from benchmark.speed.subjects import load
+
+    amount = Amount(100, 3, 20)
+    model, tokenizer, task = load(model_name, task_name, amount.total, here.device)
+    try:
+        took = trainer(tokenizer, None, here, compiled=True)(model, task, amount)
+    except Exception as error:  # compilers fail in many ways, and nothing here depends on them
+        return f"Trainer with torch_compile=True failed: {' '.join(str(error).split())[:200]}"
+    return (
+        f"Trainer with torch_compile=True, {task_name}: {1000 * took.update:.3g} ms an update, "
+        f"after {took.before:.0f} s for compiling and the first {amount.warm}"
+    )

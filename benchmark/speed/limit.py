@@ -10,24 +10,32 @@ from benchmark.models.architecture import encoder_of
 from benchmark.speed.conditions import Conditions
 from benchmark.tasks import Task
 
+SQUARE = 8192  # rows and columns of a product that is wide enough for any card
 
-def operations(model: PreTrainedModel, task: Task) -> float:
-    """The operations of one pass over the training set, forward and backward, for its real tokens alone.
+
+def operations(model: PreTrainedModel, task: Task, batches: list[list[int]]) -> float:
+    """The operations of a mean update on ``batches``, forward and backward, for their real tokens alone.
 
     Two per weight of the layers' linear modules and token, and those of attention's two products, all
     three times over: the backward pass multiplies twice for every product of the forward pass.
     """
-    lengths = torch.tensor([len(ids) for ids in task.training.ids], dtype=torch.float64)
+    taken = [len(task.training.ids[index]) for batch in batches for index in batch]
+    lengths = torch.tensor(taken, dtype=torch.float64)
     layers = encoder_of(model).layers
     weights = sum(m.weight.numel() for layer in layers for m in layer.modules() if isinstance(m, nn.Linear))
     attended = 2 * len(layers) * model.config.hidden_size * float(lengths.square().sum())
-    return 3 * 2 * (weights * float(lengths.sum()) + attended)
+    return 3 * 2 * (weights * float(lengths.sum()) + attended) / len(batches)
 
 
 def rate(model: PreTrainedModel, task: Task, batch: int, here: Conditions, repeats: int = 5) -> float:
     """Operations a second of the layers' widest product at the mean number of tokens of a batch."""
     tokens = round(batch * sum(map(len, task.training.ids)) / len(task.training))
     width, wide = model.config.hidden_size, model.config.intermediate_size
+    return of_products(tokens, width, wide, here, repeats)
+
+
+def of_products(tokens: int, width: int, wide: int, here: Conditions, repeats: int = 5) -> float:
+    """Operations a second of products (tokens, width) times (width, wide), in the precision of a run."""
     kind = torch.bfloat16 if here.precision == "bfloat16" else torch.float32
     left = torch.randn(tokens, width, dtype=kind, device=here.device)
     right = torch.randn(width, wide, dtype=kind, device=here.device)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from benchmark.runs.environment import stamp
 from benchmark.speed.conditions import Conditions
-from benchmark.speed.sides import BATCH
+from benchmark.speed.subjects import BATCH
 from benchmark.speed.timing import GRID, OURS, Timing
 
 
@@ -18,8 +18,9 @@ def markdown(
     timings: dict[str, Timing],
     starts: dict[str, float],
     methods: dict[str, float],
+    notes: Iterable[str] = (),
 ) -> str:
-    """All tables, of ``runs`` at a time in a grid; the last line is the summary of them."""
+    """All tables, of ``runs`` at a time in a grid, and ``notes``; the last line is the summary of the tables."""
     baselines = [side for side in next(iter(timings.values())).seconds if side not in (OURS, GRID)]
     rows = []
     for task, timing in timings.items():
@@ -28,10 +29,10 @@ def markdown(
             [
                 task,
                 f"{timing.tokens / alone:,.0f}",
-                time_of(alone / timing.updates),
+                time_of(alone),
                 *(f"{timing.ratio(side):.2f}x" for side in baselines),
                 f"{100 * timing.of_limit:.0f}%",
-                time_of(one_of_many / timing.updates),
+                time_of(one_of_many),
                 *(f"{timing.ratio(side, GRID):.2f}x" for side in baselines),
             ]
         )
@@ -60,22 +61,33 @@ def markdown(
             rows,
         ),
         "",
-        *table(["to start", "seconds"], [[name, f"{seconds:.4f}"] for name, seconds in starts.items()]),
+        *operations_table(timings),
+        "",
+        *table(["once", "seconds"], [[name, f"{seconds:.4f}"] for name, seconds in starts.items()]),
         "",
     ]
     if methods:
         ordered = sorted(methods.items(), key=lambda item: item[1])
         lines += [*table(["method", "time per update"], [[k, f"{v:.2f}x"] for k, v in ordered]), ""]
+    lines += notes
     lines.append(f"speed of a grid: {compared(baselines, as_grid)}")
     summary = f"speed: {compared(baselines, means)}, {100 * share:.0f}% of the matmul limit"
     return "\n".join([*lines, summary])
+
+
+def operations_table(timings: dict[str, Timing]) -> list[str]:
+    """What is dispatched for an update of the first task, with views and without them."""
+    task, timing = next(iter(timings.items()))
+    rows = [[side, f"{all_of:,}", f"{rest:,}"] for side, (all_of, rest) in timing.dispatched.items()]
+    return table([f"operations of an update, {task}", "dispatched", "without views"], rows)
 
 
 def measured(model: str, here: Conditions, runs: int, timings: dict[str, Timing]) -> list[str]:
     """What was measured, where and how."""
     environment = stamp(here.device, here.threads, here.precision)
     packages, code = environment["packages"], environment["code"]
-    rounds = len(next(iter(timings.values())).limit)
+    timing = next(iter(timings.values()))
+    rounds = len(timing.limit)
     updates = " or ".join(map(str, sorted({timing.updates for timing in timings.values()})))
     apart = max(timing.apart for timing in timings.values())
     threads = f"{here.threads} thread{'s' * (here.threads > 1)}"
@@ -84,12 +96,12 @@ def measured(model: str, here: Conditions, runs: int, timings: dict[str, Timing]
         f"{model}, batches of {BATCH}, {here.precision} on {environment['device']}, torch {packages['torch']}, "
         f"transformers {packages['transformers']}, code {(code['commit'] or 'no commit')[:12]}"
         f"{' + changes' if code['dirty'] else ''}.",
-        f"Medians over {rounds} rounds of {updates} updates in which the sides took turns. Without dropout they made as "
-        f"many updates with the same losses: at most {apart:.1g} apart, where {here.tolerance:g} is allowed for "
-        f"{here.precision} on a {'GPU' if here.on_gpu else 'CPU'}.",
+        f"Steady updates: medians over {rounds} rounds of {updates} updates in which the sides took turns, each after "
+        f"{timing.warm} that are not timed. Without dropout they made as many updates with the same losses: at most "
+        f"{apart:.1g} apart, where {here.tolerance:g} is allowed for {here.precision} on a {'GPU' if here.on_gpu else 'CPU'}.",
         f"A run alone has {threads}{' of the host' * here.on_gpu}, as Trainer has. A grid is {together}, "
         "of one thread each, as a sweep runs by default; Trainer's runs come one after another."
-        f"{' Our passes are played from recordings, which every round makes anew.' * here.replay}",
+        f"{' Our updates are computed, not replayed.' * (here.on_gpu and here.replay is False)}",
     ]
 
 

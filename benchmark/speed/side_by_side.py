@@ -11,11 +11,12 @@ from typing import Any
 
 from benchmark.runs.resources import room
 from benchmark.speed.conditions import Conditions
+from benchmark.speed.timing import Amount
 
 READY_SECONDS = 300  # by when all processes must have loaded their model
 _state: dict[str, Any] = {}  # what a worker process keeps between rounds
 
-Grid = Callable[[str, str, int], float]
+Grid = Callable[[str, str, Amount], float]
 
 
 def at_once(here: Conditions) -> int:
@@ -27,16 +28,17 @@ def at_once(here: Conditions) -> int:
 def grid(here: Conditions, runs: int) -> Iterator[Grid]:
     """Processes that make ``runs`` side by side; they live, and their imports are done, for all rounds.
 
-    Yields a function of a model, a task and a number of updates: the seconds from the first run's first update
-    to the last run's last one, divided by the number of runs.
+    Yields a function of a model, a task and an amount of updates: the seconds from the first run's first timed
+    update to the last run's last one, divided by the number of all runs' updates.
     """
     context = get_context("spawn")  # a fork of a process with threads may hang
     alike = replace(here, threads=1), context.Barrier(runs)
     with ProcessPoolExecutor(runs, context, _prepare, alike) as pool:
 
-        def time_round(model: str, task: str, updates: int) -> float:
-            spans = list(pool.map(_one, [(model, task, updates)] * runs))
-            return (max(end for _, end in spans) - min(begin for begin, _ in spans)) / runs
+        def time_round(model: str, task: str, amount: Amount) -> float:
+            spans = list(pool.map(_one, [(model, task, amount)] * runs))
+            seconds = max(end for _, end in spans) - min(begin for begin, _ in spans)
+            return seconds / (runs * amount.blocks * amount.size)
 
         yield time_round
 
@@ -46,20 +48,19 @@ def _prepare(here: Conditions, barrier: Any) -> None:
     _state.update(here=here, barrier=barrier)
 
 
-def _one(what: tuple[str, str, int]) -> tuple[float, float]:
-    """One run of this process, begun when all are ready: when it began and ended, by the system's clock."""
+def _one(what: tuple[str, str, Amount]) -> tuple[float, float]:
+    """One run of this process, begun when all are ready: when its timed updates began and ended."""
     import copy
-    import time
 
-    from benchmark.speed.sides import load, ours
+    from benchmark.speed.sides import ours
+    from benchmark.speed.subjects import load
 
-    here = _state["here"]
+    here, (model_name, task_name, amount) = _state["here"], what
     if _state.get("loaded") != what:
-        model, _, task = load(*what, here.device)
+        model, _, task = load(model_name, task_name, amount.total, here.device)
         _state.update(loaded=what, model=model, task=task)
-        ours(copy.deepcopy(model), task, here)  # warms the process up
+        ours(copy.deepcopy(model), task, Amount(0, 1, 1), here)  # warms the process up
     model, task = copy.deepcopy(_state["model"]), _state["task"]
     _state["barrier"].wait(READY_SECONDS)
-    took = ours(model, task, here).seconds
-    end = time.monotonic()
-    return end - took, end
+    stamps = ours(model, task, amount, here).stamps  # of a clock that all processes of a system share
+    return stamps[0], stamps[-1]

@@ -5,87 +5,119 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
-from hydra import compose, initialize_config_dir
-from transformers import DataCollatorWithPadding, PreTrainedModel, Trainer, TrainerCallback, TrainingArguments
+from torch import nn
+from transformers import (
+    DataCollatorWithPadding,
+    PreTrainedModel,
+    Trainer,
+    TrainerCallback,
+    TrainingArguments,
+    get_linear_schedule_with_warmup,
+)
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 from transformers.trainer_callback import PrinterCallback
 
-from benchmark import tasks
-from benchmark.config.compose import ROOT, register, typed
-from benchmark.config.schema import ProtocolConfig, RunConfig
 from benchmark.methods import build, prepare
-from benchmark.models import pretrained
 from benchmark.speed.conditions import Conditions
+from benchmark.speed.subjects import BATCH, PROTOCOL, RATE, SEED
+from benchmark.speed.timing import Amount, Took
+from benchmark.step.passes import autocast
 from benchmark.tasks import Task
-from benchmark.training.assemble import assembled
+from benchmark.training.assemble import Training, assembled
 from benchmark.training.course import batches
 from benchmark.training.loop import fine_tune
 
-# The settings of transformers' run_glue.py, which both sides share.
-BATCH, LENGTH, RATE, SEED = 32, 128, 2e-5, 1
-PROTOCOL = ProtocolConfig(
-    name="run_glue", optimizer="adamw_torch", learning_rate=RATE, warmup=0.0, epochs=1, batch_size=BATCH
-)
+Side = Callable[[PreTrainedModel, Task, Amount], Took]
 
 
-@dataclass(frozen=True)
-class Took:
-    """What a side needed for its updates, whatever a method does once before them left out; their losses."""
+class Stopwatch:
+    """When each block of updates ended, once the device had done them."""
 
-    seconds: float
-    losses: np.ndarray
+    def __init__(self, here: Conditions, amount: Amount) -> None:
+        self.here, self.amount = here, amount
+        self.began, self.stamps = here.now(), list[float]()
 
+    def updated(self, done: int) -> None:
+        """``done`` updates are made, 0 before the first."""
+        if done >= self.amount.warm and (done - self.amount.warm) % self.amount.size == 0:
+            self.stamps.append(self.here.now())
 
-Side = Callable[[PreTrainedModel, Task], Took]
-
-
-def composed(overrides: list[str]) -> RunConfig:
-    """The configuration of one run."""
-    register()
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        return typed(compose("config", overrides))
-
-
-def load(
-    model_name: str, task_name: str, updates: int, device: torch.device
-) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, Task]:
-    """A model on ``device``, its tokenizer, and a task cut to ``updates`` full batches, or as many as it has."""
-    chosen = [f"model={model_name}", f"task={task_name}"]
-    config = composed([*chosen, f"protocol.max_length={LENGTH}", f"seed={SEED}"])
-    cache = Path(config.cache)
-    tokenizer = pretrained.tokenizer(config.model, cache)
-    task = tasks.load(config, tokenizer)
-    full = max(1, len(task.training) // BATCH)
-    data = replace(config.data, count=min(updates, full) * BATCH)
-    subset = tasks.draw_subset(task.training.targets, data, SEED, task.kind.stratified)
-    task = replace(task, training=task.training.taken(subset), subset=subset, evaluation={})
-    model = pretrained.load(config.model, task.outputs, SEED, cache)
-    return model.to(device), tokenizer, task  # type: ignore[arg-type]
+    def took(self, losses: torch.Tensor | np.ndarray, **once: float) -> Took:
+        """What the side needed, once all updates are made."""
+        if isinstance(losses, torch.Tensor):
+            losses = losses.float().cpu().numpy()
+        return Took(self.began, self.stamps, self.amount, losses, once)
 
 
-def ours(model: PreTrainedModel, task: Task, here: Conditions, method: dict[str, Any] | None = None) -> Took:
-    """The project's own loop, with ``method`` (a configuration by name) or without."""
+def in_training(
+    model: PreTrainedModel,
+    task: Task,
+    here: Conditions,
+    updates: int,
+    method: dict[str, Any] | None = None,
+) -> Training:
+    """The fine-tuning of ``model`` on the batches that all sides take, with ``method`` (by name) or without."""
     methods = build(method or {})
     prepare(methods, model, SEED)
-    protocol = replace(PROTOCOL, precision=here.precision)
-    began = here.now()
-    outcome = fine_tune(assembled(model, task, methods, protocol, SEED, here.device, replay=here.replay))
-    took = here.now() - began
-    return Took(took - outcome.seconds.survey - outcome.seconds.evaluate, outcome.losses)
+    once = -(-len(task.training) // BATCH) / updates  # so that the only evaluation is at the end, on no set
+    protocol = replace(PROTOCOL, precision=here.precision, steps=updates, evaluations_per_epoch=once)  # type: ignore[arg-type]
+    return assembled(model, task, methods, protocol, SEED, here.device, replay=here.replay)
 
 
-def trainer(tokenizer: PreTrainedTokenizerBase, padded_to: int | None, here: Conditions) -> Side:
-    """`transformers.Trainer`, padding to the longest of a batch (None) or to a length."""
+def ours(
+    model: PreTrainedModel,
+    task: Task,
+    amount: Amount,
+    here: Conditions,
+    method: dict[str, Any] | None = None,
+) -> Took:
+    """The project's own loop, with ``method`` (a configuration by name) or without."""
+    watch = Stopwatch(here, amount)
+    training = in_training(model, task, here, amount.total, method)
+    capturing = timed(training.learner, "capture", here)
+    assembling = here.now() - watch.began
+    watch.updated(0)
+    outcome = fine_tune(
+        training, tell=lambda what, done, _: watch.updated(done) if what == "updates" else None
+    )
+    return watch.took(
+        outcome.losses,
+        assemble=assembling,
+        survey=outcome.seconds.survey,
+        captures=len(capturing),
+        capture=sum(capturing),
+        replayed=outcome.replayed,
+    )
+
+
+def timed(owner: Any, name: str, here: Conditions) -> list[float]:
+    """The seconds of every call from now on of the method ``name`` of ``owner``; none if it has no such method."""
+    seconds: list[float] = []
+    if call := getattr(owner, name, None):
+
+        def measured(*arguments: Any) -> Any:
+            began = here.now()
+            found = call(*arguments)
+            seconds.append(here.now() - began)
+            return found
+
+        setattr(owner, name, measured)
+    return seconds
+
+
+def trainer(
+    tokenizer: PreTrainedTokenizerBase, padded_to: int | None, here: Conditions, compiled: bool = False
+) -> Side:
+    """`transformers.Trainer`, padding to the longest of a batch (None) or to a length, perhaps ``compiled``."""
     collate = DataCollatorWithPadding(tokenizer, "longest" if padded_to is None else "max_length", padded_to)
 
-    def side(model: PreTrainedModel, task: Task) -> Took:
-        clock, losses = Clock(here), list[torch.Tensor]()
+    def side(model: PreTrainedModel, task: Task, amount: Amount) -> Took:
+        watch, losses = Stopwatch(here, amount), list[torch.Tensor]()
         # Not from Trainer's log, which would wait for a GPU at every update.
         model.register_forward_hook(lambda _, __, output: losses.append(output["loss"].detach()))
         with tempfile.TemporaryDirectory() as folder, any_algorithm():
@@ -93,7 +125,7 @@ def trainer(tokenizer: PreTrainedTokenizerBase, padded_to: int | None, here: Con
                 output_dir=folder,
                 per_device_train_batch_size=BATCH,
                 learning_rate=RATE,
-                num_train_epochs=1,
+                max_steps=amount.total,
                 train_sampling_strategy="sequential",
                 logging_strategy="no",
                 save_strategy="no",
@@ -102,21 +134,60 @@ def trainer(tokenizer: PreTrainedTokenizerBase, padded_to: int | None, here: Con
                 use_cpu=not here.on_gpu,
                 bf16=here.precision == "bfloat16",
                 tf32=None,  # as set for the process; set by Trainer as well, PyTorch refuses to tell what it is
+                torch_compile=compiled,
             )
             training = Trainer(
-                model, arguments, data_collator=collate, train_dataset=in_order(task), callbacks=[clock]
+                model,
+                arguments,
+                data_collator=collate,
+                train_dataset=in_order(task, amount.total),
+                callbacks=[Updates(watch)],
             )
             training.remove_callback(PrinterCallback)
             training.train()
-        return Took(clock.seconds, torch.stack(losses).float().cpu().numpy())
+        return watch.took(torch.stack(losses))
 
     return side
 
 
-def in_order(task: Task) -> list[dict[str, Any]]:
-    """The training examples in the order in which our own loop takes them."""
+def eager(tokenizer: PreTrainedTokenizerBase, here: Conditions) -> Side:
+    """A plain loop of PyTorch, padding to the longest of a batch: what Trainer costs beside it is Trainer's."""
+    collate: Any = DataCollatorWithPadding(tokenizer)
+
+    def side(model: PreTrainedModel, task: Task, amount: Amount) -> Took:
+        watch, losses = Stopwatch(here, amount), list[torch.Tensor]()
+        optimizer = torch.optim.AdamW(model.parameters(), RATE, eps=PROTOCOL.epsilon, weight_decay=0.0)
+        schedule = get_linear_schedule_with_warmup(optimizer, 0, amount.total)
+        model.train()
+        with any_algorithm():
+            watch.updated(0)
+            examples = in_order(task, amount.total)
+            for done in range(1, amount.total + 1):
+                batch = collate(examples[(done - 1) * BATCH : done * BATCH])
+                losses.append(eager_update(model, batch.to(here.device), optimizer, here))
+                schedule.step()
+                watch.updated(done)
+        return watch.took(torch.stack(losses))
+
+    return side
+
+
+def eager_update(
+    model: PreTrainedModel, batch: Any, optimizer: torch.optim.Optimizer, here: Conditions
+) -> torch.Tensor:
+    """The loss () of a padded batch, after the update that it leads to."""
+    with autocast(here.precision, here.device):
+        loss = model(**batch).loss
+    loss.backward()
+    nn.utils.clip_grad_norm_(model.parameters(), PROTOCOL.max_grad_norm)
+    optimizer.step()
+    optimizer.zero_grad()
+    return loss.detach()
+
+
+def in_order(task: Task, updates: int) -> list[dict[str, Any]]:
+    """The training examples of ``updates`` in the order in which our own loop takes them."""
     examples, found = task.training, []
-    updates = -(-len(examples) // BATCH)
     for batch in batches(len(examples), BATCH, updates, SEED):
         for index in batch:
             one = {"input_ids": examples.ids[index].tolist(), "labels": examples.targets[index].item()}
@@ -126,17 +197,17 @@ def in_order(task: Task) -> list[dict[str, Any]]:
     return found
 
 
-class Clock(TrainerCallback):
-    """Times the updates of a Trainer, without its set-up."""
+class Updates(TrainerCallback):
+    """Tells a stopwatch of the updates of a Trainer."""
 
-    def __init__(self, here: Conditions) -> None:
-        self.here, self.seconds = here, 0.0
+    def __init__(self, watch: Stopwatch) -> None:
+        self.watch = watch
 
     def on_train_begin(self, *_: Any, **__: Any) -> None:
-        self.started = self.here.now()
+        self.watch.updated(0)
 
-    def on_train_end(self, *_: Any, **__: Any) -> None:
-        self.seconds = self.here.now() - self.started
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.watch.updated(state.global_step)
 
 
 @contextlib.contextmanager

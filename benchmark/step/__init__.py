@@ -1,1 +1,1 @@
-"""One update as methods see it: the passes of a batch, and the stages of the optimiser."""
+"""One update as methods see it: a batch's passes, and the optimiser's stages."""

@@ -1,9 +1,9 @@
-"""The members of the Adam family that the papers use.
+"""The variants of Adam that the papers use.
 
-The four papers and their baselines use optimisers that share a name and differ in where epsilon, bias
-correction and weight decay sit; mixing them up is the commonest silent error of a reproduction. A
-flavour here is three choices: how a moment pair becomes a direction, how long the step along it is, and
-when weights decay.
+The papers and their baselines use optimisers that share a name and differ in the places of epsilon, bias
+correction and weight decay. Mixing them up is the commonest silent error of a reproduction. A variant here is
+three choices: the direction made of a pair of moments, the length of the step along it, and the time at which
+weights decay.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Flavour:
-    """One member of the family.
+class Variant:
+    """One member of the Adam family.
 
-    ``second`` updates the second moments in place and ``denominator`` turns them into what the first
-    moments are divided by, given epsilon and the root of the second moments' bias correction, which it uses
-    where it ``corrects_root``. ``step_size`` maps (rate, betas, t) to the length of step t = 1, 2, …
-    ``decay`` says when weights shrink: ``before`` the step, ``after`` it, or ``inside`` the direction.
-    ``fused`` maps (betas, epsilon, t) to the epsilon and t with which PyTorch's fused AdamW takes the same
-    step along the same direction; None where it cannot.
+    ``second`` updates the second moments in place. ``denominator`` makes the divisor of the first moments
+    from the second ones, epsilon, and the root of the second moments' bias correction; it uses that root if
+    it ``corrects_root``. ``step_size`` maps (rate, betas, t) to the length of step t = 1, 2, … ``decay``:
+    weights shrink ``before`` the step, ``after`` it, or ``inside`` the direction. ``fused`` maps (betas,
+    epsilon, t) to the epsilon and t with which PyTorch's fused AdamW takes the same step along the same
+    direction; None if it cannot.
     """
 
     second: Callable[[list[Tensor], list[Tensor], float, float], None]
@@ -37,7 +37,7 @@ class Flavour:
 
     @property
     def fusable(self) -> bool:
-        """Whether PyTorch's fused AdamW can take its step."""
+        """True if PyTorch's fused AdamW can take its step."""
         return self.fused is not None
 
 
@@ -63,7 +63,7 @@ def _root_plus_epsilon(second: list[Tensor], epsilon: float, correction: float |
 def _corrected_root_plus_epsilon(
     second: list[Tensor], epsilon: float, correction: float | Tensor
 ) -> list[Tensor]:
-    """PyTorch's form: epsilon joins the bias-corrected root, so it is not scaled by the correction."""
+    """PyTorch's form: epsilon is added to the corrected root, so it is not scaled."""
     roots = torch._foreach_sqrt(second)
     torch._foreach_div_(roots, correction)
     torch._foreach_add_(roots, epsilon)
@@ -104,15 +104,15 @@ def _fused_uncorrected(betas: tuple[float, float], epsilon: float, t: int) -> tu
     return epsilon, math.inf  # after so many steps both corrections are 1
 
 
-FLAVOURS = {
+VARIANTS = {
     # The AdamW of older transformers releases: HyPe, Child-Tuning, RecAdam's base, Mosbach et al.
-    "adamw": Flavour(_squared, _root_plus_epsilon, _both_corrected, "after", _fused_root_plus_epsilon),
+    "adamw": Variant(_squared, _root_plus_epsilon, _both_corrected, "after", _fused_root_plus_epsilon),
     # The same without bias correction, as named by LNSR.
-    "adamw_no_bias": Flavour(_squared, _root_plus_epsilon, _uncorrected, "after", _fused_uncorrected),
+    "adamw_no_bias": Variant(_squared, _root_plus_epsilon, _uncorrected, "after", _fused_uncorrected),
     # Google's BERT code: no correction, decay of the old weights inside the update.
-    "bertadam": Flavour(_squared, _root_plus_epsilon, _uncorrected, "inside", _fused_uncorrected),
+    "bertadam": Variant(_squared, _root_plus_epsilon, _uncorrected, "inside", _fused_uncorrected),
     # torch.optim.AdamW: Zhang et al.
-    "adamw_torch": Flavour(
+    "adamw_torch": Variant(
         _squared,
         _corrected_root_plus_epsilon,
         _first_corrected,
@@ -121,7 +121,7 @@ FLAVOURS = {
         corrects_root=True,
     ),
     # Adamax with bias correction and epsilon once: PATS (Algorithm 1), mt-dnn today, torch.optim.Adamax.
-    "adamax": Flavour(_largest, _as_it_is, _first_corrected, "before"),
+    "adamax": Variant(_largest, _as_it_is, _first_corrected, "before"),
     # mt-dnn as SAGE carries it: no correction, epsilon twice, decay inside the update.
-    "adamax_mtdnn": Flavour(_largest, _plus_epsilon, _uncorrected, "inside"),
+    "adamax_mtdnn": Variant(_largest, _plus_epsilon, _uncorrected, "inside"),
 }

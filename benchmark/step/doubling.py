@@ -1,7 +1,7 @@
-"""Two passes over one batch as one: how a further pass shares a forward, and so a backward, with the clean one.
+"""A further pass and the clean one as one doubled batch, with one forward.
 
-Small models, and GPUs, take as long to start an operation as to compute it. The batch is there twice, one
-half after the other; each half draws the dropout that it would draw alone.
+They share its backward too. Small models, and GPUs, take as long to start an operation as to compute it. The
+batch is there twice, one half after the other; each half draws the dropout that it would draw alone.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ def unchanged(state: torch.Tensor) -> torch.Tensor:
 
 @dataclass(frozen=True)
 class FurtherPass:
-    """A pass over the batch of a step beside the clean one, with ``dropout`` from the stream called ``name``.
+    """A pass over the batch of a step beside the clean one.
 
-    ``hang`` puts a change on some place of the model while it lasts (`input_changed` or `output_changed` of
-    a module); ``change`` is the one that this pass has there. Announced, it is given the clean pass's state.
+    ``dropout`` is drawn from the stream called ``name``. ``hang`` puts a change on some place of the model
+    for a while (`input_changed` or `output_changed` of a module); ``change`` is the change of this pass. In a
+    doubled batch, it is given the clean pass's state.
     """
 
     dropout: str
@@ -35,7 +36,7 @@ class FurtherPass:
 
 
 def second_half(change: Change) -> Change:
-    """What puts ``change`` of the first half of a doubled state in the place of the second."""
+    """Make the change of a doubled state: second half = ``change(first half)``."""
 
     def changed(state: torch.Tensor) -> torch.Tensor:
         first, _ = halves(state)
@@ -45,7 +46,10 @@ def second_half(change: Change) -> Change:
 
 
 def halves(state: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    """The halves of logits (items, classes), embeddings (examples, …) or packed hidden states (1, tokens, hidden)."""
+    """Split a doubled state into its halves.
+
+    States are logits (items, classes), embeddings (examples, …) or packed hidden states (1, tokens, hidden).
+    """
     return state.chunk(2, _axis(state))
 
 

@@ -1,7 +1,7 @@
-"""An optimiser of the Adam family, as one step in named stages.
+"""An optimiser of the Adam family, whose update has named stages.
 
-Where no method looks between the stages, an Adam step is PyTorch's fused kernel with its numbers chosen so
-that it computes the same; else the stages are taken one after the other, in pieces small enough to stay in a
+If no method acts between the stages, PyTorch's fused kernel takes an Adam step, with numbers chosen so that
+it computes the same. Otherwise the stages are taken one after the other, in pieces small enough to stay in a
 processor's cache.
 """
 
@@ -15,15 +15,15 @@ from typing import Any
 import torch
 from torch import nn
 
-from benchmark.step.adam import FLAVOURS
-from benchmark.step.update import Rates, Tables, Tensors, Update, UpdateHooks, subtract
+from benchmark.step.adam import VARIANTS
+from benchmark.step.update import Rates, Schedules, Tensors, Update, UpdateHooks, subtract
 
-PIECE = 1 << 16  # entries that stay in a processor's cache while their moments become a direction
+PIECE = 1 << 16  # entries that fit a processor's cache while a direction is computed
 
 
 @dataclass
-class Group:
-    """Tensors that share a weight decay and a factor on the learning rate, with their moments."""
+class ParameterGroup:
+    """Parameters with one weight decay and one factor on the rate, and their moments."""
 
     names: list[str]
     parameters: list[nn.Parameter]
@@ -34,7 +34,7 @@ class Group:
     directions: Tensors = field(default_factory=list)
 
     def shrink(self, number: int, rate: float) -> float:
-        """What decoupled decay multiplies the weights by, at a ``rate``."""
+        """The factor of decoupled decay on the weights, at a ``rate``."""
         return 1 - rate * self.weight_decay
 
     def __post_init__(self) -> None:
@@ -43,17 +43,17 @@ class Group:
 
 
 class Optimizer:
-    """One of ``FLAVOURS`` over groups of parameters; gradients are read from ``.grad``.
+    """One of ``VARIANTS`` over groups of parameters; gradients are read from ``.grad``.
 
-    ``rates`` are those of updates 1 to ``total``. ``staged`` says whether a method acts between the stages:
-    at ``direction``, ``before`` or ``moved``. On a GPU nothing that changes from update to update is a number
-    of the host's, so that an update can be captured.
+    ``rates`` are those of updates 1 to ``total``. ``staged``: a method acts between the stages, at
+    ``direction``, ``before`` or ``moved``. On a GPU all numbers that change between updates are on the
+    device, so that an update can be captured.
     """
 
     def __init__(
         self,
-        groups: Iterable[Group],
-        flavour: str,
+        groups: Iterable[ParameterGroup],
+        variant: str,
         betas: tuple[float, float],
         epsilon: float,
         rates: Rates,
@@ -64,21 +64,21 @@ class Optimizer:
         self.methods = methods
         self.total = total
         self.groups = [group for group in groups if group.parameters]
-        self.flavour = FLAVOURS[flavour]
+        self.variant = VARIANTS[variant]
         self.betas = betas
         self.epsilon = epsilon
         self.rates = rates
         self.steps = 0
-        self.staged = staged or not self.flavour.fusable
+        self.staged = staged or not self.variant.fusable
         device = next((p.device for group in self.groups for p in group.parameters), torch.device("cpu"))
-        self.tables = None if device.type == "cpu" else Tables(total, device)
+        self.schedules = None if device.type == "cpu" else Schedules(total, device)
 
     @torch.no_grad()
     def step(self) -> None:
-        """One update of all parameters; clears the gradients."""
+        """Update all parameters once and clear the gradients."""
         self.steps += 1
-        if self.tables is not None:
-            self.tables.number += 1
+        if self.schedules is not None:
+            self.schedules.number += 1
         for group in self.groups:
             self._update(group)
 
@@ -90,16 +90,19 @@ class Optimizer:
 
     @torch.no_grad()
     def restore(self, state: dict[str, Any]) -> None:
-        """Put ``state`` back. Raises: KeyError or RuntimeError if it is of other parameters."""
+        """Put ``state`` back.
+
+        Raises: KeyError or RuntimeError if it belongs to other parameters.
+        """
         self.steps = state["steps"]
-        if self.tables is not None:
-            self.tables.number.fill_(self.steps)
+        if self.schedules is not None:
+            self.schedules.number.fill_(self.steps)
         for group in self.groups:
             for i, name in enumerate(group.names):
                 group.first[i].copy_(state["first"][name])
                 group.second[i].copy_(state["second"][name])
 
-    def _update(self, group: Group) -> None:
+    def _update(self, group: ParameterGroup) -> None:
         weights: Tensors = list(group.parameters)
         gradients = [
             torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
@@ -117,81 +120,87 @@ class Optimizer:
             self.steps,
             self.total,
             rates=rates,
-            tables=self.tables,
+            schedules=self.schedules,
         )
         for method in self.methods:
             method.gradient(update)
         if self.staged:
             self._step_in_stages(group, update)
-        elif self.tables is None:
+        elif self.schedules is None:
             self._step_fused(group, update)
         else:
-            self._step_fused_by_tables(group, update)
+            self._step_fused_by_schedules(group, update)
         for method in self.methods:
             method.after(update)
         for parameter in group.parameters:
             parameter.grad = None
 
-    def _step_in_stages(self, group: Group, update: Update) -> None:
+    def _step_in_stages(self, group: ParameterGroup, update: Update) -> None:
         weights, decays = update.weights, bool(group.weight_decay)
         update.directions = self._directions(group, update)
-        if self.flavour.decay == "inside" and decays:
+        if self.variant.decay == "inside" and decays:
             torch._foreach_add_(update.directions, weights, alpha=group.weight_decay)
         for method in self.methods:
             method.direction(update)
         for method in self.methods:
             method.before(update)
-        if self.flavour.decay == "before" and decays:
+        if self.variant.decay == "before" and decays:
             torch._foreach_mul_(weights, update.scheduled(group.shrink))
         subtract(weights, update.directions, update.scheduled(self._step_size))
         for method in self.methods:
             method.moved(update)
-        if self.flavour.decay == "after" and decays:
+        if self.variant.decay == "after" and decays:
             torch._foreach_mul_(weights, update.scheduled(group.shrink))
 
-    def _directions(self, group: Group, update: Update) -> Tensors:
-        """Update the moments; what a step of length 1 would subtract from the weights."""
-        group.directions = group.directions or [torch.empty_like(one) for one in group.first]
+    def _directions(self, group: ParameterGroup, update: Update) -> Tensors:
+        """Update the moments; return the change of the weights by a step of length 1."""
+        group.directions = group.directions or [torch.empty_like(moment) for moment in group.first]
         correction = update.scheduled(self._root_correction)
         for first, second, gradient, direction in pieces(
             group.first, group.second, update.gradients, group.directions
         ):
             torch._foreach_mul_(first, self.betas[0])
             torch._foreach_add_(first, gradient, alpha=1 - self.betas[0])
-            self.flavour.second(second, gradient, self.betas[1], self.epsilon)
-            denominator = self.flavour.denominator(second, self.epsilon, correction)
+            self.variant.second(second, gradient, self.betas[1], self.epsilon)
+            denominator = self.variant.denominator(second, self.epsilon, correction)
             torch._foreach_copy_(direction, first)
             torch._foreach_div_(direction, denominator)
         return group.directions
 
     def _step_size(self, number: int, rate: float) -> float:
-        return self.flavour.step_size(rate, self.betas, number)
+        return self.variant.step_size(rate, self.betas, number)
 
     def _root_correction(self, number: int, rate: float) -> float:
         return (1 - self.betas[1] ** number) ** 0.5
 
-    def _step_fused(self, group: Group, update: Update) -> None:
-        """PyTorch's kernel, with an epsilon and a number of steps that make it take the flavour's step."""
-        assert self.flavour.fused is not None
-        epsilon, t = self.flavour.fused(self.betas, self.epsilon, self.steps)
+    def _step_fused(self, group: ParameterGroup, update: Update) -> None:
+        """Take the variant's step by PyTorch's kernel.
+
+        Epsilon and the number of steps are chosen so that both give the same.
+        """
+        assert self.variant.fused is not None
+        epsilon, t = self.variant.fused(self.betas, self.epsilon, self.steps)
         rate, decay = update.rate, group.weight_decay
-        if self.flavour.decay == "after":  # (w - s)(1 - rate d) = w (1 - rate d) - s (1 - rate d)
+        if self.variant.decay == "after":  # (w - s)(1 - rate d) = w (1 - rate d) - s (1 - rate d)
             shrink = 1 - rate * decay
             rate, decay = rate * shrink, decay / shrink
         self._fused(group, update, rate, epsilon, decay, torch.full((), t, dtype=torch.float32))
 
-    def _step_fused_by_tables(self, group: Group, update: Update) -> None:
-        """The same with an epsilon that stays: the kernel corrects nothing, the length of the step does."""
-        after = self.flavour.decay == "after"
+    def _step_fused_by_schedules(self, group: ParameterGroup, update: Update) -> None:
+        """Take the variant's step by PyTorch's kernel, with a constant epsilon.
+
+        The kernel corrects no bias; the length of the step does.
+        """
+        after = self.variant.decay == "after"
         length, steps = update.scheduled(self._step_size), update.scheduled(_never)
-        if self.flavour.corrects_root:
+        if self.variant.corrects_root:
             length, steps = update.scheduled(_rate), update.scheduled(_number)
         self._fused(group, update, length, self.epsilon, 0.0 if after else group.weight_decay, steps)
         if after and group.weight_decay:
             torch._foreach_mul_(update.weights, update.scheduled(group.shrink))
 
     def _fused(
-        self, group: Group, update: Update, length: Any, epsilon: float, decay: float, steps: Any
+        self, group: ParameterGroup, update: Update, length: Any, epsilon: float, decay: float, steps: Any
     ) -> None:
         torch._fused_adamw_(
             update.weights,
@@ -211,7 +220,7 @@ class Optimizer:
 
 
 def _never(number: int, rate: float) -> float:
-    """After so many steps both bias corrections are 1."""
+    """The number of steps after which both bias corrections are 1."""
     return math.inf
 
 
@@ -224,7 +233,10 @@ def _rate(number: int, rate: float) -> float:
 
 
 def pieces(*lists: Tensors) -> Iterator[list[Tensors]]:
-    """Like pieces of the tensors of every list, as lists of one; on a GPU all at once."""
+    """Split the tensors of every list alike, into lists of one piece each.
+
+    On a GPU they stay whole.
+    """
     if lists[0][0].device.type != "cpu":
         yield list(lists)
         return
@@ -236,15 +248,14 @@ def pieces(*lists: Tensors) -> Iterator[list[Tensors]]:
             yield [[tensor] for tensor in tensors]
 
 
-def grouped(
+def parameter_groups(
     model: nn.Module, weight_decay: float, rate_factor: Callable[[str], float] = lambda name: 1.0
-) -> list[Group]:
-    """The trainable parameters of ``model`` in groups of one decay and one factor on the rate.
+) -> list[ParameterGroup]:
+    """Group the trainable parameters of ``model`` by decay and factor on the rate.
 
-    Matrices decay, vectors do not: biases and normalisation weights are told by their shape, because
-    their names differ between architectures (``LayerNorm.weight`` finds neither XLNet's ``layer_norm``
-    nor an older ``gamma``). XLNet's biases of attention are matrices; their names end in ``bias`` as
-    those of all others do.
+    Matrices decay, vectors do not. Biases and normalisation weights are told by their shape, because their
+    names differ between architectures (``LayerNorm.weight`` matches neither XLNet's ``layer_norm`` nor an
+    older ``gamma``). XLNet's attention biases are matrices; their names end in ``bias``, like all others.
     """
     groups: dict[tuple[float, float], list[tuple[str, nn.Parameter]]] = {}
     for name, parameter in model.named_parameters():
@@ -254,6 +265,6 @@ def grouped(
                 (name, parameter)
             )
     return [
-        Group([name for name, _ in named], [p for _, p in named], decay, factor)
+        ParameterGroup([name for name, _ in named], [p for _, p in named], decay, factor)
         for (decay, factor), named in groups.items()
     ]

@@ -1,4 +1,4 @@
-"""One part of a training step, as methods see it: the clean pass, and further passes they ask for."""
+"""One part of a training step, as methods see it: clean and further passes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from transformers import PreTrainedModel
 
 from benchmark.errors import unknown
 from benchmark.models import masks
-from benchmark.models.architecture import Encoder, recorded
+from benchmark.models.architecture import Encoder, captured_states
 from benchmark.models.packed_layout import PackedLayout
 from benchmark.models.packing import Packing
 from benchmark.randomness import derive
@@ -21,12 +21,12 @@ from benchmark.step.doubling import FurtherPass, halves, second_half
 from benchmark.tasks import Task
 
 DROPOUTS = ("independent", "shared", "off")
-Name = tuple[str | int, ...]  # of a stream of dropout: one of DROPOUTS, and what tells it from others
+Name = tuple[str | int, ...]  # of a stream of dropout: one of DROPOUTS, and the rest of its name
 Passed = tuple[torch.Tensor, list[torch.Tensor]]  # logits and hidden states
 
 
 class PassHooks(Protocol):
-    """What acts on the passes of a step; `benchmark.methods.base.Method` says what each hook is for."""
+    """The hooks on the passes of a step, explained in `benchmark.methods.base`."""
 
     @property
     def needs_separate_passes(self) -> bool: ...
@@ -39,8 +39,8 @@ class PassHooks(Protocol):
 class Step:
     """Part ``part`` of the batch of update ``number`` (0-based) out of ``total``.
 
-    ``inputs`` are the model's, ``targets`` the labels or values in the task's own shape; ``share`` is the
-    part's share of the batch, by which its loss is weighted. Logits are of the task's *items*: examples, labelled
+    ``inputs`` are the model's, ``targets`` the labels or values in the task's own shape. ``share`` is the
+    part's share of the batch, the weight of its loss. Logits are of the task's *items*: examples, labelled
     words, or starts and ends of answers (`benchmark.tasks.kind`).
     """
 
@@ -56,31 +56,31 @@ class Step:
     share: float = 1.0
     precision: str = "float32"
     packing: Packing | None = None
-    announced: FurtherPass | None = None  # what shares a forward with the clean pass
-    passes: list[Name] = field(default_factory=list)  # those that were computed, by their dropout's name
+    announced: FurtherPass | None = None  # shares a forward with the clean pass
+    passes: list[Name] = field(default_factory=list)  # the computed ones, by the name of their dropout
 
     def announce(self, methods: Sequence[PassHooks]) -> None:
-        """Let the first pass with dropout that ``methods`` announce be one doubled batch with the clean pass.
+        """Let an announced pass share one doubled batch with the clean pass.
 
-        Not where a method needs its passes apart, nor where dropout would be drawn for all of a doubled batch
-        at once, so that the clean half's were not plain fine-tuning's: by attention over padded batches, and
-        by any other device than a CPU.
+        It is the first pass with dropout that ``methods`` announce. Passes stay separate if a method asks for
+        it, or if dropout is drawn for the doubled batch as a whole (padded attention, any device other than a
+        CPU): the clean half would get masks that plain fine-tuning does not have.
         """
-        apart = any(method.needs_separate_passes for method in methods)
-        if apart or self.packing is None or not masks.drawn_by_halves(self.model, self.targets.device):
+        separate = any(method.needs_separate_passes for method in methods)
+        if separate or self.packing is None or not masks.drawn_by_halves(self.model, self.targets.device):
             return
         announced = (method.beside(self) for method in methods)
-        self.announced = next((found for found in announced if found and found.dropout != "off"), None)
+        self.announced = next((other for other in announced if other and other.dropout != "off"), None)
 
     @cached_property
     def logits(self) -> torch.Tensor:
-        """Logits (items, classes) of the clean pass, computed once whoever asks.
+        """Logits (items, classes) of the clean pass, computed once for all methods.
 
-        ``hidden_states`` are then the first layer's input and every layer's output; the last one's only
-        where a method ``needs_last_states``. Without padding they are (1, tokens, hidden).
+        ``hidden_states`` are then the first layer's input and every layer's output. The last layer's is there
+        only if a method ``needs_last_states``. Without padding they are (1, tokens, hidden).
         """
         if self.announced is None:
-            with recorded(self.encoder) as states:
+            with captured_states(self.encoder) as states:
                 logits = self.forward("shared")
         else:
             (logits, states), self._beside = self._doubled(self.announced)
@@ -90,50 +90,61 @@ class Step:
 
     @property
     def examples(self) -> int:
-        """How many examples the part has."""
+        """The number of examples of the part."""
         return len(next(iter(self.inputs.values())))
 
     @property
     def layout(self) -> PackedLayout | None:
-        """Where the tokens of packed hidden states belong; None if they are padded."""
+        """The layout of packed hidden states; None if they are padded."""
         return None if self.packing is None else self.packing.of(self.inputs["attention_mask"])
 
     @property
     def real_tokens(self) -> torch.Tensor:
-        """1 at real tokens and 0 at padding, (examples, length), or (1, tokens) where there is no padding."""
+        """1 at real tokens and 0 at padding: (examples, length).
+
+        All 1 in the shape (1, tokens) if there is no padding.
+        """
         mask = self.inputs["attention_mask"]
         return mask if self.layout is None else mask.new_ones(1, len(self.layout.tokens))
 
     def forward(self, dropout: str, *name: str | int) -> torch.Tensor:
-        """Logits (items, classes) of one more pass, under whatever hooks are active.
+        """Compute logits (items, classes) of one more pass, under all active changes.
 
-        ``dropout``: ``shared`` draws the masks of the clean pass again, ``independent`` draws others
-        (from a stream called ``name``), ``off`` is evaluation mode. Raises: BenchmarkError for another.
+        ``dropout``: ``shared`` draws the masks of the clean pass again, ``independent`` draws others (from a
+        stream called ``name``), ``off`` is evaluation mode.
+
+        Raises: BenchmarkError for another value of ``dropout``.
         """
         return self._run(self.inputs, self.targets, dropout != "off", (dropout, *name))
 
     def further(self, asked: FurtherPass) -> Passed:
-        """Logits and hidden states (as the clean pass's) of a further pass; there already if it was announced."""
+        """Logits and hidden states of a further pass, in the shapes of the clean pass.
+
+        An announced pass was computed with the clean one.
+        """
         if self.announced is not None and asked.name == self.announced.name:
-            _ = self.logits  # computes both if nobody asked for either yet
+            _ = self.logits  # computes both passes on the first call
             return self._beside
-        with asked.hang(asked.change), recorded(self.encoder) as states:
+        with asked.hang(asked.change), captured_states(self.encoder) as states:
             return self.forward(asked.dropout, asked.name), states
 
     def _doubled(self, second: FurtherPass) -> tuple[Passed, Passed]:
-        """The clean pass and ``second``, as one forward of a batch that is there twice."""
+        """Compute the clean pass and ``second`` as one forward of a doubled batch."""
         assert self.packing is not None
         inputs = {name: torch.cat([value, value]) for name, value in self.inputs.items()}
         inputs["attention_mask"] = self.packing.doubled(self.inputs["attention_mask"])
         targets = self.task.twice(self.targets, self.examples)
         names: tuple[Name, Name] = (("shared",), (second.dropout, second.name))
-        with second.hang(second_half(second.change)), recorded(self.encoder) as states:
+        with second.hang(second_half(second.change)), captured_states(self.encoder) as states:
             logits = self._run(inputs, targets, True, *names)
         (clean, *clean_states), (beside, *states_beside) = zip(*map(halves, (logits, *states)), strict=True)
         return (clean, clean_states), (beside, states_beside)
 
     def stream(self, dropout: str | int, *name: str | int) -> int:
-        """The seed of a pass's dropout: one per pass, so that what a method draws in between cannot shift it."""
+        """The seed of a pass's dropout.
+
+        Every pass has its own: draws of a method between passes cannot shift it.
+        """
         if dropout not in DROPOUTS:
             raise unknown("dropout", dropout, DROPOUTS)
         purpose = name if dropout == "independent" else ()
@@ -142,7 +153,10 @@ class Step:
     def _run(
         self, inputs: dict[str, torch.Tensor], targets: torch.Tensor, training: bool, *names: Name
     ) -> torch.Tensor:
-        """Logits (items, classes) of ``inputs``, the dropout of each half of them from the stream of a name."""
+        """Compute logits (items, classes) of ``inputs``.
+
+        Each half draws its dropout from the stream of one of ``names``.
+        """
         masks.start_pass(*(self.stream(*name) for name in names))
         self.passes.append(names[0])
         self.model.train(training)
@@ -154,23 +168,26 @@ class Step:
             self.model.train()
 
     def task_loss(self, logits: torch.Tensor | None = None) -> torch.Tensor:
-        """The task's mean loss on ``logits``, or on those of the clean pass."""
+        """The task's mean loss on ``logits``; None: on those of the clean pass."""
         return self.task.loss(self.logits if logits is None else logits, self.targets)
 
     def backward(self, loss: torch.Tensor) -> None:
-        """Add the gradients of this part's ``loss``, by its share of the batch."""
+        """Add the gradients of this part's ``loss``, weighted by its share of the batch."""
         (loss * self.share).backward()
 
 
 def learn(step: Step, methods: Sequence[PassHooks]) -> torch.Tensor:
-    """Take one part of a batch forward and backward: adds to the gradients, and returns its share of the loss."""
+    """Take one part of a batch forward and backward.
+
+    Adds to the gradients. Returns the part's share of the loss.
+    """
     loss = total_loss(step, methods)
     step.backward(loss)
     return loss.detach() * step.share
 
 
 def total_loss(step: Step, methods: Sequence[PassHooks]) -> torch.Tensor:
-    """The loss of one part of a batch: the task's, or what stands in its place, and what is added."""
+    """The loss of one part of a batch: the task's or its replacement, plus terms."""
     step.announce(methods)
     loss = next((own for m in methods if (own := m.task_loss(step)) is not None), None)
     if loss is None:
@@ -183,5 +200,8 @@ def total_loss(step: Step, methods: Sequence[PassHooks]) -> torch.Tensor:
 
 
 def autocast(precision: str, device: torch.device) -> AbstractContextManager[Any]:
-    """bfloat16 autocasts a forward pass; float32 and tf32 are set once per process by the runner."""
+    """Autocast a forward pass to bfloat16, if that is the precision.
+
+    The runner sets float32 and tf32 once per process.
+    """
     return torch.autocast(device.type, torch.bfloat16) if precision == "bfloat16" else nullcontext()

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 
-def rate_at(step: int, total: int, peak: float, schedule: str, warmup: float) -> float:
-    """The learning rate of update ``step`` (0-based) out of ``total``.
+def rate_at(update: int, total: int, peak: float, schedule: str, warmup: float) -> float:
+    """The learning rate of update ``update`` (0-based) out of ``total``.
 
-    ``warmup`` below 1 is a share of ``total``, else a number of steps. ``linear`` decays from the end
-    of the warm-up to 0; ``linear_from_start`` counts the decay from step 0, as Google's BERT code and
-    pytorch-pretrained-bert do, so that the rate jumps down where the warm-up ends.
+    ``warmup`` below 1 is a share of ``total``, else a number of updates. ``linear`` decays from the end
+    of the warm-up to 0. ``linear_from_start`` counts the decay from update 0, as Google's BERT code and
+    pytorch-pretrained-bert do: the rate jumps down at the end of the warm-up.
     """
     warm = warmup * total if warmup < 1 else warmup
-    if step < warm:
-        return peak * step / warm
+    if update < warm:
+        return peak * update / warm
     if schedule == "constant":
         return peak
     if schedule == "linear_from_start":
-        return peak * (1 - step / total)
-    return peak * (total - step) / max(total - warm, 1)
+        return peak * (1 - update / total)
+    return peak * (total - update) / max(total - warm, 1)

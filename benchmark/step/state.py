@@ -1,8 +1,8 @@
-"""What changes on an object while a run goes on, as plain containers that can be saved and put back.
+"""The changing state of an object in a run, as plain containers for saving.
 
-Kept are numbers, words, tensors and random streams, and lists, tuples and dicts of them; whatever else an
-object holds (maps of the model, hooks, sets of names) is made again when the run is assembled. What is
-put back is what weights-only loading can read: nothing in it is ever executed.
+Saved are numbers, words, tensors and random streams, and lists, tuples and dicts of them. All other
+attributes (maps of the model, module hooks, sets of names) are made again when the run is assembled.
+Weights-only loading can read the saved state: nothing in it is ever executed.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ STREAM = "random stream"  # marks a generator among the dicts; no dict of tensor
 
 
 class Stateful:
-    """Something whose attributes are its state: those that are no fields of its configuration."""
+    """An object with state: all attributes that are no fields of its configuration."""
 
-    #: Attributes that are the same whenever the run is assembled, and so need not be saved.
+    #: Attributes that every assembly of the run makes alike: they need not be saved.
     constant: ClassVar[tuple[str, ...]] = ()
 
     def state(self) -> dict[str, Any]:
-        """Its state now; tensors are not copied."""
+        """Collect its state now; tensors are not copied."""
         left_out = set(self.constant)
         if is_dataclass(self):
             left_out |= {field.name for field in fields(self)}
@@ -37,7 +37,7 @@ class Stateful:
         return kept
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Put ``state`` back, in place where there is something already."""
+        """Put ``state`` back, in place if an attribute has a value already."""
         for name, value in state.items():
             setattr(self, name, _put_back(getattr(self, name, None), value))
 
@@ -55,7 +55,7 @@ def _plain(value: Any) -> Any:
         return {STREAM: str(value.device), "state": value.get_state()}
     if isinstance(value, torch.Tensor):
         value = value.detach()
-        # A view would be saved with the whole of what it looks at.
+        # A view would be saved with its whole storage.
         return value if value.untyped_storage().nbytes() == value.nbytes else value.clone()
     if type(value) is dict and all(isinstance(key, PLAIN) for key in value):
         return {key: _plain(inner) for key, inner in value.items()}
@@ -65,7 +65,7 @@ def _plain(value: Any) -> Any:
 
 
 def _put_back(now: Any, saved: Any) -> Any:
-    """What an attribute that is ``now`` becomes."""
+    """The new value of an attribute whose value is ``now``."""
     if isinstance(now, Stateful):
         now.restore(saved)
         return now

@@ -1,4 +1,4 @@
-"""One optimiser step in flight, and the hooks of methods inside it."""
+"""One update in progress, and the hooks of methods inside it."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import torch
 Tensors = list[torch.Tensor]
 Number = float | torch.Tensor
 Rates = Callable[[int], float]  # the learning rate of update 1, 2, …
-Scheduled = Callable[[int, float], float]  # (number of the update, its rate) -> what is asked for
+Scheduled = Callable[[int, float], float]  # (number of the update, its rate) -> the number needed in it
 
 
 @dataclass
 class Update:
-    """One optimiser step in flight over one group, as methods see it; lists run over its tensors.
+    """One update in progress, over one group of parameters.
 
-    ``gradients`` are clipped; ``directions`` (empty before the moments are known) are what a step of
-    length 1 would subtract; ``rate`` is the scheduled learning rate of the group; ``number`` counts
-    from 1 up to ``total``. Numbers that change from update to update are asked of `scheduled`: a captured
-    update holds the tensor where a plain number would stay what it was.
+    Lists run over its tensors. ``gradients`` are clipped. ``directions`` (empty before the moments are
+    updated) are the change of the weights by a step of length 1, to be subtracted. ``rate`` is the scheduled
+    learning rate of the group. ``number`` counts from 1 up to ``total``. Numbers that change between updates
+    come from `scheduled`: a captured update reads a tensor, and would repeat a plain number for ever.
     """
 
     names: list[str]
@@ -32,14 +32,17 @@ class Update:
     total: int
     directions: Tensors = field(default_factory=list)
     rates: Rates | None = None
-    tables: Tables | None = None
+    schedules: Schedules | None = None
 
     def scheduled(self, value: Scheduled) -> Number:
-        """``value(number, rate)`` of this update: a float, or where updates can be captured a tensor ()."""
+        """``value(number, rate)`` of this update.
+
+        A float, or a tensor () on devices whose updates can be captured.
+        """
         rates = self.rates
-        if self.tables is None or rates is None:
+        if self.schedules is None or rates is None:
             return value(self.number, self.rate)
-        return self.tables.now((self.names[0], value), lambda number: value(number, rates(number)))
+        return self.schedules.now((self.names[0], value), lambda number: value(number, rates(number)))
 
     def whole_run(self, value: Scheduled) -> Iterator[float]:
         """``value(number, rate)`` of every update from the first to the last."""
@@ -47,10 +50,10 @@ class Update:
         return (value(number, rates(number)) for number in range(1, self.total + 1))
 
 
-class Tables:
-    """Numbers of every update of a run, 1 to ``total``, on the device whose updates can be captured.
+class Schedules:
+    """Numbers of updates 1 to ``total``, on a device that captures updates.
 
-    Which update it is, the device counts itself: nothing has to be told to it before an update.
+    The device itself counts the updates: the host need not send anything before one.
     """
 
     def __init__(self, total: int, device: torch.device) -> None:
@@ -59,7 +62,10 @@ class Tables:
         self.values: dict[Hashable, torch.Tensor] = {}
 
     def now(self, name: Hashable, value: Callable[[int], float]) -> torch.Tensor:
-        """The number () called ``name`` of this update, float32; ``value`` says what it is of any."""
+        """The number () called ``name`` of this update, float32.
+
+        ``value`` maps the number of any update to it.
+        """
         if name not in self.values:
             values = [0.0, *map(value, range(1, self.total + 1))]
             self.values[name] = torch.tensor(values, dtype=torch.float32).to(self.number.device)
@@ -67,7 +73,7 @@ class Tables:
 
 
 class UpdateHooks(Protocol):
-    """What acts inside an update; `benchmark.methods.base.Method` says what each hook is for."""
+    """The hooks inside an update, explained in `benchmark.methods.base`."""
 
     def gradient(self, update: Update) -> None: ...
     def direction(self, update: Update) -> None: ...

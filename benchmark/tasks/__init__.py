@@ -1,4 +1,4 @@
-"""What a task is at run time: tokenised examples of its splits, its loss and its scores."""
+"""Tasks at run time: tokenised examples of their splits, losses and scores."""
 
 from benchmark.tasks.classification import Classification
 from benchmark.tasks.kind import Examples, Kind, Measure

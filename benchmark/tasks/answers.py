@@ -1,4 +1,4 @@
-"""Extractive question answering: two items per window, where its answer starts and where it ends."""
+"""Extractive question answering: two items per window, the start and end of its answer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from benchmark.data.reader import Reader
 from benchmark.tasks import windows
 from benchmark.tasks.kind import Examples, Inputs, Kind, Measure, scored
 
-AT_ONCE = 1000  # questions whose windows are in memory in full
+AT_ONCE = 1000  # questions with whole windows in memory at a time
 MISPLACED = "answers_not_in_place"
 NOWHERE = -1e9  # the logit of padding: finite, so that no divergence becomes 0 * inf
 
@@ -26,8 +26,8 @@ NOWHERE = -1e9  # the logit of padding: finite, so that no divergence becomes 0 
 class Questions(Examples):
     """Questions over their contexts in windows; ``texts`` are the right answers to each.
 
-    Of training examples these are empty: they are never answered. ``misplaced`` questions have an answer that
-    does not stand in the context where it is said to, or none at all.
+    Training examples have no ``windows``, ``contexts`` and ``texts``: the model never answers them.
+    ``misplaced`` counts questions with no answer, or with one that is not in the context at its stated place.
     """
 
     windows: list[windows.Window]
@@ -50,21 +50,21 @@ class Questions(Examples):
     @cached_property
     def lengths(self) -> np.ndarray:
         """The tokens of every window, (windows,)."""
-        return np.array([len(one) for one in self.ids], np.int32)
+        return np.array([len(ids) for ids in self.ids], np.int32)
 
 
 def questions(
     asked: list[str],
     contexts: list[str],
-    found: list[dict[str, Any]],
+    answers: list[dict[str, Any]],
     tokenizer: PreTrainedTokenizerBase,
     max_length: int,
     options: AnswersConfig,
     training: bool,
 ) -> Questions:
-    """Examples from questions, their contexts and the answers ``found``, as SQuAD has them.
+    """Make examples from questions, their contexts and their ``answers`` in SQuAD's form.
 
-    A question with an answer out of place is not trained on; in evaluation only the answer's text counts.
+    A question with a misplaced answer is not trained on. In evaluation only the answer's text counts.
     """
     wrong = [
         any(
@@ -72,12 +72,12 @@ def questions(
             for start, text in zip(a["answer_start"], a["text"], strict=True)
         )
         or not a["text"]
-        for context, a in zip(contexts, found, strict=True)
+        for context, a in zip(contexts, answers, strict=True)
     ]
     if training:
         kept = [i for i, bad in enumerate(wrong) if not bad]
         asked, contexts = [asked[i] for i in kept], [contexts[i] for i in kept]
-        found = [found[i] for i in kept]
+        answers = [answers[i] for i in kept]
     made: list[windows.Window] = []
     ids, segments, targets = list[torch.Tensor](), list[torch.Tensor](), list[tuple[int, int]]()
     for begin in range(0, len(asked), AT_ONCE):
@@ -86,7 +86,7 @@ def questions(
             asked[some], contexts[some], tokenizer, max_length, options.step, options.max_question
         )
         for window in pieces:
-            answer = found[begin + window.question]
+            answer = answers[begin + window.question]
             cls = int(np.flatnonzero(window.ids == tokenizer.cls_token_id)[0])
             start, text = (answer["answer_start"][0], answer["text"][0]) if training else (-1, "")
             targets.append(windows.target(window, start, text, cls) if training else (cls, cls))
@@ -101,7 +101,7 @@ def questions(
         targets=torch.tensor(targets),
         windows=made,
         contexts=[] if training else list(contexts),
-        texts=[] if training else [list(answer["text"]) for answer in found],
+        texts=[] if training else [list(answer["text"]) for answer in answers],
         misplaced=sum(wrong),
     )
 
@@ -120,7 +120,7 @@ class Answers(Kind):
         return cls(reader.task.answers.longest)
 
     def read(self, reader: Reader, split: SplitConfig, training: bool) -> Questions:
-        """Questions and contexts, the contexts in windows."""
+        """Read questions, and their contexts in windows."""
         (question, context), target = reader.columns(split)
         rows = reader.rows(split, [question, context, target])
         return questions(
@@ -138,7 +138,7 @@ class Answers(Kind):
         return []
 
     @property
-    def outputs(self) -> int:
+    def units(self) -> int:
         return 2
 
     def targets(self, examples: Any, indices: Sequence[int], pad_left: bool) -> torch.Tensor:
@@ -150,11 +150,11 @@ class Answers(Kind):
         return targets
 
     def raw(self, output: Any) -> torch.Tensor:
-        """(examples, length, 2)."""
+        """The logits of start and end, (examples, length, 2)."""
         return torch.stack([output.start_logits, output.end_logits], -1)
 
     def items(self, raw: torch.Tensor, inputs: Inputs, targets: torch.Tensor) -> torch.Tensor:
-        """Start and end of each example in turn, over its real tokens."""
+        """The starts and ends of each example in turn, over its real tokens."""
         real = inputs["attention_mask"][:, :, None] == 1
         return raw.float().masked_fill(~real, NOWHERE).transpose(1, 2).flatten(0, 1)
 
@@ -167,22 +167,25 @@ class Answers(Kind):
 
     def rows(self, raw: torch.Tensor, inputs: Inputs) -> Iterator[np.ndarray]:
         """The logits of the real tokens, (length, 2)."""
-        for one, mask in zip(raw, inputs["attention_mask"].bool().cpu(), strict=True):
-            yield one[mask].numpy()
+        for logits, mask in zip(raw, inputs["attention_mask"].bool().cpu(), strict=True):
+            yield logits[mask].numpy()
 
-    def answers(self, examples: Questions, rows: Sequence[np.ndarray]) -> np.ndarray:
-        """The characters of the context from which and up to which each answer goes, (questions, 2); -1 for none."""
+    def outputs(self, examples: Questions, rows: Sequence[np.ndarray]) -> np.ndarray:
+        """The span of each answer in characters of its context, (questions, 2).
+
+        Begin, and end (one past the last); -1 for none.
+        """
         starts, ends = ([row[:, side] for row in rows] for side in (0, 1))
         best = windows.best_spans(len(examples.contexts), examples.windows, starts, ends, self.longest)
         return np.array([(-1, -1) if span is None else (span.start, span.end) for span in best], np.int32)
 
-    def score(self, answers: np.ndarray, examples: Questions, measure: Measure) -> dict[str, float]:
-        said = [[text] if text is not None else [] for text in self.spelt(answers, examples)]
+    def score(self, outputs: np.ndarray, examples: Questions, measure: Measure) -> dict[str, float]:
+        said = [[text] if text is not None else [] for text in self.spelt(outputs, examples)]
         return scored(measure, said, examples.texts)
 
-    def spelt(self, answers: np.ndarray, examples: Questions) -> list[str | None]:
-        """The texts that ``answers`` (questions, 2) stand for."""
+    def spelt(self, outputs: np.ndarray, examples: Questions) -> list[str | None]:
+        """The texts of the spans in ``outputs`` (questions, 2)."""
         return [
             None if start < 0 else windows.text_of(windows.Span(start, end, 0.0), context)
-            for (start, end), context in zip(answers.tolist(), examples.contexts, strict=True)
+            for (start, end), context in zip(outputs.tolist(), examples.contexts, strict=True)
         ]

@@ -20,7 +20,7 @@ from benchmark.tasks.kind import Examples, Inputs, Kind, Measure, scored
 
 @dataclass(frozen=True)
 class Classification(Kind):
-    """An example has one of ``labels``, or a value if there are none."""
+    """Tasks whose examples have one of ``labels``, or a value if there are none."""
 
     head: ClassVar[str] = "AutoModelForSequenceClassification"
     keeps: ClassVar[str] = "logits"
@@ -40,13 +40,14 @@ class Classification(Kind):
         return bool(self.labels)
 
     @property
-    def outputs(self) -> int:
+    def units(self) -> int:
         return max(len(self.labels), 1)
 
     def read(self, reader: Reader, split: SplitConfig, training: bool) -> Examples:
-        """Sentences or pairs with a class or value, from the cache where they were tokenised the same way before.
+        """Read sentences or pairs with their class or value.
 
-        The cache goes by the content of the files and of the tokenizer, so that a changed one is noticed.
+        Tokenised examples are cached by the content of the files and of the tokenizer: a change of either is
+        noticed.
         """
         task, tokenizer, max_length = reader.task, reader.tokenizer, reader.limit(split)
         file = reader.file(split)
@@ -98,25 +99,25 @@ class Classification(Kind):
     def place(self, targets: torch.Tensor, example: int) -> slice:
         return slice(example, example + 1)
 
-    def answers(self, examples: Examples, rows: Sequence[np.ndarray]) -> np.ndarray:
-        """Logits (examples, outputs) in float32."""
+    def outputs(self, examples: Examples, rows: Sequence[np.ndarray]) -> np.ndarray:
+        """Logits (examples, units) in float32."""
         return np.stack(rows)
 
     def predictions(self, logits: np.ndarray) -> np.ndarray:
         """The predicted class, or value, of each row of ``logits``."""
         return logits.argmax(-1) if self.labels else logits[:, 0]
 
-    def score(self, answers: np.ndarray, examples: Examples, measure: Measure) -> dict[str, float]:
-        said = self.predictions(answers)
+    def score(self, outputs: np.ndarray, examples: Examples, measure: Measure) -> dict[str, float]:
+        said = self.predictions(outputs)
         if examples.counts_as is not None:
             said = examples.counts_as[said]
         return scored(measure, said, examples.targets.numpy())
 
-    def mean_loss(self, answers: np.ndarray, examples: Examples) -> float | None:
-        return self.loss(torch.from_numpy(answers), examples.targets).item() if examples.labelled else None
+    def mean_loss(self, outputs: np.ndarray, examples: Examples) -> float | None:
+        return self.loss(torch.from_numpy(outputs), examples.targets).item() if examples.labelled else None
 
-    def collapsed(self, answers: np.ndarray) -> bool:
-        return len(set(self.predictions(answers).tolist())) == 1
+    def collapsed(self, outputs: np.ndarray) -> bool:
+        return len(set(self.predictions(outputs).tolist())) == 1
 
     def references(self, examples: Examples) -> dict[str, np.ndarray]:
         return {"targets": examples.targets.numpy()}

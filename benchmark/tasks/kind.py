@@ -1,9 +1,10 @@
-"""The kinds of task: how rows become examples, outputs become items and answers, and answers scores.
+"""The kinds of task: from rows to examples, from a model's output to scores.
 
-A *kind* turns rows of a data set into inputs, a model's output into *items* that are classified, and outputs
-into answers and scores. An item is what the loss is a mean over: an example of a classification, a labelled
-word of a tagging, the start or the end of an answer. Items are (items, classes), so that whoever compares
-two passes over a batch (R-Drop, R3F, SMART) compares them item by item, whatever the kind.
+A *kind* turns rows of a data set into inputs. In training it turns a model's output into *items*, which are
+classified; in evaluation into *outputs* in a record's compact form, and these into scores. An item is the
+unit of the mean loss: an example of a classification, a labelled word of a tagging, the start or the end of
+an answer. Items are (items, classes). A method that compares two passes over a batch (R-Drop, R3F, SMART)
+compares them item by item, for every kind.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import torch
 from transformers import PreTrainedModel
 
 from benchmark.config.schema import SplitConfig
-from benchmark.data.files import File
+from benchmark.data.files import SplitFiles
 from benchmark.data.reader import Reader
 from benchmark.tasks import metrics
 
@@ -30,12 +31,12 @@ Inputs = dict[str, torch.Tensor]
 class Examples:
     """Token ids, segment ids (or None) and targets, in file order.
 
-    ``targets`` has an entry for every example: a class or value, or what its kind makes of one.
-    ``counts_as`` says for every class which one an answer of it counts as, where that is another one.
-    ``measure`` is how they are measured, where that is not the task's own way.
+    ``targets`` has an entry for every example: a class, a value, or the kind's own form. ``counts_as``
+    (classes,) is the class as which each predicted class is scored; None: itself. ``measure`` replaces the
+    task's own measure.
     """
 
-    #: The fields that have an entry for every example.
+    #: The fields with an entry for every example.
     columns: ClassVar[tuple[str, ...]] = ("ids", "segments", "targets")
 
     ids: Sequence[torch.Tensor]
@@ -49,34 +50,37 @@ class Examples:
 
     @property
     def size(self) -> int:
-        """How many examples the data set had, which may be more or fewer than the model's inputs."""
+        """The number of examples in the data set.
+
+        The model's inputs may be more or fewer.
+        """
         return len(self)
 
     @property
     def labelled(self) -> bool:
-        """False for the splits whose labels GLUE keeps to itself (-1 throughout)."""
+        """False for the splits whose labels GLUE keeps secret (-1 throughout)."""
         return bool((self.targets >= 0).all())
 
     @property
     def classes(self) -> Any:
-        """The class of everything that has one, as an array or tensor."""
+        """All classes, of examples or of their words, as an array or tensor."""
         return self.targets
 
     @property
     def remarks(self) -> Mapping[str, int]:
-        """What a record should say of the data beside their number, counted."""
+        """Counts that a record adds to the number of examples, by name."""
         return {}
 
     def items(self, indices: Sequence[int]) -> int:
-        """How many items the examples at ``indices`` have, in whatever unit."""
+        """The number of items of the examples at ``indices``, up to a common factor."""
         return len(indices)
 
     def taken(self, indices: np.ndarray) -> Self:
-        """The training examples at ``indices`` (examples,)."""
+        """Select the training examples at ``indices`` (examples,)."""
         return replace(self, **{name: _taken(getattr(self, name), indices) for name in self.columns})
 
     def followed_by(self, others: Sequence[Self]) -> Self:
-        """Training examples of several splits, one after the other."""
+        """Join the training examples of several splits, in order."""
         parts = [self, *others]
         return replace(
             self, **{name: _joined([getattr(part, name) for part in parts]) for name in self.columns}
@@ -85,7 +89,7 @@ class Examples:
 
 @dataclass(frozen=True)
 class Measure:
-    """How an evaluation set is measured."""
+    """The way an evaluation set is measured."""
 
     kind: Kind
     metrics: list[str]
@@ -93,49 +97,58 @@ class Measure:
 
 
 class Kind(ABC):
-    """How a kind of task is learnt and scored; ``head`` is the class of `transformers` with its head."""
+    """A kind of task: its items, loss and scores.
+
+    ``head`` is the class of `transformers` with its head.
+    """
 
     head: ClassVar[str]
-    #: What a record calls the answers it keeps.
+    #: The name of its outputs in a record.
     keeps: ClassVar[str] = "predictions"
-    #: What may have to be said of its data; see `Examples.remarks`.
+    #: The names of possible remarks on its data; see `Examples.remarks`.
     remarks: ClassVar[tuple[str, ...]] = ()
     regression = False
-    #: Whether a subset of the training examples keeps the shares of their classes.
+    #: True if a subset of the training examples keeps the shares of their classes.
     stratified = False
     labels: list[str]
 
     @classmethod
     @abstractmethod
     def of(cls, reader: Reader) -> Self:
-        """This kind, as the reader's task has it."""
+        """Make this kind for the task of ``reader``."""
 
     @property
     @abstractmethod
-    def outputs(self) -> int:
-        """Units of the head."""
+    def units(self) -> int:
+        """The units of the head."""
 
-    def files(self, reader: Reader, split: SplitConfig) -> list[File]:
-        """All files that a split needs. Raises: BenchmarkError if one is missing."""
+    def files(self, reader: Reader, split: SplitConfig) -> list[SplitFiles]:
+        """The files that a split needs.
+
+        Raises: BenchmarkError if one is missing.
+        """
         return [reader.file(split)]
 
     @abstractmethod
     def read(self, reader: Reader, split: SplitConfig, training: bool) -> Examples:
-        """The examples of a split, to be learnt from or to be answered."""
+        """Read the examples of a split, for training or for evaluation."""
 
     def targets(self, examples: Examples, indices: Sequence[int], pad_left: bool) -> torch.Tensor:
-        """The targets of a batch, (examples, …); (items, …) where an item says which example it is of."""
+        """The targets of a batch, (examples, …).
+
+        (items, …) if the targets themselves say to which example an item belongs.
+        """
         return examples.targets[indices]
 
     def twice(self, targets: torch.Tensor, examples: int) -> torch.Tensor:
-        """The targets of a batch of so many ``examples`` with the same batch after it."""
+        """The targets of a batch of ``examples`` examples followed by the same batch."""
         return torch.cat([targets, targets])
 
     def filled_up(self, targets: torch.Tensor, tokens: int) -> torch.Tensor:
-        """The targets of a batch in the one shape they have for so many ``tokens``."""
+        """The targets of a batch in one shape for every batch of ``tokens`` tokens."""
         return targets
 
-    def of_one(self, targets: torch.Tensor, example: int) -> torch.Tensor:
+    def targets_of(self, targets: torch.Tensor, example: int) -> torch.Tensor:
         """The targets of one example of a batch."""
         return targets[example : example + 1]
 
@@ -145,51 +158,57 @@ class Kind(ABC):
 
     @abstractmethod
     def items(self, raw: torch.Tensor, inputs: Inputs, targets: torch.Tensor) -> torch.Tensor:
-        """The logits (items, classes) in ``raw``, example by example."""
+        """The logits (items, classes) in ``raw``, in the order of the examples."""
 
     @abstractmethod
     def loss(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """The mean loss of items, of which ``targets`` are the batch's."""
+        """The mean loss of the items of a batch with these ``targets``."""
 
     @abstractmethod
     def place(self, targets: torch.Tensor, example: int) -> slice:
-        """Where the items of an example of a batch are."""
+        """The slice of the items of one example in a batch."""
 
     def measured(self, model: PreTrainedModel, inputs: Inputs) -> torch.Tensor:
-        """What is kept of an evaluation's pass, (examples, …)."""
+        """Compute an evaluation's pass, (examples, …)."""
         return self.raw(model(**inputs))
 
     def rows(self, raw: torch.Tensor, inputs: Inputs) -> Iterator[np.ndarray]:
-        """What is kept of each example until its set is complete; ``raw`` is in float32 on the CPU."""
+        """Yield the part of each example that is kept until its set is complete.
+
+        ``raw`` is in float32 on the CPU.
+        """
         yield from raw.numpy()
 
     def room(self, count: int) -> Any:
-        """Where the rows of so many examples are kept, by their number, until their set is complete."""
+        """Make room for the rows of ``count`` examples, by their number.
+
+        They are kept until their set is complete.
+        """
         return [None] * count
 
     @abstractmethod
-    def answers(self, examples: Any, rows: Sequence[np.ndarray]) -> np.ndarray:
-        """The answers to a whole set, in the compact form that a record keeps."""
+    def outputs(self, examples: Any, rows: Sequence[np.ndarray]) -> np.ndarray:
+        """The outputs for a whole set, in a record's compact form."""
 
     @abstractmethod
-    def score(self, answers: np.ndarray, examples: Any, measure: Measure) -> dict[str, float]:
-        """Every metric of ``measure``."""
+    def score(self, outputs: np.ndarray, examples: Any, measure: Measure) -> dict[str, float]:
+        """The value of every metric of ``measure``."""
 
-    def mean_loss(self, answers: np.ndarray, examples: Any) -> float | None:
-        """The mean loss on a set, None where ``answers`` do not tell it."""
+    def mean_loss(self, outputs: np.ndarray, examples: Any) -> float | None:
+        """The mean loss on a set; None if ``outputs`` do not determine it."""
         return None
 
-    def collapsed(self, answers: np.ndarray) -> bool:
-        """Whether all answers are one and the same."""
-        return bool((answers == answers[:1]).all()) if len(answers) else False
+    def collapsed(self, outputs: np.ndarray) -> bool:
+        """True if all outputs are the same."""
+        return bool((outputs == outputs[:1]).all()) if len(outputs) else False
 
     def references(self, examples: Any) -> dict[str, np.ndarray]:
-        """What a record keeps beside the answers, by name."""
+        """Arrays that a record keeps beside the outputs, by name."""
         return {}
 
 
 def scored(measure: Measure, predictions: Any, references: Any) -> dict[str, float]:
-    """The metrics of ``measure``, row by row."""
+    """Compute the metrics of ``measure``, row by row."""
     return metrics.score(measure.metrics, predictions, references, measure.language)
 
 

@@ -1,4 +1,4 @@
-"""From a run's configuration to its task: splits read, turned into examples by their kind, cut to the subset."""
+"""From a run's configuration to its task: splits are read and cut to the subset."""
 
 from __future__ import annotations
 
@@ -36,14 +36,17 @@ KINDS: dict[str, type[Kind]] = {
 
 
 class Sets(Mapping[str, Examples]):
-    """Evaluation sets by name; those given as a function are read when they are asked for, and not kept."""
+    """Evaluation sets by name.
+
+    A set given as a function is read on every access and not kept.
+    """
 
     def __init__(self, sets: dict[str, Examples | Callable[[], Examples]]) -> None:
         self.sets = sets
 
     def __getitem__(self, name: str) -> Examples:
-        found = self.sets[name]
-        return found if isinstance(found, Examples) else found()
+        examples = self.sets[name]
+        return examples if isinstance(examples, Examples) else examples()
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.sets)
@@ -53,17 +56,17 @@ class Sets(Mapping[str, Examples]):
 
 
 def load(config: RunConfig, tokenizer: PreTrainedTokenizerBase) -> Task:
-    """The task of a run configuration, tokenised for its model.
+    """Load the task of a run configuration, tokenised for its model.
 
-    Raises: BenchmarkError for data that are not there, naming the file and how to get it.
+    Raises: BenchmarkError for missing data, with the file and the way to get it.
     """
     task, cache = config.task, Path(config.cache)
     train, evaluate = training_splits(task), evaluation_splits(task)
     sources = files.find_sources(task, [*train, *evaluate.values()], cache)
-    # A longer input than the model has positions for would crash it.
+    # An input longer than the model's positions would crash it.
     max_length = min(config.protocol.max_length, tokenizer.model_max_length)
     splits = Splits(Reader(task, config.model, sources, tokenizer, max_length, cache))
-    found = [file for split in (*train, *evaluate.values()) for file in splits.files(split)]
+    used = [file for split in (*train, *evaluate.values()) for file in splits.files(split)]
     first, *others = [splits.training(split) for split in train]
     training = first.followed_by(others) if others else first
     check(task, training)
@@ -86,7 +89,7 @@ def load(config: RunConfig, tokenizer: PreTrainedTokenizerBase) -> Task:
             "id": task.repo or task.builder,
             "revision": sources[files.origin(task, train[0])].revision,
             "revisions": {place[0]: source.revision for place, source in sources.items() if place[0]},
-            "digests": {file.name: file.digest for file in found},
+            "digests": {file.name: file.digest for file in used},
             "max_length": max_length,
             "remarks": splits.remarks,
         },
@@ -95,11 +98,14 @@ def load(config: RunConfig, tokenizer: PreTrainedTokenizerBase) -> Task:
 
 
 def check(task: TaskConfig, training: Examples) -> None:
-    """Raises: BenchmarkError for a training set that cannot be learnt from."""
+    """Check that a training set can be learnt from.
+
+    Raises: BenchmarkError if not.
+    """
     if not len(training) or not training.labelled:
         raise BenchmarkError(
             f"task {task.name!r}: its training split {task.train.config}/{task.train.split} has "
-            f"{'hidden labels' if len(training) else 'no example that can be learnt from'}"
+            f"{'hidden labels' if len(training) else 'no example to learn from'}"
         )
     if task.labels and (highest := int(training.classes.max())) >= len(task.labels):
         raise BenchmarkError(
@@ -109,10 +115,11 @@ def check(task: TaskConfig, training: Examples) -> None:
 
 
 def draw_subset(targets: Any, data: DataConfig, seed: int, stratified: bool) -> np.ndarray:
-    """Sorted indices of the training examples a run uses, drawn from the subset stream.
+    """Draw the training examples of a run from the subset stream, as sorted indices.
 
-    Classes keep their shares when ``stratified``. Raises: BenchmarkError if more are asked for than
-    there are.
+    Classes keep their shares if ``stratified``.
+
+    Raises: BenchmarkError for more examples than there are.
     """
     total = len(targets)
     count = data.count if data.count is not None else total
@@ -136,7 +143,10 @@ def draw_subset(targets: Any, data: DataConfig, seed: int, stratified: bool) -> 
 
 
 class Splits:
-    """The splits of a task as examples; ``remarks`` are what was to be said of any that were read, by split."""
+    """The splits of a task as examples.
+
+    ``remarks`` are the counted remarks on all splits read so far, by remark and split.
+    """
 
     def __init__(self, reader: Reader) -> None:
         self.reader = reader
@@ -148,16 +158,19 @@ class Splits:
         kind = split.kind or self.reader.task.kind
         return self.learnt if kind == self.reader.task.kind else KINDS[kind].of(self.reader)
 
-    def files(self, split: SplitConfig) -> list[files.File]:
-        """All files that a split needs. Raises: BenchmarkError if one is missing."""
+    def files(self, split: SplitConfig) -> list[files.SplitFiles]:
+        """The files that a split needs.
+
+        Raises: BenchmarkError if one is missing.
+        """
         return self.kind_of(split).files(self.reader, split)
 
     def training(self, split: SplitConfig) -> Examples:
-        """The examples of a split to be learnt from."""
+        """Read the examples of a split for training."""
         return self.read(self.learnt, split, True)
 
     def evaluation(self, split: SplitConfig) -> Examples:
-        """The examples of a split to be answered, with how they are measured."""
+        """Read the examples of a split for evaluation, with their measure."""
         kind = self.kind_of(split)
         made = self.read(kind, split, False)
         if not (split.kind or split.metrics or split.language):

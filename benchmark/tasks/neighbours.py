@@ -1,7 +1,7 @@
 """Nearest neighbours among sentence vectors, and the mining of translation pairs by margin (BUCC 2018).
 
-Vectors are rows of a (sentences, width) tensor. Whatever compares them all works block by block, so that
-beside its inputs and outputs it holds a few blocks only, however many sentences there are.
+Vectors are rows of a (sentences, width) tensor. Functions that compare them all work block by block:
+beside inputs and results they hold only a few blocks, for any number of sentences.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def best_pairs(sources: torch.Tensor, targets: torch.Tensor) -> list[tuple[int, 
     proposed = [(torch.arange(len(sources)), source_rows.gather(1, chosen[:, None])[:, 0].cpu(), margins)]
     margins, chosen = (backward / ((of_target[:, None] + of_source[target_rows]) / 2)).max(1)
     proposed.append((target_rows.gather(1, chosen[:, None])[:, 0].cpu(), torch.arange(len(targets)), margins))
-    left, right, scores = (torch.cat([one[part].cpu() for one in proposed]) for part in range(3))
+    left, right, scores = (torch.cat([columns[i].cpu() for columns in proposed]) for i in range(3))
 
     pairs: list[tuple[int, int, float]] = []
     taken: tuple[set[int], set[int]] = set(), set()
@@ -94,8 +94,8 @@ def mine(
 def best_threshold(candidates: Sequence[tuple[Pair, float]], gold: set[Pair]) -> float:
     """The margin at which ``candidates``, best first, give the highest F1 against ``gold``.
 
-    It lies half-way between the last pair kept and the next; where all are kept it is the last margin
-    itself. Where no pair is right it is 0, which keeps them all.
+    It lies half-way between the last pair kept and the next. If all are kept it is the last margin itself.
+    If no pair is right it is 0, which keeps them all.
     """
     best, threshold, right = 0.0, 0.0, 0
     for kept, (pair, margin) in enumerate(candidates, start=1):
@@ -113,12 +113,12 @@ def above(candidates: Sequence[tuple[Pair, float]], threshold: float) -> list[Pa
 
 
 def _distinct(lines: Sequence[Pair]) -> list[int]:
-    """The last row of every distinct text, in the order in which the texts first occur."""
+    """The last row of every distinct text, in order of first occurrence."""
     return list({text: row for row, (_, text) in enumerate(lines)}.values())
 
 
 def _rows(vectors: torch.Tensor, rows: list[int]) -> torch.Tensor:
-    """``vectors[rows]``, without a copy where that is all of them."""
+    """``vectors[rows]``, without a copy if these are all rows."""
     return vectors if len(rows) == len(vectors) else vectors[rows]
 
 

@@ -1,4 +1,4 @@
-"""Sentence vectors from a model's hidden states, and the choice of the layer that gives them."""
+"""Sentence vectors from hidden states, and the choice of their layer."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from benchmark.errors import unknown
 def mean_pooled(hidden_states: Sequence[torch.Tensor], mask: torch.Tensor) -> torch.Tensor:
     """The mean over each sentence's tokens, per layer: (layers, sentences, width) in float32.
 
-    ``hidden_states`` are (sentences, tokens, width) each; ``mask`` (sentences, tokens) is 1 for the tokens
-    that count, which for XTREME includes the special ones. Sentences without any get zeros.
+    ``hidden_states`` are (sentences, tokens, width) each. ``mask`` (sentences, tokens) is 1 at tokens that
+    count; in XTREME these include the special ones. Sentences without any get zeros.
     """
     weights = mask[:, :, None].float()
     counts = weights.sum(1).clamp(min=1)
@@ -26,10 +26,12 @@ def mean_pooled(hidden_states: Sequence[torch.Tensor], mask: torch.Tensor) -> to
 def chosen_layer(
     rule: str, fixed: int, dev: Mapping[int, float] | None = None, test: Mapping[int, float] | None = None
 ) -> int:
-    """The layer whose vectors are used: ``fixed``, or the best by scores per layer on dev or on test.
+    """Choose a layer: ``fixed``, or the best by scores per layer on dev or test.
 
-    Of equally good layers it is the lowest. ``best_on_test`` is what papers that say "the layer that
-    performs best" did; it flatters. Raises: BenchmarkError for a rule that does not exist or has no scores.
+    Of equally good layers it is the lowest. ``best_on_test`` is the rule of papers that say "the layer that
+    performs best"; it flatters.
+
+    Raises: BenchmarkError for a rule that does not exist or has no scores.
     """
     if rule == "fixed":
         return fixed

@@ -1,7 +1,7 @@
 """Sentence retrieval by the nearest neighbours of sentence vectors (Tatoeba).
 
-Nothing is trained here: these are evaluation sets of whatever was. English is the query, and the
-other language has the candidates.
+Nothing is trained here: these are evaluation sets of models trained on other tasks. English sentences are the
+queries, those of the other language the candidates.
 """
 
 from __future__ import annotations
@@ -26,20 +26,24 @@ from benchmark.tasks.kind import Examples, Inputs, Kind, Measure, scored
 from benchmark.tasks.pooling import chosen_layer, mean_pooled
 from benchmark.tasks.vectors import Vectors
 
-THIRDS = 2 / 3  # of the way up is the layer where the options name none: XTREME's 8 of 12
-LONGEST = 512  # tokens of a sentence whose vector is taken, unless a split says otherwise
+THIRDS = 2 / 3  # the default layer, as a share of the depth: XTREME's 8 of 12
+LONGEST = 512  # tokens of a sentence, unless a split has another limit
 
 
 @dataclass(frozen=True)
 class Bitext(Examples):
-    """Sentences of two languages, those of the other one first, then as many in English: pair by pair."""
+    """Sentences of two languages, pair by pair.
+
+    Those of the other language come first, then as many in English.
+    """
 
 
 @dataclass(frozen=True)
 class Retrieval(Kind):
-    """Each sentence's vector is the mean over its tokens of one layer; see `benchmark.config.schema.RetrievalConfig`.
+    """Retrieval by sentence vectors: the mean over the tokens' states in one layer.
 
-    Answers are by layer: those that the options compare, of ``depth``.
+    See `benchmark.config.schema.Retrieval` for ``options``. Outputs are by layer: the layers that the options
+    compare, of ``depth``.
     """
 
     head: ClassVar[str] = ""
@@ -53,14 +57,14 @@ class Retrieval(Kind):
         return cls(reader.task.retrieval, pretrained.depth(reader.model, reader.cache))
 
     def read(self, reader: Reader, split: SplitConfig, training: bool) -> Examples:
-        """Sentences of two languages, pair by pair."""
+        """Read sentences of two languages, pair by pair."""
         fields, _ = reader.columns(split)
         rows = reader.rows(split, fields)
         texts = [text.strip() for name in fields for text in rows[name]]
         return Bitext(reader.encoded(texts, reader.limit(split, LONGEST)), None, np.zeros(0))
 
     @property
-    def outputs(self) -> int:
+    def units(self) -> int:
         return 0
 
     def items(self, raw: torch.Tensor, inputs: Inputs, targets: torch.Tensor) -> torch.Tensor:
@@ -70,70 +74,77 @@ class Retrieval(Kind):
 
     @property
     def fixed(self) -> int:
-        """The layer that is used unless the rule chooses."""
+        """The layer in use, unless the rule chooses one."""
         return self.options.layers.get(str(self.depth), round(THIRDS * self.depth))
 
     @property
     def layers(self) -> list[int]:
-        """The layers that vectors are kept of; 0 is the first layer's input."""
+        """The layers whose vectors are kept; 0 is the first layer's input."""
         fixed, compared = self.fixed, self.options.compared
         every = range(1, self.depth + 1) if self.options.rule != "fixed" and not compared else compared
-        found = sorted({*every, *([fixed] if self.options.rule == "fixed" else [])})
-        if wrong := [layer for layer in found if not 0 <= layer <= self.depth]:
-            raise BenchmarkError(f"task.retrieval: no layer {wrong[0]}; the model has {self.depth}")
-        return found
+        layers = sorted({*every, *([fixed] if self.options.rule == "fixed" else [])})
+        if wrong := [layer for layer in layers if not 0 <= layer <= self.depth]:
+            raise BenchmarkError(
+                f"task.retrieval: no layer {wrong[0]}; the model has {self.depth} (0 is the first one's input)"
+            )
+        return layers
 
     def measured(self, model: PreTrainedModel, inputs: Inputs) -> torch.Tensor:
-        """Sentence vectors (examples, layers, width)."""
+        """Compute sentence vectors (examples, layers, width)."""
         encoder = encoder_of(model)
         packing: Packing | None = getattr(encoder.layers[0], "packing", None)
         padded = inputs["attention_mask"]
         mask = padded if self.options.special else inner(padded)
-        found: dict[int, torch.Tensor] = {}
+        vectors: dict[int, torch.Tensor] = {}
 
         def pool(layer: int, state: torch.Tensor) -> torch.Tensor:
             whole_state = state if packing is None else packing.of(padded).unpack(state)
-            found[layer] = mean_pooled([whole_state], mask)[0]
+            vectors[layer] = mean_pooled([whole_state], mask)[0]
             return state
 
         with whole(packing), at_layers(encoder, self.layers, pool):
             encoder.base(**inputs)
-        return torch.stack([found[layer] for layer in self.layers], 1)
+        return torch.stack([vectors[layer] for layer in self.layers], 1)
 
     def room(self, count: int) -> Any:
         return Vectors(count)
 
-    def answers(self, examples: Any, rows: Any) -> np.ndarray:
-        """The row of the sentence found for each English one, (layers, sentences), from `Vectors`."""
+    def outputs(self, examples: Any, rows: Any) -> np.ndarray:
+        """The row of the nearest sentence to each English one, (layers, sentences)."""
         count = len(examples) // 2
-        found = [
-            neighbours.nearest(rows.of(at, slice(count, None)), rows.of(at, slice(count)))
-            for at in range(len(self.layers))
+        nearest = [
+            neighbours.nearest(rows.of(layer, slice(count, None)), rows.of(layer, slice(count)))
+            for layer in range(len(self.layers))
         ]
-        return torch.stack(found).numpy().astype(np.int32)
+        return torch.stack(nearest).numpy().astype(np.int32)
 
-    def score(self, answers: np.ndarray, examples: Any, measure: Measure) -> dict[str, float]:
-        gold = np.arange(answers.shape[1])
-        return self.by_layer([scored(measure, found, gold) for found in answers])
+    def score(self, outputs: np.ndarray, examples: Any, measure: Measure) -> dict[str, float]:
+        gold = np.arange(outputs.shape[1])
+        return self.by_layer([scored(measure, rows, gold) for rows in outputs])
 
     def by_layer(
         self, scores: list[dict[str, float]], dev: list[dict[str, float]] | None = None
     ) -> dict[str, float]:
-        """The scores of the layer that the rule chooses, and ``METRIC@LAYER`` of all that are compared."""
+        """The scores of the chosen layer, and ``METRIC@LAYER`` of all compared layers."""
         main = next(iter(scores[0]))
-        test = {layer: one[main] for layer, one in zip(self.layers, scores, strict=True)}
-        on_dev = {layer: one[main] for layer, one in zip(self.layers, dev, strict=True)} if dev else None
+        test = {layer: values[main] for layer, values in zip(self.layers, scores, strict=True)}
+        on_dev = (
+            {layer: values[main] for layer, values in zip(self.layers, dev, strict=True)} if dev else None
+        )
         layer = chosen_layer(self.options.rule, self.fixed, on_dev, test)
         every = {f"{main}@{number}": value for number, value in test.items()} if len(test) > 1 else {}
         return scores[self.layers.index(layer)] | every
 
-    def collapsed(self, answers: np.ndarray) -> bool:
-        return bool((answers == answers[:, :1]).all())
+    def collapsed(self, outputs: np.ndarray) -> bool:
+        return bool((outputs == outputs[:, :1]).all())
 
 
 @contextmanager
 def whole(packing: Packing | None) -> Iterator[None]:
-    """While this lasts, the last layer computes all tokens, whatever the head of the model reads."""
+    """Let the last layer compute all tokens, for a while.
+
+    The head of the model may read the first only.
+    """
     if packing is None:
         yield
         return

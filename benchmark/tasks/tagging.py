@@ -22,7 +22,10 @@ from benchmark.tasks.kind import Examples, Inputs, Kind, Measure, scored
 
 @dataclass(frozen=True)
 class Sentences(Examples):
-    """Sentences in pieces that fit the model; ``lengths`` (sentences,) in words, ``truth`` (words,) their classes."""
+    """Sentences in pieces that fit the model.
+
+    ``lengths`` (sentences,) are in words; ``truth`` (words,) are their classes.
+    """
 
     columns: ClassVar[tuple[str, ...]] = (*Examples.columns, "pieces")
 
@@ -66,7 +69,7 @@ def sentences(
     tokenizer: PreTrainedTokenizerBase,
     max_length: int,
 ) -> Sentences:
-    """Examples from sentences and the class of each of their words."""
+    """Make examples from sentences and the class of each of their words."""
     made = word_pieces.pieces(words, tokenizer, max_length)
     ids = [torch.from_numpy(piece.ids.astype(np.int64)) for piece in made]
     return Sentences(
@@ -74,14 +77,14 @@ def sentences(
         segments=None,
         targets=[torch.from_numpy(word_pieces.targets(piece, classes[piece.sentence])) for piece in made],
         pieces=made,
-        lengths=np.array([len(one) for one in words], np.int32),
-        truth=np.array([c for one in classes for c in one], np.int16),
+        lengths=np.array([len(sentence) for sentence in words], np.int32),
+        truth=np.array([c for sentence in classes for c in sentence], np.int16),
     )
 
 
 @dataclass(frozen=True)
 class Tagging(Kind):
-    """Every word has one of ``labels``."""
+    """Tasks whose words each have one of ``labels``."""
 
     head: ClassVar[str] = "AutoModelForTokenClassification"
 
@@ -92,7 +95,10 @@ class Tagging(Kind):
         return cls(reader.task.labels)
 
     def read(self, reader: Reader, split: SplitConfig, training: bool) -> Sentences:
-        """Sentences with a class for every word. Raises: BenchmarkError if the data's classes are others."""
+        """Read sentences with a class for every word.
+
+        Raises: BenchmarkError if the data have other classes than the task.
+        """
         fields, target = reader.columns(split)
         rows = reader.rows(split, [*fields, target])
         inner = getattr(rows.features[target], "feature", None)
@@ -102,15 +108,18 @@ class Tagging(Kind):
                 f"{inner.names}, and task.labels={self.labels}"
             )
         codes = {label: number for number, label in enumerate(self.labels)}
-        classes = [[codes[c] if isinstance(c, str) else c for c in one] for one in rows[target]]
+        classes = [[codes[c] if isinstance(c, str) else c for c in sentence] for sentence in rows[target]]
         return sentences(list(rows[fields[0]]), classes, reader.tokenizer, reader.limit(split))
 
     @property
-    def outputs(self) -> int:
+    def units(self) -> int:
         return len(self.labels)
 
     def targets(self, examples: Examples, indices: Sequence[int], pad_left: bool) -> torch.Tensor:
-        """Example, place and class of every word, (words, 3): to look for words would wait for the device."""
+        """The example, place and class of every word, (words, 3).
+
+        They are found on the host: finding words on the device would wait for it.
+        """
         chosen = [examples.targets[i] for i in indices]
         padded = pad_sequence(chosen, True, word_pieces.IGNORED, "left" if pad_left else "right")
         begins = padded != word_pieces.IGNORED
@@ -121,12 +130,15 @@ class Tagging(Kind):
         return torch.cat([targets, again])
 
     def filled_up(self, targets: torch.Tensor, tokens: int) -> torch.Tensor:
-        """As many as tokens; those that are no word count for nothing, and are the last example's."""
+        """As many targets as tokens.
+
+        Added ones are no words: the loss ignores them, and they belong to the last example.
+        """
         last = int(targets[-1, 0]) if len(targets) else 0
         nothing = targets.new_tensor([last, 0, word_pieces.IGNORED]).expand(tokens - len(targets), -1)
         return torch.cat([targets, nothing])
 
-    def of_one(self, targets: torch.Tensor, example: int) -> torch.Tensor:
+    def targets_of(self, targets: torch.Tensor, example: int) -> torch.Tensor:
         return targets[self.place(targets, example)]
 
     def items(self, raw: torch.Tensor, inputs: Inputs, targets: torch.Tensor) -> torch.Tensor:
@@ -141,22 +153,22 @@ class Tagging(Kind):
         return slice(*torch.searchsorted(owners, owners.new_tensor([example, example + 1])).tolist())
 
     def rows(self, raw: torch.Tensor, inputs: Inputs) -> Iterator[np.ndarray]:
-        """The class of every real token."""
+        """Yield the class of every real token."""
         classes = raw.argmax(-1).to(torch.int16)
-        for one, mask in zip(classes, inputs["attention_mask"].bool().cpu(), strict=True):
-            yield one[mask].numpy()
+        for tokens, mask in zip(classes, inputs["attention_mask"].bool().cpu(), strict=True):
+            yield tokens[mask].numpy()
 
-    def answers(self, examples: Sentences, rows: Sequence[np.ndarray]) -> np.ndarray:
+    def outputs(self, examples: Sentences, rows: Sequence[np.ndarray]) -> np.ndarray:
         """The class of every word (words,), sentence by sentence."""
         joined = word_pieces.rejoined(examples.pieces, rows, len(examples.lengths))
-        return np.array([c for one in joined for c in one], np.int16)
+        return np.array([c for sentence in joined for c in sentence], np.int16)
 
-    def score(self, answers: np.ndarray, examples: Sentences, measure: Measure) -> dict[str, float]:
-        said, truth = (self.spelt(classes, examples.lengths) for classes in (answers, examples.truth))
+    def score(self, outputs: np.ndarray, examples: Sentences, measure: Measure) -> dict[str, float]:
+        said, truth = (self.spelt(classes, examples.lengths) for classes in (outputs, examples.truth))
         return scored(measure, said, truth)
 
     def spelt(self, classes: np.ndarray, lengths: np.ndarray) -> list[list[str]]:
-        """``classes`` (words,) as lists of labels, sentence by sentence."""
+        """Spell ``classes`` (words,) as lists of labels, sentence by sentence."""
         names = np.array(self.labels, object)[classes]
         return [part.tolist() for part in np.split(names, np.cumsum(lengths)[:-1])]
 

@@ -8,14 +8,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.nn.utils.rnn import pad_sequence
 
 from benchmark.tasks.kind import Examples, Inputs, Kind, Measure
 
 
 @dataclass(frozen=True)
 class About:
-    """What a record says of an evaluation set, kept when the set itself is not."""
+    """The entries of an evaluation set in a record, kept when the set is not."""
 
     size: int
     kind: Kind
@@ -24,9 +23,9 @@ class About:
 
 @dataclass(frozen=True)
 class Task:
-    """A task ready to be learnt; ``training`` is already cut to the run's subset.
+    """A task for training; ``training`` is already cut to the run's subset.
 
-    ``evaluation`` may read a set whenever it is asked for one; ``known`` is what `about` remembers of them.
+    ``evaluation`` may read a set on every access. ``known`` are the entries that `about` has made.
     """
 
     name: str
@@ -38,7 +37,7 @@ class Task:
     pad_left: bool
     subset: np.ndarray
     stamp: dict[str, Any]
-    last_only: frozenset[str] = frozenset()  # evaluation sets that wait for the last update
+    last_only: frozenset[str] = frozenset()  # evaluation sets used only after the last update
     known: dict[str, About] = field(default_factory=dict)
 
     @property
@@ -47,46 +46,57 @@ class Task:
         return self.kind.labels
 
     @property
-    def outputs(self) -> int:
-        """Units of the head."""
-        return self.kind.outputs
+    def units(self) -> int:
+        """The units of the head."""
+        return self.kind.units
 
     @property
     def regression(self) -> bool:
-        """Whether a value is predicted, and no class."""
+        """True if it predicts a value, not a class."""
         return self.kind.regression
 
     def measure(self, examples: Examples) -> Measure:
-        """How ``examples`` are measured."""
+        """The measure of ``examples``."""
         return examples.measure or Measure(self.kind, self.metrics)
 
     def about(self, name: str, examples: Examples | None = None) -> About:
-        """What a record says of an evaluation set; of its ``examples`` where they are at hand, else it is read once."""
+        """The entries of an evaluation set in a record.
+
+        They are made from ``examples``; without those the set is read once.
+        """
         if name not in self.known:
-            part = self.evaluation[name] if examples is None else examples
-            kind = self.measure(part).kind
-            self.known[name] = About(part.size, kind, kind.references(part))
+            examples = self.evaluation[name] if examples is None else examples
+            kind = self.measure(examples).kind
+            self.known[name] = About(examples.size, kind, kind.references(examples))
         return self.known[name]
 
-    def batch(self, examples: Examples, indices: Sequence[int]) -> Inputs:
-        """The model's inputs for ``indices``, padded to the longest of them."""
-        side = "left" if self.pad_left else "right"
+    def batch(self, examples: Examples, indices: Sequence[int], length: int | None = None) -> Inputs:
+        """The model's inputs for ``indices``, int64, padded to ``length`` or to the longest of them."""
         chosen = [examples.ids[i] for i in indices]
-        inputs = {"input_ids": chosen, "attention_mask": [torch.ones_like(ids) for ids in chosen]}
-        if examples.segments is not None:
-            inputs["token_type_ids"] = [examples.segments[i] for i in indices]
-        return {name: pad_sequence(rows, True, self.padding(name), side) for name, rows in inputs.items()}
+        lengths = np.array([len(ids) for ids in chosen])
+        real = np.arange(length or lengths.max(initial=0)) < lengths[:, None]
+        if self.pad_left:
+            real = real[:, ::-1]
 
-    def padding(self, name: str) -> int:
-        """What stands at padding in the model's input ``name``."""
-        return self.pad_id if name == "input_ids" else 0
+        def padded(rows: Sequence[torch.Tensor], padding: int) -> torch.Tensor:
+            filled = np.full(real.shape, padding, np.int64)
+            filled[real] = np.concatenate([row.numpy() for row in rows])
+            return torch.from_numpy(filled)
+
+        inputs = {
+            "input_ids": padded(chosen, self.pad_id),
+            "attention_mask": torch.from_numpy(real.astype(np.int64)),
+        }
+        if examples.segments is not None:
+            inputs["token_type_ids"] = padded([examples.segments[i] for i in indices], 0)
+        return inputs
 
     def targets(self, examples: Examples, indices: Sequence[int]) -> torch.Tensor:
         """The targets of ``indices``, (examples, …) or (items, …)."""
         return self.kind.targets(examples, indices, self.pad_left)
 
     def share(self, part: Sequence[int], batch: Sequence[int]) -> float:
-        """The share of the loss of a ``batch`` of training examples that a ``part`` of it has."""
+        """The share of a ``part`` in the loss of a ``batch`` of training examples."""
         return self.training.items(part) / self.training.items(batch)
 
     def read(self, output: Any, inputs: Inputs, targets: torch.Tensor) -> torch.Tensor:
@@ -94,20 +104,20 @@ class Task:
         return self.kind.items(self.kind.raw(output), inputs, targets)
 
     def twice(self, targets: torch.Tensor, examples: int) -> torch.Tensor:
-        """The targets of a batch of so many ``examples`` with the same batch after it."""
+        """The targets of a batch of ``examples`` examples followed by the same batch."""
         return self.kind.twice(targets, examples)
 
-    def one(
+    def of_example(
         self, logits: torch.Tensor, targets: torch.Tensor, example: int
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """The logits and targets of one example of a batch."""
-        return logits[self.kind.place(targets, example)], self.kind.of_one(targets, example)
+        return logits[self.kind.place(targets, example)], self.kind.targets_of(targets, example)
 
     def loss(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """The mean loss of ``logits`` (items, classes) of a batch with these ``targets``."""
         return self.kind.loss(logits, targets)
 
-    def score(self, answers: np.ndarray, examples: Examples) -> dict[str, float]:
-        """Every metric of ``examples`` on the ``answers`` to them."""
+    def score(self, outputs: np.ndarray, examples: Examples) -> dict[str, float]:
+        """The value of every metric of ``examples`` for the ``outputs`` on them."""
         measure = self.measure(examples)
-        return measure.kind.score(answers, examples, measure)
+        return measure.kind.score(outputs, examples, measure)

@@ -1,4 +1,4 @@
-"""Room for the vectors of a whole evaluation set, layer by layer: in memory, or on disk where there are many."""
+"""Storage for the vectors of a whole evaluation set, in memory or on disk."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from tempfile import TemporaryFile
 import numpy as np
 import torch
 
-IN_MEMORY = 2**29  # bytes of a set's vectors; more lie in a file, of which memory holds what it can
+# Bytes of a set's vectors; more are kept in a file, cached by memory as far as there is room.
+IN_MEMORY = 2**29
 
 
 class Vectors:
-    """Vectors (layers, sentences, width) in float32, written sentence by sentence and read layer by layer.
+    """Vectors (layers, sentences, width) in float32.
 
-    The two languages of BUCC have some 800 000 sentences: 3 GB in one layer, and 80 GB in the 24 of a large model
-    where the best of them is looked for.
+    They are written sentence by sentence and read layer by layer. The two languages of BUCC have some 800 000
+    sentences: 3 GB in one layer, and 80 GB in the 24 layers of a large model if the best of them is searched.
     """
 
     def __init__(self, sentences: int) -> None:

@@ -1,7 +1,7 @@
 """Extractive question answering: windows over long contexts, their targets, and spans back to text.
 
-The question and a part of its context make a window. Successive windows start ``step`` context tokens
-apart, as in XTREME's scripts. Answers are kept as character positions of the context all the way, which
+The question and a part of its context make a window. Successive windows start ``stride`` context tokens
+apart, as in XTREME's scripts. Answers are always character positions of the context: this
 needs no spaces between words.
 """
 
@@ -25,10 +25,10 @@ class Window:
     """One input of the model: a question and a part of its context.
 
     ``ids`` (tokens,) and ``segments`` (tokens,), or None, are the model's inputs. ``offsets`` (context
-    tokens, 2) are the characters of the context, first and one past the last, that each token stands for;
-    the first of them is token ``first`` of ``ids``. ``covers`` are the first and one past the last
-    character of this part, and ``owns`` (context tokens,) is true where no other window shows the token with
-    more context around it.
+    tokens, 2) are each context token's characters in the context, first and one past the last; the first of
+    these tokens is token ``first`` of ``ids``. ``covers`` are the first and one past the last character of
+    this part. ``owns`` (context tokens,) is true if no other window shows the token with more context around
+    it.
     """
 
     question: int
@@ -41,13 +41,16 @@ class Window:
 
     @property
     def context(self) -> slice:
-        """Where the context's tokens stand in ``ids``."""
+        """The slice of the context's tokens in ``ids``."""
         return slice(self.first, self.first + len(self.offsets))
 
 
 @dataclass(frozen=True)
 class Span:
-    """An answer: the characters ``start`` to ``end`` (one past the last) of its context, and its score."""
+    """An answer and its score.
+
+    It is the characters ``start`` to ``end`` (one past the last) of its context.
+    """
 
     start: int
     end: int
@@ -59,12 +62,14 @@ def windows(
     contexts: Sequence[str],
     tokenizer: PreTrainedTokenizerBase,
     max_length: int,
-    step: int,
+    stride: int,
     max_question: int,
 ) -> list[Window]:
-    """Windows of at most ``max_length`` tokens over every context, question by question.
+    """Make windows of at most ``max_length`` tokens over every context, question by question.
 
-    Questions are cut to ``max_question`` tokens. Raises: BenchmarkError if that leaves no room.
+    Questions are cut to ``max_question`` tokens.
+
+    Raises: BenchmarkError if that leaves no room.
     """
     made = []
     for number, (question, context) in enumerate(zip(questions, contexts, strict=True)):
@@ -79,23 +84,27 @@ def windows(
             context,
             truncation="only_second",
             max_length=max_length,
-            stride=max(0, room - step),  # a tokenizer's stride is what two windows share
+            stride=max(0, room - stride),  # a tokenizer's stride is their overlap instead
             return_overflowing_tokens=True,
             return_offsets_mapping=True,
         )
-        made += _of_question(number, encoded, len(context), min(step, room))
+        made += _of_question(number, encoded, len(context), min(stride, room))
     return made
 
 
 def matches(context: str, start: int, text: str) -> bool:
-    """Whether an answer stands in its context where the data say it does; others teach something wrong."""
+    """True if an answer stands in its context at its stated place.
+
+    Training on others would teach wrong answers.
+    """
     return start >= 0 and bool(text.strip()) and context[start : start + len(text)] == text
 
 
 def target(window: Window, start: int, text: str, cls: int) -> tuple[int, int]:
-    """First and last token of the answer ``text`` at character ``start``, as positions in the window.
+    """First and last token of an answer, as positions in the window.
 
-    Both are ``cls``, the position of the classification token, if the window does not hold all of it.
+    The answer is ``text`` at character ``start``. Both are ``cls``, the position of the classification token,
+    if the window does not hold all of it.
     """
     start += len(text) - len(text.lstrip())
     end = start + len(text.strip())
@@ -112,11 +121,12 @@ def best_spans(
     ends: Sequence[np.ndarray],
     longest: int = LONGEST,
 ) -> list[Span | None]:
-    """The best answer to every question over all of its windows; None where there is no token to choose.
+    """Find the best answer to every question over all of its windows.
 
-    ``starts`` and ``ends`` are each window's logits (tokens of the window; padding may follow). A span starts
-    and ends at one of the ``BEST`` context tokens that score highest, has at most ``longest`` tokens, and
-    starts in the window that shows its first token best. Its score is the sum of its logits.
+    None if there is no token to choose. ``starts`` and ``ends`` are each window's logits (tokens of the
+    window; padding may follow). A span starts and ends at one of the ``BEST`` context tokens with the highest
+    logits, has at most ``longest`` tokens, and starts in the window that owns its first token. Its score is
+    the sum of its logits.
     """
     best: list[Span | None] = [None] * questions
     for window, start, end in zip(made, starts, ends, strict=True):
@@ -128,7 +138,7 @@ def best_spans(
 
 
 def text_of(span: Span | None, context: str) -> str:
-    """The answer as it stands in ``context``, without white space around it; empty for None."""
+    """The answer as it stands in ``context``, stripped; empty for None."""
     if span is None:
         return ""
     end = span.end
@@ -139,7 +149,7 @@ def text_of(span: Span | None, context: str) -> str:
 
 
 def _shortened(question: str, tokenizer: PreTrainedTokenizerBase, limit: int) -> tuple[str, int]:
-    """The question up to the end of its token number ``limit``, and how many tokens that makes."""
+    """Cut the question after token number ``limit``; also return its number of tokens."""
     encoded = tokenizer(question, add_special_tokens=False, return_offsets_mapping=True)
     if len(encoded["input_ids"]) <= limit:
         return question, len(encoded["input_ids"])
@@ -147,11 +157,14 @@ def _shortened(question: str, tokenizer: PreTrainedTokenizerBase, limit: int) ->
     return shortened, len(tokenizer(shortened, add_special_tokens=False)["input_ids"])
 
 
-def _of_question(number: int, encoded: BatchEncoding, characters: int, step: int) -> list[Window]:
-    """The windows of one question, ``step`` tokens apart, over a context of so many ``characters``."""
+def _of_question(number: int, encoded: BatchEncoding, characters: int, stride: int) -> list[Window]:
+    """Make the windows of one question, ``stride`` tokens apart.
+
+    Its context has ``characters`` characters.
+    """
     count, segments = len(encoded["input_ids"]), encoded.get("token_type_ids")
     parts = [np.flatnonzero(np.array(encoded.sequence_ids(i), float) == 1) for i in range(count)]
-    owns = _owned([len(part) for part in parts], step)
+    owns = _owned([len(part) for part in parts], stride)
     made = []
     for i, part in enumerate(parts):
         offsets = np.array(encoded["offset_mapping"][i], np.int32)[part]
@@ -174,16 +187,19 @@ def _of_question(number: int, encoded: BatchEncoding, characters: int, step: int
     return made
 
 
-def _owned(lengths: list[int], step: int) -> list[np.ndarray]:
-    """For windows of ``lengths`` tokens, ``step`` apart: which tokens each shows with most context."""
-    total = step * (len(lengths) - 1) + lengths[-1]
+def _owned(lengths: list[int], stride: int) -> list[np.ndarray]:
+    """The tokens that each window shows with the most context, as booleans.
+
+    Windows have ``lengths`` tokens and stand ``stride`` apart.
+    """
+    total = stride * (len(lengths) - 1) + lengths[-1]
     # The smaller side counts; a longer window breaks ties, then the earlier one.
     context = np.full((len(lengths), total), -1.0)
     for i, length in enumerate(lengths):
         places = np.arange(length)
-        context[i, i * step : i * step + length] = np.minimum(places, length - 1 - places) + 0.01 * length
+        context[i, i * stride : i * stride + length] = np.minimum(places, length - 1 - places) + 0.01 * length
     owner = context.argmax(0)
-    return [owner[i * step : i * step + length] == i for i, length in enumerate(lengths)]
+    return [owner[i * stride : i * stride + length] == i for i, length in enumerate(lengths)]
 
 
 def _best_span(window: Window, start: np.ndarray, end: np.ndarray, longest: int) -> Span | None:

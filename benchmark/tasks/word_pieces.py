@@ -1,6 +1,6 @@
 """Sequence labelling: words to sub-tokens and back, with long sentences cut between words.
 
-Every word is tokenised by itself and stands for its first sub-token, in training and in prediction alike.
+Every word is tokenised by itself. Its first sub-token stands for it, in training and in prediction alike.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from benchmark.errors import BenchmarkError
 
-IGNORED = -100  # the target that cross-entropy leaves out
+IGNORED = -100  # the target that cross-entropy ignores
 
 
 @dataclass(frozen=True)
 class Piece:
-    """One input of the model: consecutive words of a sentence that fit into it.
+    """One input of the model: consecutive words of a sentence.
 
-    ``ids`` (tokens,) are the model's input, ``first`` (words,) where in it each word begins; the words are
-    those of ``sentence`` from number ``word`` on.
+    ``ids`` (tokens,) are the model's input, and ``first`` (words,) the begins of the words in it. The words
+    are those of ``sentence`` from number ``word`` on.
     """
 
     sentence: int
@@ -34,10 +34,11 @@ class Piece:
 def pieces(
     sentences: Sequence[Sequence[str]], tokenizer: PreTrainedTokenizerBase, max_length: int
 ) -> list[Piece]:
-    """The ``sentences``, lists of words, as inputs of at most ``max_length`` tokens, in order.
+    """Cut ``sentences``, lists of words, into inputs of at most ``max_length`` tokens.
 
-    A word that the tokenizer makes nothing of, or that fills more than a whole input, becomes the unknown
-    token. Raises: BenchmarkError if special tokens leave no room for words.
+    They stay in order. A word that has no tokens, or too many for a whole input, becomes the unknown token.
+
+    Raises: BenchmarkError if special tokens leave no room for words.
     """
     before, after = _special(tokenizer)
     room = max_length - len(before) - len(after)
@@ -68,22 +69,25 @@ def pieces(
 
 
 def targets(piece: Piece, labels: Sequence[int]) -> np.ndarray:
-    """The target of every token of ``piece``: its sentence's ``labels`` (words,), one per first sub-token."""
+    """The target of every token of ``piece``.
+
+    First sub-tokens have their sentence's ``labels`` (words,), all others are ignored.
+    """
     result = np.full(len(piece.ids), IGNORED, np.int64)
     result[piece.first] = labels[piece.word : piece.word + len(piece.first)]
     return result
 
 
 def rejoined(made: Sequence[Piece], predicted: Sequence[np.ndarray], sentences: int) -> list[list[int]]:
-    """The class of every word of every sentence, from the classes of each piece's tokens.
+    """Join the classes of pieces' tokens into classes of words, by sentence.
 
-    ``predicted`` has an array (tokens of the piece; padding may follow) for every piece, in the order of
-    ``pieces``.
+    ``predicted`` has an array (tokens of the piece; padding may follow) for every piece, in the order of the
+    pieces.
     """
     words: list[list[int]] = [[] for _ in range(sentences)]
     for piece, classes in zip(made, predicted, strict=True):
         if len(words[piece.sentence]) != piece.word:
-            raise ValueError(f"sentence {piece.sentence}: its pieces are not all there, or not in order")
+            raise ValueError(f"sentence {piece.sentence}: some of its pieces are missing or out of order")
         words[piece.sentence] += classes[piece.first].tolist()
     return words
 
@@ -96,7 +100,10 @@ def _special(tokenizer: PreTrainedTokenizerBase) -> tuple[list[int], list[int]]:
 
 
 def _cuts(lengths: list[int], room: int) -> list[tuple[int, int]]:
-    """Where to cut words of so many tokens each: as many as fit go into every piece."""
+    """Cut words of these ``lengths`` in tokens into ranges that fit ``room`` tokens.
+
+    Each range is as long as possible.
+    """
     cuts, begin, used = [], 0, 0
     for word, length in enumerate(lengths):
         if used + length > room:

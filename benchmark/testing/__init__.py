@@ -1,7 +1,7 @@
-"""What every method promises, as checks that anybody can run on a method of their own; no network, no GPU.
+"""Checks of the promises of every method, for anybody's method; no network, no GPU.
 
-Each of ``CHECKS`` takes the settings of a method as its file in `conf/method/` has them (``_target_`` and
-values) and raises AssertionError with the reason if the promise is broken. With pytest:
+Each of ``CHECKS`` takes the settings of a method, as its file in `conf/method/` has them (``_target_`` and
+values). It raises AssertionError with the reason if the promise is broken. With pytest:
 
     from benchmark.testing import CHECKS, settings_of
 
@@ -9,7 +9,7 @@ values) and raises AssertionError with the reason if the promise is broken. With
     def test_my_method(check):
         check(settings_of("conf/method/mine.yaml"))
 
-A method that cannot keep a promise says so, with the reason, in its ``exempt``, by the name of the check.
+A method that cannot keep a promise names the check in its ``exempt``, with the reason.
 """
 
 from benchmark.testing.checks import CHECKS

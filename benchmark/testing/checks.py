@@ -1,4 +1,4 @@
-"""The promises of a method, one check each, and how two fine-tunings are compared."""
+"""The promises of a method, one check each, and comparisons of two fine-tunings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from benchmark.errors import BenchmarkError
-from benchmark.methods import Method, Setting
+from benchmark.methods import Context, Method
 from benchmark.models import packing
 from benchmark.models.architecture import encoder_of
 from benchmark.testing.fixtures import (
@@ -22,7 +22,7 @@ from benchmark.testing.fixtures import (
     Tuned,
     logits_of,
     made_ready,
-    one,
+    method_of,
     same_weights,
     tiny_model,
     tuned,
@@ -30,48 +30,54 @@ from benchmark.testing.fixtures import (
 
 
 def neutral(settings: Settings) -> None:
-    """With the values it declares as ``neutral``, the method is plain fine-tuning, bit for bit."""
-    method = one(settings)
+    """Check that with its ``neutral`` values the method is plain fine-tuning, bit for bit."""
+    method = method_of(settings)
     if excused(method, neutral):
         return
     assert method.neutral is not None, (
-        f"{type(method).__name__} declares no `neutral` values; without any, `exempt` says why"
+        f"{type(method).__name__} declares no `neutral` values; if it has none, give the reason in `exempt`"
     )
     assert_same(tuned(), tuned(settings | method.neutral), "plain fine-tuning", f"with {method.neutral}")
 
 
 def evaluation(settings: Settings) -> None:
-    """Evaluation is never perturbed: made ready or fine-tuned, the model answers as its weights in a stock one do."""
+    """Check that evaluation is never perturbed.
+
+    Made ready or fine-tuned, the model gives the outputs of a stock model with its weights.
+    """
     after = tuned(settings, protocol={"epochs": 0.1})
     for when, model in (("made ready", made_ready(settings)), ("fine-tuned", after.model)):
-        answers, again = logits_of(model), logits_of(model)
-        assert np.array_equal(answers, again), f"{when}, two evaluations of the same weights differ"
-        if excused(one(settings), evaluation):
+        outputs, again = logits_of(model), logits_of(model)
+        assert np.array_equal(outputs, again), f"{when}, two evaluations of the same weights differ"
+        if excused(method_of(settings), evaluation):
             continue
         stock = tiny_model()
         stock.load_state_dict(model.state_dict(), strict=True)
         if not after.outcome.padded and when == "fine-tuned":  # the same sums in the same order
-            hooks = packing.install(encoder_of(stock))
-            assert hooks is not None
-            hooks.first_only = not one(settings).needs_last_states
-        assert np.array_equal(answers, logits_of(stock)), (
-            f"{when}, the model answers otherwise than a stock model with its weights"
+            packed = packing.install(encoder_of(stock))
+            assert packed is not None
+            packed.first_only = not method_of(settings).needs_last_states
+        assert np.array_equal(outputs, logits_of(stock)), (
+            f"{when}, the model has other outputs than a stock model with its weights"
         )
-    assert np.array_equal(after.outcome.outputs["validation"][-1], answers), (
+    assert np.array_equal(after.outcome.outputs["validation"][-1], outputs), (
         "the last evaluation was perturbed"
     )
 
 
 def repetition(settings: Settings) -> None:
-    """The same seed gives the same bits; where the method draws, another seed of its own gives others."""
+    """Check that the same seed gives the same bits.
+
+    If the method draws, another seed of its own must give others.
+    """
     drawn: list[str] = []
-    stream = Setting.stream
+    stream = Context.stream
 
-    def watched(setting: Setting, *purpose: Any, **named: Any) -> torch.Generator:
-        drawn.append(setting.name)
-        return stream(setting, *purpose, **named)
+    def watched(context: Context, *purpose: Any, **named: Any) -> torch.Generator:
+        drawn.append(context.name)
+        return stream(context, *purpose, **named)
 
-    with mock.patch.object(Setting, "stream", watched):
+    with mock.patch.object(Context, "stream", watched):
         first = tuned(settings)
     assert_same(first, tuned(settings), "a run", "its repetition")
     if drawn:
@@ -80,8 +86,11 @@ def repetition(settings: Settings) -> None:
 
 
 def accumulation(settings: Settings) -> None:
-    """The gradients of the parts of a batch add up to that of the whole, where nothing is drawn for each."""
-    if excused(one(settings), accumulation):
+    """Check that the gradients of a batch's parts add up to the batch's gradient.
+
+    A method that draws for every part is exempt.
+    """
+    if excused(method_of(settings), accumulation):
         return
     whole, parts = (
         tuned(settings, dropout=0.0, protocol={"micro_batch_size": size, "epochs": 0.1}) for size in (None, 2)
@@ -90,7 +99,7 @@ def accumulation(settings: Settings) -> None:
 
 
 def continuation(settings: Settings) -> None:
-    """A run that is interrupted and continued gives the bits of one that is not."""
+    """Check that an interrupted and continued run gives the bits of an uninterrupted one."""
     straight = tuned(settings)
     with tempfile.TemporaryDirectory() as folder:
         for done in (1, 4):
@@ -100,7 +109,10 @@ def continuation(settings: Settings) -> None:
 
 
 def precision(settings: Settings) -> None:
-    """In bfloat16 the method still changes what it changes in float32, or says or refuses that it does not."""
+    """Check that in bfloat16 the method changes training, as in float32.
+
+    It may also refuse bfloat16, or warn that it has no effect.
+    """
     exact = not same_weights(tuned().model, tuned(settings).model)
     messages: list[logging.LogRecord] = []
     with heard(messages):
@@ -125,22 +137,22 @@ CHECKS: list[Callable[[Settings], None]] = [
 
 
 def excused(method: Method, check: Callable[..., None]) -> bool:
-    """Whether ``method`` says that it cannot pass ``check``, and why."""
+    """True if ``method`` gives a reason why it cannot pass ``check``."""
     return bool(method.exempt.get(check.__name__, "").strip())
 
 
-def assert_same(one: Tuned, other: Tuned, name: str, other_name: str) -> None:
-    """Losses, weights and answers are the same to the bit."""
-    where = np.flatnonzero(one.outcome.losses != other.outcome.losses)
+def assert_same(first: Tuned, other: Tuned, name: str, other_name: str) -> None:
+    """Compare losses, weights, outputs and curves to the bit."""
+    where = np.flatnonzero(first.outcome.losses != other.outcome.losses)
     assert len(where) == 0, f"from update {where[0] + 1} on, {name} and {other_name} have other losses"
-    assert same_weights(one.model, other.model), f"{name} and {other_name} have other weights"
-    answers, theirs = one.outcome.outputs["validation"], other.outcome.outputs["validation"]
-    assert np.array_equal(answers, theirs), f"{name} and {other_name} answer otherwise"
-    assert one.outcome.curve == other.outcome.curve, f"{name} and {other_name} have other curves"
+    assert same_weights(first.model, other.model), f"{name} and {other_name} have other weights"
+    outputs, theirs = first.outcome.outputs["validation"], other.outcome.outputs["validation"]
+    assert np.array_equal(outputs, theirs), f"{name} and {other_name} have other outputs"
+    assert first.outcome.curve == other.outcome.curve, f"{name} and {other_name} have other curves"
 
 
 def assert_alike(whole: dict[str, torch.Tensor], parts: dict[str, torch.Tensor]) -> None:
-    """Gradients agree to float32's rounding, next to the largest of all."""
+    """Compare gradients up to float32's rounding, relative to the largest entry."""
     largest = max(float(gradient.abs().max()) for gradient in whole.values())
     assert whole.keys() == parts.keys()
     for name, gradient in whole.items():
@@ -150,7 +162,7 @@ def assert_alike(whole: dict[str, torch.Tensor], parts: dict[str, torch.Tensor])
 
 @contextmanager
 def heard(messages: list[logging.LogRecord]) -> Iterator[None]:
-    """While this lasts, warnings are kept in ``messages`` and shown to nobody."""
+    """Collect warnings in ``messages`` for a while, without showing them."""
     handler = logging.Handler(logging.WARNING)
     handler.emit = messages.append  # type: ignore
     root = logging.getLogger()

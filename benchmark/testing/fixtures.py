@@ -1,4 +1,4 @@
-"""What methods are checked with: a small model, a small task, and fine-tunings that are over in an instant."""
+"""A small model, a small task and very short fine-tunings for checks of methods."""
 
 from __future__ import annotations
 
@@ -43,24 +43,30 @@ CPU = torch.device("cpu")
 
 
 def settings_of(path: str | Path, **run: Any) -> Settings:
-    """The settings in a file of `conf/method/`, resolved in a run with the values ``run`` (`model`, `protocol` …)."""
+    """Read the settings of a method from a file of `conf/method/`.
+
+    References are resolved in a run with the values ``run`` (`model`, `protocol` …).
+    """
     register()
-    context = OmegaConf.merge(OmegaConf.structured(RunConfig), run)
-    OmegaConf.set_struct(context, False)
-    context.method = {"one": OmegaConf.load(path)}
-    resolved = OmegaConf.to_container(context.method.one, resolve=True)
+    config = OmegaConf.merge(OmegaConf.structured(RunConfig), run)
+    OmegaConf.set_struct(config, False)
+    config.method = {"one": OmegaConf.load(path)}
+    resolved = OmegaConf.to_container(config.method.one, resolve=True)
     assert isinstance(resolved, dict)
     return {str(key): value for key, value in resolved.items()}
 
 
-def one(settings: Settings) -> Method:
-    """The method of ``settings``."""
+def method_of(settings: Settings) -> Method:
+    """Make the method of ``settings``."""
     return build({"one": settings})["one"]
 
 
 @dataclass
 class Tuned:
-    """What a small fine-tuning left: the model, the outcome, and the gradients that its optimiser saw."""
+    """The result of a small fine-tuning.
+
+    ``gradients`` are those of the first update, as its optimiser saw them, by parameter name.
+    """
 
     model: PreTrainedModel
     outcome: Outcome
@@ -68,7 +74,7 @@ class Tuned:
 
 
 class Gradients(Method):
-    """Keeps the gradients of the first update, by parameter name, as the optimiser sees them."""
+    """A method that keeps the first update's gradients, as the optimiser sees them."""
 
     def __init__(self) -> None:
         self.seen: dict[str, torch.Tensor] = {}
@@ -80,12 +86,12 @@ class Gradients(Method):
 
 
 class ProcessGoneError(Exception):
-    """The process would be gone by now."""
+    """The simulated end of the process."""
 
 
 @dataclass
 class Interrupting(Snapshot):
-    """A snapshot after which the process is gone: the one of update ``stop``."""
+    """A snapshot that ends the process after update ``stop``."""
 
     stop: int = 0
 
@@ -99,7 +105,7 @@ class Interrupting(Snapshot):
 
 
 def tiny_model(dropout: float = 0.1) -> PreTrainedModel:
-    """The same small random BERT every time."""
+    """Make a small random BERT, the same on every call."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return BertForSequenceClassification(
@@ -108,7 +114,7 @@ def tiny_model(dropout: float = 0.1) -> PreTrainedModel:
 
 
 def small_task(examples: int = 12, pad_left: bool = False) -> Task:
-    """Random examples of unlike length in two classes, which are learnt and evaluated."""
+    """A task of random examples of unlike length in two classes."""
     rng = torch.Generator().manual_seed(0)
     lengths = [(7, 4, 7, 6, 5)[i % 5] for i in range(examples)]
     ids = [torch.randint(5, 32, (length,), generator=rng) for length in lengths]
@@ -143,8 +149,8 @@ def tuned(
 ) -> Tuned:
     """Fine-tune a small model with a method, or with none.
 
-    ``protocol`` changes values of `PROTOCOL`. ``interrupted`` names a folder and the update after which the process is taken to be gone; what is
-    returned is then what a second process made of it.
+    ``protocol`` changes values of `PROTOCOL`. ``interrupted`` names a folder and the update after which the process ends. Return the result of the
+    process that continued.
     """
     chosen = {} if settings is None else {"one": settings}
     return tuned_with(chosen, dropout, replace(PROTOCOL, **(protocol or {})), seed_of_methods, interrupted)
@@ -178,11 +184,11 @@ def tuned_with(
 
 
 def logits_of(model: PreTrainedModel) -> np.ndarray:
-    """The answers of ``model`` in evaluation."""
+    """The outputs of ``model`` in evaluation."""
     return evaluate(model, small_task(), "float32", CPU)[0]["validation"]
 
 
-def same_weights(one: nn.Module, other: nn.Module) -> bool:
-    """Whether all weights are the same to the bit."""
+def same_weights(first: nn.Module, other: nn.Module) -> bool:
+    """True if all weights are the same to the bit."""
     theirs = other.state_dict()
-    return all(torch.equal(value, theirs[name]) for name, value in one.state_dict().items())
+    return all(torch.equal(value, theirs[name]) for name, value in first.state_dict().items())

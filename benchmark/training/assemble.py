@@ -14,7 +14,7 @@ from benchmark.methods.base import Method, overrides
 from benchmark.models import attention, linear, masks, packing
 from benchmark.models.architecture import Encoder, encoder_of
 from benchmark.models.packing import Packing
-from benchmark.step.optimizer import Optimizer, grouped
+from benchmark.step.optimizer import Optimizer, parameter_groups
 from benchmark.tasks import Task
 from benchmark.training import graphs
 from benchmark.training.course import Course
@@ -72,7 +72,9 @@ def assembled(
     acting = list(methods.values())
     hooks = without_padding(encoder, acting) if packed else None
     optimizer = Optimizer(
-        grouped(model, protocol.weight_decay, lambda name: math.prod(m.rate_factor(name) for m in acting)),
+        parameter_groups(
+            model, protocol.weight_decay, lambda name: math.prod(m.rate_factor(name) for m in acting)
+        ),
         protocol.optimizer,
         (protocol.betas[0], protocol.betas[1]),
         protocol.epsilon,

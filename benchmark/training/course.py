@@ -91,8 +91,15 @@ def to_device(
     packing: Packing | None = None,
 ) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
     """The inputs and targets of ``indices`` on ``device``, laid out for ``packing`` without waiting for it."""
-    on_host = task.batch(examples, indices)
+    inputs = sent(task.batch(examples, indices), device, packing)
+    return inputs, task.targets(examples, indices).to(device, non_blocking=True)
+
+
+def sent(
+    on_host: dict[str, torch.Tensor], device: torch.device, packing: Packing | None
+) -> dict[str, torch.Tensor]:
+    """The model's inputs on ``device``, laid out for ``packing`` by the host, which knows where tokens are."""
     inputs = {key: value.to(device, non_blocking=True) for key, value in on_host.items()}
     if packing is not None and device.type != "cpu":
         packing.expect(inputs["attention_mask"], layout_of(on_host["attention_mask"], device))
-    return inputs, task.targets(examples, indices).to(device, non_blocking=True)
+    return inputs

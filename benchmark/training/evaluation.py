@@ -8,9 +8,11 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
+from benchmark.models.packing import Packing
 from benchmark.progress import Tell, silence
 from benchmark.step.passes import autocast
 from benchmark.tasks import Examples, Task
+from benchmark.training.course import sent
 
 EVALUATION_TOKENS = 8192
 
@@ -26,6 +28,7 @@ def evaluate(
     device: torch.device,
     last: bool = True,
     tell: Tell = silence,
+    packing: Packing | None = None,
 ) -> tuple[dict[str, np.ndarray], dict[str, dict[str, float]]]:
     """The answers to every evaluation set, and every metric on those whose labels are known.
 
@@ -40,7 +43,7 @@ def evaluate(
         examples = None  # the last one goes before the next one is read
         examples = task.evaluation[name]
         task.about(name, examples)
-        found[name] = answers_to(model, task, examples, precision, device)
+        found[name] = answers_to(model, task, examples, precision, device, packing)
         if examples.labelled:
             scores[name] = task.score(found[name], examples)
     return found, over_languages(scores)
@@ -48,7 +51,12 @@ def evaluate(
 
 @torch.no_grad()
 def answers_to(
-    model: PreTrainedModel, task: Task, examples: Examples, precision: str, device: torch.device
+    model: PreTrainedModel,
+    task: Task,
+    examples: Examples,
+    precision: str,
+    device: torch.device,
+    packing: Packing | None = None,
 ) -> np.ndarray:
     """What the kind of ``examples`` keeps of the model's outputs; nothing perturbs the model here."""
     model.eval()
@@ -59,14 +67,14 @@ def answers_to(
     while order:
         size = max(1, EVALUATION_TOKENS // len(examples.ids[order[-1]]))
         indices, order = order[-size:], order[:-size]
-        inputs = {key: value.to(device) for key, value in task.batch(examples, indices).items()}
+        inputs = sent(task.batch(examples, indices), device, packing)
         with autocast(precision, device):
             raw = kind.measured(model, inputs).float().cpu()
         if not raw.isfinite().all():
             raise NotFiniteError
         for index, row in zip(indices, kind.rows(raw, inputs), strict=True):
             rows[index] = row
-    return kind.answers(examples, rows)
+    return kind.outputs(examples, rows)
 
 
 def losses_of(task: Task, answers: dict[str, np.ndarray]) -> dict[str, float]:

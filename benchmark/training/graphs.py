@@ -8,7 +8,7 @@ bits replayed or computed. All batches are as long as the longest training examp
 between embeddings and head.
 
 What the host says anew before every replay is the batch and the seeds of the random streams; numbers that
-change are in tables on the device (`benchmark.step.update.Tables`). A method whose updates differ in
+change are in schedules on the device (`benchmark.step.update.Schedules`). A method whose updates differ in
 anything else says so (`Method.not_captured`), and its updates are computed.
 """
 
@@ -20,7 +20,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch.nn import functional
 
 from benchmark.config.schema import ProtocolConfig
 from benchmark.errors import BenchmarkError
@@ -171,10 +170,7 @@ class GraphedLearner:
 
     def filled_up(self, indices: list[int]) -> Batch | None:
         """The batch of ``indices`` on the host, as long as the longest example; None if it has no padding."""
-        inputs = self.task.batch(self.task.training, indices)
-        padding = self.length - inputs["input_ids"].shape[1]
-        for name, value in inputs.items():
-            inputs[name] = functional.pad(value, (0, padding), value=self.task.padding(name))
+        inputs = self.task.batch(self.task.training, indices, self.length)
         layout = lined_up(inputs["attention_mask"].numpy().astype(bool)).filled_up()
         if layout is None:
             return None

@@ -83,7 +83,15 @@ class Journal:
     def evaluate(self, tell: Tell) -> None:
         """Evaluate the model as it is now. Raises: NotFiniteError."""
         training, task = self.training, self.training.task
-        outputs, scores = evaluate(training.model, task, training.precision, training.device, self.ends, tell)
+        outputs, scores = evaluate(
+            training.model,
+            task,
+            training.precision,
+            training.device,
+            self.ends,
+            tell,
+            training.packing,
+        )
         self.progress.kept.append(outputs)
         recent = self.progress.losses[-min(self.done, training.course.per_epoch) :]
         self.progress.curve.append(

@@ -1,1 +1,1 @@
-"""What several methods share; no method by itself."""
+"""Code shared by several methods; none of it is a method."""

@@ -1,4 +1,4 @@
-"""Pulling towards the weights fine-tuning started from: what L2-SP, PriorWD and RecAdam share."""
+"""Pulls towards the start of fine-tuning, shared by L2-SP, PriorWD and RecAdam."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ import torch
 from transformers import PreTrainedModel
 
 from benchmark.errors import unknown
-from benchmark.methods.base import Method, Setting
-from benchmark.methods.common.tensors import ANCHORS, at, copies, places
+from benchmark.methods.base import Context, Method
+from benchmark.methods.common.tensors import ANCHORS, copies, places, selected
 from benchmark.models.architecture import Encoder
 from benchmark.step.update import Number, Update, subtract
 
 
 @dataclass
 class Anchored(Method):
-    """Keeps theta0: the ``clean`` checkpoint, or what a method that perturbs weights left (``perturbed``).
+    """A method with anchors theta0: the start of fine-tuning.
 
-    Blocks that are re-initialised are anchored to what was drawn.
+    ``anchor`` is the ``clean`` checkpoint, or the weights after another method's noise (``perturbed``).
+    Re-initialised blocks are anchored to their drawn weights.
     """
 
     constant: ClassVar[tuple[str, ...]] = ("anchors",)
@@ -30,14 +31,14 @@ class Anchored(Method):
         if self.anchor not in ANCHORS:
             raise unknown("anchor", self.anchor, ANCHORS)
 
-    def remember(self, model: PreTrainedModel, setting: Setting) -> None:
+    def remember(self, model: PreTrainedModel, context: Context) -> None:
         self.anchors: dict[str, torch.Tensor] = {}
         if self.anchor == "clean":
-            self.anchors = copies(setting.encoder, self.pulled(setting.encoder))
+            self.anchors = copies(context.encoder, self.pulled(context.encoder))
 
-    def attach(self, model: PreTrainedModel, setting: Setting) -> None:
+    def attach(self, model: PreTrainedModel, context: Context) -> None:
         if self.anchor == "perturbed":
-            self.anchors = copies(setting.encoder, self.pulled(setting.encoder))
+            self.anchors = copies(context.encoder, self.pulled(context.encoder))
 
     def pulled(self, encoder: Encoder) -> set[str]:
         """The names of the parameters that have an anchor."""
@@ -48,6 +49,6 @@ class Anchored(Method):
         moves = isinstance(length, torch.Tensor) or bool(length)
         indices = places(update, self.anchors) if moves else []
         if indices:
-            weights = at(update.weights, indices)
+            weights = selected(update.weights, indices)
             anchors = [self.anchors[update.names[index]] for index in indices]
             subtract(weights, list(torch._foreach_sub(weights, anchors)), length)

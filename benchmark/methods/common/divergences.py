@@ -1,9 +1,9 @@
-"""How far two sets of outputs of one batch are apart; every function gives one value per item.
+"""Divergences between two sets of outputs of one batch, one value per item.
 
-Shared by the methods that ask a model to agree with itself: R-Drop, R3F, SMART. An item is an example of a
-classification or regression, a labelled word of a tagging, and of an extractive answer the distribution of
-its start, and that of its end, over the real tokens of a window. Logits are (items, classes). Everything is
-computed in float32 at least; averaging over items is the caller's.
+Used by the methods that ask a model to agree with itself: R-Drop, R3F, SMART. An item is an example of a
+classification or regression, or a labelled word of a tagging. An extractive answer has two items: the
+distributions of its start and of its end over the real tokens of a window. Logits are (items, classes). All is
+computed in float32 at least. The caller averages over items.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import torch
 
 
 def at_least_float32(values: torch.Tensor) -> torch.Tensor:
-    """float64 stays as it is; anything narrower than float32 becomes float32."""
+    """``values`` in float32, or as they are in float64."""
     return values if values.dtype == torch.float64 else values.float()
 
 
@@ -25,8 +25,8 @@ def kl(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
 def symmetric_kl(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
     """KL(first || second) + KL(second || first), not halved.
 
-    Written as sum_c (p_c - q_c)(log p_c - log q_c): no term is negative, so that nothing cancels in
-    float32 where the two passes differ by 1e-5, as they do in R3F and SMART.
+    Written as sum_c (p_c - q_c)(log p_c - log q_c): no term is negative, so nothing cancels in
+    float32 if the two passes differ by only 1e-5, as in R3F and SMART.
     """
     log_p, log_q = at_least_float32(first).log_softmax(-1), at_least_float32(second).log_softmax(-1)
     return ((log_p.exp() - log_q.exp()) * (log_p - log_q)).sum(-1)
@@ -38,9 +38,9 @@ def detached_symmetric_kl(first: torch.Tensor, second: torch.Tensor) -> torch.Te
 
 
 def stable_kl(first: torch.Tensor, second: torch.Tensor, epsilon: float = 1e-6) -> torch.Tensor:
-    """mt-dnn's stand-in for KL(first || second): 2 sum_c p_c (log-odds p_c - log-odds q_c).
+    """mt-dnn's surrogate of KL(first || second): 2 sum_c p_c (log-odds p_c - log-odds q_c).
 
-    The log-odds are detached, so that only the weights p_c learn.
+    The log-odds are detached: only the weights p_c learn.
     """
     p, q = at_least_float32(first).softmax(-1), at_least_float32(second).softmax(-1)
     odds_p, odds_q = (-(1 / (x.detach() + epsilon) - 1 + epsilon).log() for x in (p, q))

@@ -1,4 +1,4 @@
-"""Noise on hidden states: what HyPe, FT+Noise and LNSR share."""
+"""Noise on hidden states, shared by HyPe, FT+Noise, LNSR, R3F and SMART."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from benchmark.errors import BenchmarkError
-from benchmark.methods.base import Method, Setting
+from benchmark.methods.base import Context, Method
 from benchmark.models.architecture import Change, Encoder
 
 log = logging.getLogger(__name__)
 
-NEEDS_FLOAT32 = 1e-3  # noise of this size or less mostly rounds away in anything shorter than float32
+NEEDS_FLOAT32 = 1e-3  # noise up to this size mostly rounds away in types shorter than float32
 
 
 @dataclass
 class HiddenNoise(Method):
-    """Noise of strength ``sigma`` from one stream, in the order in which the hidden states pass by."""
+    """Noise of strength ``sigma`` from one stream, in the order of the hidden states."""
 
     sigma: float = 1e-5  # 0 adds none
 
@@ -36,8 +36,8 @@ class HiddenNoise(Method):
     def exempt(self) -> dict[str, str]:
         return {"accumulation": "every pass of every part of a batch has noise of its own"}
 
-    def attach(self, model: PreTrainedModel, setting: Setting) -> None:
-        self.setting = setting
+    def attach(self, model: PreTrainedModel, context: Context) -> None:
+        self.context = context
         self.rng: torch.Generator | None = None
 
     def draw(self, state: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
@@ -45,18 +45,21 @@ class HiddenNoise(Method):
         return torch.randn(state.shape, generator=rng, device=state.device)
 
     def noised(self, state: torch.Tensor) -> torch.Tensor:
-        """``state`` with fresh noise, in its own precision."""
+        """``state`` plus fresh noise, in its own precision."""
         if self.rng is None:
-            self.rng = self.setting.stream(device=state.device)
+            self.rng = self.context.stream(device=state.device)
             self.warn_if_lost(state)
         return state + (self.sigma * self.draw(state, self.rng)).to(state.dtype)
 
     def perturb_in_training(self, module: nn.Module, hang: Callable[[nn.Module, Change], Any]) -> None:
-        """Let ``hang`` (`on_input` or `on_output`) add noise at ``module`` whenever that is in training mode."""
+        """Add noise at ``module`` whenever it is in training mode.
+
+        ``hang`` is `on_input` or `on_output`.
+        """
         hang(module, lambda state: self.noised(state) if module.training else state)
 
     def warn_if_lost(self, state: torch.Tensor) -> None:
-        """Say so where most of the noise cannot reach a matrix product."""
+        """Warn if most of the noise cannot reach a matrix product."""
         device = state.device.type
         short = None
         if state.dtype in (torch.float16, torch.bfloat16):
@@ -68,7 +71,7 @@ class HiddenNoise(Method):
         if short and 0 < self.sigma <= NEEDS_FLOAT32:
             log.warning(
                 "method.%s.sigma=%g: most of this noise rounds away in %s; set protocol.precision=float32",
-                self.setting.name,
+                self.context.name,
                 self.sigma,
                 short,
             )

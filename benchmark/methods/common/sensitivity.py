@@ -1,4 +1,4 @@
-"""How sensitive the loss is to each weight, |theta * g|, and its running mean, as PATS and SAGE use it."""
+"""Sensitivity of the loss to each weight, |theta * g|, for PATS and SAGE."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from collections.abc import Collection
 
 import torch
 
-from benchmark.methods.common.tensors import at, places
+from benchmark.methods.common.tensors import places, selected
 from benchmark.step.state import Stateful
 from benchmark.step.update import Tensors, Update
 
 
 class Sensitivity(Stateful):
-    """The running mean of |theta * g| (theta * g if ``signed``) of the parameters called ``names``.
+    """Running means of |theta * g| of the parameters called ``names``.
 
-    ``means`` is by parameter name, 0 before the first update, not corrected for that start.
+    ``signed`` drops the absolute value. ``means`` is by parameter name: 0 before the first update, without
+    correction for that start.
     """
 
     def __init__(self, names: Collection[str], beta: float, signed: bool = False) -> None:
@@ -24,11 +25,14 @@ class Sensitivity(Stateful):
         self.means: dict[str, torch.Tensor] = {}
 
     def see(self, update: Update) -> tuple[list[int], Tensors]:
-        """Take in the update, before its weights move -> (places of the parameters, sensitivities now)."""
+        """Take in an update before its weights move.
+
+        Returns the places of the parameters in the update's lists, and their sensitivities now.
+        """
         indices = places(update, self.names)
         if not indices:
             return [], []
-        now = list(torch._foreach_mul(at(update.weights, indices), at(update.gradients, indices)))
+        now = list(torch._foreach_mul(selected(update.weights, indices), selected(update.gradients, indices)))
         if not self.signed:
             torch._foreach_abs_(now)
         for index, tensor in zip(indices, now, strict=True):

@@ -1,4 +1,4 @@
-"""Which tensors a method acts on, told by structure, and the methods' own copies of weights by name."""
+"""Selection of tensors by the model's structure, and copies of weights by name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ANCHORS = ("clean", "perturbed")
 
 
 def in_layers(encoder: Encoder, norms: bool = True) -> set[str]:
-    """The names of the encoder layers' parameters, with or without those of their normalisations."""
+    """The names of the encoder layers' parameters; ``norms`` includes their normalisations."""
     left_out = set() if norms else encoder.layer_norms()
     return {
         name
@@ -28,20 +28,23 @@ def in_encoder(encoder: Encoder) -> set[str]:
 
 
 def is_matrix(name: str, weight: torch.Tensor) -> bool:
-    """Whether a weight is of the kind that decays: XLNet's biases of attention have two dimensions as well."""
+    """True for a weight that decays.
+
+    XLNet's attention biases have two dimensions too; they are told by their name.
+    """
     return weight.ndim >= 2 and not name.endswith("bias")
 
 
 def copies(encoder: Encoder, names: Collection[str]) -> dict[str, torch.Tensor]:
-    """The weights called ``names`` as they are now, detached, on their own device."""
+    """Detached copies of the weights called ``names``, on their own device."""
     return {n: p.detach().clone() for n, p in encoder.model.named_parameters() if n in names}
 
 
 def places(update: Update, names: Collection[str]) -> list[int]:
-    """Where in the lists of ``update`` the parameters called ``names`` are."""
+    """The places of the parameters called ``names`` in the lists of ``update``."""
     return [place for place, name in enumerate(update.names) if name in names]
 
 
-def at(tensors: Tensors, indices: Iterable[int]) -> Tensors:
+def selected(tensors: Tensors, indices: Iterable[int]) -> Tensors:
     """The tensors at ``indices``."""
     return [tensors[index] for index in indices]

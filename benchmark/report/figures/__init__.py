@@ -1,4 +1,4 @@
-"""Figures of a table: as its paper draws it, and what every method gains over plain fine-tuning."""
+"""Figures of a table: the paper's own display, and gains over plain fine-tuning."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import pandas as pd
 
 from benchmark.grids.grid import Grid
 from benchmark.records.record import Record
-from benchmark.report.build import Table
+from benchmark.report.build import Report
 from benchmark.report.figures import style
 from benchmark.report.figures.differences import differences
+from benchmark.report.figures.displays import DISPLAYS, lying
 from benchmark.report.figures.heat import heat_maps
-from benchmark.report.figures.kinds import KINDS, lying
 from benchmark.report.figures.points import points
 from benchmark.report.numbers.predictions import Arrays
 
@@ -38,53 +38,56 @@ AXES = {
 
 @dataclass
 class Figures:
-    """Figures by the name of their file, as SVG, and what a reader must know of them."""
+    """Figures as SVG, by the name of their file, with notes for the reader."""
 
     svg: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
-def draw(grid: Grid, table: Table, records: Mapping[str, Record], arrays: Arrays) -> Figures:
-    """What can be drawn of a table; where records lack what a figure shows, a note says so."""
-    found = Figures()
+def draw(grid: Grid, report: Report, records: Mapping[str, Record], arrays: Arrays) -> Figures:
+    """Every figure that the records of a table allow; a note names what they lack."""
+    figures = Figures()
     layout = grid.table["layout"]
     if layout["kind"] != "table":
-        shown = points(grid, table, records, arrays)
+        shown = points(grid, report, records, arrays)
         if shown.empty:
-            found.notes.append(
-                f"There is no figure: no record has what it shows ({_wanted(layout['y'], layout['panels'])})."
+            figures.notes.append(
+                f"There is no figure: no record has its quantities ({_wanted(layout['y'], layout['panels'])})."
             )
         else:
-            found.svg["figure"] = panels(shown, layout["kind"], layout["x"])
-            lacking = [one for one in layout["panels"] if one.startswith("probe/")]
-            lacking = [one for one in lacking if one not in set(shown["quantity"])]
+            figures.svg["figure"] = panels(shown, layout["kind"], layout["x"])
+            probed = [name for name in layout["panels"] if name.startswith("probe/")]
+            lacking = [name for name in probed if name not in set(shown["quantity"])]
             if lacking:
-                found.notes.append(f"The figure lacks {', '.join(lacking)}: no record has it.")
-    if svg := heat_maps(table.languages, table.names, table.labels):
-        found.svg["languages"] = svg
-    if svg := differences(table.numbers, table.labels):
-        found.svg["differences"] = svg
-    return found
+                figures.notes.append(f"The figure lacks {', '.join(lacking)}: no record has it.")
+    if svg := heat_maps(report.languages, report.names, report.labels):
+        figures.svg["languages"] = svg
+    if svg := differences(report.numbers, report.labels):
+        figures.svg["differences"] = svg
+    return figures
 
 
-def panels(found: pd.DataFrame, kind: str, x: str) -> str:
-    """All panels of a figure as SVG: one per quantity and panel of ``found`` (see `points`)."""
-    blocks = list(found.groupby(["quantity", "panel"], sort=False))
-    series = list(dict.fromkeys(found["series"]))
-    highest = max((block["x"].nunique() for _, block in blocks if lying(kind, block)), default=0)
+def panels(frame: pd.DataFrame, display: str, x: str) -> str:
+    """All panels of a figure as SVG: one per quantity and panel of ``frame``.
+
+    ``frame`` is the result of `points`.
+    """
+    blocks = list(frame.groupby(["quantity", "panel"], sort=False))
+    series = list(dict.fromkeys(frame["series"]))
+    highest = max((block["x"].nunique() for _, block in blocks if lying(display, block)), default=0)
     figure, axes = style.panels(len(blocks), height=max(style.HEIGHT, 0.3 * highest))
-    for one, ((quantity, panel), block) in zip(axes, blocks, strict=True):
-        KINDS[kind](one, block, series)
-        one.set_title(str(panel), fontsize=10)
+    for panel_axes, ((quantity, panel), block) in zip(axes, blocks, strict=True):
+        DISPLAYS[display](panel_axes, block, series)
+        panel_axes.set_title(str(panel), fontsize=10)
         names = [AXES.get(x, x.removeprefix("method.").replace(".", " "))]
-        names.append(QUANTITIES.get(str(quantity), str(quantity)) if kind != "heat" else "")
-        across, up = reversed(names) if lying(kind, block) else names
-        one.set_xlabel(across)
-        one.set_ylabel(up)
+        names.append(QUANTITIES.get(str(quantity), str(quantity)) if display != "heat" else "")
+        across, up = reversed(names) if lying(display, block) else names
+        panel_axes.set_xlabel(across)
+        panel_axes.set_ylabel(up)
     style.legend(figure, axes)
     return style.svg(figure)
 
 
 def _wanted(y: str, shown: list[str]) -> str:
-    named = [one for one in shown if one in QUANTITIES]
+    named = [name for name in shown if name in QUANTITIES]
     return ", ".join(named or [y])

@@ -1,4 +1,4 @@
-"""What each method gains over plain fine-tuning, with its interval: the figure of every table."""
+"""Gain of each method over plain fine-tuning, with its interval: a figure of every table."""
 
 from __future__ import annotations
 
@@ -8,20 +8,23 @@ from benchmark.report.figures.style import COLOURS, pyplot, svg
 
 
 def differences(numbers: pd.DataFrame, labels: dict[str, str]) -> str:
-    """The paired differences of a table as SVG: a point and a 95 % interval each; '' if there are none."""
+    """The paired differences of a table as SVG; '' if there are none.
+
+    Each is a point with its 95 % interval.
+    """
     shown = numbers[(numbers["methods"] != "") & (numbers["difference_n"] > 0)]
     if shown.empty:
         return ""
     many_models = shown["model"].nunique() > 1 or shown["variant"].nunique() > 1
     names = [
         " · ".join(
-            part
-            for part in (
+            text
+            for text in (
                 f"{labels.get(row.model) or row.model} {row.variant}".strip() if many_models else "",
                 row.methods,
                 labels.get(row.task) or row.task,
             )
-            if part
+            if text
         )
         for row in shown.itertuples()
     ]

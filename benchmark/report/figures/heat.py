@@ -1,4 +1,4 @@
-"""A heat map per column of a table: runs from top to bottom, languages from left to right."""
+"""One heat map per column of a table: runs as rows, languages as columns."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ import pandas as pd
 from benchmark.report.figures.style import Axes, pyplot, svg
 from benchmark.report.numbers.languages import ARM, arm
 
-WIDE, ROW = 10.0, 0.26  # inches of a panel, and of a row in it
-LEGIBLE = 40  # languages beside each other whose numbers can be read
-DECIMAL = 16  # and those whose numbers can have a decimal
+WIDE, ROW = 10.0, 0.26  # inches: width of a panel, height of a row
+LEGIBLE = 40  # more languages than this leave no room for numbers
+DECIMAL = 16  # more languages than this leave no room for a decimal
 
 
 def heat_maps(numbers: pd.DataFrame, names: Mapping[str, str], labels: Mapping[str, str]) -> str:
-    """Mean scores by language (see `report.languages.by_language`) as SVG; '' if there are none."""
+    """Mean scores by language (see `languages.by_language`) as SVG; '' if there are none."""
     if numbers.empty:
         return ""
     blocks = list(numbers.groupby("column", sort=False))
     heights = [1.0 + ROW * block[ARM].drop_duplicates().shape[0] for _, block in blocks]
-    figure, grid = pyplot.subplots(
+    figure, all_axes = pyplot.subplots(
         len(blocks),
         figsize=(WIDE, sum(heights)),
         height_ratios=heights,
         layout="constrained",
         squeeze=False,
     )
-    for axes, (column, block) in zip(grid[:, 0], blocks, strict=True):
+    for axes, (column, block) in zip(all_axes[:, 0], blocks, strict=True):
         _panel(axes, block, labels)
         axes.set_title(names[str(column)], fontsize=10, loc="left")
     return svg(figure)
@@ -38,10 +38,10 @@ def _panel(axes: Axes, block: pd.DataFrame, labels: Mapping[str, str]) -> None:
     languages = list(dict.fromkeys(block["language"]))
     several = block["model"].nunique() > 1
     rows, shades = [], []
-    for (model, variant, methods), one in block.groupby(ARM, sort=False):
+    for (model, variant, methods), numbers in block.groupby(ARM, sort=False):
         name = arm(str(variant), str(methods))
         rows.append(f"{labels.get(str(model)) or model} · {name}" if several else name)
-        means = dict(zip(one["language"], one["score_mean"], strict=True))
+        means = dict(zip(numbers["language"], numbers["score_mean"], strict=True))
         shades.append([means.get(language, np.nan) for language in languages])
     values = np.array(shades, float)
     drawn = axes.imshow(values, cmap="cividis", aspect="auto")
@@ -55,7 +55,7 @@ def _panel(axes: Axes, block: pd.DataFrame, labels: Mapping[str, str]) -> None:
 
 
 def _numbers(axes: Axes, values: np.ndarray, decimals: int) -> None:
-    """The values in their cells, light on dark and dark on light."""
+    """The values in their places, light on dark and dark on light."""
     middle = (np.nanmin(values) + np.nanmax(values)) / 2
     for (row, column), value in np.ndenumerate(values):
         if not np.isnan(value):

@@ -1,4 +1,4 @@
-"""The points of a figure: one row per run and place, taken from the runs of a table as its layout says."""
+"""Points of a figure: one row per run and place, as the table's layout declares."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import pandas as pd
 
 from benchmark.grids.grid import Grid
 from benchmark.records.record import Record
-from benchmark.report.build import Table
+from benchmark.report.build import Report
 from benchmark.report.numbers import quantities
 from benchmark.report.numbers.frame import average_by_seed, columns_of, placed, score_in
 from benchmark.report.numbers.predictions import Arrays
 from benchmark.report.published import AVERAGE
-from benchmark.report.sections import PLAIN
+from benchmark.report.sections import VANILLA_LABEL
 
 SCORES = ("score", "std", "max")
 WITHIN = ("step", "layer", "parameter", "probed", "injection", "sensitivity")  # axes within a run
@@ -23,62 +23,65 @@ COLUMN = ("task", "column")
 NUMBERED = {"seed": "seed", "injection": "noise at layer"}
 
 
-def points(grid: Grid, table: Table, records: Mapping[str, Record], arrays: Arrays) -> pd.DataFrame:
-    """Columns ``quantity, panel, series, x, seed, y``: what is drawn, in the order of the grid.
+def points(grid: Grid, report: Report, records: Mapping[str, Record], arrays: Arrays) -> pd.DataFrame:
+    """Columns ``quantity, panel, series, x, seed, y`` of the points, in the grid's order.
 
-    ``x`` is a number, or text where the axis has no numbers on it.
+    ``x`` is a number, or text if the axis has no numbers on it.
     """
     layout = grid.table["layout"]
-    shown = [one for one in layout["panels"] if one in ("score", "loss") or one.startswith("probe/")]
-    facets = [one for one in layout["panels"] if one not in shown]
+    quantities_shown = [
+        name for name in layout["panels"] if name in ("score", "loss") or name.startswith("probe/")
+    ]
+    facets = [name for name in layout["panels"] if name not in quantities_shown]
     rows = []
-    for quantity in shown or [layout["y"]]:
-        for at, seed, y in _values(grid, table, records, arrays, quantity):
-            series = [_called(axis, at.get(axis, "")) for axis in layout["series"]]
-            panel = [_called(axis, at.get(axis, "")) for axis in facets]
+    for quantity in quantities_shown or [layout["y"]]:
+        for place, seed, y in _values(grid, report, records, arrays, quantity):
+            series = [_called(axis, place.get(axis, "")) for axis in layout["series"]]
+            panel = [_called(axis, place.get(axis, "")) for axis in facets]
             rows.append(
                 {
                     "quantity": quantity,
-                    "panel": " · ".join(one for one in (at["model_"], *panel) if one),
-                    "series": " · ".join(one for one in series if one),
-                    "x": at.get(layout["x"], layout["x_without"]),
+                    "panel": " · ".join(name for name in (place["model_"], *panel) if name),
+                    "series": " · ".join(name for name in series if name),
+                    "x": place.get(layout["x"], layout["x_without"]),
                     "seed": seed,
                     "y": y,
                 }
             )
-    found = pd.DataFrame(rows, columns=["quantity", "panel", "series", "x", "seed", "y"])
-    if not found["x"].map(lambda one: isinstance(one, int | float) or one is None).all():
-        found["x"] = found["x"].map(_text)
-    return found.dropna(subset=["y"])
+    frame = pd.DataFrame(rows, columns=["quantity", "panel", "series", "x", "seed", "y"])
+    if not frame["x"].map(lambda value: isinstance(value, int | float) or value is None).all():
+        frame["x"] = frame["x"].map(_text)
+    return frame.dropna(subset=["y"])
 
 
 def _values(
-    grid: Grid, table: Table, records: Mapping[str, Record], arrays: Arrays, quantity: str
+    grid: Grid, report: Report, records: Mapping[str, Record], arrays: Arrays, quantity: str
 ) -> list[tuple[dict[str, Any], int, float]]:
-    """Where every value stands on all axes, its seed, and the value."""
-    layout, labels = grid.table["layout"], table.labels
-    several = table.frame["model"].nunique() > 1 and "model" not in (*layout["panels"], layout["x"])
+    """Every value with its place on all axes and its seed: (place, seed, value)."""
+    layout, labels = grid.table["layout"], report.labels
+    several = report.frame["model"].nunique() > 1 and "model" not in (*layout["panels"], layout["x"])
     axes = {layout["x"], *layout["series"], *layout["panels"]}
-    averaged = AVERAGE in set(table.numbers["task"]) and quantity in SCORES and layout["x"] not in WITHIN
+    averaged = AVERAGE in set(report.numbers["task"]) and quantity in SCORES and layout["x"] not in WITHIN
     averaged = averaged and "task" not in axes
-    found = []
-    for (model, _, methods), arm in table.frame.groupby(["model", "variant", "methods"], sort=False):
+    values: list[tuple[dict[str, Any], int, float]] = []
+    for (model, _, methods), arm in report.frame.groupby(["model", "variant", "methods"], sort=False):
         name = labels.get(str(model)) or str(model)
-        own = {"model": name, "model_": name if several else "", "method": str(methods) or PLAIN}
-        at = _placed(grid, arm) | own
+        own = {"model": name, "model_": name if several else "", "method": str(methods) or VANILLA_LABEL}
+        place = _placed(grid, arm) | own
         if averaged:
-            place = at | dict.fromkeys(COLUMN, AVERAGE)
-            found += [(place, seed, y) for seed, y in average_by_seed(arm, table.rule).items()]
+            averaged_place = place | dict.fromkeys(COLUMN, AVERAGE)
+            values += [(averaged_place, seed, y) for seed, y in average_by_seed(arm, report.rule).items()]
         if averaged and "column" not in axes:
             continue
         for row in arm.to_dict("records"):
             record = records.get(row["run_id"])
             if record is None or record.status != "finished":
                 continue
-            here = at | dict.fromkeys(COLUMN, labels.get(row["task"]) or row["task"]) | {"seed": row["seed"]}
+            column = labels.get(row["task"]) or row["task"]
+            run_place = place | dict.fromkeys(COLUMN, column) | {"seed": row["seed"]}
             within = _of_run(grid, row, record, arrays, quantity, layout["x"])
-            found += [(here | inner, row["seed"], y) for inner, y in within]
-    return found
+            values += [(run_place | inner, row["seed"], y) for inner, y in within]
+    return values
 
 
 def _of_run(
@@ -97,9 +100,9 @@ def _of_run(
 
 
 def _placed(grid: Grid, arm: pd.DataFrame) -> dict[str, Any]:
-    """Where the runs of an arm stand on the axes of the grid, as numbers where they are numbers."""
-    at = placed(grid.runs[int(arm["run"].iloc[0])])
-    return {axis: _number(text) for axis, text in at.items() if text != "null"}
+    """Values of an arm on the axes of the grid, as numbers where possible."""
+    place = placed(grid.runs[int(arm["run"].iloc[0])])
+    return {axis: _number(text) for axis, text in place.items() if text != "null"}
 
 
 def _number(text: str) -> Any:
@@ -116,10 +119,13 @@ def _text(value: Any) -> str:
 
 
 def _called(axis: str, value: Any) -> str:
-    """A value as a panel or a series is called: bare numbers say what they are of."""
+    """The text of a value in the name of a panel or a series.
+
+    Bare numbers get a noun before them.
+    """
     return f"{NUMBERED[axis]} {_text(value)}" if axis in NUMBERED else _text(value)
 
 
 def numeric(values: pd.Series) -> bool:
-    """Whether an axis has numbers on it."""
-    return bool(len(values)) and all(isinstance(one, int | float | np.number) for one in values)
+    """True if all values of an axis are numbers."""
+    return bool(len(values)) and all(isinstance(value, int | float | np.number) for value in values)

@@ -1,4 +1,4 @@
-"""How figures look: colours that the colour-blind tell apart, markers besides, and files that do not vary."""
+"""Style of figures: colours for colour-blind readers, distinct markers, reproducible files."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 import matplotlib
 
 matplotlib.use("svg")
-matplotlib.rcParams["svg.hashsalt"] = "benchmark"  # the same numbers give the same file
+matplotlib.rcParams["svg.hashsalt"] = "benchmark"  # equal numbers must give equal files
 matplotlib.rcParams["font.size"] = 9
 
 from matplotlib import pyplot  # noqa: E402  (the backend comes first)
 from matplotlib.axes import Axes  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 
-# Okabe and Ito's palette, the yellow left out, which is lost on white.
+# Okabe and Ito's palette without its yellow, which is hard to see on white.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")
 DASHES = ("-", "--", "-.", ":")
@@ -24,7 +24,10 @@ HEIGHT = 3.2  # of a panel, in inches
 
 
 def look(number: int) -> dict[str, Any]:
-    """Colour, marker and dashes of the ``number``-th series; no two of the first 28 are alike."""
+    """Colour, marker and dashes of the ``number``-th series.
+
+    No two of the first 28 are alike.
+    """
     return {
         "color": COLOURS[number % len(COLOURS)],
         "marker": MARKERS[number % len(MARKERS)],
@@ -37,27 +40,28 @@ def panels(count: int, width: float = 4.2, height: float = HEIGHT) -> tuple[Figu
     across = min(count, 3 if count != 4 else 2)
     down = -(-count // across)
     size = (max(width * across, 5.0), height * down + 0.4)
-    figure, grid = pyplot.subplots(down, across, figsize=size, layout="constrained", squeeze=False)
-    axes = list(grid.flat)
+    figure, all_axes = pyplot.subplots(down, across, figsize=size, layout="constrained", squeeze=False)
+    axes = list(all_axes.flat)
     for empty in axes[count:]:
         empty.set_visible(False)
-    for one in axes:
-        one.spines[["top", "right"]].set_visible(False)
+    for panel in axes:
+        panel.spines[["top", "right"]].set_visible(False)
     return figure, axes[:count]
 
 
 def legend(figure: Figure, axes: list[Axes]) -> None:
     """One legend for all panels, below them."""
-    found: dict[str, Any] = {}
-    for one in axes:
-        handles, names = one.get_legend_handles_labels()
-        found |= {name: handle for name, handle in zip(names, handles, strict=True) if name not in found}
-    if len(found) > 1:
-        figure.legend(found.values(), found.keys(), loc="outside lower center", ncols=4, frameon=False)
+    entries: dict[str, Any] = {}
+    for panel in axes:
+        handles, names = panel.get_legend_handles_labels()
+        for name, handle in zip(names, handles, strict=True):
+            entries.setdefault(name, handle)
+    if len(entries) > 1:
+        figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=4, frameon=False)
 
 
 def svg(figure: Figure) -> str:
-    """The figure as text, which is the same for the same figure."""
+    """The figure as text, identical for identical figures."""
     out = StringIO()
     figure.savefig(out, format="svg", metadata={"Date": None})
     pyplot.close(figure)

@@ -1,4 +1,4 @@
-"""Further averages that a table declares: over groups of its columns, or by another rule than the paper's."""
+"""Further averages of a table: over groups of its columns, or by a second rule."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ PrintedRows = dict[tuple[str, str, str], dict[str, Any] | None]  # by model, var
 
 
 def averages(frame: pd.DataFrame, rules: dict[str, Rule], rows: PrintedRows) -> pd.DataFrame:
-    """`measured.measured` of every rule whose columns are all there, its name as ``task``.
+    """Numbers of every rule whose columns are all present, as `measured` gives them.
 
-    ``published`` is what the printed columns of the same runs give by the same rule.
+    ``task`` is the name of the rule. ``published`` is the average of the printed columns by the same rule.
     """
     known = set(frame["task"])
-    found = [
+    numbers = [
         measured(frame, [AVERAGE], rule).assign(
             task=name,
-            published=lambda numbers, rule=rule: [_printed(rows, row, rule) for row in numbers.itertuples()],
+            published=lambda of_rule, rule=rule: [_printed(rows, row, rule) for row in of_rule.itertuples()],
         )
         for name, rule in rules.items()
         if published.tasks_of(rule) <= known
     ]
-    return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
+    return pd.concat(numbers, ignore_index=True) if numbers else pd.DataFrame()
 
 
-def _printed(rows: PrintedRows, at: Any, rule: Rule) -> float | None:
-    row = rows.get((at.model, at.variant, at.methods))
-    return average(row["values"], rule) if row else None
+def _printed(rows: PrintedRows, cell: Any, rule: Rule) -> float | None:
+    printed = rows.get((cell.model, cell.variant, cell.methods))
+    return average(printed["values"], rule) if printed else None

@@ -1,4 +1,4 @@
-"""What methods cost beside plain fine-tuning, from the times and the memory of their records."""
+"""Cost of methods relative to plain fine-tuning, from times and memory in records."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import numpy as np
 import pandas as pd
 
 from benchmark.records.record import Record
+from benchmark.report.numbers.frame import CELL
 from benchmark.report.published import AVERAGE
 
 TITLE = "Cost relative to plain fine-tuning (geometric mean over tasks of medians over seeds)"
 COLUMNS = {"update": "Time per update", "training": "Training with surveys", "memory": "Peak memory"}
 UNITS = {"update": ("ms", 1e3), "training": ("s", 1.0), "memory": ("MB", 1e-6)}
-CELL = ["model", "variant", "methods", "task"]
 
 
 def costs(frame: pd.DataFrame, records: dict[str, Record]) -> pd.DataFrame:
     """One row per model, variant, methods and task, and one over all tasks (``AVERAGE``).
 
     ``update_ms``, ``training_s`` (all updates and the surveys before them, without evaluations) and
-    ``memory_MB`` are medians over seeds, and ``…_ratio`` what they are beside plain fine-tuning's on the
-    same kind of machine; NaN where a record does not say, or a task has none.
+    ``memory_MB`` are medians over seeds. Each ``…_ratio`` is a median divided by that of plain fine-tuning
+    on the same kind of machine. NaN: the record lacks the number, or one of the averaged tasks does.
     """
     spent = pd.DataFrame([_spent(records.get(run)) for run in frame["run_id"]], index=frame.index)
     runs = pd.concat([frame[CELL], spent], axis=1)
@@ -29,9 +29,9 @@ def costs(frame: pd.DataFrame, records: dict[str, Record]) -> pd.DataFrame:
     devices = runs.groupby(CELL, sort=False)["device"].agg(
         lambda names: "+".join(sorted(set(names.dropna())))
     )
-    plain = [(model, variant, "", task) for model, variant, _, task in medians.index]
-    ratios = medians / medians.reindex(plain).to_numpy()
-    ratios[devices.to_numpy() != devices.reindex(plain).to_numpy()] = np.nan
+    vanilla = [(model, variant, "", task) for model, variant, _, task in medians.index]
+    ratios = medians / medians.reindex(vanilla).to_numpy()
+    ratios[devices.to_numpy() != devices.reindex(vanilla).to_numpy()] = np.nan
     table = pd.concat(
         [medians[key].mul(factor).rename(f"{key}_{unit}") for key, (unit, factor) in UNITS.items()]
         + [ratios.add_suffix("_ratio")],
@@ -42,7 +42,10 @@ def costs(frame: pd.DataFrame, records: dict[str, Record]) -> pd.DataFrame:
 
 
 def shown(spent: pd.DataFrame) -> pd.DataFrame:
-    """The costs over all tasks as text: a row per model, variant, methods and one of ``COLUMNS``."""
+    """The costs over all tasks as text.
+
+    One row per model, variant, methods and column of ``COLUMNS``.
+    """
     return pd.DataFrame(
         [
             {**{key: row[key] for key in CELL[:-1]}, "task": column, "text": _text(row, key)}
@@ -53,7 +56,10 @@ def shown(spent: pd.DataFrame) -> pd.DataFrame:
 
 
 def _spent(record: Record | None) -> dict[str, Any]:
-    """What one run took; NaN where it does not tell, or of a run cut short."""
+    """Device, times and memory of one run.
+
+    NaN where it does not tell, or of a run that was cut short.
+    """
     if record is None:
         return {"device": None} | dict.fromkeys(COLUMNS, np.nan)
     seconds, curve = record.seconds, record.curve
@@ -75,5 +81,5 @@ def _text(row: dict[str, float], key: str) -> str:
 
 
 def _short(amount: float) -> str:
-    """Three digits are more than such measurements are good for."""
+    """Three digits: such measurements are no more precise."""
     return f"{amount:.0f}" if amount >= 100 else f"{amount:.3g}"

@@ -1,4 +1,4 @@
-"""The numbers of a table: a row per cell with its score, its difference to plain fine-tuning, and their errors."""
+"""The numbers of a table: score, difference to plain fine-tuning and errors, per cell."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from benchmark.report.numbers.sampling import Shares
 from benchmark.report.numbers.statistics import Estimate, estimate, holm, paired_difference
 from benchmark.report.published import AVERAGE
 
-Known = dict[tuple[str, str], Shares]
+SharesByRun = dict[tuple[str, str], Shares]  # by run id and column
 
 
 def measured(
-    frame: pd.DataFrame, columns: Sequence[str], rule: Rule, shares: Known | None = None
+    frame: pd.DataFrame, columns: Sequence[str], rule: Rule, shares: SharesByRun | None = None
 ) -> pd.DataFrame:
     """One row per model, variant, methods and column: score, paired difference, and runs by status.
 
-    ``difference_p`` is corrected by Holm's method for all differences of the table, ``…_sampling`` the
-    standard error that is the evaluation set's (``shares`` as `sampling.of_runs` gives them).
+    ``difference_p`` is corrected by Holm's method for all differences of the table. ``…_sampling`` is the
+    standard error due to the finite evaluation set, from ``shares`` (see `sampling.of_runs`).
     """
     rows: list[dict[str, Any]] = []
     for (model, variant), block in frame.groupby(["model", "variant"], sort=False):
         baseline = block[block["methods"] == ""]
         for methods, ours in block.groupby("methods", sort=False):
             for column in columns:
-                mine, plain = (seeds(part, column, rule) for part in (ours, baseline))
-                difference = paired_difference(mine, plain) if methods else estimate(np.array([]))
+                mine, vanilla = (seeds(side, column, rule) for side in (ours, baseline))
+                difference = paired_difference(mine, vanilla) if methods else estimate(np.array([]))
                 runs = ours[ours["task"] == column] if column != AVERAGE else ours
-                settings = runs.loc[runs["choice"] != "", "choice"].unique() if column != AVERAGE else []
+                chosen = runs.loc[runs["choice"] != "", "choice"].unique() if column != AVERAGE else []
                 rows.append(
                     {"model": model, "variant": variant, "methods": methods, "task": column}
                     | _named("score", estimate(np.array(list(mine.values()))))
@@ -45,7 +45,7 @@ def measured(
                         f"runs_{status}": int((runs["status"] == status).sum())
                         for status in ("finished", "diverged", "missing")
                     }
-                    | {"setting": ", ".join(settings), "lower": bool(runs["lower"].any())}
+                    | {"chosen": ", ".join(chosen), "lower": bool(runs["lower"].any())}
                 )
     numbers = pd.DataFrame(rows)
     rivals = numbers.groupby(["model", "variant", "task"])["score_mean"]
@@ -62,8 +62,8 @@ def seeds(frame: pd.DataFrame, column: str, rule: Rule) -> dict[int, float]:
 
 
 def _named(prefix: str, value: Estimate) -> dict[str, float]:
-    parts = {"mean": value.mean, "std": value.std, "n": value.n, "low": value.low, "high": value.high}
-    return {f"{prefix}_{name}": part for name, part in parts.items()}
+    fields = {"mean": value.mean, "std": value.std, "n": value.n, "low": value.low, "high": value.high}
+    return {f"{prefix}_{name}": number for name, number in fields.items()}
 
 
 def _tested(difference: Estimate) -> dict[str, float]:
@@ -75,24 +75,26 @@ def _tested(difference: Estimate) -> dict[str, float]:
 
 
 def _off(
-    ours: pd.DataFrame, baseline: pd.DataFrame, column: str, rule: Rule, shares: Known, other: bool
+    ours: pd.DataFrame, baseline: pd.DataFrame, column: str, rule: Rule, shares: SharesByRun, other: bool
 ) -> dict[str, float]:
-    """The errors that are the evaluation set's, of a score and of its difference to plain fine-tuning."""
+    """Standard errors of a score and its difference that stem from the evaluation set."""
     mine = _shares(ours, column, rule, shares, set(ours["seed"]))
     both = set(ours[ours["score"].notna()]["seed"]) & set(baseline[baseline["score"].notna()]["seed"])
-    apart = [_shares(part, column, rule, shares, both) if other else None for part in (ours, baseline)]
-    known = [one for one in apart if one is not None]
-    far = sampling.weighted(list(zip((1.0, -1.0), known, strict=True))) if len(known) == 2 else None
-    return {"score_sampling": sampling.error(mine), "difference_sampling": sampling.error(far)}
+    sides = [_shares(side, column, rule, shares, both) if other else None for side in (ours, baseline)]
+    known = [side for side in sides if side is not None]
+    apart = sampling.weighted(list(zip((1.0, -1.0), known, strict=True))) if len(known) == 2 else None
+    return {"score_sampling": sampling.error(mine), "difference_sampling": sampling.error(apart)}
 
 
-def _shares(frame: pd.DataFrame, column: str, rule: Rule, shares: Known, kept: set[int]) -> Shares | None:
+def _shares(
+    frame: pd.DataFrame, column: str, rule: Rule, shares: SharesByRun, kept: set[int]
+) -> Shares | None:
     weights = sampling.weights_of(rule) if column == AVERAGE else {column: 1.0}
-    parts = []
+    weighted = []
     for task, weight in weights.items():
         runs = frame[(frame["task"] == task) & frame["score"].notna() & frame["seed"].isin(kept)]
-        found = sampling.mean([shares.get((run, task)) for run in runs["run_id"]])
-        if found is None:
+        of_task = sampling.mean([shares.get((run, task)) for run in runs["run_id"]])
+        if of_task is None:
             return None
-        parts.append((weight, found))
-    return sampling.weighted(parts)
+        weighted.append((weight, of_task))
+    return sampling.weighted(weighted)

@@ -1,4 +1,7 @@
-"""What a claim or a figure can be about beside the score of a run: losses, memory, and what probes found."""
+"""Quantities of a run besides its score: losses, memory, and results of probes.
+
+Claims and figures use them.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +15,11 @@ from benchmark.records.record import Record
 from benchmark.report.numbers import predictions
 
 Stored = Mapping[str, np.ndarray]
-Point = tuple[
-    dict[str, Any], float
-]  # where a value stands on axes that a run has within itself, and the value
+Point = tuple[dict[str, Any], float]  # a place on the axes within a run, and the value there
 
 
 def names_read(quantity: str) -> tuple[str, ...]:
-    """The beginnings of the names of the arrays that a quantity is read from; none for scores and memory."""
+    """Prefixes of the names of the arrays behind a quantity; none for scores and memory."""
     if quantity == "loss":
         return ("logits/", "targets/")
     if quantity.startswith("probe/"):
@@ -27,58 +28,62 @@ def names_read(quantity: str) -> tuple[str, ...]:
 
 
 def points(quantity: str, record: Record, config: RunConfig, stored: Stored) -> list[Point]:
-    """The values of a quantity in a finished run; empty where the record has none.
+    """The values of a quantity in a finished run; empty if the record has none.
 
-    ``probe/NAME`` is what the probe's figure shows, and ``probe/NAME/ARRAY`` the mean of one of its arrays.
+    ``probe/NAME`` is the quantity of the probe's figure. ``probe/NAME/ARRAY`` is the mean of one of its
+    arrays.
     """
     if quantity == "memory":
         peak = record.memory.peak
         return [({}, peak * 1e-6)] if peak else []
     if quantity == "loss":
         return _losses(record, config, stored)
-    name, _, one = quantity.removeprefix("probe/").partition("/")
-    place = f"probe/{name}/"
-    found = {key.removeprefix(place): array for key, array in stored.items() if key.startswith(place)}
-    if one:
-        return [({}, float(np.nanmean(found[one])))] if one in found else []
-    return PROBES[name](found) if name in PROBES and found else []
+    name, _, array = quantity.removeprefix("probe/").partition("/")
+    prefix = f"probe/{name}/"
+    probed = {key.removeprefix(prefix): values for key, values in stored.items() if key.startswith(prefix)}
+    if array:
+        return [({}, float(np.nanmean(probed[array])))] if array in probed else []
+    return PROBES[name](probed) if name in PROBES and probed else []
 
 
-def summary(quantity: str, found: list[Point]) -> float:
-    """One number of a run for a claim: the last loss, else the mean over what the claim is about."""
-    if not found:
+def summary(quantity: str, values: list[Point]) -> float:
+    """One number of a run for a claim.
+
+    The last loss, or the mean over those points of another quantity that the claims speak of.
+    """
+    if not values:
         return np.nan
     if quantity == "loss":
-        return found[-1][1]
+        return values[-1][1]
     if quantity == "probe/token_similarity":  # "on the top layers": the upper half
-        found = found[len(found) // 2 :]
-    if quantity == "probe/norm_change":  # how far, whichever way
-        return float(np.nanmean([abs(value) for _, value in found]))
-    return float(np.nanmean([value for _, value in found]))
+        values = values[len(values) // 2 :]
+    if quantity == "probe/norm_change":  # the size of a change, in either direction
+        return float(np.nanmean([abs(value) for _, value in values]))
+    return float(np.nanmean([value for _, value in values]))
 
 
 def _losses(record: Record, config: RunConfig, stored: Stored) -> list[Point]:
-    part = next(iter(config.task.evaluate))
-    if f"logits/{part}" not in stored:
+    set_name = next(iter(config.task.evaluate))
+    if f"logits/{set_name}" not in stored:
         return []
-    losses = predictions.loss(stored[f"logits/{part}"], stored[f"targets/{part}"], config)
-    evaluated = record.curve[-len(losses) :]  # a set may be scored after the last update alone
-    return [({"step": entry.step}, float(x)) for entry, x in zip(evaluated, losses, strict=True)]
+    losses = predictions.loss(stored[f"logits/{set_name}"], stored[f"targets/{set_name}"], config)
+    evaluated = record.curve[-len(losses) :]  # a set may be scored only after the last update
+    return [({"step": entry.step}, float(loss)) for entry, loss in zip(evaluated, losses, strict=True)]
 
 
-def _norm_change(found: Stored) -> list[Point]:
-    kinds, change = found["kinds"], found["change"]
+def _norm_change(probed: Stored) -> list[Point]:
+    kinds, change = probed["kinds"], probed["change"]
     return [({"parameter": str(kind)}, float(value)) for kind, value in zip(kinds, change, strict=True)]
 
 
-def _token_similarity(found: Stored) -> list[Point]:
-    return [({"layer": layer}, float(value)) for layer, value in enumerate(found["similarity"])]
+def _token_similarity(probed: Stored) -> list[Point]:
+    return [({"layer": layer}, float(value)) for layer, value in enumerate(probed["similarity"])]
 
 
-def _linear_probe(found: Stored) -> list[Point]:
+def _linear_probe(probed: Stored) -> list[Point]:
     """The first metric of every task on its first evaluation set, in percent."""
     tasks: dict[str, np.ndarray] = {}
-    for key, scores in found.items():
+    for key, scores in probed.items():
         tasks.setdefault(key.split("/")[0], scores)
     return [
         ({"probed": task, "layer": layer}, 100 * float(score))
@@ -87,18 +92,18 @@ def _linear_probe(found: Stored) -> list[Point]:
     ]
 
 
-def _noise_attenuation(found: Stored) -> list[Point]:
-    far = found["relative"]
+def _noise_attenuation(probed: Stored) -> list[Point]:
+    change = probed["relative"]
     return [
-        ({"injection": begin + 1, "layer": reached + 1}, float(far[begin, reached]))
-        for begin in range(len(far))
-        for reached in range(begin, len(far))
+        ({"injection": begin + 1, "layer": reached + 1}, float(change[begin, reached]))
+        for begin in range(len(change))
+        for reached in range(begin, len(change))
     ]
 
 
-def _sensitivity(found: Stored) -> list[Point]:
-    """The share of weights by the middle of their bin; what lies outside the bins is left out."""
-    edges, counts = found["edges"], found["counts"]
+def _sensitivity(probed: Stored) -> list[Point]:
+    """The share of weights by the middle of their bin, without weights outside the bins."""
+    edges, counts = probed["edges"], probed["counts"]
     middles = np.sqrt(edges[:-1] * edges[1:])
     shares = counts[1:-1] / max(counts.sum(), 1)
     return [

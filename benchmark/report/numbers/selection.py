@@ -1,8 +1,8 @@
-"""What is chosen before anything is reported: the checkpoint of a run, and settings that were searched over.
+"""Selection before reporting: the checkpoint of a run, and the best searched setting.
 
-By a paper's rule (`last` or `best` evaluation; the setting with the best mean over seeds) the set that chooses
-is the set that is reported. The leak-free rule chooses both on one half of it and takes the score on the
-other, both ways, and their mean is the score of a seed. Halves are the same for all runs.
+By a paper's rule (`last` or `best` evaluation; the setting with the best mean over seeds) the same set
+chooses and is reported. The leak-free rule chooses both on one half of the set and scores on the other
+half. It does so both ways, and the score of a seed is the mean. The halves are the same for all runs.
 """
 
 from __future__ import annotations
@@ -17,21 +17,23 @@ from benchmark.config.schema import RunConfig
 from benchmark.grids.grid import Grid
 from benchmark.records.record import Record
 from benchmark.report.numbers import predictions
-from benchmark.report.numbers.frame import columns_of
+from benchmark.report.numbers.frame import CELL, columns_of
 from benchmark.report.numbers.predictions import Arrays
 
-CELL = ["model", "variant", "methods", "task"]
 LEAK_FREE = "leak_free"
 
 
 def selects(grid: Grid, records: Iterable[Record]) -> bool:
-    """Whether anything of the table was chosen on the set that is reported."""
+    """True if a checkpoint or a setting was chosen on the reported set."""
     rules = {run.config.protocol.selection for run in grid.runs} - {"last"}
-    return bool(grid.table["search"]) or bool(rules and any(len(one.curve) > 1 for one in records))
+    return bool(grid.table["search"]) or bool(rules and any(len(record.curve) > 1 for record in records))
 
 
 def chosen(frame: pd.DataFrame, statistic: str = "mean") -> pd.DataFrame:
-    """The runs of the best setting of every cell, by the ``statistic`` over seeds; ``tried`` is of how many."""
+    """The runs of every cell's best setting, by the ``statistic`` over seeds.
+
+    ``tried`` is the number of settings it was chosen from.
+    """
     kept = []
     for _, cell in frame.groupby(CELL, sort=False):
         by_setting = cell.groupby("choice", sort=False)["score"].agg(statistic)
@@ -41,56 +43,59 @@ def chosen(frame: pd.DataFrame, statistic: str = "mean") -> pd.DataFrame:
 
 
 def leak_free(grid: Grid, frame: pd.DataFrame, records: Mapping[str, Record], arrays: Arrays) -> pd.DataFrame:
-    """The scores of ``frame`` by the leak-free rule, in percent: columns ``CELL``, ``seed`` and ``score``.
+    """Leak-free scores of ``frame`` in percent: columns ``CELL``, ``seed`` and ``score``.
 
-    ``frame`` has the runs of all settings. A run without predictions that tell a score has no row.
+    ``frame`` has the runs of all settings. A run whose stored predictions do not give a score has no row.
     """
     halves: dict[tuple[str, str], np.ndarray | None] = {}
     for run, rows in frame.groupby("run_id", sort=False):
-        found = records.get(str(run))
-        if found is not None and found.status == "finished" and found.curve:
+        record = records.get(str(run))
+        if record is not None and record.status == "finished" and record.curve:
             config = grid.runs[int(rows["run"].iloc[0])].config
             stored = arrays(str(run))
             for column, report, minus in columns_of(grid, config):
                 halves[str(run), column] = None if minus else scores_of_halves(stored, report, config)
     rows = []
-    for at, cell in frame.groupby(CELL, sort=False):
+    for names, cell in frame.groupby(CELL, sort=False):
         settings: dict[str, dict[int, np.ndarray]] = {}
-        for one in cell.to_dict("records"):
-            by_seed, scored = settings.setdefault(one["choice"], {}), halves.get((one["run_id"], one["task"]))
+        for row in cell.to_dict("records"):
+            by_seed, scored = settings.setdefault(row["choice"], {}), halves.get((row["run_id"], row["task"]))
             if scored is not None:
-                by_seed[int(one["seed"])] = _both_ways(scored, _rule(grid, one))
+                by_seed[int(row["seed"])] = _both_ways(scored, _rule(grid, row))
         for seed, score in _crossed(settings).items():
-            rows.append(dict(zip(CELL, at, strict=True)) | {"seed": seed, "score": 100 * score})
+            rows.append(dict(zip(CELL, names, strict=True)) | {"seed": seed, "score": 100 * score})
     return pd.DataFrame(rows, columns=[*CELL, "seed", "score"])
 
 
 def with_scores(frame: pd.DataFrame, scored: pd.DataFrame) -> pd.DataFrame:
-    """``frame``, one run per cell and seed, with the scores of ``scored``; NaN where that has none."""
-    found = scored.set_index([*CELL, "seed"])["score"]
-    return frame.assign(score=found.reindex(pd.MultiIndex.from_frame(frame[[*CELL, "seed"]])).to_numpy())
+    """``frame``, one run per cell and seed, with the scores of ``scored``; NaN without one."""
+    by_seed = scored.set_index([*CELL, "seed"])["score"]
+    return frame.assign(score=by_seed.reindex(pd.MultiIndex.from_frame(frame[[*CELL, "seed"]])).to_numpy())
 
 
 def scores_of_halves(
     stored: Mapping[str, np.ndarray], report: list[str], config: RunConfig
 ) -> np.ndarray | None:
-    """The reported score of every evaluation on either half, as fractions (evaluations, 2); None if unknown."""
-    parts = []
+    """Reported score of every evaluation on either half, as fractions (evaluations, 2).
+
+    None if it cannot be computed from ``stored``.
+    """
+    scores = []
     for name in report:
-        part, _, metric = name.rpartition("/")
-        part = part or next(iter(config.task.evaluate))
-        if not predictions.known(metric) or f"logits/{part}" not in stored:
+        set_name, _, metric = name.rpartition("/")
+        set_name = set_name or next(iter(config.task.evaluate))
+        if not predictions.known(metric) or f"logits/{set_name}" not in stored:
             return None
-        given = predictions.answers(stored[f"logits/{part}"], config, part)
-        targets = stored[f"targets/{part}"]
-        parts.append(
+        evaluations = predictions.from_logits(stored[f"logits/{set_name}"], config, set_name)
+        targets = stored[f"targets/{set_name}"]
+        scores.append(
             [
-                [predictions.value(metric, one[half], targets[half]) for half in split(len(targets))]
-                for one in given
+                [predictions.value(metric, predicted[half], targets[half]) for half in split(len(targets))]
+                for predicted in evaluations
             ]
         )
-    common = min(map(len, parts), default=0)  # sets may be scored after the last update alone
-    return np.asarray(np.mean([part[len(part) - common :] for part in parts], axis=0))
+    common = min(map(len, scores), default=0)  # sets may be scored only after the last update
+    return np.asarray(np.mean([of_metric[len(of_metric) - common :] for of_metric in scores], axis=0))
 
 
 def split(examples: int) -> tuple[np.ndarray, np.ndarray]:
@@ -104,13 +109,13 @@ def _rule(grid: Grid, row: dict[str, Any]) -> str:
 
 
 def _both_ways(halves: np.ndarray, rule: str) -> np.ndarray:
-    """(2, 2): by the half that chooses the evaluation, the score on it and on the other half."""
-    at = [-1, -1] if rule == "last" else halves.argmax(0)
-    return np.array([[halves[at[0], 0], halves[at[0], 1]], [halves[at[1], 1], halves[at[1], 0]]])
+    """Scores (2, 2) by the half that chooses the evaluation: its own, the other's."""
+    first, second = (-1, -1) if rule == "last" else halves.argmax(0)
+    return np.array([[halves[first, 0], halves[first, 1]], [halves[second, 1], halves[second, 0]]])
 
 
 def _crossed(settings: dict[str, dict[int, np.ndarray]]) -> dict[int, float]:
-    """By seed, the score on the other half of the setting that a half chooses, averaged over both."""
+    """By seed: score of the chosen setting on the other half, averaged over both ways."""
     ways = []
     for half in (0, 1):
         means = {
@@ -123,7 +128,7 @@ def _crossed(settings: dict[str, dict[int, np.ndarray]]) -> dict[int, float]:
 
 
 def _best(by_setting: dict[str, float], lower: bool = False) -> str:
-    """The best of some settings; the first where none has a score."""
+    """The best of some settings; the first if none has a score."""
     known = {setting: score for setting, score in by_setting.items() if not np.isnan(score)}
     pick = min if lower else max
     return pick(known, key=lambda setting: known[setting]) if known else next(iter(by_setting))

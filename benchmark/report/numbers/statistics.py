@@ -13,13 +13,13 @@ CONFIDENCE = 0.95
 LEVEL = 1 - CONFIDENCE  # of a two-sided test
 POWER = 0.8
 MANY = 10_000  # seeds; nobody runs more
-FLIPS = 9999  # draws of a flip test whose sign patterns are too many to go through
-NO_SPREAD = 1e-9  # of the values' size: what rounding leaves of a deviation of 0
+FLIPS = 9999  # random patterns of a flip test that has too many to try all
+NO_SPREAD = 1e-9  # relative to the values: a deviation below it is rounding
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over ``n`` seeds: sample deviation (n-1) and confidence interval; NaN where undefined."""
+    """A mean over ``n`` seeds: sample deviation (n-1) and confidence interval; NaN if undefined."""
 
     mean: float
     std: float
@@ -29,15 +29,15 @@ class Estimate:
 
     @property
     def varies(self) -> bool:
-        """Whether the values differ by more than rounding."""
+        """True if the values differ by more than rounding."""
         return self.n > 1 and self.std > NO_SPREAD * max(abs(self.mean), 1.0)
 
     @property
     def p(self) -> float:
-        """The two-sided p-value of Student's test that the mean is 0; NaN where the values do not differ.
+        """Two-sided p-value of Student's test that the mean is 0; NaN without spread.
 
-        Two seeds that gain the same example say nothing of the spread, least of all that there is none. Only
-        if all values are 0, nothing speaks against a mean of 0, and it is 1.
+        Two seeds that gain the same example do not show the spread, and do not show that there is none.
+        Only if all values are 0, nothing speaks against a mean of 0: p is 1.
         """
         if self.n > 1 and self.mean == 0 and self.std == 0:
             return 1.0
@@ -52,9 +52,9 @@ class Estimate:
 
     @property
     def detectable(self) -> float:
-        """The smallest true mean that a test of this size finds with a probability of ``POWER``.
+        """Smallest true mean that this test detects with a probability of ``POWER``.
 
-        NaN where the values do not differ: that shows no spread, and not that any difference would be found.
+        NaN if the values do not differ: their spread is unknown, so the detectable mean is as well.
         """
         return self.std * detectable(self.n) if self.varies else np.nan
 
@@ -62,7 +62,7 @@ class Estimate:
 def estimate(values: np.ndarray) -> Estimate:
     """Mean, sample standard deviation and 95 % t interval of ``values`` (n,), one per seed.
 
-    Values that are all the same, and not 0, have no interval: they do not show that others would be the same.
+    Equal values other than 0 have no interval: they do not show that other seeds would give the same.
     """
     n = len(values)
     if n == 0:
@@ -72,37 +72,39 @@ def estimate(values: np.ndarray) -> Estimate:
         return Estimate(mean, np.nan, 1, np.nan, np.nan)
     std = float(np.std(values, ddof=1))
     half = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) * std / np.sqrt(n)
-    found = Estimate(mean, std, n, mean - half, mean + half)
-    return found if found.varies or mean == 0 else replace(found, low=np.nan, high=np.nan)
+    whole = Estimate(mean, std, n, mean - half, mean + half)
+    return whole if whole.varies or mean == 0 else replace(whole, low=np.nan, high=np.nan)
 
 
 def paired(ours: dict[int, float], others: dict[int, float]) -> tuple[np.ndarray, np.ndarray]:
-    """The values of the seeds that both have, in the order of seeds: (n,) and (n,)."""
+    """The values (n,) and (n,) of the seeds that both sides have, ordered by seed."""
     seeds = sorted(ours.keys() & others.keys())
     return np.array([ours[seed] for seed in seeds]), np.array([others[seed] for seed in seeds])
 
 
 def paired_difference(ours: dict[int, float], baseline: dict[int, float]) -> Estimate:
-    """The difference ``ours - baseline``, seed by seed, over the seeds both have."""
-    mine, plain = paired(ours, baseline)
-    return estimate(mine - plain)
+    """The difference ``ours - baseline``, seed by seed, over the seeds that both have."""
+    mine, vanilla = paired(ours, baseline)
+    return estimate(mine - vanilla)
 
 
 def holm(p_values: Sequence[float]) -> np.ndarray:
-    """Holm's correction of ``p_values`` (m,) for being m; NaN are no tests, and stay."""
-    found = np.array(p_values, float)
-    tests = np.flatnonzero(~np.isnan(found))
-    order = tests[np.argsort(found[tests], kind="stable")]
+    """Holm's correction of ``p_values`` (m,) for m tests; NaN are no tests, and stay."""
+    corrected = np.array(p_values, float)
+    tests = np.flatnonzero(~np.isnan(corrected))
+    order = tests[np.argsort(corrected[tests], kind="stable")]
     factors = np.arange(len(order), 0, -1)
-    found[order] = np.minimum(np.maximum.accumulate(found[order] * factors), 1) if len(order) else 0
-    return found
+    if len(order):
+        corrected[order] = np.minimum(np.maximum.accumulate(corrected[order] * factors), 1)
+    return corrected
 
 
 @cache
 def detectable(n: int, level: float = LEVEL) -> float:
-    """The smallest true mean, in standard deviations, that Student's test of ``n`` values finds.
+    """Smallest true mean, in standard deviations, that Student's test of ``n`` values detects.
 
-    Found means: with a probability of ``POWER`` at a two-sided ``level``, by the noncentral t distribution.
+    It is detected with a probability of ``POWER`` at a two-sided ``level``, by the noncentral t
+    distribution.
     """
     critical = float(stats.t.isf(level / 2, n - 1))
 
@@ -116,7 +118,7 @@ def detectable(n: int, level: float = LEVEL) -> float:
 
 
 def seeds_to_find(effect: float, level: float = LEVEL) -> int:
-    """How many seeds find a mean of ``effect`` standard deviations; ``MANY`` if it takes as many or more."""
+    """Number of seeds that detect a mean of ``effect`` standard deviations; at most ``MANY``."""
     if np.isnan(effect) or detectable(MANY, level) > abs(effect):
         return MANY
     few, enough = 1, 2
@@ -129,9 +131,10 @@ def seeds_to_find(effect: float, level: float = LEVEL) -> int:
 
 
 def spread_test(ours: np.ndarray, others: np.ndarray) -> tuple[float, float]:
-    """Pitman and Morgan's test that paired values (n,) and (n,) spread alike: (correlation, p-value).
+    """Pitman and Morgan's test that paired values (n,) and (n,) have equal spread.
 
-    The correlation is that of sums and differences, and positive where ``ours`` spread more.
+    Returns (correlation, p-value). The correlation is between sums and differences: positive if ``ours``
+    spread more.
     """
     sums, differences = ours + others, ours - others
     size = max(float(np.abs(sums).max(initial=0)), 1.0)
@@ -142,18 +145,19 @@ def spread_test(ours: np.ndarray, others: np.ndarray) -> tuple[float, float]:
 
 
 def seeds_to_correlate(correlation: float, level: float = LEVEL) -> int:
-    """How many seeds find a true ``correlation``, by Fisher's transformation; at most ``MANY``."""
+    """Number of seeds that detect a true ``correlation`` (Fisher's transformation); at most ``MANY``."""
     if np.isnan(correlation) or correlation == 0:
         return MANY
-    far = stats.norm.isf(level / 2) + stats.norm.isf(1 - POWER)
-    needed = (far / np.arctanh(min(abs(correlation), 1 - 1e-12))) ** 2 + 3
+    distance = stats.norm.isf(level / 2) + stats.norm.isf(1 - POWER)
+    needed = (distance / np.arctanh(min(abs(correlation), 1 - 1e-12))) ** 2 + 3
     return int(min(np.ceil(needed), MANY))
 
 
 def maximum_test(ours: np.ndarray, others: np.ndarray) -> float:
-    """The two-sided p-value that the maxima of paired values (n,) and (n,) differ as much by chance.
+    """Two-sided p-value for the difference of the maxima of paired values (n,) and (n,).
 
-    By swapping the sides of seeds: all patterns where they are few, else draws that are always the same.
+    A permutation test that swaps the two sides of seeds: all patterns if they are few, else random patterns
+    that are the same in every call.
     """
     n = len(ours)
     if n < 2:
@@ -162,7 +166,7 @@ def maximum_test(ours: np.ndarray, others: np.ndarray) -> float:
         swap = (np.arange(2**n)[:, None] >> np.arange(n) & 1).astype(bool)
     else:
         swap = np.random.default_rng(0).random((FLIPS, n)) < 0.5
-        swap[0] = False  # what was seen is one of the patterns
-    far = np.where(swap, others, ours).max(1) - np.where(swap, ours, others).max(1)
-    seen = abs(float(ours.max() - others.max()))
-    return float(np.mean(np.abs(far) >= seen - 1e-12))
+        swap[0] = False  # the pattern that was observed
+    apart = np.where(swap, others, ours).max(1) - np.where(swap, ours, others).max(1)
+    observed = abs(float(ours.max() - others.max()))
+    return float(np.mean(np.abs(apart) >= observed - 1e-12))

@@ -1,7 +1,7 @@
 """The metrics of GLUE and XTREME as `evaluate.Metric` modules that need no network.
 
-Each takes ``predictions`` and ``references``, of which its module says what a row is, and returns
-fractions (0-1, or -1 to 1 for the correlations).
+Each takes ``predictions`` and ``references``, whose rows its module explains, and returns fractions (0-1, or -1
+to 1 for the correlations).
 """
 
 from __future__ import annotations
@@ -35,10 +35,11 @@ METRICS: dict[str, type[OfflineMetric]] = {
 def score(
     names: Sequence[str], predictions: Any, references: Any, language: str | None = None
 ) -> dict[str, float]:
-    """The values of the named metrics for ``predictions`` against ``references``, row by row.
+    """Compute the named metrics of ``predictions`` against ``references``, row by row.
 
-    ``language`` (ISO code) is for the metrics that depend on it. Raises: BenchmarkError for a metric that
-    does not exist, or a language that it does not know.
+    ``language`` (ISO code) is for the metrics that depend on it.
+
+    Raises: BenchmarkError for an unknown metric, or a language that a metric does not know.
     """
     results: dict[str, float] = {}
     for name in names:

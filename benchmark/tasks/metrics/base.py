@@ -1,4 +1,4 @@
-"""What the project's `evaluate.Metric` modules share: they need no network and leave nothing on disk."""
+"""Base class of the metrics: `evaluate.Metric` without network and files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class OfflineMetric(evaluate.Metric):
     row = "one number per example"
 
     def __init__(self, **kwargs: Any) -> None:
-        # Nothing is kept on disk, but evaluate makes a folder all the same: not in the user's hub cache.
+        # Nothing is kept on disk, but evaluate makes a folder in any case: keep it out of the user's hub cache.
         with tempfile.TemporaryDirectory(prefix="benchmark-metrics-") as scratch:
             super().__init__(keep_in_memory=True, cache_dir=scratch, **kwargs)
 

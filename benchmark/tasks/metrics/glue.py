@@ -1,6 +1,6 @@
-"""The metrics of GLUE: of one number per example.
+"""The metrics of GLUE, of one number per example.
 
-A correlation with constant predictions is undefined; it is reported as 0, the value of a model that has
+A correlation with constant predictions is undefined. It is reported as 0, the value of a model that has
 learnt nothing, and the record marks the run as collapsed.
 """
 
@@ -17,7 +17,10 @@ from benchmark.tasks.metrics.base import OfflineMetric
 
 
 class Accuracy(OfflineMetric):
-    """The share of examples predicted right; for Tatoeba, of queries whose nearest neighbour is right."""
+    """The share of examples with the right prediction.
+
+    For Tatoeba: of queries with the right nearest neighbour.
+    """
 
     feature = datasets.Value("int64")
 
@@ -26,7 +29,7 @@ class Accuracy(OfflineMetric):
 
 
 class F1(OfflineMetric):
-    """The F1 score of class 1; 0 where class 1 is neither predicted nor present."""
+    """The F1 score of class 1; 0 if class 1 is neither predicted nor present."""
 
     feature = datasets.Value("int64")
 

@@ -12,17 +12,20 @@ Pairs = Sequence[Sequence[Sequence[str]]]
 
 
 class PairF1(OfflineMetric):
-    """F1, precision and recall of sets of (source id, English id); a row is a whole set of pairs."""
+    """F1, precision and recall of sets of (source id, English id).
+
+    A row is a whole set of pairs.
+    """
 
     feature = datasets.Sequence(datasets.Sequence(datasets.Value("string")))
     row = "one list of pairs of ids per pair of texts"
 
     def _compute(self, predictions: Pairs, references: Pairs) -> dict[str, float]:
-        found, gold = _numbered(predictions), _numbered(references)
-        right = len(found & gold)
+        mined, gold = _numbered(predictions), _numbered(references)
+        right = len(mined & gold)
         return {
-            "f1": 2 * right / (len(found) + len(gold)) if right else 0.0,
-            "precision": right / len(found) if right else 0.0,
+            "f1": 2 * right / (len(mined) + len(gold)) if right else 0.0,
+            "precision": right / len(mined) if right else 0.0,
             "recall": right / len(gold) if right else 0.0,
         }
 

@@ -1,8 +1,8 @@
-"""Exact match and F1 of answer texts, with SQuAD's normalisation or with MLQA's of each language.
+"""Exact match and F1 of answer texts, normalised as in SQuAD or MLQA.
 
-A row is a question: its prediction is a list of one text, or an empty list where there is none, which
-scores 0; its reference is the list of right answers, of which the best counts, for exact match and for F1
-separately.
+MLQA's normalisation depends on the language. A row is a question. Its prediction is a list of one text, or an
+empty list if there is none, which scores 0. Its reference is the list of right answers; the best one counts,
+for exact match and for F1 separately.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class SquadF1(OfflineMetric):
 
 
 class MlqaF1(SquadF1):
-    """Exact match and F1 as MLQA defines them for the language that ``config_name`` gives."""
+    """Exact match and F1 as in MLQA, for the language ``config_name``."""
 
     def __init__(self, **kwargs: Any) -> None:
         language = kwargs.get("config_name")
@@ -61,9 +61,12 @@ class MlqaF1(SquadF1):
 def aligned(
     predictions: Mapping[str, str], answers: Mapping[str, Sequence[str]]
 ) -> tuple[list[list[str]], list[list[str]]]:
-    """Rows of predictions and references, in the order of ``answers``, from texts by question id."""
-    found = [[predictions[question]] if question in predictions else [] for question in answers]
-    return found, [list(texts) for texts in answers.values()]
+    """Make rows of predictions and references from texts by question id.
+
+    They are in the order of ``answers``.
+    """
+    given = [[predictions[question]] if question in predictions else [] for question in answers]
+    return given, [list(texts) for texts in answers.values()]
 
 
 def squad_tokens(text: str) -> list[str]:
@@ -73,7 +76,7 @@ def squad_tokens(text: str) -> list[str]:
 
 
 def mlqa_tokens(text: str, language: str) -> list[str]:
-    """The tokens of ``text`` that MLQA compares; in Chinese each ideograph is one."""
+    """The tokens of ``text`` that MLQA compares; each Chinese ideograph is one."""
     kept = "".join(c for c in text.lower() if not _is_punctuation(c))
     if language == "ar":
         # Meant for the article at the start of a word; MLQA's pattern finds the two letters anywhere.
@@ -86,7 +89,10 @@ def mlqa_tokens(text: str, language: str) -> list[str]:
 def question_scores(
     prediction: Sequence[str], answers: Sequence[str], tokens: Callable[[str], list[str]]
 ) -> tuple[float, float]:
-    """Exact match (0 or 1) and F1 (0-1) of one question's ``prediction``, a list of one text or of none."""
+    """Exact match (0 or 1) and F1 (0-1) of one question.
+
+    ``prediction`` is a list of one text or of none.
+    """
     if not prediction:
         return 0.0, 0.0
     said = tokens(prediction[0])
@@ -101,7 +107,10 @@ def _means(predictions: Texts, references: Texts, tokens: Callable[[str], list[s
 
 
 def _overlap(said: list[str], wanted: list[str]) -> float:
-    """F1 of two bags of words; 0 where they share none, even if both are empty."""
+    """F1 of two bags of words.
+
+    0 if they share none, even if both are empty.
+    """
     shared = (Counter(said) & Counter(wanted)).total()
     return 2 * shared / (len(said) + len(wanted)) if shared else 0.0
 

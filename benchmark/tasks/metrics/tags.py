@@ -1,7 +1,8 @@
-"""F1 of sequence labels by seqeval's rules: entities for NER, runs of equal tags for part of speech.
+"""F1 of sequence labels by seqeval's rules, of entities or of runs of equal tags.
 
-A row is a sentence: its tags, one string per word. A unit counts as found if its type, start and end all
-agree; precision, recall and F1 are over all sentences and all types together.
+Entities are for NER, runs for part of speech. A row is a sentence: its tags, one string per word. A unit is
+right if its type, start and end all agree. Precision, recall and F1 are over all sentences and all types
+together.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ Sentences = Sequence[Sequence[str]]
 
 
 class EntityF1(OfflineMetric):
-    """F1, precision and recall of the entities that BIO tags spell, in seqeval's lenient reading."""
+    """F1, precision and recall of entities in BIO tags, in seqeval's lenient reading."""
 
     feature = datasets.Sequence(datasets.Value("string"))
     row = "one list of tags per sentence"
@@ -30,10 +31,10 @@ class EntityF1(OfflineMetric):
 
 
 class TagRunF1(EntityF1):
-    """F1, precision and recall of runs of equal UPOS tags: what XTREME reports for part of speech.
+    """F1, precision and recall of runs of equal UPOS tags, XTREME's part-of-speech metric.
 
-    A tag without a prefix is read as its own type, as by the seqeval 0.0.12 that XTREME's evaluator uses;
-    there the first letter S (SCONJ, SYM) also marks a unit of one word, so that these never make a run.
+    A tag without a prefix is read as its own type, as by the seqeval 0.0.12 of XTREME's evaluator. That
+    release also reads the first letter S (SCONJ, SYM) as a unit of one word, so these tags never make a run.
     """
 
     def _compute(self, predictions: Sentences, references: Sentences) -> dict[str, float]:
@@ -41,7 +42,10 @@ class TagRunF1(EntityF1):
 
 
 class TagRunF1Seqeval1(EntityF1):
-    """The same as today's seqeval has it: without a tag's first letter, so that CCONJ equals SCONJ."""
+    """The same as seqeval 1 computes it.
+
+    A tag loses its first letter, so that CCONJ equals SCONJ.
+    """
 
     def _compute(self, predictions: Sentences, references: Sentences) -> dict[str, float]:
         with warnings.catch_warnings():
@@ -51,11 +55,11 @@ class TagRunF1Seqeval1(EntityF1):
 
 
 class TagAccuracy(EntityF1):
-    """The share of words tagged right."""
+    """The share of words with the right tag."""
 
     def _compute(self, predictions: Sentences, references: Sentences) -> dict[str, float]:
-        answers, truth = list(chain(*predictions)), list(chain(*references))
-        return {"tag_accuracy": float(accuracy_score(truth, answers))}
+        tags, truth = list(chain(*predictions)), list(chain(*references))
+        return {"tag_accuracy": float(accuracy_score(truth, tags))}
 
 
 def _prefixed(sentences: Sentences) -> list[list[str]]:

@@ -1,0 +1,39 @@
+"""The multiruns of Hydra that make up a table: its sweeper knows one rectangle of axes, and a grid may have several."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+
+from benchmark.grids import rectangles
+from benchmark.places import ROOT
+
+TABLE = "+sweeps="
+
+
+def multiruns(arguments: Sequence[str]) -> list[list[str]]:
+    """The command lines that run the whole grid of ``+sweeps=TABLE``, one for each of its rectangles.
+
+    A command line without a table, or with one that is a single rectangle, is returned as it is, and so is one that
+    Hydra will refuse. Raises: BenchmarkError for a change without values.
+    """
+    of_hydra = [one for one in arguments if one.startswith((TABLE, "hydra.", "hydra/"))]
+    if not any(one.startswith(TABLE) for one in of_hydra):
+        return [list(arguments)]
+    try:
+        with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+            sweep = compose("config", of_hydra, return_hydra_config=True)
+    except (HydraException, OmegaConfBaseException):
+        return [list(arguments)]
+    if sweep.table is None or not sweep.table.grids:
+        return [list(arguments)]
+    changes = [one for one in arguments if "=" in one and not one.startswith("-") and one not in of_hydra]
+    declared = rectangles.declared(sweep.hydra.sweeper.params or {}, sweep.table.grids)
+    kept = [one for one in arguments if one not in changes]
+    return [
+        [*kept, "hydra.sweeper.params=null", *(f"{key}={','.join(values)}" for key, values in axes.items())]
+        for axes in rectangles.narrowed(declared, rectangles.axes(changes))
+    ]

@@ -1,0 +1,199 @@
+"""`python -m benchmark.speed.check`: what only a GPU shows, in at most 8 minutes; each stage's result is written at once.
+
+A stage is a process of its own, killed at its limit. Without a GPU the same stages count on the tests' stand-in.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib.metadata
+import os
+import platform
+import signal
+import subprocess
+import sys
+import threading
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmark.command import carried_out
+from benchmark.config.compose import ROOT
+from benchmark.errors import unknown
+from benchmark.speed.stage import SHORT
+
+# Seconds of each, in the order of their value; together 8 minutes.
+LIMITS = {
+    "start": 40,
+    "tests": 60,
+    "minilm_float32": 45,
+    "minilm_bfloat16": 40,
+    "base_bfloat16": 45,
+    "grid": 120,
+    "methods": 45,
+    "several": 70,
+    "base_float32": 35,
+    "compiled": 60,  # as far as the others have left time
+}
+MINUTES = 8.0
+PATIENCE = 5  # times as long without a GPU, where nothing is lent and processes start slowly
+LEAST = 8  # seconds that no stage is worth starting with
+PACKAGES = ("torch", "transformers", "accelerate", "datasets", "numpy")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command; returns its exit status: 1 if a stage failed, was killed or fell short of a target."""
+    parser = argparse.ArgumentParser(prog="python -m benchmark.speed.check", description=__doc__)
+    parser.add_argument("--stages", default=",".join(LIMITS), help="some of the stages, by comma")
+    parser.add_argument("--minutes", type=float, default=MINUTES, help="for all stages (default: 8)")
+    parser.add_argument("--output", type=Path, default=ROOT / "results" / "reference" / "gpu.md")
+    options = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that a stage is killed with it
+    return carried_out(lambda: check(options.stages.split(","), options.minutes, options.output))
+
+
+def check(stages: list[str], minutes: float, output: Path) -> int:
+    """Run ``stages`` and write what they find to ``output``; the exit status. Raises: BenchmarkError."""
+    for stage in stages:
+        if stage not in LIMITS:
+            raise unknown("--stages", stage, LIMITS)
+    card = graphics_card()
+    scale = minutes / MINUTES if card else PATIENCE * minutes / MINUTES
+    ends = time.monotonic() + 60 * MINUTES * scale
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text("")
+    report = Report(output)
+    for line in header(card):
+        report.say(line)
+    failed = []
+    for stage in stages:
+        left = ends - time.monotonic()
+        limit = min(LIMITS[stage] * scale, left)
+        report.say(f"\n## {stage}\n")
+        if left < LEAST * scale:
+            report.say("- not run: no time was left")
+        elif not run_stage(stage, limit, bool(card), report):
+            failed.append(stage)
+    report.say(f"\ncheck: {'falls short in ' + ', '.join(failed) if failed else 'all targets are met'}")
+    return 1 if failed else 0
+
+
+class Report:
+    """Lines of Markdown, printed and written as soon as they are said."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.lock = path, threading.Lock()
+
+    def say(self, line: str) -> None:
+        """One more line."""
+        with self.lock, self.path.open("a") as file:
+            print(line, flush=True)
+            file.write(f"{line}\n")
+
+
+def run_stage(stage: str, limit: float, on_gpu: bool, report: Report) -> bool:
+    """Whether a stage, given ``limit`` seconds, ended by itself and fell short of nothing."""
+    command = [
+        sys.executable,
+        "-m",
+        "benchmark.speed.stages",
+        stage,
+        "--until",
+        str(time.monotonic() + limit),
+    ]
+    environment = os.environ | {"TOKENIZERS_PARALLELISM": "false", "PYTHONUNBUFFERED": "1"}
+    if not on_gpu:
+        command.append("--stand-in")
+        environment["CUDA_VISIBLE_DEVICES"] = ""
+    began, said, errors = time.monotonic(), list[str](), list[str]()
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=environment,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        errors="replace",
+        start_new_session=True,  # so that what it has started can be killed with it
+    )
+    readers = [
+        threading.Thread(target=read, args=(process.stdout, said, report.say), daemon=True),
+        threading.Thread(target=read, args=(process.stderr, errors, err), daemon=True),
+    ]
+    for reader in readers:
+        reader.start()
+    try:
+        status: int | None = process.wait(limit)
+    except subprocess.TimeoutExpired:
+        status = None
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    for reader in readers:
+        reader.join(5)
+    took = time.monotonic() - began
+    if status is None:
+        report.say(f"- {SHORT}: killed at its limit of {limit:.0f} s")
+    elif status:
+        last = next((line for line in reversed(errors) if line.strip()), "nothing said")
+        report.say(f"- {SHORT}: ended with status {status}: {last.strip()[:300]}")
+    report.say(f"- took {took:.1f} s")
+    return status == 0 and not any(line.startswith(f"- {SHORT}") for line in said)
+
+
+def read(pipe: object, into: list[str], tell: object) -> None:
+    """Keep and pass on the lines of ``pipe`` until it is closed."""
+    for line in pipe:  # type: ignore[attr-defined]
+        into.append(line.rstrip("\n"))
+        tell(line.rstrip("\n"))  # type: ignore[operator]
+
+
+def err(line: str) -> None:
+    """Print ``line`` where it is not part of the report."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def graphics_card() -> str:
+    """The name and driver of the first GPU; empty without one."""
+    query = ["nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"]
+    try:
+        found = subprocess.run(query, capture_output=True, text=True, check=True, timeout=30).stdout
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return next(iter(found.splitlines()), "").strip()
+
+
+def header(card: str) -> list[str]:
+    """What the figures belong to: card, driver, versions, commit and date."""
+    versions = []
+    for name in PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions.append(f"{name} {importlib.metadata.version(name)}")
+    what = card or "no GPU here: the stages run on the tests' stand-in, with counts in place of times"
+    return [
+        "# Check on a GPU",
+        "",
+        f"- card, driver, memory: {what}" if card else f"- {what}",
+        f"- Python {platform.python_version()}, {', '.join(versions)}, {len(os.sched_getaffinity(0))} cores",
+        f"- code {commit()}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+    ]
+
+
+def commit() -> str:
+    """The commit of the project, and whether files differ from it."""
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(ROOT), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout.strip()
+
+    try:
+        changes = git("status", "--porcelain", "--untracked-files=no", "--", "benchmark", "conf", "tests")
+        return git("rev-parse", "--short=12", "HEAD") + " + changes" * bool(changes)
+    except (OSError, subprocess.SubprocessError):
+        return "of no commit"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

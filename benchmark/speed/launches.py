@@ -1,0 +1,36 @@
+"""How many kernels and copies a captured update starts, asked of the driver without a profiler."""
+
+from __future__ import annotations
+
+import ctypes
+from functools import partial
+from unittest import mock
+
+import torch
+from transformers import PreTrainedModel
+
+from benchmark.speed.conditions import Conditions
+from benchmark.speed.sides import in_training
+from benchmark.tasks import Task
+from benchmark.training.graphs import GraphedLearner
+
+
+def of_update(model: PreTrainedModel, task: Task, here: Conditions) -> str:
+    """The nodes of the graph of an update, in words; why not, if they cannot be counted."""
+    try:
+        with mock.patch.object(torch.cuda, "CUDAGraph", partial(torch.cuda.CUDAGraph, keep_graph=True)):
+            training = in_training(model, task, here, 1000)
+            learner = training.learner
+            assert isinstance(learner, GraphedLearner), "updates are not captured"
+            number, batch = next(training.course.batches())
+            for again in range(2):
+                learner.update(number + again, batch)
+        graph = next(known.graph for known in learner.captured.values() if known.graph is not None)
+        nodes = ctypes.c_size_t()
+        driver = ctypes.CDLL("libcuda.so.1")
+        handle = ctypes.c_void_p(graph.raw_cuda_graph())
+        status = driver.cuGraphGetNodes(handle, None, ctypes.byref(nodes))
+        assert status == 0, f"the driver says {status}"
+    except Exception as error:  # whatever fails here, nothing depends on it
+        return f"kernel launches not counted ({' '.join(str(error).split())[:150]})"
+    return f"{nodes.value} kernels and copies in the graph of an update"

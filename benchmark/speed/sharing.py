@@ -1,0 +1,145 @@
+"""The stage that has several runs of a base-size encoder at once on one GPU, with MPS where it is there."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import Any
+
+from benchmark.config.compose import ROOT
+from benchmark.speed.stage import Stage
+from benchmark.speed.timing import Amount
+
+MODEL, TASK, PRECISION = "base_random", "rte", "bfloat16"
+AT_ONCE = (2, 4, 8)
+BATCHES = 8  # few, so that each process has captured their sizes soon
+AMOUNT = Amount(24, 3, 10)
+PATIENCE = 40  # seconds that a process waits for the others
+LEAST = 50  # per cent of the card's measured products
+CONTROL = "nvidia-cuda-mps-control"
+_state: dict[str, Any] = {}
+
+
+def several(stage: Stage) -> None:
+    """The share of the card's products that several runs reach together, without and with MPS."""
+    if stage.stand_in:
+        stage.say("needs a GPU: not run")
+        return
+    best = run_together(stage, os.environ.copy(), "taking turns", stage.left / 2)
+    if not shutil.which(CONTROL):
+        stage.say(f"no {CONTROL} on the PATH: not run with MPS")
+    else:
+        with mps() as environment:
+            best = max(best, run_together(stage, environment, "with MPS", stage.left - 4))
+    stage.target("per cent of the card's measured products, at best", best, least=LEAST)
+
+
+def run_together(stage: Stage, environment: dict[str, str], how: str, seconds: float) -> float:
+    """The best share, in per cent, that processes in ``environment`` reach within some ``seconds``."""
+    command = [
+        sys.executable,
+        "-m",
+        "benchmark.speed.stages",
+        "together",
+        "--until",
+        str(time.monotonic() + seconds),
+    ]
+    best = 0.0
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    try:
+        said, _ = process.communicate(timeout=max(seconds, 1))
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)  # its runs as well
+        said, _ = process.communicate()
+        stage.say(f"{how}: cut off")
+    for line in said.splitlines():
+        runs, share, rate = line.split()
+        best = max(best, float(share))
+        stage.say(
+            f"{how}: {runs} runs at once, {float(rate):.1f} updates a second, {float(share):.0f}% of the products"
+        )
+    if process.returncode and not said:
+        stage.say(f"{how}: ended with status {process.returncode}")
+    return best
+
+
+@contextlib.contextmanager
+def mps() -> Iterator[dict[str, str]]:
+    """The environment of processes under an MPS daemon of our own, which ends with this."""
+    with tempfile.TemporaryDirectory() as folder:
+        environment = os.environ | {"CUDA_MPS_PIPE_DIRECTORY": folder, "CUDA_MPS_LOG_DIRECTORY": folder}
+        quiet: Any = {"env": environment, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        daemon = subprocess.Popen([CONTROL, "-f"], stdin=subprocess.DEVNULL, **quiet)
+        try:
+            yield environment
+        finally:
+            with contextlib.suppress(subprocess.SubprocessError):
+                subprocess.run([CONTROL], input="quit\n", text=True, timeout=3, check=False, **quiet)
+            daemon.kill()
+            daemon.wait()
+
+
+def together(stage: Stage) -> None:
+    """Print for each number of runs at once: the number, the share in per cent, and the updates a second of all."""
+    from benchmark.speed import limit
+    from benchmark.speed.subjects import load, timed_batches
+
+    context = get_context("spawn")  # a process that has CUDA cannot be forked
+    most = max(AT_ONCE)
+    with ProcessPoolExecutor(most, context, _prepare, (context.Barrier(most),)) as pool:
+        started = list(pool.map(_load, range(most)))
+        here = stage.conditions(PRECISION)
+        model, _, task = load(MODEL, TASK, BATCHES, here.device)
+        operations = limit.operations(
+            model, task, timed_batches(task, AMOUNT.warm, AMOUNT.total - AMOUNT.warm)
+        )
+        products = limit.of_products(limit.SQUARE, limit.SQUARE, limit.SQUARE, here, repeats=2)
+        for count in [1, *AT_ONCE]:
+            seconds = [took for took in pool.map(_one, [(rank, count) for rank in started]) if took]
+            rate = sum(1 / took for took in seconds)
+            print(count, 100 * rate * operations / products, rate, flush=True)
+
+
+def _prepare(barrier: Any) -> None:
+    _state["barrier"] = barrier
+
+
+def _load(rank: int) -> int:
+    """Load the model in this process, alone of all ranks."""
+    from benchmark.speed.conditions import conditions
+    from benchmark.speed.sides import ours
+    from benchmark.speed.subjects import load
+
+    here = conditions("cuda", PRECISION, 1)
+    here.take_effect()
+    model, _, task = load(MODEL, TASK, BATCHES, here.device)
+    ours(copy.deepcopy(model), task, Amount(0, 1, 1), here)  # warms the process up
+    _state.update(here=here, model=model, task=task)
+    _state["barrier"].wait(PATIENCE)
+    return rank
+
+
+def _one(what: tuple[int, int]) -> float:
+    """The seconds of an update of this process, one of so many at once; 0 if it is not among them."""
+    from benchmark.speed.sides import ours
+
+    rank, count = what
+    _state["barrier"].wait(PATIENCE)
+    if rank >= count:
+        _state["barrier"].wait(PATIENCE)
+        return 0.0
+    seconds = ours(copy.deepcopy(_state["model"]), _state["task"], AMOUNT, _state["here"]).update
+    _state["barrier"].wait(PATIENCE)
+    return seconds

@@ -1,0 +1,86 @@
+"""What is measured: a model, a task cut to whole batches, and the recipe that all sides share."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra import compose, initialize_config_dir
+from transformers import AutoModelForSequenceClassification, BertConfig, PreTrainedModel
+from transformers.tokenization_utils_base import PreTrainedTokenizerBase
+
+from benchmark import tasks
+from benchmark.config.compose import register, typed
+from benchmark.config.schema import ProtocolConfig, RunConfig
+from benchmark.models import pretrained
+from benchmark.places import ROOT
+from benchmark.speed.conditions import Conditions
+from benchmark.tasks import Task
+from benchmark.training.course import batches
+
+# The settings of transformers' run_glue.py, which all sides share.
+BATCH, LENGTH, RATE, SEED = 32, 128, 2e-5, 1
+PROTOCOL = ProtocolConfig(
+    name="run_glue", optimizer="adamw_torch", learning_rate=RATE, warmup=0.0, epochs=1, batch_size=BATCH
+)
+
+# Models with random weights, which need no download, and the model of conf/model whose tokens they read; the
+# vocabulary of either is no larger than a BertConfig's.
+RANDOM = {
+    "base_random": ("minilm", BertConfig()),
+    "minilm_random": ("embedded", BertConfig(hidden_size=384, num_hidden_layers=6, intermediate_size=1536)),
+    "tiny_random": ("embedded", BertConfig(hidden_size=8, num_attention_heads=2, intermediate_size=12)),
+}
+
+
+def composed(overrides: list[str]) -> RunConfig:
+    """The configuration of one run."""
+    register()
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        return typed(compose("config", overrides))
+
+
+def load(
+    model_name: str, task_name: str, updates: int, device: torch.device, evaluated: bool = False
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, Task]:
+    """A model on ``device``, its tokenizer, and a task cut to ``updates`` full batches, or as many as it has.
+
+    The model is a file of conf/model or one of `RANDOM`. The task keeps its evaluation sets if it is ``evaluated``.
+    """
+    of, shape = RANDOM.get(model_name, (model_name, None))
+    chosen = [f"model={of}", f"task={task_name}"]
+    config = composed([*chosen, f"protocol.max_length={LENGTH}", f"seed={SEED}"])
+    cache = Path(config.cache)
+    tokenizer = pretrained.tokenizer(config.model, cache)
+    task = tasks.load(config, tokenizer)
+    full = max(1, len(task.training) // BATCH)
+    data = replace(config.data, count=min(updates, full) * BATCH)
+    subset = tasks.draw_subset(task.training.targets, data, SEED, task.kind.stratified)
+    kept = task.evaluation if evaluated else {}
+    task = replace(task, training=task.training.taken(subset), subset=subset, evaluation=kept)
+    if shape is None:
+        model = pretrained.load(config.model, task.units, SEED, cache)
+    else:
+        model = drawn(shape, task.units)
+    return model.to(device), tokenizer, task  # type: ignore[arg-type]
+
+
+def drawn(shape: BertConfig, outputs: int) -> PreTrainedModel:
+    """A classifier of ``shape`` with random weights, the same every time."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(SEED)
+        shape.num_labels = outputs
+        return AutoModelForSequenceClassification.from_config(shape, attn_implementation="sdpa")
+
+
+def timed_batches(task: Task, warm: int, updates: int) -> list[list[int]]:
+    """The batches of the ``updates`` after the ``warm`` ones: indices of their examples."""
+    return list(batches(len(task.training), BATCH, warm + updates, SEED))[warm:]
+
+
+def method_of(name: str, here: Conditions, *overrides: str) -> dict[str, Any]:
+    """The configuration of a file of conf/method, by its name, in a run under the conditions ``here``."""
+    precision = f"protocol.precision={here.precision}"
+    return composed([*overrides, precision, f"method=[{name}]"]).method

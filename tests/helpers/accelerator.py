@@ -1,0 +1,233 @@
+"""A device that the tests have on every machine: its numbers are a CPU's, kept apart from the host's as a GPU's are.
+
+It refuses what a GPU refuses, operations on tensors of both, and keeps what a GPU would make the host wait for.
+
+PyTorch takes it for the accelerator of the whole process, in which no backward pass on a GPU works from then on:
+so a process that sees a GPU cannot have it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest import mock
+
+import pytest
+import torch
+from torch.nn import functional
+from torch.utils._python_dispatch import (
+    TorchDispatchMode,
+    _disable_current_modes,
+    return_and_correct_aliasing,
+)
+from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
+
+from benchmark import randomness
+from benchmark.models import attention, masks
+from benchmark.models.lined_up_layout import LinedUpLayout
+from benchmark.training import graphs
+
+if torch.cuda.is_available():
+    pytest.skip(
+        "the stand-in for a GPU is for processes that see none: CUDA_VISIBLE_DEVICES= python -m pytest",
+        allow_module_level=True,
+    )
+_setup_privateuseone_for_python_backend("elsewhere")
+DEVICE = torch.device("elsewhere:0")
+HOST = torch.device("cpu")
+aten = torch.ops.aten
+COPIES = (aten._to_copy.default, aten.copy_.default)
+# Whose result, or its shape, the host must know before it goes on.
+LOOKS = (aten._local_scalar_dense, aten.nonzero, aten.masked_select, aten._unique2, aten.equal)
+PICKS = (aten.index, aten.index_put, aten.index_put_)  # by a mask, they look for what is in it
+
+
+class There(torch.Tensor):
+    """A tensor on the device; ``here`` has its numbers."""
+
+    here: torch.Tensor
+
+    @staticmethod
+    def __new__(cls, here: torch.Tensor) -> There:
+        shape, start = here.shape, here.storage_offset()
+        made = torch.Tensor._make_wrapper_subclass(
+            cls, shape, strides=here.stride(), storage_offset=start, dtype=here.dtype, device=DEVICE
+        )
+        made.here = here
+        return made
+
+    def __repr__(self) -> str:
+        return f"There({self.here!r})"
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return self.here.__reduce_ex__(protocol)  # a file has the numbers
+
+    __torch_function__ = torch._C._disabled_torch_function_impl
+
+    @classmethod
+    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        raise AssertionError(f"{func}: the accelerator is not there")
+
+
+class Accelerator(TorchDispatchMode):
+    """The device while it is there; ``waits`` are the operations for which a host would have waited for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: list[str] = []
+        self.capturing: Graph | None = None
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        tensors = tensors_in([*args, *kwargs.values()])
+        there = [tensor for tensor in tensors if isinstance(tensor, There)]
+        here = [tensor for tensor in tensors if not isinstance(tensor, There) and tensor.dim()]
+        assert func in COPIES or not (there and here), f"{func} has tensors of both devices"
+        goes_there = isinstance(args[0], There) if func is aten.copy_.default else bool(there)
+        if kwargs.get("device") is not None:
+            goes_there = torch.device(kwargs["device"]).type == DEVICE.type
+            kwargs = kwargs | {"device": HOST}
+        self._note(func, args, kwargs, bool(there), bool(here), goes_there)
+        numbers = changed(lambda x: x.here if isinstance(x, There) else x, args)
+        named = {key: value.here if isinstance(value, There) else value for key, value in kwargs.items()}
+        if self.capturing is not None:
+            self.capturing.keep(func, numbers, named)
+        found = func(*numbers, **named)
+        if self.capturing is not None:
+            by_host = not goes_there and tensors_in(found)
+            assert not by_host, f"{func} is computed by the host while a graph is captured"
+            self.capturing.done.append((func, numbers, named, found))
+        if not goes_there:
+            # What a copy to the same device would leave as it is was on another one.
+            return found.clone() if there and func is aten._to_copy.default else found
+        wrapped = changed(There, found)
+        return return_and_correct_aliasing(func, args, kwargs, wrapped)
+
+    def _note(self, func: Any, args: Any, kwargs: Any, there: bool, here: bool, goes_there: bool) -> None:
+        masked = func.overloadpacket in PICKS and any(
+            at is not None and at.dtype is torch.bool for at in args[1]
+        )
+        looks = there and (func.overloadpacket in LOOKS or masked or (func in COPIES and not goes_there))
+        blocking = not (kwargs.get("non_blocking") or (func is aten.copy_.default and args[2:] == (True,)))
+        if looks or (func in COPIES and goes_there and here and blocking):
+            self.waits.append(str(func))
+            assert self.capturing is None, f"{func} waits for the device while a graph is captured"
+
+
+class Graph:
+    """In the place of a CUDA graph: what was done while it was captured is done at a replay, in the same memory.
+
+    As a real one, it computes nothing while it is captured: what was changed then is put back at its end.
+    """
+
+    def __init__(self) -> None:
+        self.done: list[tuple[Any, Any, Any, Any]] = []
+        self.streams: list[torch.Generator] = [torch.default_generator]
+        self.changed: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
+
+    def register_generator_state(self, generator: torch.Generator) -> None:
+        self.streams.append(generator)
+
+    def begin(self) -> None:
+        self.states = [generator.get_state() for generator in self.streams]
+
+    def keep(self, func: Any, args: Any, kwargs: Any) -> None:
+        """Note what ``func`` is about to change, and refuse a stream that was not registered."""
+        drawn = kwargs.get("generator")
+        assert drawn is None or any(same(drawn, known) for known in self.streams), (
+            f"{func} draws from elsewhere"
+        )
+        if func._schema.is_mutable:
+            for tensor in tensors_in([*args, *kwargs.values()]):
+                whole = torch.empty(0, dtype=torch.uint8).set_(tensor.untyped_storage())
+                self.changed.setdefault(whole.data_ptr(), (whole, whole.clone()))
+
+    def end(self) -> None:
+        for whole, before in self.changed.values():
+            whole.copy_(before)
+        for generator, state in zip(self.streams, self.states, strict=True):
+            generator.set_state(state)
+        self.changed.clear()
+
+    def replay(self) -> None:
+        with torch.no_grad(), _disable_current_modes():  # nobody dispatches what a graph does
+            for func, args, kwargs, found in self.done:
+                again = func(*args, **kwargs)
+                for before, now in zip(tensors_in(found), tensors_in(again), strict=True):
+                    if before.data_ptr() != now.data_ptr():
+                        before.copy_(now)
+
+
+def same(one: torch.Generator, other: torch.Generator) -> bool:
+    """Whether both are at one place of one stream."""
+    return torch.equal(one.get_state(), other.get_state())
+
+
+def tensors_in(nested: Any) -> list[torch.Tensor]:
+    """The tensors in lists and tuples in one another."""
+    if isinstance(nested, (list, tuple)):
+        return [tensor for one in nested for tensor in tensors_in(one)]
+    return [nested] if isinstance(nested, torch.Tensor) else []
+
+
+def changed(change: Callable[[torch.Tensor], torch.Tensor], nested: Any) -> Any:
+    """Lists and tuples in one another, every tensor in them changed."""
+    if isinstance(nested, (list, tuple)):
+        return type(nested)(changed(change, one) for one in nested)
+    return change(nested) if isinstance(nested, torch.Tensor) else nested
+
+
+@contextmanager
+def accelerator() -> Iterator[Accelerator]:
+    """The device is there, but for its own generators and its kernels for sequences of unlike length."""
+    device = Accelerator()
+
+    @contextmanager
+    def captured(graph: Graph, pool: object, stream: object) -> Iterator[None]:
+        graph.begin()
+        device.capturing = graph
+        try:
+            with mock.patch.object(torch, "manual_seed", side_effect=AssertionError("seeded in a graph")):
+                yield
+        finally:
+            device.capturing = None
+            graph.end()
+
+    def stream(_: torch.device) -> torch.Generator:
+        return torch.Generator()
+
+    def draw_from(generator: torch.Generator) -> torch.Generator:
+        before = torch.Generator()
+        before.set_state(torch.default_generator.get_state())
+
+        def now() -> None:
+            torch.default_generator.set_state(generator.get_state())
+
+        now()
+        if device.capturing is not None:
+            device.capturing.done.append((now, (), {}, None))
+        return before
+
+    with (
+        mock.patch.multiple(
+            torch.cuda, CUDAGraph=Graph, graph=captured, graph_pool_handle=object, Stream=str
+        ),
+        mock.patch.object(attention, "by_kernel", in_one),
+        mock.patch.object(randomness, "generator", stream),
+        mock.patch.object(graphs, "generator", stream),
+        mock.patch.object(masks, "draw_from", draw_from),
+        device,
+    ):
+        yield device
+
+
+def in_one(
+    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, layout: LinedUpLayout, rate: float, scale: float
+) -> torch.Tensor:
+    """`benchmark.models.attention.by_kernel` in operations of one shape for all batches of a size."""
+    q, k, v = (states.squeeze(0).transpose(0, 1) for states in (q, k, v))
+    owner = torch.searchsorted(layout.offsets, torch.arange(q.shape[1], device=q.device), right=True)
+    apart = owner[:, None] != owner
+    weights = (scale * q @ k.transpose(1, 2)).masked_fill(apart, -torch.inf).softmax(-1)
+    return (functional.dropout(weights, rate) @ v).transpose(0, 1).unsqueeze(0)
