@@ -200,7 +200,7 @@ def test_every_file_of_conf_calls_itself_what_its_file_is_called(path, compose):
     group, name = str(path.parent), path.name
     if group in (".", "method", "probe", "tracker"):
         pytest.skip("methods and probes are named by their package, see below; a tracker has no name")
-    assert compose(f"{group}={name}")[group]["name"] == name
+    assert getattr(compose(f"{group}={name}"), group).name == name
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -228,6 +228,6 @@ def test_what_a_protocol_reports_is_measured_by_its_tasks(protocol, compose):
         measured = compose(f"task={task}", f"protocol={protocol}").task
         for name in names:
             part, _, metric = name.rpartition("/")
-            sets = [measured, *(one for one in measured["evaluate"].values() if one.get("metrics"))]
-            assert metric in {value for one in sets for known in one["metrics"] for value in METRICS[known]}
-            assert not part or part in measured["evaluate"]
+            sets = [measured, *(split for split in measured.evaluate.values() if split.metrics)]
+            assert metric in {value for one in sets for known in one.metrics for value in METRICS[known]}
+            assert not part or part in measured.evaluate

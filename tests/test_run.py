@@ -220,4 +220,4 @@ def test_answers_that_are_no_numbers_are_no_score(tiny: Tiny) -> None:
 def test_a_record_does_not_say_where_it_was_stored(tiny: Tiny, tmp_path: Path) -> None:
     config = tiny()
     record = run(Run(config))
-    assert str(tmp_path) not in json.dumps(record)
+    assert str(tmp_path) not in json.dumps(record.to_json())
