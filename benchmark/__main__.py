@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -13,14 +12,14 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from benchmark.command import carried_out
-from benchmark.config.compose import plain, register
+from benchmark.config.compose import register, typed
 from benchmark.errors import BenchmarkError, one_line
 from benchmark.grids.grid import axes
 from benchmark.grids.multirun import multiruns
 from benchmark.places import ROOT
 from benchmark.progress import RunProgress
-from benchmark.records.store import Record
-from benchmark.runs.run import run
+from benchmark.records.record import Record
+from benchmark.runs.run import Run, run
 
 failures: list[str] = []
 
@@ -34,7 +33,7 @@ def main(config: DictConfig) -> None:
         if config.table and config.table.static:
             name = choices.get("sweeps")
             raise BenchmarkError(f"{name} has no runs: python -m benchmark.reproduce {name} shows it")
-        record = _run(plain(config), rerun_command(overrides, choices), choices.get("sweeps"))
+        record = _run(Run(typed(config), rerun_command(overrides, choices), choices.get("sweeps")))
     except Exception as error:
         line = one_line(error)
         if line is None and HydraConfig.get().mode is RunMode.RUN:
@@ -45,10 +44,10 @@ def main(config: DictConfig) -> None:
     print(summary(record), flush=True)
 
 
-def _run(config: dict[str, Any], command: str, table: str | None) -> Record:
+def _run(this: Run) -> Record:
     progress = RunProgress()
     try:
-        return run(config, command, table, progress)
+        return run(this, progress)
     finally:
         progress.line.close()
 
@@ -64,17 +63,17 @@ def rerun_command(overrides: list[str], choices: dict[str, str]) -> str:
 
 def summary(record: Record) -> str:
     """One line for a person: what ran and how it ended."""
-    config = record["config"]
+    config = record.config
     what = (
         f"{config['model']['name']} {config['task']['name']} [{','.join(sorted(config['method']))}] "
         f"seed={config['seed']}"
     )
     scores = "  ".join(
         f"{part}/{metric} {100 * value:.2f}"
-        for part, by_metric in record["scores"].items()
+        for part, by_metric in record.scores.items()
         for metric, value in by_metric.items()
     )
-    return f"{record['status']:<10} {record['run_id']}  {what}  {scores}"
+    return f"{record.status:<10} {record.run_id}  {what}  {scores}"
 
 
 def command_line() -> int:

@@ -19,10 +19,12 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmark.command import carried_out, parse
+from benchmark.config.schema import RunConfig
 from benchmark.errors import BenchmarkError
 from benchmark.grids import grid
-from benchmark.grids.grid import Cell, Grid
-from benchmark.records.store import Record, Store
+from benchmark.grids.grid import Grid, PlannedRun
+from benchmark.records.record import Record, VersionError
+from benchmark.records.store import Store
 
 DESCRIPTION = """\
 Say what tables of sweeps/ would run, and what of it the store has; nothing is run.
@@ -36,57 +38,59 @@ the store, times the updates to do. Runs that nothing was measured for are count
 """
 RECENT = 2000  # records that throughput is taken from; reading a store of 100 000 would take minutes
 UNKNOWN = "unknown"
-Kind = tuple[Any, ...]
+Workload = tuple[Any, ...]  # what the time of an update depends on
 
 
 @dataclass
 class Measured:
-    """What finished runs took, by kind of run, and how many training examples tasks have."""
+    """What finished runs took, by workload, and how many training examples tasks have."""
 
-    seconds: dict[Kind, list[float]] = field(default_factory=dict)
-    megabytes: dict[Kind, list[float]] = field(default_factory=dict)
+    seconds: dict[Workload, list[float]] = field(default_factory=dict)
+    megabytes: dict[Workload, list[float]] = field(default_factory=dict)
     examples: dict[str, int] = field(default_factory=dict)
 
     def add(self, record: Record, size: float) -> None:
         """Take a finished record into account; ``size`` is what it takes on disk, in megabytes."""
-        config = record["config"]
-        updates = record["curve"][-1]["step"] if record["curve"] else 0
-        if record["status"] != "finished" or not updates:
+        config = record.config
+        updates = record.curve[-1].step if record.curve else 0
+        if record.status != "finished" or not updates:
             return
-        kind = kind_of(config)
-        self.seconds.setdefault(kind, []).append(record["seconds"]["total"] / updates)
-        self.megabytes.setdefault(kind, []).append(size)
-        if config["data"]["count"] is None and config["data"]["share"] is None:
-            self.examples[config["task"]["name"]] = record["examples"]["train"]
+        protocol, data = config["protocol"], config["data"]
+        batch = (protocol["batch_size"], protocol["max_length"], protocol["precision"])
+        workload = (config["model"]["name"], config["task"]["name"], tuple(sorted(config["method"])), *batch)
+        self.seconds.setdefault(workload, []).append(record.seconds.total / updates)
+        self.megabytes.setdefault(workload, []).append(size)
+        if data["count"] is None and data["share"] is None:
+            self.examples[config["task"]["name"]] = record.examples["train"]
 
-    def hours(self, config: dict[str, Any]) -> float | None:
+    def hours(self, config: RunConfig) -> float | None:
         """The hours that a run would take, or None where nothing like it was measured."""
-        rates, updates = self.seconds.get(kind_of(config)), self.updates(config)
+        rates, updates = self.seconds.get(workload_of(config)), self.updates(config)
         return None if rates is None or updates is None else median(rates) * updates / 3600
 
-    def updates(self, config: dict[str, Any]) -> int | None:
+    def updates(self, config: RunConfig) -> int | None:
         """The updates of a run, or None where the size of its training set is not known."""
-        protocol, data = config["protocol"], config["data"]
-        if protocol["steps"] is not None:
-            return int(protocol["steps"])
-        examples = data["count"] or self.examples.get(config["task"]["name"])
+        protocol, data = config.protocol, config.data
+        if protocol.steps is not None:
+            return protocol.steps
+        examples = data.count or self.examples.get(config.task.name)
         if examples is None:
             return None
-        if data["share"] is not None:
-            examples = max(1, round(data["share"] * examples))
-        return max(1, round(protocol["epochs"] * math.ceil(examples / protocol["batch_size"])))
+        if data.share is not None:
+            examples = max(1, round(data.share * examples))
+        return max(1, round((protocol.epochs or 0) * math.ceil(examples / protocol.batch_size)))
 
-    def size(self, config: dict[str, Any]) -> float | None:
+    def size(self, config: RunConfig) -> float | None:
         """The megabytes that the record of a run would take."""
-        sizes = self.megabytes.get(kind_of(config))
+        sizes = self.megabytes.get(workload_of(config))
         return None if sizes is None else median(sizes)
 
 
-def kind_of(config: dict[str, Any]) -> Kind:
-    """What the time of an update depends on."""
-    protocol = config["protocol"]
-    batch = (protocol["batch_size"], protocol["max_length"], protocol["precision"])
-    return (config["model"]["name"], config["task"]["name"], tuple(sorted(config["method"])), *batch)
+def workload_of(config: RunConfig) -> Workload:
+    """The workload of a planned run; `Measured.add` has that of a record."""
+    protocol = config.protocol
+    batch = (protocol.batch_size, protocol.max_length, protocol.precision)
+    return (config.model.name, config.task.name, tuple(sorted(config.method)), *batch)
 
 
 def measure(store: Store, first: Iterable[str] = ()) -> Measured:
@@ -95,9 +99,9 @@ def measure(store: Store, first: Iterable[str] = ()) -> Measured:
     folders = dict.fromkeys([*(store.folder / name for name in first), *_latest(store.folder)])
     for folder in list(folders)[:RECENT]:
         try:
-            record = json.loads((folder / "record.json").read_text())
+            record = Record.from_json(json.loads((folder / "record.json").read_text()))
             found.add(record, sum(part.stat().st_size for part in folder.iterdir()) / 1e6)
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, VersionError):
             continue  # whoever needs the record itself says what is wrong with it
     return found
 
@@ -130,19 +134,19 @@ class Row:
 
 def rows(planned: Sequence[Grid], done: set[str], measured: Measured) -> list[Row]:
     """The plan of every grid. A run is ``shared`` if another of the grids has it as well."""
-    tables = Counter(name for one in planned for name in {cell.run_id for cell in one.cells})
+    tables = Counter(name for one in planned for name in {run.run_id for run in one.runs})
     found = []
     for one in planned:
-        cells = {cell.run_id: cell for cell in one.cells}
-        missing = [cell.config for name, cell in cells.items() if name not in done]
+        runs = {run.run_id: run for run in one.runs}
+        missing = [run.config for name, run in runs.items() if name not in done]
         hours = [measured.hours(config) for config in missing]
         sizes = [measured.size(config) or 0.0 for config in missing]
         found.append(
             Row(
                 name=one.name,
-                runs=len(cells),
-                done=len(cells) - len(missing),
-                shared=sum(tables[name] > 1 for name in cells),
+                runs=len(runs),
+                done=len(runs) - len(missing),
+                shared=sum(tables[name] > 1 for name in runs),
                 hours=sum(hour for hour in hours if hour is not None),
                 megabytes=sum(sizes),
                 unknown=hours.count(None),
@@ -153,8 +157,8 @@ def rows(planned: Sequence[Grid], done: set[str], measured: Measured) -> list[Ro
 
 def total(planned: Sequence[Grid], done: set[str], measured: Measured) -> Row:
     """The plan of all grids together, in which a shared run is one run."""
-    cells: dict[str, Cell] = {cell.run_id: cell for one in planned for cell in one.cells}
-    together = Grid("together", planned[0].table, {}, {}, list(cells.values()))
+    runs: dict[str, PlannedRun] = {run.run_id: run for one in planned for run in one.runs}
+    together = Grid("together", planned[0].table, {}, {}, list(runs.values()))
     return rows([together], done, measured)[0]
 
 
@@ -206,9 +210,9 @@ def plan(names: Sequence[str], overrides: Sequence[str], smoke: bool) -> str:
     if not names:
         raise BenchmarkError(f"name a table, or all (valid: {', '.join(grid.tables())})")
     planned = [grid.load(name, overrides, smoke) for name in names]
-    first = next((cell for one in planned for cell in one.cells), None)
-    store = Store(first.config["store"] if first else "")
-    wanted = {cell.run_id for one in planned for cell in one.cells}
+    first = next((run for one in planned for run in one.runs), None)
+    store = Store(first.config.store if first else "")
+    wanted = {run.run_id for one in planned for run in one.runs}
     done = {name for name in wanted if (store.folder / name / "record.json").is_file()}
     measured = measure(store, sorted(done)) if first else Measured()
     last = total(planned, done, measured) if len(planned) > 1 else None

@@ -10,8 +10,9 @@ from benchmark.command import carried_out, parse
 from benchmark.config.validation import validate
 from benchmark.errors import BenchmarkError
 from benchmark.grids import grid
-from benchmark.grids.grid import Cell, Grid
-from benchmark.records.store import Record, Store, make_writable
+from benchmark.grids.grid import Grid, PlannedRun
+from benchmark.records.record import Record
+from benchmark.records.store import Store, make_writable
 from benchmark.runs import launch
 from benchmark.runs.plugins import check_plugins
 
@@ -51,20 +52,20 @@ def reproduce(options: argparse.Namespace) -> int:
     planned = grid.load(options.table, options.overrides, options.smoke)
     if planned.table["static"]:
         return show(planned, options)
-    store = Store(planned.cells[0].config["store"])
+    store = Store(planned.runs[0].config.store)
     records, missing = look_up(planned, store)
-    for cell in missing:
-        validate(cell.config)
+    for run in missing:
+        validate(run.config)
     print(plan(planned, missing), file=sys.stderr, flush=True)
     if options.plan:
         return 0
     make_writable("--output", options.output)
-    failed: list[Cell] = []
+    failed: list[PlannedRun] = []
     if missing and not options.report_only:
-        for cell in missing:
-            check_plugins(cell.config)
+        for run in missing:
+            check_plugins(run.config)
         make_writable("store", store.folder)
-        make_writable("cache", missing[0].config["cache"])
+        make_writable("cache", missing[0].config.cache)
         workers = launch.default_workers(missing) if options.workers is None else options.workers
         if workers < 1:
             raise BenchmarkError(f"--workers {workers}: at least 1")
@@ -75,9 +76,9 @@ def reproduce(options: argparse.Namespace) -> int:
 
     folder = options.output / ("smoke" if options.smoke else "") / planned.name
     report.write(planned, records, folder, store.arrays)
-    for cell in failed:
-        error = store.failures(cell.run_id)[-1]
-        print(f"failed: {error['error']}\n   try again: {cell.command}", file=sys.stderr)
+    for run in failed:
+        error = store.failures(run.run_id)[-1]
+        print(f"failed: {error.error}\n   try again: {run.command}", file=sys.stderr)
     print(f"also written: {folder}/table.md, .csv, .tex, .html, and figures", file=sys.stderr)
     return 1 if failed else 0
 
@@ -94,27 +95,27 @@ def show(planned: Grid, options: argparse.Namespace) -> int:
     return 0
 
 
-def look_up(planned: Grid, store: Store) -> tuple[dict[str, Record], list[Cell]]:
-    """The finished records of a grid by run id, and the cells that have none (each run once)."""
+def look_up(planned: Grid, store: Store) -> tuple[dict[str, Record], list[PlannedRun]]:
+    """The finished records of a grid by run id, and the runs that have none (each once)."""
     records, missing = {}, {}
-    for cell in planned.cells:
-        if cell.run_id in records or cell.run_id in missing:
+    for run in planned.runs:
+        if run.run_id in records or run.run_id in missing:
             continue
-        record = store.find(cell.run_id)
+        record = store.find(run.run_id)
         if record is None:
-            missing[cell.run_id] = cell
+            missing[run.run_id] = run
         else:
-            records[cell.run_id] = record
+            records[run.run_id] = record
     return records, list(missing.values())
 
 
-def plan(planned: Grid, missing: list[Cell]) -> str:
+def plan(planned: Grid, missing: list[PlannedRun]) -> str:
     """One line: how many runs a table takes, and how many are left to do."""
-    total = len({cell.run_id for cell in planned.cells})
+    total = len({run.run_id for run in planned.runs})
     axes = ", ".join(f"{len(values)} {key}" for key, values in planned.axes.items() if len(values) > 1)
     if planned.table["static"]:
         return f"{planned.name}: 0 runs, a table of settings and data"
-    return f"{planned.name}: {total} runs ({axes or 'one cell'}), {total - len(missing)} in the store, {len(missing)} to do"
+    return f"{planned.name}: {total} runs ({axes or 'one run'}), {total - len(missing)} in the store, {len(missing)} to do"
 
 
 if __name__ == "__main__":

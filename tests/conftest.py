@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +38,14 @@ from hydra.core.global_hydra import GlobalHydra  # noqa: E402
 
 from benchmark import __main__ as command  # noqa: E402
 from benchmark import reproduce as reproduce_command  # noqa: E402
-from benchmark.config.compose import ROOT, plain, register  # noqa: E402
+from benchmark.config.compose import ROOT, register, typed  # noqa: E402
 from benchmark.config.identity import run_id  # noqa: E402
+from benchmark.config.schema import RunConfig  # noqa: E402
 from benchmark.grids.grid import Grid  # noqa: E402
+from benchmark.records.record import VERSION, Record  # noqa: E402
+from benchmark.runs.result import portable  # noqa: E402
 
 CACHE = ROOT / ".cache"
-Config = dict[str, Any]
 Outcome = tuple[int, str, str]
 
 
@@ -65,57 +68,76 @@ def no_hydra_left_over() -> Iterator[None]:
 
 
 @pytest.fixture
-def compose(tmp_path: Path) -> Callable[..., Config]:
-    """``compose(*overrides)``: the plain configuration of one run, with a store of the test's own."""
+def compose(tmp_path: Path) -> Callable[..., RunConfig]:
+    """``compose(*overrides)``: the configuration of one run, with a store of the test's own."""
 
-    def composed(*overrides: str) -> Config:
+    def composed(*overrides: str) -> RunConfig:
         config = deepcopy(composed_once(overrides))
-        return config | {"store": str(tmp_path / "store"), "cache": str(CACHE)}
+        return replace(config, store=str(tmp_path / "store"), cache=str(CACHE))
 
     return composed
 
 
 @functools.cache
-def composed_once(overrides: tuple[str, ...]) -> Config:
+def composed_once(overrides: tuple[str, ...]) -> RunConfig:
     """Composing takes Hydra a tenth of a second, and many tests want the same."""
     register()
     with hydra.initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        return plain(hydra.compose("config", list(overrides)))
+        return typed(hydra.compose("config", list(overrides)))
 
 
 @pytest.fixture
-def tiny(compose: Callable[..., Config]) -> Callable[..., Config]:
+def tiny(compose: Callable[..., RunConfig]) -> Callable[..., RunConfig]:
     """``tiny(*overrides)``: the shortest real run on the embedded encoder."""
 
-    def composed(*overrides: str) -> Config:
+    def composed(*overrides: str) -> RunConfig:
         return compose("task=opinion", "data.count=64", "protocol.epochs=1", *overrides)
 
     return composed
 
 
 @pytest.fixture
-def record_of() -> Callable[..., dict[str, Any]]:
+def record_of() -> Callable[..., Record]:
     """``record_of(config, scores, **changes)``: a finished record as `benchmark/runs/run.py` writes it, by hand.
 
     ``scores`` is by evaluation set and metric, e.g. ``{"validation": {"accuracy": 0.5}}``, in fractions.
     """
 
-    def record(config: Config, scores: dict[str, dict[str, float]], **changes: Any) -> dict[str, Any]:
-        return {
+    def record(config: RunConfig, scores: dict[str, dict[str, float]], **changes: Any) -> Record:
+        stored = {
+            "version": VERSION,
             "run_id": run_id(config),
             "finished": "2026-01-01T00:00:00+00:00",
-            "command": f"python -m benchmark seed={config['seed']}",
+            "command": f"python -m benchmark seed={config.seed}",
             "status": "finished",
             "diverged_at": None,
             "collapsed": [],
             "resumed": 0,
-            "config": config,
+            "replayed": 0,
+            "attention": "flash",
+            "padding_computed": False,
+            "config": portable(config),
             "scores": scores,
-            "curve": [{"step": 2, "epoch": 1.0, "loss": 0.5, "scores": scores}],
-            "seconds": {"train": 1.0, "evaluate": 0.1, "per_update": 0.5, "total": 1.2},
+            "curve": [{"scores": scores}],
+            "seconds": {
+                "train": 1.0,
+                "evaluate": 0.1,
+                "survey": 0.0,
+                "per_update": 0.5,
+                "probes": 0.0,
+                "total": 1.2,
+            },
+            "memory": {"peak": 100_000_000},
             "examples": {"train": 64} | dict.fromkeys(scores, 400),
-            "model": {"id": config["model"]["id"] or config["model"]["builder"], "digest": "0" * 64},
-            "data": {"id": config["task"]["repo"] or config["task"]["builder"], "revision": None},
+            "model": {"id": config.model.id or config.model.builder, "revision": None, "digest": "0" * 64},
+            "data": {
+                "id": config.task.repo or config.task.builder,
+                "revision": None,
+                "revisions": {},
+                "digests": {},
+                "max_length": 128,
+                "remarks": {},
+            },
             "environment": {
                 "code": {"commit": "0123456789abcdef", "dirty": False},
                 "python": "3.11.0",
@@ -126,34 +148,38 @@ def record_of() -> Callable[..., dict[str, Any]]:
                 "precision": "float32",
             },
         } | changes
+        entry = {"step": 2, "epoch": 1.0, "loss": 0.5, "losses": {}}
+        return Record.from_json(stored | {"curve": [entry | one for one in stored["curve"]]})
 
     return record
 
 
 @pytest.fixture
 def records(
-    record_of: Callable[..., dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., dict[str, Any]]:
-    """``records(grid, plain, noisy)``: a record per cell, with the score in percent that its seed is given.
+    record_of: Callable[..., Record], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., dict[str, Record]]:
+    """``records(grid, plain, noisy)``: a record per run, with the score in percent that its seed is given.
 
-    ``plain`` and ``noisy`` are for the cells without and with a method. A seed that is not in them has no
+    ``plain`` and ``noisy`` are for the runs without and with a method. A seed that is not in them has no
     record; one whose score is None diverged.
     """
 
     monkeypatch.chdir(tmp_path)  # where there is no store of the user's
 
-    def made(planned: Grid, plain: dict[int, float | None], noisy: dict[int, float | None]) -> dict[str, Any]:
+    def made(
+        planned: Grid, plain: dict[int, float | None], noisy: dict[int, float | None]
+    ) -> dict[str, Record]:
         found = {}
-        for cell in planned.cells:
-            scores = noisy if cell.config["method"] else plain
-            if cell.config["seed"] not in scores:
+        for run in planned.runs:
+            scores = noisy if run.config.method else plain
+            if run.config.seed not in scores:
                 continue
-            value = scores[cell.config["seed"]]
-            by_set = {"validation": dict.fromkeys(cell.config["task"]["metrics"], (value or 0) / 100)}
-            record = record_of(cell.config, by_set)
+            value = scores[run.config.seed]
+            by_set = {"validation": dict.fromkeys(run.config.task.metrics, (value or 0) / 100)}
+            record = record_of(run.config, by_set)
             if value is None:
-                record |= {"status": "diverged", "diverged_at": 20, "scores": {}, "curve": []}
-            found[cell.run_id] = record
+                record = replace(record, status="diverged", diverged_at=20, scores={}, curve=[])
+            found[run.run_id] = record
         return found
 
     return made

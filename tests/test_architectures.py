@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ from helpers.models import ARCHITECTURES
 from helpers.tuning import finetune
 
 CONFIGURATIONS = sorted(path.stem for path in (ROOT / "conf" / "method").glob("*.yaml"))
-PROTOCOL = fixtures.PROTOCOL | {"batch_size": 5, "micro_batch_size": 3, "epochs": 2}
+PROTOCOL = replace(fixtures.PROTOCOL, batch_size=5, micro_batch_size=3, epochs=2)
 
 
 def tiny(architecture: str) -> PreTrainedModel:

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,14 @@ import pytest
 import torch
 
 from benchmark.config.identity import run_id
+from benchmark.config.schema import RunConfig
 from benchmark.errors import BenchmarkError
 from benchmark.records.store import Store
-from benchmark.runs.run import run
+from benchmark.runs.run import Run, run
 from benchmark.training import snapshot
 from benchmark.training.snapshot import Snapshot
 
-Config = dict[str, Any]
+Config = RunConfig
 METHODS = "method=[child_tuning_d,hype_n,pats]"
 
 
@@ -40,7 +42,7 @@ def die_after(config: Config, updates: int) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     Snapshot.take = deadly  # type: ignore[method-assign]
-    run(config)
+    run(Run(config))
 
 
 def killed(config: Config, updates: int) -> None:
@@ -52,25 +54,25 @@ def killed(config: Config, updates: int) -> None:
 
 
 def arrays_of(config: Config) -> dict[str, np.ndarray]:
-    return Store(config["store"]).arrays(run_id(config))
+    return Store(config.store).arrays(run_id(config))
 
 
 def snapshots(config: Config) -> list[str]:
-    return sorted(path.name for path in (Path(config["store"]) / "unfinished").glob("*"))
+    return sorted(path.name for path in (Path(config.store) / "unfinished").glob("*"))
 
 
 def test_a_run_that_was_killed_twice_continues_to_the_same_record(config: Config, tmp_path: Path) -> None:
-    straight = config | {"store": str(tmp_path / "straight"), "snapshot_minutes": None}
-    expected = run(straight)
-    assert expected["resumed"] == 0
+    straight = replace(config, store=str(tmp_path / "straight"), snapshot_minutes=None)
+    expected = run(Run(straight))
+    assert expected.resumed == 0
     for updates in (3, 6):
         killed(config, updates)
         assert snapshots(config) == [f"{run_id(config)}.pt"]
-        assert Store(config["store"]).find(run_id(config)) is None
-    record = run(config)
-    assert record["resumed"] == 2
+        assert Store(config.store).find(run_id(config)) is None
+    record = run(Run(config))
+    assert record.resumed == 2
     for key in ("scores", "curve", "status", "config", "collapsed"):
-        assert record[key] == expected[key]
+        assert getattr(record, key) == getattr(expected, key)
     ours, theirs = arrays_of(config), arrays_of(straight)
     assert ours.keys() == theirs.keys()
     assert all(np.array_equal(ours[key], theirs[key]) for key in ours)
@@ -79,9 +81,9 @@ def test_a_run_that_was_killed_twice_continues_to_the_same_record(config: Config
 
 def test_the_seconds_before_an_interruption_count(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     interrupt(config, monkeypatch, lambda saved: saved | {"seconds": saved["seconds"] + 1000.0})
-    seconds = run(config)["seconds"]
-    assert seconds["train"] > 1000
-    assert seconds["total"] > 1000
+    seconds = run(Run(config)).seconds
+    assert seconds.train > 1000
+    assert seconds.total > 1000
 
 
 class Stopped(Exception):
@@ -108,8 +110,8 @@ def interrupt(
         patch.setattr(snapshot, "state_of", changed)
         patch.setattr(Snapshot, "take", stopping)
         with pytest.raises(Stopped):
-            run(config)
-    path = Store(config["store"]).snapshot(run_id(config))
+            run(Run(config))
+    path = Store(config.store).snapshot(run_id(config))
     assert path.is_file()
     return path
 
@@ -142,9 +144,9 @@ def test_a_snapshot_of_something_else_is_set_aside_and_the_run_begins_anew(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     path = interrupt(config, monkeypatch, change)
-    assert run(config)["resumed"] == 0
+    assert run(Run(config)).resumed == 0
     assert "not a snapshot to continue from" in caplog.text
-    [aside] = (Path(config["store"]) / "set-aside").glob(f"*/{path.name}")
+    [aside] = (Path(config.store) / "set-aside").glob(f"*/{path.name}")
     assert aside.stat().st_size > 0
 
 
@@ -165,9 +167,9 @@ def test_a_damaged_snapshot_is_set_aside_and_executes_nothing(
     else:
         torch.save(torch.zeros(3) if content == "tensor" else {"run_id": Malicious()}, path)
     monkeypatch.chdir(tmp_path)
-    assert run(config)["resumed"] == 0
+    assert run(Run(config)).resumed == 0
     assert not (tmp_path / "executed").exists()
-    assert len(list((Path(config["store"]) / "set-aside").glob(f"*/{path.name}"))) == 1
+    assert len(list((Path(config.store) / "set-aside").glob(f"*/{path.name}"))) == 1
 
 
 def test_a_snapshot_that_cannot_be_written_costs_no_run(
@@ -177,7 +179,7 @@ def test_a_snapshot_that_cannot_be_written_costs_no_run(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(torch, "save", full)
-    assert run(config)["status"] == "finished"
+    assert run(Run(config)).status == "finished"
     assert "no snapshot could be written" in caplog.text
 
 
@@ -186,10 +188,10 @@ def test_nothing_is_saved_before_it_is_time_or_when_told_never(
 ) -> None:
     monkeypatch.setattr(Snapshot, "take", lambda *_: pytest.fail("saved"))
     for minutes in ("10", "null"):
-        run(tiny("protocol.epochs=2", f"snapshot_minutes={minutes}", f"seed={len(minutes)}"))
+        run(Run(tiny("protocol.epochs=2", f"snapshot_minutes={minutes}", f"seed={len(minutes)}")))
 
 
 def test_how_often_a_run_is_saved_is_no_part_of_what_it_is(tiny: Callable[..., Config]) -> None:
     assert len({run_id(tiny(f"snapshot_minutes={minutes}")) for minutes in ("0", "10", "null")}) == 1
     with pytest.raises(BenchmarkError, match="snapshot_minutes=-1"):
-        run(tiny("snapshot_minutes=-1"))
+        run(Run(tiny("snapshot_minutes=-1")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import hydra
@@ -9,24 +10,26 @@ import pytest
 
 from benchmark.config.compose import ROOT
 from benchmark.config.identity import run_id
+from benchmark.config.schema import as_json
 from benchmark.grids import grid, parts
 
 
-def typed(value: Any) -> Any:
+def with_types(value: Any) -> Any:
     """To Python 1, 1.0 and True are equal; a run may tell them apart."""
     if isinstance(value, dict):
-        return {key: typed(part) for key, part in value.items()}
-    return [typed(part) for part in value] if isinstance(value, list) else (type(value), value)
+        return {key: with_types(part) for key, part in value.items()}
+    return [with_types(part) for part in value] if isinstance(value, list) else (type(value), value)
 
 
 @pytest.mark.parametrize("name", grid.tables())
-def test_a_table_has_the_configurations_that_its_cells_have_alone(name, compose):
-    cells = grid.load(name).cells
-    for cell in cells[:: max(1, len(cells) // 3)]:
-        alone = compose(*cell.overrides)
-        ours = cell.config | {key: alone[key] for key in ("store", "cache")}
-        assert typed(ours) == typed(alone)
-        assert cell.run_id == run_id(alone)
+def test_a_table_has_the_configurations_that_its_runs_have_alone(name, compose):
+    runs = grid.load(name).runs
+    for run in runs[:: max(1, len(runs) // 3)]:
+        alone = compose(*run.overrides)
+        ours = replace(run.config, store=alone.store, cache=alone.cache)
+        assert with_types(as_json(ours)) == with_types(as_json(alone))
+        assert with_types(ours.task) == with_types(alone.task)
+        assert run.run_id == run_id(alone)
 
 
 @pytest.mark.parametrize(
@@ -42,9 +45,10 @@ def test_a_table_has_the_configurations_that_its_cells_have_alone(name, compose)
     ],
 )
 def test_so_has_a_table_that_was_changed(changes, compose):
-    for cell in grid.load("demo/noisytune", ["task=opinion", "seed=3,4", *changes]).cells:
-        alone = compose(*cell.overrides)
-        assert typed(cell.config | {key: alone[key] for key in ("store", "cache")}) == typed(alone)
+    for run in grid.load("demo/noisytune", ["task=opinion", "seed=3,4", *changes]).runs:
+        alone = compose(*run.overrides)
+        ours = replace(run.config, store=alone.store, cache=alone.cache)
+        assert with_types(as_json(ours)) == with_types(as_json(alone))
 
 
 def test_a_choice_that_changes_more_than_its_part_is_not_taken_for_one(monkeypatch):
@@ -63,6 +67,6 @@ def test_ten_times_the_runs_take_no_more_composing(monkeypatch):
     monkeypatch.setattr(parts, "compose", lambda *given: calls.append(given) or composed(*given))
     for cached in (parts._defaults, parts.part, parts._value):
         cached.cache_clear()
-    cells = grid.load("lnsr/table1", ["seed=range(1,501)"]).cells
+    cells = grid.load("lnsr/table1", ["seed=range(1,501)"]).runs
     assert len({cell.run_id for cell in cells}) == 10_000
     assert len(calls) <= 1 + 4 + 5 + 1 + 1  # the defaults, tasks, methods, model and protocol

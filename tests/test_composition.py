@@ -18,6 +18,7 @@ dropout                             off if one method switches it off
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
@@ -92,7 +93,7 @@ def test_two_methods_work_together_or_are_refused_with_the_reason(pair: tuple[st
             assert MEANINGLESS.get(pair, "two variants of") in str(refusal.value)
         return
     assert list(build(both)) == list(build(turned)) == sorted(pair)  # a run knows no other order
-    tuned = tuned_with(both, protocol=PROTOCOL | {"epochs": 0.5})
+    tuned = tuned_with(both, protocol=replace(PROTOCOL, epochs=0.5))
     assert tuned.outcome.diverged is None
     assert len(tuned.outcome.losses) == 2
     assert np.isfinite(tuned.outcome.losses).all()

@@ -5,20 +5,27 @@ import os
 import re
 import subprocess
 import sys
-from dataclasses import fields
-from typing import Any
+from dataclasses import fields, replace
 
 import pytest
 from omegaconf import OmegaConf
 
-from benchmark.config.compose import ROOT, plain, register
+from benchmark.config.compose import ROOT, register, typed
 from benchmark.config.identity import NAMED_BY, identity, run_id
-from benchmark.config.schema import Data, Model, Protocol, Run, Task
+from benchmark.config.schema import (
+    DataConfig,
+    ModelConfig,
+    ProtocolConfig,
+    RunConfig,
+    SplitConfig,
+    TaskConfig,
+    as_json,
+)
 from benchmark.config.validation import validate
 from benchmark.errors import BenchmarkError
 from benchmark.runs.plugins import check_plugins
 
-GROUPS = {"model": Model, "task": Task, "protocol": Protocol, "data": Data}
+GROUPS = {"model": ModelConfig, "task": TaskConfig, "protocol": ProtocolConfig, "data": DataConfig}
 COSMETIC = {
     ("model", "name"),
     ("model", "label"),
@@ -29,16 +36,17 @@ COSMETIC = {
     ("protocol", "name"),
     ("protocol", "selection"),
     ("protocol", "report"),
-    ("protocol", "tables"),
+    ("protocol", "values"),
 }
 KEYS = [
     (group, field.name) for group, kind in GROUPS.items() for field in fields(kind) if field.name != "setting"
 ]
 
 
-def changed(config: dict[str, Any], group: str, key: str) -> dict[str, Any]:
-    other = {"train": {"config": "another"}, "evaluate": {"another": {"config": "another"}}}
-    return config | {group: config[group] | {key: other.get(key, "another value")}}
+def changed(config: RunConfig, group: str, key: str) -> RunConfig:
+    split = SplitConfig("another", "another")
+    value = {"train": split, "evaluate": {"another": split}}.get(key, "another value")
+    return replace(config, **{group: replace(getattr(config, group), **{key: value})})
 
 
 @pytest.mark.parametrize(("group", "key"), sorted(COSMETIC))
@@ -90,10 +98,10 @@ def test_a_hyper_parameter_of_a_method_makes_another_run(compose):
 )
 def test_what_a_split_may_say_does_not_rename_the_runs_in_which_it_does_not(split, key, value, compose):
     config = compose()
-    parts = config["task"][split] if split == "train" else config["task"][split]["validation"]
-    assert parts.pop(key) == value
-    assert run_id(config) == run_id(compose())
-    parts[key] = "something"
+    part = config.task.train if split == "train" else config.task.evaluate["validation"]
+    assert getattr(part, key) == value
+    assert key not in json.dumps(identity(config)["task"][split])
+    setattr(part, key, "something")
     assert run_id(config) != run_id(compose())
 
 
@@ -129,17 +137,17 @@ def test_ids_of_an_earlier_schema_can_still_be_told(compose):
 def test_code_of_ours_may_live_anywhere_in_the_package(compose):
     overrides = "method=[noisytune]", "probe=[norm_change]"
     config, moved = compose(*overrides), compose(*overrides)
-    moved["method"]["noisytune"]["_target_"] = "benchmark.elsewhere.NoisyTune"
-    moved["probe"]["norm_change"]["_target_"] = "benchmark.elsewhere.deep.NormChange"
-    moved["model"]["builder"] = "benchmark.elsewhere.encoder.build"
-    moved["task"]["builder"] = "benchmark.elsewhere.tasks.build"
+    moved.method["noisytune"]["_target_"] = "benchmark.elsewhere.NoisyTune"
+    moved.probe["norm_change"]["_target_"] = "benchmark.elsewhere.deep.NormChange"
+    moved.model.builder = "benchmark.elsewhere.encoder.build"
+    moved.task.builder = "benchmark.elsewhere.tasks.build"
     assert run_id(moved) == run_id(config)
 
 
 @pytest.mark.parametrize("target", ["theirs.NoisyTune", "theirs.other.NoisyTune"])
 def test_a_class_of_somebody_elses_counts_by_where_it_is(target, compose):
     config, other = compose("method=[noisytune]"), compose("method=[noisytune]")
-    other["method"]["noisytune"]["_target_"] = target
+    other.method["noisytune"]["_target_"] = target
     assert run_id(other) != run_id(config)
     assert target in json.dumps(identity(other))
 
@@ -174,7 +182,7 @@ def test_a_whole_number_where_a_method_takes_a_fraction_is_the_same_run(compose)
 
 def test_true_is_not_one(compose):
     config = compose("method=[noisytune]")
-    one, true = (config | {"method": {"noisytune": {"intensity": value}}} for value in (1, True))
+    one, true = (replace(config, method={"noisytune": {"intensity": value}}) for value in (1, True))
     assert run_id(one) != run_id(true)
 
 
@@ -184,13 +192,14 @@ def test_a_run_is_called_by_sixteen_hex_digits(compose):
 
 def test_a_configuration_that_went_through_json_is_the_same_run(compose):
     config = compose("method=[noisytune]")
-    assert run_id(json.loads(json.dumps(config))) == run_id(config)
+    stored = json.loads(json.dumps(as_json(config)))
+    assert run_id(typed(OmegaConf.create(stored))) == run_id(config)
 
 
 def test_values_that_are_missing_are_named():
     register()
     with pytest.raises(BenchmarkError, match=r"no value for data\.name, .*protocol\.learning_rate"):
-        plain(OmegaConf.structured(Run))
+        typed(OmegaConf.structured(RunConfig))
 
 
 REFUSED = [
@@ -299,14 +308,14 @@ def test_a_run_that_is_in_the_store_is_told_without_torch_or_transformers(compos
     from benchmark.records.store import Store, make_writable
 
     config = compose("method=[noisytune]", "seed=3")
-    store = Store(config["store"])
+    store = Store(config.store)
     make_writable("store", store.folder)
     store.add(record_of(config, {"validation": {"accuracy": 0.875}}), {})
     said = python(
         "from benchmark.__main__ import command_line; command_line()",
         "method=[noisytune]",
         "seed=3",
-        f"store='{config['store']}'",
+        f"store='{config.store}'",
     )
     assert "validation/accuracy 87.50" in said
     assert "imported []" in said

@@ -120,14 +120,14 @@ def test_a_list_can_be_one_value(compose):
 @pytest.mark.parametrize("name", grid.tables())
 def test_every_row_and_claim_of_a_table_has_runs_in_its_grid(name):
     planned = grid.load(name)
-    configs = [cell.config for cell in planned.cells]
+    configs = [cell.config for cell in planned.runs]
     claims = [
         claim[side] for claim in planned.table["claims"] for side in ("better", "lower", "than", "gain_over")
     ]
     for selector in claims:
         assert any(matches(selector, config) for config in configs), selector
     for config in configs:
-        assert columns_of(planned, config), config["task"]["name"]
+        assert columns_of(planned, config), config.task.name
 
 
 @pytest.mark.parametrize("name", grid.tables())
@@ -136,7 +136,7 @@ def test_the_runs_of_a_table_are_asked_for_the_probes_that_it_shows(name):
     layout = planned.table["layout"]
     shown = [layout["y"], *layout["panels"], *(claim["of"] for claim in planned.table["claims"])]
     wanted = {one.split("/")[1] for one in shown if one.startswith("probe/")}
-    assert all(set(cell.config["probe"]) == wanted for cell in planned.cells)
+    assert all(set(cell.config.probe) == wanted for cell in planned.runs)
 
 
 @pytest.mark.parametrize("name", grid.tables())
@@ -146,8 +146,8 @@ def test_every_printed_row_of_runs_is_of_runs_in_the_grid_and_no_run_has_two(nam
         return
     rows = [row["runs"] for row in published.load(planned.table["published"])["rows"] if "runs" in row]
     seen: set[int] = set()
-    for cell in planned.cells:
-        fitting = [number for number, runs in enumerate(rows) if matches(runs, cell.config)]
-        assert len(fitting) <= 1, cell.overrides
+    for run in planned.runs:
+        fitting = [number for number, runs in enumerate(rows) if matches(runs, run.config)]
+        assert len(fitting) <= 1, run.overrides
         seen.update(fitting)
     assert seen == set(range(len(rows)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,8 +12,9 @@ import torch
 from transformers import PreTrainedModel
 
 from benchmark.config.compose import ROOT
+from benchmark.config.schema import RunConfig
 from benchmark.methods import Method, prepare
-from benchmark.runs.run import run
+from benchmark.runs.run import Run, run
 from benchmark.step.update import Update
 from benchmark.tasks import Task
 from benchmark.testing.fixtures import CPU, PROTOCOL, small_task, tiny_model
@@ -22,7 +23,7 @@ from helpers.learning import TASKS, of
 from helpers.models import ARCHITECTURES, CONFIGS, HEADS
 from helpers.tuning import finetune
 
-ONCE = PROTOCOL | {"epochs": 1}  # three updates, and an evaluation after the last
+ONCE = replace(PROTOCOL, epochs=1)  # three updates, and an evaluation after the last
 METHODS = sorted(path.stem for path in (ROOT / "conf" / "method").glob("*.yaml"))
 PROBES = sorted(
     {path.stem for path in (ROOT / "conf" / "probe").glob("*.yaml")} - {"linear_probe"}
@@ -126,7 +127,7 @@ WHOLE = {
 
 
 @pytest.mark.parametrize("what", WHOLE)
-def test_a_whole_run_mixes_no_devices(what: str, tiny: Callable[..., dict[str, Any]]) -> None:
+def test_a_whole_run_mixes_no_devices(what: str, tiny: Callable[..., RunConfig]) -> None:
     with accelerator():
-        record = run(tiny(*WHOLE[what], f"device={DEVICE}"))
-    assert record["status"] == "finished"
+        record = run(Run(tiny(*WHOLE[what], f"device={DEVICE}")))
+    assert record.status == "finished"

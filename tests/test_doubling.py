@@ -219,7 +219,7 @@ def test_a_device_that_draws_for_the_whole_batch_has_none_that_is_doubled_unless
 @pytest.mark.parametrize("name", ["rdrop", "r3f", "lnsr"])
 def test_a_run_learns_what_it_learns_from_two_passes(name: str, size: int | None) -> None:
     settings = {name: settings_of(ROOT / "conf" / "method" / f"{name}.yaml")}
-    protocol = PROTOCOL | {"epochs": 1, "micro_batch_size": size}
+    protocol = replace(PROTOCOL, epochs=1, micro_batch_size=size)
     doubled = tuned_with(settings, protocol=protocol)
     apart = tuned_with(settings | {"z": {"_target_": f"{__name__}.Apart"}}, protocol=protocol)
     np.testing.assert_allclose(doubled.outcome.losses, apart.outcome.losses, rtol=1e-4)

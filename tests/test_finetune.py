@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from benchmark import tasks
+from benchmark.config.schema import RunConfig
 from benchmark.methods import Method
 from benchmark.models import pretrained
 from benchmark.training.course import batches, evaluation_steps, micro_batches
@@ -22,24 +23,24 @@ from benchmark.training.journal import NAN_CHECK_EVERY, Outcome
 from helpers.tuning import finetune
 
 CPU = torch.device("cpu")
-Made = tuple[Any, tasks.Task, dict[str, Any]]
+Made = tuple[Any, tasks.Task, RunConfig]
 
 
 @pytest.fixture
-def made(tiny: Callable[..., dict[str, Any]]) -> Callable[..., Made]:
+def made(tiny: Callable[..., RunConfig]) -> Callable[..., Made]:
     """``made(*overrides)``: a model, its task and its configuration, ready to be fine-tuned."""
 
     def ready(*overrides: str) -> Made:
         config = tiny(*overrides)
-        cache = Path(config["cache"])
-        task = tasks.load(config, pretrained.tokenizer(config["model"], cache))
-        return pretrained.load(config["model"], task.units, config["seed"], cache), task, config
+        cache = Path(config.cache)
+        task = tasks.load(config, pretrained.tokenizer(config.model, cache))
+        return pretrained.load(config.model, task.units, config.seed, cache), task, config
 
     return ready
 
 
-def tune(model: Any, task: tasks.Task, config: dict[str, Any]) -> Outcome:
-    return finetune(model, task, [], config["protocol"], config["seed"], CPU)
+def tune(model: Any, task: tasks.Task, config: RunConfig) -> Outcome:
+    return finetune(model, task, [], config.protocol, config.seed, CPU)
 
 
 def test_every_example_comes_once_per_epoch() -> None:
@@ -66,7 +67,7 @@ def test_evaluations_are_spread_over_an_epoch_and_end_the_run() -> None:
 def test_a_protocol_can_give_its_length_in_steps(made: Callable[..., Made]) -> None:
     outcome = tune(*made("protocol.epochs=null", "protocol.steps=3"))  # an epoch has two
     assert len(outcome.losses) == 3
-    assert [point["step"] for point in outcome.curve] == [2, 3]
+    assert [point.step for point in outcome.curve] == [2, 3]
 
 
 def test_accumulated_micro_batches_equal_the_whole_batch(made: Callable[..., Made]) -> None:
@@ -88,7 +89,7 @@ def test_a_survey_sees_the_parts_that_training_sees(made: Callable[..., Made]) -
 
     model, task, config = made("protocol.micro_batch_size=20")
     method = Surveying()
-    finetune(model, task, [method], config["protocol"], 1, CPU)
+    finetune(model, task, [method], config.protocol, 1, CPU)
     assert method.seen == [
         (number, part, size, size / 32) for number in (-1, -2) for part, size in ((0, 20), (1, 12))
     ]
@@ -142,8 +143,8 @@ def test_a_loss_that_is_no_number_ends_the_run_early(made: Callable[..., Made]) 
 def test_training_lowers_the_loss_well_below_chance(made: Callable[..., Made]) -> None:
     model, task, config = made("data.count=null", "protocol.epochs=5")
     outcome = tune(model, task, config)
-    assert outcome.curve[-1]["loss"] < outcome.curve[0]["loss"]
-    assert outcome.curve[-1]["scores"]["validation"]["accuracy"] > 0.6
+    assert outcome.curve[-1].loss < outcome.curve[0].loss
+    assert outcome.curve[-1].scores["validation"]["accuracy"] > 0.6
 
 
 def test_the_head_is_a_function_of_the_seed_alone(made: Callable[..., Made]) -> None:
@@ -165,10 +166,10 @@ def test_loading_a_model_leaves_the_global_stream_alone(made: Callable[..., Made
 
 def test_bfloat16_changes_the_losses_and_float32_is_the_default(made: Callable[..., Made]) -> None:
     model, task, config = made()
-    assert config["protocol"]["precision"] == "float32"
+    assert config.protocol.precision == "float32"
     start = copy.deepcopy(model)
     exact = tune(model, task, config).losses
-    config["protocol"]["precision"] = "bfloat16"
+    config.protocol.precision = "bfloat16"
     rounded = tune(start, task, config).losses
     assert not np.array_equal(exact, rounded)
     np.testing.assert_allclose(exact, rounded, rtol=0.05)
@@ -179,8 +180,8 @@ def test_one_slow_update_does_not_change_the_time_of_a_typical_one(made: Callabl
     waits = iter([0.0, 1.0])  # the first pass asks which tokens the head reads
     model.register_forward_pre_hook(lambda *_: time.sleep(next(waits, 0.0)))
     seconds = tune(model, task, config).seconds
-    assert seconds["train"] > 1
-    assert seconds["per_update"] < 0.1
+    assert seconds.train > 1
+    assert seconds.per_update < 0.1
 
 
 class Looks(Method):
@@ -192,6 +193,6 @@ class Looks(Method):
 
 def test_a_survey_is_timed_apart_from_the_updates(made: Callable[..., Made]) -> None:
     model, task, config = made()
-    seconds = finetune(model, task, [Looks()], config["protocol"], 1, CPU).seconds
-    assert 0.5 <= seconds["survey"] <= seconds["train"]
-    assert seconds["per_update"] < 0.25
+    seconds = finetune(model, task, [Looks()], config.protocol, 1, CPU).seconds
+    assert 0.5 <= seconds.survey <= seconds.train
+    assert seconds.per_update < 0.25

@@ -5,21 +5,21 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from benchmark.config.compose import ROOT
+from benchmark.config.schema import RetrievalConfig
 from benchmark.tasks import neighbours, vectors
 from benchmark.tasks.mining import Corpora, Mining
 from benchmark.tasks.retrieval import Retrieval
 from benchmark.tasks.vectors import Vectors
 
-OPTIONS: dict[str, Any] = {"rule": "fixed", "layers": {"2": 1}, "compared": [], "special": True}
-OPTIONS |= {"threshold": "dev"}
+OPTIONS = RetrievalConfig(layers={"2": 1})
 
 BEGIN = """
 import json, re
@@ -116,7 +116,7 @@ def test_vectors_that_memory_does_not_hold_lie_in_a_file(monkeypatch: pytest.Mon
         kept.append(rows)
     assert [isinstance(rows.values, np.memmap) for rows in kept] == [False, True]
     assert torch.equal(kept[1].of(2, slice(5, 9)), torch.from_numpy(values[5:9, 2]))
-    kind = Retrieval(OPTIONS | {"rule": "best_on_test", "compared": [0, 1, 2]}, 2)
+    kind = Retrieval(replace(OPTIONS, rule="best_on_test", compared=[0, 1, 2]), 2)
     examples = [None] * 40
     in_memory, in_file = (kind.outputs(examples, rows) for rows in kept)
     assert np.array_equal(in_memory, in_file)

@@ -31,27 +31,26 @@ def refusal(call: Callable[[], object]) -> str:
 
 
 def test_the_demo_has_thirty_runs():
-    assert len({cell.run_id for cell in load(DEMO).cells}) == 30
+    assert len({cell.run_id for cell in load(DEMO).runs}) == 30
 
 
 def test_noisytune_table_2_has_360_runs():
-    assert len({cell.run_id for cell in load(TABLE2).cells}) == 360
+    assert len({cell.run_id for cell in load(TABLE2).runs}) == 360
 
 
 def test_noisytune_table_2_has_every_combination_of_its_axes():
     cells = {
-        (c.config["model"]["name"], c.config["task"]["name"], *c.config["method"], c.config["seed"])
-        for c in load(TABLE2).cells
+        (c.config.model.name, c.config.task.name, *c.config.method, c.config.seed) for c in load(TABLE2).runs
     }
     assert len(cells) == 4 * 9 * 2 * 5
 
 
 def test_a_grid_uses_the_protocol_that_its_table_declares():
-    assert {cell.config["protocol"]["name"] for cell in load(TABLE2).cells} == {"noisytune"}
+    assert {cell.config.protocol.name for cell in load(TABLE2).runs} == {"noisytune"}
 
 
 def test_a_grid_picks_per_task_values_from_its_protocol():
-    epochs = {c.config["task"]["name"]: c.config["protocol"]["epochs"] for c in load(TABLE2).cells}
+    epochs = {c.config.task.name: c.config.protocol.epochs for c in load(TABLE2).runs}
     assert epochs == dict.fromkeys(("rte", "mrpc", "cola", "stsb", "wnli"), 10) | dict.fromkeys(
         ("mnli", "qnli", "qqp", "sst2"), 3
     )
@@ -62,25 +61,25 @@ def test_a_grid_picks_per_task_values_from_its_protocol():
     [("seed=3", [3]), ("seed=1,2", [1, 2]), ("seed=range(1,4)", [1, 2, 3]), ("seed=7,5", [7, 5])],
 )
 def test_seeds_are_narrowed_by_a_value_a_list_or_a_range(change, seeds):
-    assert [cell.config["seed"] for cell in load(DEMO, *NARROW, change).cells] == seeds
+    assert [cell.config.seed for cell in load(DEMO, *NARROW, change).runs] == seeds
 
 
 def test_tasks_are_narrowed_by_a_list():
-    cells = load(DEMO, "task=opinion,closeness", "method=[]", "seed=1").cells
-    assert [cell.config["task"]["name"] for cell in cells] == ["opinion", "closeness"]
+    cells = load(DEMO, "task=opinion,closeness", "method=[]", "seed=1").runs
+    assert [cell.config.task.name for cell in cells] == ["opinion", "closeness"]
 
 
 def test_methods_are_changed_by_lists_of_methods():
-    cells = load(DEMO, "task=opinion", "method=[],[noisytune,noisytune_gaussian]", "seed=1").cells
-    assert [sorted(cell.config["method"]) for cell in cells] == [
+    cells = load(DEMO, "task=opinion", "method=[],[noisytune,noisytune_gaussian]", "seed=1").runs
+    assert [sorted(cell.config.method) for cell in cells] == [
         [],
         ["noisytune", "noisytune_gaussian"],
     ]
 
 
 def test_any_key_of_a_run_can_be_made_an_axis():
-    cells = load(DEMO, *NARROW, "protocol.epochs=1,2", "seed=1").cells
-    assert [cell.config["protocol"]["epochs"] for cell in cells] == [1, 2]
+    cells = load(DEMO, *NARROW, "protocol.epochs=1,2", "seed=1").runs
+    assert [cell.config.protocol.epochs for cell in cells] == [1, 2]
 
 
 def test_a_changed_grid_says_what_was_changed():
@@ -134,11 +133,11 @@ def assert_each_cell_alone_is_the_same_run(cells, compose):
 
 
 def test_a_demo_cell_composed_on_its_own_is_the_same_run(compose):
-    assert_each_cell_alone_is_the_same_run(load(DEMO).cells[::4], compose)
+    assert_each_cell_alone_is_the_same_run(load(DEMO).runs[::4], compose)
 
 
 def test_a_cell_of_table_2_composed_on_its_own_is_the_same_run(compose):
-    assert_each_cell_alone_is_the_same_run(load(TABLE2).cells[::31], compose)
+    assert_each_cell_alone_is_the_same_run(load(TABLE2).runs[::31], compose)
 
 
 def test_a_cell_of_a_changed_grid_composed_on_its_own_is_the_same_run(compose):
@@ -149,11 +148,11 @@ def test_a_cell_of_a_changed_grid_composed_on_its_own_is_the_same_run(compose):
         "protocol=noisytune",
         "seed=7,8",
     )
-    assert_each_cell_alone_is_the_same_run(load(DEMO, *changes).cells, compose)
+    assert_each_cell_alone_is_the_same_run(load(DEMO, *changes).runs, compose)
 
 
 def test_the_command_of_a_cell_quotes_what_a_shell_would_expand():
-    cell = load(DEMO, "task=opinion", "method=[noisytune]", "seed=3").cells[0]
+    cell = load(DEMO, "task=opinion", "method=[noisytune]", "seed=3").runs[0]
     assert cell.command == (
         "python -m benchmark protocol=demo model=embedded task=opinion 'method=[noisytune]' seed=3"
     )
@@ -166,7 +165,7 @@ def test_every_sweep_file_makes_a_grid_with_a_title(name):
 
 @pytest.mark.parametrize("name", grid.tables())
 def test_no_two_cells_of_a_table_are_the_same_run(name):
-    ids = [cell.run_id for cell in load(name).cells]
+    ids = [cell.run_id for cell in load(name).runs]
     # NER, POS and TyDiQA have no translated training sets: in both settings theirs is the same run.
     shared = {"noisytune/table3": 60}.get(name, 0)
     assert len(ids) - len(set(ids)) == shared
@@ -201,7 +200,7 @@ def test_every_file_of_conf_calls_itself_what_its_file_is_called(path, compose):
     group, name = str(path.parent), path.name
     if group in (".", "method", "probe", "tracker"):
         pytest.skip("methods and probes are named by their package, see below; a tracker has no name")
-    assert compose(f"{group}={name}")[group]["name"] == name
+    assert getattr(compose(f"{group}={name}"), group).name == name
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -220,15 +219,15 @@ def test_every_probe_file_begins_with_its_package():
 def test_every_method_file_builds_a_method(name, compose):
     from benchmark.methods import Method, build
 
-    assert isinstance(build(compose(f"method=[{name}]")["method"])[name], Method)
+    assert isinstance(build(compose(f"method=[{name}]").method)[name], Method)
 
 
 @pytest.mark.parametrize("protocol", [path.name for path in CONF if path.parts[0] == "protocol"])
 def test_what_a_protocol_reports_is_measured_by_its_tasks(protocol, compose):
-    for task, names in compose(f"protocol={protocol}")["protocol"]["report"].items():
-        measured = compose(f"task={task}", f"protocol={protocol}")["task"]
+    for task, names in compose(f"protocol={protocol}").protocol.report.items():
+        measured = compose(f"task={task}", f"protocol={protocol}").task
         for name in names:
             part, _, metric = name.rpartition("/")
-            sets = [measured, *(one for one in measured["evaluate"].values() if one.get("metrics"))]
-            assert metric in {value for one in sets for known in one["metrics"] for value in METRICS[known]}
-            assert not part or part in measured["evaluate"]
+            sets = [measured, *(split for split in measured.evaluate.values() if split.metrics)]
+            assert metric in {value for one in sets for known in one.metrics for value in METRICS[known]}
+            assert not part or part in measured.evaluate

@@ -18,11 +18,12 @@ from torch.nn import functional
 from benchmark import methods, tasks
 from benchmark.config.compose import ROOT
 from benchmark.config.identity import identity, run_id
+from benchmark.config.schema import RetrievalConfig, RunConfig
 from benchmark.config.splits import evaluation_splits, training_splits
 from benchmark.errors import BenchmarkError
 from benchmark.models import pretrained
 from benchmark.records.store import Store
-from benchmark.runs.run import run
+from benchmark.runs.run import Run, run
 from benchmark.tasks.answers import Answers
 from benchmark.tasks.retrieval import Retrieval, inner
 from benchmark.tasks.tagging import Tagging
@@ -30,7 +31,7 @@ from benchmark.tasks.word_pieces import IGNORED
 from benchmark.training.evaluation import over_languages
 from helpers.tuning import finetune
 
-Compose = Callable[..., dict[str, Any]]
+Compose = Callable[..., RunConfig]
 TAGGED = torch.tensor([[0, 1, 2], [0, 3, 0], [1, 0, 1]])  # example, place and class of every word
 MASK = {"attention_mask": torch.tensor([[1, 1, 1, 1], [1, 1, 0, 0]])}
 XTREME = [
@@ -42,7 +43,7 @@ LANGUAGES |= {"bucc2018": 4, "tatoeba": 36}
 
 
 def load(config: dict[str, Any]) -> tasks.Task:
-    return tasks.load(config, pretrained.tokenizer(config["model"], Path(config["cache"])))
+    return tasks.load(config, pretrained.tokenizer(config.model, Path(config.cache)))
 
 
 def test_an_item_of_a_tagging_is_a_word() -> None:
@@ -91,16 +92,15 @@ def test_special_tokens_can_be_left_out_of_a_sentences_mean() -> None:
 
 
 def test_the_layer_of_a_retrieval_is_named_or_two_thirds_of_the_way() -> None:
-    options = {"rule": "fixed", "layers": {"24": 14}, "compared": [], "special": True, "threshold": "dev"}
+    options = RetrievalConfig(layers={"24": 14})
     assert [Retrieval(options, depth).layers for depth in (6, 12, 24)] == [[4], [8], [14]]
-    assert Retrieval(options | {"rule": "best_on_test"}, 3).layers == [1, 2, 3]
+    assert Retrieval(replace(options, rule="best_on_test"), 3).layers == [1, 2, 3]
     with pytest.raises(BenchmarkError, match=r"no layer 9; the model has 6"):
-        _ = Retrieval(options | {"compared": [9]}, 6).layers
+        _ = Retrieval(replace(options, compared=[9]), 6).layers
 
 
 def test_the_best_layer_is_chosen_and_all_are_shown() -> None:
-    options = {"rule": "best_on_test", "layers": {}, "compared": [], "special": True, "threshold": "dev"}
-    kind = Retrieval(options, 2)
+    kind = Retrieval(RetrievalConfig(rule="best_on_test"), 2)
     measure = tasks.Measure(kind, ["accuracy"])
     scores = kind.score(np.array([[0, 0, 0, 0], [0, 1, 2, 0]]), None, measure)
     assert scores == {"accuracy": 0.75, "accuracy@1": 0.25, "accuracy@2": 0.75}
@@ -114,20 +114,20 @@ def test_scores_of_languages_are_preceded_by_their_mean() -> None:
 
 @pytest.mark.parametrize("name", XTREME)
 def test_every_task_of_xtreme_is_configured(compose: Compose, name: str) -> None:
-    task = compose(f"task={name}")["task"]
-    for part, split in task["evaluate"].items():
-        assert len(split["languages"]) == LANGUAGES.get(part, 0), part
-        assert set(split["names"]) <= set(split["languages"])
+    task = compose(f"task={name}").task
+    for part, split in task.evaluate.items():
+        assert len(split.languages) == LANGUAGES.get(part, 0), part
+        assert set(split.names) <= set(split.languages)
     for split in [*evaluation_splits(task).values(), *training_splits(task)]:
-        assert "{" not in split["config"]
-    for setting in task["settings"]:
-        assert training_splits(compose(f"task={name}", f"task.setting={setting}")["task"])
+        assert "{" not in split.config
+    for setting in task.settings:
+        assert training_splits(compose(f"task={name}", f"task.setting={setting}").task)
 
 
 def test_a_language_is_filled_in_wherever_a_split_speaks_of_it(compose: Compose) -> None:
-    sets = evaluation_splits(compose("task=tydiqa", "task.languages=[sw]")["task"])
+    sets = evaluation_splits(compose("task=tydiqa", "task.languages=[sw]").task)
     assert list(sets) == ["tydiqa/sw"]
-    assert (sets["tydiqa/sw"]["rows"], sets["tydiqa/sw"]["language"]) == ({"id": "swahili-*"}, "sw")
+    assert (sets["tydiqa/sw"].rows, sets["tydiqa/sw"].language) == ({"id": "swahili-*"}, "sw")
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_what_a_task_does_not_have_is_refused_with_what_it_has(
     compose: Compose, override: str, line: str
 ) -> None:
     with pytest.raises(BenchmarkError, match=line):
-        run(compose("task=panx", override))
+        run(Run(compose("task=panx", override)))
 
 
 def test_a_setting_that_trains_on_the_same_is_another_run_only_where_it_trains_on_other_data(
@@ -218,23 +218,23 @@ def test_a_tagging_scores_what_seqeval_gives_on_the_written_predictions(
     config = compose(
         *OURS, "task=panx", "task.languages=[de]", "protocol.batch_size=4", "protocol.learning_rate=3e-3"
     )
-    record = run(config)
-    assert [set(entry["scores"]) for entry in record["curve"]] == [{"dev"}, {"dev", "panx", "panx/de"}]
-    arrays = np.load(Store(config["store"]).folder / record["run_id"] / "arrays.npz")
-    names, ends = np.array(config["task"]["labels"], object), np.cumsum(arrays["lengths/panx/de"])[:-1]
+    record = run(Run(config))
+    assert [set(entry.scores) for entry in record.curve] == [{"dev"}, {"dev", "panx", "panx/de"}]
+    arrays = np.load(Store(config.store).folder / record.run_id / "arrays.npz")
+    names, ends = np.array(config.task.labels, object), np.cumsum(arrays["lengths/panx/de"])[:-1]
     said, truth = (
         [part.tolist() for part in np.split(names[values], ends)]
         for values in (arrays["predictions/panx/de"][-1], arrays["targets/panx/de"])
     )
     table = parquet.read_table(tmp_path / "data/PAN-X.de/test-00000-of-00001.parquet").to_pylist()
     assert truth == [[names[c] for c in row["ner_tags"]] for row in table]
-    assert record["examples"]["panx/de"] == 30
-    assert record["scores"]["panx/de"]["f1"] == f1_score(truth, said) > 0.5
+    assert record.examples["panx/de"] == 30
+    assert record.scores["panx/de"]["f1"] == f1_score(truth, said) > 0.5
 
 
 def test_classes_in_another_order_than_the_datas_are_refused(compose: Compose, hub: Path) -> None:
     config = compose("model=minilm", "task=panx", "task.languages=[en]")
-    config["task"]["labels"] = ["O", "B-LOC", "I-LOC", "B-PER", "I-PER", "B-ORG", "I-ORG"]
+    config.task.labels = ["O", "B-LOC", "I-LOC", "B-PER", "I-PER", "B-ORG", "I-ORG"]
     with pytest.raises(BenchmarkError, match=r"the classes of PAN-X.en/train are \['O', 'B-PER'"):
         load(config)
 
@@ -257,11 +257,11 @@ def test_answers_out_of_place_are_counted_and_not_trained_on(
     config = compose(
         *OURS, "task=xquad", "task.languages=[de]", "protocol.epochs=20", "protocol.batch_size=4"
     )
-    record = run(config)
-    assert record["examples"] == {"train": 20, "squad": 21, "xquad/de": 21}
-    assert record["data"]["answers_not_in_place"]["SQuAD/train"] == 1
-    assert record["scores"]["xquad"] == record["scores"]["xquad/de"]
-    assert record["scores"]["xquad/de"]["exact_match"] == 1.0
+    record = run(Run(config))
+    assert record.examples == {"train": 20, "squad": 21, "xquad/de": 21}
+    assert record.data.remarks["answers_not_in_place"]["SQuAD/train"] == 1
+    assert record.scores["xquad"] == record.scores["xquad/de"]
+    assert record.scores["xquad/de"]["exact_match"] == 1.0
 
 
 @pytest.mark.parametrize(
@@ -279,10 +279,10 @@ def test_methods_act_on_every_kind(
     written("PAN-X.de", "test", tagged)
     narrow = ["task.languages=[de]"] if task == "panx" else []
     size = ["protocol.batch_size=4", "protocol.micro_batch_size=3"]
-    record = run(compose(*OURS, f"task={task}", f"method={methods}", *narrow, *size))
-    plain = run(compose(*OURS, f"task={task}", *narrow, *size))
-    assert record["status"] == "finished"
-    losses = [one["curve"][-1]["loss"] for one in (record, plain)]
+    record = run(Run(compose(*OURS, f"task={task}", f"method={methods}", *narrow, *size)))
+    plain = run(Run(compose(*OURS, f"task={task}", *narrow, *size)))
+    assert record.status == "finished"
+    losses = [one.curve[-1].loss for one in (record, plain)]
     assert losses[0] != losses[1]
 
 
@@ -311,19 +311,17 @@ def test_translations_are_found_whatever_the_head_reads(
         "task.languages=[de]",
         "task.retrieval.compared=[0,2]",
     ]
-    record = run(compose(*ours, f"packed={packed}"))
-    assert record["scores"]["tatoeba/de"]["accuracy"] == 1.0
-    assert set(record["scores"]["tatoeba"]) == {"accuracy", "accuracy@0", "accuracy@1", "accuracy@2"}
+    record = run(Run(compose(*ours, f"packed={packed}")))
+    assert record.scores["tatoeba/de"]["accuracy"] == 1.0
+    assert set(record.scores["tatoeba"]) == {"accuracy", "accuracy@0", "accuracy@1", "accuracy@2"}
 
 
 def test_bucc_without_its_sentences_is_refused(compose: Compose, hub: Path) -> None:
     config = compose(
         "model=minilm", "task=bucc2018", "task.languages=[zh]", "task.train.repo=local/train_subsets"
     )
-    config["task"]["train"] |= {"config": "mnli"}
-    config["task"]["evaluate"] = {
-        "bucc2018": config["task"]["evaluate"]["bucc2018"] | {"split": "validation"}
-    }
+    config.task.train.config = "mnli"
+    config.task.evaluate = {"bucc2018": replace(config.task.evaluate["bucc2018"], split="validation")}
     with pytest.raises(
         BenchmarkError, match=r"bucc18.zh of google/xtreme has the right pairs and not the sentences"
     ):
@@ -363,12 +361,12 @@ def test_every_method_learns_every_kind(
     compose: Compose, small: Callable[..., Any], name: str, method: str
 ) -> None:
     config, task = small(compose, name)
-    cache = Path(config["cache"])
-    model = pretrained.load(config["model"], task.units, 1, cache, task.kind.head)
+    cache = Path(config.cache)
+    model = pretrained.load(config.model, task.units, 1, cache, task.kind.head)
     before = {key: value.clone() for key, value in model.state_dict().items()}
-    chosen = methods.build({method: config["method"][method]})
+    chosen = methods.build({method: config.method[method]})
     methods.prepare(chosen, model, 1)
-    outcome = finetune(model, task, list(chosen.values()), config["protocol"], 1, torch.device("cpu"))
+    outcome = finetune(model, task, list(chosen.values()), config.protocol, 1, torch.device("cpu"))
     assert len(outcome.losses) == 2
     assert np.isfinite(outcome.losses).all()
     assert outcome.diverged is None

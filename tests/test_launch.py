@@ -8,14 +8,14 @@ import time
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from benchmark.config.compose import ROOT
 from benchmark.config.identity import run_id
 from benchmark.grids import grid
-from benchmark.grids.grid import Cell
+from benchmark.grids.grid import PlannedRun
+from benchmark.records.record import Failure
 from benchmark.records.store import Store, make_writable
 from benchmark.runs import launch, resources
 
@@ -49,54 +49,54 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     """Three runs that fail, each in its way, and then one that does not; two at a time."""
     folder = tmp_path_factory.mktemp("launch")
     (folder / "untrustworthy.py").write_text(UNTRUSTWORTHY)
-    good = grid.load(DEMO, [*QUICK, "seed=1", f"store='{folder / 'store'}'"]).cells[0]
-    cells = {how: untrustworthy(good, how) for how in ("raise", "kill", "exit")} | {"good": good}
+    good = grid.load(DEMO, [*QUICK, "seed=1", f"store='{folder / 'store'}'"]).runs[0]
+    runs = {how: untrustworthy(good, how) for how in ("raise", "kill", "exit")} | {"good": good}
     store = Store(folder / "store")
     make_writable("store", store.folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(folder)
-        failed = launch.run_all(list(cells.values()), store, workers=2)
-    return SimpleNamespace(cells=cells, store=store, failed=failed)
+        failed = launch.run_all(list(runs.values()), store, workers=2)
+    return SimpleNamespace(runs=runs, store=store, failed=failed)
 
 
-def untrustworthy(cell: Cell, how: str) -> Cell:
+def untrustworthy(cell: PlannedRun, how: str) -> PlannedRun:
     method = {"untrustworthy": {"_target_": "untrustworthy.Untrustworthy", "how": how}}
-    config = cell.config | {"method": method}
+    config = replace(cell.config, method=method)
     return replace(cell, config=config, run_id=run_id(config))
 
 
-def failures(outcome: SimpleNamespace, how: str) -> list[dict[str, Any]]:
-    return outcome.store.failures(outcome.cells[how].run_id)
+def failures(outcome: SimpleNamespace, how: str) -> list[Failure]:
+    return outcome.store.failures(outcome.runs[how].run_id)
 
 
 def test_a_run_finishes_beside_those_that_fail(outcome):
-    assert outcome.store.find(outcome.cells["good"].run_id)["status"] == "finished"
+    assert outcome.store.find(outcome.runs["good"].run_id).status == "finished"
 
 
 def test_the_runs_that_failed_are_returned(outcome):
     assert {cell.run_id for cell in outcome.failed} == {
-        outcome.cells[how].run_id for how in ("raise", "kill", "exit")
+        outcome.runs[how].run_id for how in ("raise", "kill", "exit")
     }
 
 
 def test_a_run_that_raises_leaves_one_failure_with_its_error(outcome):
-    assert [one["error"] for one in failures(outcome, "raise")] == ["RuntimeError: lost its way"]
+    assert [one.error for one in failures(outcome, "raise")] == ["RuntimeError: lost its way"]
 
 
 def test_a_run_that_raises_says_where(outcome):
-    assert 'untrustworthy.py", line' in failures(outcome, "raise")[0]["traceback"]
+    assert 'untrustworthy.py", line' in failures(outcome, "raise")[0].traceback
 
 
 def test_a_run_that_is_killed_leaves_one_failure_with_the_signal(outcome):
-    assert [one["error"] for one in failures(outcome, "kill")] == ["its process was killed by signal 9"]
+    assert [one.error for one in failures(outcome, "kill")] == ["its process was killed by signal 9"]
 
 
 def test_a_run_that_dies_without_a_word_leaves_one_failure_with_its_status(outcome):
-    assert ["exit status 9" in one["error"] for one in failures(outcome, "exit")] == [True]
+    assert ["exit status 9" in one.error for one in failures(outcome, "exit")] == [True]
 
 
 def test_a_failure_says_how_to_try_again(outcome):
-    assert failures(outcome, "kill")[0]["command"] == outcome.cells["kill"].command
+    assert failures(outcome, "kill")[0].command == outcome.runs["kill"].command
 
 
 def test_a_run_that_failed_is_no_record(outcome):
@@ -112,10 +112,10 @@ def test_runs_are_spread_over_several_gpus(device, seen, tmp_path, monkeypatch):
     settings = ["seed=range(1,4)", f"device={device}", f"store='{tmp_path / 'store'}'"]
     store = Store(tmp_path / "store")
     make_writable("store", store.folder)
-    cells = [untrustworthy(cell, "look") for cell in grid.load(DEMO, [*QUICK, *settings]).cells]
+    cells = [untrustworthy(cell, "look") for cell in grid.load(DEMO, [*QUICK, *settings]).runs]
     failed = launch.run_all(cells, store, workers=2)
     assert {
-        one["error"].removeprefix("RuntimeError: ") for cell in failed for one in store.failures(cell.run_id)
+        one.error.removeprefix("RuntimeError: ") for cell in failed for one in store.failures(cell.run_id)
     } == seen
 
 
@@ -178,7 +178,7 @@ def test_ctrl_c_says_that_nothing_is_lost_and_shows_no_stack_trace(interrupted):
 def test_finished_runs_stay_readable_after_ctrl_c(interrupted):
     ids = [path.parent.name for path in records(interrupted.store)]
     assert ids
-    assert {Store(interrupted.store).find(one)["status"] for one in ids} == {"finished"}
+    assert {Store(interrupted.store).find(one).status for one in ids} == {"finished"}
 
 
 def test_runs_and_ctrl_c_leave_nothing_in_the_temporary_folder(interrupted):

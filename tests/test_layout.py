@@ -21,13 +21,13 @@ SHARED_BY_COMMANDS = {"command"}
 ALLOWED = {  # by room, the rooms that it may import, function-level and type-checking imports included
     "config": "",
     "records": "",
-    "data": "",
-    "models": "",
+    "data": "config",  # which rows a `SplitConfig` asks for
+    "models": "config",  # which checkpoint a `ModelConfig` names
     "grids": "config",
     "tasks": "config data models",
     "step": "models tasks",
     "methods": "config models step",
-    "training": "records models tasks step methods",
+    "training": "config records models tasks step methods",  # a `ProtocolConfig`, and what a record says
     "probes": "config models tasks step methods training",
     "runs": "config grids records models tasks methods training probes",
     "report": "config grids records data",

@@ -10,16 +10,17 @@ import pytest
 from pyarrow import Table, parquet
 
 from benchmark import tasks
+from benchmark.config.schema import RunConfig
 from benchmark.data import files
 from benchmark.errors import BenchmarkError
 from benchmark.models import pretrained
-from benchmark.runs.run import run
+from benchmark.runs.run import Run, run
 
-Compose = Callable[..., dict[str, Any]]
+Compose = Callable[..., RunConfig]
 
 
-def load(config: dict[str, Any]) -> tasks.Task:
-    return tasks.load(config, pretrained.tokenizer(config["model"], Path(config["cache"])))
+def load(config: RunConfig) -> tasks.Task:
+    return tasks.load(config, pretrained.tokenizer(config.model, Path(config.cache)))
 
 
 def test_a_training_split_that_the_cache_lacks_is_named_with_its_repository(
@@ -47,7 +48,7 @@ def test_a_language_is_refused_by_a_task_without_any(compose: Compose) -> None:
     with pytest.raises(
         BenchmarkError, match=r"unknown language 'de' in task.languages of task 'rte'.*valid: none"
     ):
-        run(compose("task=rte", "task.languages=[de]"))
+        run(Run(compose("task=rte", "task.languages=[de]")))
 
 
 @pytest.fixture
@@ -82,9 +83,9 @@ def test_answers_out_of_place_are_counted_in_the_record_by_split(
 ) -> None:
     questions("train", [4, 4, 3, -1, 4])
     questions("validation", [4, 5])
-    record = run(compose(*OURS, "protocol.epochs=1"))
-    assert record["data"]["answers_not_in_place"] == {"SQuAD/train": 2, "SQuAD/validation": 1}
-    assert record["examples"] == {"train": 3, "squad": 2}
+    record = run(Run(compose(*OURS, "protocol.epochs=1")))
+    assert record.data.remarks["answers_not_in_place"] == {"SQuAD/train": 2, "SQuAD/validation": 1}
+    assert record.examples == {"train": 3, "squad": 2}
 
 
 def test_a_training_set_with_no_answer_in_its_place_is_refused(
@@ -105,9 +106,9 @@ def test_sets_that_wait_for_the_last_update_are_read_once(
     original = files.read
 
     def counted(task: Any, split: Any, *rest: Any) -> Any:
-        read.append(split["split"])
+        read.append(split.split)
         return original(task, split, *rest)
 
     monkeypatch.setattr(files, "read", counted)
-    run(compose(*OURS, "protocol.epochs=2"))
+    run(Run(compose(*OURS, "protocol.epochs=2")))
     assert read == ["train", "validation"]

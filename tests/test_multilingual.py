@@ -9,12 +9,13 @@ import pytest
 from conftest import CACHE
 from pyarrow import parquet
 
+from benchmark.config.schema import RunConfig
 from benchmark.config.splits import training_splits
 from benchmark.embedded import multilingual_tasks
 from benchmark.embedded.tongues import ORDERS, tongue
-from benchmark.runs.run import run
+from benchmark.runs.run import Run, run
 
-Compose = Callable[..., dict[str, Any]]
+Compose = Callable[..., RunConfig]
 OTHERS = ["de", "hi", "zh"]
 
 
@@ -53,8 +54,8 @@ def test_a_mined_pair_is_among_the_sentences() -> None:
 
 @pytest.mark.parametrize("task", ["inference", "paraphrase", "word_classes", "entities", "questions"])
 def test_all_languages_can_be_trained_in(compose: Compose, task: str) -> None:
-    splits = training_splits(compose(f"task={task}", "task.setting=translate_train_all")["task"])
-    assert [split["language"] for split in splits] == list(ORDERS)
+    splits = training_splits(compose(f"task={task}", "task.setting=translate_train_all").task)
+    assert [split.language for split in splits] == list(ORDERS)
 
 
 # Guessing gives a half of the pairs, a third of the words at most, hardly an entity, and an answer in twenty.
@@ -70,6 +71,6 @@ def test_all_languages_can_be_trained_in(compose: Compose, task: str) -> None:
 def test_what_is_learnt_in_the_first_language_holds_in_the_others(
     compose: Compose, task: str, metric: str, least: float
 ) -> None:
-    record = run(compose("model=embedded_multilingual", f"task={task}"))
+    record = run(Run(compose("model=embedded_multilingual", f"task={task}")))
     for code in OTHERS:
-        assert record["scores"][f"{task}/{code}"][metric] > least, code
+        assert record.scores[f"{task}/{code}"][metric] > least, code

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -136,7 +137,7 @@ def test_every_method_sees_the_same_losses_and_gradients_without_padding(
     for packed in (True, False):
         model, gradients, method = tiny_model(dropout=0.0), Gradients(), build({"one": settings_of(path)})
         prepare(method, model, 1)
-        protocol = PROTOCOL | {"epochs": 1, "micro_batch_size": 3}
+        protocol = replace(PROTOCOL, epochs=1, micro_batch_size=3)
         chosen = [*method.values(), gradients]
         outcome = finetune(model, small_task(), chosen, protocol, 1, CPU, packed=packed)
         assert outcome.padded is not packed

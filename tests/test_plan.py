@@ -30,9 +30,9 @@ def measured(*records) -> plan.Measured:
 
 def finished(config, record_of, examples: int = 2490, steps: int = 100, seconds: float = 50.0, **changes):
     record = record_of(config, {"validation": {"accuracy": 0.5}}, **changes)
-    record["curve"][0]["step"] = steps
-    record["examples"]["train"] = examples
-    record["seconds"]["total"] = seconds
+    record.curve[0].step = steps
+    record.examples["train"] = examples
+    record.seconds.total = seconds
     return record
 
 
@@ -85,9 +85,9 @@ def test_a_subset_says_nothing_of_the_size_of_a_training_set(compose, record_of)
 def test_a_plan_counts_what_is_done_and_what_tables_share(compose, record_of, store):
     first = grid.load(TABLE, ["task=rte"])
     second = grid.load("lnsr/pvalues", ["task=rte"])
-    record = finished(first.cells[0].config, record_of)
+    record = finished(first.runs[0].config, record_of)
     store.add(record, {})
-    done = {record["run_id"]}
+    done = {record.run_id}
     rows = plan.rows([first, second], done, plan.measure(store))
     assert [(row.runs, row.done, row.to_do, row.shared) for row in rows] == [
         (125, 1, 124, 50),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from transformers import (
 
 from benchmark.config.compose import ROOT
 from benchmark.config.identity import identity, run_id
+from benchmark.config.schema import RunConfig
 from benchmark.errors import BenchmarkError
 from benchmark.methods import build as build_methods
 from benchmark.methods import prepare
@@ -33,7 +34,7 @@ from benchmark.probes.token_similarity import TokenSimilarity, similarity
 from benchmark.probes.weight_sensitivity import described, sensitivities
 from benchmark.records.store import Store
 from benchmark.runs.plugins import check_plugins
-from benchmark.runs.run import run
+from benchmark.runs.run import Run, run
 from benchmark.testing.fixtures import (
     CPU,
     LAYERS,
@@ -61,7 +62,7 @@ HYPE = {"one": {"_target_": "benchmark.methods.hype.HyPe", "sigma": 0.1}}
 def subject_of(model: Any, packed: bool = False, **changes: Any) -> Subject:
     encoder = encoder_of(model)
     hooks = packing.install(encoder) if packed else None
-    config = {"protocol": PROTOCOL | changes}
+    config = RunConfig(protocol=replace(PROTOCOL, **changes))
     return Subject(config, model.eval(), encoder, small_task(), CPU, hooks)
 
 
@@ -70,7 +71,7 @@ def tuned(chosen: dict[str, Any], packed: bool = True, snapshot: Any = None) -> 
     model = tiny_model()
     methods = build_methods(HYPE)
     prepare(methods, model, 1)
-    watch = Probes({"protocol": PROTOCOL, "probe": chosen}) if chosen else None
+    watch = Probes(RunConfig(protocol=PROTOCOL, probe=chosen)) if chosen else None
     return model, finetune(
         model, small_task(), list(methods.values()), PROTOCOL, 1, CPU, snapshot, packed, watch
     )
@@ -108,16 +109,16 @@ def test_a_run_with_probes_trains_the_same_and_is_a_run_of_its_own(tiny: Callabl
     plain, probed = tiny(), tiny(ALL)
     assert run_id(plain) != run_id(probed)
     assert run_id(probed) != run_id(tiny("probe=[norm_change]"))
-    without, with_probes = run(plain), run(probed)
-    assert without["curve"] == with_probes["curve"]
-    store = Store(plain["store"])
-    found = store.arrays(with_probes["run_id"])
-    for key, array in store.arrays(without["run_id"]).items():
+    without, with_probes = run(Run(plain)), run(Run(probed))
+    assert without.curve == with_probes.curve
+    store = Store(plain.store)
+    found = store.arrays(with_probes.run_id)
+    for key, array in store.arrays(without.run_id).items():
         assert np.array_equal(found[key], array), key
     names = {key.split("/")[1] for key in found if key.startswith("probe/")}
-    assert names == set(probed["probe"])
+    assert names == set(probed.probe)
     assert found["probe/linear_probe/comparison/validation/accuracy"].shape == (3,)
-    assert with_probes["seconds"]["probes"] > 0 == without["seconds"]["probes"]
+    assert with_probes.seconds.probes > 0 == without.seconds.probes
 
 
 def test_probes_are_no_part_of_what_names_a_run_without_any(tiny: Callable[..., Any]) -> None:
@@ -139,7 +140,7 @@ def test_what_probes_keep_survives_an_interruption(tmp_path: Path) -> None:
 
 def test_a_run_that_diverged_has_no_probes() -> None:
     model = tiny_model()
-    watch = Probes({"protocol": PROTOCOL, "probe": CHEAP})
+    watch = Probes(RunConfig(protocol=PROTOCOL, probe=CHEAP))
     torch.nn.init.constant_(model.classifier.bias, float("nan"))
     outcome = finetune(model, small_task(), [], PROTOCOL, 1, CPU, watch=watch)
     assert outcome.diverged is not None
@@ -166,7 +167,7 @@ def test_every_probe_that_there_is_a_file_for_can_be_built(path: Path, tiny: Cal
 )
 def test_a_probe_that_cannot_be_is_refused(settings: Any, said: str, tiny: Callable[..., Any]) -> None:
     with pytest.raises(BenchmarkError, match=said) as refusal:
-        check_plugins(tiny() | {"probe": {"mine": settings}})
+        check_plugins(replace(tiny(), probe={"mine": settings}))
     assert "probe.mine" in str(refusal.value)
 
 
@@ -293,6 +294,6 @@ def test_evaluations_have_the_loss_on_their_examples() -> None:
     _, outcome = tuned({})
     task = small_task()
     last = torch.from_numpy(outcome.outputs["validation"][-1])
-    assert outcome.curve[-1]["losses"] == {
+    assert outcome.curve[-1].losses == {
         "validation": pytest.approx(task.loss(last, task.training.targets).item())
     }

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from benchmark import progress
-from benchmark.grids.grid import Cell
+from benchmark.grids.grid import PlannedRun
 from benchmark.progress import Line, RunProgress
 from benchmark.runs import launch
 
@@ -21,8 +21,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
 
 @pytest.fixture
-def cell(compose) -> Cell:
-    return Cell(compose("seed=3"), (), "")
+def cell(compose) -> PlannedRun:
+    return PlannedRun(compose("seed=3"), (), "")
 
 
 def test_progress_says_what_is_left_from_what_it_took_so_far(clock, cell):

@@ -100,7 +100,7 @@ def test_a_cell_whose_runs_all_diverged_says_so(table):
 
 def test_collapsed_runs_are_counted_in_a_note(records):
     found = records(load(DEMO, ONE), PLAIN, NOISY)
-    next(iter(found.values()))["collapsed"] = ["validation"]
+    next(iter(found.values())).collapsed = ["validation"]
     assert "1 of 10 runs collapsed" in notes(build(load(DEMO, ONE), found))
 
 
@@ -129,8 +129,8 @@ def test_measured_stands_beside_published(records):
 def test_an_average_is_over_the_seeds_that_have_every_task(records):
     planned = load(DEMO, TWO)
     found = records(planned, PLAIN, NOISY)
-    for cell in planned.cells:
-        if (cell.config["task"]["name"], cell.config["seed"]) == ("closeness", 5):
+    for cell in planned.runs:
+        if (cell.config.task.name, cell.config.seed) == ("closeness", 5):
             del found[cell.run_id]
     average = row(build(planned, found), "", "Avg.")
     assert (average.score_mean, average.score_n) == (pytest.approx(83), 4)
@@ -139,9 +139,9 @@ def test_an_average_is_over_the_seeds_that_have_every_task(records):
 def test_an_average_is_the_plain_mean_of_its_tasks(records):
     planned = load(DEMO, TWO)
     found = records(planned, PLAIN, NOISY)
-    for cell in planned.cells:
-        if cell.config["task"]["name"] == "closeness":
-            found[cell.run_id]["curve"][0]["scores"] = {"validation": {"pearson": 0.5}}
+    for cell in planned.runs:
+        if cell.config.task.name == "closeness":
+            found[cell.run_id].curve[0].scores = {"validation": {"pearson": 0.5}}
     assert row(build(planned, found), "", "Avg.").score_mean == pytest.approx((84 + 50) / 2)
 
 
@@ -189,8 +189,8 @@ def test_published_rows_of_other_models_are_said_to_be_so(model, others, records
 def test_the_checkpoint_scored_is_the_one_that_the_protocol_selects(selection, score, record_of):
     planned = load(DEMO, ONE, "method=[]", "seed=1", f"protocol.selection={selection}")
     curve = [{"scores": {"validation": {"accuracy": value}}} for value in (0.5, 0.9, 0.7)]
-    record = record_of(planned.cells[0].config, {"validation": {"accuracy": 0.7}}, curve=curve)
-    shown = build(planned, {planned.cells[0].run_id: record})
+    record = record_of(planned.runs[0].config, {"validation": {"accuracy": 0.7}}, curve=curve)
+    shown = build(planned, {planned.runs[0].run_id: record})
     assert row(shown, "").score_mean == pytest.approx(score)
     assert f"Checkpoint scored: {selection}." in shown.notes
 
@@ -224,7 +224,7 @@ def test_a_task_reports_the_mean_of_the_metrics_its_protocol_names(
     task, reported, scores, column, score, record_of
 ):
     planned = load(DEMO, f"task={task}", "method=[]", "seed=1", f"+protocol.report.{task}={reported}")
-    shown = build(planned, {planned.cells[0].run_id: record_of(planned.cells[0].config, scores)})
+    shown = build(planned, {planned.runs[0].run_id: record_of(planned.runs[0].config, scores)})
     assert shown.columns == [column]
     assert row(shown, "", task).score_mean == pytest.approx(score)
 
@@ -257,7 +257,7 @@ def test_a_strength_is_part_of_a_method_and_compared_with_the_same_plain_runs(re
 
 def test_axes_that_do_not_tell_runs_of_a_task_apart_make_no_rows(records):
     planned = load("hype/table4", "model=deberta_base")
-    assert len({cell.config["model"]["id"] for cell in planned.cells}) == 2
+    assert len({cell.config.model.id for cell in planned.runs}) == 2
     shown = build(planned, {})
     assert [line[0] for line in shown.sections[0].rows] == ["DeBERTa", "DeBERTa"]
 
@@ -265,7 +265,7 @@ def test_axes_that_do_not_tell_runs_of_a_task_apart_make_no_rows(records):
 def test_a_table_can_have_columns_of_its_own(record_of):
     planned = load("lnsr/table3", "task=rte", "seed=1")
     scores = {"validation": {"accuracy": 0.7}, "train": {"accuracy": 0.95}}
-    found = {cell.run_id: record_of(cell.config, scores) for cell in planned.cells}
+    found = {cell.run_id: record_of(cell.config, scores) for cell in planned.runs}
     shown = build(planned, found)
     numbers = shown.numbers[shown.numbers["methods"] == "lnsr"].set_index("task")["score_mean"]
     assert numbers.to_dict() == pytest.approx({"rte_train": 95, "rte": 70, "rte_gap": 25})
@@ -295,6 +295,6 @@ def test_a_longer_training_has_its_own_published_row(records):
 
 def test_a_metric_that_was_not_measured_is_refused_by_name(record_of):
     planned = load(DEMO, "task=mrpc", "method=[]", "seed=1", "+protocol.report.mrpc=[pearson]")
-    record = record_of(planned.cells[0].config, {"validation": {"accuracy": 0.7}})
+    record = record_of(planned.runs[0].config, {"validation": {"accuracy": 0.7}})
     with pytest.raises(BenchmarkError, match=r"protocol\.report\.mrpc: no 'pearson'.*validation/accuracy"):
-        build(planned, {planned.cells[0].run_id: record})
+        build(planned, {planned.runs[0].run_id: record})

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from benchmark import report
+from benchmark.config.schema import RunConfig
 from benchmark.grids import grid
 from benchmark.report import claims
 from benchmark.report.build import build
@@ -22,19 +24,18 @@ load = functools.cache(lambda name, *changes: grid.load(name, changes))
 def scored(planned: grid.Grid, record_of: Any, score: Any) -> dict[str, Any]:
     """A record per cell with the score in percent that ``score(config)`` gives, on every set and metric."""
     found = {}
-    for cell in planned.cells:
+    for cell in planned.runs:
         by_metric = dict.fromkeys(("accuracy", "f1", "matthews_correlation", "pearson", "spearman"))
         by_set = {
-            name: dict.fromkeys(by_metric, score(cell.config) / 100)
-            for name in cell.config["task"]["evaluate"]
+            name: dict.fromkeys(by_metric, score(cell.config) / 100) for name in cell.config.task.evaluate
         }
         found[cell.run_id] = record_of(cell.config, by_set)
     return found
 
 
-def noise(config: dict[str, Any], size: float = 1.0) -> float:
+def noise(config: RunConfig, size: float = 1.0) -> float:
     """The same for the same run, and not to be told from chance."""
-    text = f"{config['task']['name']} {sorted(config['method'])} {config['seed']} {config['method']}"
+    text = f"{config.task.name} {sorted(config.method)} {config.seed} {config.method}"
     return size * float(np.random.default_rng(list(text.encode())).normal())
 
 
@@ -43,7 +44,7 @@ def verdicts(planned: grid.Grid, record_of: Any, score: Any) -> list[Verdict]:
 
 
 def gain(size: float) -> Any:
-    return lambda config: 70 + config["seed"] + size * bool(config["method"]) + noise(config, 0.1)
+    return lambda config: 70 + config.seed + size * bool(config.method) + noise(config, 0.1)
 
 
 def test_a_gain_everywhere_reproduces_and_a_loss_contradicts(record_of):
@@ -57,8 +58,8 @@ def test_a_gain_everywhere_reproduces_and_a_loss_contradicts(record_of):
 
 
 def test_one_column_that_does_not_gain_leaves_a_claim_on_every_column_open(record_of):
-    def score(config: dict[str, Any]) -> float:
-        return gain(5 * (config["task"]["name"] != "rte"))(config)
+    def score(config: RunConfig) -> float:
+        return gain(5 * (config.task.name != "rte"))(config)
 
     first, average, small = verdicts(load(TABLE2, ONE_MODEL), record_of, score)
     assert (first.verdict, first.why.split(";")[0]) == (UNDECIDED, "8 of 9 comparisons as claimed")
@@ -73,7 +74,7 @@ def test_chance_alone_decides_few_claims(record_of):
         found = verdicts(
             load(TABLE2, ONE_MODEL),
             record_of,
-            lambda config, shift=shift: 70 + noise(config | {"seed": config["seed"] + 100 * shift}),
+            lambda config, shift=shift: 70 + noise(replace(config, seed=config.seed + 100 * shift)),
         )
         words += [one.verdict for one in found]
     assert words.count(UNDECIDED) >= 27
@@ -111,9 +112,9 @@ def test_one_seed_decides_nothing(record_of):
 def test_every_pair_of_values_has_to_hold(record_of):
     """Figure 6: both of 0.1 and 0.15 against each of 0.2, 0.25 and 0.3."""
 
-    def score(config: dict[str, Any]) -> float:
-        strength = config["method"].get("noisytune", {}).get("intensity", 0)
-        return 70 + config["seed"] - 40 * abs(strength - 0.125) + noise(config, 0.05)
+    def score(config: RunConfig) -> float:
+        strength = config.method.get("noisytune", {}).get("intensity", 0)
+        return 70 + config.seed - 40 * abs(strength - 0.125) + noise(config, 0.05)
 
     found = verdicts(load("noisytune/figure6", ONE_MODEL), record_of, score)
     assert [len(one.comparisons) for one in found] == [2, 6, 2]
@@ -129,8 +130,8 @@ def test_settings_are_compared_at_equal_values_of_other_axes(record_of):
 
 
 def test_a_claim_about_spread_compares_spreads(record_of):
-    def score(config: dict[str, Any]) -> float:
-        return 70 + noise(config, 0.2 if config["method"] else 4.0)
+    def score(config: RunConfig) -> float:
+        return 70 + noise(config, 0.2 if config.method else 4.0)
 
     [found] = verdicts(load("lnsr/figure2", ONE_MODEL), record_of, score)
     assert found.verdict == REPRODUCED
@@ -141,8 +142,8 @@ def test_a_claim_about_spread_compares_spreads(record_of):
 def test_a_gap_is_better_where_it_is_lower(record_of):
     planned = load("lnsr/table3", "task=rte,mrpc,cola,stsb")
     found = {}
-    for cell in planned.cells:
-        gap = (0.1 if cell.config["method"] else 0.3) + noise(cell.config, 0.01)
+    for cell in planned.runs:
+        gap = (0.1 if cell.config.method else 0.3) + noise(cell.config, 0.01)
         names = ("accuracy", "f1", "matthews_correlation", "pearson", "spearman")
         sets = {"train": dict.fromkeys(names, 0.6 + gap), "validation": dict.fromkeys(names, 0.6)}
         found[cell.run_id] = record_of(cell.config, sets)

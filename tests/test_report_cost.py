@@ -14,6 +14,7 @@ import pytest
 
 from benchmark import report
 from benchmark.grids import grid
+from benchmark.records.record import Record
 from benchmark.report import render
 from benchmark.report.build import Report, build
 from benchmark.report.numbers.cost import COLUMNS, TITLE
@@ -24,11 +25,11 @@ MB = 1_000_000
 load = functools.cache(lambda *changes: grid.load("demo/methods", changes))
 
 
-def measure(record: dict[str, Any], update: float, survey: float = 0.0, peak: int | None = None) -> None:
+def measure(record: Record, update: float, survey: float = 0.0, peak: int | None = None) -> None:
     """Let a run of 100 updates have taken so many seconds per update and for surveys, and so many bytes."""
-    record["curve"][-1]["step"] = 100
-    record["seconds"] |= {"per_update": update, "survey": survey}
-    record["memory"] = {"peak": peak}
+    record.curve[-1].step = 100
+    record.seconds.per_update, record.seconds.survey = update, survey
+    record.memory.peak = peak
 
 
 @pytest.fixture
@@ -38,12 +39,10 @@ def measured(records) -> Callable[..., tuple[grid.Grid, dict[str, Any]]]:
     def made(*changes: str) -> tuple[grid.Grid, dict[str, Any]]:
         planned = load(*(changes or NARROW))
         found = records(planned, {1: 80, 2: 80, 3: 80}, {1: 80, 2: 80, 3: 80})
-        for cell in planned.cells:
-            factor = (
-                {"opinion": 2, "closeness": 8}[cell.config["task"]["name"]] if cell.config["method"] else 1
-            )
-            odd = 5 if cell.config["seed"] == 3 else 1  # one slow seed, which a median passes over
-            survey = 1.0 if cell.config["method"] else 0.0
+        for cell in planned.runs:
+            factor = {"opinion": 2, "closeness": 8}[cell.config.task.name] if cell.config.method else 1
+            odd = 5 if cell.config.seed == 3 else 1  # one slow seed, which a median passes over
+            survey = 1.0 if cell.config.method else 0.0
             measure(found[cell.run_id], 0.01 * factor * odd, survey, 100 * MB * factor)
         return planned, found
 
@@ -56,11 +55,11 @@ def cells(table: Report) -> list[list[str]]:
     return [row[1:] for row in section.rows]
 
 
-def of_method(found: dict[str, Any], task: str | None = None) -> list[dict[str, Any]]:
+def of_method(found: dict[str, Record], task: str | None = None) -> list[Record]:
     return [
         record
         for record in found.values()
-        if record["config"]["method"] and task in (None, record["config"]["task"]["name"])
+        if record.config["method"] and task in (None, record.config["task"]["name"])
     ]
 
 
@@ -88,20 +87,10 @@ def test_a_table_of_one_task_has_costs_too(measured):
     assert list(shown.numbers["task"]) == ["opinion"] * 2
 
 
-def test_records_without_measurements_show_nothing_and_spoil_nothing(measured):
-    planned, found = measured()
-    for record in of_method(found):
-        del record["memory"], record["seconds"]["survey"]
-    assert cells(build(planned, found)) == [
-        ["plain fine-tuning", "1.00× (10 ms)", "1.00× (1 s)", "1.00× (100 MB)"],
-        ["rdrop", "–", "–", "–"],
-    ]
-
-
 def test_a_system_that_does_not_tell_its_memory_leaves_the_times(measured):
     planned, found = measured()
     for record in found.values():
-        record["memory"] = {"peak": None}
+        record.memory.peak = None
     assert [row[1:] for row in cells(build(planned, found))] == [
         ["1.00× (10 ms)", "1.00× (1 s)", "–"],
         ["4.00× (40 ms)", "5.20× (5.2 s)", "–"],
@@ -111,14 +100,14 @@ def test_a_system_that_does_not_tell_its_memory_leaves_the_times(measured):
 def test_a_mean_over_some_of_the_tasks_is_not_shown(measured):
     planned, found = measured()
     for record in of_method(found, "closeness"):
-        del found[record["run_id"]]
+        del found[record.run_id]
     assert cells(build(planned, found))[1] == ["rdrop", "–", "–", "–"]
 
 
 def test_times_of_different_machines_are_not_compared(measured):
     planned, found = measured()
     for record in of_method(found):
-        record["environment"] = record["environment"] | {"device": "another processor"}
+        record.environment = record.environment | {"device": "another processor"}
     assert cells(build(planned, found))[1][1:] == ["– (40 ms)", "– (5.2 s)", "– (400 MB)"]
 
 
@@ -130,7 +119,7 @@ def test_a_method_without_plain_fine_tuning_has_no_ratio(measured):
 def test_a_run_that_diverged_before_it_was_evaluated_is_no_obstacle(measured):
     planned, found = measured()
     for record in of_method(found):
-        record |= {"status": "diverged", "curve": []}
+        record.status, record.curve = "diverged", []
     assert cells(build(planned, found))[1] == ["rdrop", "4.00× (40 ms)", "–", "4.00× (400 MB)"]
 
 

@@ -33,9 +33,9 @@ def made(record_of) -> Callable[..., tuple[grid.Grid, dict[str, Any]]]:
         planned = load(name, *changes)
         names = ("accuracy", "f1", "matthews_correlation", "pearson", "spearman")
         records = {}
-        for cell in planned.cells:
-            score = 0.7 + cell.config["seed"] / 100 + 0.02 * bool(cell.config["method"])
-            sets = {part: dict.fromkeys(names, score) for part in cell.config["task"]["evaluate"]}
+        for cell in planned.runs:
+            score = 0.7 + cell.config.seed / 100 + 0.02 * bool(cell.config.method)
+            sets = {part: dict.fromkeys(names, score) for part in cell.config.task.evaluate}
             records[cell.run_id] = record_of(cell.config, sets)
         return planned, records
 

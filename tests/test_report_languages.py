@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from benchmark import report
-from benchmark.config.schema import METRICS
+from benchmark.config.schema import METRICS, RunConfig
 from benchmark.config.splits import evaluation_splits
 from benchmark.errors import BenchmarkError
 from benchmark.grids import grid
@@ -24,21 +24,21 @@ NARROW = ("model=xlm_roberta_base", "task.setting=zero_shot", "seed=1,2")
 load = functools.cache(lambda *changes: grid.load(TABLE, changes))
 
 
-def score_of(number: int, config: dict[str, Any], metric: str) -> float:
+def score_of(number: int, config: RunConfig, metric: str) -> float:
     """Every language has a score of its own, a method adds 1 point, seeds are 2 points apart."""
-    gain = 0.01 * bool(config["method"])
-    return 0.3 + 0.01 * number + 0.02 * config["seed"] + gain - 0.1 * (metric == "exact_match")
+    gain = 0.01 * bool(config.method)
+    return 0.3 + 0.01 * number + 0.02 * config.seed + gain - 0.1 * (metric == "exact_match")
 
 
 @pytest.fixture
 def made(record_of):
     def records(planned: grid.Grid, leave_out: str = "none") -> dict[str, Any]:
         found = {}
-        for cell in planned.cells:
-            task, sets = cell.config["task"], {}
+        for cell in planned.runs:
+            task, sets = cell.config.task, {}
             for number, (name, split) in enumerate(evaluation_splits(task).items()):
                 if name != leave_out:
-                    metrics = [key for one in split["metrics"] or task["metrics"] for key in METRICS[one]]
+                    metrics = [key for one in split.metrics or task.metrics for key in METRICS[one]]
                     sets[name] = {key: score_of(number, cell.config, key) for key in metrics}
             found[cell.run_id] = record_of(cell.config, over_languages(sets))
         return found

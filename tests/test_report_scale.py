@@ -24,9 +24,9 @@ def store(tmp_path: Path, record_of: Any) -> Store:
     found = Store(tmp_path)
     for number in range(OTHERS):
         (tmp_path / f"{number:016x}").mkdir()
-    for cell in grid.load("demo/noisytune").cells:
-        scores = {"validation": dict.fromkeys(cell.config["task"]["metrics"], 0.8)}
-        logits = np.zeros((1, 4, max(len(cell.config["task"]["labels"]), 1)))
+    for cell in grid.load("demo/noisytune").runs:
+        scores = {"validation": dict.fromkeys(cell.config.task.metrics, 0.8)}
+        logits = np.zeros((1, 4, max(len(cell.config.task.labels), 1)))
         arrays = {"logits/validation": logits, "targets/validation": np.zeros(4)}
         found.add(record_of(cell.config, scores), arrays)
     return found
@@ -37,7 +37,7 @@ def test_the_store_is_never_listed_and_only_the_tables_runs_are_read(store, monk
         raise AssertionError("the store was listed")
 
     planned = grid.load("demo/noisytune", [f"store={store.folder}"])
-    wanted, read = {cell.run_id for cell in planned.cells}, []
+    wanted, read = {cell.run_id for cell in planned.runs}, []
     whole = Path.read_text
     monkeypatch.setattr(os, "scandir", listed)
     monkeypatch.setattr(os, "listdir", listed)
@@ -57,8 +57,8 @@ def test_the_store_is_never_listed_and_only_the_tables_runs_are_read(store, monk
 
 def test_records_of_another_schema_are_counted_and_not_used(store):
     planned = grid.load("demo/noisytune", [f"store={store.folder}", "task=opinion", "seed=6,7"])
-    old = {run_id(cell.config, SCHEMA - 1) for cell in planned.cells}
-    assert not old & {cell.run_id for cell in planned.cells}
+    old = {run_id(cell.config, SCHEMA - 1) for cell in planned.runs}
+    assert not old & {cell.run_id for cell in planned.runs}
     for name in list(old)[:3]:
         (store.folder / name).mkdir()
     records, missing = look_up(planned, store)
@@ -80,8 +80,8 @@ def test_p_values_are_those_of_three_tests_and_the_printed_ones(record_of):
     planned = grid.load("lnsr/pvalues", ["task=rte", "seed=range(1,9)"])
     drawn = np.random.default_rng(0).random((2, 8))
     records = {}
-    for cell in planned.cells:
-        score = float(drawn[int(bool(cell.config["method"])), cell.config["seed"] - 1])
+    for cell in planned.runs:
+        score = float(drawn[int(bool(cell.config.method)), cell.config.seed - 1])
         records[cell.run_id] = record_of(cell.config, {"validation": {"accuracy": score}})
     table = build(planned, records)
     ours = table.numbers.set_index("methods").loc["lnsr"]
@@ -96,8 +96,8 @@ def test_maxima_and_deviations_stand_beside_the_printed_ones(record_of):
     planned = grid.load("lnsr/table1", ["task=rte", "seed=1,2", "method=[]"])
     scores = {1: 0.70, 2: 0.74}
     records = {
-        cell.run_id: record_of(cell.config, {"validation": {"accuracy": scores[cell.config["seed"]]}})
-        for cell in planned.cells
+        cell.run_id: record_of(cell.config, {"validation": {"accuracy": scores[cell.config.seed]}})
+        for cell in planned.runs
     }
     by_title = {section.title: section.rows for section in build(planned, records).sections}
     assert by_title["Maximum over seeds (published)"][0][2] == "74.00 (72.56)"

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmark.config.schema import RunConfig, SplitConfig, TaskConfig
 from benchmark.grids import grid
+from benchmark.records.record import Evaluation
 from benchmark.report.build import build
 from benchmark.report.numbers import frame, selection
 
@@ -16,8 +18,8 @@ load = functools.cache(lambda name, *changes: grid.load(name, changes))
 HYPE = ("hype/table1", "model=bert_large_uncased", "task=rte")
 
 
-def sigma(config: dict[str, Any]) -> float:
-    return next((settings["sigma"] for settings in config["method"].values()), 0.0)
+def sigma(config: RunConfig) -> float:
+    return next((settings["sigma"] for settings in config.method.values()), 0.0)
 
 
 def searched(record_of: Any, small: float, large: float) -> Any:
@@ -26,9 +28,9 @@ def searched(record_of: Any, small: float, large: float) -> Any:
     found = {
         cell.run_id: record_of(
             cell.config,
-            {"validation": {"accuracy": (scores[sigma(cell.config)] + cell.config["seed"]) / 100}},
+            {"validation": {"accuracy": (scores[sigma(cell.config)] + cell.config.seed) / 100}},
         )
-        for cell in planned.cells
+        for cell in planned.runs
     }
     return build(planned, found)
 
@@ -67,7 +69,7 @@ def test_the_leak_free_score_is_of_the_half_that_did_not_choose(record_of):
     right[0, one] = right[1, other] = True
     curve = [{"step": i, "scores": {"validation": {"accuracy": 0.5}}} for i in (1, 2)]
     found = {
-        c.run_id: record_of(c.config, {"validation": {"accuracy": 0.5}}, curve=curve) for c in planned.cells
+        c.run_id: record_of(c.config, {"validation": {"accuracy": 0.5}}, curve=curve) for c in planned.runs
     }
     stored = {"logits/validation": logits_of(right, targets), "targets/validation": targets}
     numbers = build(planned, found, lambda _: stored).numbers
@@ -81,10 +83,10 @@ def test_the_leak_free_rule_can_be_the_rule_of_a_table(record_of):
         "logits/validation": logits_of(np.ones((2, 40), bool), targets),
         "targets/validation": targets,
     }
-    found = {c.run_id: record_of(c.config, {"validation": {"accuracy": 0.1}}) for c in planned.cells}
-    two = [{"step": i, "scores": {"validation": {"accuracy": 0.1}}} for i in (1, 2)]
+    found = {c.run_id: record_of(c.config, {"validation": {"accuracy": 0.1}}) for c in planned.runs}
+    two = [Evaluation(i, 1.0, 0.5, {}, {"validation": {"accuracy": 0.1}}) for i in (1, 2)]
     for record in found.values():
-        record["curve"] = two
+        record.curve = two
     table = build(planned, found, lambda _: stored)
     assert table.numbers["score_mean"].tolist() == [100]
     assert "fair_mean" not in table.numbers
@@ -93,8 +95,8 @@ def test_the_leak_free_rule_can_be_the_rule_of_a_table(record_of):
 
 def both_ways(logits: np.ndarray, targets: np.ndarray) -> np.ndarray:
     stored = {"logits/v": logits, "targets/v": targets}
-    task = {"labels": ["a", "b"], "train": {}, "evaluate": {"v": {"fold": {}}}}
-    scored = selection.scores_of_halves(stored, ["accuracy"], {"task": task})
+    task = TaskConfig(labels=["a", "b"], evaluate={"v": SplitConfig()})
+    scored = selection.scores_of_halves(stored, ["accuracy"], RunConfig(task=task))
     return selection._both_ways(scored, "last")
 
 
@@ -125,16 +127,16 @@ def test_a_gap_is_reported_where_the_development_score_is_best(record_of):
         {"step": i, "scores": {"train": {"accuracy": train}, "validation": {"accuracy": dev}}}
         for i, (train, dev) in enumerate([(0.7, 0.6), (0.8, 0.75), (1.0, 0.7)])
     ]
-    record = record_of(planned.cells[0].config, {}, curve=curve)
-    numbers = build(planned, {planned.cells[0].run_id: record}).numbers.set_index("task")["score_mean"]
+    record = record_of(planned.runs[0].config, {}, curve=curve)
+    numbers = build(planned, {planned.runs[0].run_id: record}).numbers.set_index("task")["score_mean"]
     assert numbers["rte_gap"] == pytest.approx(5)
 
 
-def test_a_set_that_is_scored_at_the_end_alone_leaves_no_other_choice() -> None:
-    config = {"protocol": {"selection": "best"}, "task": {"name": "t"}}
+def test_a_set_that_is_scored_at_the_end_alone_leaves_no_other_choice(compose, record_of) -> None:
+    config = compose("protocol.selection=best")
     early = [{"scores": {"dev": {"accuracy": value}}} for value in (0.9, 0.8)]
     last = {"scores": {"test": {"accuracy": 0.3}, "dev": {"accuracy": 0.7}}}
-    record: Any = {"status": "finished", "curve": [*early, last]}
+    record = record_of(config, {}, curve=[*early, last])
     chosen = {
         name: frame.selected(record, config, [name], [])
         for name in ("dev/accuracy", "test/accuracy", "accuracy")
@@ -152,6 +154,6 @@ def test_the_mean_of_sets_has_the_evaluations_of_all() -> None:
         "logits/dev": logits_of(often, targets), "targets/dev": targets,
         "logits/test": logits_of(once, targets), "targets/test": targets,
     }  # fmt: skip
-    task = {"labels": ["no", "yes"], "evaluate": {}, "train": {"fold": {}}}
-    scored = selection.scores_of_halves(stored, ["dev/accuracy", "test/accuracy"], {"task": task})
+    task = TaskConfig(labels=["no", "yes"], evaluate={})
+    scored = selection.scores_of_halves(stored, ["dev/accuracy", "test/accuracy"], RunConfig(task=task))
     np.testing.assert_array_equal(scored, [[1.0, 1.0]])

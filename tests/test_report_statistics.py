@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from benchmark.config.schema import RunConfig, TaskConfig
 from benchmark.report.numbers import predictions, sampling
 from benchmark.report.numbers.statistics import (
     MANY,
@@ -128,10 +129,10 @@ def test_the_loss_is_what_fine_tuning_minimises():
     import torch
 
     logits, targets = DRAWN.normal(size=(2, 7, 3)), DRAWN.integers(0, 3, 7)
-    config = {"task": {"labels": ["a", "b", "c"]}}
+    config = RunConfig(task=TaskConfig(labels=["a", "b", "c"]))
     expected = [torch.nn.functional.cross_entropy(torch.tensor(one), torch.tensor(targets)) for one in logits]
     assert predictions.loss(logits, targets, config) == pytest.approx([float(one) for one in expected])
-    config = {"task": {"labels": []}}
+    config = RunConfig(task=TaskConfig(labels=[]))
     assert predictions.loss(logits[..., :1], targets, config)[0] == pytest.approx(
         float(((logits[0, :, 0] - targets) ** 2).mean())
     )

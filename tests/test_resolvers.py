@@ -6,11 +6,11 @@ import pytest
 
 from benchmark.errors import one_line
 
-PICK = ("+protocol.tables.rates={%s}", "protocol.learning_rate=${pick:rates}")
+PICK = ("+protocol.values.rates={%s}", "protocol.learning_rate=${pick:rates}")
 
 
 def rate(compose, table: str, *choices: str) -> float:
-    return compose(*choices, PICK[0] % table, PICK[1])["protocol"]["learning_rate"]
+    return compose(*choices, PICK[0] % table, PICK[1]).protocol.learning_rate
 
 
 @pytest.mark.parametrize(
@@ -39,9 +39,9 @@ def test_methods_come_before_the_model_and_the_model_before_the_task(table, choi
     [
         (
             "rte: 1",
-            "protocol.tables.rates has nothing for vanilla embedded opinion: it needs 'default' (it has rte)",
+            "protocol.values.rates has nothing for vanilla embedded opinion: it needs 'default' (it has rte)",
         ),
-        ("embedded: {rte: 1}", "protocol.tables.rates.embedded has nothing for vanilla embedded opinion"),
+        ("embedded: {rte: 1}", "protocol.values.rates.embedded has nothing for vanilla embedded opinion"),
     ],
 )
 def test_a_run_without_a_value_is_told_where_it_lacks(table, line, compose):
@@ -63,8 +63,8 @@ def test_a_run_without_a_value_is_told_where_it_lacks(table, line, compose):
     ],
 )
 def test_hypes_settings_are_those_of_its_table_11_and_appendix_f(choices, expected, compose):
-    protocol = compose("protocol=hype", f"model={choices[0]}", f"task={choices[1]}")["protocol"]
-    assert tuple(protocol[key] for key in ("epochs", "steps", "warmup", "batch_size")) == expected
+    protocol = compose("protocol=hype", f"model={choices[0]}", f"task={choices[1]}").protocol
+    assert tuple(getattr(protocol, key) for key in ("epochs", "steps", "warmup", "batch_size")) == expected
 
 
 @pytest.mark.parametrize(
@@ -79,4 +79,4 @@ def test_hypes_settings_are_those_of_its_table_11_and_appendix_f(choices, expect
 )
 def test_patss_rates_are_those_of_its_table_2(model, method, task, expected, compose):
     config = compose("protocol=pats", f"model={model}", f"method={method}", f"task={task}")
-    assert config["protocol"]["learning_rate"] == expected
+    assert config.protocol.learning_rate == expected

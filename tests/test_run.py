@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +13,22 @@ import pytest
 
 import benchmark.runs.run
 from benchmark.config.identity import run_id
+from benchmark.config.schema import RunConfig, as_json
 from benchmark.errors import BenchmarkError
 from benchmark.progress import Tell
 from benchmark.records.store import Store
-from benchmark.runs.run import run
+from benchmark.runs.run import Run, run
 
-Config = dict[str, Any]
+Config = RunConfig
 Tiny = Callable[..., Config]
 
 
 def evidence(config: Config) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """What two runs of one configuration must share: everything but times."""
-    record = run(config)
-    kept = {key: record[key] for key in ("status", "scores", "curve", "examples", "model", "data")}
-    return kept, Store(config["store"]).arrays(record["run_id"])
+    record = run(Run(config))
+    stored = record.to_json()
+    kept = {key: stored[key] for key in ("status", "scores", "curve", "examples", "model", "data")}
+    return kept, Store(config.store).arrays(record.run_id)
 
 
 def same(ours: tuple[Any, dict[str, np.ndarray]], theirs: tuple[Any, dict[str, np.ndarray]]) -> bool:
@@ -33,13 +36,13 @@ def same(ours: tuple[Any, dict[str, np.ndarray]], theirs: tuple[Any, dict[str, n
 
 
 def elsewhere(config: Config, folder: Path) -> Config:
-    return config | {"store": str(folder)}
+    return replace(config, store=str(folder))
 
 
 def test_a_configuration_always_gives_the_same_record(tiny: Tiny, tmp_path: Path) -> None:
     config = tiny("method=[noisytune]")
     alone = evidence(elsewhere(config, tmp_path / "alone"))
-    run(elsewhere(tiny("seed=2"), tmp_path / "after"))
+    run(Run(elsewhere(tiny("seed=2"), tmp_path / "after")))
     assert same(alone, evidence(elsewhere(config, tmp_path / "after")))
 
 
@@ -77,89 +80,90 @@ def test_a_method_changes_neither_the_batches_nor_the_head_nor_the_subset(
 
 
 def test_a_finished_run_is_not_run_again(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = run(tiny())
+    first = run(Run(tiny()))
     monkeypatch.setattr(benchmark.runs.run, "train", lambda *_: pytest.fail("trained again"))
-    assert run(tiny()) == first
+    assert run(Run(tiny())) == first
 
 
 def test_a_record_says_where_it_comes_from(tiny: Tiny) -> None:
     config = tiny("method=[noisytune]")
-    record = run(config, "python -m benchmark …")
-    assert record["run_id"] == run_id(config)
-    assert record["environment"]["packages"].keys() >= {"torch", "transformers", "datasets"}
-    assert set(record["environment"]["code"]) == {"commit", "dirty"}
-    assert len(record["model"]["digest"]) == 64
-    assert record["data"]["digests"].keys() == {"opinion/train", "opinion/validation"}
-    assert record["config"]["method"]["noisytune"]["intensity"] == 0.15
+    record = run(Run(config, "python -m benchmark …"))
+    assert record.run_id == run_id(config)
+    assert record.environment["packages"].keys() >= {"torch", "transformers", "datasets"}
+    assert set(record.environment["code"]) == {"commit", "dirty"}
+    assert len(record.model.digest) == 64
+    assert record.data.digests.keys() == {"opinion/train", "opinion/validation"}
+    assert record.config["method"]["noisytune"]["intensity"] == 0.15
 
 
 def test_a_record_says_what_the_run_took(tiny: Tiny) -> None:
-    record = run(tiny("method=[child_tuning_d]"))
-    seconds, peak = record["seconds"], record["memory"]["peak"]
-    assert 0 < seconds["survey"] < seconds["train"] < seconds["total"]
-    assert 0 < seconds["per_update"] < seconds["train"]
+    record = run(Run(tiny("method=[child_tuning_d]")))
+    seconds, peak = record.seconds, record.memory.peak
+    assert 0 < seconds.survey < seconds.train < seconds.total
+    assert 0 < seconds.per_update < seconds.train
     assert peak is None or 0 < peak < 2_000_000_000
 
 
 def test_predictions_of_every_evaluation_are_kept(tiny: Tiny) -> None:
     config = tiny("protocol.epochs=2")
-    record = run(config)
-    arrays = Store(config["store"]).arrays(record["run_id"])
+    record = run(Run(config))
+    arrays = Store(config.store).arrays(record.run_id)
     assert arrays["logits/validation"].shape == (2, 400, 2)
     answers = arrays["logits/validation"][-1].argmax(-1)
     accuracy = (answers == arrays["targets/validation"]).mean()
-    assert record["scores"]["validation"]["accuracy"] == pytest.approx(accuracy)
+    assert record.scores["validation"]["accuracy"] == pytest.approx(accuracy)
 
 
 def test_a_diverged_run_is_a_record_without_a_score(tiny: Tiny) -> None:
-    record = run(tiny("protocol.learning_rate=1e30", "protocol.epochs=100", "protocol.warmup=0"))
-    assert (record["status"], record["scores"]) == ("diverged", {})
-    assert record["diverged_at"] > 0
+    record = run(Run(tiny("protocol.learning_rate=1e30", "protocol.epochs=100", "protocol.warmup=0")))
+    assert (record.status, record.scores) == ("diverged", {})
+    assert record.diverged_at > 0
 
 
 def test_a_run_that_fails_leaves_what_failed_and_how_to_try_again(
     tiny: Tiny, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(config: Config, tell: Tell) -> Any:
+    def broken(this: Run, tell: Tell) -> Any:
         raise RuntimeError("out of luck")
 
     monkeypatch.setattr(benchmark.runs.run, "train", broken)
     config = tiny()
     with pytest.raises(RuntimeError, match="out of luck"):
-        run(config, "python -m benchmark seed=1")
-    [failure] = Store(config["store"]).failures(run_id(config))
-    assert failure["error"] == "RuntimeError: out of luck"
-    assert failure["command"] == "python -m benchmark seed=1"
-    assert "in broken" in failure["traceback"]
-    assert 'File "benchmark/runs/run.py", line' in failure["traceback"]
+        run(Run(config, "python -m benchmark seed=1"))
+    [failure] = Store(config.store).failures(run_id(config))
+    assert failure.error == "RuntimeError: out of luck"
+    assert failure.command == "python -m benchmark seed=1"
+    assert "in broken" in failure.traceback
+    assert 'File "benchmark/runs/run.py", line' in failure.traceback
     left_out = ("store", "cache", "table", "tracker", "snapshot_minutes")
-    assert failure["config"] == {key: config[key] for key in config if key not in left_out}
+    stated = as_json(config)
+    assert failure.config == {key: stated[key] for key in stated if key not in left_out}
     monkeypatch.undo()
-    assert run(config)["status"] == "finished"
+    assert run(Run(config)).status == "finished"
 
 
 def test_a_refused_configuration_leaves_nothing(tiny: Tiny) -> None:
     config = tiny("protocol.batch_size=0")
     with pytest.raises(BenchmarkError, match=r"protocol.batch_size=0"):
-        run(config)
-    assert not Path(config["store"]).exists()
+        run(Run(config))
+    assert not Path(config.store).exists()
 
 
 def test_a_device_that_is_not_there_is_named(tiny: Tiny) -> None:
     with pytest.raises(BenchmarkError, match="device=cuda:77"):
-        run(tiny("device=cuda:77"))
+        run(Run(tiny("device=cuda:77")))
 
 
 def test_playing_passes_again_needs_a_gpu(tiny: Tiny) -> None:
     with pytest.raises(
         BenchmarkError, match=r"replay=true needs a GPU, and this run is on cpu \(device=cpu\)"
     ):
-        run(tiny("replay=true", "device=cpu"))
+        run(Run(tiny("replay=true", "device=cpu")))
 
 
 def test_playing_passes_again_needs_passes_without_padding(tiny: Tiny) -> None:
     with pytest.raises(BenchmarkError, match="replay=true with packed=false"):
-        run(tiny("replay=true", "packed=false"))
+        run(Run(tiny("replay=true", "packed=false")))
 
 
 @pytest.mark.parametrize(
@@ -171,7 +175,7 @@ def test_playing_passes_again_needs_passes_without_padding(tiny: Tiny) -> None:
 )
 def test_passes_that_could_never_be_played_are_refused(also: str, said: str, tiny: Tiny) -> None:
     with pytest.raises(BenchmarkError, match=f"replay=true with {said}"):
-        run(tiny("replay=true", also))
+        run(Run(tiny("replay=true", also)))
 
 
 @pytest.mark.parametrize(("device", "set_to"), [("cuda", None), ("cuda:1", 1)])
@@ -187,33 +191,33 @@ def test_a_gpu_that_is_named_is_the_one_that_is_used(
     assert chosen == ([] if set_to is None else [set_to])
 
 
-def test_a_run_that_plays_passes_is_another_run(tiny: Tiny) -> None:
-    assert run_id(tiny("replay=true")) != run_id(tiny()) == run_id(tiny("replay=false"))
+def test_a_run_whose_updates_are_replayed_is_the_same_run(tiny: Tiny) -> None:
+    assert run_id(tiny("replay=true")) == run_id(tiny()) == run_id(tiny("replay=false"))
 
 
 def test_a_record_is_strict_json(tiny: Tiny) -> None:
     config = tiny()
-    path = Path(config["store"]) / run(config)["run_id"] / "record.json"
+    path = Path(config.store) / run(Run(config)).run_id / "record.json"
     json.loads(path.read_text(), parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
 
 
 def test_real_fine_tuning_with_a_real_encoder(compose: Tiny, hub: Path) -> None:
     config = compose("model=minilm", "task=rte", "protocol=noisytune", "data.count=16", "protocol.epochs=1")
-    config["protocol"]["max_length"] = 32
-    record = run(config)
-    assert record["status"] == "finished"
-    assert record["examples"] == {"train": 16, "validation": 277}
-    assert record["model"]["id"] == "sentence-transformers/all-MiniLM-L6-v2"
-    assert len(record["model"]["revision"]) == len(record["data"]["revision"]) == 40
+    config.protocol.max_length = 32
+    record = run(Run(config))
+    assert record.status == "finished"
+    assert record.examples == {"train": 16, "validation": 277}
+    assert record.model.id == "sentence-transformers/all-MiniLM-L6-v2"
+    assert len(record.model.revision) == len(record.data.revision) == 40
 
 
 def test_answers_that_are_no_numbers_are_no_score(tiny: Tiny) -> None:
     # The loss of the first updates is still finite when the weights they leave are not.
-    record = run(tiny("protocol.learning_rate=1e38", "protocol.warmup=0"))
-    assert (record["status"], record["scores"]) == ("diverged", {})
+    record = run(Run(tiny("protocol.learning_rate=1e38", "protocol.warmup=0")))
+    assert (record.status, record.scores) == ("diverged", {})
 
 
 def test_a_record_does_not_say_where_it_was_stored(tiny: Tiny, tmp_path: Path) -> None:
     config = tiny()
-    record = run(config)
-    assert str(tmp_path) not in json.dumps(record)
+    record = run(Run(config))
+    assert str(tmp_path) not in json.dumps(record.to_json())

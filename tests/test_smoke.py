@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,6 +18,7 @@ from benchmark.config.compose import ROOT
 from benchmark.config.schema import METRICS
 from benchmark.config.validation import validate
 from benchmark.grids import grid
+from benchmark.records.record import Record
 from benchmark.records.store import Store, make_writable
 from benchmark.report import write
 from benchmark.report.build import build
@@ -38,24 +38,26 @@ whole = functools.cache(lambda name: grid.load(name, ["seed=1,2"]))
 @pytest.mark.parametrize("name", DECLARED)
 def test_every_table_has_a_smoke_run_that_could_start(name: str) -> None:
     small = load(name)
-    assert len(small.cells) <= 100
-    for cell in small.cells:
+    assert len(small.runs) <= 100
+    for cell in small.runs:
         validate(cell.config)
-        assert cell.config["model"]["name"] == small.table["stand_ins"]["model"]
-        assert cell.config["protocol"]["name"] == "demo"
-        assert cell.config["task"]["repo"] is None
+        assert cell.config.model.name == small.table["stand_ins"]["model"]
+        assert cell.config.protocol.name == "demo"
+        assert cell.config.task.repo is None
         sets = {
-            *cell.config["task"]["evaluate"],
-            *(["train"] if cell.config["task"]["score_training"] else []),
+            *cell.config.task.evaluate,
+            *(["train"] if cell.config.task.score_training else []),
         }
         for _, report, minus in columns_of(small, cell.config):
             for metric in (*report, *minus):
                 place, _, metric_name = metric.rpartition("/")
                 assert not place or place in sets
-                own = cell.config["task"]["evaluate"].get(place, {}).get("metrics")
-                values = [v for one in own or cell.config["task"]["metrics"] for v in METRICS[one]]
+                split = cell.config.task.evaluate.get(place)
+                values = [
+                    v for one in (split and split.metrics) or cell.config.task.metrics for v in METRICS[one]
+                ]
                 assert metric_name in values
-    for cell in {str(cell.config["method"]): cell for cell in small.cells}.values():
+    for cell in {str(cell.config.method): cell for cell in small.runs}.values():
         check_plugins(cell.config)
 
 
@@ -78,16 +80,15 @@ def test_a_table_is_reported_before_any_run_is_there(name: str) -> None:
 
 @pytest.mark.parametrize("name", DECLARED)
 def test_every_claim_has_a_verdict_once_all_runs_are_there(
-    name: str, record_of: Callable[..., dict[str, Any]]
+    name: str, record_of: Callable[..., Record]
 ) -> None:
     planned = whole(name)
     metrics = {value for values in METRICS.values() for value in values}
     records = {}
-    for cell in planned.cells:
+    for cell in planned.runs:
         chance = np.random.default_rng(int(cell.run_id, 16))
         sets = {
-            part: dict.fromkeys(metrics, chance.random())
-            for part in (*cell.config["task"]["evaluate"], "train")
+            part: dict.fromkeys(metrics, chance.random()) for part in (*cell.config.task.evaluate, "train")
         }
         records[cell.run_id] = record_of(cell.config, sets, memory={"peak": 1e9 * chance.random()})
     predicted = {"logits/validation": np.ones((1, 4, 3)), "targets/validation": np.array([0, 1, 1, 0])}
@@ -100,7 +101,7 @@ def test_every_claim_has_a_verdict_once_all_runs_are_there(
 
 
 def test_the_smoke_run_of_a_subset_has_a_subset() -> None:
-    counts = {cell.config["data"]["count"] for cell in grid.load("hype/table3", small=True).cells}
+    counts = {cell.config.data.count for cell in grid.load("hype/table3", small=True).runs}
     assert counts == {64}
 
 
@@ -108,13 +109,13 @@ def test_a_table_of_many_languages_is_made_of_kinds_of_its_own() -> None:
     small = load("noisytune/table3")
     asked = [name for column in small.table["columns"].values() for name in column["report"]]
     assert len(asked) == len(set(asked)) == 12
-    assert {cell.config["task"]["kind"] for cell in small.cells} == {"classification", "tagging", "answers"}
-    assert {cell.config["task"]["setting"] for cell in small.cells} == {"zero_shot", "translate_train_all"}
+    assert {cell.config.task.kind for cell in small.runs} == {"classification", "tagging", "answers"}
+    assert {cell.config.task.setting for cell in small.runs} == {"zero_shot", "translate_train_all"}
 
 
 def test_layers_are_brought_down_to_those_there_are() -> None:
-    cells = grid.load("hype/table18", small=True).cells
-    layers = [c.config["method"]["hype_n"]["layers"] for c in cells if c.config["method"]]
+    cells = grid.load("hype/table18", small=True).runs
+    layers = [c.config.method["hype_n"]["layers"] for c in cells if c.config.method]
     assert {str(one) for one in layers} == {"[1, 2]", "[2]", "None"}
 
 
@@ -124,8 +125,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     store = Store(tmp_path_factory.mktemp("smoke") / "store")
     make_writable("store", store.folder)
     here = {"store": str(store.folder), "cache": str(CACHE)}
-    cells = {cell.run_id: cell for name in DECLARED for cell in load(name).cells}
-    waiting = [replace(cell, config=cell.config | here) for cell in cells.values()]
+    cells = {cell.run_id: cell for name in DECLARED for cell in load(name).runs}
+    waiting = [replace(cell, config=replace(cell.config, **here)) for cell in cells.values()]
     assert not launch.run_all(waiting, store, launch.default_workers(waiting))
     return store
 
@@ -145,7 +146,7 @@ def test_every_table_is_made_from_end_to_end(
     assert ("figure.svg" in made) == (layout["kind"] != "table")
     assert not re.search("There is no figure|The figure lacks|missing", shown)
     assert "hidden" not in shown
-    seeds = len({cell.config["seed"] for cell in planned.cells})
+    seeds = len({cell.config.seed for cell in planned.runs})
     assert seeds > 1
     numbers = pd.read_csv(tmp_path / "table.csv")
     for row in numbers.itertuples():
@@ -156,8 +157,8 @@ def test_every_table_is_made_from_end_to_end(
 
 
 def test_probes_of_a_smoke_run_are_on_the_embedded_tasks() -> None:
-    for cell in load("hype/figure3").cells:
-        tasks = cell.config["probe"]["linear_probe"]["tasks"].values()
+    for cell in load("hype/figure3").runs:
+        tasks = cell.config.probe["linear_probe"]["tasks"].values()
         assert {task.get("repo") for task in tasks} == {None}
 
 

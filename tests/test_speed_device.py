@@ -13,7 +13,10 @@ from typing import Any
 import pytest
 import torch
 
+from benchmark.config.schema import RunConfig
+from benchmark.records.record import Seconds
 from benchmark.runs import launch
+from benchmark.runs.run import Run
 from benchmark.speed import __main__ as speed
 from benchmark.speed import costs, limit, markdown, side_by_side
 from benchmark.speed.conditions import VISIBLE, Conditions, conditions, one_of
@@ -131,7 +134,7 @@ def test_a_grid_on_a_gpu_is_as_many_runs_as_a_sweep_makes_at_a_time(
 ) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
-    cell: Any = SimpleNamespace(config={"threads": 1, "device": "auto"})
+    cell: Any = SimpleNamespace(config=RunConfig(threads=1, device="auto"))
     assert side_by_side.at_once(THERE) == launch.default_workers([cell]) == runs
     assert side_by_side.at_once(Conditions(CPU, "float32", 3)) == 3
 
@@ -139,15 +142,15 @@ def test_a_grid_on_a_gpu_is_as_many_runs_as_a_sweep_makes_at_a_time(
 def test_runs_are_started_under_the_same_conditions(monkeypatch: pytest.MonkeyPatch) -> None:
     configs = []
 
-    def started(config: dict[str, Any]) -> dict[str, Any]:
-        configs.append(config)
-        return {"seconds": {"train": 0.0, "evaluate": 0.0}}
+    def started(this: Run) -> Any:
+        configs.append(this.config)
+        return SimpleNamespace(seconds=Seconds(0.0, 0.0, 0.0, 0.0, 0.0, 0.0))
 
     monkeypatch.setattr("benchmark.runs.run.run", started)
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: None)
     assert all(seconds < 10 for seconds in costs.starts(THERE).values())
     for config in configs:
-        assert (config["device"], config["protocol"]["precision"], config["threads"]) == ("cuda", "tf32", 4)
+        assert (config.device, config.protocol.precision, config.threads) == ("cuda", "tf32", 4)
 
 
 def test_methods_are_timed_under_the_same_conditions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

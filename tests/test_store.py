@@ -3,25 +3,39 @@ from __future__ import annotations
 import json
 import logging
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmark.errors import BenchmarkError
+from benchmark.records.record import Data, Failure, Memory, Record, Seconds, Weights
 from benchmark.records.store import Store, make_writable
 
 ID = "0123456789abcdef"
-RECORD = {
-    "run_id": ID,
-    "status": "finished",
-    "config": {"seed": 1},
-    "scores": {},
-    "curve": [],
-    "collapsed": [],
-    "seconds": {},
-    "environment": {},
-}
+RECORD = Record(
+    run_id=ID,
+    status="finished",
+    finished="2026-01-01T00:00:00+00:00",
+    command="python -m benchmark",
+    diverged_at=None,
+    resumed=0,
+    replayed=0,
+    attention="flash",
+    padding_computed=False,
+    collapsed=[],
+    config={"seed": 1},
+    scores={},
+    curve=[],
+    seconds=Seconds(1.0, 0.1, 0.0, 0.5, 0.0, 1.2),
+    memory=Memory(None),
+    examples={"train": 64},
+    model=Weights("somebody/encoder", "0" * 40),
+    data=Data("somebody/task", "0" * 40, {}, {}, 128, {}),
+    environment={},
+)
+STORED = json.dumps(RECORD.to_json())
 ARRAYS = {"losses": np.array([0.5, 0.25], np.float32), "logits/validation": np.ones((1, 3, 2), np.float32)}
 
 
@@ -30,6 +44,10 @@ def store(tmp_path: Path) -> Store:
     store = Store(tmp_path / "store")
     make_writable("store", store.folder)
     return store
+
+
+def failure(error: str) -> Failure:
+    return Failure(ID, error, "", {"seed": 1}, "python -m benchmark", "2026-01-01T00:00:00+00:00")
 
 
 def hidden(store: Store) -> list[str]:
@@ -59,13 +77,13 @@ def test_a_store_that_does_not_exist_yet_has_no_runs(tmp_path):
 
 def test_the_first_writer_stands(store):
     store.add(RECORD, ARRAYS)
-    store.add(RECORD | {"status": "diverged"}, {})
-    assert store.find(ID)["status"] == "finished"
+    store.add(replace(RECORD, status="diverged"), {})
+    assert store.find(ID).status == "finished"
 
 
 def test_the_second_writer_is_given_the_record_that_stands(store):
     store.add(RECORD, ARRAYS)
-    assert store.add(RECORD | {"status": "diverged"}, {}) == RECORD
+    assert store.add(replace(RECORD, status="diverged"), {}) == RECORD
 
 
 def test_the_arrays_of_the_first_writer_stand_too(store):
@@ -82,7 +100,7 @@ def test_a_second_writer_leaves_no_temporary_folder(store):
 
 def test_a_record_that_cannot_be_written_whole_is_not_there_at_all(store):
     with pytest.raises(ValueError, match="JSON"):
-        store.add(RECORD | {"scores": {"validation": {"accuracy": float("nan")}}}, ARRAYS)
+        store.add(replace(RECORD, scores={"validation": {"accuracy": float("nan")}}), ARRAYS)
     assert list(store.folder.iterdir()) == []
 
 
@@ -100,13 +118,13 @@ def test_an_interrupted_write_is_invisible(store, monkeypatch):
 
 
 DAMAGED = {
-    "truncated": json.dumps(RECORD).encode()[:40],
+    "truncated": STORED.encode()[:40],
     "empty": b"",
     "binary": bytes(range(256)) * 4,
     "foreign object": b'{"learning_rate": 0.1}',
     "foreign list": b'["run_id", "status", "config", "scores", "curve"]',
     "foreign number": b"7",
-    "the record of another run": json.dumps(RECORD | {"run_id": "f" * 16}).encode(),
+    "the record of another run": json.dumps(RECORD.to_json() | {"run_id": "f" * 16}).encode(),
 }
 
 
@@ -179,30 +197,30 @@ def test_a_folder_in_the_place_of_a_record_is_set_aside(store):
 
 def test_failures_of_a_run_are_numbered_and_kept_oldest_first(store):
     for attempt in range(12):
-        store.add_failure({"run_id": ID, "error": attempt})
-    assert [failure["error"] for failure in store.failures(ID)] == list(range(12))
+        store.add_failure(failure(str(attempt)))
+    assert [one.error for one in store.failures(ID)] == [str(attempt) for attempt in range(12)]
 
 
 def test_a_failure_names_its_run_and_its_number(store):
-    store.add_failure({"run_id": ID, "error": "first"})
-    assert store.add_failure({"run_id": ID, "error": "second"}).name == f"{ID}-2.json"
+    store.add_failure(failure("first"))
+    assert store.add_failure(failure("second")).name == f"{ID}-2.json"
 
 
 def test_a_failure_does_not_count_as_a_finished_run(store):
-    store.add_failure({"run_id": ID, "error": "out of memory"})
+    store.add_failure(failure("out of memory"))
     assert store.find(ID) is None
 
 
 def test_failures_of_other_runs_are_not_shown(store):
-    store.add_failure({"run_id": "f" * 16, "error": "theirs"})
+    store.add_failure(replace(failure("theirs"), run_id="f" * 16))
     assert store.failures(ID) == []
 
 
 def test_an_unreadable_failure_is_passed_over_with_a_warning(store, caplog):
-    path = store.add_failure({"run_id": ID, "error": "first"})
-    store.add_failure({"run_id": ID, "error": "second"})
+    path = store.add_failure(failure("first"))
+    store.add_failure(failure("second"))
     path.write_text("{")
-    assert [failure["error"] for failure in store.failures(ID)] == ["second"]
+    assert [one.error for one in store.failures(ID)] == ["second"]
     assert str(path) in caplog.text
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from benchmark import report
+from benchmark.config.schema import RunConfig
 from benchmark.errors import BenchmarkError
 from benchmark.grids import grid
 from benchmark.records.store import Store
@@ -32,11 +33,11 @@ NAME = "roberta_large-plain-seed1"
 load = functools.cache(lambda *changes: grid.load("hype/table12", [*NARROW, *changes]))
 
 
-def logits(config: dict[str, Any], part: str) -> np.ndarray:
+def logits(config: RunConfig, part: str) -> np.ndarray:
     """Two evaluations of a test set, of which the first says the contrary."""
-    split = config["task"]["evaluate"][part]
-    size = next(f.size for f in submission.FILES if (f.config, f.split) == (split["config"], split["split"]))
-    labels = config["task"]["labels"]
+    split = config.task.evaluate[part]
+    size = next(f.size for f in submission.FILES if (f.config, f.split) == (split.config, split.split))
+    labels = config.task.labels
     if not labels:
         values = np.resize([-1.0, 2.3456, 7.0], size)[:, None]
     elif labels[0] == "unacceptable":
@@ -55,12 +56,10 @@ def made(tmp_path: Path, record_of, monkeypatch) -> Callable[..., tuple[grid.Gri
     def of(*changes: str) -> tuple[grid.Grid, dict[str, Any], Store]:
         planned, store = load(*changes), Store(tmp_path / "store")
         records = {}
-        for cell in planned.cells:
-            task = cell.config["task"]
-            hidden = [part for part, split in task["evaluate"].items() if split["split"].startswith("test")]
-            known = {
-                part: dict.fromkeys(task["metrics"], 0.5) for part in task["evaluate"] if part not in hidden
-            }
+        for cell in planned.runs:
+            task = cell.config.task
+            hidden = [part for part, split in task.evaluate.items() if split.split.startswith("test")]
+            known = {part: dict.fromkeys(task.metrics, 0.5) for part in task.evaluate if part not in hidden}
             records[cell.run_id] = store.add(
                 record_of(cell.config, known),
                 {f"logits/{part}": logits(cell.config, part) for part in hidden},
@@ -96,13 +95,13 @@ def test_a_submission_has_all_files_of_the_server(made, tmp_path) -> None:
 
 def test_a_readme_says_what_it_is_made_of(made, tmp_path) -> None:
     planned, records, store = made("task=cola,rte")
-    del records[planned.cells[1].run_id]
+    del records[planned.runs[1].run_id]
     report.write(planned, records, tmp_path / "out", store.arrays)
     folder = tmp_path / "out" / "submissions"
     lines = (folder / "README.md").read_text().splitlines()
-    assert f"- CoLA.tsv: run {planned.cells[0].run_id}, evaluation set test" in lines
+    assert f"- CoLA.tsv: run {planned.runs[0].run_id}, evaluation set test" in lines
     assert "- WNLI.tsv: no run, 0 throughout" in lines
-    assert f"- RTE.tsv: MISSING, {planned.cells[1].command}" in lines
+    assert f"- RTE.tsv: MISSING, {planned.runs[1].command}" in lines
     assert not (folder / f"{NAME}.zip").exists()
     assert not (folder / NAME / "RTE.tsv").exists()
 
@@ -128,7 +127,8 @@ def test_every_model_method_and_seed_is_a_submission(made, tmp_path) -> None:
 
 def test_nothing_is_submitted_of_runs_that_did_not_finish(made, tmp_path) -> None:
     planned, records, store = made("task=rte")
-    records[planned.cells[0].run_id] |= {"status": "diverged", "scores": {}, "curve": []}
+    record = records[planned.runs[0].run_id]
+    record.status, record.scores, record.curve = "diverged", {}, []
     report.write(planned, records, tmp_path / "out", store.arrays)
     assert not (tmp_path / "out" / "submissions").exists()
 
@@ -147,7 +147,7 @@ def test_a_record_without_its_predictions_is_named(made, tmp_path, stored, line)
     planned, records, _ = made("task=rte")
     with pytest.raises(BenchmarkError) as caught:
         report.write(planned, records, tmp_path / "out", lambda _: stored)
-    said, cell = str(caught.value), planned.cells[0]
+    said, cell = str(caught.value), planned.runs[0]
     assert said.startswith(f"RTE.tsv: the record {cell.run_id} {line}")
     assert said.endswith(f"remove results/runs/{cell.run_id} and run it again: {cell.command}")
     assert "\n" not in said

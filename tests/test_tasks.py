@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow
@@ -14,52 +14,51 @@ from pyarrow import parquet
 
 from benchmark import tasks
 from benchmark.config.compose import ROOT
+from benchmark.config.schema import DataConfig, RunConfig
 from benchmark.errors import BenchmarkError
 from benchmark.models import pretrained
 from benchmark.tasks import draw_subset
 
-Compose = Callable[..., dict[str, Any]]
+Compose = Callable[..., RunConfig]
 GLUE = ["cola", "sst2", "mrpc", "qqp", "stsb", "mnli", "qnli", "rte", "wnli", "ax"]
-WHOLE = {"count": None, "share": None, "subset_seed": None}
+WHOLE = DataConfig(name="whole")
 LABELS = torch.tensor([0] * 30 + [1] * 70)
 
 
-def load(config: dict[str, Any]) -> tasks.Task:
-    return tasks.load(config, pretrained.tokenizer(config["model"], Path(config["cache"])))
+def load(config: RunConfig) -> tasks.Task:
+    return tasks.load(config, pretrained.tokenizer(config.model, Path(config.cache)))
 
 
 def test_a_subset_is_a_function_of_the_seed_alone() -> None:
-    cut = WHOLE | {"count": 20}
+    cut = replace(WHOLE, count=20)
     assert (draw_subset(LABELS, cut, 1, True) == draw_subset(LABELS, cut, 1, True)).all()
     assert (draw_subset(LABELS, cut, 1, True) != draw_subset(LABELS, cut, 2, True)).any()
 
 
 def test_a_fixed_subset_is_the_same_for_every_seed() -> None:
-    cut = WHOLE | {"count": 20, "subset_seed": 7}
+    cut = replace(WHOLE, count=20, subset_seed=7)
     assert (draw_subset(LABELS, cut, 1, True) == draw_subset(LABELS, cut, 2, True)).all()
 
 
 @pytest.mark.parametrize("count", [10, 20, 50])
 def test_a_subset_keeps_the_shares_of_the_classes(count: int) -> None:
-    chosen = draw_subset(LABELS, WHOLE | {"count": count}, 3, True)
+    chosen = draw_subset(LABELS, replace(WHOLE, count=count), 3, True)
     assert len(set(chosen.tolist())) == count
     assert LABELS[chosen].float().mean().item() == pytest.approx(0.7, abs=1 / count)
 
 
 def test_a_share_is_rounded_to_whole_examples() -> None:
-    assert len(draw_subset(LABELS, WHOLE | {"share": 0.255}, 1, False)) == 26
+    assert len(draw_subset(LABELS, replace(WHOLE, share=0.255), 1, False)) == 26
 
 
 def test_more_examples_than_there_are_is_refused() -> None:
     with pytest.raises(BenchmarkError, match=r"data.count=101: .* only 100"):
-        draw_subset(LABELS, WHOLE | {"count": 101}, 1, True)
+        draw_subset(LABELS, replace(WHOLE, count=101), 1, True)
 
 
 def test_the_embedded_tasks_are_one_of_each_kind(compose: Compose) -> None:
     kinds = {name: load(compose(f"task={name}")) for name in ("opinion", "comparison", "closeness")}
-    assert {
-        name: (task.units, len(compose(f"task={name}")["task"]["text"])) for name, task in kinds.items()
-    } == {
+    assert {name: (task.units, len(compose(f"task={name}").task.text)) for name, task in kinds.items()} == {
         "opinion": (2, 1),
         "comparison": (2, 2),
         "closeness": (1, 2),
@@ -76,8 +75,8 @@ def test_a_batch_is_padded_to_its_longest_example(compose: Compose) -> None:
 
 
 def test_a_changed_file_is_tokenised_again(compose: Compose, tmp_path: Path) -> None:
-    config = compose("task=opinion") | {"cache": str(tmp_path)}
-    config["model"] = compose()["model"] | {"builder": None, "id": str(ROOT / ".cache/embedded/encoder-1")}
+    config = replace(compose("task=opinion"), cache=str(tmp_path))
+    config.model = replace(compose().model, builder=None, id=str(ROOT / ".cache/embedded/encoder-1"))
     before = load(config)
     path = next((tmp_path / "embedded").glob("tasks-*/opinion/train-*"))
     rows = parquet.read_table(path).to_pylist()
@@ -89,9 +88,9 @@ def test_a_changed_file_is_tokenised_again(compose: Compose, tmp_path: Path) -> 
 
 
 def test_a_checkpoint_of_another_task_gets_a_head_that_fits(compose: Compose, tmp_path: Path) -> None:
-    cache = Path(compose()["cache"])
-    pretrained.load(compose()["model"], 3, 1, cache).save_pretrained(tmp_path)
-    tuned = compose()["model"] | {"builder": None, "id": str(tmp_path), "revision": None}
+    cache = Path(compose().cache)
+    pretrained.load(compose().model, 3, 1, cache).save_pretrained(tmp_path)
+    tuned = replace(compose().model, builder=None, id=str(tmp_path), revision=None)
     first, again, other = (pretrained.load(tuned, 2, seed, cache).classifier.weight for seed in (5, 5, 6))
     assert first.shape[0] == 2
     assert torch.equal(first, again)
@@ -100,12 +99,10 @@ def test_a_checkpoint_of_another_task_gets_a_head_that_fits(compose: Compose, tm
 
 @pytest.mark.parametrize("name", GLUE)
 def test_every_glue_task_is_configured(compose: Compose, name: str) -> None:
-    task = compose(f"task={name}")["task"]
-    assert task["repo"] == "nyu-mll/glue"
-    assert len(task["labels"]) == {"stsb": 0, "mnli": 3, "ax": 3}.get(name, 2)
-    assert set(task["evaluate"]) == {"mnli": {"matched", "mismatched"}, "ax": {"test"}}.get(
-        name, {"validation"}
-    )
+    task = compose(f"task={name}").task
+    assert task.repo == "nyu-mll/glue"
+    assert len(task.labels) == {"stsb": 0, "mnli": 3, "ax": 3}.get(name, 2)
+    assert set(task.evaluate) == {"mnli": {"matched", "mismatched"}, "ax": {"test"}}.get(name, {"validation"})
 
 
 @pytest.mark.parametrize(
@@ -222,7 +219,7 @@ STANDING_IN = {"snli": [], "scitail": ["task.evaluate.validation.split=test"], "
 def test_rows_whose_target_is_not_mapped_are_dropped(compose: Compose) -> None:
     whole = load(compose("task=opinion"))
     config = compose("task=opinion")
-    config["task"]["train"]["label_map"] = {"1": "unfavourable"}
+    config.task.train.label_map = {"1": "unfavourable"}
     mapped = load(config)
     kept = (whole.training.targets == 1).sum().item()
     assert 0 < len(mapped.training) == kept < len(whole.training)
@@ -257,15 +254,15 @@ def test_the_configured_revisions_of_what_the_project_makes_are_current(compose:
     from benchmark.embedded import encoder
     from benchmark.embedded import tasks as embedded
 
-    assert compose()["model"]["revision"] == encoder.REVISION
-    assert {compose(f"task={name}")["task"]["revision"] for name in embedded.TASKS} == {embedded.REVISION}
+    assert compose().model.revision == encoder.REVISION
+    assert {compose(f"task={name}").task.revision for name in embedded.TASKS} == {embedded.REVISION}
 
 
 def test_so_are_those_of_the_multilingual_ones(compose: Compose) -> None:
     from benchmark.embedded import multilingual_encoder, multilingual_tasks, xtreme
 
     names = ("inference", "paraphrase", "word_classes", "entities", "questions", "enquiries")
-    said = {compose(f"task={name}")["task"]["revision"] for name in names}
+    said = {compose(f"task={name}").task.revision for name in names}
     assert said == {multilingual_tasks.REVISION}
-    assert compose("model=embedded_multilingual")["model"]["revision"] == multilingual_encoder.REVISION
-    assert compose("model=xtreme_small")["model"]["revision"] == xtreme.REVISION
+    assert compose("model=embedded_multilingual").model.revision == multilingual_encoder.REVISION
+    assert compose("model=xtreme_small").model.revision == xtreme.REVISION

@@ -9,6 +9,7 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +18,18 @@ import numpy as np
 import pytest
 import yaml
 
-from benchmark.config.compose import ROOT, plain, register
+from benchmark.config.compose import ROOT, register, typed
 from benchmark.config.identity import run_id
+from benchmark.config.schema import RunConfig
 from benchmark.config.validation import validate
 from benchmark.errors import BenchmarkError
 from benchmark.grids import grid
 from benchmark.records.store import Store
 from benchmark.runs import tracking
 from benchmark.runs.plugins import check_plugins
-from benchmark.runs.run import run
+from benchmark.runs.run import Run, run
 
-Config = dict[str, Any]
+Config = RunConfig
 Outcome = tuple[int, str, str]
 SWEEPS = sorted((ROOT / "sweeps" / "wandb").glob("*.yaml"))
 
@@ -86,20 +88,20 @@ def test_an_offline_run_holds_curves_scores_and_configuration(
     tracked: Callable[..., Config], tmp_path: Path
 ) -> None:
     config = tracked("method=[noisytune]", "protocol.epochs=2")
-    record = run(config, table="demo/noisytune")
+    record = run(Run(config, purpose="demo/noisytune"))
     (path,) = offline_runs(tmp_path / "tracked")
     found = read_back(path)
     assert (found["group"], found["job_type"]) == ("demo/noisytune", "noisytune")
-    assert found["config"]["run_id"] == record["run_id"]
-    assert found["config"]["method"] == config["method"]
-    assert found["config"]["protocol"]["learning_rate"] == config["protocol"]["learning_rate"]
-    losses = Store(config["store"]).arrays(record["run_id"])["losses"]
+    assert found["config"]["run_id"] == record.run_id
+    assert found["config"]["method"] == config.method
+    assert found["config"]["protocol"]["learning_rate"] == config.protocol.learning_rate
+    losses = Store(config.store).arrays(record.run_id)["losses"]
     np.testing.assert_allclose([found["history"][step + 1]["loss"] for step in range(len(losses))], losses)
-    for entry in record["curve"]:
-        values = found["history"][entry["step"]]
-        assert values["validation/accuracy"] == entry["scores"]["validation"]["accuracy"]
-        assert values["validation/loss"] == entry["losses"]["validation"]
-    assert found["summary"]["validation/accuracy"] == record["scores"]["validation"]["accuracy"]
+    for entry in record.curve:
+        values = found["history"][entry.step]
+        assert values["validation/accuracy"] == entry.scores["validation"]["accuracy"]
+        assert values["validation/loss"] == entry.losses["validation"]
+    assert found["summary"]["validation/accuracy"] == record.scores["validation"]["accuracy"]
     assert found["summary"]["status"] == "finished"
 
 
@@ -107,8 +109,8 @@ def test_nothing_that_is_tracked_names_a_folder_or_the_machine(
     tracked: Callable[..., Config], tmp_path: Path
 ) -> None:
     config = tracked()
-    config["model"]["revision"] = str(tmp_path / "somewhere" / "revision-1")
-    run(config)
+    config.model.revision = str(tmp_path / "somewhere" / "revision-1")
+    run(Run(config))
     (path,) = offline_runs(tmp_path / "tracked")
     said = path.read_bytes()
     for private in (str(ROOT), str(tmp_path), str(Path.home()) + "/", socket.gethostname(), sys.executable):
@@ -119,7 +121,7 @@ def test_nothing_that_is_tracked_names_a_folder_or_the_machine(
 
 def test_a_tracker_is_no_part_of_a_run(tracked: Callable[..., Config], tiny: Callable[..., Config]) -> None:
     assert run_id(tracked()) == run_id(tiny())
-    assert "tracker" not in run(tracked("tracker.mode=disabled"))["config"]
+    assert "tracker" not in run(Run(tracked("tracker.mode=disabled"))).config
 
 
 def test_a_record_of_old_is_told_of_to_a_sweep_alone(
@@ -128,19 +130,19 @@ def test_a_record_of_old_is_told_of_to_a_sweep_alone(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    run(tiny())
-    run(tracked())
+    run(Run(tiny()))
+    run(Run(tracked()))
     assert not offline_runs(tmp_path / "tracked")
     parameters = tmp_path / "parameters.yaml"
     parameters.write_text("wandb_version: 1\nmodel: {value: embedded}\n")
     told = {"SWEEP_ID": "a1b2c3d4", "RUN_ID": "e5f6a7b8", "PROJECT": "mine", "SWEEP_PARAM_PATH": parameters}
     for name, value in told.items():
         monkeypatch.setenv(f"WANDB_{name}", str(value))
-    record = run(tracked())
+    record = run(Run(tracked()))
     (path,) = offline_runs(tmp_path / "tracked")
     assert path.name == "run-e5f6a7b8.wandb"
     assert read_back(path)["sweep"] == "a1b2c3d4"
-    assert read_back(path)["summary"]["validation/accuracy"] == record["scores"]["validation"]["accuracy"]
+    assert read_back(path)["summary"]["validation/accuracy"] == record.scores["validation"]["accuracy"]
 
 
 class Failing(tracking.Tracker):
@@ -153,10 +155,10 @@ def test_a_failing_tracker_is_warned_of_once_and_harms_no_run(
 ) -> None:
     monkeypatch.setattr(tracking, "build", lambda settings: Failing())
     for seed in (1, 2):
-        config = tiny(f"seed={seed}") | {"tracker": {"_target_": "benchmark.runs.tracking.Tracker"}}
-        record = run(config)
-        assert record["status"] == "finished"
-        assert Store(config["store"]).find(record["run_id"]) == record
+        config = replace(tiny(f"seed={seed}"), tracker={"_target_": "benchmark.runs.tracking.Tracker"})
+        record = run(Run(config))
+        assert record.status == "finished"
+        assert Store(config.store).find(record.run_id) == record
     (warning,) = caplog.records
     assert "OSError: no route to host; runs go on" in warning.getMessage()
 
@@ -165,7 +167,7 @@ def test_w_and_b_that_is_not_installed_is_warned_of_and_harms_no_run(
     tracked: Callable[..., Config], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "wandb", None)
-    assert run(tracked())["status"] == "finished"
+    assert run(Run(tracked())).status == "finished"
     (warning,) = caplog.records
     assert warning.levelno == logging.WARNING
     assert "wandb" in warning.getMessage()
@@ -236,14 +238,14 @@ def test_what_a_sweep_file_of_w_and_b_runs_is_a_run_of_ours(path: Path) -> None:
     with hydra.initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         for command in commands(sweep):
             assert command[:4] == ["/usr/bin/env", "python", "-m", "benchmark"]
-            config = plain(hydra.compose("config", command[4:]))
+            config = typed(hydra.compose("config", command[4:]))
             validate(config)
             check_plugins(config)
             ids.add(run_id(config))
-            assert config["tracker"]["_target_"] == "benchmark.runs.tracking.WandB"
+            assert config.tracker["_target_"] == "benchmark.runs.tracking.WandB"
             name, metric = sweep["metric"]["name"].split("/")
-            assert name in config["task"]["evaluate"]
-            assert metric in config["task"]["metrics"]
+            assert name in config.task.evaluate
+            assert metric in config.task.metrics
     assert len(ids) == 1 + sum(len(one.get("values", [0])) - 1 for one in sweep["parameters"].values())
 
 

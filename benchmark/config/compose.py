@@ -1,13 +1,11 @@
-"""The configuration of one run as Hydra composes it from `conf/`, and as the plain containers that the rest reads."""
+"""The configuration of one run: composed by Hydra from `conf/`, and from then on an object with the schema's types."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from benchmark.config import resolvers
-from benchmark.config.schema import Run
+from benchmark.config.schema import RunConfig
 from benchmark.errors import BenchmarkError
 from benchmark.places import ROOT
 
@@ -17,11 +15,11 @@ def register() -> None:
     from hydra.core.config_store import ConfigStore
 
     resolvers.register(ROOT)
-    ConfigStore.instance().store(name="schema", node=Run)
+    ConfigStore.instance().store(name="schema", node=RunConfig)
 
 
-def plain(config: DictConfig) -> dict[str, Any]:
-    """The configuration as plain resolved containers.
+def typed(config: DictConfig) -> RunConfig:
+    """The object of a composed configuration, with every interpolation resolved.
 
     Raises: BenchmarkError for a mandatory value that is missing.
     """
@@ -31,5 +29,5 @@ def plain(config: DictConfig) -> dict[str, Any]:
     resolved = OmegaConf.to_container(config, resolve=True)
     assert isinstance(resolved, dict)
     resolved.pop("hydra", None)
-    OmegaConf.merge(OmegaConf.structured(Run), resolved)  # Hydra's `+KEY=VALUE` gets past the schema
-    return {str(key): value for key, value in resolved.items()}
+    # Hydra's `+KEY=VALUE` gets past the schema; merging does not.
+    return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(RunConfig), resolved))  # type: ignore

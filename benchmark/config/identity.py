@@ -1,6 +1,6 @@
 """The identity of a run: the hash of whatever in its configuration can change its result.
 
-Paths, names and labels, and the tables a protocol picks its values from cannot, and are left out; so are
+Paths, names and labels, and the values a protocol offers to pick from cannot, and are left out; so are
 values that equal the schema's defaults, so that a new option does not rename the runs of old. Probes change
 no result, but a record has those that its run was asked for. The kind of machine is no part of a
 configuration; the record's stamp says what it was. A class of ours counts by its name, so that it may live
@@ -11,13 +11,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from functools import cache
+from collections.abc import Container
 from typing import Any
 
-from omegaconf import OmegaConf
-
-from benchmark.config.schema import Run
-from benchmark.config.splits import resolved
+from benchmark.config.schema import RunConfig, SplitConfig, TaskConfig, as_json
+from benchmark.config.splits import splits_of_setting
 
 SCHEMA = 3  # raised when the meaning of a configuration changes, so that old records are not mistaken
 BY_NAME = 3  # the schema since which code of ours counts by its name
@@ -25,45 +23,37 @@ BY_NAME = 3  # the schema since which code of ours counts by its name
 NAMED_BY = {"_target_": -1, "builder": -2}
 OURS = __name__.partition(".")[0]
 
-NOT_IN_IDENTITY = {
-    "model": {"name", "label"},
-    "task": {"name", "label"},
-    "protocol": {"name", "selection", "report", "tables"},
-    "data": {"name"},
-}
+DEFAULTS, SPLIT = RunConfig(), SplitConfig()  # what a configuration says unless it states another value
 
 
-def identity(config: dict[str, Any], schema: int = SCHEMA) -> dict[str, Any]:
-    """The part of a plain configuration that can change the result of its run."""
-    task = resolved(config["task"])
-    train = task["train"]
-    stated = config | {
-        "task": task
-        | {
-            "train": [_stated(part, _split_defaults()) for part in train]
-            if isinstance(train, list)
-            else _stated(train, _split_defaults())
-        }
-        | {"evaluate": {name: _stated(part, _split_defaults()) for name, part in task["evaluate"].items()}}
-    }
-    parts: dict[str, Any] = {
-        group: _stated({k: v for k, v in stated[group].items() if k not in left_out}, _defaults()[group])
-        for group, left_out in NOT_IN_IDENTITY.items()
-    }
+def identity(config: RunConfig, schema: int = SCHEMA) -> dict[str, Any]:
+    """The part of a configuration that can change the result of its run."""
     whole = {
-        **parts,
-        "method": config["method"],
-        "seed": config["seed"],
-        "threads": config["threads"],
-        **({} if config["packed"] else {"packed": False}),
-        **({"probe": config["probe"]} if config["probe"] else {}),
+        "model": _stated(config.model, DEFAULTS.model, {"name", "label"}),
+        "task": _task(config.task),
+        "protocol": _stated(config.protocol, DEFAULTS.protocol, {"name", "selection", "report", "values"}),
+        "data": _stated(config.data, DEFAULTS.data, {"name"}),
+        "method": config.method,
+        "seed": config.seed,
+        "threads": config.threads,
+        **({} if config.packed else {"packed": False}),
+        **({"probe": config.probe} if config.probe else {}),
         "schema": schema,
     }
     return whole if schema < BY_NAME else _by_name(whole)
 
 
-def run_id(config: dict[str, Any], schema: int = SCHEMA) -> str:
-    """16 hex digits that name the run of a plain configuration."""
+def _task(task: TaskConfig) -> dict[str, Any]:
+    """A task as its run sees it: what its setting stands for in place of the choice of settings."""
+    train = [_stated(split, SPLIT) for split in splits_of_setting(task)]
+    return _stated(task, DEFAULTS.task, {"name", "label", "train", "evaluate", "setting", "settings"}) | {
+        "train": train[0] if len(train) == 1 else train,
+        "evaluate": {name: _stated(split, SPLIT) for name, split in task.evaluate.items()},
+    }
+
+
+def run_id(config: RunConfig, schema: int = SCHEMA) -> str:
+    """16 hex digits that name the run of a configuration."""
     text = json.dumps(_canonical(identity(config, schema)), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -86,23 +76,10 @@ def _name(path: str, part: int) -> str:
     return parts[part] if parts[0] == OURS and len(parts) > 2 else path
 
 
-def _stated(values: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
-    """``values`` without those that equal their default."""
-    return {key: value for key, value in values.items() if value != defaults.get(key)}
-
-
-@cache
-def _defaults() -> dict[str, Any]:
-    """The schema's defaults as plain containers (``???`` where there is none)."""
-    container = OmegaConf.to_container(OmegaConf.structured(Run))
-    assert isinstance(container, dict)
-    return {str(key): value for key, value in container.items()}
-
-
-@cache
-def _split_defaults() -> dict[str, Any]:
-    split: dict[str, Any] = _defaults()["task"]["train"]
-    return split
+def _stated(part: Any, defaults: Any, left_out: Container[str] = ()) -> dict[str, Any]:
+    """The values of a part of a configuration that do not equal its defaults."""
+    values = ((name, getattr(part, name)) for name in part.__dataclass_fields__ if name not in left_out)
+    return {name: as_json(value) for name, value in values if value != getattr(defaults, name)}
 
 
 def _canonical(value: Any) -> Any:

@@ -10,12 +10,12 @@ from omegaconf import DictConfig, OmegaConf
 
 from benchmark.errors import BenchmarkError
 
-PLAIN = "vanilla"  # what a protocol's table calls a run without methods
+PLAIN = "vanilla"  # what a protocol's values call a run without methods
 OTHERWISE = "default"
 
 
 def register(root: Path) -> None:
-    """Make ``${root:}`` (the project), ``${scratch:}``, ``${not:…}`` and ``${pick:TABLE}`` known."""
+    """Make ``${root:}`` (the project), ``${scratch:}``, ``${not:…}`` and ``${pick:NAME}`` known."""
     for name, resolver in (
         ("root", lambda: str(root)),
         ("not", lambda value: not value),
@@ -25,14 +25,14 @@ def register(root: Path) -> None:
         OmegaConf.register_new_resolver(name, resolver, replace=True)
 
 
-def pick(table: str, *, _root_: DictConfig) -> Any:
-    """A run's value from ``protocol.tables.TABLE``, which nests models, tasks and methods in any order.
+def pick(name: str, *, _root_: DictConfig) -> Any:
+    """A run's value from ``protocol.values.NAME``, which nests models, tasks and methods in any order.
 
     At every level the run's methods (``a+b`` in alphabetical order, ``vanilla`` for none) come before its
     model, its model before its task, and ``default`` last. Raises: BenchmarkError where nothing fits.
     """
     names = ["+".join(sorted(_root_.method)) or PLAIN, _root_.model.name, _root_.task.name]
-    node, place, key = _root_.protocol.tables, "protocol.tables", table
+    node, place, key = _root_.protocol["values"], "protocol.values", name
     while isinstance(node, DictConfig):
         if key not in node:
             raise BenchmarkError(

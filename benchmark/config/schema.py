@@ -1,13 +1,17 @@
-"""The schema of a run's configuration: its parts, with types and defaults, and the names there are to choose from."""
+"""The schema of a run's configuration: its parts, with types and defaults, and the names there are to choose from.
+
+These classes are what the code passes around. What stays a dictionary is the hyper-parameters of methods,
+probes and the tracker, until the object is built whose class is their schema, and a protocol's ``values`` and
+``report``.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, is_dataclass
 from typing import Any
 
 from omegaconf import MISSING
 
-from benchmark.config.splits import ZERO_SHOT
 from benchmark.config.table import Table
 
 OPTIMIZERS = ("adamw", "adamw_no_bias", "bertadam", "adamw_torch", "adamax", "adamax_mtdnn")
@@ -18,6 +22,7 @@ LEARNT = ("classification", "tagging", "answers")
 KINDS = (*LEARNT, "retrieval", "mining")
 RULES = ("fixed", "best_on_dev", "best_on_test")
 THRESHOLDS = ("dev", "test")
+ZERO_SHOT = "zero_shot"  # the setting of a task that trains on `train`
 # What each metric gives, the value that a table shows first. The names are those of `benchmark.tasks.metrics`.
 METRICS = {
     "accuracy": ("accuracy",),
@@ -36,7 +41,7 @@ METRICS = {
 
 
 @dataclass
-class Model:
+class ModelConfig:
     """A pretrained encoder: a hub id or a local folder, or a ``builder`` that makes one."""
 
     name: str = MISSING
@@ -48,7 +53,7 @@ class Model:
 
 
 @dataclass
-class Split:
+class SplitConfig:
     """One split of one configuration of a data set, the task's own unless ``repo`` names another.
 
     ``text`` and ``target`` are its columns where they differ from the task's. ``label_map`` turns what the
@@ -84,14 +89,14 @@ class Split:
 
 
 @dataclass
-class Setting:
+class TrainingSets:
     """Splits that are trained on together."""
 
-    train: list[Split] = field(default_factory=list)
+    train: list[SplitConfig] = field(default_factory=list)
 
 
 @dataclass
-class Answers:
+class AnswersConfig:
     """How contexts are cut into windows, ``step`` tokens apart, and how long questions and answers may be, in tokens."""
 
     step: int = 128
@@ -100,7 +105,7 @@ class Answers:
 
 
 @dataclass
-class Retrieval:
+class RetrievalConfig:
     """Which layer gives sentence vectors, and what sets the threshold of mining.
 
     ``rule`` is ``fixed``, ``best_on_dev`` or ``best_on_test``, the last two per evaluation set; ``layers`` has the
@@ -118,7 +123,7 @@ class Retrieval:
 
 
 @dataclass
-class Task:
+class TaskConfig:
     """What is learnt and how it is measured; ``labels`` of a classification are empty for a regression.
 
     ``score_training`` adds the training examples of a run, as ``train``, to its evaluation sets. ``languages``
@@ -135,20 +140,20 @@ class Task:
     target: str = "label"
     labels: list[str] = field(default_factory=list)
     metrics: list[str] = MISSING
-    train: Split = field(default_factory=Split)
-    evaluate: dict[str, Split] = MISSING
+    train: SplitConfig = field(default_factory=SplitConfig)
+    evaluate: dict[str, SplitConfig] = MISSING
     score_training: bool = False
     kind: str = "classification"
     languages: list[str] = field(default_factory=list)
     setting: str = ZERO_SHOT
-    settings: dict[str, Setting] = field(default_factory=dict)
+    settings: dict[str, TrainingSets] = field(default_factory=dict)
     drop_untranslated: bool = False
-    answers: Answers = field(default_factory=Answers)
-    retrieval: Retrieval = field(default_factory=Retrieval)
+    answers: AnswersConfig = field(default_factory=AnswersConfig)
+    retrieval: RetrievalConfig = field(default_factory=RetrievalConfig)
 
 
 @dataclass
-class Data:
+class DataConfig:
     """How much of the training set is used: all of it, ``count`` examples or a ``share`` of it."""
 
     name: str = MISSING
@@ -158,10 +163,10 @@ class Data:
 
 
 @dataclass
-class Protocol:
+class ProtocolConfig:
     """A paper's recipe; training takes a number of ``epochs`` or of ``steps`` (updates).
 
-    ``tables`` and ``report`` never reach the trainer: see `benchmark.config.identity`.
+    ``values`` and ``report`` never reach the trainer: see `benchmark.config.identity`.
     """
 
     name: str = MISSING
@@ -182,18 +187,18 @@ class Protocol:
     precision: str = "float32"
     selection: str = "last"
     report: dict[str, list[str]] = field(default_factory=dict)
-    tables: dict[str, Any] = field(default_factory=dict)
+    values: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
-class Run:
+class RunConfig:
     """One fine-tuning, and where and on what it happens."""
 
-    model: Model = field(default_factory=Model)
-    task: Task = field(default_factory=Task)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    task: TaskConfig = field(default_factory=TaskConfig)
     method: dict[str, Any] = field(default_factory=dict)
-    protocol: Protocol = field(default_factory=Protocol)
-    data: Data = field(default_factory=Data)
+    protocol: ProtocolConfig = field(default_factory=ProtocolConfig)
+    data: DataConfig = field(default_factory=DataConfig)
     probe: dict[str, Any] = field(default_factory=dict)
     tracker: dict[str, Any] = field(default_factory=dict)
     seed: int = 1
@@ -205,3 +210,14 @@ class Run:
     replay: bool | None = None
     snapshot_minutes: float | None = 10.0
     table: Table | None = None
+
+
+def as_json(config: Any) -> Any:
+    """A configuration or a part of it as JSON has it; dictionaries and lists are copies."""
+    if is_dataclass(config):
+        return {name: as_json(getattr(config, name)) for name in config.__dataclass_fields__}
+    if isinstance(config, dict):
+        return {key: as_json(value) for key, value in config.items()}
+    if isinstance(config, list):
+        return [as_json(value) for value in config]
+    return config

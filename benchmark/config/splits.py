@@ -2,81 +2,75 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 
+from benchmark.config.schema import ZERO_SHOT, SplitConfig, TaskConfig
 from benchmark.errors import BenchmarkError, unknown
 
-ZERO_SHOT = "zero_shot"
-Split = dict[str, Any]
 
-
-def training_splits(task: dict[str, Any]) -> list[Split]:
+def training_splits(task: TaskConfig) -> list[SplitConfig]:
     """The training splits of ``task.setting``, those of several languages spelt out.
 
     Raises: BenchmarkError for a setting that the task does not have.
     """
     found = []
-    for split in _of_setting(task):
-        found += [of_language(split, language) for language in split["languages"]] or [split]
+    for split in splits_of_setting(task):
+        found += [of_language(split, language) for language in split.languages] or [split]
     return found
 
 
-def evaluation_splits(task: dict[str, Any]) -> dict[str, Split]:
+def evaluation_splits(task: TaskConfig) -> dict[str, SplitConfig]:
     """The evaluation sets by name, ``SET/LANGUAGE`` where a set has languages; only those of ``task.languages``.
 
     Raises: BenchmarkError for a language that no set of the task has.
     """
-    known = {language for split in task["evaluate"].values() for language in split["languages"]}
-    for language in task["languages"]:
+    known = {language for split in task.evaluate.values() for language in split.languages}
+    for language in task.languages:
         if language not in known:
-            raise unknown("language", language, known, f"task.languages of task {task['name']!r}")
+            raise unknown("language", language, known, f"task.languages of task {task.name!r}")
     found = {}
-    for name, split in task["evaluate"].items():
-        if not split["languages"]:
+    for name, split in task.evaluate.items():
+        if not split.languages:
             found[name] = split
-        for language in split["languages"]:
-            if not task["languages"] or language in task["languages"]:
+        for language in split.languages:
+            if not task.languages or language in task.languages:
                 found[f"{name}/{language}"] = of_language(split, language)
     return found
 
 
-def of_language(split: Split, language: str) -> Split:
+def of_language(split: SplitConfig, language: str) -> SplitConfig:
     """``split`` with ``{lang}`` and ``{name}`` filled in, the latter what the data set calls the language."""
-    words = {"lang": language, "name": split["names"].get(language, language)}
+    words = {"lang": language, "name": split.names.get(language, language)}
 
     def filled(text: str) -> str:
         return text.format(**words)
 
-    return split | {
-        "config": filled(split["config"]),
-        "sentences": filled(split["sentences"]) if split["sentences"] else None,
-        "rows": {column: filled(pattern) for column, pattern in split["rows"].items()},
-        "language": language,
-        "languages": [],
-        "names": {},
-    }
+    return replace(
+        split,
+        config=filled(split.config),
+        sentences=filled(split.sentences) if split.sentences else None,
+        rows={column: filled(pattern) for column, pattern in split.rows.items()},
+        language=language,
+        languages=[],
+        names={},
+    )
 
 
-def resolved(task: dict[str, Any]) -> dict[str, Any]:
-    """``task`` as its run sees it: what its setting stands for in place of the choice of settings."""
-    rest = {key: value for key, value in task.items() if key not in ("setting", "settings")}
-    splits = _of_setting(task)
-    return rest | {"train": splits[0] if len(splits) == 1 else splits}
+def splits_of_setting(task: TaskConfig) -> list[SplitConfig]:
+    """The training splits of ``task.setting`` as they are declared, those of several languages as one.
 
-
-def _of_setting(task: dict[str, Any]) -> list[Split]:
-    if task["setting"] == ZERO_SHOT:
-        return [task["train"]]
-    if task["setting"] not in task["settings"]:
+    Raises: BenchmarkError for a setting that the task does not have.
+    """
+    if task.setting == ZERO_SHOT:
+        return [task.train]
+    if task.setting not in task.settings:
         raise unknown(
             "setting",
-            task["setting"],
-            [ZERO_SHOT, *task["settings"]],
-            f"task.setting of task {task['name']!r}",
+            task.setting,
+            [ZERO_SHOT, *task.settings],
+            f"task.setting of task {task.name!r}",
         )
-    splits: list[Split] = task["settings"][task["setting"]]["train"]
+    splits = task.settings[task.setting].train
     if not splits:
-        raise BenchmarkError(
-            f"task.settings.{task['setting']}.train of task {task['name']!r}: names no split"
-        )
+        raise BenchmarkError(f"task.settings.{task.setting}.train of task {task.name!r}: names no split")
     return splits

@@ -10,18 +10,17 @@ import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
 
 from datasets import Dataset
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
 from hydra.utils import get_method
 
+from benchmark.config.schema import SplitConfig, TaskConfig
 from benchmark.data import parquet
 from benchmark.errors import BenchmarkError
 
 Origin = tuple[str | None, str | None]  # a repository and its pinned revision
-Split = dict[str, Any]
 UNTRANSLATED = "NS"
 
 
@@ -46,12 +45,12 @@ class SplitFiles:
     name: str
 
 
-def origin(task: dict[str, Any], split: Split) -> Origin:
+def origin(task: TaskConfig, split: SplitConfig) -> Origin:
     """The repository and pinned revision of a split."""
-    return (split["repo"], split["revision"]) if split["repo"] else (task["repo"], task["revision"])
+    return (split.repo, split.revision) if split.repo else (task.repo, task.revision)
 
 
-def find_sources(task: dict[str, Any], splits: list[Split], cache: Path) -> dict[Origin, Source]:
+def find_sources(task: TaskConfig, splits: list[SplitConfig], cache: Path) -> dict[Origin, Source]:
     """Every data set that a task's splits come from; only the needed configurations are fetched.
 
     Raises: BenchmarkError for a data set that is not available, with the command that gets it.
@@ -60,31 +59,31 @@ def find_sources(task: dict[str, Any], splits: list[Split], cache: Path) -> dict
     for place in dict.fromkeys(origin(task, split) for split in splits):
         repo, revision = place
         if repo is None:
-            sources[place] = Source(None, Path(get_method(task["builder"])(cache)), None)
+            sources[place] = Source(None, Path(get_method(str(task.builder))(cache)), None)
             continue
         configs = {
             config
             for split in splits
             if origin(task, split) == place
-            for config in (split["config"], split["sentences"])
+            for config in (split.config, split.sentences)
             if config
         }
-        folder = _snapshot(task["name"], repo, revision, sorted(f"{config}/*" for config in configs))
+        folder = _snapshot(task.name, repo, revision, sorted(f"{config}/*" for config in configs))
         sources[place] = Source(repo, folder, folder.name)
     return sources
 
 
-def find(task: dict[str, Any], source: Source, split: Split, config: str | None = None) -> SplitFiles:
+def find(task: TaskConfig, source: Source, split: SplitConfig, config: str | None = None) -> SplitFiles:
     """The files of ``split``, in its own configuration or in ``config``.
 
     Raises: BenchmarkError if there are none, naming file and repository.
     """
-    config = config or split["config"]
-    part = split["split"]
+    config = config or split.config
+    part = split.split
     paths = parquet.paths(source.folder, config, part)
     if not paths:
         raise BenchmarkError(
-            f"task {task['name']!r}: no file {config}/{part}-*.parquet in {source.repo or source.folder} (looked "
+            f"task {task.name!r}: no file {config}/{part}-*.parquet in {source.repo or source.folder} (looked "
             f"in the cached revision {source.folder.name})"
             + (f"; {_how_to_get(source.repo, [f'{config}/{part}-*'])}" if source.repo else "")
         )
@@ -92,10 +91,10 @@ def find(task: dict[str, Any], source: Source, split: Split, config: str | None 
     for path in paths:
         digest.update(path.read_bytes())
     place = f"{config}/{part}"
-    return SplitFiles(paths, digest.hexdigest(), f"{split['repo']}/{place}" if split["repo"] else place)
+    return SplitFiles(paths, digest.hexdigest(), f"{split.repo}/{place}" if split.repo else place)
 
 
-def read(task: dict[str, Any], split: Split, file: SplitFiles, columns: list[str], cache: Path) -> Dataset:
+def read(task: TaskConfig, split: SplitConfig, file: SplitFiles, columns: list[str], cache: Path) -> Dataset:
     """The rows of ``file`` that ``split`` asks for.
 
     Raises: BenchmarkError for a column that does not exist, or if no row fits.
@@ -105,28 +104,28 @@ def read(task: dict[str, Any], split: Split, file: SplitFiles, columns: list[str
             [str(path) for path in file.paths], cache_dir=str(cache / "parquet" / file.digest[:24])
         )
     except Exception as error:  # datasets raises many types of its own around Arrow's errors
-        raise BenchmarkError(f"task {task['name']!r}: cannot read {file.paths[0]}: {error}") from error
-    if missing := [column for column in (*columns, *split["rows"]) if column not in rows.column_names]:
-        raise BenchmarkError(f"task {task['name']!r}: no column {missing[0]!r} (valid: {rows.column_names})")
-    place = f"{split['config']}/{split['split']}"
-    for column, pattern in split["rows"].items():
+        raise BenchmarkError(f"task {task.name!r}: cannot read {file.paths[0]}: {error}") from error
+    if missing := [column for column in (*columns, *split.rows) if column not in rows.column_names]:
+        raise BenchmarkError(f"task {task.name!r}: no column {missing[0]!r} (valid: {rows.column_names})")
+    place = f"{split.config}/{split.split}"
+    for column, pattern in split.rows.items():
         values = rows[column]
         rows = _select(rows, [i for i, value in enumerate(values) if fnmatchcase(str(value), pattern)])
         if not len(rows):
             present = sorted({re.split(r"[^\w]", str(value))[0] for value in values})[:20]
             raise BenchmarkError(
-                f"task {task['name']!r}: no row of {place} has {column} like {pattern!r} (it has {', '.join(present)})"
+                f"task {task.name!r}: no row of {place} has {column} like {pattern!r} (it has {', '.join(present)})"
             )
-    if task["drop_untranslated"]:
-        texts = zip(*(rows[field] for field in split["text"] or task["text"]), strict=True)
+    if task.drop_untranslated:
+        texts = zip(*(rows[field] for field in split.text or task.text), strict=True)
         rows = _select(rows, [i for i, row in enumerate(texts) if UNTRANSLATED not in row])
-    if split["label_map"]:
-        target = split["target"] or task["target"]
-        rows = _select(rows, [i for i, label in enumerate(rows[target]) if str(label) in split["label_map"]])
+    if split.label_map:
+        target = split.target or task.target
+        rows = _select(rows, [i for i, label in enumerate(rows[target]) if str(label) in split.label_map])
         if not len(rows):
             raise BenchmarkError(
-                f"task {task['name']!r}: no row of {place} has one of the targets "
-                f"{', '.join(split['label_map'])} in {target!r}"
+                f"task {task.name!r}: no row of {place} has one of the targets "
+                f"{', '.join(split.label_map)} in {target!r}"
             )
     return rows
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from datasets import Dataset
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
+from benchmark.config.schema import ModelConfig, SplitConfig, TaskConfig
 from benchmark.data import files
-from benchmark.data.files import Split, SplitFiles
+from benchmark.data.files import SplitFiles
 
 
 @dataclass(frozen=True)
@@ -22,37 +22,37 @@ class Reader:
     ``max_length`` is in tokens, ``sources`` are by `files.origin`.
     """
 
-    task: dict[str, Any]
-    model: dict[str, Any]
+    task: TaskConfig
+    model: ModelConfig
     sources: dict[files.Origin, files.Source]
     tokenizer: PreTrainedTokenizerBase
     max_length: int
     cache: Path
 
-    def limit(self, split: Split, usual: int | None = None) -> int:
+    def limit(self, split: SplitConfig, usual: int | None = None) -> int:
         """The length in tokens of the longest input.
 
         It is the split's own limit, else ``usual``, else the protocol's, and at most the tokenizer's.
         """
-        limit: int = split["max_length"] or usual or self.max_length
+        limit = split.max_length or usual or self.max_length
         return min(limit, self.tokenizer.model_max_length)
 
-    def columns(self, split: Split) -> tuple[list[str], str]:
+    def columns(self, split: SplitConfig) -> tuple[list[str], str]:
         """The names of a split's text columns and of its target."""
-        return split["text"] or self.task["text"], split["target"] or self.task["target"]
+        return split.text or self.task.text, split.target or self.task.target
 
-    def source(self, split: Split) -> files.Source:
+    def source(self, split: SplitConfig) -> files.Source:
         """The data set of ``split``."""
         return self.sources[files.origin(self.task, split)]
 
-    def file(self, split: Split, config: str | None = None) -> SplitFiles:
+    def file(self, split: SplitConfig, config: str | None = None) -> SplitFiles:
         """The files of a split, in its own configuration or in ``config``.
 
         Raises: BenchmarkError if there are none.
         """
         return files.find(self.task, self.source(split), split, config)
 
-    def rows(self, split: Split, columns: Sequence[str], config: str | None = None) -> Dataset:
+    def rows(self, split: SplitConfig, columns: Sequence[str], config: str | None = None) -> Dataset:
         """The rows of a split.
 
         Raises: BenchmarkError for a column that does not exist, or if no row fits.

@@ -15,26 +15,27 @@ from omegaconf import DictConfig, OmegaConf
 
 from benchmark.config.compose import register
 from benchmark.config.identity import run_id
+from benchmark.config.schema import RunConfig
 from benchmark.config.table import Table
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.grids import declaration, parts, rectangles, smoke
 from benchmark.grids.rectangles import Axes, axes
 from benchmark.places import ROOT
 
-__all__ = ["Cell", "Grid", "axes", "load", "tables"]
+__all__ = ["Grid", "PlannedRun", "axes", "load", "tables"]
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One run of a grid: where it stands on the axes, its configuration, and what to type to run it."""
+class PlannedRun:
+    """One run of a grid: its configuration, where it stands on the axes, and what to type to run it."""
 
-    config: dict[str, Any]
+    config: RunConfig
     overrides: tuple[str, ...]
     run_id: str
 
     @property
     def command(self) -> str:
-        """The command that runs this cell alone."""
+        """The command that makes this run alone."""
         return f"python -m benchmark {shlex.join(self.overrides)}"
 
 
@@ -42,7 +43,7 @@ class Cell:
 class Grid:
     """The runs of a table, with the table's own declarations and how its axes were changed.
 
-    ``axes`` has the values of every axis, and ``declared`` those it had before it was changed; the cells
+    ``axes`` has the values of every axis, and ``declared`` those it had before it was changed; the runs
     need not be all their combinations.
     """
 
@@ -50,7 +51,7 @@ class Grid:
     table: dict[str, Any]
     axes: Axes
     changed: Axes
-    cells: list[Cell]
+    runs: list[PlannedRun]
     declared: Axes = field(default_factory=dict)
 
 
@@ -88,11 +89,11 @@ def load(name: str, changes: Iterable[str] = (), small: bool = False) -> Grid:
                 smoke.declaration(table),
                 {"protocol": smoke.PROTOCOL},
             )
-        cells = {cell.overrides: cell for one in grid for cell in _cells(name, fixed, one)}
-    if not cells:
+        runs = {run.overrides: run for rectangle in grid for run in _runs(name, fixed, rectangle)}
+    if not runs:
         raise BenchmarkError(f"{name}: no run is left of its grid with {shlex.join(changes) or 'no change'}")
     whole = rectangles.merged(declared)
-    return Grid(name, table, rectangles.merged(grid), changed, list(cells.values()), whole)
+    return Grid(name, table, rectangles.merged(grid), changed, list(runs.values()), whole)
 
 
 def _declaration(name: str, sweep: DictConfig) -> dict[str, Any]:
@@ -122,7 +123,7 @@ def _fixed(path: Path) -> dict[str, str] | None:
     return choices
 
 
-def _cells(name: str, fixed: dict[str, str] | None, axes: Axes) -> Iterable[Cell]:
+def _runs(name: str, fixed: dict[str, str] | None, axes: Axes) -> Iterable[PlannedRun]:
     """Put together once per combination of everything but the seed."""
     seeds = [_seed(value) for value in axes.get("seed", ["1"])]
     others = {key: values for key, values in axes.items() if key != "seed"}
@@ -138,10 +139,10 @@ def _cells(name: str, fixed: dict[str, str] | None, axes: Axes) -> Iterable[Cell
             choices = {key: value for key, value in (fixed | at).items() if key in groups or key in fixed}
             configs = composed(choices, [f"{k}={v}" for k, v in at.items() if k not in groups], seeds)
         for seed, config in zip(seeds, configs, strict=True):
-            yield Cell(config, (*shared, *chosen, f"seed={seed}"), run_id(config))
+            yield PlannedRun(config, (*shared, *chosen, f"seed={seed}"), run_id(config))
 
 
-def composed(choices: dict[str, str], values: list[str], seeds: list[int]) -> list[dict[str, Any]]:
+def composed(choices: dict[str, str], values: list[str], seeds: list[int]) -> list[RunConfig]:
     """One configuration per seed, from parts where that can be and else as a whole; Hydra has to be initialised."""
     try:
         return parts.configurations(choices, values, seeds)

@@ -1,4 +1,4 @@
-"""The plain configurations of many runs, composed by Hydra once per choice instead of once per run.
+"""The configurations of many runs, composed by Hydra once per choice instead of once per run.
 
 Composing takes Hydra a tenth of a second, and a grid has thousands of runs made of a few dozen choices. A
 choice of one group (a model, a list of methods) fills that group's part of the configuration and touches
@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -21,9 +21,15 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
-from benchmark.config.compose import plain
-from benchmark.config.schema import Run
+from benchmark.config.compose import typed
+from benchmark.config.schema import DataConfig, ModelConfig, ProtocolConfig, RunConfig, TaskConfig
 
+PARTS: dict[str, type] = {
+    "model": ModelConfig,
+    "task": TaskConfig,
+    "protocol": ProtocolConfig,
+    "data": DataConfig,
+}
 SEED = re.compile(r"\$\{[^}]*\bseed\b")
 Tree = dict[str, Any]
 
@@ -32,8 +38,10 @@ class Elsewhere(Exception):
     """A choice that changes more than its own part of the configuration."""
 
 
-def configurations(choices: Mapping[str, str], values: Sequence[str], seeds: Sequence[int]) -> list[Tree]:
-    """One plain configuration per seed, with ``choices`` by group and then ``values`` (overrides) applied.
+def configurations(
+    choices: Mapping[str, str], values: Sequence[str], seeds: Sequence[int]
+) -> list[RunConfig]:
+    """One configuration per seed, with ``choices`` by group and then ``values`` (overrides) applied.
 
     Needs Hydra to be initialised. Raises: Elsewhere if the parts cannot be composed one by one.
     """
@@ -47,10 +55,10 @@ def configurations(choices: Mapping[str, str], values: Sequence[str], seeds: Seq
     if SEED.search(str(tree)):
         return [_resolved(tree | {"seed": seed}) for seed in seeds]
     config = _resolved(tree)
-    return [config | {"seed": seed} for seed in seeds]
+    return [replace(config, seed=seed) for seed in seeds]
 
 
-def whole(overrides: Sequence[str], seeds: Sequence[int]) -> list[Tree]:
+def whole(overrides: Sequence[str], seeds: Sequence[int]) -> list[RunConfig]:
     """The same with everything composed together; any refusal is Hydra's own."""
     composed = compose("config", list(overrides))
     OmegaConf.set_struct(composed, False)
@@ -58,7 +66,7 @@ def whole(overrides: Sequence[str], seeds: Sequence[int]) -> list[Tree]:
     found = []
     for seed in seeds:
         composed.seed = seed
-        found.append(plain(composed))
+        found.append(typed(composed))
     return found
 
 
@@ -68,13 +76,13 @@ def is_group(key: str) -> bool:
     return "." not in key and bool(loader.get_group_options(key))
 
 
-def _resolved(tree: Tree) -> Tree:
+def _resolved(tree: Tree) -> RunConfig:
     place = _workplace()
     _show(place.node, place.shown, tree)
     place.shown = tree
     resolved = OmegaConf.to_container(place.node, resolve=True)
     assert isinstance(resolved, dict)
-    return {str(key): _typed(str(key), json.dumps(value)) for key, value in resolved.items()}
+    return RunConfig(**{str(key): _typed(str(key), json.dumps(value)) for key, value in resolved.items()})
 
 
 @dataclass
@@ -104,7 +112,10 @@ def _show(node: Any, old: Tree, new: Tree) -> None:
 @cache
 def _typed(key: str, text: str) -> Any:
     """A part of a configuration, given as JSON, with the schema's types; few of them are ever different."""
-    run = OmegaConf.to_container(OmegaConf.merge(OmegaConf.structured(Run), {key: json.loads(text)}))
+    value = json.loads(text)
+    if key in PARTS:
+        return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(PARTS[key]), value))
+    run = OmegaConf.to_container(OmegaConf.merge(OmegaConf.structured(RunConfig), {key: value}))
     assert isinstance(run, dict)
     return run[key]
 

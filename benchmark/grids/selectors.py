@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import is_dataclass
 from functools import cache
 from typing import Any
 
+from benchmark.config.schema import RunConfig
 from benchmark.errors import BenchmarkError, unknown
 
 Rectangle = Mapping[str, Sequence[str]]  # a grid's axes and their values, as Hydra overrides spell them
 NAMED = ("model", "task", "data", "protocol")  # axes whose values are the names of configurations
 
 
-def matches(selector: Mapping[str, Any], config: Mapping[str, Any]) -> bool:
-    """Whether the run of a plain configuration is one of those that ``selector`` stands for."""
+def matches(selector: Mapping[str, Any], config: RunConfig) -> bool:
+    """Whether the run of a configuration is one of those that ``selector`` stands for."""
     return all(_has(key, wanted, config) for key, wanted in selector.items())
 
 
-def _has(key: str, wanted: Any, config: Mapping[str, Any]) -> bool:
+def _has(key: str, wanted: Any, config: RunConfig) -> bool:
     if key == "method":
-        return frozenset(config["method"]) in combinations(wanted)
+        return frozenset(config.method) in combinations(wanted)
     value: Any = config
     for part in (f"{key}.name" if key in NAMED else key).split("."):
-        if not isinstance(value, Mapping) or part not in value:
+        inner = value if isinstance(value, Mapping) else vars(value) if is_dataclass(value) else {}
+        if part not in inner:
             return False
-        value = value[part]
+        value = inner[part]
     return value == wanted or (isinstance(wanted, list) and value in wanted)
 
 

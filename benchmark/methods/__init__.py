@@ -16,7 +16,7 @@ __all__ = ["Context", "Method", "build", "prepare"]
 
 
 def build(chosen: dict[str, Any]) -> dict[str, Method]:
-    """Make the methods of a plain configuration, by name, in alphabetical order.
+    """Make the methods of a configuration, by name, in alphabetical order.
 
     Methods act in this order. The order in which a user lists them carries no meaning and must not change
     the result.

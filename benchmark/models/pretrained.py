@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any
 
 import torch
 import transformers
@@ -13,32 +12,33 @@ from hydra.utils import get_method
 from transformers import AutoConfig, AutoTokenizer, PreTrainedModel
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
+from benchmark.config.schema import ModelConfig
 from benchmark.errors import BenchmarkError
 from benchmark.randomness import derive
 
 
-def source(model: dict[str, Any], cache: Path) -> str:
+def source(model: ModelConfig, cache: Path) -> str:
     """The hub id or local folder of ``model``.
 
     An encoder of the project itself is built first.
     """
-    return str(get_method(model["builder"])(cache)) if model["builder"] else str(model["id"])
+    return str(get_method(model.builder)(cache)) if model.builder else str(model.id)
 
 
-def tokenizer(model: dict[str, Any], cache: Path) -> PreTrainedTokenizerBase:
+def tokenizer(model: ModelConfig, cache: Path) -> PreTrainedTokenizerBase:
     """Load the tokenizer of ``model``.
 
     Raises: BenchmarkError if it can be found neither in the cache nor, when online, on the hub.
     """
     place = source(model, cache)
     try:
-        return AutoTokenizer.from_pretrained(place, revision=model["revision"], trust_remote_code=False)
+        return AutoTokenizer.from_pretrained(place, revision=model.revision, trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise _not_found(model, place, error) from error
 
 
 def load(
-    model: dict[str, Any],
+    model: ModelConfig,
     units: int,
     seed: int,
     cache: Path,
@@ -56,7 +56,7 @@ def load(
         try:
             return getattr(transformers, head).from_pretrained(
                 place,
-                revision=model["revision"],
+                revision=model.revision,
                 num_labels=units,
                 dtype=torch.float32,
                 ignore_mismatched_sizes=True,  # a checkpoint of another task has a head that does not fit
@@ -66,36 +66,36 @@ def load(
             raise _not_found(model, place, error) from error
 
 
-def depth(model: dict[str, Any], cache: Path) -> int:
+def depth(model: ModelConfig, cache: Path) -> int:
     """The number of layers of ``model``.
 
     Raises: BenchmarkError if it cannot be found.
     """
     place = source(model, cache)
     try:
-        config = AutoConfig.from_pretrained(place, revision=model["revision"], trust_remote_code=False)
+        config = AutoConfig.from_pretrained(place, revision=model.revision, trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise _not_found(model, place, error) from error
     return int(config.num_hidden_layers)
 
 
-def stamp(model: dict[str, Any], cache: Path) -> dict[str, str | None]:
+def stamp(model: ModelConfig, cache: Path) -> dict[str, str | None]:
     """The origin of the weights: id and resolved revision, or the digest of their file."""
     place = source(model, cache)
     folder = Path(place)
     if not folder.is_dir():
-        cached = try_to_load_from_cache(place, "config.json", revision=model["revision"])
+        cached = try_to_load_from_cache(place, "config.json", revision=model.revision)
         return {"id": place, "revision": Path(cached).parent.name if isinstance(cached, str) else None}
     digest = hashlib.sha256()
     for path in sorted(folder.glob("*.safetensors")) or sorted(folder.glob("*.bin")):
         digest.update(path.read_bytes())
-    return {"id": model["id"] or model["builder"], "digest": digest.hexdigest()}
+    return {"id": model.id or model.builder, "digest": digest.hexdigest()}
 
 
-def _not_found(model: dict[str, Any], place: str, error: Exception) -> BenchmarkError:
-    revision = f" at revision {model['revision']}" if model["revision"] else ""
+def _not_found(model: ModelConfig, place: str, error: Exception) -> BenchmarkError:
+    revision = f" at revision {model.revision}" if model.revision else ""
     return BenchmarkError(
-        f"model {model['name']!r}: no checkpoint {place!r}{revision} in the hub cache or as a folder, and the "
+        f"model {model.name!r}: no checkpoint {place!r}{revision} in the hub cache or as a folder, and the "
         f"hub was not reached; get it with `hf download {place}` on a connected machine, or set HF_HOME "
         f"to a cache that has it ({' '.join(str(error).split())[:120]}…)"
     )

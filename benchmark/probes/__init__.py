@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmark.config.schema import RunConfig
 from benchmark.config.targets import built
 from benchmark.probes.base import Probe, Subject
 from benchmark.training.assemble import Training
@@ -23,7 +24,7 @@ __all__ = ["Probe", "Probes", "Subject", "build"]
 
 
 def build(chosen: dict[str, Any]) -> dict[str, Probe]:
-    """Make the probes of a plain configuration, by name.
+    """Make the probes of a configuration, by name.
 
     Raises: BenchmarkError for an unknown or invalid setting of a probe.
     """
@@ -35,9 +36,9 @@ class Probes(Onlooker):
 
     constant = ("config",)
 
-    def __init__(self, config: dict[str, Any]) -> None:
+    def __init__(self, config: RunConfig) -> None:
         self.config = config
-        self.probes = build(config["probe"])
+        self.probes = build(config.probe)
         self.seconds = 0.0
 
     def attach(self, training: Training) -> None:

@@ -13,12 +13,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
 from transformers import PreTrainedModel
 
+from benchmark.config.schema import RunConfig
 from benchmark.errors import BenchmarkError
 from benchmark.models.architecture import Encoder, captured_states, length_first
 from benchmark.models.packing import Packing
@@ -33,9 +34,9 @@ Inputs = dict[str, torch.Tensor]
 
 @dataclass(frozen=True)
 class Subject:
-    """The measured run: its current ``model``, its ``task`` and its plain ``config``."""
+    """The measured run: its current ``model``, its ``task`` and its ``config``."""
 
-    config: dict[str, Any]
+    config: RunConfig
     model: PreTrainedModel
     encoder: Encoder
     task: Task
@@ -45,7 +46,7 @@ class Subject:
     @property
     def precision(self) -> str:
         """The precision of the run, which its probes share."""
-        return str(self.config["protocol"]["precision"])
+        return self.config.protocol.precision
 
     def evaluation_batches(self, limit: int | None) -> Iterator[tuple[Inputs, torch.Tensor]]:
         """The first ``limit`` examples of the task's first evaluation set, in batches.

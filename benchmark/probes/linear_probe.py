@@ -8,7 +8,7 @@ closed form and involves no chance.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -17,7 +17,7 @@ import torch
 from torch.nn import functional
 
 from benchmark import tasks
-from benchmark.config import schema
+from benchmark.config.schema import DataConfig, TaskConfig
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.models import pretrained
 from benchmark.probes.base import Probe, Subject, at_least_one
@@ -25,7 +25,7 @@ from benchmark.tasks import Examples, Task
 
 POOLINGS = ("first", "mean")
 SEED = 0  # of the draw of examples
-WHOLE = {"count": None, "share": None, "subset_seed": None}
+WHOLE = DataConfig(name="whole")
 
 
 @dataclass
@@ -40,7 +40,7 @@ class LinearProbe(Probe):
 
     paper: ClassVar[str] = "Yuan et al., ACL 2023, Figure 3"
 
-    tasks: dict[str, schema.Task] = field(default_factory=dict)
+    tasks: dict[str, TaskConfig] = field(default_factory=dict)
     examples: int | None = 2000
     pooling: str = "first"
     penalty: float = 0.1
@@ -85,15 +85,13 @@ class LinearProbe(Probe):
 
     def load(self, name: str, subject: Subject) -> Task:
         """The whole task ``name``, tokenised for the model."""
-        settings = subject.config
-        changes = {"task": asdict(self.tasks[name]), "data": WHOLE}
-        tokenizer = pretrained.tokenizer(settings["model"], Path(settings["cache"]))
-        return tasks.load(settings | changes, tokenizer)
+        config = replace(subject.config, task=self.tasks[name], data=WHOLE)
+        return tasks.load(config, pretrained.tokenizer(config.model, Path(config.cache)))
 
     def drawn(self, task: Task) -> np.ndarray:
         """The training examples of the heads, the same for every run."""
         total = len(task.training)
-        data = WHOLE | {"count": min(self.examples or total, total)}
+        data = replace(WHOLE, count=min(self.examples or total, total))
         return tasks.draw_subset(task.training.targets, data, SEED, bool(task.labels))
 
     def features(

@@ -50,11 +50,11 @@ def sensitivities(subject: Subject, limit: int | None) -> np.ndarray:
     names = in_layers(subject.encoder, norms=False)
     weights = [p for n, p in subject.model.named_parameters() if n in names and p.requires_grad]
     sums = [torch.zeros_like(weight) for weight in weights]
-    protocol, task = subject.config["protocol"], subject.task
-    batches = list(islice(micro_batches(list(range(len(task.training))), protocol["batch_size"]), limit))
+    protocol, task = subject.config.protocol, subject.task
+    batches = list(islice(micro_batches(list(range(len(task.training))), protocol.batch_size), limit))
     for batch in batches:
         gradients = [torch.zeros_like(weight) for weight in weights]
-        for part in micro_batches(batch, protocol["micro_batch_size"]):
+        for part in micro_batches(batch, protocol.micro_batch_size):
             inputs, targets = to_device(task, task.training, part, subject.device)
             with autocast(subject.precision, subject.device):
                 output = subject.model(**inputs)

@@ -1,6 +1,6 @@
 """The store: a folder of records, one folder per run, written whole or not at all.
 
-    STORE/RUN_ID/record.json        configuration, scores, curve, timings, environment
+    STORE/RUN_ID/record.json        configuration, scores, curve, timings, environment: see `benchmark.records.record`
     STORE/RUN_ID/arrays.npz         training losses; logits and targets of every evaluation
     STORE/failures/RUN_ID-N.json    what went wrong the N-th time a run was tried
     STORE/unfinished/RUN_ID.pt      where a run that has not finished can continue (`benchmark.training.snapshot`)
@@ -18,25 +18,14 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from benchmark.errors import BenchmarkError
+from benchmark.records.record import Failure, Record, VersionError
 
 log = logging.getLogger(__name__)
 
-Record = dict[str, Any]
-SHAPE = {
-    "run_id": str,
-    "status": str,
-    "config": dict,
-    "scores": dict,
-    "curve": list,
-    "collapsed": list,
-    "seconds": dict,
-    "environment": dict,
-}
 FAILURES, SET_ASIDE, UNFINISHED = "failures", "set-aside", "unfinished"
 
 
@@ -60,7 +49,11 @@ class Store:
         self.folder = Path(folder)
 
     def find(self, run_id: str) -> Record | None:
-        """The finished record of a run, or None; a damaged one is set aside and counts as missing."""
+        """The finished record of a run, or None.
+
+        A damaged record is set aside and counts as missing; one from before there were versions counts as
+        missing too. Raises: BenchmarkError for a record of another version.
+        """
         path = self.folder / run_id / "record.json"
         try:
             text = path.read_text()
@@ -70,11 +63,17 @@ class Store:
             self.set_aside(self.folder / run_id, f"not a record ({error})")
             return None
         try:
-            record = json.loads(text)
-            wrong = [key for key, kind in SHAPE.items() if not isinstance(record.get(key), kind)]
-            if wrong or record["run_id"] != run_id:
-                raise ValueError(f"no proper {wrong[0]!r}" if wrong else f"belongs to {record['run_id']}")
-        except (ValueError, AttributeError) as error:
+            record = Record.from_json(json.loads(text))
+            if record.run_id != run_id:
+                raise ValueError(f"belongs to {record.run_id}")
+        except VersionError as error:
+            if error.version is None:
+                log.warning("%s: %s; it is not used", path, error)
+                return None
+            raise BenchmarkError(
+                f"{path}: {error}; choose another store, or the code that wrote it"
+            ) from error
+        except ValueError as error:
             self.set_aside(self.folder / run_id, f"not a record ({error})")
             return None
         return record
@@ -94,43 +93,45 @@ class Store:
         partial = Path(tempfile.mkdtemp(prefix=".writing-", dir=self.folder))
         try:
             np.savez_compressed(partial / "arrays.npz", allow_pickle=False, **arrays)
-            (partial / "record.json").write_text(json.dumps(record, indent=1, allow_nan=False))
+            (partial / "record.json").write_text(json.dumps(record.to_json(), indent=1, allow_nan=False))
             partial.chmod(0o755)
             try:
-                os.rename(partial, self.folder / record["run_id"])
+                os.rename(partial, self.folder / record.run_id)
             except OSError:
-                found = self.find(record["run_id"])  # sets a damaged one aside
-                if found is not None:
-                    return found
-                os.rename(partial, self.folder / record["run_id"])
+                standing = self.find(record.run_id)  # sets a damaged one aside
+                if standing is not None:
+                    return standing
+                if (self.folder / record.run_id).exists():
+                    self.set_aside(self.folder / record.run_id, "a record without a version")
+                os.rename(partial, self.folder / record.run_id)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
         return record
 
-    def add_failure(self, failure: Record) -> Path:
+    def add_failure(self, failure: Failure) -> Path:
         """Keep what is known of a run that failed; earlier failures of the same run stay."""
         folder = self.folder / FAILURES
         folder.mkdir(exist_ok=True)
-        text = json.dumps(failure, indent=1, default=str)
+        text = json.dumps(failure.to_json(), indent=1, default=str)
         for number in range(1, 10_000):
-            path = folder / f"{failure['run_id']}-{number}.json"
+            path = folder / f"{failure.run_id}-{number}.json"
             try:
                 with path.open("x") as file:
                     file.write(text)
                 return path
             except FileExistsError:
                 continue
-        raise BenchmarkError(f"{folder}: {failure['run_id']} has failed too often to be recorded again")
+        raise BenchmarkError(f"{folder}: {failure.run_id} has failed too often to be recorded again")
 
-    def failures(self, run_id: str) -> list[Record]:
-        """The failures of a run, oldest first."""
+    def failures(self, run_id: str) -> list[Failure]:
+        """The failures of a run, oldest first; those that cannot be read are passed over."""
         found = []
         paths = (self.folder / FAILURES).glob(f"{run_id}-*.json")
         for path in sorted(paths, key=lambda path: int(path.stem.rpartition("-")[2])):
             try:
-                found.append(json.loads(path.read_text()))
-            except ValueError:
-                log.warning("%s: not a readable failure, passed over", path)
+                found.append(Failure.from_json(json.loads(path.read_text())))
+            except (ValueError, VersionError) as error:
+                log.warning("%s: not a readable failure (%s), passed over", path, error)
         return found
 
     def snapshot(self, run_id: str) -> Path:

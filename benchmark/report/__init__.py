@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from benchmark.grids.grid import Grid
-from benchmark.records.store import Record
+from benchmark.records.record import Record
 from benchmark.report import build, claims, figures, render, static, submission
 from benchmark.report.numbers.predictions import Arrays
 

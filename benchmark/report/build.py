@@ -11,7 +11,7 @@ import pandas as pd
 from scipy import stats
 
 from benchmark.grids.grid import Grid
-from benchmark.records.store import Record
+from benchmark.records.record import Record
 from benchmark.report import claims, published
 from benchmark.report.claims import Verdict
 from benchmark.report.notes import notes
@@ -68,9 +68,7 @@ def build(grid: Grid, records: dict[str, Record], arrays: Arrays = no_arrays) ->
     statistic = "max" if table["layout"]["statistic"] == ["max"] else "mean"
     frame = selection.chosen(everything, statistic)
     labels = {
-        cell.config[group]["name"]: cell.config[group]["label"]
-        for cell in grid.cells
-        for group in ("model", "task")
+        group.name: group.label for run in grid.runs for group in (run.config.model, run.config.task)
     } | {key: column["label"] for key, column in table["columns"].items()}
     tasks = list(dict.fromkeys(frame["task"]))
     source = published.load(table["published"]) if table["published"] else None
@@ -82,7 +80,7 @@ def build(grid: Grid, records: dict[str, Record], arrays: Arrays = no_arrays) ->
         if selection.selects(grid, records.values())
         else None
     )
-    if fair is not None and {c.config["protocol"]["selection"] for c in grid.cells} == {selection.LEAK_FREE}:
+    if fair is not None and {run.config.protocol.selection for run in grid.runs} == {selection.LEAK_FREE}:
         frame, fair = selection.with_scores(frame, fair), None
     numbers = measured(frame, columns, rule, sampling.of_runs(grid, frame, records, arrays))
     verdicts = claims.judge(grid, frame, rule, records, arrays)
@@ -157,7 +155,7 @@ def averaging_rule(
 
 def printed_rows(source: dict[str, Any], grid: Grid, frame: pd.DataFrame) -> PrintedRows:
     """The printed row for the same runs, or None, by model, variant and methods."""
-    configs = {cell.run_id: cell.config for cell in grid.cells}
+    configs = {run.run_id: run.config for run in grid.runs}
     return {
         (str(model), str(variant), str(methods)): published.row_of(
             source, configs[str(block["run_id"].iloc[0])]
@@ -219,8 +217,8 @@ def with_p_values(numbers: pd.DataFrame, frame: pd.DataFrame, rule: Rule) -> pd.
 
 
 def _column(grid: Grid, task: str, labels: dict[str, str]) -> str:
-    of_cells = (column for cell in grid.cells for column in columns_of(grid, cell.config))
-    report, minus = next((report, minus) for name, report, minus in of_cells if name == task)
+    of_runs = (column for run in grid.runs for column in columns_of(grid, run.config))
+    report, minus = next((report, minus) for name, report, minus in of_runs if name == task)
     short = {"matthews_correlation": "Matthews"}
     names = [short.get(name, name).replace("/", " ") for name in report]
     return f"{labels[task] or task} ({' + '.join(names)})" if not minus else labels[task] or task

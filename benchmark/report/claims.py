@@ -17,7 +17,7 @@ import pandas as pd
 
 from benchmark.grids.grid import Grid
 from benchmark.grids.selectors import combinations, parsed
-from benchmark.records.store import Record
+from benchmark.records.record import Record
 from benchmark.report.comparisons import Compared, Comparison
 from benchmark.report.numbers.frame import Rule
 from benchmark.report.numbers.predictions import Arrays

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from benchmark.config.schema import RunConfig
 from benchmark.config.table import AVERAGE as OF_AVERAGE
 from benchmark.grids.grid import Grid
 from benchmark.grids.selectors import matches
-from benchmark.records.store import Record
+from benchmark.records.record import Record
 from benchmark.report.numbers import quantities
 from benchmark.report.numbers.frame import Rule, average, average_by_seed, by_seed, distinguishing, placed
 from benchmark.report.numbers.predictions import Arrays
@@ -55,7 +56,7 @@ class Arm:
     name: str
     place: dict[str, Any]
     frame: pd.DataFrame
-    config: dict[str, Any]
+    config: RunConfig
 
     def same(self, other: Arm, named: set[str]) -> bool:
         """True if two arms agree on every common axis that is not ``named``."""
@@ -78,11 +79,11 @@ class Compared:
         axes = distinguishing(grid)
         self.arms = []
         for (model, variant, methods), rows in frame.groupby(["model", "variant", "methods"], sort=False):
-            cell = grid.cells[int(rows["cell"].iloc[0])]
-            place = {axis: value for axis, value in placed(cell).items() if axis in axes}
-            place |= {"model": model, "method": "+".join(sorted(cell.config["method"]))}
+            run = grid.runs[int(rows["run"].iloc[0])]
+            place = {axis: value for axis, value in placed(run).items() if axis in axes}
+            place |= {"model": model, "method": "+".join(sorted(run.config.method))}
             name = " ".join(text for text in (variant, methods or VANILLA_LABEL) if text)
-            self.arms.append(Arm(f"{model} {name}", place, rows, cell.config))
+            self.arms.append(Arm(f"{model} {name}", place, rows, run.config))
 
     def of(self, claim: dict[str, Any]) -> list[Comparison]:
         """Every comparison of ``claim`` between arms of the table."""
@@ -157,11 +158,11 @@ class Compared:
     def _with(self, quantity: str, frame: pd.DataFrame) -> pd.DataFrame:
         """``frame`` with another quantity of its runs in place of the score."""
         values = []
-        for run, cell in zip(frame["run_id"], frame["cell"], strict=True):
+        for run, number in zip(frame["run_id"], frame["run"], strict=True):
             record = self.records.get(run)
-            finished = record is not None and record["status"] == "finished"
+            finished = record is not None and record.status == "finished"
             stored = self.arrays(run) if finished and quantities.names_read(quantity) else {}
-            config = self.grid.cells[cell].config
+            config = self.grid.runs[number].config
             points = quantities.points(quantity, record, config, stored) if record and finished else []
             values.append(quantities.summary(quantity, points))
         return frame.assign(score=values)

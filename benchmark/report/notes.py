@@ -10,7 +10,7 @@ import pandas as pd
 
 from benchmark.config.identity import SCHEMA, run_id
 from benchmark.grids.grid import Grid
-from benchmark.records.store import Record
+from benchmark.records.record import Record
 from benchmark.report.published import MISMATCH
 from benchmark.report.sections import FOOTNOTE
 
@@ -48,13 +48,13 @@ def notes(
             f"{count} of {len(runs)} runs diverged (their loss or their outputs stopped being numbers) and "
             f"have no score; means are over the others."
         )
-    if collapsed := sum(bool(record["collapsed"]) for record in records.values()):
+    if collapsed := sum(bool(record.collapsed) for record in records.values()):
         lines.append(f"{collapsed} of {len(runs)} runs collapsed to one prediction for every example.")
     if hidden := sorted(set(frame[(frame["status"] == "finished") & frame["score"].isna()]["task"])):
         names = ", ".join(labels[task] or task for task in hidden)
         lines.append(f"The labels of {names} are hidden: predictions are kept, and there is no score.")
     if records:
-        selection = {cell.config["protocol"]["selection"] for cell in grid.cells}
+        selection = {run.config.protocol.selection for run in grid.runs}
         lines.append(f"Checkpoint scored: {', '.join(sorted(selection))}.")
         lines += [f"Measured with {line}." for line in _environments(records)]
     return lines
@@ -103,10 +103,10 @@ def _other_schema(grid: Grid, runs: pd.DataFrame) -> list[str]:
 
     The meaning of their configurations has changed since.
     """
-    missing = [grid.cells[number].config for number in runs[runs["status"] == "missing"]["cell"]]
+    missing = [grid.runs[number].config for number in runs[runs["status"] == "missing"]["run"]]
     lines = []
     for schema in range(1, SCHEMA):
-        old = sum((Path(config["store"]) / run_id(config, schema)).is_dir() for config in missing)
+        old = sum((Path(config.store) / run_id(config, schema)).is_dir() for config in missing)
         if old:
             lines.append(
                 f"The store has records of schema {schema} for {old} of the missing runs; this is schema "
@@ -130,7 +130,7 @@ def _missing(grid: Grid, runs: pd.DataFrame) -> list[str]:
 def _environments(records: dict[str, Record]) -> list[str]:
     lines: dict[str, None] = {}  # a set that keeps its order
     for record in records.values():
-        stamp = record["environment"]
+        stamp = record.environment
         changes = " + changes" if stamp["code"]["dirty"] else ""
         code = (stamp["code"]["commit"] or "no commit")[:12] + changes
         packages = stamp["packages"]

@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from benchmark.config.schema import RunConfig
 from benchmark.grids.selectors import matches
 from benchmark.places import ROOT
 
@@ -23,7 +24,7 @@ def load(name: str) -> dict[str, Any]:
     return {"columns": [], "rows": [], **yaml.safe_load((FOLDER / f"{name}.yaml").read_text())}
 
 
-def row_of(source: dict[str, Any], config: dict[str, Any]) -> dict[str, Any] | None:
+def row_of(source: dict[str, Any], config: RunConfig) -> dict[str, Any] | None:
     """The printed row that shows the run of ``config``, or None: rows name their ``runs`` by a selector."""
     return next((row for row in source["rows"] if "runs" in row and matches(row["runs"], config)), None)
 

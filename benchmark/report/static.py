@@ -15,6 +15,7 @@ from omegaconf import OmegaConf
 
 from benchmark.config.compose import register
 from benchmark.config.resolvers import PLAIN as VANILLA
+from benchmark.config.schema import RunConfig, as_json
 from benchmark.data import parquet
 from benchmark.errors import BenchmarkError
 from benchmark.grids import parts
@@ -31,7 +32,6 @@ NOT_PRINTED = ("-", None)
 ABSENT = object()
 METRIC_NAMES = ("accuracy", "f1", "matthew", "pearson", "spearman")
 HEADER, COLUMNS = ("Of", "What"), ["ours", "paper", "verdict"]
-Config = dict[str, Any]
 PrintedRow = tuple[str, dict[str, str], Any, list[str]]
 
 
@@ -78,7 +78,7 @@ def printed_cells(
     Raises: BenchmarkError for a path that our configuration or the publication does not have.
     """
     register()
-    configs: dict[tuple[str, ...], Config] = {}
+    configs: dict[tuple[str, ...], RunConfig] = {}
     cells = []
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         for of, keys, printed, overrides in _printed(where, static, source):
@@ -100,7 +100,7 @@ def printed_cells(
     return cells
 
 
-def _composed(overrides: tuple[str, ...]) -> Config:
+def _composed(overrides: tuple[str, ...]) -> RunConfig:
     chosen = dict(override.split("=", 1) for override in overrides)
     choices = {key: choice for key, choice in chosen.items() if parts.is_group(key)}
     return composed(choices, [f"{key}={v}" for key, v in chosen.items() if key not in choices], [1])[0]
@@ -146,8 +146,8 @@ def _notes(grid: Grid, source: dict[str, Any], cells: list[PrintedCell]) -> list
     return [*lines, f"Of {len(cells)}: {', '.join(f'{word} {n}' for word, n in counts.items())}."]
 
 
-def _ours(config: Config, counterpart: dict[str, Any], where: str) -> Any:
-    value = _at(config, counterpart["at"], f"{where}: the configuration")
+def _ours(config: RunConfig, counterpart: dict[str, Any], where: str) -> Any:
+    value = _at(as_json(config), counterpart["at"], f"{where}: the configuration")
     return READINGS[counterpart["read"]].take(config, value, counterpart)
 
 
@@ -166,17 +166,16 @@ class Reading:
     or None if data are not in the cache. ``same`` is True if ours and the paper's agree.
     """
 
-    take: Callable[[Config, Any, dict[str, Any]], Any]
+    take: Callable[[RunConfig, Any, dict[str, Any]], Any]
     same: Callable[[Any, Any], bool]
 
 
-def _size(config: Config, split: dict[str, Any], counterpart: dict[str, Any]) -> int | None:
-    place = split if split["repo"] else config["task"]
-    if not place["repo"]:
+def _size(config: RunConfig, split: dict[str, Any], counterpart: dict[str, Any]) -> int | None:
+    task = config.task
+    repo, revision = (split["repo"], split["revision"]) if split["repo"] else (task.repo, task.revision)
+    if not repo:
         return None
-    return parquet.size(
-        place["repo"], place["revision"], split["config"], counterpart["split"] or split["split"]
-    )
+    return parquet.size(repo, revision, split["config"], counterpart["split"] or split["split"])
 
 
 def _near(ours: int, paper: Any) -> bool:
@@ -186,7 +185,7 @@ def _near(ours: int, paper: Any) -> bool:
     return abs(ours - float(digits) * (1000 if thousands else 1)) < unit
 
 
-def _metric(config: Config, value: Any, counterpart: dict[str, Any]) -> str:
+def _metric(config: RunConfig, value: Any, counterpart: dict[str, Any]) -> str:
     return " + ".join(name.rpartition("/")[2] for name in metric(config))
 
 
@@ -195,16 +194,16 @@ def _same_metrics(ours: str, paper: str) -> bool:
     return mine == printed
 
 
-def _labels(config: Config, split: dict[str, Any], counterpart: dict[str, Any]) -> list[str]:
+def _labels(config: RunConfig, split: dict[str, Any], counterpart: dict[str, Any]) -> list[str]:
     """The classes that count on an evaluation set."""
-    return [label for label in config["task"]["labels"] if label not in split["fold"]]
+    return [label for label in config.task.labels if label not in split["fold"]]
 
 
-def _length(config: Config, protocol: dict[str, Any], counterpart: dict[str, Any]) -> str:
+def _length(config: RunConfig, protocol: dict[str, Any], counterpart: dict[str, Any]) -> str:
     return f"{protocol['epochs']:g} epochs" if protocol["steps"] is None else f"{protocol['steps']} steps"
 
 
-def _warmup(config: Config, warmup: float, counterpart: dict[str, Any]) -> str:
+def _warmup(config: RunConfig, warmup: float, counterpart: dict[str, Any]) -> str:
     return f"{warmup:g} steps" if warmup > 1 else f"{warmup:.0%} of total steps"
 
 

@@ -14,14 +14,14 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from benchmark.config.schema import RunConfig
 from benchmark.errors import BenchmarkError
-from benchmark.grids.grid import Cell, Grid
-from benchmark.records.store import Record
+from benchmark.grids.grid import Grid, PlannedRun
+from benchmark.records.record import Record
 from benchmark.report.numbers import predictions
 from benchmark.report.numbers.frame import metric, selected
 from benchmark.report.numbers.predictions import Arrays
@@ -70,8 +70,8 @@ class Submission:
     """
 
     name: str
-    sources: dict[str, tuple[Cell, str]] = field(default_factory=dict)
-    missing: dict[str, Cell] = field(default_factory=dict)
+    sources: dict[str, tuple[PlannedRun, str]] = field(default_factory=dict)
+    missing: dict[str, PlannedRun] = field(default_factory=dict)
 
     @property
     def filled(self) -> list[str]:
@@ -83,33 +83,34 @@ def of_table(grid: Grid, frame: pd.DataFrame, records: Mapping[str, Record]) -> 
     """The submissions of a table, by model, variant, methods and seed.
 
     Each has at least one finished run on a test set of GLUE. ``frame`` has the runs that the table shows,
-    one per cell and seed.
+    one per cell of it and seed.
     """
     submissions = []
     groups = frame.groupby(["model", "variant", "methods", "seed"], sort=False)
     for (model, variant, methods, seed), runs in groups:
         words = (model, variant, methods or "plain", f"seed{seed}")
         submission = Submission(re.sub(r"[^\w.+=-]+", "_", "-".join(str(word) for word in words if word)))
-        for number in dict.fromkeys(runs["cell"]):
-            cell = grid.cells[number]
-            for set_name, file in _files(cell.config).items():
-                if records.get(cell.run_id, {}).get("status") == "finished":
-                    submission.sources[file] = (cell, set_name)
+        for number in dict.fromkeys(runs["run"]):
+            run = grid.runs[number]
+            for set_name, file in _files(run.config).items():
+                record = records.get(run.run_id)
+                if record is not None and record.status == "finished":
+                    submission.sources[file] = (run, set_name)
                 else:
-                    submission.missing[file] = cell
+                    submission.missing[file] = run
         if submission.sources:
             submissions.append(submission)
     return submissions
 
 
-def _files(config: dict[str, Any]) -> dict[str, str]:
+def _files(config: RunConfig) -> dict[str, str]:
     """Names of the server's files by the evaluation sets of a run."""
-    task = config["task"]
+    task = config.task
     names = {(file.config, file.split): file.name for file in FILES}
     return {
-        set_name: names[split["config"], split["split"]]
-        for set_name, split in task["evaluate"].items()
-        if (split["repo"] or task["repo"]) == REPO and (split["config"], split["split"]) in names
+        set_name: names[split.config, split.split]
+        for set_name, split in task.evaluate.items()
+        if (split.repo or task.repo) == REPO and (split.config, split.split) in names
     }
 
 
@@ -130,8 +131,8 @@ def write(submissions: list[Submission], records: Mapping[str, Record], arrays: 
                 continue
             lines = [file.constant] * file.size
             if file.name in submission.sources:
-                cell, set_name = submission.sources[file.name]
-                lines = server_lines(file, cell, set_name, records[cell.run_id], arrays)
+                run, set_name = submission.sources[file.name]
+                lines = server_lines(file, run, set_name, records[run.run_id], arrays)
             rows = (f"{index}\t{prediction}\n" for index, prediction in enumerate(lines))
             (place / submission.name / file.name).write_text("index\tprediction\n" + "".join(rows))
         if not submission.missing:
@@ -141,23 +142,25 @@ def write(submissions: list[Submission], records: Mapping[str, Record], arrays: 
     (place / "README.md").write_text(_readme(submissions))
 
 
-def server_lines(file: ServerFile, cell: Cell, set_name: str, record: Record, arrays: Arrays) -> list[str]:
+def server_lines(
+    file: ServerFile, run: PlannedRun, set_name: str, record: Record, arrays: Arrays
+) -> list[str]:
     """The predictions of a finished run for a test set, in the server's format."""
-    config = cell.config
-    logits = arrays(cell.run_id).get(f"logits/{set_name}")
+    config = run.config
+    logits = arrays(run.run_id).get(f"logits/{set_name}")
     evaluation = selected(record, config, metric(config), [])
-    again = f"remove {Path(config['store']) / cell.run_id} and run it again: {cell.command}"
+    again = f"remove {Path(config.store) / run.run_id} and run it again: {run.command}"
     if logits is None or len(logits) < -evaluation:
         raise BenchmarkError(
-            f"{file.name}: the record {cell.run_id} has no predictions for its evaluation set {set_name!r}; {again}"
+            f"{file.name}: the record {run.run_id} has no predictions for its evaluation set {set_name!r}; {again}"
         )
     if logits.shape[1] != file.size:
         raise BenchmarkError(
-            f"{file.name}: the record {cell.run_id} has {logits.shape[1]} predictions for its evaluation set "
+            f"{file.name}: the record {run.run_id} has {logits.shape[1]} predictions for its evaluation set "
             f"{set_name!r}, and the server wants {file.size}; make sure that the data are all of {REPO}, then {again}"
         )
     predicted = predictions.from_logits(logits[evaluation], config, set_name)
-    labels = config["task"]["labels"]
+    labels = config.task.labels
     if not labels:
         return [f"{value:.3f}" for value in np.clip(predicted, LOWEST, HIGHEST)]
     return [labels[int(number)] if file.named else str(int(number)) for number in predicted]
@@ -184,9 +187,9 @@ def _readme(submissions: list[Submission]) -> str:
     ]
     for submission in submissions:
         lines += ["", f"## {submission.name}", ""]
-        for name, (cell, set_name) in submission.sources.items():
-            lines.append(f"- {name}: run {cell.run_id}, evaluation set {set_name}")
+        for name, (run, set_name) in submission.sources.items():
+            lines.append(f"- {name}: run {run.run_id}, evaluation set {set_name}")
         constants = {file.name: file.constant for file in FILES}
         lines += [f"- {name}: no run, {constants[name]} throughout" for name in submission.filled]
-        lines += [f"- {name}: MISSING, {cell.command}" for name, cell in submission.missing.items()]
+        lines += [f"- {name}: MISSING, {run.command}" for name, run in submission.missing.items()]
     return "\n".join(lines) + "\n"

@@ -1,4 +1,4 @@
-"""Run the missing cells of a grid on this machine, several at a time, in processes that stay.
+"""Make the missing runs of a grid on this machine, several at a time, in processes that stay.
 
 A worker (`benchmark.runs.worker`) is forked from a server that has torch and transformers imported already,
 and makes one run after another. The store is the only thing runs share, so stopping and starting again
@@ -19,14 +19,15 @@ from multiprocessing.context import BaseContext
 from pathlib import Path
 
 from benchmark.errors import BenchmarkError
-from benchmark.grids.grid import Cell
+from benchmark.grids.grid import PlannedRun
 from benchmark.progress import Line, duration
-from benchmark.records.store import Record, Store
+from benchmark.records.record import Record
+from benchmark.records.store import Store
 from benchmark.runs.device import unusable_driver
 from benchmark.runs.mps import mps
 from benchmark.runs.pool import Pool, again
 from benchmark.runs.resources import ANY_GPU, VISIBLE, gpus, room
-from benchmark.runs.run import failure
+from benchmark.runs.run import Run, failure
 from benchmark.runs.slots import Job, Needs, Slots
 
 HEAVY = [
@@ -39,36 +40,38 @@ HEAVY = [
 
 
 def run_all(
-    cells: Sequence[Cell],
+    runs: Sequence[PlannedRun],
     store: Store,
     workers: int,
-    table: str | None = None,
+    purpose: str | None = None,
     records: Iterable[Record] = (),
-) -> list[Cell]:
-    """Run ``cells`` of ``table``; those that failed are returned, and what is known of them is in the store.
+) -> list[PlannedRun]:
+    """Make ``runs`` for the table ``purpose``; return the failed ones, of which the store keeps a failure.
 
     ``records`` of like runs tell how much of a GPU they take. Raises: BenchmarkError if nothing can be run.
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(HEAVY)
     _start_server()
-    _build_what_they_need(context, cells)
-    waiting, failed = deque(Job(cell) for cell in cells), list[Cell]()
-    with places(cells, workers) as found:
-        pool = Pool(context, found, workers, Needs(records), table)
-        progress = Progress(len(cells), workers)
+    _build_what_they_need(context, runs)
+    waiting, failed = deque(Job(planned) for planned in runs), list[PlannedRun]()
+    with places(runs, workers) as found:
+        pool = Pool(context, found, workers, Needs(records), purpose)
+        progress = Progress(len(runs), workers)
         try:
             while waiting or pool.busy:
                 pool.hand_out(waiting)
                 for job, outcome in pool.outcomes(progress.line.every):
                     if outcome.crash is not None:
-                        store.add_failure(failure(job.cell.config, job.cell.command, outcome.crash))
+                        store.add_failure(
+                            failure(Run(job.planned.config, job.planned.command), outcome.crash)
+                        )
                     if again(job, outcome):
-                        waiting.append(Job(job.cell, alone=True))
+                        waiting.append(Job(job.planned, alone=True))
                         continue
                     if outcome.failure is not None:
-                        failed.append(job.cell)
-                    progress.finished(job.cell)
+                        failed.append(job.planned)
+                    progress.finished(job.planned)
                 progress.show(len(pool.busy), len(failed))
         finally:
             progress.close()
@@ -77,12 +80,12 @@ def run_all(
 
 
 @contextmanager
-def places(cells: Sequence[Cell], workers: int) -> Iterator[list[Slots]]:
-    """Where ``cells`` can run, ``workers`` at a time, and one line about GPUs.
+def places(runs: Sequence[PlannedRun], workers: int) -> Iterator[list[Slots]]:
+    """Where ``runs`` can go on, ``workers`` at a time, and one line about GPUs.
 
     Raises: BenchmarkError for GPUs that torch cannot use, or devices of several kinds.
     """
-    device, *others = dict.fromkeys(cell.config["device"] for cell in cells)
+    device, *others = dict.fromkeys(planned.config.device for planned in runs)
     if others:
         raise BenchmarkError(f"device={','.join([device, *others])}: one device for all runs of a grid")
     kind, _, number = device.partition(":")
@@ -117,19 +120,19 @@ def _start_server() -> None:
         signal.signal(signal.SIGINT, hearing)
 
 
-def default_workers(cells: Sequence[Cell]) -> int:
-    """As many of ``cells`` at a time as the machine has room for."""
-    threads = max((cell.config["threads"] for cell in cells), default=1)
-    return min((room(threads, device) for device in {cell.config["device"] for cell in cells}), default=1)
+def default_workers(runs: Sequence[PlannedRun]) -> int:
+    """As many of ``runs`` at a time as the machine has room for."""
+    threads = max((planned.config.threads for planned in runs), default=1)
+    return min((room(threads, device) for device in {planned.config.device for planned in runs}), default=1)
 
 
-def _build_what_they_need(context: BaseContext, cells: Sequence[Cell]) -> None:
+def _build_what_they_need(context: BaseContext, runs: Sequence[PlannedRun]) -> None:
     """Build the encoders and data sets that the project makes itself, once, before runs race for them."""
     needed = {
-        (part["builder"], cell.config["cache"])
-        for cell in cells
-        for part in (cell.config["model"], cell.config["task"])
-        if part["builder"]
+        (part.builder, planned.config.cache)
+        for planned in runs
+        for part in (planned.config.model, planned.config.task)
+        if part.builder
     }
     for builder, cache in sorted(needed):
         process = context.Process(target=_build, args=(builder, cache))  # type: ignore[attr-defined]
@@ -156,11 +159,11 @@ class Progress:
         self.done = 0
         self.last = ""
 
-    def finished(self, cell: Cell) -> None:
-        """Count a cell that ended."""
+    def finished(self, planned: PlannedRun) -> None:
+        """Count a run that ended."""
         self.done += 1
-        config = cell.config
-        self.last = f"{config['model']['name']} {config['task']['name']} seed {config['seed']}"
+        config = planned.config
+        self.last = f"{config.model.name} {config.task.name} seed {config.seed}"
 
     def show(self, running: int, failed: int) -> None:
         """Write the line if it is time to."""

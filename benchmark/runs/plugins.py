@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from benchmark.config.schema import RunConfig
 
 
-def check_plugins(config: dict[str, Any]) -> None:
+def check_plugins(config: RunConfig) -> None:
     """Build the methods, probes and tracker of a configuration to see whether they can be.
 
     Raises: BenchmarkError for a setting that cannot be.
     """
     # Imported where they are needed: the first two import torch, which a run of neither need not wait for.
-    if config["method"]:
+    if config.method:
         from benchmark import methods
 
-        methods.build(config["method"])
-    if config["probe"]:
+        methods.build(config.method)
+    if config.probe:
         from benchmark import probes
 
-        probes.build(config["probe"])
-    if config["tracker"]:
+        probes.build(config.probe)
+    if config.tracker:
         from benchmark.runs import tracking
 
-        tracking.build(config["tracker"])
+        tracking.build(config.tracker)

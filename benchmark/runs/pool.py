@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from multiprocessing.connection import wait
 from multiprocessing.context import BaseContext
 
-from benchmark.runs.run import GPU_FAULT, OUT_OF_MEMORY
+from benchmark.config.schema import as_json
+from benchmark.runs.failures import GPU_FAULT, OUT_OF_MEMORY
 from benchmark.runs.slots import GpuMemory, Job, Needs, Slots, choose
 from benchmark.runs.worker import Order, Outcome, Said, Worker
 
@@ -16,12 +17,12 @@ log = logging.getLogger(__name__)
 
 
 class Pool:
-    """Workers in ``places``, at most ``most`` at a time, that make runs of ``table``."""
+    """Workers in ``places``, at most ``most`` at a time, that make runs for the table ``purpose``."""
 
     def __init__(
-        self, context: BaseContext, places: Sequence[Slots], most: int, needs: Needs, table: str | None
+        self, context: BaseContext, places: Sequence[Slots], most: int, needs: Needs, purpose: str | None
     ) -> None:
-        self.context, self.places, self.most, self.needs, self.table = context, places, most, needs, table
+        self.context, self.places, self.most, self.needs, self.purpose = context, places, most, needs, purpose
         self.busy: dict[Worker, tuple[Slots, Job]] = {}
         self.idle: list[tuple[Worker, Slots]] = []
         self.said: set[str] = set()
@@ -30,7 +31,7 @@ class Pool:
         """Begin the first of the runs that wait, as long as there is a place for it."""
         while waiting and len(self.busy) < self.most:
             job = waiting[0]
-            need = None if job.alone else self.needs.of(job.cell.config)
+            need = None if job.alone else self.needs.of(as_json(job.planned.config))
             place = choose(self.places, need)
             if place is None:
                 return
@@ -41,7 +42,7 @@ class Pool:
         """Let a worker of ``place`` make a run; with all of a GPU, if it is to be alone there."""
         if job.alone:  # the others' contexts take memory
             self.dismiss([worker for worker, where in self.idle if where is place])
-        order = Order(job.cell, self.table, need)
+        order = Order(job.planned, self.purpose, need)
         worker = self.idle_in(place)
         while worker is not None and not worker.give(order):  # it died in between
             worker = self.idle_in(place)
@@ -76,8 +77,8 @@ class Pool:
                     worker.stop()
                 else:
                     self.idle.append((worker, place))
-                self.needs.learn(job.cell.config, message.reserved)
-                yield Job(job.cell, alone), message
+                self.needs.learn(as_json(job.planned.config), message.reserved)
+                yield Job(job.planned, alone), message
 
     def say(self, message: Said) -> None:
         """Say once what many runs may have to say."""

@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmark.grids.grid import Cell
-from benchmark.records.store import Record
+from benchmark.grids.grid import PlannedRun
+from benchmark.records.record import Record
 
 GIBIBYTE = 1 << 30
 CONTEXT = GIBIBYTE  # bytes of a GPU that a process takes beside its tensors: CUDA's context and kernels
@@ -25,7 +25,7 @@ UNKNOWN = 2.0  # times what a like run of another task or method takes: a second
 class Job:
     """A run that waits; ``alone`` if it must have a GPU for itself."""
 
-    cell: Cell
+    planned: PlannedRun
     alone: bool = False
 
 
@@ -38,12 +38,12 @@ class GpuMemory:
 
 
 class Needs:
-    """The bytes of a GPU that runs take, learnt from what like ones took."""
+    """The bytes of a GPU that runs take, learnt from those of like ones; configurations are as records have them."""
 
     def __init__(self, records: Iterable[Record] = ()) -> None:
         self.alike: dict[tuple[Any, ...], dict[tuple[Any, ...], int]] = {}
         for record in records:
-            self.learn(record["config"], record.get("memory", {}).get("reserved"))
+            self.learn(record.config, record.memory.reserved)
 
     def learn(self, config: dict[str, Any], reserved: int | None) -> None:
         """A run of ``config`` took ``reserved`` bytes of a GPU; None if it was on none."""

@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmark.config.targets import built
 from benchmark.errors import unknown
-from benchmark.records.store import Record
+from benchmark.records.record import Record
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +32,8 @@ broken: set[str] = set()
 class Tracker:
     """Somewhere records are told to."""
 
-    def track(self, record: Record, arrays: Arrays, table: str | None, new: bool) -> None:
-        """Tell of ``record``, whose arrays are ``arrays``, and which belongs to ``table``.
+    def track(self, record: Record, arrays: Arrays, purpose: str | None, new: bool) -> None:
+        """Tell of ``record``, whose arrays are ``arrays``, and which was wanted for ``purpose``, a table.
 
         It is not ``new`` if it was in the store already. Whatever is raised here ends in a warning.
         """
@@ -57,12 +57,12 @@ class WandB(Tracker):
         if self.mode is not None and self.mode not in MODES:
             raise unknown("mode", self.mode, MODES)
 
-    def track(self, record: Record, arrays: Arrays, table: str | None, new: bool) -> None:
+    def track(self, record: Record, arrays: Arrays, purpose: str | None, new: bool) -> None:
         if not new and "WANDB_SWEEP_ID" not in os.environ:
             return
         import wandb
 
-        config = record["config"]
+        config = record.config
         methods = sorted(config["method"])
         Path(self.folder).mkdir(parents=True, exist_ok=True)
         try:
@@ -73,10 +73,10 @@ class WandB(Tracker):
                     mode=self.chosen_mode(),  # type: ignore[arg-type]
                     dir=self.folder,
                     name=f"{config['model']['name']} {config['task']['name']} [{','.join(methods)}] seed {config['seed']}",
-                    group=table,
+                    group=purpose,
                     job_type="+".join(methods)[:64] or "vanilla",
                     config=without_paths(
-                        {"run_id": record["run_id"], **config, "environment": record["environment"]}
+                        {"run_id": record.run_id, **config, "environment": record.environment}
                     ),
                     # Nothing that W&B would find out for itself: it names files, users and machines.
                     settings=wandb.Settings(
@@ -94,7 +94,10 @@ class WandB(Tracker):
             ):
                 for step, values in history(record, arrays.get("losses", [])):
                     run.log(values, step=step)
-                run.summary.update(flat(record["scores"]) | flat({key: record[key] for key in FACTS}))
+                run.summary.update(
+                    flat(record.scores)
+                    | flat({key: value for key, value in record.to_json().items() if key in FACTS})
+                )
         finally:
             wandb.teardown()  # only then is all of it written, and the next run may be in another environment
 
@@ -104,17 +107,17 @@ class WandB(Tracker):
 
 
 def build(settings: dict[str, Any]) -> Tracker:
-    """The tracker of a plain configuration. Raises: BenchmarkError for what it does not take."""
+    """The tracker of a configuration. Raises: BenchmarkError for what it does not take."""
     return built("tracker", settings, Tracker)
 
 
-def track(settings: dict[str, Any], record: Record, arrays: Arrays, table: str | None, new: bool) -> None:
+def track(settings: dict[str, Any], record: Record, arrays: Arrays, purpose: str | None, new: bool) -> None:
     """Let the tracker of ``settings`` have a record; never raises."""
     target = str(settings.get("_target_"))
     if target in broken:
         return
     try:
-        build(settings).track(record, arrays, table, new)
+        build(settings).track(record, arrays, purpose, new)
     except Exception as error:  # whatever a network, an account or a package that is not there may raise
         broken.add(target)
         why = f"{type(error).__name__}: {error}".split("\n")[0]
@@ -124,10 +127,10 @@ def track(settings: dict[str, Any], record: Record, arrays: Arrays, table: str |
 def history(record: Record, losses: Iterable[float]) -> list[tuple[int, dict[str, float]]]:
     """By update: its training loss, and where the run was evaluated, losses and scores by ``SET/METRIC``."""
     steps: dict[int, dict[str, float]] = {i: {"loss": float(loss)} for i, loss in enumerate(losses, 1)}
-    for entry in record["curve"]:
-        found = {"epoch": entry["epoch"]} | flat(entry["scores"])
-        found |= {f"{name}/loss": loss for name, loss in entry.get("losses", {}).items()}
-        steps.setdefault(entry["step"], {}).update(found)
+    for entry in record.curve:
+        found = {"epoch": entry.epoch} | flat(entry.scores)
+        found |= {f"{name}/loss": loss for name, loss in entry.losses.items()}
+        steps.setdefault(entry.step, {}).update(found)
     return sorted(steps.items())
 
 

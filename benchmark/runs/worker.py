@@ -20,8 +20,9 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
 from typing import Any
 
-from benchmark.grids.grid import Cell
-from benchmark.runs.run import REFUSED, class_of, run
+from benchmark.grids.grid import PlannedRun
+from benchmark.runs.failures import REFUSED, cause_of
+from benchmark.runs.run import Run, run
 from benchmark.runs.slots import GpuMemory
 
 GROWTH = 1 << 30  # bytes, of host and GPU, by which a worker may have grown since its first run
@@ -30,10 +31,10 @@ QUITTING = 5.0  # seconds in which a worker that is not needed any more ends by 
 
 @dataclass(frozen=True)
 class Order:
-    """A run to make for a table, with at most ``room`` bytes of a GPU; None is all."""
+    """A run to make for the table ``purpose``, with at most ``room`` bytes of a GPU; None is all."""
 
-    cell: Cell
-    table: str | None
+    planned: PlannedRun
+    purpose: str | None
     room: int | None = None
 
 
@@ -47,7 +48,7 @@ class Said:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: the class of its failure, if it failed, and the bytes that it took of a GPU.
+    """How a run ended: the cause of its failure, if it failed, and the bytes that it took of a GPU.
 
     ``crash`` says how its process died. After the ``last`` outcome the worker is gone.
     """
@@ -144,13 +145,12 @@ def made(order: Order, gpu: int | None) -> tuple[Outcome, int]:
 
     if gpu is not None:
         share_gpu(order.room)
-    config = order.cell.config
     try:
         with put_back():
-            record = run(config, order.cell.command, order.table)
-        outcome = Outcome(reserved=record.get("memory", {}).get("reserved"))
+            record = run(Run(order.planned.config, order.planned.command, order.purpose))
+        outcome = Outcome(reserved=record.memory.reserved)
     except Exception as error:  # it is in the store already
-        outcome = Outcome(class_of(error))
+        outcome = Outcome(cause_of(error))
     return outcome, memory.release()
 
 

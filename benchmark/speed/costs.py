@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,7 @@ GRID_OF_60 = (
 
 def starts(here: Conditions) -> dict[str, float]:
     """Seconds by what they buy."""
-    from benchmark.runs.run import run
+    from benchmark.runs.run import Run, run
     from benchmark.speed.subjects import composed
 
     found = {}
@@ -45,15 +46,14 @@ def starts(here: Conditions) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as store:
         for seed in (1, 2, 3):
             run_of = [f"seed={seed}", "data.count=64", "protocol.epochs=1", *overrides]
-            config = composed(run_of) | {"store": store}
+            config = replace(composed(run_of), store=store)
             started = time.perf_counter()
-            record = run(config)
-            seconds = record["seconds"]
+            seconds = run(Run(config)).seconds
             found["start a further run in a warm process (embedded encoder)"] = (
-                time.perf_counter() - started - seconds["train"] - seconds["evaluate"]
+                time.perf_counter() - started - seconds.train - seconds.evaluate
             )
         started = time.perf_counter()
-        run(config)
+        run(Run(config))
         found["find a run in the store"] = time.perf_counter() - started
     return found
 

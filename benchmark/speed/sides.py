@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -64,7 +65,7 @@ def in_training(
     methods = build(method or {})
     prepare(methods, model, SEED)
     once = -(-len(task.training) // BATCH) / updates  # so that the only evaluation is at the end, on no set
-    protocol = PROTOCOL | {"precision": here.precision, "steps": updates, "evaluations_per_epoch": once}
+    protocol = replace(PROTOCOL, precision=here.precision, steps=updates, evaluations_per_epoch=once)  # type: ignore[arg-type]
     return assembled(model, task, methods, protocol, SEED, here.device, replay=here.replay)
 
 
@@ -87,7 +88,7 @@ def ours(
     return watch.took(
         outcome.losses,
         assemble=assembling,
-        survey=outcome.seconds["survey"],
+        survey=outcome.seconds.survey,
         captures=len(capturing),
         capture=sum(capturing),
         replayed=outcome.replayed,
@@ -155,7 +156,7 @@ def eager(tokenizer: PreTrainedTokenizerBase, here: Conditions) -> Side:
 
     def side(model: PreTrainedModel, task: Task, amount: Amount) -> Took:
         watch, losses = Stopwatch(here, amount), list[torch.Tensor]()
-        optimizer = torch.optim.AdamW(model.parameters(), RATE, eps=PROTOCOL["epsilon"], weight_decay=0.0)
+        optimizer = torch.optim.AdamW(model.parameters(), RATE, eps=PROTOCOL.epsilon, weight_decay=0.0)
         schedule = get_linear_schedule_with_warmup(optimizer, 0, amount.total)
         model.train()
         with any_algorithm():
@@ -178,7 +179,7 @@ def eager_update(
     with autocast(here.precision, here.device):
         loss = model(**batch).loss
     loss.backward()
-    nn.utils.clip_grad_norm_(model.parameters(), PROTOCOL["max_grad_norm"])
+    nn.utils.clip_grad_norm_(model.parameters(), PROTOCOL.max_grad_norm)
     optimizer.step()
     optimizer.zero_grad()
     return loss.detach()

@@ -12,29 +12,19 @@ from transformers import AutoModelForSequenceClassification, BertConfig, PreTrai
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from benchmark import tasks
-from benchmark.config.compose import ROOT, plain, register
+from benchmark.config.compose import register, typed
+from benchmark.config.schema import ProtocolConfig, RunConfig
 from benchmark.models import pretrained
+from benchmark.places import ROOT
 from benchmark.speed.conditions import Conditions
 from benchmark.tasks import Task
 from benchmark.training.course import batches
 
 # The settings of transformers' run_glue.py, which all sides share.
 BATCH, LENGTH, RATE, SEED = 32, 128, 2e-5, 1
-PROTOCOL: dict[str, Any] = {
-    "optimizer": "adamw_torch",
-    "learning_rate": RATE,
-    "betas": [0.9, 0.999],
-    "epsilon": 1e-8,
-    "weight_decay": 0.0,
-    "schedule": "linear",
-    "warmup": 0.0,
-    "epochs": 1,
-    "steps": None,
-    "batch_size": BATCH,
-    "micro_batch_size": None,
-    "max_grad_norm": 1.0,
-    "evaluations_per_epoch": 1,
-}
+PROTOCOL = ProtocolConfig(
+    name="run_glue", optimizer="adamw_torch", learning_rate=RATE, warmup=0.0, epochs=1, batch_size=BATCH
+)
 
 # Models with random weights, which need no download, and the model of conf/model whose tokens they read; the
 # vocabulary of either is no larger than a BertConfig's.
@@ -45,11 +35,11 @@ RANDOM = {
 }
 
 
-def composed(overrides: list[str]) -> dict[str, Any]:
-    """The plain configuration of one run."""
+def composed(overrides: list[str]) -> RunConfig:
+    """The configuration of one run."""
     register()
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        return plain(compose("config", overrides))
+        return typed(compose("config", overrides))
 
 
 def load(
@@ -62,16 +52,16 @@ def load(
     of, shape = RANDOM.get(model_name, (model_name, None))
     chosen = [f"model={of}", f"task={task_name}"]
     config = composed([*chosen, f"protocol.max_length={LENGTH}", f"seed={SEED}"])
-    cache = Path(config["cache"])
-    tokenizer = pretrained.tokenizer(config["model"], cache)
+    cache = Path(config.cache)
+    tokenizer = pretrained.tokenizer(config.model, cache)
     task = tasks.load(config, tokenizer)
     full = max(1, len(task.training) // BATCH)
-    data = config["data"] | {"count": min(updates, full) * BATCH}
+    data = replace(config.data, count=min(updates, full) * BATCH)
     subset = tasks.draw_subset(task.training.targets, data, SEED, task.kind.stratified)
     kept = task.evaluation if evaluated else {}
     task = replace(task, training=task.training.taken(subset), subset=subset, evaluation=kept)
     if shape is None:
-        model = pretrained.load(config["model"], task.units, SEED, cache)
+        model = pretrained.load(config.model, task.units, SEED, cache)
     else:
         model = drawn(shape, task.units)
     return model.to(device), tokenizer, task  # type: ignore[arg-type]
@@ -93,4 +83,4 @@ def timed_batches(task: Task, warm: int, updates: int) -> list[list[int]]:
 def method_of(name: str, here: Conditions, *overrides: str) -> dict[str, Any]:
     """The configuration of a file of conf/method, by its name, in a run under the conditions ``here``."""
     precision = f"protocol.precision={here.precision}"
-    return composed([*overrides, precision, f"method=[{name}]"])["method"]
+    return composed([*overrides, precision, f"method=[{name}]"]).method

@@ -12,7 +12,7 @@ import torch
 from torch.nn import functional
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
-from benchmark.data.files import Split
+from benchmark.config.schema import AnswersConfig, SplitConfig
 from benchmark.data.reader import Reader
 from benchmark.tasks import windows
 from benchmark.tasks.kind import Examples, Inputs, Kind, Measure, scored
@@ -59,7 +59,7 @@ def questions(
     answers: list[dict[str, Any]],
     tokenizer: PreTrainedTokenizerBase,
     max_length: int,
-    options: dict[str, int],
+    options: AnswersConfig,
     training: bool,
 ) -> Questions:
     """Make examples from questions, their contexts and their ``answers`` in SQuAD's form.
@@ -83,7 +83,7 @@ def questions(
     for begin in range(0, len(asked), AT_ONCE):
         some = slice(begin, begin + AT_ONCE)
         pieces = windows.windows(
-            asked[some], contexts[some], tokenizer, max_length, options["step"], options["max_question"]
+            asked[some], contexts[some], tokenizer, max_length, options.step, options.max_question
         )
         for window in pieces:
             answer = answers[begin + window.question]
@@ -117,9 +117,9 @@ class Answers(Kind):
 
     @classmethod
     def of(cls, reader: Reader) -> Self:
-        return cls(reader.task["answers"]["longest"])
+        return cls(reader.task.answers.longest)
 
-    def read(self, reader: Reader, split: Split, training: bool) -> Questions:
+    def read(self, reader: Reader, split: SplitConfig, training: bool) -> Questions:
         """Read questions, and their contexts in windows."""
         (question, context), target = reader.columns(split)
         rows = reader.rows(split, [question, context, target])
@@ -129,7 +129,7 @@ class Answers(Kind):
             list(rows[target]),
             reader.tokenizer,
             reader.limit(split),
-            reader.task["answers"],
+            reader.task.answers,
             training,
         )
 

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from benchmark.config.schema import SplitConfig
 from benchmark.data import files
-from benchmark.data.files import Split
 from benchmark.data.reader import Reader
 from benchmark.tasks.kind import Examples, Inputs, Kind, Measure, scored
 
@@ -29,7 +29,7 @@ class Classification(Kind):
 
     @classmethod
     def of(cls, reader: Reader) -> Self:
-        return cls(reader.task["labels"])
+        return cls(reader.task.labels)
 
     @property
     def regression(self) -> bool:  # type: ignore[override]
@@ -43,7 +43,7 @@ class Classification(Kind):
     def units(self) -> int:
         return max(len(self.labels), 1)
 
-    def read(self, reader: Reader, split: Split, training: bool) -> Examples:
+    def read(self, reader: Reader, split: SplitConfig, training: bool) -> Examples:
         """Read sentences or pairs with their class or value.
 
         Tokenised examples are cached by the content of the files and of the tokenizer: a change of either is
@@ -53,8 +53,8 @@ class Classification(Kind):
         file = reader.file(split)
         vocabulary = hashlib.sha256(tokenizer.backend_tokenizer.to_str().encode()).hexdigest()
         fields, target = reader.columns(split)
-        codes = {said: task["labels"].index(label) for said, label in split["label_map"].items()}
-        chosen = [split["rows"], task["drop_untranslated"]]
+        codes = {said: task.labels.index(label) for said, label in split.label_map.items()}
+        chosen = [split.rows, task.drop_untranslated]
         recipe = json.dumps(
             [file.digest, vocabulary, fields, target, max_length]
             + ([codes] if codes else [])
@@ -83,8 +83,8 @@ class Classification(Kind):
         return Examples(
             ids=[torch.tensor(ids) for ids in columns["input_ids"]],
             segments=[torch.tensor(ids) for ids in segments] if segments is not None else None,
-            targets=targets.long() if task["labels"] else targets.float(),
-            counts_as=_counts_as(task["labels"], split["fold"]),
+            targets=targets.long() if task.labels else targets.float(),
+            counts_as=_counts_as(task.labels, split.fold),
         )
 
     def items(self, raw: torch.Tensor, inputs: Inputs, targets: torch.Tensor) -> torch.Tensor:

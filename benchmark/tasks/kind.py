@@ -19,7 +19,8 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from benchmark.data.files import Split, SplitFiles
+from benchmark.config.schema import SplitConfig
+from benchmark.data.files import SplitFiles
 from benchmark.data.reader import Reader
 from benchmark.tasks import metrics
 
@@ -121,7 +122,7 @@ class Kind(ABC):
     def units(self) -> int:
         """The units of the head."""
 
-    def files(self, reader: Reader, split: Split) -> list[SplitFiles]:
+    def files(self, reader: Reader, split: SplitConfig) -> list[SplitFiles]:
         """The files that a split needs.
 
         Raises: BenchmarkError if one is missing.
@@ -129,7 +130,7 @@ class Kind(ABC):
         return [reader.file(split)]
 
     @abstractmethod
-    def read(self, reader: Reader, split: Split, training: bool) -> Examples:
+    def read(self, reader: Reader, split: SplitConfig, training: bool) -> Examples:
         """Read the examples of a split, for training or for evaluation."""
 
     def targets(self, examples: Examples, indices: Sequence[int], pad_left: bool) -> torch.Tensor:

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
+from benchmark.config.schema import DataConfig, RunConfig, SplitConfig, TaskConfig
 from benchmark.config.splits import evaluation_splits, training_splits
 from benchmark.data import files
-from benchmark.data.files import Split
 from benchmark.data.reader import Reader
 from benchmark.errors import BenchmarkError
 from benchmark.randomness import stream
@@ -55,66 +55,66 @@ class Sets(Mapping[str, Examples]):
         return len(self.sets)
 
 
-def load(config: dict[str, Any], tokenizer: PreTrainedTokenizerBase) -> Task:
-    """Load the task of a plain run configuration, tokenised for its model.
+def load(config: RunConfig, tokenizer: PreTrainedTokenizerBase) -> Task:
+    """Load the task of a run configuration, tokenised for its model.
 
     Raises: BenchmarkError for missing data, with the file and the way to get it.
     """
-    task, cache = config["task"], Path(config["cache"])
+    task, cache = config.task, Path(config.cache)
     train, evaluate = training_splits(task), evaluation_splits(task)
     sources = files.find_sources(task, [*train, *evaluate.values()], cache)
     # An input longer than the model's positions would crash it.
-    max_length = min(config["protocol"]["max_length"], tokenizer.model_max_length)
-    splits = Splits(Reader(task, config["model"], sources, tokenizer, max_length, cache))
+    max_length = min(config.protocol.max_length, tokenizer.model_max_length)
+    splits = Splits(Reader(task, config.model, sources, tokenizer, max_length, cache))
     used = [file for split in (*train, *evaluate.values()) for file in splits.files(split)]
     first, *others = [splits.training(split) for split in train]
     training = first.followed_by(others) if others else first
     check(task, training)
-    subset = draw_subset(training.targets, config["data"], config["seed"], splits.learnt.stratified)
+    subset = draw_subset(training.targets, config.data, config.seed, splits.learnt.stratified)
     training = training.taken(subset) if len(subset) < len(training) else training
     sets: dict[str, Examples | Callable[[], Examples]] = {
-        name: partial(splits.evaluation, split) if split["last_only"] else splits.evaluation(split)
+        name: partial(splits.evaluation, split) if split.last_only else splits.evaluation(split)
         for name, split in evaluate.items()
     }
     return Task(
-        name=task["name"],
+        name=task.name,
         kind=splits.learnt,
-        metrics=task["metrics"],
+        metrics=task.metrics,
         training=training,
-        evaluation=Sets(sets | ({"train": training} if task["score_training"] else {})),
+        evaluation=Sets(sets | ({"train": training} if task.score_training else {})),
         pad_id=tokenizer.pad_token_id or 0,
         pad_left=tokenizer.padding_side == "left",
         subset=subset,
         stamp={
-            "id": task["repo"] or task["builder"],
+            "id": task.repo or task.builder,
             "revision": sources[files.origin(task, train[0])].revision,
             "revisions": {place[0]: source.revision for place, source in sources.items() if place[0]},
             "digests": {file.name: file.digest for file in used},
             "max_length": max_length,
-            **splits.remarks,
+            "remarks": splits.remarks,
         },
-        last_only=frozenset(name for name, split in evaluate.items() if split["last_only"]),
+        last_only=frozenset(name for name, split in evaluate.items() if split.last_only),
     )
 
 
-def check(task: dict[str, Any], training: Examples) -> None:
+def check(task: TaskConfig, training: Examples) -> None:
     """Check that a training set can be learnt from.
 
     Raises: BenchmarkError if not.
     """
     if not len(training) or not training.labelled:
         raise BenchmarkError(
-            f"task {task['name']!r}: its training split {task['train']} has "
+            f"task {task.name!r}: its training split {task.train.config}/{task.train.split} has "
             f"{'hidden labels' if len(training) else 'no example to learn from'}"
         )
-    if task["labels"] and (highest := int(training.classes.max())) >= len(task["labels"]):
+    if task.labels and (highest := int(training.classes.max())) >= len(task.labels):
         raise BenchmarkError(
-            f"task {task['name']!r}: task.labels={task['labels']} has {len(task['labels'])} classes, "
+            f"task {task.name!r}: task.labels={task.labels} has {len(task.labels)} classes, "
             f"and its training split has the label {highest}"
         )
 
 
-def draw_subset(targets: Any, data: dict[str, Any], seed: int, stratified: bool) -> np.ndarray:
+def draw_subset(targets: Any, data: DataConfig, seed: int, stratified: bool) -> np.ndarray:
     """Draw the training examples of a run from the subset stream, as sorted indices.
 
     Classes keep their shares if ``stratified``.
@@ -122,14 +122,14 @@ def draw_subset(targets: Any, data: dict[str, Any], seed: int, stratified: bool)
     Raises: BenchmarkError for more examples than there are.
     """
     total = len(targets)
-    count = data["count"] if data["count"] is not None else total
-    if data["share"] is not None:
-        count = max(1, round(data["share"] * total))
+    count = data.count if data.count is not None else total
+    if data.share is not None:
+        count = max(1, round(data.share * total))
     if count > total:
         raise BenchmarkError(f"data.count={count}: the training set has only {total} examples")
     if count == total:
         return np.arange(total)
-    subset_seed = seed if data["subset_seed"] is None else data["subset_seed"]
+    subset_seed = seed if data.subset_seed is None else data.subset_seed
     order = torch.randperm(total, generator=stream(subset_seed, "subset")).numpy()
     if not stratified:
         return np.sort(order[:count])
@@ -150,36 +150,36 @@ class Splits:
 
     def __init__(self, reader: Reader) -> None:
         self.reader = reader
-        self.learnt = KINDS[reader.task["kind"]].of(reader)
+        self.learnt = KINDS[reader.task.kind].of(reader)
         self.remarks: dict[str, dict[str, int]] = {name: {} for name in self.learnt.remarks}
 
-    def kind_of(self, split: Split) -> Kind:
+    def kind_of(self, split: SplitConfig) -> Kind:
         """The kind of a split: its own, or the task's."""
-        own = split["kind"] not in (None, self.reader.task["kind"])
-        return KINDS[split["kind"]].of(self.reader) if own else self.learnt
+        kind = split.kind or self.reader.task.kind
+        return self.learnt if kind == self.reader.task.kind else KINDS[kind].of(self.reader)
 
-    def files(self, split: Split) -> list[files.SplitFiles]:
+    def files(self, split: SplitConfig) -> list[files.SplitFiles]:
         """The files that a split needs.
 
         Raises: BenchmarkError if one is missing.
         """
         return self.kind_of(split).files(self.reader, split)
 
-    def training(self, split: Split) -> Examples:
+    def training(self, split: SplitConfig) -> Examples:
         """Read the examples of a split for training."""
         return self.read(self.learnt, split, True)
 
-    def evaluation(self, split: Split) -> Examples:
+    def evaluation(self, split: SplitConfig) -> Examples:
         """Read the examples of a split for evaluation, with their measure."""
         kind = self.kind_of(split)
         made = self.read(kind, split, False)
-        if not (split["kind"] or split["metrics"] or split["language"]):
+        if not (split.kind or split.metrics or split.language):
             return made
-        metrics = split["metrics"] or self.reader.task["metrics"]
-        return replace(made, measure=Measure(kind, metrics, split["language"]))
+        metrics = split.metrics or self.reader.task.metrics
+        return replace(made, measure=Measure(kind, metrics, split.language))
 
-    def read(self, kind: Kind, split: Split, training: bool) -> Examples:
+    def read(self, kind: Kind, split: SplitConfig, training: bool) -> Examples:
         made = kind.read(self.reader, split, training)
         for name, count in made.remarks.items():
-            self.remarks.setdefault(name, {})[f"{split['config']}/{split['split']}"] = count
+            self.remarks.setdefault(name, {})[f"{split.config}/{split.split}"] = count
         return made

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from benchmark.data.files import Split, SplitFiles
+from benchmark.config.schema import SplitConfig
+from benchmark.data.files import SplitFiles
 from benchmark.data.reader import Reader
 from benchmark.errors import BenchmarkError
 from benchmark.tasks import neighbours
@@ -39,26 +40,26 @@ class Mining(Retrieval):
     The margin is the best on the development set, or on the test set itself.
     """
 
-    def files(self, reader: Reader, split: Split) -> list[SplitFiles]:
+    def files(self, reader: Reader, split: SplitConfig) -> list[SplitFiles]:
         everything = sentences_of(reader, split)
         return [
-            reader.file(split | {"split": name}, config)
+            reader.file(replace(split, split=name), config)
             for name in self.mined(split)
             for config in (None, everything)
         ]
 
-    def mined(self, split: Split) -> list[str]:
+    def mined(self, split: SplitConfig) -> list[str]:
         """The splits that are mined.
 
         They are the set's own split and the one whose pairs give the threshold.
         """
-        return [split["split"], *([split["dev"]] if self.options["threshold"] == "dev" else [])]
+        return [split.split, *([str(split.dev)] if self.options.threshold == "dev" else [])]
 
-    def read(self, reader: Reader, split: Split, training: bool) -> Corpora:
+    def read(self, reader: Reader, split: SplitConfig, training: bool) -> Corpora:
         """Read all sentences of two languages, and the right pairs."""
         sides, gold = list[list[neighbours.Pair]](), list[set[neighbours.Pair]]()
         for name in self.mined(split):
-            here = split | {"split": name, "rows": {}}
+            here = replace(split, split=name, rows={})
             rows = reader.rows(here, SENTENCE_COLUMNS, sentences_of(reader, split))
             english = [language == "en" for language in rows["lang"]]
             lines = list(zip(rows["id"], (text.strip() for text in rows["sentence"]), strict=True))
@@ -70,7 +71,7 @@ class Mining(Retrieval):
             names = next((names for names in PAIR_COLUMNS if set(names) <= set(pairs.column_names)), None)
             if names is None:
                 raise BenchmarkError(
-                    f"task {reader.task['name']!r}: {split['config']} has no columns {' and '.join(PAIR_COLUMNS[0])}"
+                    f"task {reader.task.name!r}: {split.config} has no columns {' and '.join(PAIR_COLUMNS[0])}"
                 )
             gold.append(set(zip(*(pairs[name] for name in names), strict=True)))
         texts = [text for side in sides for _, text in side]
@@ -89,7 +90,7 @@ class Mining(Retrieval):
             sides = [rows.of(layer, slice(*bounds)) for bounds in pairwise(ends)]
             candidates = neighbours.mine(sides[0], examples.sides[0], sides[1], examples.sides[1])
             deciding, gold = candidates, examples.gold[0]
-            if self.options["threshold"] == "dev":
+            if self.options.threshold == "dev":
                 deciding = neighbours.mine(sides[2], examples.sides[2], sides[3], examples.sides[3])
                 gold = examples.gold[1]
             threshold = neighbours.best_threshold(deciding, gold)
@@ -107,22 +108,22 @@ class Mining(Retrieval):
             pairs = [[names[0][source], names[1][rows[source]]] for source in np.flatnonzero(rows >= 0)]
             scores.append(scored(measure, [pairs], [[list(pair) for pair in sorted(examples.gold[0])]]))
         dev = [{"f1": value / 1e6} for value in outputs[:, 0].tolist()]
-        return self.by_layer(scores, dev if self.options["threshold"] == "dev" else None)
+        return self.by_layer(scores, dev if self.options.threshold == "dev" else None)
 
     def collapsed(self, outputs: np.ndarray) -> bool:
         return bool((outputs[:, 1:] < 0).all())
 
 
-def sentences_of(reader: Reader, split: Split) -> str:
+def sentences_of(reader: Reader, split: SplitConfig) -> str:
     """The configuration with all sentences of a mining set.
 
     Raises: BenchmarkError if none is named.
     """
-    if not split["sentences"]:
+    if not split.sentences:
         raise BenchmarkError(
-            f"task {reader.task['name']!r}: {split['config']} of {reader.source(split).repo or 'the data set'} has "
+            f"task {reader.task.name!r}: {split.config} of {reader.source(split).repo or 'the data set'} has "
             f"the right pairs and not the sentences, and without sentences nothing can be "
             f"mined; give the set's `sentences`, a configuration with the columns {', '.join(SENTENCE_COLUMNS)} "
             f"(and its `repo`), or choose a task without it"
         )
-    return str(split["sentences"])
+    return split.sentences

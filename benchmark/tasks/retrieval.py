@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from benchmark.data.files import Split
+from benchmark.config.schema import RetrievalConfig, SplitConfig
 from benchmark.data.reader import Reader
 from benchmark.errors import BenchmarkError
 from benchmark.models import pretrained
@@ -49,14 +49,14 @@ class Retrieval(Kind):
     head: ClassVar[str] = ""
     labels: ClassVar[list[str]] = []  # type: ignore[misc]
 
-    options: dict[str, Any] = field(default_factory=dict)
+    options: RetrievalConfig = field(default_factory=RetrievalConfig)
     depth: int = 0
 
     @classmethod
     def of(cls, reader: Reader) -> Self:
-        return cls(reader.task["retrieval"], pretrained.depth(reader.model, reader.cache))
+        return cls(reader.task.retrieval, pretrained.depth(reader.model, reader.cache))
 
-    def read(self, reader: Reader, split: Split, training: bool) -> Examples:
+    def read(self, reader: Reader, split: SplitConfig, training: bool) -> Examples:
         """Read sentences of two languages, pair by pair."""
         fields, _ = reader.columns(split)
         rows = reader.rows(split, fields)
@@ -75,15 +75,14 @@ class Retrieval(Kind):
     @property
     def fixed(self) -> int:
         """The layer in use, unless the rule chooses one."""
-        number: int = self.options["layers"].get(str(self.depth), round(THIRDS * self.depth))
-        return number
+        return self.options.layers.get(str(self.depth), round(THIRDS * self.depth))
 
     @property
     def layers(self) -> list[int]:
         """The layers whose vectors are kept; 0 is the first layer's input."""
-        fixed, compared = self.fixed, self.options["compared"]
-        every = range(1, self.depth + 1) if self.options["rule"] != "fixed" and not compared else compared
-        layers = sorted({*every, *([fixed] if self.options["rule"] == "fixed" else [])})
+        fixed, compared = self.fixed, self.options.compared
+        every = range(1, self.depth + 1) if self.options.rule != "fixed" and not compared else compared
+        layers = sorted({*every, *([fixed] if self.options.rule == "fixed" else [])})
         if wrong := [layer for layer in layers if not 0 <= layer <= self.depth]:
             raise BenchmarkError(
                 f"task.retrieval: no layer {wrong[0]}; the model has {self.depth} (0 is the first one's input)"
@@ -95,7 +94,7 @@ class Retrieval(Kind):
         encoder = encoder_of(model)
         packing: Packing | None = getattr(encoder.layers[0], "packing", None)
         padded = inputs["attention_mask"]
-        mask = padded if self.options["special"] else inner(padded)
+        mask = padded if self.options.special else inner(padded)
         vectors: dict[int, torch.Tensor] = {}
 
         def pool(layer: int, state: torch.Tensor) -> torch.Tensor:
@@ -132,7 +131,7 @@ class Retrieval(Kind):
         on_dev = (
             {layer: values[main] for layer, values in zip(self.layers, dev, strict=True)} if dev else None
         )
-        layer = chosen_layer(self.options["rule"], self.fixed, on_dev, test)
+        layer = chosen_layer(self.options.rule, self.fixed, on_dev, test)
         every = {f"{main}@{number}": value for number, value in test.items()} if len(test) > 1 else {}
         return scores[self.layers.index(layer)] | every
 

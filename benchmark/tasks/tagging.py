@@ -13,7 +13,7 @@ from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
-from benchmark.data.files import Split
+from benchmark.config.schema import SplitConfig
 from benchmark.data.reader import Reader
 from benchmark.errors import BenchmarkError
 from benchmark.tasks import word_pieces
@@ -92,9 +92,9 @@ class Tagging(Kind):
 
     @classmethod
     def of(cls, reader: Reader) -> Self:
-        return cls(reader.task["labels"])
+        return cls(reader.task.labels)
 
-    def read(self, reader: Reader, split: Split, training: bool) -> Sentences:
+    def read(self, reader: Reader, split: SplitConfig, training: bool) -> Sentences:
         """Read sentences with a class for every word.
 
         Raises: BenchmarkError if the data have other classes than the task.
@@ -104,7 +104,7 @@ class Tagging(Kind):
         inner = getattr(rows.features[target], "feature", None)
         if isinstance(inner, ClassLabel) and list(inner.names) != self.labels:
             raise BenchmarkError(
-                f"task {reader.task['name']!r}: the classes of {split['config']}/{split['split']} are "
+                f"task {reader.task.name!r}: the classes of {split.config}/{split.split} are "
                 f"{inner.names}, and task.labels={self.labels}"
             )
         codes = {label: number for number, label in enumerate(self.labels)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from torch import nn
 from transformers import BertConfig, BertForSequenceClassification, PreTrainedModel
 
 from benchmark.config.compose import register
-from benchmark.config.schema import Run
+from benchmark.config.schema import ProtocolConfig, RunConfig
 from benchmark.methods import Method, build, prepare
 from benchmark.records.store import Store
 from benchmark.step.update import Update
@@ -36,22 +36,9 @@ SHAPE: dict[str, Any] = {
     "max_position_embeddings": 24,
     "pad_token_id": 1,
 }
-PROTOCOL: dict[str, Any] = {
-    "batch_size": 4,
-    "micro_batch_size": None,
-    "epochs": 3,
-    "steps": None,
-    "evaluations_per_epoch": 1,
-    "precision": "float32",
-    "optimizer": "adamw",
-    "learning_rate": 1e-3,
-    "betas": [0.9, 0.999],
-    "epsilon": 1e-8,
-    "weight_decay": 0.01,
-    "schedule": "linear",
-    "warmup": 0.0,
-    "max_grad_norm": 1.0,
-}
+PROTOCOL = ProtocolConfig(
+    name="small", batch_size=4, epochs=3, learning_rate=1e-3, weight_decay=0.01, warmup=0.0
+)
 CPU = torch.device("cpu")
 
 
@@ -61,7 +48,7 @@ def settings_of(path: str | Path, **run: Any) -> Settings:
     References are resolved in a run with the values ``run`` (`model`, `protocol` …).
     """
     register()
-    config = OmegaConf.merge(OmegaConf.structured(Run), run)
+    config = OmegaConf.merge(OmegaConf.structured(RunConfig), run)
     OmegaConf.set_struct(config, False)
     config.method = {"one": OmegaConf.load(path)}
     resolved = OmegaConf.to_container(config.method.one, resolve=True)
@@ -162,17 +149,17 @@ def tuned(
 ) -> Tuned:
     """Fine-tune a small model with a method, or with none.
 
-    ``interrupted`` names a folder and the update after which the process ends. Return the result of the
+    ``protocol`` changes values of `PROTOCOL`. ``interrupted`` names a folder and the update after which the process ends. Return the result of the
     process that continued.
     """
     chosen = {} if settings is None else {"one": settings}
-    return tuned_with(chosen, dropout, PROTOCOL | (protocol or {}), seed_of_methods, interrupted)
+    return tuned_with(chosen, dropout, replace(PROTOCOL, **(protocol or {})), seed_of_methods, interrupted)
 
 
 def tuned_with(
     chosen: dict[str, Settings],
     dropout: float = 0.1,
-    protocol: dict[str, Any] = PROTOCOL,
+    protocol: ProtocolConfig = PROTOCOL,
     seed_of_methods: int = 1,
     interrupted: tuple[Path, int] | None = None,
 ) -> Tuned:

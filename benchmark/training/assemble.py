@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from transformers import PreTrainedModel
 
+from benchmark.config.schema import ProtocolConfig
 from benchmark.methods.base import Method, overrides
 from benchmark.models import attention, linear, masks, packing
 from benchmark.models.architecture import Encoder, encoder_of
@@ -45,14 +45,14 @@ class Training:
     @property
     def precision(self) -> str:
         """float32, tf32 or bfloat16."""
-        return self.course.protocol["precision"]
+        return self.course.protocol.precision
 
 
 def assembled(
     model: PreTrainedModel,
     task: Task,
     methods: Mapping[str, Method],
-    protocol: dict[str, Any],
+    protocol: ProtocolConfig,
     seed: int,
     device: torch.device,
     packed: bool = True,
@@ -73,11 +73,11 @@ def assembled(
     hooks = without_padding(encoder, acting) if packed else None
     optimizer = Optimizer(
         parameter_groups(
-            model, protocol["weight_decay"], lambda name: math.prod(m.rate_factor(name) for m in acting)
+            model, protocol.weight_decay, lambda name: math.prod(m.rate_factor(name) for m in acting)
         ),
-        protocol["optimizer"],
-        (protocol["betas"][0], protocol["betas"][1]),
-        protocol["epsilon"],
+        protocol.optimizer,
+        (protocol.betas[0], protocol.betas[1]),
+        protocol.epsilon,
         course.rate,
         acting,
         course.total,
@@ -91,7 +91,7 @@ def assembled(
         if hooks is not None and not task.pad_left:
             learner = GraphedLearner(computing, "it was asked for" if replay is False else obstacle)
     model.train()
-    kernel = attention.name(device, protocol["precision"], hooks is not None)
+    kernel = attention.name(device, protocol.precision, hooks is not None)
     return Training(model, encoder, task, methods, course, optimizer, learner, device, hooks, kernel)
 
 

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
+from benchmark.records.record import Seconds
+
 
 class Clock:
     """Measures updates, evaluations and the survey of a run on ``device``."""
@@ -52,16 +54,17 @@ class Clock:
         finally:
             self.evaluating += time.perf_counter() - began
 
-    def seconds(self, probes: float, updates: int) -> dict[str, float]:
-        """Seconds of training (surveys included), evaluations, surveys, a typical update, and probes."""
+    def seconds(self, probes: float, updates: int) -> Seconds:
+        """The seconds of a run of so many ``updates``, of which ``probes`` took some."""
         training = self.elapsed - self.evaluating - probes
         # A GPU works on after a call returns: there only the whole says how long an update takes.
         mean = (training - self.surveying) / updates
         typical = float(np.median(self.updates)) if self.device.type != "cuda" and self.updates else mean
-        return {
-            "train": training,
-            "evaluate": self.evaluating,
-            "survey": self.surveying,
-            "per_update": typical,
-            "probes": probes,
-        }
+        return Seconds(
+            train=training,
+            evaluate=self.evaluating,
+            survey=self.surveying,
+            per_update=typical,
+            probes=probes,
+            total=self.elapsed,
+        )

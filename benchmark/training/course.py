@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 import torch
 
+from benchmark.config.schema import ProtocolConfig
 from benchmark.models.packing import Packing, layout_of
 from benchmark.randomness import stream
 from benchmark.step.schedule import rate_at
@@ -24,39 +24,37 @@ class Course:
     """
 
     examples: int
-    protocol: dict[str, Any]
+    protocol: ProtocolConfig
     seed: int
 
     @property
     def per_epoch(self) -> int:
         """The updates of an epoch."""
-        return math.ceil(self.examples / self.protocol["batch_size"])
+        return math.ceil(self.examples / self.protocol.batch_size)
 
     @property
     def total(self) -> int:
         """The updates of the run."""
-        return self.protocol["steps"] or max(1, round(self.protocol["epochs"] * self.per_epoch))
+        return self.protocol.steps or max(1, round((self.protocol.epochs or 0) * self.per_epoch))
 
     @property
     def evaluate_at(self) -> set[int]:
         """After how many updates to evaluate."""
-        return evaluation_steps(self.total, self.per_epoch, self.protocol["evaluations_per_epoch"])
+        return evaluation_steps(self.total, self.per_epoch, self.protocol.evaluations_per_epoch)
 
     def batches(self, done: int = 0) -> Iterator[tuple[int, list[int]]]:
         """(number of the update, indices of its examples), from the first that is not ``done``."""
-        order = batches(self.examples, self.protocol["batch_size"], self.total, self.seed)
+        order = batches(self.examples, self.protocol.batch_size, self.total, self.seed)
         return islice(enumerate(order), done, None)
 
     def parts(self, batch: list[int]) -> Iterator[list[int]]:
         """``batch`` in the parts that are computed one after another."""
-        return micro_batches(batch, self.protocol["micro_batch_size"])
+        return micro_batches(batch, self.protocol.micro_batch_size)
 
     def rate(self, number: int) -> float:
         """The learning rate of update ``number``, from 1 on."""
         protocol = self.protocol
-        return rate_at(
-            number - 1, self.total, protocol["learning_rate"], protocol["schedule"], protocol["warmup"]
-        )
+        return rate_at(number - 1, self.total, protocol.learning_rate, protocol.schedule, protocol.warmup)
 
 
 def evaluation_steps(total: int, per_epoch: int, times_per_epoch: int) -> set[int]:

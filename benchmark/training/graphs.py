@@ -21,6 +21,7 @@ from typing import Any
 
 import torch
 
+from benchmark.config.schema import ProtocolConfig
 from benchmark.errors import BenchmarkError
 from benchmark.methods.base import Method
 from benchmark.models import masks
@@ -192,7 +193,7 @@ def obstacle(
     methods: Mapping[str, Method],
     task: Task,
     packing: Packing | None,
-    protocol: dict[str, Any],
+    protocol: ProtocolConfig,
     watched: bool,
 ) -> str:
     """Why the updates of a run on a GPU cannot be captured; empty if they can."""
@@ -202,8 +203,8 @@ def obstacle(
         return f"{task.name} is padded on the left for this tokenizer"
     if watched:
         return "probes look on"
-    if protocol["micro_batch_size"] not in (None, protocol["batch_size"]):
-        return f"protocol.micro_batch_size={protocol['micro_batch_size']} takes batches apart"
+    if protocol.micro_batch_size not in (None, protocol.batch_size):
+        return f"protocol.micro_batch_size={protocol.micro_batch_size} takes batches apart"
     return next((f"method.{name}: {m.not_captured}" for name, m in methods.items() if m.not_captured), "")
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
 
 from benchmark.progress import Tell
+from benchmark.records.record import Evaluation, Seconds
 from benchmark.training.assemble import Training
 from benchmark.training.clock import Clock
 from benchmark.training.evaluation import NotFiniteError, evaluate, losses_of
@@ -29,10 +29,11 @@ class Outcome:
     finite; ``padded`` whether padding was computed, ``attention`` which kernel computed attention,
     ``replayed`` how many updates were replayed from a graph; ``resumed`` how often it was interrupted and
     continued, and ``earlier`` how many of the seconds were spent before the last time. ``seconds`` are
-    those of `Clock.seconds`.
+    those of the fine-tuning alone.
     """
 
-    curve: list[dict[str, Any]] = field(default_factory=list)
+    seconds: Seconds
+    curve: list[Evaluation] = field(default_factory=list)
     losses: np.ndarray = field(default_factory=lambda: np.empty(0, np.float32))
     outputs: dict[str, np.ndarray] = field(default_factory=dict)
     probed: dict[str, np.ndarray] = field(default_factory=dict)
@@ -40,7 +41,6 @@ class Outcome:
     padded: bool = True
     attention: str = ""
     replayed: int = 0
-    seconds: dict[str, float] = field(default_factory=dict)
     resumed: int = 0
     earlier: float = 0.0
 
@@ -95,13 +95,13 @@ class Journal:
         self.progress.kept.append(outputs)
         recent = self.progress.losses[-min(self.done, training.course.per_epoch) :]
         self.progress.curve.append(
-            {
-                "step": self.done,
-                "epoch": self.done / training.course.per_epoch,
-                "loss": torch.stack(recent).mean().item(),
-                "losses": losses_of(task, outputs),
-                "scores": scores,
-            }
+            Evaluation(
+                step=self.done,
+                epoch=self.done / training.course.per_epoch,
+                loss=torch.stack(recent).mean().item(),
+                losses=losses_of(task, outputs),
+                scores=scores,
+            )
         )
         training.model.train()
 

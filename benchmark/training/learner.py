@@ -6,12 +6,12 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import torch
 from torch import nn
 from transformers import PreTrainedModel
 
+from benchmark.config.schema import ProtocolConfig
 from benchmark.methods.base import Method, overrides
 from benchmark.models.architecture import Encoder
 from benchmark.models.packing import Packing
@@ -37,7 +37,7 @@ class Learner:
     replayed: int = 0  # updates: none, all are computed
 
     @property
-    def protocol(self) -> dict[str, Any]:
+    def protocol(self) -> ProtocolConfig:
         """The run's recipe."""
         return self.course.protocol
 
@@ -55,8 +55,8 @@ class Learner:
         loss = torch.zeros((), device=self.device)
         for step in steps:
             loss += learn(step, self.methods)  # forward and backward
-        if self.protocol["max_grad_norm"]:
-            nn.utils.clip_grad_norm_(self.parameters, self.protocol["max_grad_norm"], foreach=True)
+        if self.protocol.max_grad_norm:
+            nn.utils.clip_grad_norm_(self.parameters, self.protocol.max_grad_norm, foreach=True)
         self.optimizer.step()
         return loss
 
@@ -76,7 +76,7 @@ class Learner:
     ) -> Step:
         """Part ``part`` of the batch of update ``number``, which is ``share`` of it."""
         at = number, self.course.total, self.course.seed, part, share
-        precision = self.protocol["precision"]
+        precision = self.protocol.precision
         return Step(
             self.model,
             self.encoder,
@@ -90,7 +90,7 @@ class Learner:
 
     def survey(self) -> None:
         """Let the methods that ask for it see the training data once, each in an order of its own."""
-        size, seed = self.protocol["batch_size"], derive(self.course.seed, "survey")
+        size, seed = self.protocol.batch_size, derive(self.course.seed, "survey")
         updates = math.ceil(self.course.examples / size)
         for method in self.methods:
             if overrides(method, "survey"):

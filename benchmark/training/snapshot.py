@@ -13,12 +13,13 @@ import json
 import logging
 import os
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 
+from benchmark.records.record import Evaluation
 from benchmark.records.store import Store
 from benchmark.training.assemble import Training
 from benchmark.training.clock import Clock
@@ -44,7 +45,7 @@ class Progress:
     done: int = 0
     losses: list[torch.Tensor] = field(default_factory=list)
     kept: list[dict[str, np.ndarray]] = field(default_factory=list)
-    curve: list[dict[str, Any]] = field(default_factory=list)
+    curve: list[Evaluation] = field(default_factory=list)
     seconds: float = 0.0
     evaluating: float = 0.0
     resumed: int = 0
@@ -149,7 +150,7 @@ def state_of(progress: Progress, training: Training, watch: Onlooker) -> dict[st
         "done": progress.done,
         "losses": torch.stack(progress.losses),
         "kept": [{name: torch.from_numpy(logits) for name, logits in one.items()} for one in progress.kept],
-        "curve": json.dumps(progress.curve),
+        "curve": json.dumps([asdict(entry) for entry in progress.curve]),
         "seconds": progress.seconds,
         "evaluating": progress.evaluating,
         "resumed": progress.resumed,
@@ -174,7 +175,7 @@ def put_back(saved: dict[str, Any], training: Training, watch: Onlooker) -> Prog
         done=saved["done"],
         losses=list(saved["losses"].unbind()),
         kept=[{name: logits.numpy() for name, logits in one.items()} for one in saved["kept"]],
-        curve=json.loads(saved["curve"]),
+        curve=[Evaluation(**entry) for entry in json.loads(saved["curve"])],
         seconds=saved["seconds"],
         evaluating=saved["evaluating"],
         resumed=saved["resumed"] + 1,

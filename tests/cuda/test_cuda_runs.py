@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -56,5 +57,5 @@ def test_a_method_that_does_nothing_is_plain_fine_tuning(name: str, precision: s
     settings = settings_of(ROOT / "conf" / "method" / f"{name}.yaml") | neutral
     methods, model = build({name: settings}), tiny_model().to(CUDA)
     prepare(methods, model, 1)
-    idle = model, finetune(model, small_task(), methods, LONGER | {"precision": precision}, 1, CUDA)
+    idle = model, finetune(model, small_task(), methods, replace(LONGER, precision=precision), 1, CUDA)
     assert_same(tuned(on=CUDA, precision=precision), idle)

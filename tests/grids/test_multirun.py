@@ -57,7 +57,7 @@ def test_the_whole_grid_is_run(
     assert (output, errors.count("asked for"), errors.count("\n")) == ("", number, number)
     planned = grid.load(name, changes)
     assert sorted(run_id(compose(*overrides)) for overrides, _ in ran) == sorted(
-        c.run_id for c in planned.cells
+        run.run_id for run in planned.runs
     )
 
 

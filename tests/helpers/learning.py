@@ -21,7 +21,7 @@ from benchmark.training.journal import Outcome
 from benchmark.training.snapshot import NEVER, Keeping
 from helpers.tuning import finetune
 
-LONGER = PROTOCOL | {"epochs": 3, "evaluations_per_epoch": 1 / 3}
+LONGER = replace(PROTOCOL, epochs=3, evaluations_per_epoch=1 / 3)
 
 
 def of(name: str) -> dict[str, Method]:
@@ -48,7 +48,7 @@ def tuned(
     **protocol: Any,
 ) -> tuple[PreTrainedModel, Outcome]:
     """A small model after a fine-tuning with methods of conf/method, and its outcome."""
-    model, task, settings = (model or tiny_model()).to(on), task or small_task(), LONGER | protocol
+    model, task, settings = (model or tiny_model()).to(on), task or small_task(), replace(LONGER, **protocol)
     methods = {name: method for one in names for name, method in of(one).items()}
     prepare(methods, model, 1)
     return model, finetune(model, task, methods, settings, 1, on, snapshot, replay=replay)

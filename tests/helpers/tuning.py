@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import torch
 from transformers import PreTrainedModel
 
+from benchmark.config.schema import ProtocolConfig
 from benchmark.methods import Method
 from benchmark.progress import Tell, silence
 from benchmark.tasks import Task
@@ -22,7 +22,7 @@ def finetune(
     model: PreTrainedModel,
     task: Task,
     methods: Sequence[Method] | Mapping[str, Method],
-    protocol: dict[str, Any],
+    protocol: ProtocolConfig,
     seed: int,
     device: torch.device,
     snapshot: Keeping = NEVER,

@@ -13,6 +13,7 @@ from scipy import stats
 from torch import nn
 
 from benchmark.config.compose import ROOT
+from benchmark.config.schema import RunConfig
 from benchmark.methods import Context
 from benchmark.methods.noisytune import NoisyTune
 from helpers import vectors
@@ -139,8 +140,8 @@ def test_the_head_and_the_word_embeddings_can_be_left_alone() -> None:
     assert "bert.encoder.layer.0.attention.self.query.weight" not in unchanged
 
 
-def test_a_multilingual_model_keeps_its_word_embeddings(compose: Callable[..., dict[str, Any]]) -> None:
-    settings = compose("method=[noisytune]", "model.multilingual=true")["method"]
+def test_a_multilingual_model_keeps_its_word_embeddings(compose: Callable[..., RunConfig]) -> None:
+    settings = compose("method=[noisytune]", "model.multilingual=true").method
     assert settings["noisytune"]["perturb_word_embeddings"] is False
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from benchmark.grids.grid import Grid
-from benchmark.records.store import Record
+from benchmark.records.record import Record
 from benchmark.report.build import Report
 from benchmark.report.figures import style
 from benchmark.report.figures.differences import differences

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from benchmark.grids.grid import Grid
-from benchmark.records.store import Record
+from benchmark.records.record import Record
 from benchmark.report.build import Report
 from benchmark.report.numbers import quantities
-from benchmark.report.numbers.frame import average_by_seed, columns_of, placed, reported
+from benchmark.report.numbers.frame import average_by_seed, columns_of, placed, score_in
 from benchmark.report.numbers.predictions import Arrays
 from benchmark.report.published import AVERAGE
 from benchmark.report.sections import VANILLA_LABEL
@@ -75,7 +75,7 @@ def _values(
             continue
         for row in arm.to_dict("records"):
             record = records.get(row["run_id"])
-            if record is None or record["status"] != "finished":
+            if record is None or record.status != "finished":
                 continue
             column = labels.get(row["task"]) or row["task"]
             run_place = place | dict.fromkeys(COLUMN, column) | {"seed": row["seed"]}
@@ -87,23 +87,21 @@ def _values(
 def _of_run(
     grid: Grid, row: dict[str, Any], record: Record, arrays: Arrays, quantity: str, x: str
 ) -> list[quantities.Point]:
-    config = grid.cells[row["cell"]].config
+    config = grid.runs[row["run"]].config
     if quantity not in SCORES:
         stored = arrays(row["run_id"]) if quantities.names_read(quantity) else {}
         return quantities.points(quantity, record, config, stored)
     if x != "step":
         return [({}, row["score"])]
     report, minus = next((r, m) for name, r, m in columns_of(grid, config) if name == row["task"])
-    last = config | {"protocol": config["protocol"] | {"selection": "last"}}
     return [
-        ({"step": entry["step"]}, 100 * reported(record | {"curve": [entry]}, last, report, minus))
-        for entry in record["curve"]
+        ({"step": entry.step}, 100 * score_in(entry.scores, config, report, minus)) for entry in record.curve
     ]
 
 
 def _placed(grid: Grid, arm: pd.DataFrame) -> dict[str, Any]:
     """Values of an arm on the axes of the grid, as numbers where possible."""
-    place = placed(grid.cells[int(arm["cell"].iloc[0])])
+    place = placed(grid.runs[int(arm["run"].iloc[0])])
     return {axis: _number(text) for axis, text in place.items() if text != "null"}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmark.records.store import Record
+from benchmark.records.record import Record
 from benchmark.report.numbers.frame import CELL
 from benchmark.report.published import AVERAGE
 
@@ -58,21 +58,17 @@ def shown(spent: pd.DataFrame) -> pd.DataFrame:
 def _spent(record: Record | None) -> dict[str, Any]:
     """Device, times and memory of one run.
 
-    NaN for a record that is older than the measurement, or of a run that was cut short.
+    NaN where it does not tell, or of a run that was cut short.
     """
     if record is None:
         return {"device": None} | dict.fromkeys(COLUMNS, np.nan)
-    seconds, curve = record["seconds"], record["curve"]
-    update = (
-        seconds["per_update"] if "survey" in seconds else np.nan
-    )  # records without surveys have another mean here
-    training = seconds.get("survey", np.nan) + update * curve[-1]["step"] if curve else np.nan
-    peak = record.get("memory", {}).get("peak") or np.nan
+    seconds, curve = record.seconds, record.curve
+    training = seconds.survey + seconds.per_update * curve[-1].step if curve else np.nan
     return {
-        "device": record["environment"]["device"],
-        "update": update,
+        "device": record.environment["device"],
+        "update": seconds.per_update,
         "training": training,
-        "memory": peak,
+        "memory": record.memory.peak or np.nan,
     }
 
 

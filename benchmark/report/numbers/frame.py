@@ -1,16 +1,14 @@
-"""One data frame from a grid and its records, scored by each run's protocol."""
+"""One data frame from a grid and its records: a row per run and column, scored by the run's protocol."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from benchmark.config.schema import METRICS
+from benchmark.config.schema import METRICS, RunConfig
 from benchmark.errors import BenchmarkError
-from benchmark.grids.grid import Cell, Grid
-from benchmark.records.store import Record
+from benchmark.grids.grid import Grid, PlannedRun
+from benchmark.records.record import Record, Scores
 
 Rule = str | list["Rule"]  # a paper's average: one task, or the mean of a list
 
@@ -33,26 +31,26 @@ def scores(grid: Grid, records: dict[str, Record]) -> pd.DataFrame:
     Raises: BenchmarkError for a column that would mix metrics.
     """
     varied, searched, rows = distinguishing(grid), grid.table["search"], []
-    for number, cell in enumerate(grid.cells):
-        config, record = cell.config, records.get(cell.run_id)
-        place = placed(cell)
+    for number, run in enumerate(grid.runs):
+        config, record = run.config, records.get(run.run_id)
+        place = placed(run)
         settings = {key: place[key] for key in varied if key in place}
         own = "".join(f" {k.split('.', 2)[-1]}={v}" for k, v in settings.items() if k.startswith("method."))
         for column, report, minus in columns_of(grid, config):
             rows.append(
                 {
-                    "model": config["model"]["name"],
+                    "model": config.model.name,
                     "variant": " ".join(
                         f"{k}={v}" for k, v in settings.items() if not k.startswith("method.")
                     ),
-                    "methods": "+".join(sorted(config["method"])) + own,
+                    "methods": "+".join(sorted(config.method)) + own,
                     "task": column,
-                    "seed": config["seed"],
-                    "status": record["status"] if record else "missing",
+                    "seed": config.seed,
+                    "status": record.status if record else "missing",
                     "score": 100 * reported(record, config, report, minus) if record else np.nan,
-                    "run_id": cell.run_id,
+                    "run_id": run.run_id,
                     "metric": " + ".join(report),
-                    "cell": number,
+                    "run": number,
                     "lower": bool(minus),  # a gap
                     "choice": ", ".join(f"{k.split('.')[-1]}={place[k]}" for k in searched if k in place),
                 }
@@ -67,9 +65,9 @@ def scores(grid: Grid, records: dict[str, Record]) -> pd.DataFrame:
     return frame
 
 
-def placed(cell: Cell) -> dict[str, str]:
+def placed(run: PlannedRun) -> dict[str, str]:
     """A run's value on each axis of its grid."""
-    return dict(override.split("=", 1) for override in cell.overrides)
+    return dict(override.split("=", 1) for override in run.overrides)
 
 
 def distinguishing(grid: Grid) -> list[str]:
@@ -78,9 +76,9 @@ def distinguishing(grid: Grid) -> list[str]:
     A task makes rows only if the table's layout says so. An axis that is searched over never does.
     """
     values: dict[tuple[str, ...], set[str | None]] = {}
-    for cell in grid.cells:
-        place = placed(cell)
-        same = (cell.config["model"]["name"], cell.config["task"]["name"], *sorted(cell.config["method"]))
+    for run in grid.runs:
+        place = placed(run)
+        same = (run.config.model.name, run.config.task.name, *sorted(run.config.method))
         for key in grid.axes:
             values.setdefault((key, *same), set()).add(place.get(key))
     varied = {key for (key, *_), different in values.items() if len(different) > 1 and key not in NOT_ROWS}
@@ -89,9 +87,9 @@ def distinguishing(grid: Grid) -> list[str]:
     return [key for key in grid.axes if key in varied | rows]
 
 
-def columns_of(grid: Grid, config: dict[str, Any]) -> list[tuple[str, list[str], list[str]]]:
+def columns_of(grid: Grid, config: RunConfig) -> list[tuple[str, list[str], list[str]]]:
     """Columns of a run: name, metrics to average, metrics to subtract."""
-    name = config["task"]["name"]
+    name = config.task.name
     if not grid.table["columns"]:
         return [(name, metric(config), [])]
     return [
@@ -101,59 +99,63 @@ def columns_of(grid: Grid, config: dict[str, Any]) -> list[tuple[str, list[str],
     ]
 
 
-def metric(config: dict[str, Any]) -> list[str]:
+def metric(config: RunConfig) -> list[str]:
     """The metrics that a run's protocol averages for its task, as ``metric`` or ``set/metric``.
 
     Default: the first value of the task's first metric, on its first evaluation set.
     """
-    named = config["protocol"]["report"].get(config["task"]["name"])
-    return named or [METRICS[config["task"]["metrics"][0]][0]]
+    named = config.protocol.report.get(config.task.name)
+    return named or [METRICS[config.task.metrics[0]][0]]
 
 
-def reported(record: Record, config: dict[str, Any], report: list[str], minus: list[str]) -> float:
+def reported(record: Record, config: RunConfig, report: list[str], minus: list[str]) -> float:
     """The score of a record as a fraction: mean of ``report`` less mean of ``minus``.
 
     ``selection: last`` takes the final evaluation. ``best`` takes the highest one, which is optimistic: the
     same set chooses and is reported. For a gap, the subtracted score chooses. NaN for a run that diverged
     or has hidden labels.
     """
-    if record["status"] != "finished" or not record["curve"]:
+    if record.status != "finished" or not record.curve:
         return np.nan
-    scores = record["curve"][selected(record, config, report, minus)]["scores"]
+    return score_in(record.curve[selected(record, config, report, minus)].scores, config, report, minus)
+
+
+def score_in(scores: Scores, config: RunConfig, report: list[str], minus: list[str]) -> float:
+    """The score of one evaluation as a fraction: the mean of ``report`` less that of ``minus``."""
     return _mean(scores, report, config) - (_mean(scores, minus, config) if minus else 0.0)
 
 
-def selected(record: Record, config: dict[str, Any], report: list[str], minus: list[str]) -> int:
+def selected(record: Record, config: RunConfig, report: list[str], minus: list[str]) -> int:
     """Index of the evaluation that a finished run reports, counted from the end (-1).
 
     If a set is scored only after the last update, the last evaluation is the only choice.
     """
-    curve = record["curve"]
-    if config["protocol"]["selection"] == "last":
+    curve = record.curve
+    if config.protocol.selection == "last":
         return -1
-    first = next(iter(curve[-1]["scores"]), "")
+    first = next(iter(curve[-1].scores), "")
     sets = {name.rpartition("/")[0] or first for name in (*report, *minus)}
-    complete = [index for index, entry in enumerate(curve, -len(curve)) if sets <= entry["scores"].keys()]
-    return max(complete, key=lambda index: _mean(curve[index]["scores"], minus or report, config), default=-1)
+    complete = [index for index, entry in enumerate(curve, -len(curve)) if sets <= entry.scores.keys()]
+    return max(complete, key=lambda index: _mean(curve[index].scores, minus or report, config), default=-1)
 
 
-def _mean(by_set: dict[str, dict[str, float]], names: list[str], config: dict[str, Any]) -> float:
+def _mean(by_set: dict[str, dict[str, float]], names: list[str], config: RunConfig) -> float:
     if not by_set:
         return np.nan
     return float(np.mean([_look_up(by_set, name, config) for name in names]))
 
 
-def _look_up(by_set: dict[str, dict[str, float]], name: str, config: dict[str, Any]) -> float:
+def _look_up(by_set: dict[str, dict[str, float]], name: str, config: RunConfig) -> float:
     set_name, _, metric_name = name.rpartition("/")
     set_name = set_name or next(iter(by_set))
-    if set_name not in by_set and set_name in config["task"]["evaluate"]:
+    if set_name not in by_set and set_name in config.task.evaluate:
         return np.nan  # its labels are hidden
     try:
         return by_set[set_name][metric_name]
     except KeyError:
         known = [f"{known_set}/{score}" for known_set, scores in by_set.items() for score in scores]
         raise BenchmarkError(
-            f"protocol.report.{config['task']['name']}: no {name!r} among the scores ({', '.join(known)})"
+            f"protocol.report.{config.task.name}: no {name!r} among the scores ({', '.join(known)})"
         ) from None
 
 

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from benchmark.config.schema import RunConfig
 from benchmark.grids.grid import Grid
-from benchmark.records.store import Record
-from benchmark.report.numbers.frame import columns_of, reported, selected
+from benchmark.records.record import Record
+from benchmark.report.numbers.frame import columns_of, score_in, selected
 from benchmark.report.numbers.measured import measured
 from benchmark.report.sections import VANILLA_LABEL, Section
 
@@ -36,25 +37,24 @@ def by_language(grid: Grid, frame: pd.DataFrame, records: Mapping[str, Record]) 
 def _of_run(grid: Grid, run: dict[str, object], records: Mapping[str, Record]) -> list[dict[str, object]]:
     """One row per language for a run and column, in the form of `frame.scores`."""
     record = records.get(str(run["run_id"]))
-    if record is None or record["status"] != "finished" or not record["curve"]:
+    if record is None or record.status != "finished" or not record.curve:
         return []
-    config = grid.cells[int(str(run["cell"]))].config
+    config = grid.runs[int(str(run["run"]))].config
     report, minus = next((r, m) for name, r, m in columns_of(grid, config) if name == run["task"])
-    entry = record["curve"][selected(record, config, report, minus)]
-    last = config | {"protocol": config["protocol"] | {"selection": "last"}}
+    entry = record.curve[selected(record, config, report, minus)]
     sets = [name.rpartition("/")[0] for name in (*report, *minus)]
     rows = []
-    for language in _languages(config, entry["scores"], sets):
+    for language in _languages(config, entry.scores, sets):
         own = [[_of_language(name, language) for name in names] for names in (report, minus)]
-        score = 100 * reported(record | {"curve": [entry]}, last, *own)
+        score = 100 * score_in(entry.scores, config, *own)
         rows.append(run | {"task": language, "score": score})
     return rows
 
 
-def _languages(config: dict[str, object], scores: Mapping[str, object], names: list[str]) -> list[str]:
+def _languages(config: RunConfig, scores: Mapping[str, object], names: list[str]) -> list[str]:
     """The languages that all evaluation sets of a column share."""
-    sets = config["task"]["evaluate"]  # type: ignore[index]
-    known = [language for name in names for language in sets.get(name, {}).get("languages", ())]
+    sets = config.task.evaluate
+    known = [language for name in names if name in sets for language in sets[name].languages]
     return [code for code in dict.fromkeys(known) if all(f"{name}/{code}" in scores for name in names)]
 
 

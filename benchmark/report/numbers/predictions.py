@@ -8,26 +8,27 @@ difference of two models on the same examples it is McNemar's: only disagreement
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 from scipy import special, stats
+
+from benchmark.config.schema import RunConfig
 
 Arrays = Callable[[str], Mapping[str, np.ndarray]]  # the stored logits and targets of a run, by its id
 EPSILON = 1e-6  # step of numeric derivatives, and the scale below which a spread counts as 0
 
 
-def from_logits(logits: np.ndarray, config: dict[str, Any], evaluated: str) -> np.ndarray:
+def from_logits(logits: np.ndarray, config: RunConfig, evaluated: str) -> np.ndarray:
     """Predicted classes or values (…, examples) of ``logits`` (…, examples, outputs).
 
     The evaluation set named ``evaluated`` says as which class a predicted class counts.
     """
-    task = config["task"]
-    labels = task["labels"]
+    task = config.task
+    labels = task.labels
     if not labels:
         return np.asarray(logits[..., 0], np.float64)
-    name = evaluated if evaluated in task["evaluate"] else evaluated.rpartition("/")[0]  # SET/LANGUAGE
-    fold = task["evaluate"].get(name, task["train"])["fold"]
+    name = evaluated if evaluated in task.evaluate else evaluated.rpartition("/")[0]  # SET/LANGUAGE
+    fold = task.evaluate.get(name, task.train).fold
     counts_as = np.array([labels.index(fold.get(label, label)) for label in labels])
     return np.asarray(counts_as[logits.argmax(-1)], np.float64)
 
@@ -114,9 +115,9 @@ TERMS: dict[str, tuple[Callable[[np.ndarray, np.ndarray], np.ndarray], Callable[
 }
 
 
-def loss(logits: np.ndarray, targets: np.ndarray, config: dict[str, Any]) -> np.ndarray:
+def loss(logits: np.ndarray, targets: np.ndarray, config: RunConfig) -> np.ndarray:
     """Mean fine-tuning loss (evaluations,) of ``logits`` (evaluations, examples, outputs)."""
-    if not config["task"]["labels"]:
+    if not config.task.labels:
         return np.asarray(((logits[..., 0].astype(np.float64) - targets) ** 2).mean(-1))
     scores = logits.astype(np.float64)
     scores = scores - special.logsumexp(scores, axis=-1, keepdims=True)

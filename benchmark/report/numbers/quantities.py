@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmark.records.store import Record
+from benchmark.config.schema import RunConfig
+from benchmark.records.record import Record
 from benchmark.report.numbers import predictions
 
 Stored = Mapping[str, np.ndarray]
@@ -26,14 +27,14 @@ def names_read(quantity: str) -> tuple[str, ...]:
     return ()
 
 
-def points(quantity: str, record: Record, config: dict[str, Any], stored: Stored) -> list[Point]:
+def points(quantity: str, record: Record, config: RunConfig, stored: Stored) -> list[Point]:
     """The values of a quantity in a finished run; empty if the record has none.
 
     ``probe/NAME`` is the quantity of the probe's figure. ``probe/NAME/ARRAY`` is the mean of one of its
     arrays.
     """
     if quantity == "memory":
-        peak = record.get("memory", {}).get("peak")
+        peak = record.memory.peak
         return [({}, peak * 1e-6)] if peak else []
     if quantity == "loss":
         return _losses(record, config, stored)
@@ -61,13 +62,13 @@ def summary(quantity: str, values: list[Point]) -> float:
     return float(np.nanmean([value for _, value in values]))
 
 
-def _losses(record: Record, config: dict[str, Any], stored: Stored) -> list[Point]:
-    set_name = next(iter(config["task"]["evaluate"]))
+def _losses(record: Record, config: RunConfig, stored: Stored) -> list[Point]:
+    set_name = next(iter(config.task.evaluate))
     if f"logits/{set_name}" not in stored:
         return []
     losses = predictions.loss(stored[f"logits/{set_name}"], stored[f"targets/{set_name}"], config)
-    evaluated = record["curve"][-len(losses) :]  # a set may be scored only after the last update
-    return [({"step": entry["step"]}, float(loss)) for entry, loss in zip(evaluated, losses, strict=True)]
+    evaluated = record.curve[-len(losses) :]  # a set may be scored only after the last update
+    return [({"step": entry.step}, float(loss)) for entry, loss in zip(evaluated, losses, strict=True)]
 
 
 def _norm_change(probed: Stored) -> list[Point]:

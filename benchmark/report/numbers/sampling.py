@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark.grids.grid import Grid
-from benchmark.records.store import Record
+from benchmark.records.record import Record
 from benchmark.report.numbers import predictions
 from benchmark.report.numbers.frame import Rule, columns_of, selected
 from benchmark.report.numbers.predictions import Arrays
@@ -28,7 +28,7 @@ def of_runs(
     """
     shares_by_run = {}
     for run, rows in frame[frame["score"].notna()].groupby("run_id", sort=False):
-        config, record, stored = grid.cells[int(rows["cell"].iloc[0])].config, records[str(run)], None
+        config, record, stored = grid.runs[int(rows["run"].iloc[0])].config, records[str(run)], None
         for column, report, minus in columns_of(grid, config):
             if column not in set(rows["task"]):
                 continue
@@ -39,14 +39,14 @@ def of_runs(
             shares: Shares = {}
             for name, weight in weights:
                 set_name, _, metric = name.rpartition("/")
-                set_name = set_name or next(iter(config["task"]["evaluate"]))
+                set_name = set_name or next(iter(config.task.evaluate))
                 if not predictions.known(metric) or f"logits/{set_name}" not in stored:
                     break
                 predicted = predictions.from_logits(
                     stored[f"logits/{set_name}"][evaluation], config, set_name
                 )
                 adds = weight * predictions.influences(metric, predicted, stored[f"targets/{set_name}"])
-                key = (config["task"]["name"], set_name)
+                key = (config.task.name, set_name)
                 shares[key] = shares.get(key, 0) + adds
             else:
                 shares_by_run[str(run), column] = shares

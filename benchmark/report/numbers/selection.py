@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from benchmark.config.schema import RunConfig
 from benchmark.grids.grid import Grid
-from benchmark.records.store import Record
+from benchmark.records.record import Record
 from benchmark.report.numbers import predictions
 from benchmark.report.numbers.frame import CELL, columns_of
 from benchmark.report.numbers.predictions import Arrays
@@ -24,8 +25,8 @@ LEAK_FREE = "leak_free"
 
 def selects(grid: Grid, records: Iterable[Record]) -> bool:
     """True if a checkpoint or a setting was chosen on the reported set."""
-    rules = {cell.config["protocol"]["selection"] for cell in grid.cells} - {"last"}
-    return bool(grid.table["search"]) or bool(rules and any(len(record["curve"]) > 1 for record in records))
+    rules = {run.config.protocol.selection for run in grid.runs} - {"last"}
+    return bool(grid.table["search"]) or bool(rules and any(len(record.curve) > 1 for record in records))
 
 
 def chosen(frame: pd.DataFrame, statistic: str = "mean") -> pd.DataFrame:
@@ -49,8 +50,8 @@ def leak_free(grid: Grid, frame: pd.DataFrame, records: Mapping[str, Record], ar
     halves: dict[tuple[str, str], np.ndarray | None] = {}
     for run, rows in frame.groupby("run_id", sort=False):
         record = records.get(str(run))
-        if record is not None and record["status"] == "finished" and record["curve"]:
-            config = grid.cells[int(rows["cell"].iloc[0])].config
+        if record is not None and record.status == "finished" and record.curve:
+            config = grid.runs[int(rows["run"].iloc[0])].config
             stored = arrays(str(run))
             for column, report, minus in columns_of(grid, config):
                 halves[str(run), column] = None if minus else scores_of_halves(stored, report, config)
@@ -73,7 +74,7 @@ def with_scores(frame: pd.DataFrame, scored: pd.DataFrame) -> pd.DataFrame:
 
 
 def scores_of_halves(
-    stored: Mapping[str, np.ndarray], report: list[str], config: dict[str, Any]
+    stored: Mapping[str, np.ndarray], report: list[str], config: RunConfig
 ) -> np.ndarray | None:
     """Reported score of every evaluation on either half, as fractions (evaluations, 2).
 
@@ -82,7 +83,7 @@ def scores_of_halves(
     scores = []
     for name in report:
         set_name, _, metric = name.rpartition("/")
-        set_name = set_name or next(iter(config["task"]["evaluate"]))
+        set_name = set_name or next(iter(config.task.evaluate))
         if not predictions.known(metric) or f"logits/{set_name}" not in stored:
             return None
         evaluations = predictions.from_logits(stored[f"logits/{set_name}"], config, set_name)
@@ -104,7 +105,7 @@ def split(examples: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _rule(grid: Grid, row: dict[str, Any]) -> str:
-    return str(grid.cells[row["cell"]].config["protocol"]["selection"])
+    return str(grid.runs[row["run"]].config.protocol.selection)
 
 
 def _both_ways(halves: np.ndarray, rule: str) -> np.ndarray:

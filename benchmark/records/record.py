@@ -1,0 +1,221 @@
+"""What is kept of a run: its record, or its failures, and beside a record its arrays.
+
+`STORE/RUN_ID/record.json` is a `Record` and `STORE/failures/RUN_ID-N.json` a `Failure`; `schema.json` in this
+folder is their JSON Schema. `STORE/RUN_ID/arrays.npz` has, as numpy arrays:
+
+    losses              (updates,) float32: the training loss of every update
+    subset              (examples,) int32: the training examples that were used, by their row in the training set
+    logits/SET          (evaluations, examples, outputs) float32: of a classification or regression
+    predictions/SET     (evaluations, …): of other kinds; tagging (words,) int16 classes, question answering the
+                        answers' places, retrieval (layers, sentences) int32 rows
+    targets/SET         the classes or values that SET has; -1 where they are kept secret
+    lengths/SET         (sentences,) int32: of tagging, the words of every sentence
+    probe/NAME/…        what the probe NAME found, see `benchmark/probes/`
+
+SET is an evaluation set, `SET/LANGUAGE` where it has languages. A set that is scored after the last update
+alone has one evaluation. Reading needs neither torch nor transformers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Self
+
+VERSION = 1  # of the JSON of records and failures; raised when a field changes its name or meaning
+FINISHED, DIVERGED, FAILED = "finished", "diverged", "failed"
+
+Scores = dict[str, dict[str, float]]  # by evaluation set and metric; fractions
+
+
+class VersionError(Exception):
+    """A record is of a ``version`` that this code does not read; None: of the time before there were versions."""
+
+    def __init__(self, version: Any) -> None:
+        stated = (
+            "without a version, from before there were any" if version is None else f"of version {version}"
+        )
+        super().__init__(f"a record {stated}, and this code reads version {VERSION}")
+        self.version = version
+
+
+@dataclass
+class Evaluation:
+    """One evaluation during a run, after ``step`` updates and ``epoch`` epochs.
+
+    ``loss`` is the mean training loss of the last epoch's updates, ``losses`` the mean loss by evaluation set.
+    """
+
+    step: int
+    epoch: float
+    loss: float
+    losses: dict[str, float]
+    scores: Scores
+
+
+@dataclass
+class Seconds:
+    """Where the seconds of a run went, those before an interruption included.
+
+    ``train`` contains ``survey``, in which methods see the training data once; ``per_update`` is of a typical
+    update; ``total`` also has loading and saving.
+    """
+
+    train: float
+    evaluate: float
+    survey: float
+    per_update: float
+    probes: float
+    total: float
+
+
+@dataclass
+class Memory:
+    """The peak of memory in bytes: of tensors on a GPU, of the process on a CPU; None where it is not told.
+
+    ``reserved`` is the most that the process took of a GPU for tensors; None on a CPU.
+    """
+
+    peak: int | None
+    reserved: int | None = None
+
+
+@dataclass
+class Weights:
+    """Which weights were fine-tuned: a hub id with its commit, or a folder's with the SHA-256 of its files."""
+
+    id: str | None
+    revision: str | None = None
+    digest: str | None = None
+
+
+@dataclass
+class Data:
+    """Which data were read: a hub id with its commit; what the project makes itself has none.
+
+    ``revisions`` are commits of other data sets by id, ``digests`` the SHA-256 of files by CONFIG/SPLIT,
+    ``max_length`` is in tokens, and ``remarks`` counts examples by remark and CONFIG/SPLIT.
+    """
+
+    id: str | None
+    revision: str | None
+    revisions: dict[str, str | None]
+    digests: dict[str, str]
+    max_length: int
+    remarks: dict[str, dict[str, int]]
+
+
+@dataclass
+class Record:
+    """What a run gave; ``config`` is its configuration as JSON, without where files lie on this machine.
+
+    ``finished`` is a date and time (ISO 8601, UTC) and ``command`` what to type to run it again. ``diverged_at``
+    counts updates, ``resumed`` interruptions, ``replayed`` the updates that a GPU replayed from CUDA graphs.
+    ``attention`` names the attention kernel; ``padding_computed`` says whether padding took part in passes.
+    ``collapsed`` names the evaluation sets on which the final model gives one answer to everything. ``scores``
+    are those of the last evaluation, none if the run diverged; ``examples`` are counted by set, the training
+    set being ``train``. ``environment`` says what code and packages ran, on what.
+    """
+
+    run_id: str
+    status: str
+    finished: str
+    command: str
+    diverged_at: int | None
+    resumed: int
+    replayed: int
+    attention: str
+    padding_computed: bool
+    collapsed: list[str]
+    config: dict[str, Any]
+    scores: Scores
+    curve: list[Evaluation]
+    seconds: Seconds
+    memory: Memory
+    examples: dict[str, int]
+    model: Weights
+    data: Data
+    environment: dict[str, Any]
+    version: int = VERSION
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of the record's file."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, stored: Any) -> Self:
+        """The record of a file's content.
+
+        Raises: VersionError for another version, ValueError for what is no record.
+        """
+        values = _checked(cls, stored)
+        if values["status"] not in (FINISHED, DIVERGED):
+            raise ValueError(f"no proper 'status' ({values['status']!r})")
+        inner = {"seconds": Seconds, "memory": Memory, "model": Weights, "data": Data}
+        parts = {key: kind(**_checked(kind, values[key], key)) for key, kind in inner.items()}
+        curve = [Evaluation(**_checked(Evaluation, entry, "curve")) for entry in values["curve"]]
+        return cls(**values | parts | {"curve": curve})
+
+
+@dataclass
+class Failure:
+    """What is known of a run that did not finish; ``failed`` is a date and time (ISO 8601, UTC).
+
+    ``cause`` is refused, out of memory, GPU fault, crashed or error. ``error`` is one line; ``traceback`` is
+    empty if the process died without a word.
+    """
+
+    run_id: str
+    cause: str
+    error: str
+    traceback: str
+    config: dict[str, Any]
+    command: str
+    failed: str
+    status: str = FAILED
+    version: int = VERSION
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of the failure's file."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, stored: Any) -> Self:
+        """The failure of a file's content.
+
+        Raises: VersionError for another version, ValueError for what is no failure.
+        """
+        return cls(**_checked(cls, stored))
+
+
+# What JSON's values must be, by the annotation of a field; others are checked where they are taken apart.
+JSON_TYPES: dict[str, type | tuple[type, ...]] = {
+    "str": str,
+    "int": int,
+    "bool": bool,
+    "float": (int, float),
+    "Scores": dict,
+    "list[str]": list,
+    "list[Evaluation]": list,
+    "dict[str, Any]": dict,
+    "dict[str, int]": dict,
+    "dict[str, float]": dict,
+}
+
+
+def _checked(kind: Any, stored: Any, place: str = "") -> dict[str, Any]:
+    """``stored`` if its keys and types are those of ``kind``'s fields. Raises: VersionError, ValueError."""
+    where = f" in {place!r}" if place else ""
+    if not isinstance(stored, dict):
+        raise ValueError(f"no mapping{where}")
+    known = {field.name: str(field.type) for field in fields(kind)}
+    if "version" in known and "run_id" in stored and stored.get("version") != VERSION:
+        raise VersionError(stored.get("version"))
+    if missing := [name for name in known if name not in stored]:
+        raise ValueError(f"no proper {missing[0]!r}{where}")
+    if extra := [name for name in stored if name not in known]:
+        raise ValueError(f"an unknown {extra[0]!r}{where}")
+    for name, annotation in known.items():
+        wanted = JSON_TYPES.get(annotation)
+        if wanted and not isinstance(stored[name], wanted):
+            raise ValueError(f"no proper {name!r}{where}")
+    return stored

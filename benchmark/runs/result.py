@@ -1,0 +1,85 @@
+"""From what a fine-tuning left behind to the record of its run, and to the arrays beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from benchmark.config.schema import RunConfig, as_json
+from benchmark.records.record import DIVERGED, FINISHED, Data, Memory, Record, Weights
+
+if TYPE_CHECKING:  # a run that is in the store needs no torch
+    import numpy as np
+
+    from benchmark.tasks import Task
+    from benchmark.training.journal import Outcome
+
+NOT_IN_RECORD = ("store", "cache", "table", "tracker", "snapshot_minutes")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A fine-tuning that is over: its task and outcome, which weights it began from, on what, in how much memory."""
+
+    task: Task
+    outcome: Outcome
+    weights: Weights
+    environment: dict[str, Any]
+    memory: Memory
+
+
+def record_of(run_id: str, config: RunConfig, command: str, trained: Trained) -> Record:
+    """The record of a run that was trained just now."""
+    task, outcome = trained.task, trained.outcome
+    finished = outcome.diverged is None
+    return Record(
+        run_id=run_id,
+        status=FINISHED if finished else DIVERGED,
+        finished=now(),
+        command=command,
+        diverged_at=outcome.diverged,
+        resumed=outcome.resumed,
+        replayed=outcome.replayed,
+        attention=outcome.attention,
+        padding_computed=outcome.padded,
+        collapsed=collapsed(task, outcome.outputs),
+        config=portable(config),
+        scores=outcome.curve[-1].scores if outcome.curve and finished else {},
+        curve=outcome.curve,
+        seconds=outcome.seconds,
+        memory=trained.memory,
+        examples={
+            "train": len(task.training),
+            **{key: task.about(key).size for key in task.evaluation},
+        },
+        model=trained.weights,
+        data=Data(**task.stamp),
+        environment=trained.environment,
+    )
+
+
+def arrays_of(trained: Trained) -> dict[str, np.ndarray]:
+    """The arrays of a record, by the names that `benchmark.records.record` explains."""
+    task, outcome = trained.task, trained.outcome
+    arrays = {"losses": outcome.losses, "subset": task.subset.astype("int32"), **outcome.probed}
+    for key, outputs in outcome.outputs.items():
+        about = task.about(key)
+        arrays[f"{about.kind.keeps}/{key}"] = outputs
+        arrays |= {f"{name}/{key}": values for name, values in about.references.items()}
+    return arrays
+
+
+def collapsed(task: Task, outputs: dict[str, np.ndarray]) -> list[str]:
+    """The evaluation sets on which the final model gives one and the same answer to everything."""
+    return [key for key, values in outputs.items() if task.about(key).kind.collapsed(values[-1])]
+
+
+def portable(config: RunConfig) -> dict[str, Any]:
+    """A configuration as JSON, without where its files lie on this machine."""
+    return {key: value for key, value in as_json(config).items() if key not in NOT_IN_RECORD}
+
+
+def now() -> str:
+    """Date and time, to the second (ISO 8601, UTC)."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
