@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from helpers.tuning import finetune
 from transformers import (
     BertConfig,
     BertForSequenceClassification,
@@ -46,8 +47,8 @@ from benchmark.testing.fixtures import (
     small_task,
     tiny_model,
 )
-from benchmark.training.snapshot import Snapshot
-from helpers.tuning import finetune
+from benchmark.training.onlooker import NOBODY
+from benchmark.training.snapshot import NEVER, Keeping, Snapshot
 
 ALL = "probe=[norm_change,sensitivity,noise_attenuation,token_similarity,linear_probe_embedded]"
 CHEAP = {
@@ -66,12 +67,12 @@ def subject_of(model: Any, packed: bool = False, **changes: Any) -> Subject:
     return Subject(config, model.eval(), encoder, small_task(), CPU, hooks)
 
 
-def tuned(chosen: dict[str, Any], packed: bool = True, snapshot: Any = None) -> tuple[Any, Any]:
+def tuned(chosen: dict[str, Any], packed: bool = True, snapshot: Keeping = NEVER) -> tuple[Any, Any]:
     """A small fine-tuning with noise on hidden states, dropout and the probes ``chosen``."""
     model = tiny_model()
     methods = build_methods(HYPE)
     prepare(methods, model, 1)
-    watch = Probes(RunConfig(protocol=PROTOCOL, probe=chosen)) if chosen else None
+    watch = Probes(RunConfig(protocol=PROTOCOL, probe=chosen)) if chosen else NOBODY
     return model, finetune(
         model, small_task(), list(methods.values()), PROTOCOL, 1, CPU, snapshot, packed, watch
     )
