@@ -57,7 +57,7 @@ class SplitConfig:
     """One split of one configuration of a data set.
 
     The data set is the task's, or ``repo``. ``text`` and ``target`` are columns that differ from the task's.
-    ``label_map`` maps the target, as text, to the task's labels; rows with other targets are dropped.
+    ``label_map`` maps the target, as text, to the task's labels and drops rows with other targets.
     ``fold`` maps a predicted label to another one, for data sets with fewer classes than the task. ``rows``
     keeps the rows whose columns match a pattern such as ``english-*``.
 

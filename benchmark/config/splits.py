@@ -11,7 +11,7 @@ from benchmark.errors import BenchmarkError, unknown
 def training_splits(task: TaskConfig) -> list[SplitConfig]:
     """The training splits of ``task.setting``, one per language.
 
-    Raises: BenchmarkError for a setting that the task does not have.
+    Raises: BenchmarkError for a setting that the task does not have or that names no split.
     """
     found = []
     for split in splits_of_setting(task):

@@ -3,8 +3,8 @@
 Hydra needs a tenth of a second to compose, and a grid has thousands of runs made of a few dozen choices. A
 choice of one group (a model, a list of methods) fills the group's part of the configuration and changes
 nothing else. So each choice is composed alone, on top of the defaults. A run's configuration is then put
-together from these parts, before its interpolations are resolved. If an override does more
-than choose for its group or set one value, `Elsewhere` is raised and the run must be composed as a whole.
+together from these parts, before its interpolations are resolved. If an override does more than choose for
+its group or set one value, `Elsewhere` is raised and the run must be composed as a whole.
 """
 
 from __future__ import annotations

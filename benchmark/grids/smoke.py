@@ -27,7 +27,10 @@ TITLE = "Smoke run on the embedded encoder, no evidence"
 
 
 def stand_in(task: str, table: dict[str, Any]) -> str:
-    """The embedded task in place of ``task``: the table's choice, or one of equal form."""
+    """The embedded task in place of ``task``: the table's choice, or one of equal form.
+
+    The forms are a regression, a task of pairs of texts, and a task of single texts.
+    """
     if task in table["stand_ins"]["tasks"]:
         return str(table["stand_ins"]["tasks"][task])
     config = part("task", task)
@@ -95,7 +98,10 @@ def _fitting(key: str, value: str) -> str:
 
 
 def _few(key: str, values: list[str]) -> list[str]:
-    """First, middle and last value of a long setting: a figure keeps its ends."""
+    """The values of an axis; of a setting's many, the first, middle and last.
+
+    So a figure keeps both ends, and its runs stay few.
+    """
     if "." not in key or len(values) <= VALUES:
         return values
     return [values[round(at * (len(values) - 1) / (VALUES - 1))] for at in range(VALUES)]

@@ -28,7 +28,7 @@ Scores = dict[str, dict[str, float]]  # by evaluation set and metric; fractions
 
 
 class VersionError(Exception):
-    """A record has a version that this code does not read.
+    """A record is of a version that this code does not read.
 
     ``version`` is None for a record without one, written before there were versions.
     """
