@@ -1,4 +1,4 @@
-"""`python -m benchmark …`: one run, or with `-m` or `+sweeps=…` a grid of runs, through Hydra."""
+"""`python -m benchmark …`: one run, or a grid of runs (`-m`, `+sweeps=…`), through Hydra."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _run(this: Run) -> Record:
 
 
 def rerun_command(overrides: list[str], choices: dict[str, str]) -> str:
-    """What to type to do the same run once more; a sweep's own choices are spelt out."""
+    """The command that repeats a run, with the choices of its sweep spelt out."""
     typed = [override for override in overrides if not override.startswith("+sweeps=")]
     named = {override.split("=", 1)[0] for override in typed}
     if len(typed) < len(overrides):
@@ -62,7 +62,7 @@ def rerun_command(overrides: list[str], choices: dict[str, str]) -> str:
 
 
 def summary(record: Record) -> str:
-    """One line for a person: what ran and how it ended."""
+    """One line on a run for a person: its parts, its status and its scores."""
     config = record.config
     what = (
         f"{config['model']['name']} {config['task']['name']} [{','.join(sorted(config['method']))}] "
@@ -77,12 +77,12 @@ def summary(record: Record) -> str:
 
 
 def command_line() -> int:
-    """Run Hydra's main; the exit status."""
+    """Run Hydra's main and return the exit status."""
     return carried_out(_command_line)
 
 
 def _command_line() -> int:
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # let errors through, so that they can be told in one line
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # let `carried_out` see the errors themselves
     register()
     given = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
     if {"-m", "--multirun"} & set(sys.argv):

@@ -1,4 +1,4 @@
-"""What all commands share: a refusal is one line, the exit status says how it went, and make passes options in one string."""
+"""Common parts of all commands: exit status, one-line refusals, options in one string for make."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ REFUSED, STOPPED = 2, 130
 
 
 def carried_out(work: Callable[[], int]) -> int:
-    """The exit status of ``work``: its own, 2 for a refusal, 130 for Ctrl-C; other errors are ours and go on."""
+    """The exit status of ``work``: its own, 2 for a refusal, 130 for Ctrl-C.
+
+    Any other error is a fault of the program and is raised on, with its stack trace.
+    """
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
     try:
         return work()
@@ -30,7 +33,7 @@ def carried_out(work: Callable[[], int]) -> int:
 
 
 def parse(parser: argparse.ArgumentParser, arguments: list[str] | None) -> argparse.Namespace:
-    """The options, with those that came in one string for make (``--args``) among them."""
+    """The parsed options, with the words of ``--args`` (one string, for make) added."""
     given = sys.argv[1:] if arguments is None else arguments
     text = parser.parse_intermixed_args(given).args
     try:

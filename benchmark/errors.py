@@ -1,4 +1,4 @@
-"""One clear line for every refusal: the value, where it came from, and what would be valid."""
+"""One clear line for every refusal: the value, its origin and the valid values."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from benchmark.places import ROOT
 
 
 class BenchmarkError(Exception):
-    """A refusal a user can act on; its text is one line and needs no stack trace."""
+    """A refusal that a user can act on: one line, without a stack trace."""
 
 
 def nearest(wrong: object, valid: Iterable[object]) -> str:
@@ -21,13 +21,13 @@ def nearest(wrong: object, valid: Iterable[object]) -> str:
 
 
 def unknown(kind: str, wrong: object, valid: Iterable[object], where: str = "") -> BenchmarkError:
-    """The error for a name that does not exist."""
+    """The error for an unknown name, with the nearest valid one."""
     place = f" in {where}" if where else ""
     return BenchmarkError(f"unknown {kind} {str(wrong)!r}{place}{nearest(wrong, valid)}")
 
 
 def one_line(error: BaseException) -> str | None:
-    """Hydra's and OmegaConf's refusals in one line, or None for an error that is none of theirs."""
+    """A refusal of ours, Hydra's or OmegaConf's in one line; None for other errors."""
     from hydra.errors import HydraException, MissingConfigException, OverrideParseException
     from omegaconf.errors import OmegaConfBaseException
 
@@ -39,7 +39,7 @@ def one_line(error: BaseException) -> str | None:
             group, _, choice = str(link.missing_cfg_file).rpartition("/")
             return str(unknown(group, choice, link.options or _choices(group)))
     hydra_says = next((link for link in chain if isinstance(link, HydraException)), None)
-    # The innermost knows the key best, unless OmegaConf had not filled in its message yet.
+    # The innermost error names the key best. A message with $VALUE is one that OmegaConf has not filled in.
     told = [
         link
         for link in reversed(chain)
@@ -56,7 +56,7 @@ def one_line(error: BaseException) -> str | None:
 
 
 def _chain(error: BaseException) -> list[BaseException]:
-    """``error`` and everything it was raised from, outermost first."""
+    """``error`` and the errors behind it, outermost first."""
     chain: list[BaseException] = []
     link: BaseException | None = error
     while link is not None and link not in chain:
@@ -66,13 +66,13 @@ def _chain(error: BaseException) -> list[BaseException]:
 
 
 def _choices(group: str) -> list[str]:
-    """The project's own files of a group; Hydra does not list them for groups that take a list."""
+    """The project's own choices of a group; Hydra lists none if several are allowed."""
     folder = ROOT / group if group.startswith("sweeps") else ROOT / "conf" / group
     return [path.stem for path in folder.glob("*.yaml")]
 
 
 def _omegaconf_line(error: BaseException) -> str:
-    """The first line of an OmegaConf message, with the full key and, for a wrong key, the valid ones."""
+    """One line from an OmegaConf error, with the full key and any valid keys."""
     message = str(error).split("\n")[0]
     key, parent = getattr(error, "full_key", None), getattr(error, "parent_node", None)
     if key and isinstance(parent, Iterable) and "not in" in message:

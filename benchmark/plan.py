@@ -1,4 +1,4 @@
-"""`python -m benchmark.plan TABLE… | all`: what tables would run, what is done, and how long the rest takes."""
+"""`python -m benchmark.plan TABLE… | all`: a table's runs, done and to do, and hours."""
 
 from __future__ import annotations
 
@@ -36,21 +36,21 @@ Say what tables of sweeps/ would run, and what of it the store has; nothing is r
 Hours are of one worker: seconds per update, measured where runs of the same model, task and methods are in
 the store, times the updates to do. Runs that nothing was measured for are counted apart.
 """
-RECENT = 2000  # records that throughput is taken from; reading a store of 100 000 would take minutes
+RECENT = 2000  # records to take throughput from; to read a store of 100 000 would take minutes
 UNKNOWN = "unknown"
-Workload = tuple[Any, ...]  # what the time of an update depends on
+Workload = tuple[Any, ...]  # model, task, methods, batch size, length and precision
 
 
 @dataclass
 class Measured:
-    """What finished runs took, by workload, and how many training examples tasks have."""
+    """Seconds per update and megabytes of finished runs by workload; training examples by task."""
 
     seconds: dict[Workload, list[float]] = field(default_factory=dict)
     megabytes: dict[Workload, list[float]] = field(default_factory=dict)
     examples: dict[str, int] = field(default_factory=dict)
 
     def add(self, record: Record, size: float) -> None:
-        """Take a finished record into account; ``size`` is what it takes on disk, in megabytes."""
+        """Add a finished record, whose files on disk have ``size`` megabytes."""
         config = record.config
         updates = record.curve[-1].step if record.curve else 0
         if record.status != "finished" or not updates:
@@ -64,12 +64,12 @@ class Measured:
             self.examples[config["task"]["name"]] = record.examples["train"]
 
     def hours(self, config: RunConfig) -> float | None:
-        """The hours that a run would take, or None where nothing like it was measured."""
+        """The hours of a planned run, or None if its workload was not measured."""
         rates, updates = self.seconds.get(workload_of(config)), self.updates(config)
         return None if rates is None or updates is None else median(rates) * updates / 3600
 
     def updates(self, config: RunConfig) -> int | None:
-        """The updates of a run, or None where the size of its training set is not known."""
+        """The updates of a run, or None if its training set's size is unknown."""
         protocol, data = config.protocol, config.data
         if protocol.steps is not None:
             return protocol.steps
@@ -81,20 +81,20 @@ class Measured:
         return max(1, round((protocol.epochs or 0) * math.ceil(examples / protocol.batch_size)))
 
     def size(self, config: RunConfig) -> float | None:
-        """The megabytes that the record of a run would take."""
+        """The megabytes of a planned run's record, or None if its workload was not measured."""
         sizes = self.megabytes.get(workload_of(config))
         return None if sizes is None else median(sizes)
 
 
 def workload_of(config: RunConfig) -> Workload:
-    """The workload of a planned run; `Measured.add` has that of a record."""
+    """The workload of a planned run; `Measured.add` builds the same for a record."""
     protocol = config.protocol
     batch = (protocol.batch_size, protocol.max_length, protocol.precision)
     return (config.model.name, config.task.name, tuple(sorted(config.method)), *batch)
 
 
 def measure(store: Store, first: Iterable[str] = ()) -> Measured:
-    """What the store's latest records took, beginning with the runs named by ``first``."""
+    """Measurements from the store's latest records, after the runs named by ``first``."""
     found = Measured()
     folders = dict.fromkeys([*(store.folder / name for name in first), *_latest(store.folder)])
     for folder in list(folders)[:RECENT]:
@@ -102,7 +102,7 @@ def measure(store: Store, first: Iterable[str] = ()) -> Measured:
             record = Record.from_json(json.loads((folder / "record.json").read_text()))
             found.add(record, sum(part.stat().st_size for part in folder.iterdir()) / 1e6)
         except (OSError, ValueError, VersionError):
-            continue  # whoever needs the record itself says what is wrong with it
+            continue  # a damaged record is reported when it is used, not here
     return found
 
 
@@ -116,7 +116,7 @@ def _latest(folder: Path) -> list[Path]:
 
 @dataclass(frozen=True)
 class Row:
-    """The plan of one table; hours and megabytes are of the runs to do, as far as they were measured."""
+    """The plan of one table; hours and megabytes are of measured runs to do."""
 
     name: str
     runs: int
@@ -133,7 +133,7 @@ class Row:
 
 
 def rows(planned: Sequence[Grid], done: set[str], measured: Measured) -> list[Row]:
-    """The plan of every grid. A run is ``shared`` if another of the grids has it as well."""
+    """The plan of every grid; a run is ``shared`` if another grid has it."""
     tables = Counter(name for one in planned for name in {run.run_id for run in one.runs})
     found = []
     for one in planned:
@@ -156,7 +156,7 @@ def rows(planned: Sequence[Grid], done: set[str], measured: Measured) -> list[Ro
 
 
 def total(planned: Sequence[Grid], done: set[str], measured: Measured) -> Row:
-    """The plan of all grids together, in which a shared run is one run."""
+    """The plan of all grids together; a shared run counts once."""
     runs: dict[str, PlannedRun] = {run.run_id: run for one in planned for run in one.runs}
     together = Grid("together", planned[0].table, {}, {}, list(runs.values()))
     return rows([together], done, measured)[0]
@@ -180,7 +180,7 @@ def render(planned: list[Row], last: Row | None) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command; returns its exit status: 0, or 2 for a refusal."""
+    """Run the command and return its exit status: 0, or 2 for a refusal."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmark.plan",
         description=DESCRIPTION,

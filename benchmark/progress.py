@@ -1,4 +1,7 @@
-"""How far something is and how long it will take, on one line of stderr: often on a terminal, seldom in a log."""
+"""Progress and time left, on one line of stderr.
+
+A terminal is updated every second; a log gets a line every ten seconds or more seldom.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,15 @@ import sys
 import time
 from collections.abc import Callable
 
-Tell = Callable[[str, int, int], None]  # told what is counted, how many are done, and of how many
+Tell = Callable[[str, int, int], None]  # arguments: the thing counted, the number done, the total
 
 
 def silence(what: str, done: int, total: int) -> None:
-    """Tell nobody."""
+    """Ignore progress."""
 
 
 class Line:
-    """The line, which is written over on a terminal."""
+    """A line of stderr, overwritten on a terminal."""
 
     def __init__(self, write: Callable[[str], object] = sys.stderr.write) -> None:
         self.write = write
@@ -25,44 +28,44 @@ class Line:
 
     @property
     def elapsed(self) -> float:
-        """Seconds since it was made."""
+        """Seconds since the line was made."""
         return time.monotonic() - self.started
 
     def due(self) -> bool:
-        """Whether it is time to write again; what takes long is told of less often in a log."""
+        """True if it is time to write; long work writes to a log less often."""
         quiet = self.every if self.live else max(self.every, self.elapsed / 20)
         return time.monotonic() - self.shown >= quiet
 
     def show(self, text: str) -> None:
-        """Write it now."""
+        """Write ``text`` now."""
         self.shown = time.monotonic()
         self.width = max(self.width, len(text))
         self.write(f"\r{text:<{self.width}}" if self.live else f"{text}\n")
         sys.stderr.flush()
 
     def close(self) -> None:
-        """Leave the last line standing, if there is any."""
+        """End the last line, if there is one, so that it stays."""
         if self.live and self.width:
             self.write("\n")
 
 
 class RunProgress:
-    """Tells how far a single run is, once it takes longer than a few seconds."""
+    """The progress of a single run, shown if it takes more than a few seconds."""
 
     def __init__(self, line: Line | None = None) -> None:
         self.line = line or Line()
         self.line.shown = max(self.line.shown, self.line.started + 5 - self.line.every)
-        self.begun: dict[str, tuple[int, float]] = {}  # by what is counted: how many there were, and when
+        self.begun: dict[str, tuple[int, float]] = {}  # by thing counted: the first number done, and its time
         self.last: dict[str, int] = {}
 
     def __call__(self, what: str, done: int, total: int) -> None:
-        """Be told that ``done`` of ``total`` of ``what`` are done; time left is that of this count alone."""
+        """Note that ``done`` of ``total`` are done; the time left is of ``what`` alone."""
         now = time.monotonic()
-        if done <= self.last.get(what, done):  # the first, or once more from the start
+        if done <= self.last.get(what, done):  # the first call, or a new count from the start
             self.begun[what] = done, now
         self.last[what] = done
         if self.line.due():
-            first, since = self.begun[what]  # what a run continues from was done before
+            first, since = self.begun[what]  # a continued run does not begin at 0
             made, spent = done - first, now - since
             left = f"{duration(spent / made * (total - done))} left" if made else "…"
             self.line.show(f"{done}/{total} {what}, {duration(self.line.elapsed)} so far, {left}")

@@ -1,7 +1,7 @@
 """Named random streams: one seed per run, one independent stream per use of chance.
 
 Switching a method on must change neither the batches, nor the head, nor the dropout of the run beside
-it, or a comparison of the two is not paired. So nothing in a run shares a generator with anything else.
+it, or a comparison of the two is not paired. So each use of chance in a run has a generator of its own.
 """
 
 from __future__ import annotations
@@ -14,13 +14,16 @@ if TYPE_CHECKING:
 
 
 def derive(seed: int, *name: str | int) -> int:
-    """The 63-bit seed of the stream called ``name`` (any path of words and counters) under ``seed``."""
+    """The 63-bit seed of the stream ``name`` (words and counters) under ``seed``."""
     path = "/".join(str(part) for part in (seed, *name))
     return int.from_bytes(hashlib.sha256(path.encode()).digest()[:8], "big") >> 1
 
 
 def stream(seed: int, *name: str | int) -> torch.Generator:
-    """A fresh CPU generator for the stream called ``name``; the same on every machine and in any order."""
+    """A fresh CPU generator for the stream ``name`` under ``seed``.
+
+    It is the same on every machine, and does not depend on other streams.
+    """
     import torch
 
     return torch.Generator().manual_seed(derive(seed, *name))

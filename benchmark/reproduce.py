@@ -1,4 +1,4 @@
-"""`python -m benchmark.reproduce TABLE …`: plan a table, run what the store lacks, report it."""
+"""`python -m benchmark.reproduce TABLE …`: plan a table, run its missing runs, report it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ key of a run's configuration (protocol.epochs=3). See `python -m benchmark --hel
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command; returns its exit status: 0, 1 if runs failed, 2 for a refusal, 130 for Ctrl-C."""
+    """Run the command and return its exit status.
+
+    It is 0, 1 if runs failed, 2 for a refusal, or 130 for Ctrl-C.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m benchmark.reproduce",
         description=DESCRIPTION,
@@ -48,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def reproduce(options: argparse.Namespace) -> int:
-    """Plan, run and report; the exit status."""
+    """Plan, run and report a table; return the exit status."""
     planned = grid.load(options.table, options.overrides, options.smoke)
     if planned.table["static"]:
         return show(planned, options)
@@ -84,7 +87,7 @@ def reproduce(options: argparse.Namespace) -> int:
 
 
 def show(planned: Grid, options: argparse.Namespace) -> int:
-    """Report a table that has no runs; the exit status."""
+    """Report a table that has no runs; return the exit status."""
     print(plan(planned, []), file=sys.stderr, flush=True)
     if not options.plan:
         from benchmark import report
@@ -96,7 +99,7 @@ def show(planned: Grid, options: argparse.Namespace) -> int:
 
 
 def look_up(planned: Grid, store: Store) -> tuple[dict[str, Record], list[PlannedRun]]:
-    """The finished records of a grid by run id, and the runs that have none (each once)."""
+    """The finished records of a grid by run id, and the runs without one."""
     records, missing = {}, {}
     for run in planned.runs:
         if run.run_id in records or run.run_id in missing:
@@ -110,7 +113,7 @@ def look_up(planned: Grid, store: Store) -> tuple[dict[str, Record], list[Planne
 
 
 def plan(planned: Grid, missing: list[PlannedRun]) -> str:
-    """One line: how many runs a table takes, and how many are left to do."""
+    """One line: the number of a table's runs, in the store and to do."""
     total = len({run.run_id for run in planned.runs})
     axes = ", ".join(f"{len(values)} {key}" for key, values in planned.axes.items() if len(values) > 1)
     if planned.table["static"]:

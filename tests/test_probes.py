@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from helpers.tuning import finetune
 from transformers import (
     BertConfig,
     BertForSequenceClassification,
@@ -49,6 +48,7 @@ from benchmark.testing.fixtures import (
 )
 from benchmark.training.onlooker import NOBODY
 from benchmark.training.snapshot import NEVER, Keeping, Snapshot
+from helpers.tuning import finetune
 
 ALL = "probe=[norm_change,sensitivity,noise_attenuation,token_similarity,linear_probe_embedded]"
 CHEAP = {

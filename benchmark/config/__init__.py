@@ -1,1 +1,1 @@
-"""What one run is: its schema, how Hydra composes it, what is refused, and its id."""
+"""One run's configuration: its schema, its composition by Hydra, its checks and its id."""

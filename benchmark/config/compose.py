@@ -1,4 +1,4 @@
-"""The configuration of one run: composed by Hydra from `conf/`, and from then on an object with the schema's types."""
+"""The configuration of one run: composed by Hydra from `conf/`, then a typed object."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from benchmark.places import ROOT
 
 
 def register() -> None:
-    """Make the schema and the resolvers of our configuration known to Hydra."""
+    """Register the schema and the resolvers of our configuration with Hydra."""
     from hydra.core.config_store import ConfigStore
 
     resolvers.register(ROOT)
@@ -21,7 +21,7 @@ def register() -> None:
 def typed(config: DictConfig) -> RunConfig:
     """The object of a composed configuration, with every interpolation resolved.
 
-    Raises: BenchmarkError for a mandatory value that is missing.
+    Raises: BenchmarkError naming the mandatory keys without a value.
     """
     missing = sorted(OmegaConf.missing_keys(config))
     if missing:
@@ -29,5 +29,5 @@ def typed(config: DictConfig) -> RunConfig:
     resolved = OmegaConf.to_container(config, resolve=True)
     assert isinstance(resolved, dict)
     resolved.pop("hydra", None)
-    # Hydra's `+KEY=VALUE` gets past the schema; merging does not.
+    # Hydra's `+KEY=VALUE` gets past the schema, so merge with it once more.
     return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(RunConfig), resolved))  # type: ignore

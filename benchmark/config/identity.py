@@ -1,10 +1,10 @@
-"""The identity of a run: the hash of whatever in its configuration can change its result.
+"""The identity of a run: a hash over the values that can change its result.
 
-Paths, names and labels, and the values a protocol offers to pick from cannot, and are left out; so are
-values that equal the schema's defaults, so that a new option does not rename the runs of old. Probes change
-no result, but a record has those that its run was asked for. The kind of machine is no part of a
-configuration; the record's stamp says what it was. A class of ours counts by its name, so that it may live
-anywhere in the package; one of somebody else's by where it is.
+Paths, names, labels and a protocol's ``values`` cannot change a result and are left out. Values equal to
+the schema's default are left out as well: a new option must not rename old runs. Probes are included,
+although they change no result, because a record has the probes of its run only. The kind of machine is not
+part of a configuration; the record's ``environment`` names it. A class of ours counts by its name, so that
+it may move within the package; a class from elsewhere counts by its dotted path.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from typing import Any
 from benchmark.config.schema import RunConfig, SplitConfig, TaskConfig, as_json
 from benchmark.config.splits import splits_of_setting
 
-SCHEMA = 3  # raised when the meaning of a configuration changes, so that old records are not mistaken
-BY_NAME = 3  # the schema since which code of ours counts by its name
-# Which part of the dotted path names the code that a configuration has under a key: the class, the builder's module.
+SCHEMA = 3  # raise it if the meaning of a configuration changes: old records must not match
+BY_NAME = 3  # the first schema in which code of ours counts by its name
+# By key: the index of the dotted path's part that names the code, a class or the module of a builder.
 NAMED_BY = {"_target_": -1, "builder": -2}
 OURS = __name__.partition(".")[0]
 
-DEFAULTS, SPLIT = RunConfig(), SplitConfig()  # what a configuration says unless it states another value
+DEFAULTS, SPLIT = RunConfig(), SplitConfig()  # values equal to these are left out
 
 
 def identity(config: RunConfig, schema: int = SCHEMA) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def identity(config: RunConfig, schema: int = SCHEMA) -> dict[str, Any]:
 
 
 def _task(task: TaskConfig) -> dict[str, Any]:
-    """A task as its run sees it: what its setting stands for in place of the choice of settings."""
+    """A task as its run sees it: the splits of its setting, no other setting."""
     train = [_stated(split, SPLIT) for split in splits_of_setting(task)]
     return _stated(task, DEFAULTS.task, {"name", "label", "train", "evaluate", "setting", "settings"}) | {
         "train": train[0] if len(train) == 1 else train,
@@ -59,7 +59,7 @@ def run_id(config: RunConfig, schema: int = SCHEMA) -> str:
 
 
 def _by_name(value: Any) -> Any:
-    """``value`` with the dotted paths in it, at any depth, as what the code there counts as."""
+    """``value`` with the dotted paths to our code, at any depth, replaced by names."""
     if isinstance(value, list):
         return [_by_name(inner) for inner in value]
     if not isinstance(value, dict):
@@ -71,7 +71,7 @@ def _by_name(value: Any) -> Any:
 
 
 def _name(path: str, part: int) -> str:
-    """The name of the code at a dotted ``path`` if it is ours, else the path."""
+    """The name of our code at a dotted ``path``; other paths unchanged."""
     parts = path.split(".")
     return parts[part] if parts[0] == OURS and len(parts) > 2 else path
 

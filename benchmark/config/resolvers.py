@@ -1,4 +1,4 @@
-"""What `${…}` can say in a configuration of ours, besides OmegaConf's own."""
+"""Our own resolvers of `${…}` in configurations, beside OmegaConf's."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from omegaconf import DictConfig, OmegaConf
 
 from benchmark.errors import BenchmarkError
 
-PLAIN = "vanilla"  # what a protocol's values call a run without methods
+PLAIN = "vanilla"  # the key of a run without methods in a protocol's values
 OTHERWISE = "default"
 
 
 def register(root: Path) -> None:
-    """Make ``${root:}`` (the project), ``${scratch:}``, ``${not:…}`` and ``${pick:NAME}`` known."""
+    """Register ``${root:}`` (the project's folder), ``${scratch:}``, ``${not:…}`` and ``${pick:NAME}``."""
     for name, resolver in (
         ("root", lambda: str(root)),
         ("not", lambda value: not value),
@@ -28,8 +28,8 @@ def register(root: Path) -> None:
 def pick(name: str, *, _root_: DictConfig) -> Any:
     """A run's value from ``protocol.values.NAME``, which nests models, tasks and methods in any order.
 
-    At every level the run's methods (``a+b`` in alphabetical order, ``vanilla`` for none) come before its
-    model, its model before its task, and ``default`` last. Raises: BenchmarkError where nothing fits.
+    Each level is looked up by the run's methods (``a+b`` in alphabetical order, ``vanilla`` for none), then by
+    its model, its task, and ``default``. Raises: BenchmarkError if a level has none of these keys.
     """
     names = ["+".join(sorted(_root_.method)) or PLAIN, _root_.model.name, _root_.task.name]
     node, place, key = _root_.protocol["values"], "protocol.values", name

@@ -1,8 +1,8 @@
-"""The schema of a run's configuration: its parts, with types and defaults, and the names there are to choose from.
+"""The schema of a run's configuration: types, defaults and valid names.
 
-These classes are what the code passes around. What stays a dictionary is the hyper-parameters of methods,
-probes and the tracker, until the object is built whose class is their schema, and a protocol's ``values`` and
-``report``.
+The code passes objects of these classes around. The hyper-parameters of methods, probes and the tracker are
+dictionaries until their objects are built, because those objects' classes are their schemas. A protocol's
+``values`` and ``report`` are dictionaries too.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ LEARNT = ("classification", "tagging", "answers")
 KINDS = (*LEARNT, "retrieval", "mining")
 RULES = ("fixed", "best_on_dev", "best_on_test")
 THRESHOLDS = ("dev", "test")
-ZERO_SHOT = "zero_shot"  # the setting of a task that trains on `train`
-# What each metric gives, the value that a table shows first. The names are those of `benchmark.tasks.metrics`.
+ZERO_SHOT = "zero_shot"  # the setting in which a task trains on `train`
+# The values of each metric of `benchmark.tasks.metrics`; tables show the first one.
 METRICS = {
     "accuracy": ("accuracy",),
     "f1": ("f1",),
@@ -42,7 +42,7 @@ METRICS = {
 
 @dataclass
 class ModelConfig:
-    """A pretrained encoder: a hub id or a local folder, or a ``builder`` that makes one."""
+    """A pretrained encoder: ``id`` (a hub id or local folder), or a ``builder`` of one."""
 
     name: str = MISSING
     label: str = ""
@@ -54,18 +54,18 @@ class ModelConfig:
 
 @dataclass
 class SplitConfig:
-    """One split of one configuration of a data set, the task's own unless ``repo`` names another.
+    """One split of one configuration of a data set.
 
-    ``text`` and ``target`` are its columns where they differ from the task's. ``label_map`` turns what the
-    target says, as text, into the task's labels; rows whose target it does not name are dropped. With
-    ``fold`` an answer counts as another one, for data sets that tell fewer classes apart. ``rows`` keeps
-    those whose columns fit a pattern such as ``english-*``.
+    The data set is the task's, or ``repo``. ``text`` and ``target`` are columns that differ from the task's.
+    ``label_map`` maps the target, as text, to the task's labels and drops rows with other targets.
+    ``fold`` maps a predicted label to another one, for data sets with fewer classes than the task. ``rows``
+    keeps the rows whose columns match a pattern such as ``english-*``.
 
-    With ``languages`` it stands for one split each, ``{lang}`` in ``config``, ``sentences`` and ``rows`` being
-    the language's code and ``{name}`` what ``names`` calls it. ``kind``, ``metrics`` and ``max_length`` are
-    for evaluation sets that are not measured as the task is; those that are ``last_only`` are read and
-    scored after the last update alone. To mine pairs, ``sentences`` is the configuration with all of them,
-    and ``dev`` the split whose pairs give the threshold.
+    With ``languages`` it stands for one split per language. In ``config``, ``sentences`` and ``rows``,
+    ``{lang}`` is the language's code and ``{name}`` its entry in ``names``. ``kind``, ``metrics`` and
+    ``max_length`` are for evaluation sets measured in another way than the task. A ``last_only`` set is read
+    and scored only after the last update. For mining, ``sentences`` is the configuration with all sentences,
+    and ``dev`` is the split whose pairs give the threshold.
     """
 
     config: str = MISSING
@@ -90,14 +90,18 @@ class SplitConfig:
 
 @dataclass
 class TrainingSets:
-    """Splits that are trained on together."""
+    """Splits to train on together."""
 
     train: list[SplitConfig] = field(default_factory=list)
 
 
 @dataclass
 class AnswersConfig:
-    """How contexts are cut into windows, ``step`` tokens apart, and how long questions and answers may be, in tokens."""
+    """Lengths in question answering, in tokens.
+
+    ``step`` is the distance between windows of a context, ``max_question`` the longest question and
+    ``longest`` the longest answer.
+    """
 
     step: int = 128
     max_question: int = 64
@@ -106,13 +110,13 @@ class AnswersConfig:
 
 @dataclass
 class RetrievalConfig:
-    """Which layer gives sentence vectors, and what sets the threshold of mining.
+    """The layer of sentence vectors, and the threshold of mining.
 
-    ``rule`` is ``fixed``, ``best_on_dev`` or ``best_on_test``, the last two per evaluation set; ``layers`` has the
-    fixed one (1 is the first block's output) by the number of layers, two thirds of the way where it has none.
-    ``compared`` are the layers that are scored beside it; an empty list is all of them where the rule chooses.
-    ``special`` says whether special tokens are in a sentence's mean, ``threshold`` whether mining's is the best on
-    ``dev`` or on ``test``.
+    ``rule`` is ``fixed``, ``best_on_dev`` or ``best_on_test``; the last two choose a layer per evaluation set.
+    ``layers`` has the fixed layer (1 is the first block's output) by the model's number of layers; without an
+    entry it is the layer at two thirds of the depth. ``compared`` are further layers to score; if it is empty
+    and the rule chooses, all layers are scored. With ``special``, a sentence's mean includes the special
+    tokens. The threshold of mining is the best one on ``threshold``, ``dev`` or ``test``.
     """
 
     rule: str = "fixed"
@@ -124,11 +128,12 @@ class RetrievalConfig:
 
 @dataclass
 class TaskConfig:
-    """What is learnt and how it is measured; ``labels`` of a classification are empty for a regression.
+    """A data set to learn, with its splits, labels and metrics.
 
-    ``score_training`` adds the training examples of a run, as ``train``, to its evaluation sets. ``languages``
-    narrows these to some languages. ``setting`` is what is trained on: ``train`` (``zero_shot``), or the splits
-    that ``settings`` has under that name. ``drop_untranslated`` leaves out pairs with the text ``NS`` (PAWS-X).
+    Empty ``labels`` make a classification a regression. ``score_training`` adds the training examples of a run
+    to its evaluation sets, as ``train``. ``languages`` limits the evaluation sets to these languages.
+    ``setting`` chooses the training splits: ``zero_shot`` is ``train``, another name is an entry of
+    ``settings``. ``drop_untranslated`` leaves out pairs with the text ``NS`` (PAWS-X).
     """
 
     name: str = MISSING
@@ -154,7 +159,7 @@ class TaskConfig:
 
 @dataclass
 class DataConfig:
-    """How much of the training set is used: all of it, ``count`` examples or a ``share`` of it."""
+    """The part of the training set to use: all, ``count`` examples or a ``share``."""
 
     name: str = MISSING
     count: int | None = None
@@ -164,9 +169,9 @@ class DataConfig:
 
 @dataclass
 class ProtocolConfig:
-    """A paper's recipe; training takes a number of ``epochs`` or of ``steps`` (updates).
+    """A paper's recipe, with its length in ``epochs`` or in ``steps`` (updates).
 
-    ``values`` and ``report`` never reach the trainer: see `benchmark.config.identity`.
+    ``values`` and ``report`` never reach the training and are not part of a run's id.
     """
 
     name: str = MISSING
@@ -192,7 +197,7 @@ class ProtocolConfig:
 
 @dataclass
 class RunConfig:
-    """One fine-tuning, and where and on what it happens."""
+    """One fine-tuning, with the places of its files and its device."""
 
     model: ModelConfig = field(default_factory=ModelConfig)
     task: TaskConfig = field(default_factory=TaskConfig)
@@ -213,7 +218,7 @@ class RunConfig:
 
 
 def as_json(config: Any) -> Any:
-    """A configuration or a part of it as JSON has it; dictionaries and lists are copies."""
+    """A configuration, or part of one, as JSON values; dictionaries and lists are copies."""
     if is_dataclass(config):
         return {name: as_json(getattr(config, name)) for name in config.__dataclass_fields__}
     if isinstance(config, dict):

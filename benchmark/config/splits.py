@@ -1,4 +1,4 @@
-"""Which splits a task reads: its training splits in a setting, and its evaluation sets, one per language."""
+"""The splits of a task: training splits by setting, evaluation sets by language."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from benchmark.errors import BenchmarkError, unknown
 
 
 def training_splits(task: TaskConfig) -> list[SplitConfig]:
-    """The training splits of ``task.setting``, those of several languages spelt out.
+    """The training splits of ``task.setting``, one per language.
 
-    Raises: BenchmarkError for a setting that the task does not have.
+    Raises: BenchmarkError for a setting that the task does not have or that names no split.
     """
     found = []
     for split in splits_of_setting(task):
@@ -20,8 +20,9 @@ def training_splits(task: TaskConfig) -> list[SplitConfig]:
 
 
 def evaluation_splits(task: TaskConfig) -> dict[str, SplitConfig]:
-    """The evaluation sets by name, ``SET/LANGUAGE`` where a set has languages; only those of ``task.languages``.
+    """The evaluation sets of a task by name, ``SET/LANGUAGE`` if a set has languages.
 
+    A set with languages is limited to ``task.languages``, unless these are empty.
     Raises: BenchmarkError for a language that no set of the task has.
     """
     known = {language for split in task.evaluate.values() for language in split.languages}
@@ -39,7 +40,7 @@ def evaluation_splits(task: TaskConfig) -> dict[str, SplitConfig]:
 
 
 def of_language(split: SplitConfig, language: str) -> SplitConfig:
-    """``split`` with ``{lang}`` and ``{name}`` filled in, the latter what the data set calls the language."""
+    """``split`` for one language, with ``{lang}`` and ``{name}`` (from ``split.names``) filled in."""
     words = {"lang": language, "name": split.names.get(language, language)}
 
     def filled(text: str) -> str:
@@ -57,9 +58,9 @@ def of_language(split: SplitConfig, language: str) -> SplitConfig:
 
 
 def splits_of_setting(task: TaskConfig) -> list[SplitConfig]:
-    """The training splits of ``task.setting`` as they are declared, those of several languages as one.
+    """The training splits of ``task.setting`` as declared, languages not yet expanded.
 
-    Raises: BenchmarkError for a setting that the task does not have.
+    Raises: BenchmarkError for a setting that the task does not have or that names no split.
     """
     if task.setting == ZERO_SHOT:
         return [task.train]

@@ -1,8 +1,10 @@
-"""A sweep file's declaration of its table beside the grid: title, layout, columns, claims. See `sweeps/README.md`.
+"""A sweep file's declaration of its table beside the grid: title, layout, columns, claims.
 
-A *selector* is a mapping from axes to values, ``{method: [noisytune], model: roberta_base}``, and stands
-for the runs that have all of them; a list is any of its values, except under ``method``, where it is the
-methods of one run (and a list of lists any of these). See `benchmark/grids/selectors.py`.
+`sweeps/README.md` explains it by example.
+
+A *selector* maps axes to values, as in ``{method: [noisytune], model: roberta_base}``. It stands for the runs
+that have all these values. A list means any of its values, except under ``method``: there a list is the
+methods of one run, and a list of lists means any of these. See `benchmark/grids/selectors.py`.
 """
 
 from __future__ import annotations
@@ -21,9 +23,10 @@ EVERY_COLUMN, AVERAGE = "every column", "average"
 
 @dataclass
 class Column:
-    """A column of a table: the mean of ``report`` (as in a protocol) on the runs of ``tasks``, less ``minus``.
+    """A column of a table: the mean of ``report`` less ``minus``, on runs of ``tasks``.
 
-    Of several tasks each makes rows of its own, if the layout's rows have ``task``.
+    ``report`` and ``minus`` name metrics as a protocol's ``report`` does. If the layout's ``rows`` have
+    ``task``, each task has rows of its own.
     """
 
     tasks: list[str] = MISSING
@@ -34,11 +37,11 @@ class Column:
 
 @dataclass
 class Layout:
-    """How the paper shows it: ``kind`` of display, and which axes of the grid make what of it.
+    """The form of the paper's table or figure: the ``kind`` of display and its axes.
 
-    Axes are keys of the grid, ``column`` (of the table), ``layer`` or ``step``. ``x_without`` is the x of
-    runs that do not state the axis, such as plain fine-tuning for a method's strength. ``by_language`` shows
-    columns that are means over languages by language as well.
+    An axis is a key of the grid, ``column`` (of the table), ``layer`` or ``step``. ``x_without`` is the x of
+    runs that do not state the axis, such as plain fine-tuning if x is a method's strength. ``by_language``
+    shows columns that are means over languages a second time, language by language.
     """
 
     kind: str = "table"
@@ -54,13 +57,14 @@ class Layout:
 
 @dataclass
 class Claim:
-    """What a paper says its table shows: runs ``better`` (or ``lower``) are above (below) those of ``than``.
+    """A statement of a paper about its table: one side's values are above the other's.
 
-    Runs are compared with those that equal them in every axis that both have and neither side names. A
-    side's value is the mean over the tasks it names; of several values of another axis every pair has to
-    hold.
-    ``where`` is ``every column``, ``average``, some columns, or a number of columns that is enough. ``of`` is
-    what is compared; with ``gain_over`` it is its gain over those runs.
+    Values of the runs ``better`` must be above, or values of the runs ``lower`` below, the values of the runs
+    ``than``. Two runs are compared if they agree on every axis that both have and neither side names. A side's
+    value is the mean over the tasks it names. If a side names several values of another axis, the claim must
+    hold for every pair. ``where`` is ``every column``, ``average``, a list of columns, or a number of columns
+    that is enough. ``of`` is the quantity to compare; with ``gain_over``, the claim is about its gain over
+    these runs.
     """
 
     says: str = MISSING
@@ -74,10 +78,11 @@ class Claim:
 
 @dataclass
 class Counterpart:
-    """Where our configuration has what a paper prints in a cell.
+    """The place of a printed cell's value in our configuration.
 
-    That is at a dotted path into the run that ``overrides`` compose, and ``read`` says what is made of what stands
-    there: see `benchmark/report/static.py`. ``split`` is for the size of another split than that.
+    ``at`` is a dotted path into the configuration that ``overrides`` compose. ``read`` names the way to turn the
+    value there into the printed one, see `benchmark/report/static.py`. ``split`` names another split for a
+    size.
     """
 
     at: str = MISSING
@@ -89,7 +94,10 @@ class Counterpart:
 
 @dataclass
 class Apart:
-    """A cell of a row (named by its keys) that has its counterpart elsewhere, or may differ, and why."""
+    """An exception for one cell: a counterpart at another path, or a permitted difference.
+
+    ``row`` names the row by its keys, ``at`` is the other path and ``because`` the reason.
+    """
 
     cell: str = MISSING
     row: dict[str, Any] = field(default_factory=dict)
@@ -99,10 +107,10 @@ class Apart:
 
 @dataclass
 class Static:
-    """A table of settings and data, which has no runs: our configuration beside what the paper prints.
+    """A table of settings and data without runs: our configuration beside the printed values.
 
-    ``rows`` gives, by key and value of the printed rows, the overrides that they stand for, and ``cells`` what
-    is compared in each. Without ``rows`` the publication is one row, and ``cells`` are dotted paths into it.
+    ``rows`` has the overrides of the printed rows, by key and value. ``cells`` are the values to compare in
+    each row. Without ``rows`` the publication is one row, and ``cells`` are dotted paths into it.
     """
 
     overrides: list[str] = field(default_factory=list)
@@ -113,10 +121,10 @@ class Static:
 
 @dataclass
 class StandIns:
-    """What a smoke run takes where the embedded encoder and tasks have not the form of the table's.
+    """Embedded replacements in a smoke run, for tables whose form the usual ones lack.
 
-    ``tasks`` are embedded tasks by the table's own, whose ``task.setting`` they have, and ``sets`` their evaluation
-    sets by the table's.
+    ``model`` is an embedded encoder. ``tasks`` maps the table's tasks to embedded tasks, which must have the
+    same values of ``task.setting``. ``sets`` maps the table's evaluation sets to the embedded ones.
     """
 
     model: str = "embedded"
@@ -128,12 +136,12 @@ class StandIns:
 class Table:
     """The ``table`` of a sweep file.
 
-    ``grids`` are further rectangles of runs, each the sweeper's parameters with some changed, or left out
-    by null. ``published`` names a file of `results/published/`, whose rows say by selectors (``runs``) which runs
-    they show. ``averages`` are rules by name for averages beside the paper's own: columns, or lists of rules
-    whose mean is meant. ``search`` are axes to choose over, per model, task and method, before anything is
-    reported. ``stand_ins`` are for its smoke run. ``cost`` adds what each method costs in time and memory. A table
-    that is ``static`` has no runs.
+    ``grids`` are further rectangles of runs: the sweeper's parameters with some changed, or left out by null.
+    ``published`` names a file of `results/published/`, whose rows select their runs by ``runs``. ``averages``
+    are rules by name for averages beside the paper's own; a rule is a column, or a list of rules for their
+    mean. ``search`` are axes whose best value is chosen, per model, task and method, before reporting.
+    ``stand_ins`` are for the smoke run. ``cost`` adds each method's time and memory. A ``static`` table has no
+    runs.
     """
 
     title: str = MISSING

@@ -1,4 +1,4 @@
-"""What a file of `conf/` names as its ``_target_``: a class, whose fields are the schema of its settings."""
+"""Objects from files of `conf/`: the ``_target_`` is a class whose fields are the schema."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ Kind = TypeVar("Kind")
 
 
 def class_of(key: str, target: str, base: type[Kind]) -> type[Kind]:
-    """The class that ``key._target_`` names. Raises: BenchmarkError if it is not there, or no ``base``."""
+    """The class ``key._target_``. Raises: BenchmarkError if missing or no subclass of ``base``."""
     try:
         kind = get_class(target)
-    except Exception as error:  # whatever importing somebody's file may raise
+    except Exception as error:  # importing a user's file may raise anything
         raise BenchmarkError(f"{key}._target_={target}: {str(error).splitlines()[0]}") from error
     if not issubclass(kind, base):
         package = base.__module__.removesuffix(".base")
@@ -26,9 +26,9 @@ def class_of(key: str, target: str, base: type[Kind]) -> type[Kind]:
 
 
 def built(key: str, settings: dict[str, Any], base: type[Kind]) -> Kind:
-    """The object that plain ``settings`` describe.
+    """The object that the dictionary ``settings`` describes.
 
-    Raises: BenchmarkError for settings that name no class, or that it does not take, or not with that value.
+    Raises: BenchmarkError for a missing or wrong ``_target_``, an unknown setting, or a wrong value.
     """
     if not isinstance(settings, dict) or "_target_" not in settings:
         group, _, name = key.partition(".")

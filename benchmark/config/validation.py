@@ -1,4 +1,4 @@
-"""The validation of a configuration: what its types cannot refuse is refused here, before anything is loaded."""
+"""Checks of a configuration beyond its types, before anything is loaded."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from benchmark.errors import BenchmarkError, unknown
 
 
 def validate(config: RunConfig) -> None:
-    """Refuse what the types cannot: values out of range and names that do not exist.
+    """Refuse values out of range and names that do not exist; types cannot.
 
-    Raises: BenchmarkError naming the key, its value and what would be valid.
+    Raises: BenchmarkError naming the key, its value and the valid ones.
     """
     _validate_task(config.task)
     _validate_protocol(config.protocol)
@@ -114,7 +114,7 @@ def _validate_replay(config: RunConfig) -> None:
 
 
 def _metrics(task: TaskConfig) -> dict[str, list[str]]:
-    """The metrics that a task names, by where it names them."""
+    """The metrics of a task, by the configuration key that names them."""
     own = {f"task.evaluate.{name}.metrics": split.metrics for name, split in task.evaluate.items()}
     return {"task.metrics": task.metrics, **own}
 
@@ -132,7 +132,7 @@ def _validate_length(protocol: ProtocolConfig) -> None:
 
 
 def _validate_labels(task: TaskConfig, name: str, split: SplitConfig) -> None:
-    """The labels that a split's maps speak of are the task's."""
+    """Refuse a label in a split's maps that the task does not have."""
     named = {"label_map": [*split.label_map.values()], "fold": [*split.fold, *split.fold.values()]}
     for key, labels in named.items():
         for label in labels:

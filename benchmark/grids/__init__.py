@@ -1,1 +1,1 @@
-"""What a table asks for: the declaration of a sweep file, and the runs that its axes span."""
+"""A sweep file's declaration of a table, and the runs of its axes."""

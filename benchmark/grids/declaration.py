@@ -1,4 +1,4 @@
-"""What a sweep file declares of its table is refused here where it speaks of what the grid does not have."""
+"""Checks of a table's declaration: it may only name things that its grid has."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from benchmark.places import ROOT
 
 
 def check(name: str, table: dict[str, Any], grid: Sequence[Rectangle]) -> None:
-    """Refuse a declaration that speaks of what its grid does not have.
+    """Refuse a declaration that names something its grid does not have.
 
-    Raises: BenchmarkError naming the table, the place in it, and what would be valid.
+    Raises: BenchmarkError naming the table, the place in it, and the valid names.
     """
     where = f"sweeps/{name}"
     _check_layout(table["layout"], where)

@@ -1,4 +1,4 @@
-"""Grids: a sweep file's declared axes, narrowed by the user, expanded into the configurations of runs."""
+"""Grids: a sweep file's axes, narrowed by the user and expanded into planned runs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = ["Grid", "PlannedRun", "axes", "load", "tables"]
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """One run of a grid: its configuration, where it stands on the axes, and what to type to run it."""
+    """One run of a grid: its configuration, its command-line overrides and its id."""
 
     config: RunConfig
     overrides: tuple[str, ...]
@@ -41,10 +41,10 @@ class PlannedRun:
 
 @dataclass(frozen=True)
 class Grid:
-    """The runs of a table, with the table's own declarations and how its axes were changed.
+    """The planned runs of a table, with its declaration and its axes.
 
-    ``axes`` has the values of every axis, and ``declared`` those it had before it was changed; the runs
-    need not be all their combinations.
+    ``changed`` has the user's changes, ``axes`` the values of every axis after them and ``declared`` the values
+    before. The runs need not be all combinations of these values.
     """
 
     name: str
@@ -56,18 +56,18 @@ class Grid:
 
 
 def tables() -> list[str]:
-    """The names of all sweep files, e.g. ``noisytune/table2``; those in ``wandb`` are W&B's own."""
+    """The names of all sweep files, e.g. ``noisytune/table2``, without W&B's own in ``wandb``."""
     folder = ROOT / "sweeps"
     names = (str(path.relative_to(folder).with_suffix("")) for path in folder.rglob("*.yaml"))
     return sorted(name for name in names if not name.startswith("wandb/"))
 
 
 def load(name: str, changes: Iterable[str] = (), small: bool = False) -> Grid:
-    """The grid of the sweep file ``name`` with its axes narrowed or changed by Hydra overrides.
+    """The grid of a sweep file, its axes narrowed or changed by Hydra overrides.
 
-    With ``small`` it is the table's smoke run; a table without runs is the same either way. Raises:
-    BenchmarkError for a table, key or value that does not exist, a declaration that does not fit its grid, or
-    an axis without values.
+    With ``small`` it is the table's smoke run; a table without runs stays the same. Raises: BenchmarkError for
+    a table, key or value that does not exist, a declaration that does not fit its grid, an axis without
+    values, or changes that leave no run.
     """
     if name not in tables():
         raise unknown("table", name, tables(), "sweeps/")
@@ -106,7 +106,7 @@ def _declaration(name: str, sweep: DictConfig) -> dict[str, Any]:
 
 
 def _fixed(path: Path) -> dict[str, str] | None:
-    """The choices that a sweep file makes for all its runs, by group; None if it does anything else to them."""
+    """A sweep file's choices by group; None if it changes its runs in other ways."""
     stated = yaml.safe_load(path.read_text())
     if set(stated) - {"defaults", "hydra", "table"}:
         return None
@@ -124,7 +124,7 @@ def _fixed(path: Path) -> dict[str, str] | None:
 
 
 def _runs(name: str, fixed: dict[str, str] | None, axes: Axes) -> Iterable[PlannedRun]:
-    """Put together once per combination of everything but the seed."""
+    """The planned runs of a rectangle, composed once per combination without the seed."""
     seeds = [_seed(value) for value in axes.get("seed", ["1"])]
     others = {key: values for key, values in axes.items() if key != "seed"}
     groups = {key for key in others if parts.is_group(key)}
@@ -143,10 +143,13 @@ def _runs(name: str, fixed: dict[str, str] | None, axes: Axes) -> Iterable[Plann
 
 
 def composed(choices: dict[str, str], values: list[str], seeds: list[int]) -> list[RunConfig]:
-    """One configuration per seed, from parts where that can be and else as a whole; Hydra has to be initialised."""
+    """One configuration per seed, from parts if possible, else composed as a whole.
+
+    Needs Hydra to be initialised. Refusals are Hydra's own.
+    """
     try:
         return parts.configurations(choices, values, seeds)
-    except Exception:  # whatever is wrong, Hydra says it best of the whole
+    except Exception:  # composing the whole again lets Hydra give its own, clearer message
         return parts.whole([*(f"{k}={v}" for k, v in choices.items()), *values], seeds)
 
 

@@ -1,4 +1,7 @@
-"""The multiruns of Hydra that make up a table: its sweeper knows one rectangle of axes, and a grid may have several."""
+"""Hydra's multiruns for a table: one for each rectangle of its grid.
+
+Hydra's sweeper knows a single rectangle of axes, and a grid may have several.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +18,10 @@ TABLE = "+sweeps="
 
 
 def multiruns(arguments: Sequence[str]) -> list[list[str]]:
-    """The command lines that run the whole grid of ``+sweeps=TABLE``, one for each of its rectangles.
+    """The command lines that run the grid of ``+sweeps=TABLE``, one for each rectangle.
 
-    A command line without a table, or with one that is a single rectangle, is returned as it is, and so is one that
-    Hydra will refuse. Raises: BenchmarkError for a change without values.
+    A command line comes back unchanged if it names no table, if its table has a single rectangle, or if Hydra
+    will refuse it. Raises: BenchmarkError for a change without values.
     """
     of_hydra = [one for one in arguments if one.startswith((TABLE, "hydra.", "hydra/"))]
     if not any(one.startswith(TABLE) for one in of_hydra):

@@ -1,10 +1,10 @@
-"""The configurations of many runs, composed by Hydra once per choice instead of once per run.
+"""The configurations of many runs: Hydra composes once per choice, not per run.
 
-Composing takes Hydra a tenth of a second, and a grid has thousands of runs made of a few dozen choices. A
-choice of one group (a model, a list of methods) fills that group's part of the configuration and touches
-nothing else, so each is composed alone, on top of the defaults, and a run's configuration is put together
-from the parts before its interpolations are resolved. Where a choice does touch something else, or is none
-that can be seen as such, `Elsewhere` is raised, and the run has to be composed as a whole.
+Hydra needs a tenth of a second to compose, and a grid has thousands of runs made of a few dozen choices. A
+choice of one group (a model, a list of methods) fills the group's part of the configuration and changes
+nothing else. So each choice is composed alone, on top of the defaults. A run's configuration is then put
+together from these parts, before its interpolations are resolved. If an override does more than choose for
+its group or set one value, `Elsewhere` is raised and the run must be composed as a whole.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Elsewhere(Exception):
 def configurations(
     choices: Mapping[str, str], values: Sequence[str], seeds: Sequence[int]
 ) -> list[RunConfig]:
-    """One configuration per seed, with ``choices`` by group and then ``values`` (overrides) applied.
+    """One configuration per seed, from ``choices`` by group and then ``values`` (overrides).
 
     Needs Hydra to be initialised. Raises: Elsewhere if the parts cannot be composed one by one.
     """
@@ -59,7 +59,7 @@ def configurations(
 
 
 def whole(overrides: Sequence[str], seeds: Sequence[int]) -> list[RunConfig]:
-    """The same with everything composed together; any refusal is Hydra's own."""
+    """One configuration per seed, composed as a whole; refusals are Hydra's own."""
     composed = compose("config", list(overrides))
     OmegaConf.set_struct(composed, False)
     composed.table = None
@@ -71,7 +71,7 @@ def whole(overrides: Sequence[str], seeds: Sequence[int]) -> list[RunConfig]:
 
 
 def is_group(key: str) -> bool:
-    """Whether ``key`` is one of Hydra's config groups, of which a run chooses, and no key of its own."""
+    """True if ``key`` is one of Hydra's config groups, not a key of a run."""
     loader = GlobalHydra.instance().config_loader()
     return "." not in key and bool(loader.get_group_options(key))
 
@@ -87,7 +87,10 @@ def _resolved(tree: Tree) -> RunConfig:
 
 @dataclass
 class Workplace:
-    """A node to resolve in and what it holds: making nodes is what costs, and few values differ each time."""
+    """A node for resolving interpolations, kept from run to run, and its present content.
+
+    Making nodes is slow, and only few values differ between two runs.
+    """
 
     node: DictConfig
     shown: Tree
@@ -105,13 +108,13 @@ def _show(node: Any, old: Tree, new: Tree) -> None:
     for key, value in new.items():
         if isinstance(value, dict) and isinstance(old.get(key), dict):
             _show(node[key], old[key], value)
-        elif key not in old or repr(old[key]) != repr(value):  # to Python, True and 1 are equal
+        elif key not in old or repr(old[key]) != repr(value):  # in Python, True == 1
             node[key] = value
 
 
 @cache
 def _typed(key: str, text: str) -> Any:
-    """A part of a configuration, given as JSON, with the schema's types; few of them are ever different."""
+    """A part of a configuration, from JSON, with the schema's types; cached, since few differ."""
     value = json.loads(text)
     if key in PARTS:
         return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(PARTS[key]), value))
@@ -127,7 +130,7 @@ def _defaults() -> Tree:
 
 @cache
 def part(group: str, choice: str) -> Tree:
-    """What a choice fills its group's part with. Raises: Elsewhere if it changes anything else."""
+    """The group's part under a choice. Raises: Elsewhere if anything else changes."""
     changed = _composed(f"{group}={choice}")
     if group not in changed or _without(changed, group) != _without(_defaults(), group):
         raise Elsewhere(f"{group}={choice}")
@@ -137,7 +140,7 @@ def part(group: str, choice: str) -> Tree:
 
 @cache
 def _value(group: str, choice: str | None, override: str) -> tuple[tuple[str, ...], Any]:
-    """The path that an override sets, and the typed value it has there."""
+    """The path that an override sets, and the typed value at this path."""
     parsed = OverridesParser.create().parse_override(override)
     path = tuple(parsed.key_or_group.split("."))
     if parsed.is_delete() or parsed.package is not None or parsed.is_force_add():
@@ -161,7 +164,7 @@ def _without(tree: Tree, key: str) -> Tree:
 
 
 def _put(tree: Tree, path: Sequence[str], value: Any) -> None:
-    """Set a value in place; the containers on its way are copied first, since other trees share them."""
+    """Set a value in place; copy the containers on its path, which other trees share."""
     for key in path[:-1]:
         tree[key] = dict(tree[key])
         tree = tree[key]

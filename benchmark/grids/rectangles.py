@@ -1,4 +1,4 @@
-"""The rectangles of a grid: axes with their values, as declared and as a user narrows or changes them."""
+"""Rectangles of a grid: axes with values, as declared or as changed by a user."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Axes = dict[str, list[str]]
 def axes(overrides: Iterable[str]) -> Axes:
     """The values of every override, in Hydra's sweep syntax (``1,2``, ``range(1,6)``, ``[],[noisytune]``).
 
-    Raises: BenchmarkError for an axis without values, or with a pattern (``glob(*)``) in their place.
+    Raises: BenchmarkError for an axis without values, or with a pattern (``glob(*)``) instead of values.
     """
     found = {}
     for override in OverridesParser.create().parse_overrides(list(overrides)):
@@ -37,9 +37,9 @@ def _spelt_out(override: Override) -> list[str]:
 
 
 def declared(params: Mapping[str, object], others: Sequence[Mapping[str, object]]) -> list[Axes]:
-    """The sweeper's rectangle, and the ``others`` of ``table.grids``: the same with some axes changed.
+    """The rectangles that a sweep file declares, the sweeper's first.
 
-    None leaves an axis out.
+    ``others`` are from ``table.grids``: each is the sweeper's with some axes changed. None leaves an axis out.
     """
     return [
         axes(
@@ -50,12 +50,12 @@ def declared(params: Mapping[str, object], others: Sequence[Mapping[str, object]
 
 
 def narrowed(grid: Sequence[Axes], changes: Axes) -> list[Axes]:
-    """``grid`` with a user's changes; rectangles of which nothing is left are gone.
+    """``grid`` with a user's changes, without the rectangles that become empty.
 
-    An axis on which all rectangles agree takes the new values, whatever they are. Where they differ, each
-    keeps those of its values that are asked for, and one that does not have the axis is left out, unless
-    the axis belongs to a method, which others cannot have. A value that is declared nowhere is added to
-    the first rectangle that has the axis.
+    If all rectangles agree on an axis, or none has it, each takes all requested values. If they differ, each
+    keeps the requested values it has. A rectangle without the axis is dropped, unless the axis is a method's
+    hyper-parameter, which runs of other methods cannot have. A value that no rectangle declares is added to
+    the first rectangle with the axis.
     """
     found = [dict(rectangle) for rectangle in grid]
     for key, values in changes.items():

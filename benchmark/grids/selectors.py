@@ -1,4 +1,4 @@
-"""Selectors: which runs of a grid a mapping of axes to values stands for."""
+"""Selectors: mappings of axes to values that stand for runs of a grid."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NAMED = ("model", "task", "data", "protocol")  # axes whose values are the names
 
 
 def matches(selector: Mapping[str, Any], config: RunConfig) -> bool:
-    """Whether the run of a configuration is one of those that ``selector`` stands for."""
+    """True if ``selector`` stands for the run of this configuration."""
     return all(_has(key, wanted, config) for key, wanted in selector.items())
 
 
@@ -32,7 +32,7 @@ def _has(key: str, wanted: Any, config: RunConfig) -> bool:
 
 
 def combinations(methods: list[Any]) -> list[frozenset[str]]:
-    """The combinations of methods that a selector asks for: one list of names, or a list of such lists."""
+    """A selector's combinations of methods, from a list of names or of such lists."""
     several = any(isinstance(one, list) for one in methods)
     return [frozenset(one) for one in methods] if several else [frozenset(methods)]
 
@@ -43,7 +43,10 @@ def values_of(key: str, grid: Sequence[Rectangle]) -> list[str]:
 
 
 def check_selector(selector: Mapping[str, Any], grid: Sequence[Rectangle], where: str) -> None:
-    """Raises: BenchmarkError for an axis or a value that the grid does not have, with the nearest it has."""
+    """Refuse a selector with an axis or a value that the grid does not have.
+
+    Raises: BenchmarkError with the nearest valid name.
+    """
     keys = dict.fromkeys(key for axes in grid for key in axes)
     for key, wanted in selector.items():
         if key not in keys:
@@ -54,7 +57,7 @@ def check_selector(selector: Mapping[str, Any], grid: Sequence[Rectangle], where
                 raise BenchmarkError(f"{where}: method: {wanted} is no list, as in [noisytune]")
             _check_methods(wanted, texts, where)
         elif key.startswith("method.") or all(key in axes for axes in grid):
-            # Elsewhere a run may have a value that its rectangle does not state.
+            # For other axes a run may have a value that its rectangle does not state.
             declared = [parsed(key, text) for text in texts]
             for value in [] if wanted in declared else wanted if isinstance(wanted, list) else [wanted]:
                 if value not in declared:
@@ -73,7 +76,7 @@ def _check_methods(wanted: list[Any], texts: Sequence[str], where: str) -> None:
 
 @cache
 def parsed(key: str, text: str) -> Any:
-    """The value that Hydra makes of ``KEY=TEXT``."""
+    """The value of ``KEY=TEXT`` as Hydra parses it."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
     return OverridesParser.create().parse_override(f"{key}={text}").value()

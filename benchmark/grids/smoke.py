@@ -1,9 +1,8 @@
-"""The smoke run of any table: the same grid, brought down to the embedded encoder and tasks.
+"""The smoke run of any table: its grid, reduced to the embedded encoder and tasks.
 
-It shows that a table runs from end to end, in minutes and offline, and shows nothing else: tasks become
-embedded tasks of their kind, so that columns fall together unless the table names `stand_ins` for them, runs
-make a few updates, of the values of a setting some are left, and there are neither published numbers nor
-claims beside them.
+It shows only that a table runs from end to end, in minutes and offline. Each task becomes an embedded task of
+the same form, so several columns may show the same task, unless the table names `stand_ins`. Runs make few
+updates. Each axis of a setting keeps at most three values. Published numbers and claims are dropped.
 """
 
 from __future__ import annotations
@@ -18,17 +17,20 @@ from benchmark.grids.parts import part
 from benchmark.grids.rectangles import Axes
 
 PROTOCOL = "demo"
-LAYERS = 2  # of the embedded encoders
+LAYERS = 2  # the depth of the embedded encoders
 SEEDS = 2
-EXAMPLES = 64  # to train on, where no share of the training set is asked for
-TASKS = 2  # of a table that does not say which tasks its columns are of
-VALUES = 3  # of a setting that a paper varies
-PROBES = {"linear_probe": "linear_probe_embedded"}  # that ask for data of their own
+EXAMPLES = 64  # training examples, unless the grid has shares of the training set
+TASKS = 2  # at most, for a table without declared columns
+VALUES = 3  # at most, for a setting that a paper varies
+PROBES = {"linear_probe": "linear_probe_embedded"}  # probes with data of their own
 TITLE = "Smoke run on the embedded encoder, no evidence"
 
 
 def stand_in(task: str, table: dict[str, Any]) -> str:
-    """The embedded task that a table names, or else that of the same form: a regression, a pair of texts, or one."""
+    """The embedded task in place of ``task``: the table's choice, or one of equal form.
+
+    The forms are a regression, a task of pairs of texts, and a task of single texts.
+    """
     if task in table["stand_ins"]["tasks"]:
         return str(table["stand_ins"]["tasks"][task])
     config = part("task", task)
@@ -38,9 +40,9 @@ def stand_in(task: str, table: dict[str, Any]) -> str:
 
 
 def shrunk(grid: Sequence[Axes], table: dict[str, Any]) -> list[Axes]:
-    """``grid`` on the embedded encoder and some of the embedded tasks, a rectangle per task."""
+    """``grid`` on the embedded encoder and some embedded tasks, one rectangle per task."""
     tasks = list(dict.fromkeys(task for rectangle in grid for task in rectangle.get("task", ["opinion"])))
-    sets: dict[str, dict[str, None]] = {}  # the evaluation sets that columns of a table ask a stand-in for
+    sets: dict[str, dict[str, None]] = {}  # by stand-in: the evaluation sets that the table's columns need
     named = table["stand_ins"]["tasks"]
     for task in tasks if table["columns"] else []:
         if task in named:
@@ -59,7 +61,7 @@ def shrunk(grid: Sequence[Axes], table: dict[str, Any]) -> list[Axes]:
             added = [
                 f"{name}:{{config:{task},split:validation}}"
                 for name in sets.get(task, ())
-                if name not in (*own, "train")  # which runs have of themselves
+                if name not in (*own, "train")  # runs have these already
             ]
             also = {"+task.evaluate": [f"{{{','.join(added)}}}"]} if added else {}
             small = _small(rectangle, table["stand_ins"]["model"])
@@ -70,7 +72,7 @@ def shrunk(grid: Sequence[Axes], table: dict[str, Any]) -> list[Axes]:
 
 
 def _small(rectangle: Axes, model: str) -> Axes:
-    """The axes of a rectangle that mean something to the embedded encoder, with values it can have."""
+    """The axes of a rectangle that apply to the embedded encoder, with possible values."""
     axes = {
         key: _few(key, _once(_fitting(key, value) for value in values))
         for key, values in rectangle.items()
@@ -84,7 +86,7 @@ def _small(rectangle: Axes, model: str) -> Axes:
 
 
 def _fitting(key: str, value: str) -> str:
-    """Numbers of layers are brought down to those the embedded encoder has, and probes to the embedded tasks."""
+    """``value`` with layers limited to the embedded encoder's, and probes on embedded tasks."""
     if key == "probe":
         return re.sub(r"\w+", lambda name: PROBES.get(name[0], name[0]), value)
     if re.fullmatch(r"method\.\w+\.layers?", key) and value != "null":
@@ -96,7 +98,10 @@ def _fitting(key: str, value: str) -> str:
 
 
 def _few(key: str, values: list[str]) -> list[str]:
-    """Of a setting's values the first, the last and some between: a figure has its ends, and its runs are few."""
+    """The values of an axis; of a setting's many, the first, middle and last.
+
+    So a figure keeps both ends, and its runs stay few.
+    """
     if "." not in key or len(values) <= VALUES:
         return values
     return [values[round(at * (len(values) - 1) / (VALUES - 1))] for at in range(VALUES)]
@@ -107,7 +112,7 @@ def _once(values: Any) -> list[str]:
 
 
 def declaration(table: dict[str, Any]) -> dict[str, Any]:
-    """A table's declaration for its smoke run: the title says so, and nothing is compared with the paper."""
+    """A table's declaration for its smoke run: marked title, no comparison with the paper."""
     nothing: dict[str, Any] = {"published": None, "claims": [], "search": []}
     columns = {
         key: column
@@ -123,7 +128,7 @@ def declaration(table: dict[str, Any]) -> dict[str, Any]:
 
 
 def _measured(name: str, task: str, table: dict[str, Any]) -> str:
-    """A metric of the stand-in, on the same evaluation set, in place of one it does not have."""
+    """The metric ``name`` on the stand-in's evaluation set, or its first metric if missing."""
     place, _, metric = name.rpartition("/")
     place = table["stand_ins"]["sets"].get(place, place)
     found = part("task", stand_in(task, table))

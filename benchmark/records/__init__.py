@@ -1,1 +1,1 @@
-"""What a run leaves behind, and the store that keeps it."""
+"""Records, failures and arrays of runs, and the store that keeps them."""

@@ -1,19 +1,19 @@
-"""What is kept of a run: its record, or its failures, and beside a record its arrays.
+"""The record and the arrays of a finished run, and the failures of others.
 
 `STORE/RUN_ID/record.json` is a `Record` and `STORE/failures/RUN_ID-N.json` a `Failure`; `schema.json` in this
 folder is their JSON Schema. `STORE/RUN_ID/arrays.npz` has, as numpy arrays:
 
     losses              (updates,) float32: the training loss of every update
-    subset              (examples,) int32: the training examples that were used, by their row in the training set
+    subset              (examples,) int32: the training examples used, as rows of the training set
     logits/SET          (evaluations, examples, outputs) float32: of a classification or regression
     predictions/SET     (evaluations, …): of other kinds; tagging (words,) int16 classes, question answering the
                         answers' places, retrieval (layers, sentences) int32 rows
-    targets/SET         the classes or values that SET has; -1 where they are kept secret
+    targets/SET         the true classes or values of SET; -1 for secret ones
     lengths/SET         (sentences,) int32: of tagging, the words of every sentence
-    probe/NAME/…        what the probe NAME found, see `benchmark/probes/`
+    probe/NAME/…        the measurements of the probe NAME, see `benchmark/probes/`
 
-SET is an evaluation set, `SET/LANGUAGE` where it has languages. A set that is scored after the last update
-alone has one evaluation. Reading needs neither torch nor transformers.
+SET is an evaluation set, `SET/LANGUAGE` if it has languages. A set that is scored only after the last update
+has one evaluation. Reading needs neither torch nor transformers.
 """
 
 from __future__ import annotations
@@ -28,7 +28,10 @@ Scores = dict[str, dict[str, float]]  # by evaluation set and metric; fractions
 
 
 class VersionError(Exception):
-    """A record is of a ``version`` that this code does not read; None: of the time before there were versions."""
+    """A record is of a version that this code does not read.
+
+    ``version`` is None for a record without one, written before there were versions.
+    """
 
     def __init__(self, version: Any) -> None:
         stated = (
@@ -54,10 +57,10 @@ class Evaluation:
 
 @dataclass
 class Seconds:
-    """Where the seconds of a run went, those before an interruption included.
+    """The time of a run in seconds, by use, with the time before interruptions.
 
-    ``train`` contains ``survey``, in which methods see the training data once; ``per_update`` is of a typical
-    update; ``total`` also has loading and saving.
+    ``train`` includes ``survey``, in which methods see the training data once. ``per_update`` is the time of a
+    typical update. ``total`` includes loading and saving.
     """
 
     train: float
@@ -70,9 +73,10 @@ class Seconds:
 
 @dataclass
 class Memory:
-    """The peak of memory in bytes: of tensors on a GPU, of the process on a CPU; None where it is not told.
+    """The peak of memory in bytes.
 
-    ``reserved`` is the most that the process took of a GPU for tensors; None on a CPU.
+    It is of the tensors on a GPU, or of the process on a CPU; None if the system does not tell it. ``reserved``
+    is the most that the process took of a GPU for tensors; None on a CPU.
     """
 
     peak: int | None
@@ -81,7 +85,11 @@ class Memory:
 
 @dataclass
 class Weights:
-    """Which weights were fine-tuned: a hub id with its commit, or a folder's with the SHA-256 of its files."""
+    """The origin of the weights before fine-tuning.
+
+    A hub ``id`` has its commit in ``revision``. For a folder or a builder, ``digest`` is the SHA-256 of the
+    weights' files.
+    """
 
     id: str | None
     revision: str | None = None
@@ -90,10 +98,10 @@ class Weights:
 
 @dataclass
 class Data:
-    """Which data were read: a hub id with its commit; what the project makes itself has none.
+    """The origin of the data: a hub id with its commit, or a builder without.
 
-    ``revisions`` are commits of other data sets by id, ``digests`` the SHA-256 of files by CONFIG/SPLIT,
-    ``max_length`` is in tokens, and ``remarks`` counts examples by remark and CONFIG/SPLIT.
+    ``revisions`` are the commits of other data sets by id. ``digests`` are the SHA-256 of files by CONFIG/SPLIT.
+    ``max_length`` is in tokens. ``remarks`` counts examples by remark and CONFIG/SPLIT.
     """
 
     id: str | None
@@ -106,14 +114,15 @@ class Data:
 
 @dataclass
 class Record:
-    """What a run gave; ``config`` is its configuration as JSON, without where files lie on this machine.
+    """The stored result of a finished or diverged run.
 
-    ``finished`` is a date and time (ISO 8601, UTC) and ``command`` what to type to run it again. ``diverged_at``
-    counts updates, ``resumed`` interruptions, ``replayed`` the updates that a GPU replayed from CUDA graphs.
-    ``attention`` names the attention kernel; ``padding_computed`` says whether padding took part in passes.
-    ``collapsed`` names the evaluation sets on which the final model gives one answer to everything. ``scores``
-    are those of the last evaluation, none if the run diverged; ``examples`` are counted by set, the training
-    set being ``train``. ``environment`` says what code and packages ran, on what.
+    ``config`` is the configuration as JSON, without paths of this machine. ``finished`` is a date and time
+    (ISO 8601, UTC), and ``command`` repeats the run. ``diverged_at`` counts updates, ``resumed`` interruptions,
+    and ``replayed`` the updates that a GPU replayed from CUDA graphs. ``attention`` names the attention kernel;
+    ``padding_computed`` is true if passes computed padding. ``collapsed`` names the evaluation sets on which
+    the final model gives one answer to everything. ``scores`` are of the last evaluation, empty if the run
+    diverged. ``examples`` are counts by set; the training set is ``train``. ``environment`` has the code's
+    commit, the versions of packages, and the device.
     """
 
     run_id: str
@@ -145,7 +154,7 @@ class Record:
     def from_json(cls, stored: Any) -> Self:
         """The record of a file's content.
 
-        Raises: VersionError for another version, ValueError for what is no record.
+        Raises: VersionError for another version, ValueError for content that is no record.
         """
         values = _checked(cls, stored)
         if values["status"] not in (FINISHED, DIVERGED):
@@ -158,10 +167,10 @@ class Record:
 
 @dataclass
 class Failure:
-    """What is known of a run that did not finish; ``failed`` is a date and time (ISO 8601, UTC).
+    """The error of a run that did not finish, with its configuration and command.
 
-    ``cause`` is refused, out of memory, GPU fault, crashed or error. ``error`` is one line; ``traceback`` is
-    empty if the process died without a word.
+    ``cause`` is refused, out of memory, GPU fault, crashed or error. ``error`` is one line. ``traceback`` is empty
+    if the process died without a message. ``failed`` is a date and time (ISO 8601, UTC).
     """
 
     run_id: str
@@ -182,12 +191,12 @@ class Failure:
     def from_json(cls, stored: Any) -> Self:
         """The failure of a file's content.
 
-        Raises: VersionError for another version, ValueError for what is no failure.
+        Raises: VersionError for another version, ValueError for content that is no failure.
         """
         return cls(**_checked(cls, stored))
 
 
-# What JSON's values must be, by the annotation of a field; others are checked where they are taken apart.
+# The types of JSON values by a field's annotation. Nested dataclasses are checked by `from_json`.
 JSON_TYPES: dict[str, type | tuple[type, ...]] = {
     "str": str,
     "int": int,
@@ -203,7 +212,7 @@ JSON_TYPES: dict[str, type | tuple[type, ...]] = {
 
 
 def _checked(kind: Any, stored: Any, place: str = "") -> dict[str, Any]:
-    """``stored`` if its keys and types are those of ``kind``'s fields. Raises: VersionError, ValueError."""
+    """``stored`` if its keys and types fit ``kind``'s fields. Raises: VersionError, ValueError."""
     where = f" in {place!r}" if place else ""
     if not isinstance(stored, dict):
         raise ValueError(f"no mapping{where}")

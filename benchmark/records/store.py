@@ -1,10 +1,10 @@
-"""The store: a folder of records, one folder per run, written whole or not at all.
+"""The store: a folder per run, written completely or not at all.
 
     STORE/RUN_ID/record.json        configuration, scores, curve, timings, environment: see `benchmark.records.record`
     STORE/RUN_ID/arrays.npz         training losses; logits and targets of every evaluation
-    STORE/failures/RUN_ID-N.json    what went wrong the N-th time a run was tried
-    STORE/unfinished/RUN_ID.pt      where a run that has not finished can continue (`benchmark.training.snapshot`)
-    STORE/set-aside/                files that were found damaged or foreign, never deleted
+    STORE/failures/RUN_ID-N.json    the error of the N-th failed attempt at a run
+    STORE/unfinished/RUN_ID.pt      the state of an unfinished run, to continue from (`benchmark.training.snapshot`)
+    STORE/set-aside/                damaged or foreign files, never deleted
 
 Reading needs neither torch nor transformers.
 """
@@ -30,7 +30,7 @@ FAILURES, SET_ASIDE, UNFINISHED = "failures", "set-aside", "unfinished"
 
 
 def make_writable(key: str, folder: str | Path) -> None:
-    """Make ``folder`` if need be. Raises: BenchmarkError if it cannot be written to, naming ``key``."""
+    """Make ``folder`` if needed. Raises: BenchmarkError naming ``key`` if it is not writable."""
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -51,7 +51,7 @@ class Store:
     def find(self, run_id: str) -> Record | None:
         """The finished record of a run, or None.
 
-        A damaged record is set aside and counts as missing; one from before there were versions counts as
+        A damaged record is set aside and counts as missing. A record without a version stays and counts as
         missing too. Raises: BenchmarkError for a record of another version.
         """
         path = self.folder / run_id / "record.json"
@@ -79,7 +79,7 @@ class Store:
         return record
 
     def arrays(self, run_id: str) -> dict[str, np.ndarray]:
-        """The arrays of a finished run; an empty mapping (and a warning) if their file is damaged."""
+        """The arrays of a finished run; empty, with a warning, if their file is damaged."""
         path = self.folder / run_id / "arrays.npz"
         try:
             with np.load(path, allow_pickle=False) as stored:
@@ -89,7 +89,11 @@ class Store:
             return {}
 
     def add(self, record: Record, arrays: Mapping[str, np.ndarray]) -> Record:
-        """Write a finished run; if another process finished it first, that record stands and is returned."""
+        """Write a finished run and return its record.
+
+        If another process finished the run first, its record stays and is returned. Raises: BenchmarkError if
+        that record is of another version.
+        """
         partial = Path(tempfile.mkdtemp(prefix=".writing-", dir=self.folder))
         try:
             np.savez_compressed(partial / "arrays.npz", allow_pickle=False, **arrays)
@@ -98,7 +102,7 @@ class Store:
             try:
                 os.rename(partial, self.folder / record.run_id)
             except OSError:
-                standing = self.find(record.run_id)  # sets a damaged one aside
+                standing = self.find(record.run_id)  # sets a damaged record aside
                 if standing is not None:
                     return standing
                 if (self.folder / record.run_id).exists():
@@ -109,7 +113,10 @@ class Store:
         return record
 
     def add_failure(self, failure: Failure) -> Path:
-        """Keep what is known of a run that failed; earlier failures of the same run stay."""
+        """Write a run's failure and return its path; earlier failures of it stay.
+
+        Raises: BenchmarkError after 9999 failures.
+        """
         folder = self.folder / FAILURES
         folder.mkdir(exist_ok=True)
         text = json.dumps(failure.to_json(), indent=1, default=str)
@@ -124,7 +131,7 @@ class Store:
         raise BenchmarkError(f"{folder}: {failure.run_id} has failed too often to be recorded again")
 
     def failures(self, run_id: str) -> list[Failure]:
-        """The failures of a run, oldest first; those that cannot be read are passed over."""
+        """The readable failures of a run, oldest first."""
         found = []
         paths = (self.folder / FAILURES).glob(f"{run_id}-*.json")
         for path in sorted(paths, key=lambda path: int(path.stem.rpartition("-")[2])):
@@ -135,15 +142,15 @@ class Store:
         return found
 
     def snapshot(self, run_id: str) -> Path:
-        """Where the snapshot of an unfinished run is, if there is one."""
+        """The path of an unfinished run's snapshot, which need not exist."""
         return self.folder / UNFINISHED / f"{run_id}.pt"
 
     def drop_snapshot(self, run_id: str) -> None:
-        """Remove what a run that is finished has left of snapshots."""
+        """Remove the snapshots of a finished run."""
         for path in self.snapshot(run_id).parent.glob(f"{run_id}.*"):
             try:
                 path.unlink(missing_ok=True)
-            except OSError as error:  # a store that can only be read
+            except OSError as error:  # a read-only store
                 log.warning("%s: not needed any more, and cannot be removed (%s)", path, error)
 
     def set_aside(self, path: Path, why: str) -> None:
@@ -153,7 +160,7 @@ class Store:
             folder.mkdir(exist_ok=True)
             target = Path(tempfile.mkdtemp(prefix=f"{path.name}-", dir=folder)) / path.name
             os.rename(path, target)
-        except OSError as error:  # a store that can only be read, or another process was first
+        except OSError as error:  # a read-only store, or another process was first
             log.warning("%s: %s, and could not be moved away (%s)", path, why, error)
         else:
             log.warning("%s: %s; moved to %s", path, why, target)

@@ -13,7 +13,7 @@ import torch
 from benchmark.errors import BenchmarkError
 from benchmark.runs import device, memory
 from benchmark.runs.device import choose_device, not_deterministic, out_of_memory, unusable_driver
-from benchmark.runs.run import run
+from benchmark.runs.run import Run, run
 from benchmark.testing.fixtures import tiny_model
 
 GPU = torch.device("cuda")
@@ -107,7 +107,7 @@ def test_a_run_asks_for_bfloat16_and_room_before_it_trains(
 
     monkeypatch.setattr("benchmark.runs.run.check_room", full)
     with pytest.raises(BenchmarkError, match="full"):
-        run(tiny())
+        run(Run(tiny()))
     assert asked == ["precision", "room"]
 
 

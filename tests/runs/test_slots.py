@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import pytest
 
 from benchmark.errors import BenchmarkError
+from benchmark.records.record import Memory
 from benchmark.runs import launch, pool
 from benchmark.runs.pool import Pool, again
 from benchmark.runs.resources import MOST
@@ -48,7 +49,7 @@ def test_another_method_may_take_twice_as_much_until_it_is_measured() -> None:
 
 def test_records_of_a_gpu_tell_what_runs_need() -> None:
     needs = Needs(
-        [{"config": PLAIN, "memory": {"peak": 1, "reserved": 500}}, {"config": OTHER, "memory": {}}]
+        [SimpleNamespace(config=c, memory=Memory(1, n)) for c, n in ((PLAIN, 500), (OTHER, None))]  # type: ignore[misc]
     )
     assert (needs.of(PLAIN), needs.of(OTHER)) == (MARGIN * 500, None)
 
@@ -159,7 +160,7 @@ def test_a_run_that_did_not_fit_is_made_again_alone(gpu: tuple[Pool, deque[Job]]
     ((job, outcome),) = says(one, workers, Outcome("out of memory", last=True))
     assert (again(job, outcome), one.stopped) == (True, True)
     waiting.clear()
-    waiting.append(Job(job.cell, alone=True))
+    waiting.append(Job(job.planned, alone=True))
     workers.hand_out(waiting)
     assert waiting  # the others go on
     for other in Scripted.all[1:]:
@@ -167,7 +168,7 @@ def test_a_run_that_did_not_fit_is_made_again_alone(gpu: tuple[Pool, deque[Job]]
     workers.hand_out(waiting)
     assert two.stopped  # it has nothing to do, and its context takes memory
     last = Scripted.all[-1]
-    assert last.orders == [Order(job.cell, "table", None)]
+    assert last.orders == [Order(job.planned, "table", None)]
     ((job, outcome),) = says(last, workers, Outcome("out of memory", last=True))
     assert not again(job, outcome)
 
@@ -211,9 +212,9 @@ def test_one_line_says_how_gpus_are_used(count: int, most: int, shared: bool, li
 
 
 def test_devices_are_not_mixed_in_a_grid() -> None:
-    cells: Any = [SimpleNamespace(config={"device": device}) for device in ("cpu", "cuda")]
+    runs: Any = [SimpleNamespace(config=SimpleNamespace(device=device)) for device in ("cpu", "cuda")]
     with (
         pytest.raises(BenchmarkError, match="device=cpu,cuda: one device for all runs"),
-        launch.places(cells, 2),
+        launch.places(runs, 2),
     ):
         pass

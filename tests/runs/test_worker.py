@@ -18,8 +18,9 @@ import torch
 
 from benchmark.config.compose import ROOT
 from benchmark.config.identity import run_id
+from benchmark.config.schema import as_json
 from benchmark.grids import grid
-from benchmark.grids.grid import Cell
+from benchmark.grids.grid import PlannedRun
 from benchmark.records.store import Store, make_writable
 from benchmark.runs import launch
 from benchmark.runs.worker import GROWTH, Message, Order, Outcome, Said, Worker
@@ -140,24 +141,25 @@ def worker(folder: Path) -> Iterator[Callable[..., Worker]]:
         one.stop()
 
 
-def cells(store: Path, methods: list[str], *overrides: str) -> dict[str, Cell]:
+def runs(store: Path, methods: list[str], *overrides: str) -> dict[str, PlannedRun]:
     """By method, the shortest run with it; "" is none."""
     make_writable("store", store)
     chosen = ",".join(f"[{name}]" for name in methods)
-    planned = grid.load("demo/methods", [*QUICK, f"method={chosen}", f"store='{store}'", *overrides]).cells
-    return {"".join(cell.config["method"]): cell for cell in planned}
+    planned = grid.load("demo/methods", [*QUICK, f"method={chosen}", f"store='{store}'", *overrides]).runs
+    return {"".join(one.config.method): one for one in planned}
 
 
-def meddling(store: Path, how: str, seed: int = 1) -> Cell:
+def meddling(store: Path, how: str, seed: int = 1) -> PlannedRun:
     """A run with the method that meddles."""
-    plain = cells(store, [""])[""]
-    config = plain.config | {"method": {"meddler": {"_target_": "meddler.Meddler", "how": how}}, "seed": seed}
+    plain = runs(store, [""])[""]
+    method = {"meddler": {"_target_": "meddler.Meddler", "how": how}}
+    config = replace(plain.config, method=method, seed=seed)
     return replace(plain, config=config, run_id=run_id(config))
 
 
-def heard(worker: Worker, cell: Cell) -> list[Message]:
-    """What ``worker`` says while it makes the run of ``cell``; the outcome is the last."""
-    assert worker.give(Order(cell, None))
+def heard(worker: Worker, planned: PlannedRun) -> list[Message]:
+    """What ``worker`` says while it makes the run of ``planned``; the outcome is the last."""
+    assert worker.give(Order(planned, None))
     messages: list[Message] = []
     while not messages or not isinstance(messages[-1], Outcome):
         assert worker.connection.poll(300)
@@ -165,20 +167,21 @@ def heard(worker: Worker, cell: Cell) -> list[Message]:
     return messages
 
 
-def outcome(worker: Worker, cell: Cell) -> Any:
-    return heard(worker, cell)[-1]
+def outcome(worker: Worker, planned: PlannedRun) -> Any:
+    return heard(worker, planned)[-1]
 
 
-def evidence(cell: Cell) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def evidence(planned: PlannedRun) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """All of a record that is no time; measured memory is none of a run's results."""
-    store = Store(cell.config["store"])
-    record = store.find(cell.run_id)
-    assert record is not None, store.failures(cell.run_id)
-    kept = {key: record[key] for key in UNTIMED} | {"deterministic": record["environment"]["deterministic"]}
-    return kept, store.arrays(cell.run_id)
+    store = Store(planned.config.store)
+    record = store.find(planned.run_id)
+    assert record is not None, store.failures(planned.run_id)
+    values = record.to_json()
+    kept = {key: values[key] for key in UNTIMED} | {"deterministic": record.environment["deterministic"]}
+    return kept, store.arrays(planned.run_id)
 
 
-def assert_same(one: Cell, other: Cell) -> None:
+def assert_same(one: PlannedRun, other: PlannedRun) -> None:
     (ours, arrays), (theirs, others) = evidence(one), evidence(other)
     assert ours == theirs
     assert arrays.keys() == others.keys()
@@ -187,10 +190,10 @@ def assert_same(one: Cell, other: Cell) -> None:
 
 
 @pytest.fixture(scope="module")
-def in_order(folder: Path) -> tuple[dict[str, Cell], dict[str, Cell]]:
+def in_order(folder: Path) -> tuple[dict[str, PlannedRun], dict[str, PlannedRun]]:
     """Every method in one worker, after plain fine-tuning; and in another one, the other way round."""
     names = ["", *METHODS]
-    found = cells(folder / "forth", names), cells(folder / "back", names)
+    found = runs(folder / "forth", names), runs(folder / "back", names)
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(launch.HEAVY)
     for chosen, order in zip(found, (names, names[::-1]), strict=True):
@@ -211,15 +214,18 @@ def test_a_run_is_the_same_whatever_its_worker_ran_before(name: str, in_order: A
 def test_a_run_is_the_same_in_a_worker_of_its_own(
     name: str, in_order: Any, worker: Callable[..., Worker], tmp_path: Path
 ) -> None:
-    alone = cells(tmp_path, [name])[name]
+    alone = runs(tmp_path, [name])[name]
     assert outcome(worker(), alone) == Outcome()
     assert_same(in_order[0][name], alone)
 
 
 def test_a_run_is_the_same_in_an_interpreter_of_its_own(in_order: Any, tmp_path: Path) -> None:
-    alone = cells(tmp_path, ["mixout"])["mixout"]
-    (tmp_path / "config.json").write_text(json.dumps(alone.config))
-    line = "import json, sys; from benchmark.runs.run import run; run(json.load(open(sys.argv[1])))"
+    alone = runs(tmp_path, ["mixout"])["mixout"]
+    (tmp_path / "config.json").write_text(json.dumps(as_json(alone.config)))
+    line = (
+        "import sys; from omegaconf import OmegaConf; from benchmark.config.compose import typed; "
+        "from benchmark.runs.run import Run, run; run(Run(typed(OmegaConf.load(sys.argv[1]))))"
+    )
     subprocess.run([sys.executable, "-c", line, str(tmp_path / "config.json")], cwd=ROOT, check=True)
     assert_same(in_order[0]["mixout"], alone)
 
@@ -231,7 +237,7 @@ def test_the_tenth_run_of_a_worker_on_a_gpu_is_that_of_a_new_one(
     name: str, worker: Callable[..., Worker], tmp_path: Path
 ) -> None:
     before = [*METHODS[:8], "", name]
-    many, alone = (cells(tmp_path / where, before, "device=cuda") for where in ("many", "alone"))
+    many, alone = (runs(tmp_path / where, before, "device=cuda") for where in ("many", "alone"))
     used = worker(0)
     for one in before:
         assert outcome(used, many[one]).failure is None
@@ -263,19 +269,19 @@ def test_what_a_run_changes_for_its_process_is_put_back(
 def test_a_failure_has_a_class_and_costs_the_worker(
     how: str, told: Outcome, said: str, worker: Callable[..., Worker], folder: Path, tmp_path: Path
 ) -> None:
-    cell = meddling(tmp_path, how)
+    planned = meddling(tmp_path, how)
     used = worker()
-    assert outcome(used, cell) == told
-    (failure,) = Store(tmp_path).failures(cell.run_id)
-    assert (failure["class"], failure["error"]) == (told.failure, said)
+    assert outcome(used, planned) == told
+    (failure,) = Store(tmp_path).failures(planned.run_id)
+    assert (failure.cause, failure.error) == (told.failure, said)
     used.process.join(60)
     assert used.process.exitcode == 0
 
 
 def test_a_refusal_does_not_cost_the_worker(worker: Callable[..., Worker], tmp_path: Path) -> None:
-    used, refused = worker(), cells(tmp_path, ["noisytune"], "method.noisytune.intensity=-1")
+    used, refused = worker(), runs(tmp_path, ["noisytune"], "method.noisytune.intensity=-1")
     assert outcome(used, refused["noisytune"]) == Outcome("refused")
-    assert outcome(used, cells(tmp_path, [""])[""]) == Outcome()
+    assert outcome(used, runs(tmp_path, [""])[""]) == Outcome()
 
 
 def test_a_worker_that_is_killed_says_so(worker: Callable[..., Worker], folder: Path, tmp_path: Path) -> None:
@@ -287,7 +293,7 @@ def test_a_worker_that_grew_is_not_used_again(
     worker: Callable[..., Worker], folder: Path, tmp_path: Path
 ) -> None:
     used = worker(growth=70_000_000)
-    assert outcome(used, cells(tmp_path, [""])[""]) == Outcome()
+    assert outcome(used, runs(tmp_path, [""])[""]) == Outcome()
     assert outcome(used, meddling(tmp_path, "grow")) == Outcome(last=True)
 
 
@@ -309,9 +315,9 @@ def test_a_run_hands_on_what_we_say_and_shows_nothing(
 def test_a_run_without_deterministic_operations_says_so(
     worker: Callable[..., Worker], folder: Path, tmp_path: Path
 ) -> None:
-    used, chance, plain = worker(), meddling(tmp_path, "chance"), cells(tmp_path, [""])[""]
+    used, chance, plain = worker(), meddling(tmp_path, "chance"), runs(tmp_path, [""])[""]
     messages = heard(used, chance)
     assert messages[1:] == [Outcome()]
     assert "put_ has no deterministic implementation here" in str(messages[0])
     assert outcome(used, plain) == Outcome()
-    assert [evidence(cell)[0]["deterministic"] for cell in (chance, plain)] == [False, True]
+    assert [evidence(planned)[0]["deterministic"] for planned in (chance, plain)] == [False, True]
