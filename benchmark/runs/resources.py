@@ -1,4 +1,4 @@
-"""What the machine has room for: cores for threads, and shares of GPUs for runs."""
+"""Resources of the machine: cores for threads, and shares of GPUs for runs."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ GPU_SHARE = 24 << 30  # bytes: a large encoder with its moments, and batches of 
 
 
 def room(threads: int, device: str) -> int:
-    """For how many runs at a time there are cores for their threads, and shares of the GPUs that ``device`` may be."""
+    """Number of runs at a time that the cores and the shares of GPUs allow.
+
+    ``threads`` are those of one run; ``device`` is its configured device.
+    """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     workers = max(1, cores // threads)
     return workers if device == "cpu" else min(workers, len(gpus(device)) or workers)
 
 
 def gpus(device: str = "auto") -> list[str]:
-    """The GPUs that ``device`` may be, by their names in CUDA_VISIBLE_DEVICES; none without a GPU.
+    """Names in CUDA_VISIBLE_DEVICES of the GPUs that ``device`` allows; empty without a GPU.
 
-    Each is there as often as it has shares, and all are before any is again.
+    Each GPU is repeated once per share, in turns: every GPU is listed before one is listed again.
     """
     import torch
 
@@ -32,6 +35,6 @@ def gpus(device: str = "auto") -> list[str]:
 
 
 def spread(workers: int, names: list[str]) -> list[str | None]:
-    """For each of ``workers`` at a time the one of several GPUs that it sees; None leaves it what it sees."""
+    """The GPU for each of ``workers``; None, without several GPUs, changes nothing for it."""
     several = len(set(names)) > 1
     return [names[worker % len(names)] if several else None for worker in range(workers)]

@@ -1,4 +1,4 @@
-"""A run, and its record: found in the store, or else validated, assembled, trained and recorded."""
+"""A run and its record: found in the store, or else validated, trained and recorded."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from benchmark.records.store import Store, make_writable
 from benchmark.runs.plugins import check_plugins
 from benchmark.runs.result import Trained, arrays_of, now, portable, record_of
 
-if TYPE_CHECKING:  # a run that is in the store needs no torch
+if TYPE_CHECKING:  # a run that is already in the store needs no torch
     from benchmark.runs.memory import PeakMemory
     from benchmark.training.assemble import Training
     from benchmark.training.onlooker import Onlooker
@@ -32,7 +32,7 @@ if TYPE_CHECKING:  # a run that is in the store needs no torch
 
 @dataclass(frozen=True)
 class Run:
-    """One fine-tuning: its configuration, the ``command`` to run it again, and the table (``purpose``) it is for."""
+    """One fine-tuning: its configuration, the ``command`` to repeat it, and its table (``purpose``)."""
 
     config: RunConfig
     command: str = ""
@@ -45,13 +45,16 @@ class Run:
 
     @cached_property
     def store(self) -> Store:
-        """Where its record is or will be."""
+        """The store for its record."""
         return Store(self.config.store)
 
 
 @dataclass(frozen=True)
 class Ready:
-    """A run that is ready for its first update; ``memory`` was asked before its model was loaded."""
+    """A run ready for its first update.
+
+    ``memory`` measures from before the model was loaded.
+    """
 
     training: Training
     snapshot: Snapshot
@@ -62,10 +65,10 @@ class Ready:
 
 
 def run(this: Run, tell: Tell = silence) -> Record:
-    """Return the record of a run: from the store if it is there, else made now.
+    """Return the record of a run: from the store, or else from training it now.
 
-    ``tell`` is told how far it is. Raises: BenchmarkError for what the user can mend; any other error is one of
-    ours. Whatever is raised while it is made leaves a failure in the store.
+    ``tell`` is the progress callback. Raises: BenchmarkError for a mistake that the user can correct; any
+    other error is a bug here. An error during training leaves a failure in the store.
     """
     record, started = this.store.find(this.id), time.perf_counter()
     new = record is None
@@ -86,14 +89,14 @@ def run(this: Run, tell: Tell = silence) -> Record:
 
 
 def train(this: Run, tell: Tell) -> Trained:
-    """Assemble and fine-tune; a run that was interrupted continues from its snapshot."""
+    """Assemble and fine-tune; an interrupted run continues from its snapshot."""
     from benchmark.training.loop import fine_tune
     from benchmark.training.snapshot import UnusableError
 
     ready = assemble(this)
     try:
         outcome = fine_tune(ready.training, ready.snapshot, ready.watch, tell)
-    except UnusableError:  # and set aside by now: from the beginning
+    except UnusableError:  # it is set aside by now: begin anew
         ready = assemble(this)
         outcome = fine_tune(ready.training, ready.snapshot, ready.watch, tell)
     memory = Memory(ready.memory.peak())
@@ -101,7 +104,7 @@ def train(this: Run, tell: Tell) -> Trained:
 
 
 def assemble(this: Run) -> Ready:
-    """Load data and model, make methods and probes, and put them together for training."""
+    """Load data and model, build methods and probes, and assemble them for training."""
     from benchmark import methods, probes, tasks
     from benchmark.models import pretrained
     from benchmark.runs import environment, memory
@@ -131,7 +134,7 @@ def assemble(this: Run) -> Ready:
     model.to(device)
     methods.prepare(chosen, model, seed)
     stamp = environment.stamp(device, config.threads, protocol.precision)
-    here = stamp | {"on": str(device)}  # tensors come back to where they were
+    here = stamp | {"on": str(device)}  # a snapshot's tensors are restored to the device they were on
     snapshot = Snapshot(this.store, this.id, config.snapshot_minutes, here)
     weights = Weights(**pretrained.stamp(config.model, cache))
     used.forget()
@@ -151,7 +154,7 @@ def assemble(this: Run) -> Ready:
 
 @contextmanager
 def failures_recorded(this: Run) -> Iterator[None]:
-    """While this lasts, what is raised is kept in the store as a failure of the run."""
+    """Keep an error raised in the block as the run's failure in the store."""
     try:
         yield
     except Exception as error:
@@ -160,7 +163,10 @@ def failures_recorded(this: Run) -> Iterator[None]:
 
 
 def failure(this: Run, error: BaseException | str) -> Failure:
-    """Describe why a run did not finish; of a process that died without a word, ``error`` says how."""
+    """Describe the failure of a run.
+
+    ``error`` is text for a process that died without an exception.
+    """
     if isinstance(error, str):
         line, shown = error, ""
     else:
@@ -169,7 +175,7 @@ def failure(this: Run, error: BaseException | str) -> Failure:
 
 
 def track(this: Run, record: Record, new: bool) -> None:
-    """Let the configuration's tracker, if it has one, know of a record in the store."""
+    """Send a record in the store to the configuration's tracker, if it has one."""
     if this.config.tracker:
         from benchmark.runs import tracking
 
@@ -178,12 +184,15 @@ def track(this: Run, record: Record, new: bool) -> None:
 
 
 def frames(error: BaseException) -> str:
-    """The traceback of ``error``, with files of the project named from its folder on."""
+    """The traceback of ``error``, with project files relative to the project's folder."""
     return "".join(traceback.format_exception(error)).replace(f"{PACKAGE.parent}{os.sep}", "")
 
 
 def choose_device(name: str) -> Any:
-    """``auto`` is the GPU when there is one. Raises: BenchmarkError for a device that is not there."""
+    """The torch device of a name; ``auto`` is the GPU if there is one.
+
+    Raises: BenchmarkError for a device that is not available.
+    """
     import torch
 
     if name == "auto":
@@ -194,28 +203,28 @@ def choose_device(name: str) -> Any:
     except (RuntimeError, AssertionError) as error:
         raise BenchmarkError(f"device={name}: not available here ({str(error).splitlines()[0]})") from error
     if device.type == "cuda" and device.index is not None:
-        torch.cuda.set_device(device)  # what names no device, as a recording does, means this one
+        torch.cuda.set_device(device)  # graph capture and other calls without a device use the current one
     return device
 
 
 def keep_quiet() -> None:
-    """Leave progress to the launcher: the libraries' own bars and load reports say nothing about a run."""
+    """Switch off the libraries' progress bars and load reports; the launcher shows progress."""
     import datasets
     import transformers
 
     datasets.disable_progress_bars()
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
-    os.environ["DISABLE_SAFETENSORS_CONVERSION"] = "1"  # a request to the hub that nobody asked for
+    os.environ["DISABLE_SAFETENSORS_CONVERSION"] = "1"  # it would send requests to the hub
 
 
 def make_reproducible(threads: int, precision: str) -> None:
-    """Fix whatever else could change the bits of a result: threads, algorithms, TF32."""
+    """Fix threads, algorithms and TF32, which could change the bits of a result."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     import torch
 
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
-    # Filling memory that is about to be written costs a tenth of an update; nothing here reads it before.
+    # Filling new memory costs a tenth of an update, and nothing here reads memory before writing it.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision == "tf32"

@@ -15,7 +15,7 @@ from benchmark.training.evaluation import NotFiniteError, evaluate, losses_of
 from benchmark.training.onlooker import Onlooker
 from benchmark.training.snapshot import Progress
 
-NAN_CHECK_EVERY = 20  # updates; looking at every loss would wait for the device at every step
+NAN_CHECK_EVERY = 20  # updates; looking at every loss would wait for the device at every update
 
 
 @dataclass

@@ -1,1 +1,1 @@
-"""What several test modules need; no test module imports another."""
+"""Helpers shared by several test modules; no test module imports another."""
