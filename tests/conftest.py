@@ -127,7 +127,7 @@ def record_of() -> Callable[..., Record]:
                 "probes": 0.0,
                 "total": 1.2,
             },
-            "memory": {"peak": 100_000_000},
+            "memory": {"peak": 100_000_000, "reserved": None},
             "examples": {"train": 64} | dict.fromkeys(scores, 400),
             "model": {"id": config.model.id or config.model.builder, "revision": None, "digest": "0" * 64},
             "data": {
@@ -146,6 +146,7 @@ def record_of() -> Callable[..., Record]:
                 "device_type": "cpu",
                 "threads": 1,
                 "precision": "float32",
+                "deterministic": True,
             },
         } | changes
         entry = {"step": 2, "epoch": 1.0, "loss": 0.5, "losses": {}}

@@ -90,7 +90,9 @@ def test_every_claim_has_a_verdict_once_all_runs_are_there(
         sets = {
             part: dict.fromkeys(metrics, chance.random()) for part in (*cell.config.task.evaluate, "train")
         }
-        records[cell.run_id] = record_of(cell.config, sets, memory={"peak": 1e9 * chance.random()})
+        records[cell.run_id] = record_of(
+            cell.config, sets, memory={"peak": 1e9 * chance.random(), "reserved": None}
+        )
     predicted = {"logits/validation": np.ones((1, 4, 3)), "targets/validation": np.array([0, 1, 1, 0])}
     found = build(planned, records, lambda _: PROBED | predicted).verdicts
     assert len(found) == len(planned.table["claims"])

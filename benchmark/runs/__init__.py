@@ -1,1 +1,1 @@
-"""How runs are done: one of them, many at a time, and what is noted of machine and tracker."""
+"""Runs: one or many at a time, with notes on the machine and experiment tracking."""

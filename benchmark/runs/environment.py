@@ -1,4 +1,4 @@
-"""What a record says about where its numbers came from: code, packages, device."""
+"""Environment of a run, for its record: code, packages, device."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PACKAGES = [
 
 
 def stamp(device: torch.device, threads: int, precision: str) -> dict[str, Any]:
-    """The environment of a run; nothing in it depends on who runs it or where files lie."""
+    """The environment of a run, without names of users and paths of files."""
     return {
         "code": _code(),
         "python": platform.python_version(),
@@ -42,8 +42,8 @@ def stamp(device: torch.device, threads: int, precision: str) -> dict[str, Any]:
 
 @cache
 def _code() -> dict[str, Any]:
-    """The commit of the project, and whether the tree differs from it; nulls for an installed package."""
-    if not IS_CHECKOUT:  # git would answer for the repository that the environment lies in
+    """Commit of the project, and a flag for uncommitted changes; None for an installed package."""
+    if not IS_CHECKOUT:  # git would report another repository, such as the one around site-packages
         return {"commit": None, "dirty": None}
     try:
         commit = _git("rev-parse", "HEAD")

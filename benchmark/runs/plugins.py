@@ -1,4 +1,4 @@
-"""The classes that a configuration names are built once, to refuse what they do not take before a run begins."""
+"""Early check of a configuration's plug-ins: build each once, before a run begins."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from benchmark.config.schema import RunConfig
 
 
 def check_plugins(config: RunConfig) -> None:
-    """Build the methods, probes and tracker of a configuration to see whether they can be.
+    """Build the methods, probes and tracker of a configuration to check their settings.
 
-    Raises: BenchmarkError for a setting that cannot be.
+    Raises: BenchmarkError for a setting that a class refuses.
     """
-    # Imported where they are needed: the first two import torch, which a run of neither need not wait for.
+    # Imported only if needed: methods and probes import torch, which is slow.
     if config.method:
         from benchmark import methods
 

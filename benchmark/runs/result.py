@@ -1,4 +1,4 @@
-"""From what a fine-tuning left behind to the record of its run, and to the arrays beside it."""
+"""Conversion of a finished fine-tuning into its record and the arrays beside it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from benchmark.config.schema import RunConfig, as_json
 from benchmark.records.record import DIVERGED, FINISHED, Data, Memory, Record, Weights
 
-if TYPE_CHECKING:  # a run that is in the store needs no torch
+if TYPE_CHECKING:  # a run that is already in the store needs no torch
     import numpy as np
 
     from benchmark.tasks import Task
@@ -20,7 +20,7 @@ NOT_IN_RECORD = ("store", "cache", "table", "tracker", "snapshot_minutes")
 
 @dataclass(frozen=True)
 class Trained:
-    """A fine-tuning that is over: its task and outcome, which weights it began from, on what, in how much memory."""
+    """A finished fine-tuning: task, outcome, initial weights, environment and peak memory."""
 
     task: Task
     outcome: Outcome
@@ -30,7 +30,7 @@ class Trained:
 
 
 def record_of(run_id: str, config: RunConfig, command: str, trained: Trained) -> Record:
-    """The record of a run that was trained just now."""
+    """The record of a run that has just been trained."""
     task, outcome = trained.task, trained.outcome
     finished = outcome.diverged is None
     return Record(
@@ -71,12 +71,12 @@ def arrays_of(trained: Trained) -> dict[str, np.ndarray]:
 
 
 def collapsed(task: Task, outputs: dict[str, np.ndarray]) -> list[str]:
-    """The evaluation sets on which the final model gives one and the same answer to everything."""
+    """Evaluation sets on which the final model gives the same answer to every example."""
     return [key for key, values in outputs.items() if task.about(key).kind.collapsed(values[-1])]
 
 
 def portable(config: RunConfig) -> dict[str, Any]:
-    """A configuration as JSON, without where its files lie on this machine."""
+    """A configuration as JSON, without paths, table, tracker and snapshot interval."""
     return {key: value for key, value in as_json(config).items() if key not in NOT_IN_RECORD}
 
 

@@ -1,4 +1,4 @@
-"""A run, and its record: found in the store, or else validated, assembled, trained and recorded."""
+"""A run and its record: found in the store, or else validated, trained and recorded."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from benchmark.runs.failures import cause_of, frames
 from benchmark.runs.plugins import check_plugins
 from benchmark.runs.result import Trained, arrays_of, now, portable, record_of
 
-if TYPE_CHECKING:  # a run that is in the store needs no torch
+if TYPE_CHECKING:  # a run that is already in the store needs no torch
     from benchmark.runs.memory import PeakMemory
     from benchmark.training.assemble import Training
     from benchmark.training.onlooker import Onlooker
@@ -44,7 +44,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Run:
-    """One fine-tuning: its configuration, the ``command`` to run it again, and the table (``purpose``) it is for."""
+    """One fine-tuning: its configuration, the ``command`` to repeat it, and its table (``purpose``)."""
 
     config: RunConfig
     command: str = ""
@@ -57,13 +57,16 @@ class Run:
 
     @cached_property
     def store(self) -> Store:
-        """Where its record is or will be."""
+        """The store for its record."""
         return Store(self.config.store)
 
 
 @dataclass(frozen=True)
 class Ready:
-    """A run that is ready for its first update; ``memory`` was asked before its model was loaded."""
+    """A run ready for its first update.
+
+    ``memory`` measures from before the model was loaded.
+    """
 
     training: Training
     snapshot: Snapshot
@@ -74,10 +77,10 @@ class Ready:
 
 
 def run(this: Run, tell: Tell = silence) -> Record:
-    """Return the record of a run: from the store if it is there, else made now.
+    """Return the record of a run: from the store, or else from training it now.
 
-    ``tell`` is told how far it is. Raises: BenchmarkError for what the user can mend; any other error is one of
-    ours. Whatever is raised while it is made leaves a failure in the store.
+    ``tell`` is the progress callback. Raises: BenchmarkError for a mistake that the user can correct; any
+    other error is a bug here. An error during training leaves a failure in the store.
     """
     record, started = this.store.find(this.id), time.perf_counter()
     new = record is None
@@ -167,7 +170,7 @@ def assemble(this: Run, strict: bool = True) -> Ready:
     model.to(device)
     methods.prepare(chosen, model, seed)
     stamp = environment.stamp(device, config.threads, protocol.precision)
-    here = stamp | {"on": str(device)}  # tensors come back to where they were
+    here = stamp | {"on": str(device)}  # a snapshot's tensors are restored to the device they were on
     snapshot = Snapshot(this.store, this.id, config.snapshot_minutes, here)
     weights = Weights(**pretrained.stamp(config.model, cache))
     used.forget()
@@ -187,7 +190,7 @@ def assemble(this: Run, strict: bool = True) -> Ready:
 
 @contextmanager
 def failures_recorded(this: Run) -> Iterator[None]:
-    """While this lasts, what is raised is kept in the store as a failure of the run."""
+    """Keep an error raised in the block as the run's failure in the store."""
     try:
         yield
     except Exception as error:
@@ -196,7 +199,10 @@ def failures_recorded(this: Run) -> Iterator[None]:
 
 
 def failure(this: Run, error: BaseException | str) -> Failure:
-    """Describe why a run did not finish; of a process that died without a word, ``error`` says how."""
+    """Describe the failure of a run.
+
+    ``error`` is text for a process that died without an exception.
+    """
     if isinstance(error, str):
         line, shown = error, ""
     else:
@@ -205,7 +211,7 @@ def failure(this: Run, error: BaseException | str) -> Failure:
 
 
 def track(this: Run, record: Record, new: bool) -> None:
-    """Let the configuration's tracker, if it has one, know of a record in the store."""
+    """Send a record in the store to the configuration's tracker, if it has one."""
     if this.config.tracker:
         from benchmark.runs import tracking
 

@@ -1,7 +1,7 @@
-"""Tracking: what a record says, told to an experiment tracker once the run is in the store.
+"""Experiment trackers, which receive the record of a run once it is in the store.
 
-A tracker sees records and nothing else, so that none can change or lose a run; one that fails is warned of
-once and left alone for the rest of the process. `conf/tracker/` names them.
+A tracker sees only records, so it cannot change or lose a run. If a tracker fails, one warning is logged and
+it is not used again in the process. The choices are in `conf/tracker/`.
 """
 
 from __future__ import annotations
@@ -30,22 +30,23 @@ broken: set[str] = set()
 
 
 class Tracker:
-    """Somewhere records are told to."""
+    """Interface for a receiver of records."""
 
     def track(self, record: Record, arrays: Arrays, purpose: str | None, new: bool) -> None:
-        """Tell of ``record``, whose arrays are ``arrays``, and which was wanted for ``purpose``, a table.
+        """Receive ``record`` with its ``arrays``; ``purpose`` names the table that wanted the run.
 
-        It is not ``new`` if it was in the store already. Whatever is raised here ends in a warning.
+        ``new`` is False if the record was in the store already. An error raised here becomes a warning.
         """
         raise NotImplementedError
 
 
 @dataclass
 class WandB(Tracker):
-    """Weights & Biases: a run per record, grouped by table, its job type the methods.
+    """Weights & Biases: one run per record, grouped by table, with methods as job type.
 
-    ``mode`` None is WANDB_MODE's, else online with an account and offline without; offline runs are in
-    ``folder`` for `wandb sync`. A record of old is told of to a sweep's agent alone, which waits for it.
+    ``mode`` None: the value of WANDB_MODE, else online with an account and offline without one. Offline runs
+    are in ``folder`` for `wandb sync`. A record that is not new is sent only under a sweep's agent, because
+    the agent waits for it.
     """
 
     project: str = "finetuning-noise-benchmark"
@@ -78,7 +79,7 @@ class WandB(Tracker):
                     config=without_paths(
                         {"run_id": record.run_id, **config, "environment": record.environment}
                     ),
-                    # Nothing that W&B would find out for itself: it names files, users and machines.
+                    # No facts that W&B collects by itself: they name files, users and machines.
                     settings=wandb.Settings(
                         silent=True,
                         console="off",
@@ -99,33 +100,36 @@ class WandB(Tracker):
                     | flat({key: value for key, value in record.to_json().items() if key in FACTS})
                 )
         finally:
-            wandb.teardown()  # only then is all of it written, and the next run may be in another environment
+            wandb.teardown()  # writes everything out; the next run may have another environment
 
     def chosen_mode(self) -> str:
-        """The configuration's mode, or the environment's, or what an account allows."""
+        """The mode of the configuration, else of the environment, else by presence of an account."""
         return self.mode or os.environ.get("WANDB_MODE") or ("online" if has_account() else "offline")
 
 
 def build(settings: dict[str, Any]) -> Tracker:
-    """The tracker of a configuration. Raises: BenchmarkError for what it does not take."""
+    """The tracker of a configuration. Raises: BenchmarkError for a setting that it refuses."""
     return built("tracker", settings, Tracker)
 
 
 def track(settings: dict[str, Any], record: Record, arrays: Arrays, purpose: str | None, new: bool) -> None:
-    """Let the tracker of ``settings`` have a record; never raises."""
+    """Send a record to the tracker of ``settings``; errors are logged, never raised."""
     target = str(settings.get("_target_"))
     if target in broken:
         return
     try:
         build(settings).track(record, arrays, purpose, new)
-    except Exception as error:  # whatever a network, an account or a package that is not there may raise
+    except Exception as error:  # networks, accounts and missing packages raise many kinds
         broken.add(target)
         why = f"{type(error).__name__}: {error}".split("\n")[0]
         log.warning("tracker: %s; runs go on untracked, their records are in the store", why)
 
 
 def history(record: Record, losses: Iterable[float]) -> list[tuple[int, dict[str, float]]]:
-    """By update: its training loss, and where the run was evaluated, losses and scores by ``SET/METRIC``."""
+    """Pairs (update, values): the training loss, and at evaluations also epoch, losses and scores.
+
+    Scores are named ``SET/METRIC``, losses ``SET/loss``.
+    """
     steps: dict[int, dict[str, float]] = {i: {"loss": float(loss)} for i, loss in enumerate(losses, 1)}
     for entry in record.curve:
         found = {"epoch": entry.epoch} | flat(entry.scores)
@@ -135,7 +139,7 @@ def history(record: Record, losses: Iterable[float]) -> list[tuple[int, dict[str
 
 
 def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as one, with names such as ``validation/accuracy``."""
+    """Flatten nested mappings, with names such as ``validation/accuracy``."""
     found: dict[str, Any] = {}
     for key, value in values.items():
         found |= flat(value, f"{prefix}{key}/") if isinstance(value, dict) else {f"{prefix}{key}": value}
@@ -143,7 +147,7 @@ def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def without_paths(value: Any) -> Any:
-    """``value`` with every absolute path in it cut to its last part."""
+    """``value`` with every absolute path shortened to its last part."""
     if isinstance(value, dict):
         return {key: without_paths(inner) for key, inner in value.items()}
     if isinstance(value, list):
@@ -154,7 +158,7 @@ def without_paths(value: Any) -> Any:
 
 
 def has_account() -> bool:
-    """Whether W&B has been told who is here, without asking anybody."""
+    """True if W&B finds credentials in the environment or in netrc; makes no request."""
     if os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_IDENTITY_TOKEN_FILE"):
         return True
     host = urlparse(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")).hostname or ""

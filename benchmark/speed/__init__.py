@@ -1,1 +1,1 @@
-"""How fast runs are here, beside `transformers.Trainer` and beside what the machine's matrix products allow."""
+"""Speed of runs, beside `transformers.Trainer` and the limit of the machine's matrix products."""

@@ -1,4 +1,4 @@
-"""`python -m benchmark.speed`: time the loop beside `transformers.Trainer` and plain PyTorch, and what comes once."""
+"""`python -m benchmark.speed`: time updates and start-up, beside `transformers.Trainer` and PyTorch."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from benchmark.speed.sides import Side
 
 TASKS = ("rte", "mrpc", "cola", "stsb")
-NOTES = "## Ideas tried"  # whatever stands in the file from here on is written by hand, and kept
+NOTES = "## Ideas tried"  # from this heading on, the file is written by hand and kept
 
 log = logging.getLogger(__name__)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command; returns its exit status."""
+    """Run the command and return its exit status."""
     parser = argparse.ArgumentParser(prog="python -m benchmark.speed", description=__doc__)
     parser.add_argument("--short", action="store_true", help="fewer rounds, no methods: under 3 minutes")
     parser.add_argument(
@@ -56,14 +56,14 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def device(name: str) -> str:
-    """``name`` if a device may be called so."""
+    """``name``, if it is a valid device name. Raises: argparse.ArgumentTypeError."""
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
         raise argparse.ArgumentTypeError(f"{name!r}: choose from auto, cpu, cuda, cuda:N")
     return name
 
 
 def write(report: str, path: Path | None) -> int:
-    """Print the figures, and write them to ``path`` above what was written there by hand."""
+    """Print the figures, and write them to ``path`` above its hand-written notes."""
     print(report)
     if path:
         _, heading, notes = path.read_text().partition(NOTES) if path.exists() else ("", "", "")
@@ -72,7 +72,7 @@ def write(report: str, path: Path | None) -> int:
 
 
 def measure(options: argparse.Namespace) -> str:
-    """All figures as Markdown; its last line is the summary."""
+    """Measure everything; the figures as Markdown, with the summary in the last line."""
     from benchmark.speed import costs, markdown
     from benchmark.speed.conditions import conditions
     from benchmark.speed.side_by_side import at_once, grid
@@ -102,7 +102,10 @@ def measure(options: argparse.Namespace) -> str:
 
 
 def amounts(short: bool, on_gpu: bool) -> tuple[int, Amount]:
-    """How many rounds, and the updates of a round; those of a GPU take milliseconds, and have many sizes to capture."""
+    """Number of rounds, and updates per round.
+
+    A GPU needs more warm updates, because there are many sizes to capture; each takes only milliseconds.
+    """
     if on_gpu:
         return (1, Amount(100, 5, 20)) if short else (3, Amount(100, 10, 20))
     return (2, Amount(1, 1, 1)) if short else (3, Amount(1, 1, 4))
@@ -111,7 +114,7 @@ def amounts(short: bool, on_gpu: bool) -> tuple[int, Amount]:
 def time_task(
     model_name: str, task_name: str, here: Conditions, rounds: int, amount: Amount, side_by_side: Grid
 ) -> Timing:
-    """One task's timing, the sides taking turns so that a drifting machine favours none of them."""
+    """Time one task on all sides; they take turns, so that machine drift favours none."""
     from benchmark.speed import counts, limit
     from benchmark.speed.sides import eager, ours, trainer
     from benchmark.speed.subjects import BATCH, LENGTH, load, timed_batches
@@ -127,7 +130,7 @@ def time_task(
         PLAIN: eager(tokenizer, here),
     }
     few = Amount(0, 1, min(amount.total, 20))
-    apart = check_same_losses(model, task, sides, few, here.tolerance)  # which warms all of them up as well
+    apart = check_same_losses(model, task, sides, few, here.tolerance)  # it also warms up all sides
     side_by_side(model_name, task_name, amount)
     timed = timed_batches(task, amount.warm, amount.total - amount.warm)
     tokens = sum(len(task.training.ids[index]) for batch in timed for index in batch) / len(timed)
@@ -149,7 +152,7 @@ def time_task(
 
 
 def evaluated(model_name: str, task_name: str, here: Conditions) -> dict[str, float]:
-    """The seconds of an evaluation of a task."""
+    """The seconds of one evaluation of a task."""
     from benchmark.speed.subjects import load
     from benchmark.training.evaluation import evaluate
 
@@ -160,10 +163,11 @@ def evaluated(model_name: str, task_name: str, here: Conditions) -> dict[str, fl
 
 
 def check_same_losses(model: Any, task: Any, sides: dict[str, Side], amount: Amount, within: float) -> float:
-    """How far apart the sides' losses are, absolutely and relatively; without dropout they make the same updates.
+    """The largest difference between our losses and the other sides', all without dropout.
 
-    Raises: AssertionError if they make more or fewer, or are further apart than ``within``; the comparison would
-    be worthless.
+    Without dropout all sides must make the same updates, or the comparison would be worthless. The difference
+    is |found - expected| / (1 + |expected|), so both absolute and relative.
+    Raises: AssertionError if a side makes more or fewer updates, or if losses differ by more than ``within``.
     """
     losses = {name: side(without_dropout(model), task, amount).losses for name, side in sides.items()}
     for name, found in losses.items():
@@ -175,7 +179,7 @@ def check_same_losses(model: Any, task: Any, sides: dict[str, Side], amount: Amo
 
 
 def without_dropout(model: Any) -> Any:
-    """A copy of ``model`` that drops nothing."""
+    """A copy of ``model`` with all dropout rates 0."""
     still = copy.deepcopy(model)
     for module in still.modules():
         if hasattr(module, "p"):

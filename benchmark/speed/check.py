@@ -1,6 +1,7 @@
-"""`python -m benchmark.speed.check`: what only a GPU shows, in at most 8 minutes; each stage's result is written at once.
+"""`python -m benchmark.speed.check`: check speed and tests on a GPU, in at most 8 minutes.
 
-A stage is a process of its own, killed at its limit. Without a GPU the same stages count on the tests' stand-in.
+Each stage is a process of its own, killed at its limit. Its results are written at once. Without a GPU the
+same stages use the tests' stand-in and give counts in place of times.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from benchmark.config.compose import ROOT
 from benchmark.errors import unknown
 from benchmark.speed.stage import SHORT
 
-# Seconds of each, in the order of their value; together 8 minutes.
+# Limits in seconds, the most valuable stage first. Their sum exceeds the total of 8 minutes.
 LIMITS = {
     "start": 30,
     "tests": 60,
@@ -34,27 +35,33 @@ LIMITS = {
     "methods": 40,
     "several": 40,
     "base_float32": 35,
-    "compiled": 60,  # as far as the others have left time
+    "compiled": 60,  # only if the others have left time
 }
 MINUTES = 8.0
-PATIENCE = 5  # times as long without a GPU, where nothing is lent and processes start slowly
-LEAST = 8  # seconds that no stage is worth starting with
+PATIENCE = 5  # factor on all limits without a GPU: no GPU time is used up, and processes start slowly
+LEAST = 8  # seconds; with less time left no stage is started
 PACKAGES = ("torch", "transformers", "accelerate", "datasets", "numpy")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command; returns its exit status: 1 if a stage failed, was killed or fell short of a target."""
+    """Run the command and return its exit status.
+
+    It is 1 if a stage failed, was killed or missed a target.
+    """
     parser = argparse.ArgumentParser(prog="python -m benchmark.speed.check", description=__doc__)
     parser.add_argument("--stages", default=",".join(LIMITS), help="some of the stages, by comma")
     parser.add_argument("--minutes", type=float, default=MINUTES, help="for all stages (default: 8)")
     parser.add_argument("--output", type=Path, default=ROOT / "results" / "reference" / "gpu.md")
     options = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that a stage is killed with it
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an exit runs ``finally``, which kills the stage
     return carried_out(lambda: check(options.stages.split(","), options.minutes, options.output))
 
 
 def check(stages: list[str], minutes: float, output: Path) -> int:
-    """Run ``stages`` and write what they find to ``output``; the exit status. Raises: BenchmarkError."""
+    """Run ``stages``, write their results to ``output``, and return the exit status.
+
+    Raises: BenchmarkError for an unknown stage.
+    """
     for stage in stages:
         if stage not in LIMITS:
             raise unknown("--stages", stage, LIMITS)
@@ -80,20 +87,20 @@ def check(stages: list[str], minutes: float, output: Path) -> int:
 
 
 class Report:
-    """Lines of Markdown, printed and written as soon as they are said."""
+    """A Markdown report, printed and written line by line."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.lock = path, threading.Lock()
 
     def say(self, line: str) -> None:
-        """One more line."""
+        """Add one line."""
         with self.lock, self.path.open("a") as file:
             print(line, flush=True)
             file.write(f"{line}\n")
 
 
 def run_stage(stage: str, limit: float, on_gpu: bool, report: Report) -> bool:
-    """Whether a stage, given ``limit`` seconds, ended by itself and fell short of nothing."""
+    """Run a stage for at most ``limit`` seconds; True if it met all targets."""
     command = [
         sys.executable,
         "-m",
@@ -116,7 +123,7 @@ def run_stage(stage: str, limit: float, on_gpu: bool, report: Report) -> bool:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         errors="replace",
-        start_new_session=True,  # so that what it has started can be killed with it
+        start_new_session=True,  # a group of its own: its children are killed with it
     )
     readers = [
         threading.Thread(target=read, args=(process.stdout, said, report.say), daemon=True),
@@ -144,14 +151,14 @@ def run_stage(stage: str, limit: float, on_gpu: bool, report: Report) -> bool:
 
 
 def read(pipe: object, into: list[str], tell: object) -> None:
-    """Keep and pass on the lines of ``pipe`` until it is closed."""
+    """Append the lines of ``pipe`` to ``into`` and pass them to ``tell``, until it closes."""
     for line in pipe:  # type: ignore[attr-defined]
         into.append(line.rstrip("\n"))
         tell(line.rstrip("\n"))  # type: ignore[operator]
 
 
 def err(line: str) -> None:
-    """Print ``line`` where it is not part of the report."""
+    """Print ``line`` to stderr, outside the report."""
     print(line, file=sys.stderr, flush=True)
 
 
@@ -166,7 +173,7 @@ def graphics_card() -> str:
 
 
 def header(card: str) -> list[str]:
-    """What the figures belong to: card, driver, versions, commit and date."""
+    """Head of the report: card, driver, versions, commit and date."""
     versions = []
     for name in PACKAGES:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
@@ -182,7 +189,7 @@ def header(card: str) -> list[str]:
 
 
 def commit() -> str:
-    """The commit of the project, and whether files differ from it."""
+    """The commit of the project, marked if files differ from it."""
 
     def git(*arguments: str) -> str:
         command = ["git", "-C", str(ROOT), *arguments]

@@ -1,4 +1,4 @@
-"""The stages that time steady updates: beside Trainer and plain PyTorch, and with every method."""
+"""Stages for steady updates: beside Trainer and plain PyTorch, and with every method."""
 
 from __future__ import annotations
 
@@ -19,16 +19,17 @@ from benchmark.speed.subjects import BATCH, load, method_of, timed_batches
 from benchmark.speed.timing import Amount
 
 TASKS = ("rte", "cola")
-STAND_IN = ("embedded", "opinion")  # the model and task that the stand-in is quick with
+STAND_IN = ("embedded", "opinion")  # a model and task small enough for the stand-in
 OURS = Amount(100, 8, 20)
 THEIRS = Amount(20, 4, 20)
-ALIKE = Amount(0, 1, 10)  # updates by which the sides are compared before they are timed
-TIMES = {("minilm", "float32"): 5, ("minilm", "bfloat16"): 5, ("base_random", "bfloat16"): 4}  # of Trainer
-MOST = {"hype_n": 1.1, "hype_u": 1.1, "pats": 1.3, "lnsr": 2.1, "rdrop": 2.1, "r3f": 2.1}  # of a plain update
+ALIKE = Amount(0, 1, 10)  # updates for comparing the losses of the sides before timing
+# Least ratio of Trainer's time to ours, and largest ratio of a method's time to that of a vanilla update.
+TIMES = {("minilm", "float32"): 5, ("minilm", "bfloat16"): 5, ("base_random", "bfloat16"): 4}
+MOST = {"hype_n": 1.1, "hype_u": 1.1, "pats": 1.3, "lnsr": 2.1, "rdrop": 2.1, "r3f": 2.1}
 
 
 def steady(stage: Stage, model_name: str, precision: str) -> None:
-    """Steady updates of ours, of Trainer and of plain PyTorch, what comes once, and operations dispatched."""
+    """Report steady updates of all sides, one-time costs, and dispatched operations."""
     here = stage.conditions(precision)
     if stage.stand_in:
         count(stage, *STAND_IN, here)
@@ -45,7 +46,7 @@ def steady(stage: Stage, model_name: str, precision: str) -> None:
 
 @contextlib.contextmanager
 def said(stage: Stage, what: str) -> Iterator[None]:
-    """An error is said in one line, and the stage goes on."""
+    """Report an error in the block in one line, and let the stage go on."""
     try:
         yield
     except Exception as error:
@@ -54,7 +55,7 @@ def said(stage: Stage, what: str) -> Iterator[None]:
 
 
 def one_task(stage: Stage, model_name: str, task_name: str, here: Conditions) -> None:
-    """One task's steady updates, every figure said as soon as it is there."""
+    """Report one task's steady updates, each figure as soon as it is known."""
     began = here.now()
     model, tokenizer, task = load(model_name, task_name, OURS.total, here.device)
     stage.say(f"{task_name}: model and data loaded in {here.now() - began:.1f} s")
@@ -79,7 +80,7 @@ def one_task(stage: Stage, model_name: str, task_name: str, here: Conditions) ->
 
 
 def alike(stage: Stage, what: str, model: Any, task: Any, side: Side, here: Conditions) -> None:
-    """Whether a side makes the same updates as ours without dropout; which warms it up as well."""
+    """Check that a side makes our updates without dropout; this also warms it up."""
     still = copy.deepcopy(model)
     for module in still.modules():
         if hasattr(module, "p"):
@@ -91,7 +92,7 @@ def alike(stage: Stage, what: str, model: Any, task: Any, side: Side, here: Cond
 
 
 def count(stage: Stage, model_name: str, task_name: str, here: Conditions) -> None:
-    """The operations that are dispatched for an update."""
+    """Report the operations dispatched for an update."""
     host = here if here.on_gpu else Conditions(torch.device("cpu"), here.precision, 1)
     model, tokenizer, task = load(model_name, task_name, 1, host.device)
     eagerly = counts.of_eager(copy.deepcopy(model), tokenizer, task, host)
@@ -105,7 +106,10 @@ def count(stage: Stage, model_name: str, task_name: str, here: Conditions) -> No
 
 
 def methods(stage: Stage) -> None:
-    """Every method's steady update over a plain one, the papers' first; on the stand-in, its operations."""
+    """Report each method's steady update relative to vanilla, the papers' methods first.
+
+    On the stand-in, report operations in place of times.
+    """
     here = stage.conditions("float32")
     if stage.stand_in:
         for name in costs.FIRST[:2]:

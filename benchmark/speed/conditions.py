@@ -1,4 +1,4 @@
-"""What all sides of a measurement share: the device, its precision, the threads of the host; and the clock."""
+"""Conditions shared by all sides of a measurement: device, precision, host threads and clock."""
 
 from __future__ import annotations
 
@@ -13,14 +13,19 @@ from benchmark.runs import memory
 from benchmark.runs.device import choose_device, keep_quiet, make_reproducible
 from benchmark.runs.resources import VISIBLE
 
-# How far apart rounding may drive the losses of the same updates. Over 60 updates on a CPU it is 3e-7 and 4e-4 in
-# float32 and bfloat16; a GPU has other kernels for either side, and TF32 rounds less than bfloat16.
+# Largest difference that rounding may cause between losses of the same updates. Measured over 60 updates on a
+# CPU: 3e-7 in float32, 4e-4 in bfloat16. The limits are wider, because on a GPU the sides use different
+# kernels. TF32 rounds less than bfloat16.
 TOLERANCE = {"float32": 5e-4, "tf32": 2e-3, "bfloat16": 5e-3}
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """``threads`` are those of a run alone, on the host; ``replay`` is a run's: captured where possible, or False."""
+    """The conditions of a measurement.
+
+    ``threads``: host threads of a run alone. ``replay``: as in a run's configuration; None: updates are
+    captured if possible, False: never.
+    """
 
     device: torch.device
     precision: str
@@ -29,36 +34,37 @@ class Conditions:
 
     @property
     def on_gpu(self) -> bool:
-        """Whether the device works on while the host goes on, and runs share it."""
+        """True on a GPU: it works asynchronously, and runs share it."""
         return self.device.type == "cuda"
 
     @property
     def tolerance(self) -> float:
-        """How far the losses of sides that make the same updates may be apart."""
+        """Largest allowed difference between the losses of sides with the same updates."""
         return TOLERANCE[self.precision]
 
     def now(self) -> float:
-        """The time in seconds, once the device has done all that it was asked for."""
+        """The time in seconds, after waiting for all work on the device."""
         if self.on_gpu:
             torch.cuda.synchronize(self.device)
         return time.perf_counter()
 
     def take_effect(self) -> None:
-        """Make this process compute under them, as a run's does."""
+        """Set this process up as a run's process, under these conditions."""
         keep_quiet()
         memory.keep()
         make_reproducible(self.threads, self.precision)
 
 
 def conditions(device: str, precision: str, threads: int, replay: bool | None = None) -> Conditions:
-    """The conditions on a device by name: ``auto`` (the GPU when there is one), ``cpu``, ``cuda`` or ``cuda:1``.
+    """The conditions on a device by name; restricts the process to one GPU.
 
-    From here on the process, and those it starts, see one GPU at most. Raises: BenchmarkError for a device
-    that is not there, or for what it does not have.
+    ``device`` is ``auto`` (the GPU if there is one), ``cpu``, ``cuda`` or ``cuda:N``. This process and its
+    children see at most one GPU from here on. Raises: BenchmarkError for a device that is not available, or
+    for a precision that it does not have.
     """
     kind, _, number = device.partition(":")
     if kind != "cpu":
-        # Trainer takes the first GPU it sees, and spreads batches over all.
+        # Trainer takes the first visible GPU, and spreads batches over all visible ones.
         os.environ[VISIBLE] = one_of(os.environ.get(VISIBLE), int(number or 0))
     try:
         chosen = choose_device(kind)
@@ -70,7 +76,10 @@ def conditions(device: str, precision: str, threads: int, replay: bool | None = 
 
 
 def one_of(visible: str | None, number: int) -> str:
-    """The value of CUDA_VISIBLE_DEVICES that leaves GPU ``number`` of those ``visible`` (None: all); '' if none."""
+    """The value of CUDA_VISIBLE_DEVICES for GPU ``number`` of the ``visible`` ones.
+
+    ``visible`` is the current value; None: all are visible. Empty if there is no such GPU.
+    """
     if visible is None:
         return str(number)
     return dict(enumerate(visible.split(","))).get(number, "")

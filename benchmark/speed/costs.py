@@ -1,4 +1,4 @@
-"""What runs cost beside their updates: starting, finding a record, and each method's extra work."""
+"""Costs of runs besides updates: starting, finding a record, and each method's extra work."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from benchmark.speed.conditions import Conditions
 from benchmark.speed.timing import Amount
 
 METHOD_TASK, METHOD_ROUNDS = "cola", 3
-METHOD_BATCHES = 4  # few, so that a GPU has captured all their sizes soon
+METHOD_BATCHES = 4  # few, so that all their sizes are captured soon on a GPU
 FIRST = ("hype_n", "hype_u", "pats", "lnsr", "noisytune", "rdrop", "r3f")
 GRID_OF_60 = (
     "noisytune/table2",
@@ -30,7 +30,7 @@ GRID_OF_60 = (
 
 
 def starts(here: Conditions) -> dict[str, float]:
-    """Seconds by what they buy."""
+    """Seconds by one-time cost: imports, start of a further run, finding a record."""
     from benchmark.runs.run import Run, run
     from benchmark.speed.subjects import composed
 
@@ -59,7 +59,7 @@ def starts(here: Conditions) -> dict[str, float]:
 
 
 def method_names() -> list[str]:
-    """The files of conf/method, those of the papers' tables first."""
+    """Names of the files of conf/method, the methods of the papers' tables first."""
     names = sorted(path.stem for path in (ROOT / "conf" / "method").glob("*.yaml"))
     return sorted(names, key=lambda name: name not in FIRST)
 
@@ -67,7 +67,7 @@ def method_names() -> list[str]:
 def methods(
     model_name: str, here: Conditions, names: Iterable[str], rounds: int = METHOD_ROUNDS
 ) -> Iterator[tuple[str, float]]:
-    """The time of a steady update with each method of ``names``, relative to plain fine-tuning, one by one."""
+    """Pairs (method, time of a steady update relative to vanilla), as soon as measured."""
     from benchmark.speed.sides import ours
     from benchmark.speed.subjects import load, method_of
 
@@ -85,12 +85,12 @@ def methods(
 
 
 def finished(store: Path) -> int:
-    """How many runs a store has the record of."""
+    """Number of records in a store."""
     return sum(not path.parent.name.startswith(".") for path in store.glob("*/record.json"))
 
 
 def runs_per_hour(here: Conditions, *overrides: str) -> tuple[int, float]:
-    """The runs of a grid, and how many an hour has, from the start of the command to the end of its report."""
+    """Number of runs of a grid, and runs per hour, from command start to report."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "benchmark.reproduce", *GRID_OF_60, *overrides]
         command += [f"device={here.device.type}", f"store={folder}/store", "--output", f"{folder}/tables"]
@@ -102,7 +102,7 @@ def runs_per_hour(here: Conditions, *overrides: str) -> tuple[int, float]:
 
 
 def compiled(model_name: str, task_name: str, here: Conditions) -> str:
-    """The time of a steady update of Trainer with torch_compile=True, in words; why not, if it fails."""
+    """Time of Trainer's steady update with torch_compile=True, or the failure, in words."""
     from benchmark.speed.sides import trainer
     from benchmark.speed.subjects import load
 

@@ -1,4 +1,7 @@
-"""How many operations PyTorch dispatches for an update: what a GPU waits for, counted without a clock."""
+"""Number of operations that PyTorch dispatches for an update.
+
+A GPU waits for them, and they can be counted without one.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ from benchmark.training.graphs import GraphedLearner
 
 
 class Counting(TorchDispatchMode):
-    """Counts operations while it lasts: all of them, and those that are no views."""
+    """Counter of dispatched operations: all of them, and all except views."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -35,7 +38,7 @@ SHAPES = (torch.ops.aten._unsafe_view.default, torch.ops.aten.detach.default)
 
 
 def counted(update: Callable[[], object]) -> tuple[int, int]:
-    """The operations of ``update``: all, and those that are no views."""
+    """Number of operations of ``update``: all, and all except views."""
     with Counting() as counting:
         update()
     return counting.all, counting.without_views
@@ -44,14 +47,14 @@ def counted(update: Callable[[], object]) -> tuple[int, int]:
 def of_ours(
     model: PreTrainedModel, task: Task, here: Conditions, method: dict[str, Any] | None = None
 ) -> dict[str, tuple[int, int]]:
-    """The operations of an update that is computed and, where updates are captured, of one that is replayed."""
+    """Number of operations of a computed update and, if possible, of a replayed one."""
     training = in_training(model, task, here, 1000, method)
     learner = training.learner
     learner.survey()
     computing = learner.learner if isinstance(learner, GraphedLearner) else learner
     order = list(islice(training.course.batches(), 3))
-    batch = order[0][1]  # of one size, again and again
-    for number in range(2):  # the first update makes moments, and the second is captured
+    batch = order[0][1]  # always the same batch: one size
+    for number in range(2):  # the first creates Adam's moments, the second is captured
         learner.update(number, batch)
     found = {"computed": counted(lambda: computing.update(2, batch))}
     if isinstance(learner, GraphedLearner) and not learner.obstacle:
@@ -64,7 +67,7 @@ def of_ours(
 def of_eager(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, task: Task, here: Conditions
 ) -> tuple[int, int]:
-    """The operations of an update of the plain padded loop of PyTorch."""
+    """Number of operations of an update of the plain padded PyTorch loop."""
     collate: Any = DataCollatorWithPadding(tokenizer)
     optimizer = torch.optim.AdamW(model.parameters(), RATE)
     model.train()

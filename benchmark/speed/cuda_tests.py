@@ -1,4 +1,4 @@
-"""The stage that runs the tests which need a GPU, shared out to some processes."""
+"""Stage for the tests that need a GPU, divided among several processes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ STAND_IN = ["tests/test_replay.py", "-k", "replayed_update and (hype_n or pats)"
 
 
 def tests(stage: Stage) -> None:
-    """Run them, and say which failed."""
+    """Run the tests and report failures."""
     asked = [["tests/cuda", f"--share={one}/{PROCESSES}"] for one in range(PROCESSES)]
     if stage.stand_in:
         asked = [STAND_IN]

@@ -1,4 +1,4 @@
-"""How many kernels and copies a captured update starts, asked of the driver without a profiler."""
+"""Number of kernels and copies in a captured update, from the driver without a profiler."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from benchmark.training.graphs import GraphedLearner
 
 
 def of_update(model: PreTrainedModel, task: Task, here: Conditions) -> str:
-    """The nodes of the graph of an update, in words; why not, if they cannot be counted."""
+    """Number of nodes of an update's graph, or the failure to count, in words."""
     try:
         with mock.patch.object(torch.cuda, "CUDAGraph", partial(torch.cuda.CUDAGraph, keep_graph=True)):
             training = in_training(model, task, here, 1000)
@@ -31,6 +31,6 @@ def of_update(model: PreTrainedModel, task: Task, here: Conditions) -> str:
         handle = ctypes.c_void_p(graph.raw_cuda_graph())
         status = driver.cuGraphGetNodes(handle, None, ctypes.byref(nodes))
         assert status == 0, f"the driver says {status}"
-    except Exception as error:  # whatever fails here, nothing depends on it
+    except Exception as error:  # nothing depends on this figure
         return f"kernel launches not counted ({' '.join(str(error).split())[:150]})"
     return f"{nodes.value} kernels and copies in the graph of an update"

@@ -1,4 +1,4 @@
-"""What a machine's matrix products allow: the floating-point operations of an update, and the rate for them."""
+"""Limit of the machine's matrix products: floating-point operations per update, and per second."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from benchmark.models.architecture import encoder_of
 from benchmark.speed.conditions import Conditions
 from benchmark.tasks import Task
 
-SQUARE = 8192  # rows and columns of a product that is wide enough for any card
+SQUARE = 8192  # rows and columns: a product large enough to fill any card
 
 
 def operations(model: PreTrainedModel, task: Task, batches: list[list[int]]) -> float:
-    """The operations of a mean update on ``batches``, forward and backward, for their real tokens alone.
+    """Floating-point operations of a mean update on ``batches``, counting real tokens only.
 
-    Two per weight of the layers' linear modules and token, and those of attention's two products, all
-    three times over: the backward pass multiplies twice for every product of the forward pass.
+    Forward: 2 per token and weight of the layers' linear modules, plus attention's two products. The sum is
+    multiplied by 3, because the backward pass has two products for each product of the forward pass.
     """
     taken = [len(task.training.ids[index]) for batch in batches for index in batch]
     lengths = torch.tensor(taken, dtype=torch.float64)
@@ -28,18 +28,21 @@ def operations(model: PreTrainedModel, task: Task, batches: list[list[int]]) -> 
 
 
 def rate(model: PreTrainedModel, task: Task, batch: int, here: Conditions, repeats: int = 5) -> float:
-    """Operations a second of the layers' widest product at the mean number of tokens of a batch."""
+    """Operations per second of the layers' widest product, at a batch's mean tokens."""
     tokens = round(batch * sum(map(len, task.training.ids)) / len(task.training))
     width, wide = model.config.hidden_size, model.config.intermediate_size
     return of_products(tokens, width, wide, here, repeats)
 
 
 def of_products(tokens: int, width: int, wide: int, here: Conditions, repeats: int = 5) -> float:
-    """Operations a second of products (tokens, width) times (width, wide), in the precision of a run."""
+    """Operations per second of the product (tokens, width) x (width, wide).
+
+    The precision is the run's; the best of ``repeats`` counts.
+    """
     kind = torch.bfloat16 if here.precision == "bfloat16" else torch.float32
     left = torch.randn(tokens, width, dtype=kind, device=here.device)
     right = torch.randn(width, wide, dtype=kind, device=here.device)
-    products = 100 if here.on_gpu else 1  # a GPU is through with one sooner than the host with waiting for it
+    products = 100 if here.on_gpu else 1  # on a GPU one product is shorter than the wait for it
     best = float("inf")
     for _ in range(repeats):
         started = here.now()

@@ -1,4 +1,4 @@
-"""The figures of a measurement as Markdown."""
+"""Markdown for the figures of a measurement."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ def markdown(
     methods: dict[str, float],
     notes: Iterable[str] = (),
 ) -> str:
-    """All tables, of ``runs`` at a time in a grid, and ``notes``; the last line is the summary of the tables."""
+    """All tables and ``notes`` as Markdown; the last line is the summary.
+
+    ``runs`` is the number of runs at a time in the timed grid.
+    """
     baselines = [side for side in next(iter(timings.values())).seconds if side not in (OURS, GRID)]
     rows = []
     for task, timing in timings.items():
@@ -76,14 +79,14 @@ def markdown(
 
 
 def operations_table(timings: dict[str, Timing]) -> list[str]:
-    """What is dispatched for an update of the first task, with views and without them."""
+    """Table of the operations dispatched for an update of the first task."""
     task, timing = next(iter(timings.items()))
     rows = [[side, f"{all_of:,}", f"{rest:,}"] for side, (all_of, rest) in timing.dispatched.items()]
     return table([f"operations of an update, {task}", "dispatched", "without views"], rows)
 
 
 def measured(model: str, here: Conditions, runs: int, timings: dict[str, Timing]) -> list[str]:
-    """What was measured, where and how."""
+    """Sentences on the measurement: model, device, versions, rounds and threads."""
     environment = stamp(here.device, here.threads, here.precision)
     packages, code = environment["packages"], environment["code"]
     timing = next(iter(timings.values()))
@@ -106,12 +109,12 @@ def measured(model: str, here: Conditions, runs: int, timings: dict[str, Timing]
 
 
 def time_of(seconds: float) -> str:
-    """The time of an update in a unit that leaves it three digits."""
+    """Time of an update in s or ms, with three digits."""
     return f"{seconds:.3f} s" if seconds >= 0.1 else f"{1000 * seconds:.3g} ms"
 
 
 def compared(baselines: list[str], means: list[float]) -> str:
-    """The mean ratios to every baseline in words."""
+    """Mean ratios to every baseline, in words."""
     return ", ".join(
         f"{mean:.2f}x {'of Trainer ' if side is baselines[0] else ''}({side.removeprefix('Trainer, ')})"
         for side, mean in zip(baselines, means, strict=True)

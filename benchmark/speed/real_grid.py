@@ -1,4 +1,4 @@
-"""The stage that runs a grid of real runs, beside processes of Trainer one after another, and repeats some."""
+"""Stage for a grid of real runs, beside Trainer processes; some runs are repeated."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from benchmark.speed.stage import SHORT, Stage
 
 TABLE, *GRID = costs.GRID_OF_60
 TASKS, MODEL = ("rte", "mrpc"), "sentence-transformers/all-MiniLM-L6-v2"
-TIMES = 10  # the runs an hour of Trainer processes
-RESERVE = 25  # seconds for the runs that are repeated
-FEW = ("task=rte", "seed=range(1,6)", "method=[noisytune]")  # of the grid
+TIMES = 10  # factor on the runs per hour of Trainer processes
+RESERVE = 25  # seconds for the repeated runs
+FEW = ("task=rte", "seed=range(1,6)", "method=[noisytune]")  # the repeated part of the grid
 STAND_IN = ("demo/noisytune", "task=opinion", "data.count=64", "protocol.epochs=1", "seed=1,2", "device=cpu")
 
 
 def grid(stage: Stage) -> None:
-    """Runs an hour of a grid, start to report, and whether runs have equal bits a second time."""
+    """Report a grid's runs per hour, start to report, and repeat some for equal bits."""
     with tempfile.TemporaryDirectory() as folder:
         first, second = Path(folder, "first"), Path(folder, "second")
         if stage.stand_in:
@@ -54,7 +54,7 @@ def grid(stage: Stage) -> None:
 
 
 def made(stage: Stage, overrides: list[str], folder: Path, seconds: float) -> float:
-    """Make a grid in ``folder``, for at most some ``seconds``; the runs an hour."""
+    """Run a grid in ``folder`` for at most ``seconds``; return its runs per hour."""
     command = [sys.executable, "-m", "benchmark.reproduce", *overrides]
     command += [f"store={folder}/store", "--output", f"{folder}/tables"]
     folder.mkdir()
@@ -78,7 +78,7 @@ def made(stage: Stage, overrides: list[str], folder: Path, seconds: float) -> fl
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """Stop a grid as Ctrl-C does, which ends its runs as well; by force if it does not end."""
+    """Stop a grid and its runs as Ctrl-C does; after 5 s by force."""
     process.send_signal(signal.SIGINT)
     try:
         process.wait(5)
@@ -88,7 +88,7 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def trainer_seconds(stage: Stage, task: str) -> float:
-    """The seconds of one process of Trainer for a run of the grid; 0 if it fails."""
+    """Seconds of one Trainer process for a run of the grid; 0 if it fails."""
     command = [sys.executable, "-m", "benchmark.speed.trainer_run", MODEL, task, "1", "32", "128", "float32"]
     began = time.monotonic()
     try:
@@ -108,7 +108,7 @@ def trainer_seconds(stage: Stage, task: str) -> float:
 
 
 def compare(stage: Stage, first: Path, second: Path) -> None:
-    """Say whether runs that are in both stores are the same, to the bit."""
+    """Report the share of repeated runs with equal bits in both stores."""
     again = [path.parent.name for path in (second / "store").glob("*/record.json")]
     same = [name for name in again if alike(first / "store" / name, second / "store" / name)]
     stage.target("runs repeated with equal bits, of all repeated", len(same) / max(len(again), 1), least=1)
@@ -116,7 +116,7 @@ def compare(stage: Stage, first: Path, second: Path) -> None:
 
 
 def alike(one: Path, other: Path) -> bool:
-    """Whether two records have the same scores and arrays."""
+    """True if two records have the same scores and arrays."""
     if not (one / "record.json").exists():
         return False
     scores = [json.loads((folder / "record.json").read_text())["scores"] for folder in (one, other)]

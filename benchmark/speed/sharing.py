@@ -1,4 +1,4 @@
-"""The stage that has several runs of a base-size encoder at once on one GPU, with MPS where it is there."""
+"""Stage for several runs of a base-size encoder on one GPU, without and with MPS."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from benchmark.speed.timing import Amount
 
 MODEL, TASK, PRECISION = "base_random", "rte", "bfloat16"
 AT_ONCE = (2, 4, 8)
-BATCHES = 8  # few, so that each process has captured their sizes soon
+BATCHES = 8  # few, so that each process captures their sizes soon
 AMOUNT = Amount(24, 3, 10)
-PATIENCE = 40  # seconds that a process waits for the others
+PATIENCE = 40  # seconds to wait for the other processes
 LEAST = 50  # per cent of the card's measured products
 CONTROL = "nvidia-cuda-mps-control"
 _state: dict[str, Any] = {}
 
 
 def several(stage: Stage) -> None:
-    """The share of the card's products that several runs reach together, without and with MPS."""
+    """Report several runs' share of the card's matrix products, without and with MPS."""
     if stage.stand_in:
         stage.say("needs a GPU: not run")
         return
@@ -45,7 +45,7 @@ def several(stage: Stage) -> None:
 
 
 def run_together(stage: Stage, environment: dict[str, str], how: str, seconds: float) -> float:
-    """The best share, in per cent, that processes in ``environment`` reach within some ``seconds``."""
+    """Best share, in per cent, of processes in ``environment`` within ``seconds``."""
     command = [
         sys.executable,
         "-m",
@@ -61,7 +61,7 @@ def run_together(stage: Stage, environment: dict[str, str], how: str, seconds: f
     try:
         said, _ = process.communicate(timeout=max(seconds, 1))
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)  # its runs as well
+        os.killpg(process.pid, signal.SIGKILL)  # the whole group: its runs as well
         said, _ = process.communicate()
         stage.say(f"{how}: cut off")
     for line in said.splitlines():
@@ -77,7 +77,7 @@ def run_together(stage: Stage, environment: dict[str, str], how: str, seconds: f
 
 @contextlib.contextmanager
 def mps() -> Iterator[dict[str, str]]:
-    """The environment of processes under an MPS daemon of our own, which ends with this."""
+    """Run an MPS daemon of our own during the block; yield the environment for clients."""
     with tempfile.TemporaryDirectory() as folder:
         environment = os.environ | {"CUDA_MPS_PIPE_DIRECTORY": folder, "CUDA_MPS_LOG_DIRECTORY": folder}
         quiet: Any = {"env": environment, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
@@ -92,11 +92,11 @@ def mps() -> Iterator[dict[str, str]]:
 
 
 def together(stage: Stage) -> None:
-    """Print for each number of runs at once: the number, the share in per cent, and the updates a second of all."""
+    """Print lines of: number of runs, share in per cent, total updates per second."""
     from benchmark.speed import limit
     from benchmark.speed.subjects import load, timed_batches
 
-    context = get_context("spawn")  # a process that has CUDA cannot be forked
+    context = get_context("spawn")  # a process that has started CUDA cannot be forked
     most = max(AT_ONCE)
     with ProcessPoolExecutor(most, context, _prepare, (context.Barrier(most),)) as pool:
         started = list(pool.map(_load, range(most)))
@@ -117,7 +117,7 @@ def _prepare(barrier: Any) -> None:
 
 
 def _load(rank: int) -> int:
-    """Load the model in this process, alone of all ranks."""
+    """Load the model in this process, wait for the others, and return ``rank``."""
     from benchmark.speed.conditions import conditions
     from benchmark.speed.sides import ours
     from benchmark.speed.subjects import load
@@ -125,14 +125,17 @@ def _load(rank: int) -> int:
     here = conditions("cuda", PRECISION, 1)
     here.take_effect()
     model, _, task = load(MODEL, TASK, BATCHES, here.device)
-    ours(copy.deepcopy(model), task, Amount(0, 1, 1), here)  # warms the process up
+    ours(copy.deepcopy(model), task, Amount(0, 1, 1), here)  # warm-up
     _state.update(here=here, model=model, task=task)
     _state["barrier"].wait(PATIENCE)
     return rank
 
 
 def _one(what: tuple[int, int]) -> float:
-    """The seconds of an update of this process, one of so many at once; 0 if it is not among them."""
+    """Seconds of an update in this process; 0 if it only waits.
+
+    ``what`` is (rank, number of runs at once); ranks below the number compute.
+    """
     from benchmark.speed.sides import ours
 
     rank, count = what

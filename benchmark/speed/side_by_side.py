@@ -1,4 +1,4 @@
-"""Time a grid as it is run: one run of one thread on every core at once, or runs that share the GPU."""
+"""Timing of a grid: single-threaded runs on all cores, or a shared GPU."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from benchmark.runs.resources import room
 from benchmark.speed.conditions import Conditions
 from benchmark.speed.timing import Amount
 
-READY_SECONDS = 300  # by when all processes must have loaded their model
-_state: dict[str, Any] = {}  # what a worker process keeps between rounds
+READY_SECONDS = 300  # to wait for all processes to load their model
+_state: dict[str, Any] = {}  # kept by a worker process between rounds
 
 Grid = Callable[[str, str, Amount], float]
 
 
 def at_once(here: Conditions) -> int:
-    """How many runs of a grid go on at a time: one for every thread that a run alone has, or as a GPU has room."""
+    """Number of runs at a time: one per host thread, or per GPU share."""
     return room(1, "cuda") if here.on_gpu else here.threads
 
 
 @contextlib.contextmanager
 def grid(here: Conditions, runs: int) -> Iterator[Grid]:
-    """Processes that make ``runs`` side by side; they live, and their imports are done, for all rounds.
+    """Start processes for ``runs`` side by side, kept alive for all rounds.
 
-    Yields a function of a model, a task and an amount of updates: the seconds from the first run's first timed
-    update to the last run's last one, divided by the number of all runs' updates.
+    Yields a function (model, task, amount) -> seconds per update: the time from the first run's first timed
+    update to the last run's last one, divided by the number of timed updates of all runs.
     """
     context = get_context("spawn")  # a fork of a process with threads may hang
     alike = replace(here, threads=1), context.Barrier(runs)
@@ -49,7 +49,7 @@ def _prepare(here: Conditions, barrier: Any) -> None:
 
 
 def _one(what: tuple[str, str, Amount]) -> tuple[float, float]:
-    """One run of this process, begun when all are ready: when its timed updates began and ended."""
+    """Run once when all processes are ready; return (start, end) of the timed updates."""
     import copy
 
     from benchmark.speed.sides import ours
@@ -59,8 +59,8 @@ def _one(what: tuple[str, str, Amount]) -> tuple[float, float]:
     if _state.get("loaded") != what:
         model, _, task = load(model_name, task_name, amount.total, here.device)
         _state.update(loaded=what, model=model, task=task)
-        ours(copy.deepcopy(model), task, Amount(0, 1, 1), here)  # warms the process up
+        ours(copy.deepcopy(model), task, Amount(0, 1, 1), here)  # warm-up
     model, task = copy.deepcopy(_state["model"]), _state["task"]
     _state["barrier"].wait(READY_SECONDS)
-    stamps = ours(model, task, amount, here).stamps  # of a clock that all processes of a system share
+    stamps = ours(model, task, amount, here).stamps  # one system-wide clock, so processes can be compared
     return stamps[0], stamps[-1]

@@ -1,4 +1,4 @@
-"""The sides of the comparison: each fine-tunes a copy of one model on the same batches in the same order."""
+"""Sides of the comparison: each fine-tunes one model on equal batches in one order."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ Side = Callable[[PreTrainedModel, Task, Amount], Took]
 
 
 class Stopwatch:
-    """When each block of updates ended, once the device had done them."""
+    """Times of the ends of blocks of updates, after waiting for the device."""
 
     def __init__(self, here: Conditions, amount: Amount) -> None:
         self.here, self.amount = here, amount
         self.began, self.stamps = here.now(), list[float]()
 
     def updated(self, done: int) -> None:
-        """``done`` updates are made, 0 before the first."""
+        """Note that ``done`` updates are made; 0 before the first."""
         if done >= self.amount.warm and (done - self.amount.warm) % self.amount.size == 0:
             self.stamps.append(self.here.now())
 
     def took(self, losses: torch.Tensor | np.ndarray, **once: float) -> Took:
-        """What the side needed, once all updates are made."""
+        """The side's times and losses, after all updates."""
         if isinstance(losses, torch.Tensor):
             losses = losses.float().cpu().numpy()
         return Took(self.began, self.stamps, self.amount, losses, once)
@@ -61,10 +61,13 @@ def in_training(
     updates: int,
     method: dict[str, Any] | None = None,
 ) -> Training:
-    """The fine-tuning of ``model`` on the batches that all sides take, with ``method`` (by name) or without."""
+    """Assemble our fine-tuning of ``model`` on the batches of all sides, perhaps with a method.
+
+    ``method`` is a configuration by method name.
+    """
     methods = build(method or {})
     prepare(methods, model, SEED)
-    once = -(-len(task.training) // BATCH) / updates  # so that the only evaluation is at the end, on no set
+    once = -(-len(task.training) // BATCH) / updates  # a single evaluation, at the end and on no set
     protocol = replace(PROTOCOL, precision=here.precision, steps=updates, evaluations_per_epoch=once)  # type: ignore[arg-type]
     return assembled(model, task, methods, protocol, SEED, here.device, replay=here.replay)
 
@@ -76,7 +79,7 @@ def ours(
     here: Conditions,
     method: dict[str, Any] | None = None,
 ) -> Took:
-    """The project's own loop, with ``method`` (a configuration by name) or without."""
+    """Run the project's own loop, perhaps with ``method``, a configuration by method name."""
     watch = Stopwatch(here, amount)
     training = in_training(model, task, here, amount.total, method)
     capturing = timed(training.learner, "capture", here)
@@ -96,7 +99,10 @@ def ours(
 
 
 def timed(owner: Any, name: str, here: Conditions) -> list[float]:
-    """The seconds of every call from now on of the method ``name`` of ``owner``; none if it has no such method."""
+    """A list that receives the seconds of every later call of ``owner``'s ``name``.
+
+    It stays empty if ``owner`` has no such attribute.
+    """
     seconds: list[float] = []
     if call := getattr(owner, name, None):
 
@@ -113,12 +119,15 @@ def timed(owner: Any, name: str, here: Conditions) -> list[float]:
 def trainer(
     tokenizer: PreTrainedTokenizerBase, padded_to: int | None, here: Conditions, compiled: bool = False
 ) -> Side:
-    """`transformers.Trainer`, padding to the longest of a batch (None) or to a length, perhaps ``compiled``."""
+    """The side of `transformers.Trainer`, perhaps ``compiled``.
+
+    ``padded_to`` is a length in tokens; None: pad to the longest example of a batch.
+    """
     collate = DataCollatorWithPadding(tokenizer, "longest" if padded_to is None else "max_length", padded_to)
 
     def side(model: PreTrainedModel, task: Task, amount: Amount) -> Took:
         watch, losses = Stopwatch(here, amount), list[torch.Tensor]()
-        # Not from Trainer's log, which would wait for a GPU at every update.
+        # Trainer's log would wait for a GPU at every update; a hook does not.
         model.register_forward_hook(lambda _, __, output: losses.append(output["loss"].detach()))
         with tempfile.TemporaryDirectory() as folder, any_algorithm():
             arguments = TrainingArguments(
@@ -133,7 +142,7 @@ def trainer(
                 disable_tqdm=True,
                 use_cpu=not here.on_gpu,
                 bf16=here.precision == "bfloat16",
-                tf32=None,  # as set for the process; set by Trainer as well, PyTorch refuses to tell what it is
+                tf32=None,  # set for the process; if Trainer sets it too, PyTorch refuses to read it
                 torch_compile=compiled,
             )
             training = Trainer(
@@ -151,7 +160,10 @@ def trainer(
 
 
 def eager(tokenizer: PreTrainedTokenizerBase, here: Conditions) -> Side:
-    """A plain loop of PyTorch, padding to the longest of a batch: what Trainer costs beside it is Trainer's."""
+    """The side of a plain PyTorch loop, which pads to the longest of a batch.
+
+    The difference between Trainer and this loop is Trainer's own cost.
+    """
     collate: Any = DataCollatorWithPadding(tokenizer)
 
     def side(model: PreTrainedModel, task: Task, amount: Amount) -> Took:
@@ -175,7 +187,7 @@ def eager(tokenizer: PreTrainedTokenizerBase, here: Conditions) -> Side:
 def eager_update(
     model: PreTrainedModel, batch: Any, optimizer: torch.optim.Optimizer, here: Conditions
 ) -> torch.Tensor:
-    """The loss () of a padded batch, after the update that it leads to."""
+    """Make an update on a padded batch; return its loss ()."""
     with autocast(here.precision, here.device):
         loss = model(**batch).loss
     loss.backward()
@@ -186,7 +198,7 @@ def eager_update(
 
 
 def in_order(task: Task, updates: int) -> list[dict[str, Any]]:
-    """The training examples of ``updates`` in the order in which our own loop takes them."""
+    """The training examples of ``updates``, in the order of our own loop."""
     examples, found = task.training, []
     for batch in batches(len(examples), BATCH, updates, SEED):
         for index in batch:
@@ -198,7 +210,7 @@ def in_order(task: Task, updates: int) -> list[dict[str, Any]]:
 
 
 class Updates(TrainerCallback):
-    """Tells a stopwatch of the updates of a Trainer."""
+    """Trainer callback that reports updates to a stopwatch."""
 
     def __init__(self, watch: Stopwatch) -> None:
         self.watch = watch
@@ -212,7 +224,7 @@ class Updates(TrainerCallback):
 
 @contextlib.contextmanager
 def any_algorithm() -> Iterator[None]:
-    """PyTorch as it comes, without the deterministic algorithms that our runs ask for and Trainer does not."""
+    """Allow nondeterministic algorithms during the block, which is PyTorch's default and Trainer's."""
     asked, only_warned = (
         torch.are_deterministic_algorithms_enabled(),
         torch.is_deterministic_algorithms_warn_only_enabled(),

@@ -1,4 +1,4 @@
-"""What a stage of the check on a GPU is told, and how it says what it found."""
+"""Input and output of one stage of the GPU check."""
 
 from __future__ import annotations
 
@@ -9,34 +9,38 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from benchmark.speed.conditions import Conditions
 
-SHORT = "SHORT"  # begins a line that says which target was missed
-THREADS = 4  # of the host, for the sides of a comparison
+SHORT = "SHORT"  # begins a line about a missed target or a failure
+THREADS = 4  # host threads for the sides of a comparison
 
 
 @dataclass(frozen=True)
 class Stage:
-    """What a stage is told: until when it may go on, and whether it has only the ``stand_in`` for a GPU."""
+    """A stage's time limit and device, with functions for its report.
+
+    ``until``: end of its time on the monotonic clock, in seconds. ``stand_in``: there is no GPU, only the
+    tests' stand-in.
+    """
 
     until: float
     stand_in: bool
 
     @property
     def left(self) -> float:
-        """The seconds that are left."""
+        """Seconds left."""
         return self.until - time.monotonic()
 
     def say(self, text: str) -> None:
-        """A line of the result."""
+        """Print a line of the result."""
         print(f"- {text}", flush=True)
 
     def target(self, what: str, reached: float, least: float = 0.0, most: float = float("inf")) -> None:
-        """Say whether a figure is where it should be, between ``least`` and ``most``."""
+        """Report a figure and compare it with its limits ``least`` and ``most``."""
         limits = [f"at least {least:g}"] * (least > 0) + [f"at most {most:g}"] * (most < float("inf"))
         met = least <= reached <= most
         self.say(f"{'target met' if met else SHORT}: {what} {reached:.3g}, wanted {' and '.join(limits)}")
 
     def conditions(self, precision: str) -> Conditions:
-        """Where the stage computes; from here on this process computes so."""
+        """The conditions of the stage; they take effect in this process."""
         from benchmark.speed import conditions
 
         if not self.stand_in:

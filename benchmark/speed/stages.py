@@ -1,6 +1,6 @@
-"""The stages of the check on a GPU, each in a process of its own: `python -m benchmark.speed.stages STAGE`.
+"""Stages of the GPU check, one per process: `python -m benchmark.speed.stages STAGE`.
 
-A stage prints lines of Markdown as soon as it knows them; it is killed at its limit, and what it printed stays.
+A stage prints each line of Markdown as soon as it knows it. The lines stay if it is killed at its limit.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from benchmark.speed.stage import Stage
 
 @contextlib.contextmanager
 def stand_in(wanted: bool) -> Iterator[None]:
-    """The tests' stand-in for a GPU is there, if it is ``wanted``."""
+    """Provide the tests' stand-in for a GPU during the block, if ``wanted``."""
     if not wanted:
         yield
         return
@@ -29,7 +29,7 @@ def stand_in(wanted: bool) -> Iterator[None]:
 
 
 def start(stage: Stage) -> None:
-    """What every process does once: imports, and the start of CUDA."""
+    """Report the one-time costs of a process: imports and the start of CUDA."""
     for module in ("torch", "transformers.trainer", "datasets", "benchmark.training.loop"):
         began = time.perf_counter()
         __import__(module)
@@ -44,7 +44,7 @@ def start(stage: Stage) -> None:
 
 
 def steady(model: str, precision: str) -> Callable[[Stage], None]:
-    """The stage that times steady updates of ``model`` in ``precision`` beside Trainer's."""
+    """The stage for steady updates of ``model`` in ``precision``, beside Trainer's."""
 
     def run(stage: Stage) -> None:
         from benchmark.speed import comparing
@@ -55,42 +55,42 @@ def steady(model: str, precision: str) -> Callable[[Stage], None]:
 
 
 def tests(stage: Stage) -> None:
-    """The tests that need a GPU."""
+    """Run the tests that need a GPU."""
     from benchmark.speed import cuda_tests
 
     cuda_tests.tests(stage)
 
 
 def grid(stage: Stage) -> None:
-    """A grid of real runs."""
+    """Time a grid of real runs."""
     from benchmark.speed import real_grid
 
     real_grid.grid(stage)
 
 
 def methods(stage: Stage) -> None:
-    """Every method's update over a plain one."""
+    """Time every method's update relative to vanilla."""
     from benchmark.speed import comparing
 
     comparing.methods(stage)
 
 
 def several(stage: Stage) -> None:
-    """Several runs of a base-size encoder at once."""
+    """Time several runs of a base-size encoder at once."""
     from benchmark.speed import sharing
 
     sharing.several(stage)
 
 
 def together(stage: Stage) -> None:
-    """The runs at once of `several`, under the MPS that the environment names or none."""
+    """Run the processes of `several`, with MPS if the environment names a daemon."""
     from benchmark.speed import sharing
 
     sharing.together(stage)
 
 
 def compiled(stage: Stage) -> None:
-    """Trainer compiled."""
+    """Time Trainer with torch_compile=True."""
     from benchmark.speed import costs
 
     if stage.stand_in:

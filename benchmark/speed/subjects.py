@@ -1,4 +1,4 @@
-"""What is measured: a model, a task cut to whole batches, and the recipe that all sides share."""
+"""Subjects of a measurement: models, tasks cut to whole batches, and the common recipe."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from benchmark.speed.conditions import Conditions
 from benchmark.tasks import Task
 from benchmark.training.course import batches
 
-# The settings of transformers' run_glue.py, which all sides share.
+# The settings of transformers' run_glue.py, for all sides.
 BATCH, LENGTH, RATE, SEED = 32, 128, 2e-5, 1
 PROTOCOL = ProtocolConfig(
     name="run_glue", optimizer="adamw_torch", learning_rate=RATE, warmup=0.0, epochs=1, batch_size=BATCH
 )
 
-# Models with random weights, which need no download, and the model of conf/model whose tokens they read; the
-# vocabulary of either is no larger than a BertConfig's.
+# Models with random weights, which need no download: (model of conf/model for the tokenizer, shape). Both
+# tokenizers have a vocabulary no larger than a BertConfig's.
 RANDOM = {
     "base_random": ("minilm", BertConfig()),
     "minilm_random": ("embedded", BertConfig(hidden_size=384, num_hidden_layers=6, intermediate_size=1536)),
@@ -45,9 +45,10 @@ def composed(overrides: list[str]) -> RunConfig:
 def load(
     model_name: str, task_name: str, updates: int, device: torch.device, evaluated: bool = False
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, Task]:
-    """A model on ``device``, its tokenizer, and a task cut to ``updates`` full batches, or as many as it has.
+    """A model on ``device``, its tokenizer, and a task cut to at most ``updates`` batches.
 
-    The model is a file of conf/model or one of `RANDOM`. The task keeps its evaluation sets if it is ``evaluated``.
+    ``model_name`` is a file of conf/model or a key of `RANDOM`. The batches are full. The task keeps its
+    evaluation sets only if it is to be ``evaluated``.
     """
     of, shape = RANDOM.get(model_name, (model_name, None))
     chosen = [f"model={of}", f"task={task_name}"]
@@ -68,7 +69,7 @@ def load(
 
 
 def drawn(shape: BertConfig, outputs: int) -> PreTrainedModel:
-    """A classifier of ``shape`` with random weights, the same every time."""
+    """A classifier of ``shape`` with random weights from a fixed seed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
         shape.num_labels = outputs
@@ -76,11 +77,11 @@ def drawn(shape: BertConfig, outputs: int) -> PreTrainedModel:
 
 
 def timed_batches(task: Task, warm: int, updates: int) -> list[list[int]]:
-    """The batches of the ``updates`` after the ``warm`` ones: indices of their examples."""
+    """Example indices of the ``updates`` batches after the ``warm`` ones."""
     return list(batches(len(task.training), BATCH, warm + updates, SEED))[warm:]
 
 
 def method_of(name: str, here: Conditions, *overrides: str) -> dict[str, Any]:
-    """The configuration of a file of conf/method, by its name, in a run under the conditions ``here``."""
+    """The configuration of a file of conf/method, by method name, under the conditions ``here``."""
     precision = f"protocol.precision={here.precision}"
     return composed([*overrides, precision, f"method=[{name}]"]).method

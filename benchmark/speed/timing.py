@@ -1,4 +1,4 @@
-"""What a side needed for its updates, and what one task's rounds took on every side."""
+"""Times of one side's updates, and of one task's rounds on all sides."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ OURS, GRID, PLAIN = "ours", "ours, in a grid", "PyTorch, dynamic padding"
 
 @dataclass(frozen=True)
 class Amount:
-    """The updates of a side: ``warm`` ones that are not timed, then ``blocks`` of ``size``, between which it waits."""
+    """Number of updates: ``warm`` untimed ones, then ``blocks`` of ``size``.
+
+    Between blocks the host waits for the device.
+    """
 
     warm: int
     blocks: int
@@ -19,15 +22,17 @@ class Amount:
 
     @property
     def total(self) -> int:
-        """All of them."""
+        """All updates, timed or not."""
         return self.warm + self.blocks * self.size
 
 
 @dataclass(frozen=True)
 class Took:
-    """When a side began and when its blocks of updates began and ended, in seconds; the losses of all updates.
+    """Times and losses of one side.
 
-    ``once`` has the seconds of what it did before or among its first updates, and counts of that.
+    ``began``: start of the side, in seconds. ``stamps``: (blocks + 1,) start and ends of blocks, in seconds.
+    ``losses``: (updates,), warm ones included. ``once``: seconds of one-time work such as assembly and
+    capture, with its counts.
     """
 
     began: float
@@ -38,16 +43,16 @@ class Took:
 
     @property
     def update(self) -> float:
-        """The seconds of a steady update: the median over blocks."""
+        """Seconds of a steady update: the median over blocks."""
         return float(np.median(np.diff(self.stamps))) / self.amount.size
 
     @property
     def before(self) -> float:
-        """Seconds from the begin to the first block."""
+        """Seconds from the start to the first block."""
         return self.stamps[0] - self.began
 
     def phases(self) -> dict[str, float]:
-        """The seconds of what came once, in words."""
+        """Seconds of one-time work, by a name to show."""
         phases = {
             "assemble (hooks, optimiser, layouts)": self.once["assemble"],
             "survey": self.once["survey"],
@@ -59,11 +64,13 @@ class Took:
 
 @dataclass
 class Timing:
-    """One task's figures: seconds of a steady update by side and round, and the limit's operations a second.
+    """Figures of one task.
 
-    A round has ``warm`` updates that are not timed, and ``updates`` that are. ``tokens`` and ``operations`` are those of a mean update. ``apart`` is how far the losses of the sides were
-    from each other without dropout; ``dispatched`` the operations of an update, by side and whether views
-    count; ``once`` what a run does once, in seconds.
+    ``warm`` and ``updates``: untimed and timed updates of a round. ``tokens`` and ``operations``: real tokens
+    and floating-point operations of a mean update. ``seconds``: of a steady update, by side and round.
+    ``limit``: operations per second of the machine's matrix products, by round. ``apart``: largest
+    difference between the sides' losses without dropout. ``dispatched``: operations of an update by side, as
+    (all, without views). ``once``: seconds of one-time work.
     """
 
     warm: int
@@ -77,11 +84,11 @@ class Timing:
     once: dict[str, float] = field(default_factory=dict)
 
     def ratio(self, side: str, ours: str = OURS) -> float:
-        """The median over rounds of how many times longer ``side`` took than ``ours`` in the same round."""
+        """Time of ``side`` relative to ``ours`` in the same round; the median over rounds."""
         return float(np.median(np.array(self.seconds[side]) / np.array(self.seconds[ours])))
 
     @property
     def of_limit(self) -> float:
-        """The share of the limit that ours reached, the median over rounds."""
+        """Share of the limit that our side reached; the median over rounds."""
         rates = self.operations / np.array(self.seconds[OURS])
         return float(np.median(rates / np.array(self.limit)))

@@ -1,6 +1,6 @@
-"""One fine-tuning as a script of transformers makes it, in a process of its own: import, tune, evaluate, end.
+"""One fine-tuning in a process of its own, written like a script of transformers.
 
-It imports nothing of ours, so that what it takes is what a user of Trainer waits for.
+It imports nothing of ours, so that its time is the time a user of Trainer waits: import, tune, evaluate, end.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from transformers import (
 
 
 def run(model_id: str, task: str, epochs: float, batch: int, length: int, precision: str) -> float:
-    """The accuracy on the validation set of a task of GLUE, after a fine-tuning on its training set."""
+    """Fine-tune on a GLUE task; return the accuracy on its validation set."""
     hub = snapshot_download("nyu-mll/glue", repo_type="dataset", allow_patterns=f"{task}/*")
     tokenizer = AutoTokenizer.from_pretrained(model_id)
 

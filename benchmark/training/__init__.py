@@ -1,1 +1,1 @@
-"""The loop of one fine-tuning, its evaluations, and how it continues after an interruption."""
+"""One fine-tuning: the loop, its evaluations, and continuation after an interruption."""

@@ -1,4 +1,4 @@
-"""What a fine-tuning is made of, put together before the first update."""
+"""Assembly of a fine-tuning: model, task, methods, optimiser and learner, before the first update."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from benchmark.training.course import Course
 from benchmark.training.graphs import GraphedLearner
 from benchmark.training.learner import Learner
 
-BETWEEN_STAGES = ("direction", "before", "moved")  # hooks for which the optimiser's step is taken in stages
+BETWEEN_STAGES = ("direction", "before", "moved")  # for these hooks the optimiser's step runs in stages
 
 
 @dataclass
 class Training:
-    """A model, a task and methods, with the course of their fine-tuning and what takes its updates.
+    """Everything that a fine-tuning needs: model, task, methods, course, optimiser and learner.
 
-    ``packing`` computes no padding; None where padding is computed. ``attention`` names the kernel.
+    ``packing`` avoids computing padding; None: padding is computed. ``attention`` names the kernel.
     """
 
     model: PreTrainedModel
@@ -44,7 +44,7 @@ class Training:
 
     @property
     def precision(self) -> str:
-        """float32, tf32 or bfloat16."""
+        """The precision of the run: float32, tf32 or bfloat16."""
         return self.course.protocol.precision
 
 
@@ -59,11 +59,12 @@ def assembled(
     replay: bool | None = None,
     watched: bool = False,
 ) -> Training:
-    """The fine-tuning of ``model``, which is on ``device`` and made ready by ``methods``.
+    """Assemble the fine-tuning of ``model``, already on ``device`` and prepared by ``methods``.
 
-    With ``packed`` no padding is computed, where the model's kind and the methods allow that. On a GPU updates
-    are captured and replayed: where they can be (None), never (False), or else the run is refused (True).
-    ``watched`` says that somebody looks on. Raises: BenchmarkError for a ``replay`` that cannot be.
+    With ``packed`` no padding is computed if the model's kind and the methods allow it. ``replay`` decides
+    about CUDA graphs on a GPU. None: updates are captured and replayed if possible. False: never. True: the
+    run is refused if it is not possible. ``watched``: an onlooker such as probes is attached.
+    Raises: BenchmarkError if ``replay`` is True and updates cannot be captured.
     """
     course = Course(len(task.training), protocol, seed)
     encoder = encoder_of(model)
@@ -96,7 +97,7 @@ def assembled(
 
 
 def without_padding(encoder: Encoder, methods: list[Method]) -> Packing | None:
-    """Let the model compute no padding, where its kind and ``methods`` allow that."""
+    """Install packing in the model; None if its kind or one of ``methods`` needs padding."""
     hooks = None if any(method.needs_padding for method in methods) else packing.install(encoder)
     if hooks is not None:
         hooks.first_only &= not any(method.needs_last_states for method in methods)

@@ -1,4 +1,4 @@
-"""Where the time of a fine-tuning goes."""
+"""Seconds of a fine-tuning, divided into updates, evaluations, survey and probes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from benchmark.records.record import Seconds
 
 
 class Clock:
-    """Measures updates, evaluations and the survey of a run on ``device``."""
+    """Timer of updates, evaluations and the survey of a run on ``device``."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
@@ -22,7 +22,7 @@ class Clock:
         self.updates: list[float] = []
 
     def resume(self, elapsed: float, evaluating: float) -> None:
-        """Count the seconds of earlier processes in."""
+        """Add the seconds of earlier processes."""
         self.started -= elapsed
         self.evaluating += evaluating
 
@@ -33,21 +33,21 @@ class Clock:
 
     @contextmanager
     def survey(self) -> Iterator[None]:
-        """While this lasts, methods survey the training data."""
+        """Time the block as the survey of the training data."""
         began = time.perf_counter()
         yield
         self.surveying += time.perf_counter() - began
 
     @contextmanager
     def update(self) -> Iterator[None]:
-        """While this lasts, an update is made."""
+        """Time the block as one update."""
         began = time.perf_counter()
         yield
         self.updates.append(time.perf_counter() - began)
 
     @contextmanager
     def evaluation(self) -> Iterator[None]:
-        """While this lasts, the model is evaluated."""
+        """Time the block as an evaluation, also if it raises."""
         began = time.perf_counter()
         try:
             yield
@@ -55,9 +55,9 @@ class Clock:
             self.evaluating += time.perf_counter() - began
 
     def seconds(self, probes: float, updates: int) -> Seconds:
-        """The seconds of a run of so many ``updates``, of which ``probes`` took some."""
+        """The seconds of a run of ``updates`` updates; ``probes`` are the seconds of its probes."""
         training = self.elapsed - self.evaluating - probes
-        # A GPU works on after a call returns: there only the whole says how long an update takes.
+        # A call returns before the GPU is done. So the time of an update on a GPU is a mean over the run.
         mean = (training - self.surveying) / updates
         typical = float(np.median(self.updates)) if self.device.type != "cuda" and self.updates else mean
         return Seconds(

@@ -1,4 +1,4 @@
-"""The course of a fine-tuning: which examples an update learns from, at what rate, when to evaluate."""
+"""Course of a fine-tuning: examples and learning rate of every update, and times of evaluation."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from benchmark.tasks import Examples, Task
 
 @dataclass(frozen=True)
 class Course:
-    """What is known of a run before it begins; updates are numbered from 0 in ``batches``, 1 to ``total`` in ``rate``.
+    """Plan of a run's updates, determined by data size, protocol and seed.
 
-    ``per_epoch`` is the updates of an epoch; ``evaluate_at`` after how many updates to evaluate.
+    ``batches`` numbers updates from 0; ``rate`` numbers them from 1 to ``total``.
     """
 
     examples: int
@@ -29,26 +29,26 @@ class Course:
 
     @property
     def per_epoch(self) -> int:
-        """The updates of an epoch."""
+        """Number of updates in an epoch; the last batch may be smaller."""
         return math.ceil(self.examples / self.protocol.batch_size)
 
     @property
     def total(self) -> int:
-        """The updates of the run."""
+        """Number of updates in the run."""
         return self.protocol.steps or max(1, round((self.protocol.epochs or 0) * self.per_epoch))
 
     @property
     def evaluate_at(self) -> set[int]:
-        """After how many updates to evaluate."""
+        """The numbers of completed updates at which to evaluate."""
         return evaluation_steps(self.total, self.per_epoch, self.protocol.evaluations_per_epoch)
 
     def batches(self, done: int = 0) -> Iterator[tuple[int, list[int]]]:
-        """(number of the update, indices of its examples), from the first that is not ``done``."""
+        """Pairs (number of the update, indices of its examples), without the first ``done`` updates."""
         order = batches(self.examples, self.protocol.batch_size, self.total, self.seed)
         return islice(enumerate(order), done, None)
 
     def parts(self, batch: list[int]) -> Iterator[list[int]]:
-        """``batch`` in the parts that are computed one after another."""
+        """Micro-batches of ``batch``, computed one after another."""
         return micro_batches(batch, self.protocol.micro_batch_size)
 
     def rate(self, number: int) -> float:
@@ -58,13 +58,13 @@ class Course:
 
 
 def evaluation_steps(total: int, per_epoch: int, times_per_epoch: int) -> set[int]:
-    """After which updates to evaluate: ``times_per_epoch`` evenly through each epoch, and at the end."""
+    """Updates to evaluate after: ``times_per_epoch`` evenly through each epoch, and the last."""
     every = per_epoch / times_per_epoch
     return {round(i * every) for i in range(1, int(total / every) + 1) if round(i * every) >= 1} | {total}
 
 
 def batches(examples: int, size: int, updates: int, seed: int) -> Iterator[list[int]]:
-    """Indices of ``updates`` batches; the order of an epoch depends on the seed and the epoch alone."""
+    """Indices of ``updates`` batches; seed and epoch number alone determine an epoch's order."""
     made, epoch = 0, 0
     while True:
         order = torch.randperm(examples, generator=stream(seed, "order", epoch)).tolist()
@@ -90,7 +90,7 @@ def to_device(
     device: torch.device,
     packing: Packing | None = None,
 ) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
-    """The inputs and targets of ``indices`` on ``device``, laid out for ``packing`` without waiting for it."""
+    """Inputs and targets of ``indices`` on ``device``, laid out for ``packing``, copied without blocking."""
     inputs = sent(task.batch(examples, indices), device, packing)
     return inputs, task.targets(examples, indices).to(device, non_blocking=True)
 
@@ -98,7 +98,10 @@ def to_device(
 def sent(
     on_host: dict[str, torch.Tensor], device: torch.device, packing: Packing | None
 ) -> dict[str, torch.Tensor]:
-    """The model's inputs on ``device``, laid out for ``packing`` by the host, which knows where tokens are."""
+    """The model's inputs on ``device``.
+
+    The host computes the layout for ``packing`` from its own mask: reading it back from a GPU would block.
+    """
     inputs = {key: value.to(device, non_blocking=True) for key, value in on_host.items()}
     if packing is not None and device.type != "cpu":
         packing.expect(inputs["attention_mask"], layout_of(on_host["attention_mask"], device))

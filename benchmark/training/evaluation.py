@@ -1,4 +1,4 @@
-"""Evaluating a model: its answers to every evaluation set, and what they score."""
+"""Evaluation of a model: outputs on every evaluation set, and their scores."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ def evaluate(
     tell: Tell = silence,
     packing: Packing | None = None,
 ) -> tuple[dict[str, np.ndarray], dict[str, dict[str, float]]]:
-    """The answers to every evaluation set, and every metric on those whose labels are known.
+    """Outputs on every evaluation set, and the metrics of labelled sets.
 
-    Sets that are scored after the ``last`` update alone are left out before. One set is in memory at a time,
-    unless it is used throughout. Raises: NotFiniteError.
+    Sets in ``last_only`` are evaluated only if this is the ``last`` evaluation. One set is in memory at a
+    time, unless the task keeps it loaded. Raises: NotFiniteError if an output is not finite.
     """
     found, scores = {}, {}
     examples: Examples | None = None
     names = [name for name in task.evaluation if last or name not in task.last_only]
     for number, name in enumerate(names):
         tell("evaluation sets", number, len(names))
-        examples = None  # the last one goes before the next one is read
+        examples = None  # free the previous set before the next is read
         examples = task.evaluation[name]
         task.about(name, examples)
         found[name] = answers_to(model, task, examples, precision, device, packing)
@@ -58,10 +58,13 @@ def answers_to(
     device: torch.device,
     packing: Packing | None = None,
 ) -> np.ndarray:
-    """What the kind of ``examples`` keeps of the model's outputs; nothing perturbs the model here."""
+    """Outputs of the model in evaluation mode, as the kind of task keeps them.
+
+    Raises: NotFiniteError if an output is not finite.
+    """
     model.eval()
     kind = task.measure(examples).kind
-    # Like lengths together, so that hardly any padding is computed; rows are in the set's order.
+    # Batches of similar lengths need little padding. ``rows`` keeps the set's own order.
     rows = kind.room(len(examples))
     order = sorted(range(len(examples)), key=lambda i: len(examples.ids[i]))
     while order:
@@ -78,7 +81,7 @@ def answers_to(
 
 
 def losses_of(task: Task, answers: dict[str, np.ndarray]) -> dict[str, float]:
-    """The mean loss on every evaluation set whose ``answers`` tell it; sets that wait for the end have none."""
+    """The mean loss by evaluation set, without ``last_only`` sets and sets without a loss."""
     found = {}
     for name in (one for one in answers if one not in task.last_only):
         examples = task.evaluation[name]
@@ -89,7 +92,7 @@ def losses_of(task: Task, answers: dict[str, np.ndarray]) -> dict[str, float]:
 
 
 def over_languages(scores: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
-    """``scores`` by set, those of ``SET/LANGUAGE`` preceded by their plain means over languages as ``SET``."""
+    """``scores`` with unweighted means over languages: ``SET`` goes before its ``SET/LANGUAGE`` entries."""
     found: dict[str, dict[str, float]] = {}
     for name in scores:
         group, _, language = name.rpartition("/")

@@ -1,15 +1,15 @@
-"""Whole updates captured once per size of batch as CUDA graphs, so that a GPU waits for no Python.
+"""CUDA graphs of whole updates, one per batch size: a GPU never waits for Python.
 
-A small encoder's update on a GPU is mostly Python that starts one short operation after the other. A CUDA
-graph holds them all, forward, backward, clipping and the optimiser's step, with the memory they read and
-write: replayed it takes one call. So a batch is filled up with padding to one of a few sizes
-(`LinedUpLayout.filled_up`) and copied to where the captured one was. Filled up alike, an update has the same
-bits replayed or computed. All batches are as long as the longest training example, which costs nothing
-between embeddings and head.
+With a small encoder, most of an update's time on a GPU is Python starting one short operation after another.
+A CUDA graph holds all operations of an update (forward, backward, clipping, the optimiser's step) together
+with the memory that they read and write. Its replay is one call. So a batch is filled up with padding to one
+of a few sizes (`LinedUpLayout.filled_up`) and copied into the memory of the captured batch. Computed updates
+are filled up in the same way, so that replayed and computed updates have the same bits. All batches are as
+long as the longest training example. This costs nothing between embeddings and head.
 
-What the host says anew before every replay is the batch and the seeds of the random streams; numbers that
-change are in schedules on the device (`benchmark.step.update.Schedules`). A method whose updates differ in
-anything else says so (`Method.not_captured`), and its updates are computed.
+Before every replay the host sets the batch and the seeds of the random streams. Numbers that change with the
+update are in schedules on the device (`benchmark.step.update.Schedules`). A method whose updates differ in
+anything else declares it (`Method.not_captured`), and its updates are computed.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ log = logging.getLogger(__name__)
 
 
 def moved(value: torch.Tensor, device: torch.device) -> torch.Tensor:
-    """A copy of ``value`` on ``device``, for which nobody waits."""
+    """Copy ``value`` to ``device`` without blocking."""
     return value.to(device, copy=True, non_blocking=True)
 
 
 @dataclass
 class Batch:
-    """A batch filled up to a size: the model's inputs, the targets, and where the tokens are."""
+    """A batch filled up to a size: the model's inputs, targets and layout of tokens."""
 
     inputs: dict[str, torch.Tensor]
     targets: torch.Tensor
@@ -51,16 +51,16 @@ class Batch:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Examples, and tokens that are computed."""
+        """Number of examples, and number of computed tokens."""
         return len(self.targets), len(self.layout.tokens)
 
     def on(self, device: torch.device) -> Batch:
-        """A copy on ``device``."""
+        """Copy the batch to ``device``."""
         inputs = {name: moved(value, device) for name, value in self.inputs.items()}
         return Batch(inputs, moved(self.targets, device), self.layout.on(device))
 
     def become(self, other: Batch) -> None:
-        """Take what ``other``, of the same size, has, into the memory of this one."""
+        """Copy ``other``, of the same size, into this batch's memory: a graph reads fixed addresses."""
         for name, value in self.inputs.items():
             value.copy_(other.inputs[name], non_blocking=True)
         self.targets.copy_(other.targets, non_blocking=True)
@@ -69,9 +69,9 @@ class Batch:
 
 @dataclass
 class Captured:
-    """Where batches of one size are, and the graph of an update once it was captured there.
+    """The memory for batches of one size, and the graph of their update once captured.
 
-    ``passes`` and ``named`` are what the update draws from, noted while it was computed.
+    ``passes`` and ``named`` are the random streams of the update, noted while it was computed.
     """
 
     batch: Batch
@@ -83,10 +83,11 @@ class Captured:
 
 
 class GraphedLearner:
-    """A `Learner` whose updates are computed the first time of a size, captured the second, then replayed.
+    """A `Learner` that computes a size's first update, captures the second, and replays.
 
-    ``replayed`` counts them, those before an interruption included. ``obstacle`` says why they are all computed;
-    filled up they are in any case, so that both give the same bits.
+    The second update is replayed as well, from the new graph. ``replayed`` counts replays, including replays
+    before an interruption. ``obstacle`` is the reason for computing all updates; empty: none. Batches are
+    filled up in any case, so that both ways give the same bits.
     """
 
     def __init__(self, learner: Learner, obstacle: str = "") -> None:
@@ -97,11 +98,11 @@ class GraphedLearner:
         self.captured: dict[tuple[int, int], Captured] = {}
 
     def survey(self) -> None:
-        """As a `Learner` does."""
+        """Survey the training data as `Learner.survey` does."""
         self.learner.survey()
 
     def update(self, number: int, indices: list[int]) -> torch.Tensor:
-        """The loss () of the examples at ``indices``, after the update ``number`` that they lead to."""
+        """Make update ``number`` on the examples at ``indices``; return their loss ()."""
         parts = list(self.learner.course.parts(indices))
         batch = self.filled_up(indices) if len(parts) == 1 else None
         if batch is None:
@@ -116,7 +117,7 @@ class GraphedLearner:
         return self.compute(known, number)
 
     def compute(self, known: Captured, number: int) -> torch.Tensor:
-        """The update on the batch of ``known``, computed; what it draws from is noted."""
+        """Compute the update on the batch of ``known``, and note its random streams."""
         step = self.step(known, number)
         with masks.noted() as named:
             loss = self.learner.learn([step])
@@ -124,7 +125,7 @@ class GraphedLearner:
         return loss
 
     def capture(self, known: Captured, number: int) -> bool:
-        """Whether the update on the batch of ``known`` could be captured; nothing of it is computed yet."""
+        """Capture the update on the batch of ``known`` without computing it; False if that fails."""
         optimizer, steps = self.learner.optimizer, self.learner.optimizer.steps
         streams = masks.PassStreams(self.device, len(known.passes), known.named)
         graph = torch.cuda.CUDAGraph()
@@ -142,12 +143,12 @@ class GraphedLearner:
                 parameter.grad = None
             return False
         finally:
-            optimizer.steps = steps  # the host has counted one that was not taken
+            optimizer.steps = steps  # capturing counted a step that was not taken
         known.graph, known.streams = graph, streams
         return True
 
     def replay(self, known: Captured, number: int) -> torch.Tensor:
-        """What `compute` does, from the graph of ``known``."""
+        """Make the update from the graph of ``known``, with the result of `compute`."""
         assert known.streams is not None
         assert known.loss is not None
         step = self.step(known, number)
@@ -155,7 +156,7 @@ class GraphedLearner:
         known.graph.replay()
         self.learner.optimizer.steps += 1
         self.replayed += 1
-        return known.loss.clone()  # the next replay writes where it is
+        return known.loss.clone()  # the next replay overwrites it
 
     def step(self, known: Captured, number: int) -> Step:
         """The step of update ``number`` on the batch of ``known``."""
@@ -165,13 +166,16 @@ class GraphedLearner:
         return self.learner.step_on(known.batch.inputs, known.batch.targets, number)
 
     def own_streams(self) -> Iterator[torch.Generator]:
-        """The random streams that methods keep on the device."""
+        """Random streams that methods keep on the device."""
         kind = generator(self.device).device.type
         for method in self.learner.methods:
             yield from (stream for stream in streams_of(method) if stream.device.type == kind)
 
     def filled_up(self, indices: list[int]) -> Batch | None:
-        """The batch of ``indices`` on the host, as long as the longest example; None if it has no padding."""
+        """The filled-up batch of ``indices`` on the host; None if it has no padding.
+
+        It is as long as the longest training example.
+        """
         inputs = self.task.batch(self.task.training, indices, self.length)
         layout = lined_up(inputs["attention_mask"].numpy().astype(bool)).filled_up()
         if layout is None:
@@ -181,7 +185,7 @@ class GraphedLearner:
 
 
 def streams_of(owner: Stateful) -> Iterator[torch.Generator]:
-    """The random streams among the attributes of ``owner``."""
+    """Random streams among the attributes of ``owner``, nested ones included."""
     for value in vars(owner).values():
         if isinstance(value, torch.Generator):
             yield value
@@ -196,7 +200,7 @@ def obstacle(
     protocol: ProtocolConfig,
     watched: bool,
 ) -> str:
-    """Why the updates of a run on a GPU cannot be captured; empty if they can."""
+    """The reason for not capturing a run's updates on a GPU; empty if none."""
     if packing is None:
         return "its padding is computed"
     if task.pad_left:
@@ -209,6 +213,9 @@ def obstacle(
 
 
 def check(asked: bool | None, reason: str) -> None:
-    """Raises: BenchmarkError if ``replay`` is asked for where ``reason`` forbids it."""
+    """Refuse a requested replay that ``reason`` forbids.
+
+    Raises: BenchmarkError if ``asked`` is True and ``reason`` is not empty.
+    """
     if asked and reason:
         raise BenchmarkError(f"replay=true: updates cannot be captured ({reason}); leave it null")

@@ -1,4 +1,4 @@
-"""What a fine-tuning leaves behind: losses, evaluations, and whether it diverged."""
+"""Losses and evaluations of a fine-tuning, collected into its outcome."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from benchmark.training.evaluation import NotFiniteError, evaluate, losses_of
 from benchmark.training.onlooker import Onlooker
 from benchmark.training.snapshot import Progress
 
-NAN_CHECK_EVERY = 20  # updates; looking at every loss would wait for the device at every step
+NAN_CHECK_EVERY = 20  # updates; looking at every loss would wait for the device at every update
 
 
 @dataclass
 class Outcome:
-    """What a fine-tuning left behind.
+    """The result of a fine-tuning.
 
-    ``curve`` has one entry per evaluation, ``losses`` (updates,) float32 the training loss of every update,
-    and ``outputs`` per evaluation set what its kind keeps of every evaluation (evaluations, …): of a
-    classification logits (evaluations, examples, outputs) in float32. ``probed`` is what probes have found,
-    by the name in the record's arrays. ``diverged`` says after how many updates the loss was found not
-    finite; ``padded`` whether padding was computed, ``attention`` which kernel computed attention,
-    ``replayed`` how many updates were replayed from a graph; ``resumed`` how often it was interrupted and
-    continued, and ``earlier`` how many of the seconds were spent before the last time. ``seconds`` are
-    those of the fine-tuning alone.
+    ``seconds``: of the fine-tuning alone. ``curve``: one entry per evaluation. ``losses``: (updates,)
+    float32, the training loss of every update. ``outputs``: by evaluation set, the outputs that its kind of
+    task keeps (evaluations, …); for classification logits (evaluations, examples, outputs) in float32.
+    ``probed``: results of probes, by their name in the record's arrays. ``diverged``: number of updates
+    after which a loss or an output was found not finite; None: never. ``padded``: padding was computed.
+    ``attention``: name of the attention kernel. ``replayed``: number of updates replayed from a graph.
+    ``resumed``: number of times that the run was continued. ``earlier``: seconds spent before the last
+    continuation.
     """
 
     seconds: Seconds
@@ -46,7 +46,7 @@ class Outcome:
 
 
 class Journal:
-    """The losses and evaluations of a run so far, written into its ``progress``."""
+    """Writer of a run's losses and evaluations into its ``progress``."""
 
     def __init__(self, training: Training, progress: Progress) -> None:
         self.training, self.progress = training, progress
@@ -55,23 +55,24 @@ class Journal:
 
     @property
     def done(self) -> int:
-        """How many updates were made."""
+        """Number of updates made."""
         return self.progress.done
 
     @property
     def ends(self) -> bool:
-        """Whether that was the last one."""
+        """True after the last update of the run."""
         return self.done == self.training.course.total
 
     @property
     def evaluates(self) -> bool:
-        """Whether it is time to evaluate."""
+        """True if an evaluation is due now."""
         return self.done in self.training.course.evaluate_at
 
     def learnt(self, loss: torch.Tensor) -> None:
-        """Note the ``loss`` () of one more update; now and then look whether the last ones are numbers.
+        """Note the ``loss`` () of one more update.
 
-        Raises: NotFiniteError if they are not.
+        Recent losses are checked every 20 updates and before an evaluation. Raises: NotFiniteError if one of
+        them is not finite.
         """
         self.progress.losses.append(loss)
         self.progress.done += 1
@@ -81,7 +82,7 @@ class Journal:
             raise NotFiniteError
 
     def evaluate(self, tell: Tell) -> None:
-        """Evaluate the model as it is now. Raises: NotFiniteError."""
+        """Evaluate the current model. Raises: NotFiniteError if an output is not finite."""
         training, task = self.training, self.training.task
         outputs, scores = evaluate(
             training.model,
@@ -106,7 +107,7 @@ class Journal:
         training.model.train()
 
     def outcome(self, clock: Clock, watch: Onlooker) -> Outcome:
-        """All of it, with what ``watch`` has found and the time it took."""
+        """The outcome of the run, with the results of ``watch`` and the seconds of ``clock``."""
         kept, losses = self.progress.kept, torch.stack(self.progress.losses).float().cpu().numpy()
         names = kept[-1] if kept else {}
         return Outcome(

@@ -1,4 +1,4 @@
-"""One update: forward and backward part by part, clipping, and the optimiser's step."""
+"""One update: forward and backward per micro-batch, clipping, and the optimiser's step."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from benchmark.training.course import Course, batches, to_device
 
 @dataclass
 class Learner:
-    """What learns from a batch: a model, and the methods that act on its passes and its updates."""
+    """A model with the methods that act on its passes and updates."""
 
     model: PreTrainedModel
     encoder: Encoder
@@ -34,24 +34,27 @@ class Learner:
     course: Course
     device: torch.device
     packing: Packing | None = None
-    replayed: int = 0  # updates: none, all are computed
+    replayed: int = 0  # updates; a learner without graphs computes all
 
     @property
     def protocol(self) -> ProtocolConfig:
-        """The run's recipe."""
+        """The protocol of the run."""
         return self.course.protocol
 
     @cached_property
     def parameters(self) -> list[nn.Parameter]:
-        """Those that learn."""
+        """The trained parameters."""
         return [parameter for group in self.optimizer.groups for parameter in group.parameters]
 
     def update(self, number: int, batch: list[int]) -> torch.Tensor:
-        """The loss () of ``batch``, after the update ``number`` that it leads to."""
+        """Make update ``number`` on ``batch``; return its loss ()."""
         return self.learn(self.steps(number, batch))
 
     def learn(self, steps: Iterable[Step]) -> torch.Tensor:
-        """One update from the parts of a batch; methods act in the passes and inside the optimiser's step."""
+        """Make one update from the micro-batches of a batch; return its loss ().
+
+        Methods act in the passes and inside the optimiser's step.
+        """
         loss = torch.zeros((), device=self.device)
         for step in steps:
             loss += learn(step, self.methods)  # forward and backward
@@ -61,7 +64,7 @@ class Learner:
         return loss
 
     def steps(self, number: int, batch: list[int]) -> Iterator[Step]:
-        """The parts of ``batch``, as methods see them."""
+        """The micro-batches of ``batch``, as methods see them."""
         for part, indices in enumerate(self.course.parts(batch)):
             inputs, targets = to_device(self.task, self.task.training, indices, self.device, self.packing)
             yield self.step_on(inputs, targets, number, part, self.task.share(indices, batch))
@@ -74,7 +77,7 @@ class Learner:
         part: int = 0,
         share: float = 1.0,
     ) -> Step:
-        """Part ``part`` of the batch of update ``number``, which is ``share`` of it."""
+        """Micro-batch number ``part`` of update ``number``; ``share`` is its share of the batch."""
         at = number, self.course.total, self.course.seed, part, share
         precision = self.protocol.precision
         return Step(
@@ -89,7 +92,10 @@ class Learner:
         )
 
     def survey(self) -> None:
-        """Let the methods that ask for it see the training data once, each in an order of its own."""
+        """Show the training data once to every method with a ``survey`` hook.
+
+        The examples come in an order of their own, derived from the run's seed, the same for every method.
+        """
         size, seed = self.protocol.batch_size, derive(self.course.seed, "survey")
         updates = math.ceil(self.course.examples / size)
         for method in self.methods:

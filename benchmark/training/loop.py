@@ -1,4 +1,4 @@
-"""The training loop: a run's fine-tuning in the order in which it happens."""
+"""The training loop of a run, in the order of time."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from benchmark.training.snapshot import NEVER, Keeping, Progress
 def fine_tune(
     training: Training, snapshot: Keeping = NEVER, watch: Onlooker = NOBODY, tell: Tell = silence
 ) -> Outcome:
-    """Fine-tune the model of ``training`` in place, and evaluate it as often as its course says.
+    """Fine-tune the model of ``training`` in place, and evaluate it as its course plans.
 
-    Continues from ``snapshot`` if there is one. ``watch`` looks on and changes nothing.
+    The run continues from ``snapshot`` if there is one. ``watch`` looks on and changes nothing. ``tell`` is
+    the progress callback. Raises: UnusableError if the snapshot does not fit.
     """
     course, learner = training.course, training.learner
     clock = Clock(training.device)
@@ -42,5 +43,5 @@ def fine_tune(
             if snapshot.due() and not journal.ends:
                 snapshot.take(progress, training, watch, clock)
     except NotFiniteError:
-        journal.diverged = journal.done  # a result, recorded as such
+        journal.diverged = journal.done  # divergence is a result and goes into the record
     return journal.outcome(clock, watch)

@@ -1,4 +1,4 @@
-"""Whoever looks on while a run is trained, and changes nothing."""
+"""Interface for onlookers: they see a run's training and change nothing."""
 
 from __future__ import annotations
 
@@ -9,21 +9,24 @@ from benchmark.training.assemble import Training
 
 
 class Onlooker(Stateful):
-    """Is told how far a run is and looks at its model; ``seconds`` are those that it took. This one sees nothing."""
+    """Observer of a run's model and progress; this base class does nothing.
+
+    ``seconds`` is the time that the onlooker itself took.
+    """
 
     seconds: float = 0.0
 
     def attach(self, training: Training) -> None:
-        """Say what is to be looked at."""
+        """Receive the training to look at, before anything else is called."""
 
     def begin(self) -> None:
-        """No update was made yet."""
+        """Look at the model before the first update; not called if a run continues."""
 
     def updated(self, done: int) -> None:
-        """``done`` updates are complete."""
+        """Look at the model after ``done`` updates."""
 
     def end(self) -> dict[str, np.ndarray]:
-        """What was found, by its name in the record's arrays."""
+        """Results by their name in the record's arrays."""
         return {}
 
 

@@ -1,10 +1,10 @@
 """The snapshot of an unfinished run, from which it continues to the same bits.
 
-    STORE/unfinished/RUN_ID.pt      the last one; gone when the record is written
+    STORE/unfinished/RUN_ID.pt      the last one; deleted once the record is written
 
-What is random in an update is derived from the seed and the update's number, so that a snapshot holds no
-batch order and no dropout: only weights, moments, what methods keep, and what the record will say. It
-belongs to one run on one kind of machine with one version of the code; another is not continued.
+All randomness of an update is derived from the seed and the update's number. So a snapshot holds no batch
+order and no dropout masks: only weights, Adam's moments, the state of methods, and content for the record.
+It belongs to one run on one kind of machine with one version of the code. Other snapshots are set aside.
 """
 
 from __future__ import annotations
@@ -31,15 +31,19 @@ VERSION = 2
 
 
 class UnusableError(Exception):
-    """A snapshot turned out not to fit its run; it has been set aside, and the run can begin anew."""
+    """A snapshot does not fit its run.
+
+    It has been set aside. Assemble the training again and begin anew.
+    """
 
 
 @dataclass
 class Progress:
-    """How far a fine-tuning is: updates ``done``, their losses, and the evaluations so far.
+    """State of a fine-tuning: updates ``done``, their losses (), and the evaluations so far.
 
-    ``seconds`` is what it took in this process and those before it, ``evaluating`` the part of it that
-    was no training; ``resumed`` counts how often it was continued, ``replayed`` the updates that were replayed.
+    ``kept``: by evaluation, the outputs of every evaluation set. ``seconds``: spent in this and earlier
+    processes; ``evaluating``: the part of them spent on evaluations. ``resumed``: number of continuations.
+    ``replayed``: number of replayed updates.
     """
 
     done: int = 0
@@ -53,18 +57,18 @@ class Progress:
 
 
 class Keeping:
-    """Whoever keeps a run's progress; this one never does."""
+    """Interface for keeping a run's progress; this base class keeps nothing."""
 
     def restored(self, training: Training, watch: Onlooker) -> Progress | None:
-        """The progress that was kept, with ``training`` and ``watch`` as they were then; None to begin anew."""
+        """The saved progress, with ``training`` and ``watch`` put back; None to begin anew."""
         return None
 
     def due(self) -> bool:
-        """Whether it is time to keep it again."""
+        """True if it is time to save again."""
         return False
 
     def take(self, progress: Progress, training: Training, watch: Onlooker, clock: Clock) -> None:
-        """Keep ``progress``, and all that a run needs to go on from it."""
+        """Save ``progress`` and everything else that a run needs to continue."""
 
 
 NEVER = Keeping()
@@ -72,9 +76,9 @@ NEVER = Keeping()
 
 @dataclass
 class Snapshot(Keeping):
-    """The snapshot of the run ``run_id`` in ``store``, renewed every ``minutes``; never if that is None.
+    """The snapshot of run ``run_id`` in ``store``, renewed every ``minutes``; None: never.
 
-    ``stamp`` says what code and machine it is of, as the record will.
+    ``stamp`` describes code and machine, as in the record.
     """
 
     store: Store
@@ -87,7 +91,10 @@ class Snapshot(Keeping):
         self.taken = time.monotonic()
 
     def restored(self, training: Training, watch: Onlooker) -> Progress | None:
-        """As `Keeping` says. Raises: UnusableError if the snapshot does not fit, half of it put back."""
+        """The saved progress; see `Keeping.restored`.
+
+        Raises: UnusableError if the snapshot does not fit; ``training`` may then be half restored.
+        """
         saved = self.load()
         if saved is None:
             return None
@@ -101,7 +108,7 @@ class Snapshot(Keeping):
         return self.minutes is not None and time.monotonic() - self.taken >= 60 * self.minutes
 
     def take(self, progress: Progress, training: Training, watch: Onlooker, clock: Clock) -> None:
-        """Replace the snapshot by one of now; a full disk costs the snapshot, not the run."""
+        """Replace the snapshot; if writing fails, warn and let the run go on."""
         progress.seconds, progress.evaluating = clock.elapsed, clock.evaluating
         progress.replayed = training.learner.replayed
         partial = self.path.with_name(f"{self.run_id}.{os.getpid()}.partial")
@@ -115,7 +122,7 @@ class Snapshot(Keeping):
         self.taken = time.monotonic()
 
     def load(self) -> dict[str, Any] | None:
-        """The last snapshot, or None; one that is damaged, or of something else, is set aside."""
+        """The last snapshot, or None; a damaged or foreign snapshot is set aside."""
         if not self.path.exists():
             return None
         try:
@@ -130,16 +137,16 @@ class Snapshot(Keeping):
         return saved
 
     def head(self) -> dict[str, Any]:
-        """What a snapshot must say to be continued here."""
+        """The stamp of a snapshot; only a snapshot with an equal stamp is continued."""
         return {"version": VERSION, "run_id": self.run_id, "stamp": json.dumps(self.stamp, sort_keys=True)}
 
     def set_aside(self, why: str) -> None:
-        """Move the snapshot away; it is never deleted."""
+        """Move the snapshot away, with the reason ``why``; it is not deleted."""
         self.store.set_aside(self.path, f"not a snapshot to continue from ({why})")
 
 
 def state_of(progress: Progress, training: Training, watch: Onlooker) -> dict[str, Any]:
-    """All there is to save, in what weights-only loading can read; tensors are not copied."""
+    """Everything to save, in types that weights-only loading accepts; tensors are not copied."""
     model = training.model
     frozen = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
     return {
@@ -159,7 +166,10 @@ def state_of(progress: Progress, training: Training, watch: Onlooker) -> dict[st
 
 
 def put_back(saved: dict[str, Any], training: Training, watch: Onlooker) -> Progress:
-    """Make all as it was when ``saved`` was taken."""
+    """Restore ``training`` and ``watch`` from ``saved``; return the progress.
+
+    Raises: KeyError for a weight that is missing or unexpected; other errors for other damage.
+    """
     model = training.model
     wanted = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
     if missing := sorted(wanted - set(saved["weights"])):

@@ -1,9 +1,10 @@
-"""A device that the tests have on every machine: its numbers are a CPU's, kept apart from the host's as a GPU's are.
+"""Stand-in for a GPU: tensors of a separate device, computed by the CPU.
 
-It refuses what a GPU refuses, operations on tensors of both, and keeps what a GPU would make the host wait for.
+Like a GPU, it refuses operations on tensors of both devices. It notes operations for which the host would
+have to wait.
 
-PyTorch takes it for the accelerator of the whole process, in which no backward pass on a GPU works from then on:
-so a process that sees a GPU cannot have it.
+PyTorch registers it as the accelerator of the whole process. Backward passes on a real GPU then fail, so a
+process that sees a GPU cannot use the stand-in.
 """
 
 from __future__ import annotations
@@ -38,13 +39,13 @@ DEVICE = torch.device("elsewhere:0")
 HOST = torch.device("cpu")
 aten = torch.ops.aten
 COPIES = (aten._to_copy.default, aten.copy_.default)
-# Whose result, or its shape, the host must know before it goes on.
+# Operations whose result, or its shape, the host must know before it goes on.
 LOOKS = (aten._local_scalar_dense, aten.nonzero, aten.masked_select, aten._unique2, aten.equal)
-PICKS = (aten.index, aten.index_put, aten.index_put_)  # by a mask, they look for what is in it
+PICKS = (aten.index, aten.index_put, aten.index_put_)  # by a mask: the host must know its content
 
 
 class There(torch.Tensor):
-    """A tensor on the device; ``here`` has its numbers."""
+    """A tensor on the device; ``here`` holds its numbers on the CPU."""
 
     here: torch.Tensor
 
@@ -61,7 +62,7 @@ class There(torch.Tensor):
         return f"There({self.here!r})"
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        return self.here.__reduce_ex__(protocol)  # a file has the numbers
+        return self.here.__reduce_ex__(protocol)  # saved as a CPU tensor
 
     __torch_function__ = torch._C._disabled_torch_function_impl
 
@@ -71,7 +72,7 @@ class There(torch.Tensor):
 
 
 class Accelerator(TorchDispatchMode):
-    """The device while it is there; ``waits`` are the operations for which a host would have waited for it."""
+    """Dispatch mode that provides the device; ``waits`` lists operations that would block the host."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -99,7 +100,7 @@ class Accelerator(TorchDispatchMode):
             assert not by_host, f"{func} is computed by the host while a graph is captured"
             self.capturing.done.append((func, numbers, named, found))
         if not goes_there:
-            # What a copy to the same device would leave as it is was on another one.
+            # A copy between devices is always a new tensor; on the CPU it may be the same one.
             return found.clone() if there and func is aten._to_copy.default else found
         wrapped = changed(There, found)
         return return_and_correct_aliasing(func, args, kwargs, wrapped)
@@ -116,9 +117,9 @@ class Accelerator(TorchDispatchMode):
 
 
 class Graph:
-    """In the place of a CUDA graph: what was done while it was captured is done at a replay, in the same memory.
+    """Stand-in for a CUDA graph: a replay repeats the captured operations in the same memory.
 
-    As a real one, it computes nothing while it is captured: what was changed then is put back at its end.
+    A real graph computes nothing during capture. So memory and random streams are restored at its end.
     """
 
     def __init__(self) -> None:
@@ -133,7 +134,7 @@ class Graph:
         self.states = [generator.get_state() for generator in self.streams]
 
     def keep(self, func: Any, args: Any, kwargs: Any) -> None:
-        """Note what ``func`` is about to change, and refuse a stream that was not registered."""
+        """Save memory that ``func`` changes; refuse a random stream that is not registered."""
         drawn = kwargs.get("generator")
         assert drawn is None or any(same(drawn, known) for known in self.streams), (
             f"{func} draws from elsewhere"
@@ -151,7 +152,7 @@ class Graph:
         self.changed.clear()
 
     def replay(self) -> None:
-        with torch.no_grad(), _disable_current_modes():  # nobody dispatches what a graph does
+        with torch.no_grad(), _disable_current_modes():  # replayed operations are not dispatched
             for func, args, kwargs, found in self.done:
                 again = func(*args, **kwargs)
                 for before, now in zip(tensors_in(found), tensors_in(again), strict=True):
@@ -160,19 +161,19 @@ class Graph:
 
 
 def same(one: torch.Generator, other: torch.Generator) -> bool:
-    """Whether both are at one place of one stream."""
+    """True if both generators are in the same state."""
     return torch.equal(one.get_state(), other.get_state())
 
 
 def tensors_in(nested: Any) -> list[torch.Tensor]:
-    """The tensors in lists and tuples in one another."""
+    """The tensors in nested lists and tuples."""
     if isinstance(nested, (list, tuple)):
         return [tensor for one in nested for tensor in tensors_in(one)]
     return [nested] if isinstance(nested, torch.Tensor) else []
 
 
 def changed(change: Callable[[torch.Tensor], torch.Tensor], nested: Any) -> Any:
-    """Lists and tuples in one another, every tensor in them changed."""
+    """Apply ``change`` to every tensor in nested lists and tuples."""
     if isinstance(nested, (list, tuple)):
         return type(nested)(changed(change, one) for one in nested)
     return change(nested) if isinstance(nested, torch.Tensor) else nested
@@ -180,7 +181,10 @@ def changed(change: Callable[[torch.Tensor], torch.Tensor], nested: Any) -> Any:
 
 @contextmanager
 def accelerator() -> Iterator[Accelerator]:
-    """The device is there, but for its own generators and its kernels for sequences of unlike length."""
+    """Provide the device during the block, with CUDA graphs.
+
+    CPU code replaces its random generators and its attention kernel for sequences of unlike length.
+    """
     device = Accelerator()
 
     @contextmanager
@@ -225,7 +229,10 @@ def accelerator() -> Iterator[Accelerator]:
 def in_one(
     q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, layout: LinedUpLayout, rate: float, scale: float
 ) -> torch.Tensor:
-    """`benchmark.models.attention.by_kernel` in operations of one shape for all batches of a size."""
+    """`benchmark.models.attention.by_kernel` in operations whose shapes depend only on the size.
+
+    Shapes: ``q``, ``k``, ``v`` and the result (1, tokens, heads, width).
+    """
     q, k, v = (states.squeeze(0).transpose(0, 1) for states in (q, k, v))
     owner = torch.searchsorted(layout.offsets, torch.arange(q.shape[1], device=q.device), right=True)
     apart = owner[:, None] != owner

@@ -1,4 +1,4 @@
-"""Small fine-tunings on any device: methods by file, tasks of every kind, and what two of them have alike."""
+"""Small fine-tunings on any device: methods by file, tasks of every kind, and comparisons."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LONGER = replace(PROTOCOL, epochs=3, evaluations_per_epoch=1 / 3)
 
 
 def of(name: str) -> dict[str, Method]:
-    """The method of a file of conf/method, by its name."""
+    """The method of a file of conf/method, by method name."""
     return build({name: settings_of(ROOT / "conf" / "method" / f"{name}.yaml")})
 
 
@@ -47,7 +47,7 @@ def tuned(
     on: torch.device = CPU,
     **protocol: Any,
 ) -> tuple[PreTrainedModel, Outcome]:
-    """A small model after a fine-tuning with methods of conf/method, and its outcome."""
+    """Fine-tune a small model with methods of conf/method; return model and outcome."""
     model, task, settings = (model or tiny_model()).to(on), task or small_task(), replace(LONGER, **protocol)
     methods = {name: method for one in names for name, method in of(one).items()}
     prepare(methods, model, 1)
@@ -55,14 +55,14 @@ def tuned(
 
 
 def assert_same(one: tuple[Any, Outcome], other: tuple[Any, Outcome]) -> None:
-    """Two fine-tunings have the same losses and weights, to the bit."""
+    """Assert that two fine-tunings have the same losses and weights, to the bit."""
     assert np.array_equal(one[1].losses, other[1].losses)
     for name, value in one[0].state_dict().items():
         assert torch.equal(value, other[0].state_dict()[name]), name
 
 
 def words() -> Task:
-    """Sentences with a class for some of their words."""
+    """A tagging task: sentences with a class for some of their words."""
     task = small_task()
     targets = [torch.arange(len(ids)) % 3 - 1 for ids in task.training.ids]
     targets = [one.where(one >= 0, IGNORED) for one in targets]
@@ -71,7 +71,7 @@ def words() -> Task:
 
 
 def questions() -> Task:
-    """Texts in which the answer goes from the second token to the last."""
+    """A question-answering task whose answers go from the second token to the last."""
     task = small_task()
     ends = torch.tensor([[1, len(ids) - 1] for ids in task.training.ids])
     return replace(task, kind=Answers(), training=replace(task.training, targets=ends), evaluation={})

@@ -79,7 +79,10 @@ LENGTHS = (11, 3, 8, 9, 1, 5, 10)
 
 
 def inputs(left: bool = False) -> dict[str, torch.Tensor]:
-    """Random examples of unlike length, padded on the right or on the left."""
+    """Random examples of unlike lengths, padded on the right or on the left.
+
+    ``input_ids`` and ``attention_mask``: (7, 11) int64.
+    """
     ids = torch.randint(2, 32, (len(LENGTHS), 11), generator=torch.Generator().manual_seed(3))
     mask = (torch.arange(11) < torch.tensor(LENGTHS)[:, None]).long()
     if left:

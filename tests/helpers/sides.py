@@ -1,4 +1,4 @@
-"""The sides of a comparison of speed, on a CPU."""
+"""Sides of a speed comparison, on a CPU."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def finetune(
     replay: bool | None = None,
     tell: Tell = silence,
 ) -> Outcome:
-    """The outcome of fine-tuning ``model`` with ``methods``, made ready already."""
+    """Fine-tune ``model`` with ``methods``, which are already prepared; return the outcome."""
     named = methods if isinstance(methods, Mapping) else {str(n): m for n, m in enumerate(methods)}
     training = assembled(
         model, task, named, protocol, seed, device, packed, replay, watched=watch is not NOBODY
