@@ -47,7 +47,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def failure(error: str) -> Failure:
-    return Failure(ID, error, "", {"seed": 1}, "python -m benchmark", "2026-01-01T00:00:00+00:00")
+    return Failure(ID, "error", error, "", {"seed": 1}, "python -m benchmark", "2026-01-01T00:00:00+00:00")
 
 
 def hidden(store: Store) -> list[str]:
