@@ -81,7 +81,7 @@ def run_all(
 
 @contextmanager
 def places(runs: Sequence[PlannedRun], workers: int) -> Iterator[list[Slots]]:
-    """Where ``runs`` can go on, ``workers`` at a time, and one line about GPUs.
+    """Places where ``runs`` can go on, ``workers`` at a time; prints one line about GPUs.
 
     Raises: BenchmarkError for GPUs that torch cannot use, or devices of several kinds.
     """

@@ -1,4 +1,4 @@
-"""How much memory a fine-tuning takes, at its highest; and keeping it while it goes on."""
+"""The peak memory of a fine-tuning, and glibc keeping freed memory while it goes on."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def mps() -> Iterator[dict[str, str] | None]:
 
 
 def _control(command: str, environment: dict[str, str]) -> bool:
-    """Whether a daemon answers ``command``."""
+    """Tell if a daemon answers ``command``."""
     return _done([CONTROL], environment, f"{command}\n")
 
 

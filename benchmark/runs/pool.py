@@ -100,5 +100,5 @@ class Pool:
 
 
 def again(job: Job, outcome: Outcome) -> bool:
-    """Whether a run that failed is to be made again, alone: it, or its neighbours, took too much of a GPU."""
+    """Decide if a failed run is repeated alone: it, or its neighbours, took too much of a GPU."""
     return outcome.failure in (OUT_OF_MEMORY, GPU_FAULT) and not job.alone

@@ -1,4 +1,4 @@
-"""What the machine has room for: cores for threads, and GPUs."""
+"""The machine's room for runs: cores for threads, and GPUs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where runs go on at a time: on the cores, or on GPUs as far as their memory lasts.
+"""Places for runs at a time: the cores, or GPUs as far as their memory lasts.
 
 What a run takes of a GPU is measured, not guessed: the first run of a model has a GPU for itself, and its
 record says what it took. Runs that are like it, but for the task and the method, may take twice that until
@@ -62,14 +62,14 @@ class Needs:
 
 
 def model_of(config: dict[str, Any]) -> tuple[Any, ...]:
-    """What the memory of a run depends on most."""
+    """The values on which the memory of a run depends most."""
     protocol = config["protocol"]
     batch = protocol["micro_batch_size"] or protocol["batch_size"]
     return config["model"]["name"], batch, protocol["max_length"], protocol["precision"]
 
 
 def kind_of(config: dict[str, Any]) -> tuple[Any, ...]:
-    """What else it depends on: how long texts are, and how many passes an update has."""
+    """The other values: task (length of texts) and methods (passes of an update)."""
     return config["task"]["name"], *sorted(config["method"])
 
 
@@ -88,7 +88,7 @@ class Slots:
     taken: dict[Any, int | None] = field(default_factory=dict)
 
     def fit(self, need: int | None) -> bool:
-        """Whether a run that takes ``need`` bytes can begin now; None is all, and any run can be alone."""
+        """Tell if a run that takes ``need`` bytes can begin now; None is all, and any run can be alone."""
         if not self.taken or self.gpu is None:
             return len(self.taken) < self.most
         if len(self.taken) == self.most or self.memory is None or need is None:

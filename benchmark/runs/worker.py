@@ -48,7 +48,7 @@ class Said:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: the cause of its failure, if it failed, and the bytes that it took of a GPU.
+    """The end of a run: the cause of its failure, if it failed, and the bytes that it took of a GPU.
 
     ``crash`` says how its process died. After the ``last`` outcome the worker is gone.
     """
@@ -76,7 +76,7 @@ class Worker:
         theirs.close()
 
     def give(self, order: Order) -> bool:
-        """Whether the process could be given a run to make."""
+        """Hand a run to the process; False if the process is gone."""
         try:
             self.connection.send(order)
         except OSError:
@@ -84,7 +84,7 @@ class Worker:
         return True
 
     def hear(self) -> Message:
-        """What it says; called when there is something, or when the process is gone."""
+        """Its next message; called when there is one, or when the process is gone."""
         with suppress(EOFError, OSError):
             if self.connection.poll():
                 return self.connection.recv()
@@ -117,7 +117,7 @@ def serve(connection: Connection, environment: dict[str, str], gpu: int | None, 
 
 
 def prepare(connection: Connection, gpu: int | None) -> None:
-    """What a worker does once."""
+    """Set up the process of a worker, once."""
     import tqdm
 
     # Its own would be shared between processes, and missed when one of them is killed.
@@ -140,7 +140,7 @@ def next_order(connection: Connection) -> Order | None:
 
 
 def made(order: Order, gpu: int | None) -> tuple[Outcome, int]:
-    """How a run ended, and the bytes that the process keeps after it."""
+    """Make a run; its outcome, and the bytes that the process keeps after it."""
     from benchmark.runs import memory
 
     if gpu is not None:
@@ -165,7 +165,7 @@ def share_gpu(room: int | None) -> None:
 
 @contextmanager
 def put_back() -> Iterator[None]:
-    """What a run changes of its process besides what the next one sets, as it was before."""
+    """Put back environment, folder, warnings and log level after a run."""
     environment, folder, level = dict(os.environ), os.getcwd(), logging.root.level
     try:
         with warnings.catch_warnings():
