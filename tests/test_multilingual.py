@@ -6,14 +6,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import CACHE
 from pyarrow import parquet
 
 from benchmark.config.schema import RunConfig
 from benchmark.config.splits import training_splits
 from benchmark.embedded import multilingual_tasks
 from benchmark.embedded.tongues import ORDERS, tongue
+from benchmark.places import ROOT
 from benchmark.runs.run import Run, run
+
+CACHE = ROOT / ".cache"
 
 Compose = Callable[..., RunConfig]
 OTHERS = ["de", "hi", "zh"]

@@ -157,7 +157,7 @@ class Graph:
                 again = func(*args, **kwargs)
                 for before, now in zip(tensors_in(found), tensors_in(again), strict=True):
                     if before.data_ptr() != now.data_ptr():
-                        before.copy_(now)
+                        before.copy_(now.reshape(before.shape))  # squeezed in place, later in the capture
 
 
 def same(one: torch.Generator, other: torch.Generator) -> bool:

@@ -17,7 +17,7 @@ from helpers.toys import attached
 
 def configured(compose: Callable[..., Any], name: str, **hyper: Any) -> Any:
     """The method as ``conf/method/NAME.yaml`` sets it, but for ``hyper``."""
-    settings = compose(f"method=[{name}]")["method"][name]
+    settings = compose(f"method=[{name}]").method[name]
     return build({name: settings | hyper})[name]
 
 

@@ -90,4 +90,4 @@ def test_a_wrong_hyper_parameter_is_named(settings: dict[str, Any], message: str
 def test_a_configuration_is_the_method_it_names(
     name: str, method: Method, compose: Callable[..., dict[str, Any]]
 ) -> None:
-    assert build(compose("protocol=noisytune", f"method=[{name}]")["method"]) == {name: method}
+    assert build(compose("protocol=noisytune", f"method=[{name}]").method) == {name: method}

@@ -153,7 +153,7 @@ def test_averages(case: Case) -> None:
     groups = {name: found[label] for name, label in GROUPS.items() if found[label] is not None}
     if "mean_of_nine_tasks" in expected:
         case.close(groups.pop("all_task"), expected["mean_of_nine_tasks"])
-        noisytune = average(values, published.rule_of(published.load("noisytune_table3")))
+        noisytune = average(values, published.rule_of(published.load("noisytune/table3")))
         case.close(noisytune, expected["mean_of_four_groups"])
     case.close(groups, expected["groups"])
     for task, label in {"xquad": "XQuAD", "mlqa": "MLQA", "tydiqa": "TyDiQA"}.items():
