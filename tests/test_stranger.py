@@ -62,7 +62,7 @@ def test_a_method_of_somebody_elses_is_found_and_run(
 
 def test_it_is_listed(theirs: Path) -> None:
     [entry] = listing(theirs / "method")
-    assert (entry.name, entry.kind.__name__, entry.values) == ("shrink", "Shrink", "share=0.25")
+    assert (entry.name, entry.method.__name__, entry.values) == ("shrink", "Shrink", "share=0.25")
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
