@@ -193,7 +193,8 @@ def test_what_the_leak_free_rule_does_not_bear_out_is_left_open():
     assert "by the leak-free rule undecided" in tempered(found(REPRODUCED), found(UNDECIDED))[0].why
 
 
-def test_every_form_shows_the_verdicts(record_of, tmp_path, capsys):
+def test_every_form_shows_the_verdicts(record_of, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")  # no line is broken
     planned = load("noisytune/figure4", ONE_MODEL)
     report.write(planned, scored(planned, record_of, gain(5)), tmp_path)
     texts = [capsys.readouterr().out]
