@@ -13,6 +13,7 @@ import pytest
 import torch
 from transformers import BertConfig, PreTrainedModel
 
+from benchmark.errors import BenchmarkError
 from benchmark.records.store import Store
 from benchmark.step.adam import VARIANTS
 from benchmark.tasks import Task
@@ -142,3 +143,24 @@ def test_updates_that_are_played_wait_for_nothing(device: Accelerator) -> None:
     outcome = finetune(model, task, [], LONGER, 1, DEVICE, tell=tell, replay=True)
     assert outcome.replayed > 5
     assert waits[6] == waits[-1]  # once the sizes are known
+
+
+def test_an_update_that_cannot_be_captured_is_computed_or_refused_if_asked_for(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    expected = tuned(replay=False)
+
+    def impossible(*_: object, **__: object) -> None:
+        raise RuntimeError("operation not permitted when stream is capturing\nand more")
+
+    monkeypatch.setattr(torch.cuda, "graph", impossible)
+    computed = tuned()
+    assert computed[1].replayed == 0
+    assert caplog.messages == [
+        "an update could not be captured (operation not permitted when stream is capturing); updates are computed"
+    ]
+    assert_same(computed, expected)
+    with pytest.raises(
+        BenchmarkError, match=r"replay=true: an update could not be captured .*; leave it null"
+    ):
+        tuned(replay=True)

@@ -90,7 +90,8 @@ def assembled(
         obstacle = graphs.obstacle(methods, task, hooks, protocol, watched)
         graphs.check(replay, obstacle)
         if hooks is not None and not task.pad_left:
-            learner = GraphedLearner(computing, "it was asked for" if replay is False else obstacle)
+            reason = "it was asked for" if replay is False else obstacle
+            learner = GraphedLearner(computing, reason, insist=bool(replay))
     model.train()
     kernel = attention.name(device, protocol.precision, hooks is not None)
     return Training(model, encoder, task, methods, course, optimizer, learner, device, hooks, kernel)

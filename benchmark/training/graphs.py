@@ -87,11 +87,12 @@ class GraphedLearner:
 
     The second update is replayed as well, from the new graph. ``replayed`` counts replays, including replays
     before an interruption. ``obstacle`` is the reason for computing all updates; empty: none. Batches are
-    filled up in any case, so that both ways give the same bits.
+    filled up in any case, so that both ways give the same bits. If a capture fails, updates are computed; with
+    ``insist`` the run is refused.
     """
 
-    def __init__(self, learner: Learner, obstacle: str = "") -> None:
-        self.learner, self.obstacle, self.replayed = learner, obstacle, 0
+    def __init__(self, learner: Learner, obstacle: str = "", insist: bool = False) -> None:
+        self.learner, self.obstacle, self.insist, self.replayed = learner, obstacle, insist, 0
         self.task, self.device = learner.task, learner.device
         self.length = max(len(ids) for ids in self.task.training.ids)
         self.pool, self.stream = torch.cuda.graph_pool_handle(), torch.cuda.Stream(self.device)
@@ -125,7 +126,10 @@ class GraphedLearner:
         return loss
 
     def capture(self, known: Captured, number: int) -> bool:
-        """Capture the update on the batch of ``known`` without computing it; False if that fails."""
+        """Capture the update on the batch of ``known`` without computing it; False if that fails.
+
+        Raises: BenchmarkError if it fails and the run insists.
+        """
         optimizer, steps = self.learner.optimizer, self.learner.optimizer.steps
         streams = masks.PassStreams(self.device, len(known.passes), known.named)
         graph = torch.cuda.CUDAGraph()
@@ -138,6 +142,8 @@ class GraphedLearner:
             raise
         except RuntimeError as error:
             self.obstacle = f"an update could not be captured ({str(error).splitlines()[0]})"
+            if self.insist:
+                raise BenchmarkError(f"replay=true: {self.obstacle}; leave it null") from error
             log.warning("%s; updates are computed", self.obstacle)
             for parameter in self.learner.parameters:
                 parameter.grad = None
