@@ -106,15 +106,13 @@ def train(this: Run, tell: Tell) -> Trained:
     If an operation has no deterministic implementation, the run is made again without asking for one, and its
     record says so.
     """
-    from benchmark.training.loop import fine_tune
     from benchmark.training.snapshot import UnusableError
 
     strict, anew = True, False
     while True:
         try:
-            ready = assemble(this, strict)
-            outcome = fine_tune(ready.training, ready.snapshot, ready.watch, tell)
-        except UnusableError:  # and set aside by now: from the beginning
+            return attempt(this, strict, tell)
+        except UnusableError:  # the snapshot is set aside by now: begin anew
             if anew:
                 raise
             anew = True
@@ -128,9 +126,19 @@ def train(this: Run, tell: Tell) -> Trained:
                 "%s has no deterministic implementation here; records say deterministic: false", operation
             )
             strict = False
-        else:
-            memory = Memory(ready.memory.peak(), ready.memory.reserved())
-            return Trained(ready.training.task, outcome, ready.weights, ready.environment, memory)
+
+
+def attempt(this: Run, strict: bool, tell: Tell) -> Trained:
+    """Assemble and fine-tune once; nothing of an attempt that fails is kept in memory.
+
+    Raises: UnusableError for a snapshot that does not fit, RuntimeError from torch.
+    """
+    from benchmark.training.loop import fine_tune
+
+    ready = assemble(this, strict)
+    outcome = fine_tune(ready.training, ready.snapshot, ready.watch, tell)
+    memory = Memory(ready.memory.peak(), ready.memory.reserved())
+    return Trained(ready.training.task, outcome, ready.weights, ready.environment, memory)
 
 
 def assemble(this: Run, strict: bool = True) -> Ready:
