@@ -20,6 +20,6 @@ The words of this package, each with its one meaning:
     table           a table or figure of a paper: axes, published numbers and claims
     sweep           the file in `sweeps/` that declares a table
     grid            all planned runs of a table
-    planned run     a run of a grid: its place on the axes, its configuration and its command
+    planned run     a run of a grid: its configuration, the overrides that make it, and its id
     cell            one number of a printed table, over the runs behind it
 """
