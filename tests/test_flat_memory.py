@@ -54,6 +54,7 @@ few = asked(2)
 print(json.dumps([before, few, asked(12)]))
 """
 SENTENCES = f"""{BEGIN}
+from benchmark.config.schema import RetrievalConfig
 from benchmark.tasks.mining import Corpora, Mining
 from benchmark.tasks.retrieval import Bitext, Retrieval
 options = {OPTIONS!r}

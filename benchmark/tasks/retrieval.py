@@ -42,7 +42,7 @@ class Bitext(Examples):
 class Retrieval(Kind):
     """Retrieval by sentence vectors: the mean over the tokens' states in one layer.
 
-    See `benchmark.config.schema.Retrieval` for ``options``. Outputs are by layer: the layers that the options
+    See `benchmark.config.schema.RetrievalConfig` for ``options``. Outputs are by layer: the layers that the options
     compare, of ``depth``.
     """
 
