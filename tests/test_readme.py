@@ -69,9 +69,10 @@ def test_every_command_runs_on_the_shortest_training(
 
 
 def test_the_table_it_shows_has_the_shape_of_the_one_that_is_printed(
-    reproduce: Callable[..., tuple[int, str, str]],
+    reproduce: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert PRINTED is not None
+    monkeypatch.setenv("COLUMNS", "120")  # a narrower terminal gets the table turned
     status, output, _ = reproduce("demo/noisytune", "protocol.epochs=0.1", "seed=1,2")
     assert status == 0
     shown = shape(PRINTED[0])

@@ -89,7 +89,7 @@ def test_p_values_are_those_of_three_tests_and_the_printed_ones(record_of):
     assert ours["p_welch"] == pytest.approx(stats.ttest_ind(drawn[1], drawn[0], equal_var=False).pvalue)
     assert ours["p_wilcoxon"] == pytest.approx(stats.wilcoxon(drawn[1], drawn[0]).pvalue)
     [section] = [one for one in table.sections if one.title.startswith("p-value")]
-    assert section.rows[-1] == ["bert-large-uncased", "as printed (test not named)", "9.7e-07"]
+    assert section.rows[-1] == ["BERT-large", "as printed (test not named)", "9.7e-07"]
 
 
 def test_maxima_and_deviations_stand_beside_the_printed_ones(record_of):
