@@ -10,7 +10,7 @@ from benchmark.config.compose import ROOT
 from benchmark.speed.stage import SHORT, Stage
 
 PROCESSES = 6
-STAND_IN = ["tests/test_replay.py", "-k", "replayed_update and (hype_n or pats)"]
+STAND_IN = ["tests/training/test_graphs.py", "-k", "replayed_update and (hype_n or pats)"]
 
 
 def tests(stage: Stage) -> None:

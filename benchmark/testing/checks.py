@@ -7,14 +7,12 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-from unittest import mock
 
 import numpy as np
 import torch
 
 from benchmark.errors import BenchmarkError
-from benchmark.methods import Context, Method
+from benchmark.methods import Method
 from benchmark.models import packing
 from benchmark.models.architecture import encoder_of
 from benchmark.testing.fixtures import (
@@ -26,6 +24,7 @@ from benchmark.testing.fixtures import (
     same_weights,
     tiny_model,
     tuned,
+    tuned_once,
 )
 
 
@@ -37,7 +36,7 @@ def neutral(settings: Settings) -> None:
     assert method.neutral is not None, (
         f"{type(method).__name__} declares no `neutral` values; if it has none, give the reason in `exempt`"
     )
-    assert_same(tuned(), tuned(settings | method.neutral), "plain fine-tuning", f"with {method.neutral}")
+    assert_same(tuned_once(), tuned(settings | method.neutral), "plain fine-tuning", f"with {method.neutral}")
 
 
 def evaluation(settings: Settings) -> None:
@@ -70,17 +69,9 @@ def repetition(settings: Settings) -> None:
 
     If the method draws, another seed of its own must give others.
     """
-    drawn: list[str] = []
-    stream = Context.stream
-
-    def watched(context: Context, *purpose: Any, **named: Any) -> torch.Generator:
-        drawn.append(context.name)
-        return stream(context, *purpose, **named)
-
-    with mock.patch.object(Context, "stream", watched):
-        first = tuned(settings)
+    first = tuned_once(settings)
     assert_same(first, tuned(settings), "a run", "its repetition")
-    if drawn:
+    if first.draws:
         other = tuned(settings, seed_of_methods=2)
         assert not same_weights(first.model, other.model), "its draws do not depend on the seed"
 
@@ -100,7 +91,7 @@ def accumulation(settings: Settings) -> None:
 
 def continuation(settings: Settings) -> None:
     """Check that an interrupted and continued run gives the bits of an uninterrupted one."""
-    straight = tuned(settings)
+    straight = tuned_once(settings)
     with tempfile.TemporaryDirectory() as folder:
         for done in (1, 4):
             continued = tuned(settings, interrupted=(Path(folder), done))
@@ -113,11 +104,11 @@ def precision(settings: Settings) -> None:
 
     It may also refuse bfloat16, or warn that it has no effect.
     """
-    exact = not same_weights(tuned().model, tuned(settings).model)
+    exact = not same_weights(tuned_once().model, tuned_once(settings).model)
     messages: list[logging.LogRecord] = []
     with heard(messages):
         try:
-            plain, rounded = (tuned(s, protocol={"precision": "bfloat16"}) for s in (None, settings))
+            plain, rounded = (tuned_once(s, protocol={"precision": "bfloat16"}) for s in (None, settings))
         except BenchmarkError:
             return
     said = any(name in record.getMessage() for record in messages for name in ("bfloat16", "precision"))

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import torch
@@ -14,7 +19,7 @@ from transformers import BertConfig, BertForSequenceClassification, PreTrainedMo
 
 from benchmark.config.compose import register
 from benchmark.config.schema import ProtocolConfig, RunConfig
-from benchmark.methods import Method, build, prepare
+from benchmark.methods import Context, Method, build, prepare
 from benchmark.records.store import Store
 from benchmark.step.update import Update
 from benchmark.tasks import Classification, Examples, Task
@@ -37,7 +42,7 @@ SHAPE: dict[str, Any] = {
     "pad_token_id": 1,
 }
 PROTOCOL = ProtocolConfig(
-    name="small", batch_size=4, epochs=3, learning_rate=1e-3, weight_decay=0.01, warmup=0.0
+    name="small", batch_size=4, epochs=2, learning_rate=1e-3, weight_decay=0.01, warmup=0.0
 )
 CPU = torch.device("cpu")
 
@@ -65,12 +70,14 @@ def method_of(settings: Settings) -> Method:
 class Tuned:
     """The result of a small fine-tuning.
 
-    ``gradients`` are those of the first update, as its optimiser saw them, by parameter name.
+    ``gradients`` are those of the first update, as its optimiser saw them, by parameter name; ``draws`` tells if
+    a method asked for a random stream.
     """
 
     model: PreTrainedModel
     outcome: Outcome
     gradients: dict[str, torch.Tensor]
+    draws: bool
 
 
 class Gradients(Method):
@@ -156,6 +163,18 @@ def tuned(
     return tuned_with(chosen, dropout, replace(PROTOCOL, **(protocol or {})), seed_of_methods, interrupted)
 
 
+def tuned_once(settings: Settings | None = None, **named: Any) -> Tuned:
+    """`tuned`, remembered: the checks of a method compare with the same fine-tunings."""
+    kind = None if settings is None else type(method_of(settings))  # a class that was edited is another one
+    return _remembered(kind, json.dumps([settings, named], sort_keys=True))
+
+
+@functools.lru_cache(maxsize=16)
+def _remembered(_: type | None, key: str) -> Tuned:
+    settings, named = json.loads(key)
+    return tuned(settings, **named)
+
+
 def tuned_with(
     chosen: dict[str, Settings],
     dropout: float = 0.1,
@@ -171,16 +190,31 @@ def tuned_with(
     while True:
         model, gradients = tiny_model(dropout), Gradients()
         methods = build(chosen)
-        prepare(methods, model, seed_of_methods)
         acting = methods | {"gradients": gradients}
         try:
-            outcome = fine_tune(assembled(model, small_task(), acting, protocol, 1, CPU), snapshot)
+            with streams_watched() as asked:
+                prepare(methods, model, seed_of_methods)
+                outcome = fine_tune(assembled(model, small_task(), acting, protocol, 1, CPU), snapshot)
         except ProcessGoneError:
             snapshot = Snapshot(Store(folder), "small", None, {})
             continue
         if interrupted:
             Store(folder).drop_snapshot("small")
-        return Tuned(model, outcome, gradients.seen)
+        return Tuned(model, outcome, gradients.seen, bool(asked))
+
+
+@contextmanager
+def streams_watched() -> Iterator[list[str]]:
+    """Collect the names of the methods that ask for a random stream."""
+    asked: list[str] = []
+    stream = Context.stream
+
+    def watched(context: Context, *purpose: Any, **named: Any) -> torch.Generator:
+        asked.append(context.name)
+        return stream(context, *purpose, **named)
+
+    with mock.patch.object(Context, "stream", watched):
+        yield asked
 
 
 def logits_of(model: PreTrainedModel) -> np.ndarray:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from omegaconf import OmegaConf
-from probed import LAYERS, PROBED
+from helpers.probed import LAYERS, PROBED
 
 from benchmark import report
 from benchmark.config.compose import ROOT

@@ -31,7 +31,7 @@ COSMETIC = {
     ("model", "label"),
     ("task", "name"),
     ("task", "label"),
-    ("task", "settings"),  # the one that is chosen counts: tests/test_kinds.py
+    ("task", "settings"),  # the one that is chosen counts: tests/tasks/test_kinds.py
     ("data", "name"),
     ("protocol", "name"),
     ("protocol", "selection"),

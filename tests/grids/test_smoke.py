@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from probed import PROBED
+from helpers.probed import PROBED
 
 from benchmark import reproduce as reproduce_command
 from benchmark.config.compose import ROOT
