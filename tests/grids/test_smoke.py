@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.probed import PROBED
 
 from benchmark import reproduce as reproduce_command
 from benchmark.config.compose import ROOT
@@ -27,6 +26,7 @@ from benchmark.report.numbers.frame import columns_of
 from benchmark.report.published import AVERAGE
 from benchmark.runs import launch
 from benchmark.runs.plugins import check_plugins
+from helpers.probed import PROBED
 
 CACHE = ROOT / ".cache"
 load = functools.cache(lambda name: grid.load(name, small=True))

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from omegaconf import OmegaConf
-from helpers.probed import LAYERS, PROBED
 
 from benchmark import report
 from benchmark.config.compose import ROOT
@@ -23,6 +22,7 @@ from benchmark.report.figures.displays import histogram
 from benchmark.report.figures.points import points
 from benchmark.report.numbers.quantities import PROBES
 from benchmark.report.numbers.quantities import points as values
+from helpers.probed import LAYERS, PROBED
 
 load = functools.cache(lambda name, *changes: grid.load(name, changes))
 
