@@ -23,7 +23,7 @@ env: .venv/ready ## build the environment in .venv from requirements.lock
 	  python3 -m venv .uv && .uv/bin/python -m pip install --quiet uv; }; } && \
 	echo "building .venv (the first time this downloads torch and takes a few minutes)" && \
 	{ test -x $(PYTHON) || $$uv venv --quiet --python '>=3.11' .venv; } && \
-	$$uv pip install --quiet --python $(PYTHON) --requirements pyproject.toml --extra dev --constraints requirements.lock
+	$$uv pip install --quiet --compile-bytecode --python $(PYTHON) --requirements pyproject.toml --extra dev --constraints requirements.lock
 	@touch $@
 
 demo: .venv/ready ## NoisyTune against plain fine-tuning on the embedded tasks: a real table in minutes, offline
