@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from omegaconf import DictConfig, OmegaConf
 
 from benchmark.config import resolvers
@@ -10,6 +12,7 @@ from benchmark.errors import BenchmarkError
 from benchmark.places import ROOT
 
 
+@functools.cache
 def register() -> None:
     """Register the schema and the resolvers of our configuration with Hydra."""
     from hydra.core.config_store import ConfigStore

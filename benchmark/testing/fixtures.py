@@ -13,7 +13,7 @@ from unittest import mock
 
 import numpy as np
 import torch
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from torch import nn
 from transformers import BertConfig, BertForSequenceClassification, PreTrainedModel
 
@@ -53,12 +53,18 @@ def settings_of(path: str | Path, **run: Any) -> Settings:
     References are resolved in a run with the values ``run`` (`model`, `protocol` …).
     """
     register()
-    config = OmegaConf.merge(OmegaConf.structured(RunConfig), run)
+    config = OmegaConf.merge(_defaults(), run)
     OmegaConf.set_struct(config, False)
     config.method = {"one": OmegaConf.load(path)}
     resolved = OmegaConf.to_container(config.method.one, resolve=True)
     assert isinstance(resolved, dict)
     return {str(key): value for key, value in resolved.items()}
+
+
+@functools.cache
+def _defaults() -> DictConfig:
+    """A run's schema, made once: it is large, and merging copies it."""
+    return OmegaConf.structured(RunConfig)
 
 
 def method_of(settings: Settings) -> Method:
@@ -165,7 +171,7 @@ def tuned(
 
 def tuned_once(settings: Settings | None = None, **named: Any) -> Tuned:
     """`tuned`, remembered: the checks of a method compare with the same fine-tunings."""
-    kind = None if settings is None else type(method_of(settings))  # a class that was edited is another one
+    kind: Any = None if settings is None else type(method_of(settings))  # a class that was edited is another one
     return _remembered(kind, json.dumps([settings, named], sort_keys=True))
 
 

@@ -12,6 +12,7 @@ from benchmark.grids.declaration import check
 from benchmark.grids.selectors import matches
 from benchmark.report import published
 from benchmark.report.numbers.frame import columns_of
+from helpers.grids import combinations, load
 
 GRID = [
     {"model": ["bert_base_uncased"], "task": ["rte", "cola"], "method": ["[]", "[noisytune]"], "seed": ["1"]},
@@ -119,8 +120,8 @@ def test_a_list_can_be_one_value(compose):
 
 @pytest.mark.parametrize("name", grid.tables())
 def test_every_row_and_claim_of_a_table_has_runs_in_its_grid(name):
-    planned = grid.load(name)
-    configs = [cell.config for cell in planned.runs]
+    planned = load(name)
+    configs = [run.config for run in combinations(planned)]
     claims = [
         claim[side] for claim in planned.table["claims"] for side in ("better", "lower", "than", "gain_over")
     ]
@@ -132,21 +133,21 @@ def test_every_row_and_claim_of_a_table_has_runs_in_its_grid(name):
 
 @pytest.mark.parametrize("name", grid.tables())
 def test_the_runs_of_a_table_are_asked_for_the_probes_that_it_shows(name):
-    planned = grid.load(name, ["seed=1"])
+    planned = load(name)
     layout = planned.table["layout"]
     shown = [layout["y"], *layout["panels"], *(claim["of"] for claim in planned.table["claims"])]
     wanted = {one.split("/")[1] for one in shown if one.startswith("probe/")}
-    assert all(set(cell.config.probe) == wanted for cell in planned.runs)
+    assert all(set(run.config.probe) == wanted for run in combinations(planned))
 
 
 @pytest.mark.parametrize("name", grid.tables())
 def test_every_printed_row_of_runs_is_of_runs_in_the_grid_and_no_run_has_two(name):
-    planned = grid.load(name)
+    planned = load(name)
     if planned.table["static"] or planned.table["published"] is None:
         return
     rows = [row["runs"] for row in published.load(planned.table["published"])["rows"] if "runs" in row]
     seen: set[int] = set()
-    for run in planned.runs:
+    for run in combinations(planned):
         fitting = [number for number, runs in enumerate(rows) if matches(runs, run.config)]
         assert len(fitting) <= 1, run.overrides
         seen.update(fitting)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Callable
 
@@ -15,13 +14,12 @@ from benchmark.errors import one_line
 from benchmark.grids import grid
 from benchmark.grids.declaration import publications
 from benchmark.runs.plugins import check_plugins
+from helpers.grids import load
 
 DEMO, TABLE2 = "demo/noisytune", "noisytune/table2"
 NARROW = ("task=opinion", "method=[]")  # composing is slow, and these two leave one combination
 CONF = sorted(path.relative_to(ROOT / "conf").with_suffix("") for path in (ROOT / "conf").rglob("*.yaml"))
 METHODS = [path.name for path in CONF if path.parts[0] == "method"]
-
-load = functools.cache(lambda name, *changes: grid.load(name, changes))
 
 
 def refusal(call: Callable[[], object]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -26,18 +25,17 @@ from benchmark.report.numbers.frame import columns_of
 from benchmark.report.published import AVERAGE
 from benchmark.runs import launch
 from benchmark.runs.plugins import check_plugins
+from helpers.grids import load
 from helpers.probed import PROBED
 
 CACHE = ROOT / ".cache"
-load = functools.cache(lambda name: grid.load(name, small=True))
 STATIC = [name for name in grid.tables() if "static:" in (ROOT / "sweeps" / f"{name}.yaml").read_text()]
 DECLARED = [name for name in grid.tables() if not name.startswith("demo/") and name not in STATIC]
-whole = functools.cache(lambda name: grid.load(name, ["seed=1,2"]))
 
 
 @pytest.mark.parametrize("name", DECLARED)
 def test_every_table_has_a_smoke_run_that_could_start(name: str) -> None:
-    small = load(name)
+    small = load(name, small=True)
     assert len(small.runs) <= 100
     for cell in small.runs:
         validate(cell.config)
@@ -63,7 +61,7 @@ def test_every_table_has_a_smoke_run_that_could_start(name: str) -> None:
 
 @pytest.mark.parametrize("name", DECLARED)
 def test_a_smoke_run_says_that_it_shows_nothing_and_compares_with_nothing(name: str) -> None:
-    table = load(name).table
+    table = load(name, small=True).table
     assert table["title"].startswith("Smoke run on the embedded encoder, no evidence: ")
     assert table["smoke"]
     assert [table[key] for key in ("published", "claims", "search")] == [None, [], []]
@@ -71,7 +69,7 @@ def test_a_smoke_run_says_that_it_shows_nothing_and_compares_with_nothing(name: 
 
 @pytest.mark.parametrize("name", DECLARED)
 def test_a_table_is_reported_before_any_run_is_there(name: str) -> None:
-    planned = whole(name)
+    planned = load(name, "seed=1,2")
     shown = build(planned, {})
     assert shown.title == planned.table["title"]
     assert {cell for row in shown.sections[0].rows for cell in row[2:]} == {"missing"}
@@ -82,7 +80,7 @@ def test_a_table_is_reported_before_any_run_is_there(name: str) -> None:
 def test_every_claim_has_a_verdict_once_all_runs_are_there(
     name: str, record_of: Callable[..., Record]
 ) -> None:
-    planned = whole(name)
+    planned = load(name, "seed=1,2")
     metrics = {value for values in METRICS.values() for value in values}
     records = {}
     for cell in planned.runs:
@@ -103,12 +101,12 @@ def test_every_claim_has_a_verdict_once_all_runs_are_there(
 
 
 def test_the_smoke_run_of_a_subset_has_a_subset() -> None:
-    counts = {cell.config.data.count for cell in grid.load("hype/table3", small=True).runs}
+    counts = {cell.config.data.count for cell in load("hype/table3", small=True).runs}
     assert counts == {64}
 
 
 def test_a_table_of_many_languages_is_made_of_kinds_of_its_own() -> None:
-    small = load("noisytune/table3")
+    small = load("noisytune/table3", small=True)
     asked = [name for column in small.table["columns"].values() for name in column["report"]]
     assert len(asked) == len(set(asked)) == 12
     assert {cell.config.task.kind for cell in small.runs} == {"classification", "tagging", "answers"}
@@ -116,7 +114,7 @@ def test_a_table_of_many_languages_is_made_of_kinds_of_its_own() -> None:
 
 
 def test_layers_are_brought_down_to_those_there_are() -> None:
-    cells = grid.load("hype/table18", small=True).runs
+    cells = load("hype/table18", small=True).runs
     layers = [c.config.method["hype_n"]["layers"] for c in cells if c.config.method]
     assert {str(one) for one in layers} == {"[1, 2]", "[2]", "None"}
 
@@ -127,7 +125,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     store = Store(tmp_path_factory.mktemp("smoke") / "store")
     make_writable("store", store.folder)
     here = {"store": str(store.folder), "cache": str(CACHE)}
-    cells = {cell.run_id: cell for name in DECLARED for cell in load(name).runs}
+    cells = {cell.run_id: cell for name in DECLARED for cell in load(name, small=True).runs}
     waiting = [replace(cell, config=replace(cell.config, **here)) for cell in cells.values()]
     assert not launch.run_all(waiting, store, launch.default_workers(waiting))
     return store
@@ -137,7 +135,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 def test_every_table_is_made_from_end_to_end(
     name: str, store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    planned = load(name)
+    planned = load(name, small=True)
     records, missing = reproduce_command.look_up(planned, store)
     assert not missing
     write(planned, records, tmp_path, store.arrays)
@@ -159,14 +157,14 @@ def test_every_table_is_made_from_end_to_end(
 
 
 def test_probes_of_a_smoke_run_are_on_the_embedded_tasks() -> None:
-    for cell in load("hype/figure3").runs:
+    for cell in load("hype/figure3", small=True).runs:
         tasks = cell.config.probe["linear_probe"]["tasks"].values()
         assert {task.get("repo") for task in tasks} == {None}
 
 
 def test_of_many_values_a_smoke_run_has_the_ends() -> None:
-    assert load("noisytune/figure4").axes["data.share"] == ["0.1", "0.5", "null"]
-    assert load("noisytune/figure6").axes["method.noisytune.intensity"] == ["0.05", "0.15", "0.3"]
+    assert load("noisytune/figure4", small=True).axes["data.share"] == ["0.1", "0.5", "null"]
+    assert load("noisytune/figure6", small=True).axes["method.noisytune.intensity"] == ["0.05", "0.15", "0.3"]
 
 
 def test_a_smoke_run_is_made_by_its_command(reproduce: Callable[..., tuple[int, str, str]]) -> None:

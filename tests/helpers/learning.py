@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import torch
+import yaml
+from hydra.utils import get_class
 from transformers import PreTrainedModel
 
 from benchmark.config.compose import ROOT
@@ -31,7 +33,7 @@ def of(name: str) -> dict[str, Method]:
 
 # One file of every class.
 FILES = {
-    type(of(path.stem)[path.stem]): path.stem
+    get_class(yaml.safe_load(path.read_text())["_target_"]): path.stem
     for path in sorted((ROOT / "conf" / "method").glob("*.yaml"), reverse=True)
 }
 REPLAYED = sorted(name for method, name in FILES.items() if not method.not_captured)

@@ -17,6 +17,7 @@ dropout                             off if one method switches it off
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import combinations
@@ -79,16 +80,21 @@ WEIGHT = "bert.encoder.layer.0.output.dense.weight"
 
 
 def chosen(*names: str) -> dict[str, Any]:
-    return {name: settings_of(ROOT / "conf" / "method" / f"{name}.yaml") for name in names}
+    return {name: settings(name) for name in names}
+
+
+@functools.cache
+def settings(name: str) -> dict[str, Any]:
+    return settings_of(ROOT / "conf" / "method" / f"{name}.yaml")
 
 
 @pytest.mark.parametrize("pair", list(combinations(NAMES, 2)), ids="+".join)
 def test_two_methods_work_together_or_are_refused_with_the_reason(pair: tuple[str, str]) -> None:
     both, turned = chosen(*pair), chosen(*reversed(pair))
     if pair in VARIANTS or pair in MEANINGLESS:
-        for settings in (both, turned):
+        for methods in (both, turned):
             with pytest.raises(BenchmarkError, match="cannot act together: ") as refusal:
-                build(settings)
+                build(methods)
             assert all(f"method.{name}" in str(refusal.value) for name in pair)
             assert MEANINGLESS.get(pair, "two variants of") in str(refusal.value)
         return

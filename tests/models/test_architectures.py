@@ -25,10 +25,10 @@ from benchmark.testing import fixtures
 from benchmark.testing.checks import evaluation, excused
 from benchmark.testing.fixtures import LAYERS, settings_of
 from benchmark.training.evaluation import evaluate
+from helpers.learning import FILES
 from helpers.models import ARCHITECTURES
 from helpers.tuning import finetune
 
-CONFIGURATIONS = sorted(path.stem for path in (ROOT / "conf" / "method").glob("*.yaml"))
 PROTOCOL = replace(fixtures.PROTOCOL, batch_size=5, micro_batch_size=3, epochs=2)
 
 
@@ -89,7 +89,7 @@ def test_the_layers_of_an_encoder_are_found_and_reached(architecture: str) -> No
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-@pytest.mark.parametrize("name", CONFIGURATIONS)
+@pytest.mark.parametrize("name", FILES.values())
 def test_every_method_trains_every_architecture_and_evaluates_unperturbed(
     name: str, architecture: str
 ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import replace
 from typing import Any
 
@@ -15,10 +14,10 @@ from benchmark.report import claims
 from benchmark.report.build import build
 from benchmark.report.claims import CONTRADICTED, NOT_MEASURED, REPRODUCED, UNDECIDED, Verdict, tempered
 from benchmark.report.comparisons import Comparison
+from helpers.grids import load
 
 TABLE2 = "noisytune/table2"
 ONE_MODEL = "model=minilm"
-load = functools.cache(lambda name, *changes: grid.load(name, changes))
 
 
 def scored(planned: grid.Grid, record_of: Any, score: Any) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Callable
 from typing import Any
@@ -22,9 +21,8 @@ from benchmark.report.figures.displays import histogram
 from benchmark.report.figures.points import points
 from benchmark.report.numbers.quantities import PROBES
 from benchmark.report.numbers.quantities import points as values
+from helpers.grids import load
 from helpers.probed import LAYERS, PROBED
-
-load = functools.cache(lambda name, *changes: grid.load(name, changes))
 
 
 @pytest.fixture

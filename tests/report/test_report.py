@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -9,15 +8,13 @@ import pandas as pd
 import pytest
 
 from benchmark.errors import BenchmarkError
-from benchmark.grids import grid
 from benchmark.report.build import Report, build
+from helpers.grids import load
 
 DEMO, TABLE2 = "demo/noisytune", "noisytune/table2"
 ONE, TWO = "task=opinion", "task=opinion,closeness"
 PLAIN = {1: 80, 2: 82, 3: 84, 4: 86, 5: 88}  # mean 84, sample variance 40 / 4 = 10
 NOISY = {1: 81, 2: 84, 3: 84, 4: 89, 5: 92}  # differences 1, 2, 0, 3, 4: mean 2, sample variance 2.5
-
-load = functools.cache(lambda name, *changes: grid.load(name, changes))
 
 
 @pytest.fixture

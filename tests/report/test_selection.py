@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import numpy as np
 import pytest
 
 from benchmark.config.schema import RunConfig, SplitConfig, TaskConfig
-from benchmark.grids import grid
 from benchmark.records.record import Evaluation
 from benchmark.report.build import build
 from benchmark.report.numbers import frame, selection
+from helpers.grids import load
 
-load = functools.cache(lambda name, *changes: grid.load(name, changes))
 HYPE = ("hype/table1", "model=bert_large_uncased", "task=rte")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import subprocess
 import sys
 from collections.abc import Callable
@@ -22,11 +21,10 @@ from benchmark.data import parquet
 from benchmark.errors import BenchmarkError
 from benchmark.grids import declaration, grid
 from benchmark.report import static
+from helpers.grids import load
 
 NAMES = [name for name in grid.tables() if "static:" in (ROOT / "sweeps" / f"{name}.yaml").read_text()]
 GLUE = "nyu-mll/glue"
-
-load = functools.cache(grid.load)
 
 
 def numbers(name: str, *changes: str) -> pd.DataFrame:

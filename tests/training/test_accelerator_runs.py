@@ -19,12 +19,11 @@ from benchmark.step.update import Update
 from benchmark.tasks import Task
 from benchmark.testing.fixtures import CPU, PROTOCOL, small_task, tiny_model
 from helpers.accelerator import DEVICE, accelerator
-from helpers.learning import TASKS, of
+from helpers.learning import FILES, TASKS, of
 from helpers.models import ARCHITECTURES, CONFIGS, HEADS
 from helpers.tuning import finetune
 
 ONCE = replace(PROTOCOL, epochs=1)  # three updates, and an evaluation after the last
-METHODS = sorted(path.stem for path in (ROOT / "conf" / "method").glob("*.yaml"))
 PROBES = sorted(
     {path.stem for path in (ROOT / "conf" / "probe").glob("*.yaml")} - {"linear_probe"}
 )  # its twin is quick
@@ -48,7 +47,7 @@ def waits(
     return last[len(first) :]
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", FILES.values())
 def test_an_update_with_a_method_waits_for_nothing(name: str) -> None:
     assert waits(of(name)) == []
 
