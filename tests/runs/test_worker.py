@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import subprocess
 import sys
@@ -22,8 +21,8 @@ from benchmark.config.schema import as_json
 from benchmark.grids import grid
 from benchmark.grids.grid import PlannedRun
 from benchmark.records.store import Store, make_writable
-from benchmark.runs import launch
 from benchmark.runs.worker import GROWTH, Message, Order, Outcome, Said, Worker
+from helpers.processes import forking
 
 CACHE = ROOT / ".cache"
 QUICK = [
@@ -130,8 +129,7 @@ def worker(folder: Path) -> Iterator[Callable[..., Worker]]:
     made = []
 
     def new(gpu: int | None = None, growth: int = GROWTH) -> Worker:
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(launch.HEAVY)
+        context = forking()
         made.append(Worker(context, {}, gpu, growth))
         return made[-1]
 
@@ -194,8 +192,7 @@ def in_order(folder: Path) -> tuple[dict[str, PlannedRun], dict[str, PlannedRun]
     """Every method in one worker, after plain fine-tuning; and in another one, the other way round."""
     names = ["", *METHODS]
     found = runs(folder / "forth", names), runs(folder / "back", names)
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(launch.HEAVY)
+    context = forking()
     for chosen, order in zip(found, (names, names[::-1]), strict=True):
         worker = Worker(context, {}, None)
         for name in order:

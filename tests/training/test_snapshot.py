@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from benchmark.records.store import Store
 from benchmark.runs.run import Run, run
 from benchmark.training import snapshot
 from benchmark.training.snapshot import Snapshot
+from helpers.processes import forking
 
 Config = RunConfig
 METHODS = "method=[child_tuning_d,hype_n,pats]"
@@ -47,7 +47,7 @@ def die_after(config: Config, updates: int) -> None:
 
 def killed(config: Config, updates: int) -> None:
     """Let a process begin ``config`` and be killed after ``updates``."""
-    process = multiprocessing.get_context("spawn").Process(target=die_after, args=(config, updates))
+    process = forking().Process(target=die_after, args=(config, updates))
     process.start()
     process.join()
     assert process.exitcode == -signal.SIGKILL
