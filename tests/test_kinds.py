@@ -107,7 +107,8 @@ def test_the_best_layer_is_chosen_and_all_are_shown() -> None:
 
 
 def test_scores_of_languages_are_preceded_by_their_mean() -> None:
-    found = over_languages({"dev": {"f1": 1.0}, "ner/de": {"f1": 0.2}, "ner/sw": {"f1": 0.4}})
+    groups = {"ner/de": "ner", "ner/sw": "ner"}
+    found = over_languages({"dev": {"f1": 1.0}, "ner/de": {"f1": 0.2}, "ner/sw": {"f1": 0.4}}, groups)
     assert list(found) == ["dev", "ner", "ner/de", "ner/sw"]
     assert found["ner"]["f1"] == pytest.approx(0.3)
 

@@ -39,6 +39,26 @@ METRICS = {
     "bucc": ("f1", "precision", "recall"),
 }
 
+# The forms of an evaluation set that each metric is for: a kind, where a classification without labels is a
+# regression. A metric of two classes is for no other number of them.
+METRIC_FORMS = {
+    "accuracy": ("classification", "retrieval"),
+    "f1": ("classification",),
+    "matthews_correlation": ("classification",),
+    "pearson": ("regression",),
+    "spearman": ("regression",),
+    "ner": ("tagging",),
+    "pos": ("tagging",),
+    "pos_seqeval_1": ("tagging",),
+    "tag_accuracy": ("tagging",),
+    "squad": ("answers",),
+    "mlqa": ("answers",),
+    "bucc": ("mining",),
+}
+OF_TWO_CLASSES = ("f1",)
+# The number of text columns by kind; any number up to two in a classification.
+TEXTS = {"tagging": 1, "answers": 2, "retrieval": 2}
+
 
 @dataclass
 class ModelConfig:
@@ -100,12 +120,14 @@ class AnswersConfig:
     """Lengths in question answering, in tokens.
 
     ``step`` is the distance between windows of a context, ``max_question`` the longest question and
-    ``longest`` the longest answer.
+    ``longest`` the longest answer. With ``unanswerable``, questions may have no answer, as in SQuAD 2: this is
+    learnt as the first token, and no answer is then the right one.
     """
 
     step: int = 128
     max_question: int = 64
     longest: int = 30
+    unanswerable: bool = False
 
 
 @dataclass

@@ -32,6 +32,17 @@ METRICS: dict[str, type[OfflineMetric]] = {
 }
 
 
+def check(names: Sequence[str], language: str | None, evaluated: str) -> None:
+    """Check that the named metrics can score the evaluation set ``evaluated``.
+
+    Raises: BenchmarkError for an unknown metric, or a language that a metric does not know.
+    """
+    for name in names:
+        if name not in METRICS:
+            raise unknown("metric", name, METRICS, f"the metrics of {evaluated!r}")
+        METRICS[name](config_name=language)
+
+
 def score(
     names: Sequence[str], predictions: Any, references: Any, language: str | None = None
 ) -> dict[str, float]:
