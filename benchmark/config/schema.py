@@ -77,7 +77,8 @@ class SplitConfig:
     """One split of one configuration of a data set.
 
     The data set is the task's, or ``repo``. ``text`` and ``target`` are columns that differ from the task's.
-    ``label_map`` maps the target, as text, to the task's labels and drops rows with other targets.
+    ``label_map`` maps the target, as text or by the file's name of its class, to the task's labels. Rows with
+    other targets are dropped and counted.
     ``fold`` maps a predicted label to another one, for data sets with fewer classes than the task. ``rows``
     keeps the rows whose columns match a pattern such as ``english-*``.
 
@@ -152,7 +153,8 @@ class RetrievalConfig:
 class TaskConfig:
     """A data set to learn, with its splits, labels and metrics.
 
-    Empty ``labels`` make a classification a regression. ``score_training`` adds the training examples of a run
+    Empty ``labels`` make a classification a regression. Targets are labels by name where the files have names,
+    else their positions in ``labels``, from 0. ``score_training`` adds the training examples of a run
     to its evaluation sets, as ``train``. ``languages`` limits the evaluation sets to these languages.
     ``setting`` chooses the training splits: ``zero_shot`` is ``train``, another name is an entry of
     ``settings``. ``drop_untranslated`` leaves out pairs with the text ``NS`` (PAWS-X).

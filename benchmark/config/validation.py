@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 from benchmark.config.schema import (
     KINDS,
@@ -26,6 +27,8 @@ from benchmark.config.schema import (
 )
 from benchmark.config.splits import evaluation_splits, splits_of_setting, training_splits
 from benchmark.errors import BenchmarkError, unknown
+
+ENTITY_TAG = re.compile(r"O|[BIES](-.+)?")  # what seqeval reads without `strict`
 
 
 def validate(config: RunConfig) -> None:
@@ -179,6 +182,10 @@ def _validate_metrics(task: TaskConfig, place: str, split: SplitConfig) -> None:
         if name in OF_TWO_CLASSES and len(task.labels) != 2:
             raise BenchmarkError(
                 f"{key}: {name!r} is of 2 classes, and task.labels={task.labels} has {len(task.labels)}"
+            )
+        if name == "ner" and (other := [label for label in task.labels if not ENTITY_TAG.fullmatch(label)]):
+            raise BenchmarkError(
+                f"{key}: 'ner' reads O and tags such as B-PER, I-PER, E-PER and S-PER, and task.labels has {other[0]!r}"
             )
         for value in METRICS[name]:
             if value in owners:

@@ -89,7 +89,8 @@ def questions(
         )
         for context, answer in zip(contexts, answers, strict=True)
     ]
-    unanswerable = sum(answer is not None and not answer.texts for answer in answers)
+    given = [bool(answer.texts) for answer in answers if answer is not None]
+    unanswerable = given.count(False) if any(given) else 0  # answers that are all empty are hidden ones
     if training:
         kept = [i for i, bad in enumerate(misplaced) if not bad and learnable(answers[i], options)]
         asked, contexts = [asked[i] for i in kept], [contexts[i] for i in kept]

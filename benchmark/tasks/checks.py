@@ -18,6 +18,7 @@ from benchmark.errors import BenchmarkError, nearest
 NO_GOLD = -1  # the class of an example or word without a gold label
 IGNORED_TAGS = (-1, -100)  # tags of words that do not count; -100 is what `transformers` writes
 LABELS_SHOWN = 20
+LARGEST = float(np.finfo(np.float32).max)
 
 
 class UnfitError(Exception):
@@ -206,7 +207,7 @@ def _value(target: Any) -> float:
         return math.nan
     if isinstance(target, bool) or not isinstance(target, int | float):
         raise UnfitError(f"is {_form(target)}, and a number is wanted (task.labels is empty: a regression)")
-    if not math.isfinite(target) or abs(target) > np.finfo(np.float32).max:
+    if not math.isfinite(target) or abs(target) > LARGEST:
         raise UnfitError("is no finite number; null stands for a missing value")
     return float(target)
 

@@ -16,6 +16,7 @@ from benchmark.config.schema import SplitConfig
 from benchmark.config.splits import place_of
 from benchmark.data.reader import Reader
 from benchmark.data.rows import Rows
+from benchmark.errors import BenchmarkError
 from benchmark.tasks import checks
 from benchmark.tasks.kind import WITHOUT_GOLD, Examples, Inputs, Kind, Measure, gold_of, scored
 
@@ -102,6 +103,10 @@ class Classification(Kind):
         else:
             targets = checks.values(rows, target)
         gold = gold_of(targets)
+        if training and not gold.any():
+            raise BenchmarkError(
+                f"task {rows.task!r}: {rows.place}, column {target!r}: no row has a gold label to learn from"
+            )
         if training and not gold.all():
             rows, targets = rows.without(~gold, WITHOUT_GOLD), targets[gold]
         return Looked(rows, targets, empty)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from benchmark.errors import unknown
+from benchmark.errors import BenchmarkError, unknown
 from benchmark.tasks.metrics.base import OfflineMetric
 from benchmark.tasks.metrics.glue import F1, Accuracy, MatthewsCorrelation, Pearson, Spearman
 from benchmark.tasks.metrics.pairs import PairF1
@@ -40,7 +40,10 @@ def check(names: Sequence[str], language: str | None, evaluated: str) -> None:
     for name in names:
         if name not in METRICS:
             raise unknown("metric", name, METRICS, f"the metrics of {evaluated!r}")
-        METRICS[name](config_name=language)
+        try:
+            METRICS[name](config_name=language)
+        except BenchmarkError as error:
+            raise BenchmarkError(f"evaluation set {evaluated!r}, metric {name!r}: {error}") from None
 
 
 def score(
