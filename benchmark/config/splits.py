@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import PurePath
 
 from benchmark.config.schema import ZERO_SHOT, SplitConfig, TaskConfig
 from benchmark.errors import BenchmarkError, unknown
@@ -53,7 +54,10 @@ def place_of(split: SplitConfig) -> str:
 
     It is CONFIG/SPLIT, after the repository of a split that has its own. Row patterns follow in brackets.
     """
-    place = "/".join(part for part in (split.repo, split.config, split.split) if part)
+    repo = split.repo
+    if repo and repo.startswith(("/", "~")):  # a record names no folder of a machine
+        repo = PurePath(repo).name
+    place = "/".join(part for part in (repo, split.config, split.split) if part)
     patterns = ", ".join(f"{column}={pattern}" for column, pattern in split.rows.items())
     return f"{place} [{patterns}]" if patterns else place
 
