@@ -39,6 +39,26 @@ METRICS = {
     "bucc": ("f1", "precision", "recall"),
 }
 
+# The forms of an evaluation set that each metric is for: a kind, where a classification without labels is a
+# regression. A metric of two classes is for no other number of them.
+METRIC_FORMS = {
+    "accuracy": ("classification", "retrieval"),
+    "f1": ("classification",),
+    "matthews_correlation": ("classification",),
+    "pearson": ("regression",),
+    "spearman": ("regression",),
+    "ner": ("tagging",),
+    "pos": ("tagging",),
+    "pos_seqeval_1": ("tagging",),
+    "tag_accuracy": ("tagging",),
+    "squad": ("answers",),
+    "mlqa": ("answers",),
+    "bucc": ("mining",),
+}
+OF_TWO_CLASSES = ("f1",)
+# The number of text columns by kind; any number up to two in a classification.
+TEXTS = {"tagging": 1, "answers": 2, "retrieval": 2}
+
 
 @dataclass
 class ModelConfig:
@@ -57,7 +77,8 @@ class SplitConfig:
     """One split of one configuration of a data set.
 
     The data set is the task's, or ``repo``. ``text`` and ``target`` are columns that differ from the task's.
-    ``label_map`` maps the target, as text, to the task's labels and drops rows with other targets.
+    ``label_map`` maps the target, as text or by the file's name of its class, to the task's labels. Rows with
+    other targets are dropped and counted.
     ``fold`` maps a predicted label to another one, for data sets with fewer classes than the task. ``rows``
     keeps the rows whose columns match a pattern such as ``english-*``.
 
@@ -100,12 +121,14 @@ class AnswersConfig:
     """Lengths in question answering, in tokens.
 
     ``step`` is the distance between windows of a context, ``max_question`` the longest question and
-    ``longest`` the longest answer.
+    ``longest`` the longest answer. With ``unanswerable``, questions may have no answer, as in SQuAD 2: this is
+    learnt as the first token, and no answer is then the right one.
     """
 
     step: int = 128
     max_question: int = 64
     longest: int = 30
+    unanswerable: bool = False
 
 
 @dataclass
@@ -130,7 +153,8 @@ class RetrievalConfig:
 class TaskConfig:
     """A data set to learn, with its splits, labels and metrics.
 
-    Empty ``labels`` make a classification a regression. ``score_training`` adds the training examples of a run
+    Empty ``labels`` make a classification a regression. Targets are labels by name where the files have names,
+    else their positions in ``labels``, from 0. ``score_training`` adds the training examples of a run
     to its evaluation sets, as ``train``. ``languages`` limits the evaluation sets to these languages.
     ``setting`` chooses the training splits: ``zero_shot`` is ``train``, another name is an entry of
     ``settings``. ``drop_untranslated`` leaves out pairs with the text ``NS`` (PAWS-X).

@@ -6,9 +6,7 @@ Data come from the hub's own cache layout and are read by path; no code from a d
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from datasets import Dataset
@@ -21,7 +19,6 @@ from benchmark.data import parquet
 from benchmark.errors import BenchmarkError
 
 Origin = tuple[str | None, str | None]  # a repository and its pinned revision
-UNTRANSLATED = "NS"
 
 
 @dataclass(frozen=True)
@@ -95,9 +92,9 @@ def find(task: TaskConfig, source: Source, split: SplitConfig, config: str | Non
 
 
 def read(task: TaskConfig, split: SplitConfig, file: SplitFiles, columns: list[str], cache: Path) -> Dataset:
-    """The rows of ``file`` that ``split`` asks for.
+    """All rows of ``file``.
 
-    Raises: BenchmarkError for a column that does not exist, or if no row fits.
+    Raises: BenchmarkError for a column that does not exist.
     """
     try:
         rows = Dataset.from_parquet(
@@ -107,31 +104,7 @@ def read(task: TaskConfig, split: SplitConfig, file: SplitFiles, columns: list[s
         raise BenchmarkError(f"task {task.name!r}: cannot read {file.paths[0]}: {error}") from error
     if missing := [column for column in (*columns, *split.rows) if column not in rows.column_names]:
         raise BenchmarkError(f"task {task.name!r}: no column {missing[0]!r} (valid: {rows.column_names})")
-    place = f"{split.config}/{split.split}"
-    for column, pattern in split.rows.items():
-        values = rows[column]
-        rows = _select(rows, [i for i, value in enumerate(values) if fnmatchcase(str(value), pattern)])
-        if not len(rows):
-            present = sorted({re.split(r"[^\w]", str(value))[0] for value in values})[:20]
-            raise BenchmarkError(
-                f"task {task.name!r}: no row of {place} has {column} like {pattern!r} (it has {', '.join(present)})"
-            )
-    if task.drop_untranslated:
-        texts = zip(*(rows[field] for field in split.text or task.text), strict=True)
-        rows = _select(rows, [i for i, row in enumerate(texts) if UNTRANSLATED not in row])
-    if split.label_map:
-        target = split.target or task.target
-        rows = _select(rows, [i for i, label in enumerate(rows[target]) if str(label) in split.label_map])
-        if not len(rows):
-            raise BenchmarkError(
-                f"task {task.name!r}: no row of {place} has one of the targets "
-                f"{', '.join(split.label_map)} in {target!r}"
-            )
     return rows
-
-
-def _select(rows: Dataset, kept: list[int]) -> Dataset:
-    return rows if len(kept) == len(rows) else rows.select(kept)
 
 
 def _snapshot(name: str, repo: str, revision: str | None, wanted: list[str]) -> Path:

@@ -8,7 +8,7 @@ folder is their JSON Schema. `STORE/RUN_ID/arrays.npz` has, as numpy arrays:
     logits/SET          (evaluations, examples, outputs) float32: of a classification or regression
     predictions/SET     (evaluations, …): of other kinds; tagging (words,) int16 classes, question answering the
                         answers' places, retrieval (layers, sentences) int32 rows
-    targets/SET         the true classes or values of SET; -1 for secret ones
+    targets/SET         the true classes or values of SET; for unknown ones -1, or NaN beside known values
     lengths/SET         (sentences,) int32: of tagging, the words of every sentence
     probe/NAME/…        the measurements of the probe NAME, see `benchmark/probes/`
 
@@ -18,7 +18,7 @@ has one evaluation. Reading needs neither torch nor transformers.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any, Self
 
 VERSION = 1  # of the JSON of records and failures; raised when a field changes its name or meaning
@@ -101,7 +101,8 @@ class Data:
     """The origin of the data: a hub id with its commit, or a builder without.
 
     ``revisions`` are the commits of other data sets by id. ``digests`` are the SHA-256 of files by CONFIG/SPLIT.
-    ``max_length`` is in tokens. ``remarks`` counts examples by remark and CONFIG/SPLIT.
+    ``max_length`` is in tokens. ``remarks`` counts examples by remark and CONFIG/SPLIT, ``left_out`` the rows
+    that are no examples by reason and CONFIG/SPLIT.
     """
 
     id: str | None
@@ -110,6 +111,7 @@ class Data:
     digests: dict[str, str]
     max_length: int
     remarks: dict[str, dict[str, int]]
+    left_out: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
 @dataclass
@@ -219,7 +221,9 @@ def _checked(kind: Any, stored: Any, place: str = "") -> dict[str, Any]:
     known = {field.name: str(field.type) for field in fields(kind)}
     if "version" in known and "run_id" in stored and stored.get("version") != VERSION:
         raise VersionError(stored.get("version"))
-    if missing := [name for name in known if name not in stored]:
+    # A later addition has a factory for the records without it.
+    needed = [field.name for field in fields(kind) if field.default_factory is MISSING]
+    if missing := [name for name in needed if name not in stored]:
         raise ValueError(f"no proper {missing[0]!r}{where}")
     if extra := [name for name in stored if name not in known]:
         raise ValueError(f"an unknown {extra[0]!r}{where}")

@@ -38,6 +38,7 @@ class Task:
     subset: np.ndarray
     stamp: dict[str, Any]
     last_only: frozenset[str] = frozenset()  # evaluation sets used only after the last update
+    groups: Mapping[str, str] = field(default_factory=dict)  # sets of one language: the set they are part of
     known: dict[str, About] = field(default_factory=dict)
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from statistics import fmean
 
 import numpy as np
@@ -30,7 +31,7 @@ def evaluate(
     tell: Tell = silence,
     packing: Packing | None = None,
 ) -> tuple[dict[str, np.ndarray], dict[str, dict[str, float]]]:
-    """Outputs on every evaluation set, and the metrics of labelled sets.
+    """Outputs on every evaluation set, and the metrics of sets with gold labels.
 
     Sets in ``last_only`` are evaluated only if this is the ``last`` evaluation. One set is in memory at a
     time, unless the task keeps it loaded. Raises: NotFiniteError if an output is not finite.
@@ -46,7 +47,7 @@ def evaluate(
         found[name] = answers_to(model, task, examples, precision, device, packing)
         if examples.labelled:
             scores[name] = task.score(found[name], examples)
-    return found, over_languages(scores)
+    return found, over_languages(scores, {name: task.groups[name] for name in names if name in task.groups})
 
 
 @torch.no_grad()
@@ -91,13 +92,20 @@ def losses_of(task: Task, answers: dict[str, np.ndarray]) -> dict[str, float]:
     return found
 
 
-def over_languages(scores: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
-    """``scores`` with unweighted means over languages: ``SET`` goes before its ``SET/LANGUAGE`` entries."""
+def over_languages(
+    scores: dict[str, dict[str, float]], groups: Mapping[str, str]
+) -> dict[str, dict[str, float]]:
+    """``scores`` with unweighted means over languages: ``SET`` goes before its ``SET/LANGUAGE`` entries.
+
+    ``groups`` has the SET of every evaluated set of one language. There is no mean if one has no score.
+    """
     found: dict[str, dict[str, float]] = {}
     for name in scores:
-        group, _, language = name.rpartition("/")
-        if language and group and group not in found:
-            parts = [one for other, one in scores.items() if other.startswith(f"{group}/")]
-            found[group] = {metric: fmean(part[metric] for part in parts) for metric in parts[0]}
+        group = groups.get(name)
+        if group is not None and group not in found:
+            languages = [other for other in groups if groups[other] == group]
+            if all(other in scores for other in languages):
+                parts = [scores[other] for other in languages]
+                found[group] = {metric: fmean(part[metric] for part in parts) for metric in parts[0]}
         found[name] = scores[name]
     return found

@@ -97,7 +97,7 @@ def test_a_training_set_with_no_answer_in_its_place_is_refused(
         load(compose(*OURS))
 
 
-def test_sets_that_wait_for_the_last_update_are_read_once(
+def test_sets_that_wait_for_the_last_update_are_looked_at_first_and_then_read_once(
     compose: Compose, questions: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     questions("train", [4, 4])
@@ -111,4 +111,4 @@ def test_sets_that_wait_for_the_last_update_are_read_once(
 
     monkeypatch.setattr(files, "read", counted)
     run(Run(compose(*OURS, "protocol.epochs=2")))
-    assert read == ["train", "validation"]
+    assert read == ["validation", "train", "validation"]

@@ -153,6 +153,28 @@ def test_a_record_without_its_predictions_is_named(made, tmp_path, stored, line)
     assert "\n" not in said
 
 
+@pytest.mark.parametrize(
+    ("name", "labels", "label_map", "words"),
+    [
+        ("CoLA.tsv", ["unacceptable", "acceptable"], {}, ["0", "1"]),
+        ("CoLA.tsv", ["acceptable", "unacceptable"], {}, ["1", "0"]),
+        ("CoLA.tsv", ["fine", "wrong"], {}, ["0", "1"]),
+        ("CoLA.tsv", ["fine", "wrong"], {"1": "fine", "0": "wrong"}, ["1", "0"]),
+        ("CoLA.tsv", ["fine", "wrong"], {"acceptable": "fine", "unacceptable": "wrong"}, ["1", "0"]),
+        ("RTE.tsv", ["not_entailment", "entailment"], {}, ["not_entailment", "entailment"]),
+        ("RTE.tsv", ["yes", "no"], {"0": "yes", "1": "no"}, ["entailment", "not_entailment"]),
+    ],
+)
+def test_the_server_gets_its_own_words_for_classes(
+    compose, name: str, labels: list[str], label_map: dict[str, str], words: list[str]
+) -> None:
+    config = compose("task=rte")
+    config.task.labels = labels
+    config.task.evaluate["validation"].label_map = label_map
+    file = next(file for file in submission.FILES if file.name == name)
+    assert submission._words(file, config, "validation") == words
+
+
 def test_the_rows_of_real_test_sets_are_counted_as_their_data_do(hub) -> None:
     from huggingface_hub import snapshot_download
     from pyarrow import parquet as pq

@@ -88,6 +88,8 @@ def scores_of_halves(
             return None
         evaluations = predictions.from_logits(stored[f"logits/{set_name}"], config, set_name)
         targets = stored[f"targets/{set_name}"]
+        gold = predictions.has_gold(targets)
+        evaluations, targets = evaluations[:, gold], targets[gold]
         scores.append(
             [
                 [predictions.value(metric, predicted[half], targets[half]) for half in split(len(targets))]
