@@ -28,8 +28,8 @@ def test_a_training_split_that_the_cache_lacks_is_named_with_its_repository(
 ) -> None:
     with pytest.raises(
         BenchmarkError,
-        match=r"task 'pawsx': no file PAWS-X.en/train-\*.parquet in google/xtreme .*"
-        r"hf download google/xtreme --repo-type dataset --include 'PAWS-X.en/train-\*'",
+        match=r"task 'pawsx', PAWS-X.en/train of google/xtreme .*: no configuration 'PAWS-X.en'.*"
+        r"hf download google/xtreme --repo-type dataset --include 'PAWS-X.en/\*'",
     ):
         load(compose("model=minilm", "task=pawsx", "task.languages=[de]"))
 
