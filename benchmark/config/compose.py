@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from omegaconf import DictConfig, OmegaConf
 
-from benchmark.config import resolvers
+from benchmark.config import resolvers, written
 from benchmark.config.schema import RunConfig
 from benchmark.errors import BenchmarkError
 from benchmark.places import ROOT
@@ -15,6 +15,7 @@ def register() -> None:
     from hydra.core.config_store import ConfigStore
 
     resolvers.register(ROOT)
+    written.register()
     ConfigStore.instance().store(name="schema", node=RunConfig)
 
 

@@ -188,7 +188,7 @@ def _of_hub(task: TaskConfig, repo: str, revision: str | None, splits: Sequence[
             return Source(repo, folder, folder.name, layout)
     except BenchmarkError as error:
         raise BenchmarkError(f"task {task.name!r}: data set {repo!r}: {error}") from error
-    configs = sorted({config for config, _ in wanted})
+    configs = sorted({config for config, name in wanted if not (layout and _names(layout, config, name))})
     patterns = [] if CONFIG in configs else [f"{config}/*" for config in configs]
 
     def choice(there: Layout) -> list[str]:
@@ -216,8 +216,7 @@ def _names(layout: Layout, config: str, split: str) -> list[str]:
 
 
 def _not_found(task: TaskConfig, source: Source, place: str, error: BenchmarkError) -> BenchmarkError:
-    where = (
-        f"the cached revision {source.revision} of {source.repo}" if source.revision else str(source.folder)
-    )
+    cached = f"{source.repo} (cached revision {source.revision})"
     lacking = f"; {source.lacking}" if source.lacking else ""
-    return BenchmarkError(f"task {task.name!r}, {place}: {error} in {where}{lacking}")
+    where = cached if source.revision else source.folder
+    return BenchmarkError(f"task {task.name!r}, {place} of {where}: {error}{lacking}")

@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from benchmark.config.compose import register
 from benchmark.config.identity import run_id
+from benchmark.config.overrides import as_written
 from benchmark.config.schema import RunConfig
 from benchmark.config.table import Table
 from benchmark.errors import BenchmarkError, unknown
@@ -77,7 +78,7 @@ def load(name: str, changes: Iterable[str] = (), small: bool = False) -> Grid:
         table = _declaration(name, sweep)
         declared = rectangles.declared(sweep.hydra.sweeper.params or {}, table["grids"])
         declaration.check(name, table, declared)
-        changes = list(changes)
+        changes = as_written(list(changes))
         changed = axes(changes)
         if table["static"]:
             return Grid(name, table, {}, changed, [])
