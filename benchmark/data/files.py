@@ -19,7 +19,7 @@ from hydra.utils import get_method
 from benchmark.config.schema import CONFIG, SplitConfig, TaskConfig
 from benchmark.config.splits import training_splits
 from benchmark.data import formats, hub, local
-from benchmark.data.layout import Layout, format_of
+from benchmark.data.layout import Layout, format_of, is_data, list_names
 from benchmark.errors import BenchmarkError
 
 Origin = tuple[str | None, str | None]  # a repository or folder, and its pinned revision
@@ -183,7 +183,7 @@ def _of_hub(task: TaskConfig, repo: str, revision: str | None, splits: Sequence[
     wanted = _wanted(splits)
     try:
         folder = hub.cached(repo, revision)
-        layout = local.layout_of(folder) if folder else None
+        layout = local.layout_of(folder) if folder and any(map(is_data, list_names(folder))) else None
         if folder and layout and all(_names(layout, *place) for place in wanted):
             return Source(repo, folder, folder.name, layout)
     except BenchmarkError as error:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import yaml
 from fsspec.utils import glob_translate
 
 from benchmark.config.schema import CONFIG
@@ -32,6 +33,7 @@ ALIKE = (
     ("validation", "valid", "val", "dev", "devel", "development"),
     ("test", "testing", "eval", "evaluation"),
 )
+CARD = re.compile(r"\s*---[ \t]*\r?\n(.*?)\r?\n---", re.DOTALL)
 SHOWN = 20
 Patterns = dict[str, list[str]]  # by split
 
@@ -61,7 +63,9 @@ class Layout:
             found = [names]  # the only file, which is not called as any split
         if len(found) > 1:
             said = " or ".join(", ".join(group[:3]) for group in found[:5])
-            raise BenchmarkError(f"several candidates for the split {split!r}: {said}; name one")
+            raise BenchmarkError(
+                f"several candidates for the split {split!r}: {said}; name one by its split, or its folder by config"
+            )
         if not found:
             raise BenchmarkError(f"no split {split!r}{nearest(split, called(names, config))}")
         return check_complete(found[0])
@@ -226,12 +230,12 @@ def _patterns(data_files: Any, folder: str | None) -> Patterns:
 
 def _metadata(readme: str) -> dict[str, Any]:
     """The YAML at the head of a README; nothing if it cannot be read."""
-    from huggingface_hub import RepoCard
-
+    block = CARD.match(readme)
     try:
-        return RepoCard(readme, ignore_metadata_errors=True).data.to_dict()
-    except Exception:  # a card is text by hand, and its fields raise many types
+        found = yaml.safe_load(block[1]) if block else None
+    except yaml.YAMLError:
         return {}
+    return found if isinstance(found, dict) else {}
 
 
 def list_names(folder: Path) -> list[str]:

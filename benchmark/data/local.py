@@ -38,12 +38,9 @@ def layout_of(path: Path) -> Layout:
 
     Raises: BenchmarkError if there is no data file.
     """
-    if path.is_file():
-        names, readme = [path.name], None
-    else:
-        names = list_names(path)
-        readme = path / hub.README
-    found = layout(names, readme.read_text(errors="replace") if readme and readme.is_file() else None)
+    names = [path.name] if path.is_file() else list_names(path)
+    readme = path / hub.README
+    found = layout(names, readme.read_text(errors="replace") if readme.is_file() else None)
     if not found.names:
         raise BenchmarkError(f"{path}: {hub.no_data(names)}")
     return found

@@ -22,14 +22,19 @@ def read(paths: Sequence[Path], cache: Path) -> Dataset:
 
     Raises: BenchmarkError naming a file that is damaged, has no rows, or has columns of another type.
     """
-    from datasets import Dataset
+    from datasets import Dataset, Features
 
-    if not sum(check(paths)):
+    schemas, sizes = zip(*map(schema_and_size, paths), strict=True)
+    check_alike(paths, schemas)
+    if not sum(sizes):
         raise BenchmarkError(f"{', '.join(map(str, paths[:3]))}: no rows")
+    # The first file gives the types, and a column without any value has none to give.
+    complete = next((schema for schema in schemas if pyarrow.null() not in schema.types), schemas[0])
+    features = None if complete is schemas[0] else Features.from_arrow_schema(complete)
     names = [str(path) for path in paths]
     for last in (False, True):
         try:
-            rows = Dataset.from_parquet(names, cache_dir=str(cache))
+            rows = Dataset.from_parquet(names, features=features, cache_dir=str(cache))
             split = next(iter((rows.info.splits or {}).values()), None)
             if split is None or len(rows) == split.num_examples:
                 return rows
@@ -41,24 +46,20 @@ def read(paths: Sequence[Path], cache: Path) -> Dataset:
     raise BenchmarkError(f"cannot read {names[0]}: {' '.join(str(reason).split())}")
 
 
-def check(paths: Sequence[Path]) -> list[int]:
-    """The number of rows of each file.
+def schema_and_size(path: Path) -> tuple[pyarrow.Schema, int]:
+    """The columns of a file with their types, and the number of its rows.
 
-    Raises: BenchmarkError naming a damaged file, a column that is there twice, or columns of unlike types.
+    Raises: BenchmarkError naming a damaged file, or a column that is there twice.
     """
-    schemas, sizes = [], []
-    for path in paths:
-        try:
-            metadata = pyarrow.parquet.read_metadata(path)
-            schemas.append(metadata.schema.to_arrow_schema())
-        except (pyarrow.ArrowException, OSError) as error:
-            raise BenchmarkError(f"cannot read {path}: {' '.join(str(error).split())}") from error
-        sizes.append(metadata.num_rows)
-    names, count = Counter(schemas[0].names).most_common(1)[0] if schemas[0].names else ("", 0)
-    if count > 1:
-        raise BenchmarkError(f"{paths[0]}: {count} columns are named {names!r}")
-    check_alike(paths, schemas)
-    return sizes
+    try:
+        metadata = pyarrow.parquet.read_metadata(path)
+        schema = metadata.schema.to_arrow_schema()
+    except (pyarrow.ArrowException, OSError) as error:
+        raise BenchmarkError(f"cannot read {path}: {' '.join(str(error).split())}") from error
+    for name, count in Counter(schema.names).items():
+        if count > 1:
+            raise BenchmarkError(f"{path}: {count} columns are named {name!r}")
+    return schema, metadata.num_rows
 
 
 def check_alike(paths: Sequence[Path], schemas: Sequence[pyarrow.Schema]) -> None:
