@@ -27,7 +27,7 @@ def own(tmp_path: Path) -> Path:
     """A folder with a table, a task and a method of somebody's own, in a place with a space."""
     folder = tmp_path / "of mine"
     for name, text in {
-        "task/mine": "name: mine\nbuilder: benchmark.embedded.tasks.build\ntext: [text]\nlabels: [bad, good]\n"
+        "task/mine": "name: mine\nbuilder: benchmark.embedded.tasks.build\ntext: [sentence]\nlabels: [bad, good]\n"
         "metrics: [accuracy]\ntrain: {config: opinion, split: train}\nevaluate: {no: {config: opinion, split: validation}}\n",
         "method/quiet": "# @package method.quiet\n_target_: benchmark.methods.noisytune.NoisyTune\nintensity: 0.1\n",
         "sweeps/of_mine/table1": SWEEP,
@@ -66,21 +66,16 @@ def test_it_is_planned_with_all_others(search: str, tmp_path: Path) -> None:
         plan.plan([], [search], False)
 
 
-def test_it_is_run_and_reported(search: str, reproduce: Command, tmp_path: Path) -> None:
-    status, output, errors = reproduce(
-        "of_mine/table1", search, "+data.count=32", "protocol.epochs=1", "--workers", "1"
-    )
+def test_it_is_run_and_reported(search: str, cli: Command, reproduce: Command, tmp_path: Path) -> None:
+    changes = (search, "data.count=32", "protocol.epochs=1")
+    status, output, errors = cli("+sweeps=of_mine/table1", *changes)
+    assert (status, output.count("finished")) == (0, 4), errors
+    status, _, errors = reproduce("of_mine/table1", *changes, "--report-only")
     assert status == 0, errors
-    assert "4 runs" in errors
-    assert (tmp_path / "tables" / "of_mine" / "table1" / "table.md").is_file()
+    assert "4 in the store, 0 to do" in errors
     assert "Noise helps" in (tmp_path / "tables" / "of_mine" / "table1" / "table.md").read_text()
     status, _, errors = reproduce("of_mine/table1", search, "--smoke", "--plan")
     assert status == 0, errors
-
-
-def test_it_is_run_by_hydra_alone(search: str, cli: Command) -> None:
-    status, output, errors = cli("+sweeps=of_mine/table1", search, "data.count=32", "protocol.epochs=1")
-    assert (status, output.count("finished")) == (0, 4), errors
 
 
 def test_ours_are_there_beside_ones_own(search: str, cli: Command) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import pytest
 import yaml
 from datasets import ClassLabel, Dataset, Features, Sequence, Value
 
+from benchmark.config.compose import ROOT
 from benchmark.errors import BenchmarkError
 from benchmark.tasks import __main__ as command
 from benchmark.tasks.guess import guessed
@@ -158,3 +161,29 @@ def test_a_first_run_on_ones_own_data(
     assert (status, errors) == (0, "")
     [record] = (tmp_path / "store").glob("*/record.json")
     assert json.loads(record.read_text())["examples"] == {"train": 12, "dev": 12}
+
+
+def test_the_example_of_the_readme(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    cli: Callable[..., tuple[int, str, str]],
+) -> None:
+    blocks = re.findall(r"(?:^    .*\n)+", (ROOT / "conf" / "README.md").read_text(), re.MULTILINE)
+    table, shown = (
+        next(textwrap.dedent(block) for block in blocks if block.startswith(begin))
+        for begin in ("    text,label", "    name: reviews")
+    )
+    [typed] = (block.split() for block in blocks if "benchmark.tasks new" in block)
+    (tmp_path / "reviews").mkdir()
+    for name in ("train.csv", "dev.csv"):
+        (tmp_path / "reviews" / name).write_text(table)
+    monkeypatch.chdir(tmp_path)
+    assert command.main(typed[3:]) == 0
+    written = (tmp_path / "conf" / "task" / "reviews.yaml").read_text()
+    expected = yaml.safe_load(shown) | {"repo": str(tmp_path / "reviews")}
+    assert yaml.safe_load(written) == expected
+    search = f"hydra.searchpath=[file://{tmp_path}/conf]"
+    status, output, errors = cli(search, "task=reviews", "protocol.epochs=1")
+    assert (status, errors) == (0, "")
+    assert "dev/accuracy" in output
