@@ -196,7 +196,7 @@ def main(arguments: list[str] | None = None) -> int:
     def work() -> int:
         overrides = [one for one in options.tables if "=" in one]
         named = [one for one in options.tables if one not in overrides]
-        print(plan(grid.tables() if named == ["all"] else named, overrides, options.smoke))
+        print(plan(grid.tables(overrides) if named == ["all"] else named, overrides, options.smoke))
         return 0
 
     return carried_out(work)
@@ -208,7 +208,7 @@ def plan(names: Sequence[str], overrides: Sequence[str], smoke: bool) -> str:
     Raises: BenchmarkError for a table that does not exist, or for none at all.
     """
     if not names:
-        raise BenchmarkError(f"name a table, or all (valid: {', '.join(grid.tables())})")
+        raise BenchmarkError(f"name a table, or all (valid: {', '.join(grid.tables(overrides))})")
     planned = [grid.load(name, overrides, smoke) for name in names]
     first = next((run for one in planned for run in one.runs), None)
     store = Store(first.config.store if first else "")

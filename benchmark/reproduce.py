@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 
@@ -81,7 +82,10 @@ def reproduce(options: argparse.Namespace) -> int:
     report.write(planned, records, folder, store.arrays)
     for run in failed:
         error = store.failures(run.run_id)[-1]
-        print(f"failed: {error.error}\n   try again: {run.command}", file=sys.stderr)
+        print(
+            f"failed: {error.error}\n   try again: {shlex.join(['python', '-m', 'benchmark', *planned.search, *run.overrides])}",
+            file=sys.stderr,
+        )
     print(f"also written: {folder}/table.md, .csv, .tex, .html, and figures", file=sys.stderr)
     return 1 if failed else 0
 

@@ -6,7 +6,7 @@ import functools
 
 from omegaconf import DictConfig, OmegaConf
 
-from benchmark.config import resolvers
+from benchmark.config import resolvers, written
 from benchmark.config.schema import RunConfig
 from benchmark.errors import BenchmarkError
 from benchmark.places import ROOT
@@ -18,6 +18,7 @@ def register() -> None:
     from hydra.core.config_store import ConfigStore
 
     resolvers.register(ROOT)
+    written.register()
     ConfigStore.instance().store(name="schema", node=RunConfig)
 
 

@@ -22,6 +22,7 @@ LEARNT = ("classification", "tagging", "answers")
 KINDS = (*LEARNT, "retrieval", "mining")
 RULES = ("fixed", "best_on_dev", "best_on_test")
 THRESHOLDS = ("dev", "test")
+CONFIG = "default"  # the configuration of a data set that has no other
 ZERO_SHOT = "zero_shot"  # the setting in which a task trains on `train`
 # The values of each metric of `benchmark.tasks.metrics`; tables show the first one.
 METRICS = {
@@ -76,7 +77,8 @@ class ModelConfig:
 class SplitConfig:
     """One split of one configuration of a data set.
 
-    The data set is the task's, or ``repo``. ``text`` and ``target`` are columns that differ from the task's.
+    The data set is the task's, or ``repo``: a repository of the hub, or a folder or file of one's own.
+    ``text`` and ``target`` are columns that differ from the task's.
     ``label_map`` maps the target, as text or by the file's name of its class, to the task's labels. Rows with
     other targets are dropped and counted.
     ``fold`` maps a predicted label to another one, for data sets with fewer classes than the task. ``rows``
@@ -89,7 +91,7 @@ class SplitConfig:
     and ``dev`` is the split whose pairs give the threshold.
     """
 
-    config: str = MISSING
+    config: str = CONFIG
     split: str = MISSING
     repo: str | None = None
     revision: str | None = None

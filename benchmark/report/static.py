@@ -53,7 +53,7 @@ class PrintedCell:
 def build(grid: Grid) -> Report:
     """The report of a grid without runs; ``numbers`` has a row per printed cell."""
     source = published.load(grid.table["published"])
-    changes = [f"{key}={','.join(values)}" for key, values in grid.changed.items()]
+    changes = [*grid.search, *(f"{key}={','.join(values)}" for key, values in grid.changed.items())]
     cells = printed_cells(f"sweeps/{grid.name}", grid.table["static"], source, changes)
     reasons = list(dict.fromkeys(cell.because for cell in cells if cell.because))
     marks = {reason: f" [{number}]" for number, reason in enumerate(reasons, 1)}
