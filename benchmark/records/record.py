@@ -18,7 +18,7 @@ has one evaluation. Reading needs neither torch nor transformers.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any, Self
 
 VERSION = 1  # of the JSON of records and failures; raised when a field changes its name or meaning
@@ -88,12 +88,14 @@ class Weights:
     """The origin of the weights before fine-tuning.
 
     A hub ``id`` has its commit in ``revision``. For a folder or a builder, ``digest`` is the SHA-256 of the
-    weights' files.
+    weights' files. ``drawn`` names the weights that the checkpoint has not, which every run draws: the head's,
+    and a pooler's.
     """
 
     id: str | None
     revision: str | None = None
     digest: str | None = None
+    drawn: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -219,12 +221,15 @@ def _checked(kind: Any, stored: Any, place: str = "") -> dict[str, Any]:
     known = {field.name: str(field.type) for field in fields(kind)}
     if "version" in known and "run_id" in stored and stored.get("version") != VERSION:
         raise VersionError(stored.get("version"))
-    if missing := [name for name in known if name not in stored]:
+    optional = {
+        field.name for field in fields(kind) if field.default_factory is not MISSING
+    }  # of later origin
+    if missing := [name for name in known if name not in stored and name not in optional]:
         raise ValueError(f"no proper {missing[0]!r}{where}")
     if extra := [name for name in stored if name not in known]:
         raise ValueError(f"an unknown {extra[0]!r}{where}")
-    for name, annotation in known.items():
-        wanted = JSON_TYPES.get(annotation)
-        if wanted and not isinstance(stored[name], wanted):
+    for name, value in stored.items():
+        wanted = JSON_TYPES.get(known[name])
+        if wanted and not isinstance(value, wanted):
             raise ValueError(f"no proper {name!r}{where}")
     return stored
