@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import validate_repo_id
 from safetensors import safe_open
 
-from benchmark.errors import BenchmarkError, nearest
+from benchmark.errors import BenchmarkError
 from benchmark.models import hub
 
 CONFIG, MODULES, ADAPTER = "config.json", "modules.json", "adapter_config.json"
@@ -155,9 +156,7 @@ def located(name: str, place: str, revision: str | None = None) -> Checkpoint:
     if folder.exists():
         raise BenchmarkError(f"model {name!r}: {place} is a file; give the folder that it is in")
     if is_path(place):
-        there = [path.name for path in folder.parent.iterdir()] if folder.parent.is_dir() else []
-        hint = nearest(folder.name, there) if there else f" ({_last_there(folder)} is the last part there)"
-        raise BenchmarkError(f"model {name!r}: no folder {place}{hint}")
+        raise BenchmarkError(f"model {name!r}: no folder {place}; {_beside(folder)}")
     cached = hub.cached(place, revision, CONFIG, MODULES)
     checkpoint = None if cached is None else Checkpoint(name, cached, place)
     if checkpoint is None or not _inside(checkpoint, strict=False).complete():
@@ -236,5 +235,11 @@ def _base(checkpoint: Checkpoint) -> str:
     return str(checkpoint.json(ADAPTER).get("base_model_name_or_path") or "another model")
 
 
-def _last_there(folder: Path) -> str:
-    return str(next((parent for parent in folder.parents if parent.is_dir()), Path.cwd()))
+def _beside(folder: Path) -> str:
+    """The folders that could be meant by one that is not there."""
+    parent = next(parent for parent in folder.absolute().parents if parent.is_dir())
+    if parent != folder.absolute().parent:
+        return f"{parent} is there, and nothing of the rest"
+    names = sorted(path.name for path in parent.iterdir() if path.is_dir() and path.name[0] != ".")
+    close = difflib.get_close_matches(folder.name, names, SHOWN) or names[:SHOWN]
+    return f"{parent} has {', '.join(close)}" if close else f"{parent} has no folder"

@@ -51,13 +51,18 @@ def load(
     Raises: BenchmarkError if the checkpoint cannot be found, or has not every weight of its encoder.
     """
     place = checkpoint(model, cache)
-    fitting.skeleton(place, fitting.configuration(place), head)
+    config = fitting.configuration(place)
+    fitting.skeleton(place, config, head)
+    # A decoder's head finds the last token of a text by the padding's.
+    unpadded = getattr(config, "pad_token_id", 0) is None
+    changes = {"pad_token_id": fitting.tokenizer(place).pad_token_id} if unpadded else {}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive(seed, "head"))
         try:
             loaded, loading = getattr(transformers, head).from_pretrained(
                 place.folder,
                 num_labels=units,
+                **changes,
                 dtype=torch.float32,
                 ignore_mismatched_sizes=True,  # a checkpoint of another task has a head that does not fit
                 trust_remote_code=False,

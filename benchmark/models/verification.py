@@ -117,8 +117,14 @@ def texts(encoder: Encoder, lengths: Sequence[int]) -> Inputs:
     words = FIRST_WORD + torch.arange(mask.numel()).view(mask.shape) * 7 % max(
         vocabulary(encoder) - FIRST_WORD, 1
     )
-    padding = getattr(encoder.model.config, "pad_token_id", None) or 0
-    return {"input_ids": words.where(mask == 1, padding).to(device), "attention_mask": mask.to(device)}
+    config = encoder.model.config
+    padding, end = (getattr(config, name, None) for name in ("pad_token_id", "eos_token_id"))
+    if isinstance(end, int) and end < vocabulary(
+        encoder
+    ):  # the token that some heads read, once in every text
+        last = mask.cumsum(1) == torch.tensor(lengths)[:, None]
+        words = words.where(words != end, end - 1).where(~last, end)
+    return {"input_ids": words.where(mask == 1, padding or 0).to(device), "attention_mask": mask.to(device)}
 
 
 def vocabulary(encoder: Encoder) -> int:
