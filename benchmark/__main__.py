@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 from benchmark.command import carried_out
 from benchmark.config.compose import register, typed
 from benchmark.config.overrides import as_written
+from benchmark.config.own_model import with_own_model
 from benchmark.config.searchpath import with_ours
 from benchmark.errors import BenchmarkError, one_line
 from benchmark.grids.grid import axes
@@ -86,7 +87,7 @@ def command_line() -> int:
 def _command_line() -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # let `carried_out` see the errors themselves
     register()
-    sys.argv[1:] = with_ours(as_written(sys.argv[1:]))
+    sys.argv[1:] = with_ours(as_written(with_own_model(sys.argv[1:])))
     given = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
     if {"-m", "--multirun"} & set(sys.argv):
         axes(given)

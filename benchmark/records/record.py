@@ -88,12 +88,14 @@ class Weights:
     """The origin of the weights before fine-tuning.
 
     A hub ``id`` has its commit in ``revision``. For a folder or a builder, ``digest`` is the SHA-256 of the
-    weights' files.
+    weights' files. ``drawn`` names the weights that the checkpoint has not, which every run draws: the head's,
+    and a pooler's.
     """
 
     id: str | None
     revision: str | None = None
     digest: str | None = None
+    drawn: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -227,8 +229,8 @@ def _checked(kind: Any, stored: Any, place: str = "") -> dict[str, Any]:
         raise ValueError(f"no proper {missing[0]!r}{where}")
     if extra := [name for name in stored if name not in known]:
         raise ValueError(f"an unknown {extra[0]!r}{where}")
-    for name, annotation in known.items():
-        wanted = JSON_TYPES.get(annotation)
-        if wanted and not isinstance(stored[name], wanted):
+    for name, value in stored.items():
+        wanted = JSON_TYPES.get(known[name])
+        if wanted and not isinstance(value, wanted):
             raise ValueError(f"no proper {name!r}{where}")
     return stored

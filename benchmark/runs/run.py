@@ -168,7 +168,7 @@ def assemble(this: Run, strict: bool = True) -> Ready:
     make_reproducible(config.threads, protocol.precision, strict)
     seed_shared_streams(derive(seed, "shared"))
     keep_quiet()
-    task = tasks.load(config, pretrained.tokenizer(config.model, cache))
+    task = tasks.load(config, pretrained.tokenizer(config.model, cache, len(config.task.text) > 1))
     memory.keep()
     used = memory.PeakMemory(device)
     model = pretrained.load(config.model, task.units, seed, cache, task.kind.head)
@@ -180,7 +180,8 @@ def assemble(this: Run, strict: bool = True) -> Ready:
     stamp = environment.stamp(device, config.threads, protocol.precision)
     here = stamp | {"on": str(device)}  # a snapshot's tensors are restored to the device they were on
     snapshot = Snapshot(this.store, this.id, config.snapshot_minutes, here)
-    weights = Weights(**pretrained.stamp(config.model, cache))
+    drawn: list[str] = model.drawn  # type: ignore[assignment]  # by `pretrained.load`
+    weights = Weights(**pretrained.stamp(config.model, cache), drawn=drawn)
     used.forget()
     training = assembled(
         model,
@@ -192,6 +193,7 @@ def assemble(this: Run, strict: bool = True) -> Ready:
         packed=config.packed,
         replay=config.replay,
         watched=watch is not NOBODY,
+        cache=cache,
     )
     return Ready(training, snapshot, watch, used, stamp | {"deterministic": strict}, weights)
 

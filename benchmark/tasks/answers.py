@@ -138,6 +138,7 @@ class Answers(Kind):
 
     head: ClassVar[str] = "AutoModelForQuestionAnswering"
     remarks: ClassVar[tuple[str, ...]] = (MISPLACED,)
+    special: ClassVar[tuple[str, ...]] = ("cls_token",)
 
     longest: int = windows.LONGEST
     unanswerable: bool = False

@@ -113,6 +113,8 @@ class Kind(ABC):
     keeps: ClassVar[str] = "predictions"
     #: The names of possible remarks on its data; see `Examples.remarks`.
     remarks: ClassVar[tuple[str, ...]] = ()
+    #: The special tokens that it reads, by their attribute of the tokenizer.
+    special: ClassVar[tuple[str, ...]] = ()
     regression = False
     #: True if a subset of the training examples keeps the shares of their classes.
     stratified = False

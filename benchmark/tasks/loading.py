@@ -73,6 +73,7 @@ def load(config: RunConfig, tokenizer: PreTrainedTokenizerBase) -> Task:
     # An input longer than the model's positions would crash it.
     max_length = min(config.protocol.max_length, tokenizer.model_max_length)
     splits = Splits(Reader(task, config.model, sources, tokenizer, max_length, cache))
+    check_special(config, splits.learnt, tokenizer)
     used = [file for split in (*train, *evaluate.values()) for file in splits.files(split)]
     splits.look(train, evaluate)
     first, *others = [splits.training(split) for split in train]
@@ -107,6 +108,19 @@ def load(config: RunConfig, tokenizer: PreTrainedTokenizerBase) -> Task:
         last_only=frozenset(name for name, split in evaluate.items() if split.last_only),
         groups=language_groups(task),
     )
+
+
+def check_special(config: RunConfig, kind: Kind, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Check that a tokenizer has the special tokens that a kind reads.
+
+    Raises: BenchmarkError naming one that it has not.
+    """
+    for name in kind.special:
+        if getattr(tokenizer, name) is None:
+            raise BenchmarkError(
+                f"model {config.model.name!r}: its tokenizer has no {name}, which tasks of the kind "
+                f"{config.task.kind!r} need: set it in tokenizer_config.json"
+            )
 
 
 def draw_subset(targets: Any, data: DataConfig, seed: int, stratified: bool) -> np.ndarray:

@@ -83,6 +83,7 @@ class Tagging(Kind):
     """Tasks whose words each have one of ``labels``."""
 
     head: ClassVar[str] = "AutoModelForTokenClassification"
+    special: ClassVar[tuple[str, ...]] = ("unk_token",)
 
     labels: list[str]
 
