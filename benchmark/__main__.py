@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 
 from benchmark.command import carried_out
 from benchmark.config.compose import register, typed
+from benchmark.config.launching import check_files, check_sweep
 from benchmark.errors import BenchmarkError, one_line
 from benchmark.grids.grid import axes
 from benchmark.grids.multirun import multiruns
@@ -89,6 +90,8 @@ def _command_line() -> int:
         axes(given)
     if "hydra.mode=RUN" in given and any(argument.startswith("+sweeps=") for argument in given):
         raise BenchmarkError("hydra.mode=RUN: +sweeps=… is a grid of runs; leave one of the two out")
+    check_sweep(sys.argv[1:], os.environ)
+    check_files(sys.argv[1:])
     for line in multiruns(sys.argv[1:]):
         sys.argv[1:] = line
         main()

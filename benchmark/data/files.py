@@ -14,9 +14,9 @@ from pathlib import Path
 from datasets import Dataset
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
-from hydra.utils import get_method
 
 from benchmark.config.schema import SplitConfig, TaskConfig
+from benchmark.config.targets import made_by
 from benchmark.data import parquet
 from benchmark.errors import BenchmarkError
 
@@ -59,7 +59,7 @@ def find_sources(task: TaskConfig, splits: list[SplitConfig], cache: Path) -> di
     for place in dict.fromkeys(origin(task, split) for split in splits):
         repo, revision = place
         if repo is None:
-            sources[place] = Source(None, Path(get_method(str(task.builder))(cache)), None)
+            sources[place] = Source(None, made_by("task.builder", str(task.builder), cache), None)
             continue
         configs = {
             config

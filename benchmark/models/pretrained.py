@@ -8,11 +8,11 @@ from pathlib import Path
 import torch
 import transformers
 from huggingface_hub import try_to_load_from_cache
-from hydra.utils import get_method
 from transformers import AutoConfig, AutoTokenizer, PreTrainedModel
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from benchmark.config.schema import ModelConfig
+from benchmark.config.targets import made_by
 from benchmark.errors import BenchmarkError
 from benchmark.randomness import derive
 
@@ -22,7 +22,7 @@ def source(model: ModelConfig, cache: Path) -> str:
 
     An encoder of the project itself is built first.
     """
-    return str(get_method(model.builder)(cache)) if model.builder else str(model.id)
+    return str(made_by("model.builder", model.builder, cache)) if model.builder else str(model.id)
 
 
 def tokenizer(model: ModelConfig, cache: Path) -> PreTrainedTokenizerBase:
