@@ -18,6 +18,7 @@ from benchmark.errors import BenchmarkError, one_line
 from benchmark.grids.grid import axes
 from benchmark.grids.multirun import multiruns
 from benchmark.places import ROOT
+from benchmark.printable import printable
 from benchmark.progress import RunProgress
 from benchmark.records.record import Record
 from benchmark.runs.run import Run, run
@@ -40,7 +41,7 @@ def main(config: DictConfig) -> None:
         if line is None and HydraConfig.get().mode is RunMode.RUN:
             raise
         failures.append(line or f"{type(error).__name__}: {error}")
-        print(f"failed     {' '.join(overrides)}: {failures[-1]}", file=sys.stderr)
+        print(printable(f"failed     {' '.join(overrides)}: {failures[-1]}"), file=sys.stderr)
         return
     print(summary(record), flush=True)
 
@@ -74,7 +75,7 @@ def summary(record: Record) -> str:
         for part, by_metric in record.scores.items()
         for metric, value in by_metric.items()
     )
-    return f"{record.status:<10} {record.run_id}  {what}  {scores}"
+    return printable(f"{record.status:<10} {record.run_id}  {what}  {scores}")
 
 
 def command_line() -> int:

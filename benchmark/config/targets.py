@@ -112,7 +112,7 @@ def located(key: str, path: object) -> Any:
     except Exception as error:  # importing a user's file may raise anything
         why = " ".join(str(error).split()) or type(error).__name__
         raise BenchmarkError(f"{key}={path}: cannot be imported ({why})") from error
-    _check_trust(key, path, getattr(thing, "__module__", None) or getattr(thing, "__name__", "?"))
+    _check_trust(key, path, str(getattr(thing, "__module__", None) or getattr(thing, "__name__", "?")))
     return thing
 
 

@@ -19,6 +19,7 @@ from benchmark.config.schema import SplitConfig, TaskConfig
 from benchmark.config.targets import made_by
 from benchmark.data import parquet
 from benchmark.errors import BenchmarkError
+from benchmark.privacy import portable
 
 Origin = tuple[str | None, str | None]  # a repository and its pinned revision
 UNTRANSLATED = "NS"
@@ -91,7 +92,9 @@ def find(task: TaskConfig, source: Source, split: SplitConfig, config: str | Non
     for path in paths:
         digest.update(path.read_bytes())
     place = f"{config}/{part}"
-    return SplitFiles(paths, digest.hexdigest(), f"{split.repo}/{place}" if split.repo else place)
+    return SplitFiles(
+        paths, digest.hexdigest(), f"{portable(split.repo, 'repo')}/{place}" if split.repo else place
+    )
 
 
 def read(task: TaskConfig, split: SplitConfig, file: SplitFiles, columns: list[str], cache: Path) -> Dataset:

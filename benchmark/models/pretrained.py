@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import torch
 import transformers
-from huggingface_hub import try_to_load_from_cache
 from transformers import AutoConfig, AutoTokenizer, PreTrainedModel
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from benchmark.config.schema import ModelConfig
 from benchmark.config.targets import made_by
 from benchmark.errors import BenchmarkError
+from benchmark.models.origin import in_hub_cache
 from benchmark.randomness import derive
 
 
@@ -79,17 +78,10 @@ def depth(model: ModelConfig, cache: Path) -> int:
     return int(config.num_hidden_layers)
 
 
-def stamp(model: ModelConfig, cache: Path) -> dict[str, str | None]:
-    """The origin of the weights: id and resolved revision, or the digest of their file."""
-    place = source(model, cache)
-    folder = Path(place)
-    if not folder.is_dir():
-        cached = try_to_load_from_cache(place, "config.json", revision=model.revision)
-        return {"id": place, "revision": Path(cached).parent.name if isinstance(cached, str) else None}
-    digest = hashlib.sha256()
-    for path in sorted(folder.glob("*.safetensors")) or sorted(folder.glob("*.bin")):
-        digest.update(path.read_bytes())
-    return {"id": model.id or model.builder, "digest": digest.hexdigest()}
+def folder(model: ModelConfig, cache: Path) -> Path | None:
+    """The folder of ``model``: its own, or the snapshot in the hub's cache; None if there is none."""
+    place = Path(source(model, cache))
+    return place if place.is_dir() else in_hub_cache(str(place), model.revision)
 
 
 def _not_found(model: ModelConfig, place: str, error: Exception) -> BenchmarkError:

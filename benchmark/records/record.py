@@ -18,11 +18,14 @@ has one evaluation. Reading needs neither torch nor transformers.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
 VERSION = 1  # of the JSON of records and failures; raised when a field changes its name or meaning
 FINISHED, DIVERGED, FAILED = "finished", "diverged", "failed"
+
+DATA = "data "  # before the name of a split in `Record.origins`
 
 Scores = dict[str, dict[str, float]]  # by evaluation set and metric; fractions
 
@@ -87,13 +90,14 @@ class Memory:
 class Weights:
     """The origin of the weights before fine-tuning.
 
-    A hub ``id`` has its commit in ``revision``. For a folder or a builder, ``digest`` is the SHA-256 of the
-    weights' files.
+    ``id`` is of the hub, with its commit in ``revision``, a folder's name or a builder. ``digest`` is the SHA-256
+    of the weights' files, ``tokenizer`` that of the configuration and tokenizer; None in old records.
     """
 
     id: str | None
     revision: str | None = None
     digest: str | None = None
+    tokenizer: str | None = None
 
 
 @dataclass
@@ -150,6 +154,18 @@ class Record:
         """The content of the record's file."""
         return asdict(self)
 
+    def origins(self) -> dict[str, str]:
+        """The digests of the files that the result is of, by what they are."""
+        model = self.model
+        weights = {"weights": model.digest} if model.digest else {"revision": model.revision}
+        facts = weights | {"tokenizer": model.tokenizer}
+        data = {DATA + name: digest for name, digest in self.data.digests.items()}
+        return {name: fact for name, fact in facts.items() if fact is not None} | data
+
+    def changed(self, now: Mapping[str, str]) -> list[str]:
+        """The names of the record's origins that are known to be others ``now``."""
+        return [name for name, fact in self.origins().items() if now.get(name, fact) != fact]
+
     @classmethod
     def from_json(cls, stored: Any) -> Self:
         """The record of a file's content.
@@ -196,6 +212,9 @@ class Failure:
         return cls(**_checked(cls, stored))
 
 
+LATER = (
+    "tokenizer",
+)  # fields that records of this version need not have, since older code did not write them
 # The types of JSON values by a field's annotation. Nested dataclasses are checked by `from_json`.
 JSON_TYPES: dict[str, type | tuple[type, ...]] = {
     "str": str,
@@ -219,7 +238,7 @@ def _checked(kind: Any, stored: Any, place: str = "") -> dict[str, Any]:
     known = {field.name: str(field.type) for field in fields(kind)}
     if "version" in known and "run_id" in stored and stored.get("version") != VERSION:
         raise VersionError(stored.get("version"))
-    if missing := [name for name in known if name not in stored]:
+    if missing := [name for name in known if name not in stored and name not in LATER]:
         raise ValueError(f"no proper {missing[0]!r}{where}")
     if extra := [name for name in stored if name not in known]:
         raise ValueError(f"an unknown {extra[0]!r}{where}")

@@ -93,6 +93,7 @@ def load(config: RunConfig, tokenizer: PreTrainedTokenizerBase) -> Task:
             "max_length": max_length,
             "remarks": splits.remarks,
         },
+        files={file.name: file.paths for file in used},
         last_only=frozenset(name for name, split in evaluate.items() if split.last_only),
     )
 
