@@ -45,7 +45,7 @@ def portable_text(text: str, folders: Iterable[str] = ()) -> str:
     """
     own = f"{PACKAGE.parent}{os.sep}"
     text = text.replace(own, "")
-    text = _known(text, [*folders, str(Path.home())], _short)
+    text = _known(_known(text, folders, _short), [str(Path.home())], lambda _: "~")
     return without_secrets(_replaced(text, _short))
 
 

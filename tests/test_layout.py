@@ -17,6 +17,7 @@ from benchmark.config.compose import ROOT
 
 PACKAGE = ROOT / "benchmark"
 GROUND = {
+    "damage",
     "digests",
     "errors",
     "places",

@@ -17,6 +17,7 @@ from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, Offl
 
 from benchmark.config.schema import SplitConfig, TaskConfig
 from benchmark.config.targets import made_by
+from benchmark.damage import healed, is_full
 from benchmark.data import parquet
 from benchmark.errors import BenchmarkError
 from benchmark.privacy import portable
@@ -102,11 +103,12 @@ def read(task: TaskConfig, split: SplitConfig, file: SplitFiles, columns: list[s
 
     Raises: BenchmarkError for a column that does not exist, or if no row fits.
     """
+    folder, paths = cache / "parquet" / file.digest[:24], [str(path) for path in file.paths]
     try:
-        rows = Dataset.from_parquet(
-            [str(path) for path in file.paths], cache_dir=str(cache / "parquet" / file.digest[:24])
-        )
+        rows = healed(folder, lambda: Dataset.from_parquet(paths, cache_dir=str(folder)), _whole)
     except Exception as error:  # datasets raises many types of its own around Arrow's errors
+        if is_full(error):
+            raise
         raise BenchmarkError(f"task {task.name!r}: cannot read {file.paths[0]}: {error}") from error
     if missing := [column for column in (*columns, *split.rows) if column not in rows.column_names]:
         raise BenchmarkError(f"task {task.name!r}: no column {missing[0]!r} (valid: {rows.column_names})")
@@ -131,6 +133,12 @@ def read(task: TaskConfig, split: SplitConfig, file: SplitFiles, columns: list[s
                 f"{', '.join(split.label_map)} in {target!r}"
             )
     return rows
+
+
+def _whole(rows: Dataset) -> bool:
+    """True if the rows that datasets has cached are as many as it has noted."""
+    noted = (rows.info.splits or {}).get(str(rows.split))
+    return noted is None or noted.num_examples == len(rows)
 
 
 def _select(rows: Dataset, kept: list[int]) -> Dataset:

@@ -23,12 +23,13 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmark.damage import SET_ASIDE, set_aside
 from benchmark.errors import BenchmarkError
 from benchmark.records.record import Failure, Record, VersionError
 
 log = logging.getLogger(__name__)
 
-FAILURES, SET_ASIDE, UNFINISHED = "failures", "set-aside", "unfinished"
+FAILURES, UNFINISHED = "failures", "unfinished"
 
 
 def make_writable(key: str, folder: str | Path) -> None:
@@ -110,13 +111,17 @@ class Store:
         """Write a finished run and return its record; records of other data or weights stay beside it.
 
         If another process finished the run first, its record stays and is returned. Raises: BenchmarkError if
-        that record is of another version.
+        that record is of another version, or with the place of the result if the store cannot be written to.
         """
-        partial = Path(tempfile.mkdtemp(prefix=".writing-", dir=self.folder))
         try:
-            np.savez_compressed(partial / "arrays.npz", allow_pickle=False, **arrays)
-            (partial / "record.json").write_text(json.dumps(record.to_json(), indent=1, allow_nan=False))
-            partial.chmod(0o755)
+            partial = self.written(record, arrays, self.folder)
+        except OSError as error:
+            rescued = self.written(record, arrays, Path(tempfile.gettempdir()))
+            raise BenchmarkError(
+                f"store={self.folder}: cannot be written to ({error.strerror or error}); the finished run is kept in "
+                f"{rescued}: make room, then move it to {self.folder / record.run_id}"
+            ) from error
+        try:
             for folder in self.folders(record.run_id):
                 kept = self._placed(partial, folder, record)
                 if not kept.changed(record.origins()):
@@ -125,6 +130,18 @@ class Store:
         finally:
             shutil.rmtree(partial, ignore_errors=True)
         raise AssertionError("there is always another folder")
+
+    def written(self, record: Record, arrays: Mapping[str, np.ndarray], folder: Path) -> Path:
+        """Write a run to a new folder in ``folder``, completely or not at all."""
+        partial = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder))
+        try:
+            np.savez_compressed(partial / "arrays.npz", allow_pickle=False, **arrays)
+            (partial / "record.json").write_text(json.dumps(record.to_json(), indent=1, allow_nan=False))
+            partial.chmod(0o755)
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+        return partial
 
     def _placed(self, partial: Path, folder: Path, record: Record) -> Record:
         """Move ``partial``, which holds ``record``, to ``folder``; return the record that is there then."""
@@ -182,12 +199,4 @@ class Store:
 
     def set_aside(self, path: Path, why: str) -> None:
         """Move ``path`` out of the way, and say so."""
-        folder = self.folder / SET_ASIDE
-        try:
-            folder.mkdir(exist_ok=True)
-            target = Path(tempfile.mkdtemp(prefix=f"{path.name}-", dir=folder)) / path.name
-            os.rename(path, target)
-        except OSError as error:  # a read-only store, or another process was first
-            log.warning("%s: %s, and could not be moved away (%s)", path, why, error)
-        else:
-            log.warning("%s: %s; moved to %s", path, why, target)
+        set_aside(path, why, self.folder / SET_ASIDE)

@@ -102,8 +102,8 @@ def run(this: Run, tell: Tell = silence) -> Record:
             trained = train(this, tell)
             record = record_of(this.id, this.config, this.command, trained)
             arrays = arrays_of(trained)
-        record.seconds.total = trained.outcome.earlier + time.perf_counter() - started
-        record = this.store.add(record, arrays)
+            record.seconds.total = trained.outcome.earlier + time.perf_counter() - started
+            record = this.store.add(record, arrays)
     this.store.drop_snapshot(this.id)
     track(this, record, new)
     return record
@@ -212,7 +212,10 @@ def failures_recorded(this: Run) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        this.store.add_failure(failure(this, error))
+        try:
+            this.store.add_failure(failure(this, error))
+        except OSError as other:
+            log.warning("%s: no failure could be recorded (%s)", this.store.folder, other)
         raise
 
 

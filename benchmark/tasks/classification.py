@@ -13,6 +13,7 @@ import torch
 from torch.nn import functional
 
 from benchmark.config.schema import SplitConfig
+from benchmark.damage import healed
 from benchmark.data import files
 from benchmark.data.reader import Reader
 from benchmark.tasks.kind import Examples, Inputs, Kind, Measure, scored
@@ -69,15 +70,19 @@ class Classification(Kind):
             return {**{key: encoded[key] for key in encoded if key != "attention_mask"}, "target": targets}
 
         rows = files.read(task, split, file, [*fields, target], reader.cache)
-        rows = rows.map(
-            tokenise,
-            batched=True,
-            remove_columns=rows.column_names,
-            cache_file_name=str(path),
-            load_from_cache_file=True,
-            new_fingerprint=path.stem,
-        )
-        columns = rows.with_format("numpy")[:]
+
+        def tokenised() -> dict[str, Any]:
+            made = rows.map(
+                tokenise,
+                batched=True,
+                remove_columns=rows.column_names,
+                cache_file_name=str(path),
+                load_from_cache_file=True,
+                new_fingerprint=path.stem,
+            )
+            return made.with_format("numpy")[:]
+
+        columns = healed(path, tokenised, lambda made: _whole(made, len(rows)))
         segments = columns.get("token_type_ids")
         targets = torch.tensor(columns["target"])
         return Examples(
@@ -121,6 +126,11 @@ class Classification(Kind):
 
     def references(self, examples: Examples) -> dict[str, np.ndarray]:
         return {"targets": examples.targets.numpy()}
+
+
+def _whole(columns: dict[str, Any], count: int) -> bool:
+    """True if cached ``columns`` are those of ``count`` tokenised examples."""
+    return all(len(columns.get(name, ())) == count for name in ("input_ids", "target"))
 
 
 def _counts_as(labels: list[str], fold: dict[str, str]) -> np.ndarray | None:

@@ -81,7 +81,8 @@ def test_what_is_no_dotted_path_is_refused(path: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["benchmark.records.store.Store", "benchmark.methods.rdrop.kl", "benchmark.errors.BenchmarkError"]
+    "path",
+    ["benchmark.records.store.Store", "benchmark.methods.base.overrides", "benchmark.errors.BenchmarkError"],
 )
 def test_our_own_code_of_another_kind_is_refused(path: str) -> None:
     with pytest.raises(BenchmarkError, match=r"not a benchmark\.methods\.Method|cannot be imported"):
