@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 
 from benchmark.command import carried_out
 from benchmark.config.compose import register, typed
-from benchmark.config.launching import check_files, check_sweep
+from benchmark.config.launching import SEARCHPATH, check_files, check_sweep
 from benchmark.errors import BenchmarkError, one_line
 from benchmark.grids.grid import axes
 from benchmark.grids.multirun import multiruns
@@ -35,7 +35,9 @@ def main(config: DictConfig) -> None:
         if config.table and config.table.static:
             name = choices.get("sweeps")
             raise BenchmarkError(f"{name} has no runs: python -m benchmark.reproduce {name} shows it")
-        record = _run(Run(typed(config), rerun_command(overrides, choices), choices.get("sweeps")))
+        given = [one for one in HydraConfig.get().overrides.hydra if one.startswith(SEARCHPATH)]
+        command = rerun_command([*given, *overrides], choices)
+        record = _run(Run(typed(config), command, choices.get("sweeps")))
     except Exception as error:
         line = one_line(error)
         if line is None and HydraConfig.get().mode is RunMode.RUN:
