@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 
 from benchmark.command import carried_out
 from benchmark.config.compose import register, typed
+from benchmark.config.launching import SEARCHPATH, check_files, check_sweep
 from benchmark.config.overrides import as_written
 from benchmark.config.own_model import with_own_model
 from benchmark.config.searchpath import with_ours
@@ -20,6 +21,7 @@ from benchmark.errors import BenchmarkError, one_line
 from benchmark.grids.grid import axes
 from benchmark.grids.multirun import multiruns
 from benchmark.places import ROOT
+from benchmark.printable import printable
 from benchmark.progress import RunProgress
 from benchmark.records.record import Record
 from benchmark.runs.run import Run, run
@@ -36,13 +38,15 @@ def main(config: DictConfig) -> None:
         if config.table and config.table.static:
             name = choices.get("sweeps")
             raise BenchmarkError(f"{name} has no runs: python -m benchmark.reproduce {name} shows it")
-        record = _run(Run(typed(config), rerun_command(overrides, choices), choices.get("sweeps")))
+        given = [one for one in HydraConfig.get().overrides.hydra if one.startswith(SEARCHPATH)]
+        command = rerun_command([*given, *overrides], choices)
+        record = _run(Run(typed(config), command, choices.get("sweeps")))
     except Exception as error:
         line = one_line(error)
         if line is None and HydraConfig.get().mode is RunMode.RUN:
             raise
         failures.append(line or f"{type(error).__name__}: {error}")
-        print(f"failed     {' '.join(overrides)}: {failures[-1]}", file=sys.stderr)
+        print(printable(f"failed     {' '.join(overrides)}: {failures[-1]}"), file=sys.stderr)
         return
     print(summary(record), flush=True)
 
@@ -76,7 +80,7 @@ def summary(record: Record) -> str:
         for part, by_metric in record.scores.items()
         for metric, value in by_metric.items()
     )
-    return f"{record.status:<10} {record.run_id}  {what}  {scores}"
+    return printable(f"{record.status:<10} {record.run_id}  {what}  {scores}")
 
 
 def command_line() -> int:
@@ -93,6 +97,8 @@ def _command_line() -> int:
         axes(given)
     if "hydra.mode=RUN" in given and any(argument.startswith("+sweeps=") for argument in given):
         raise BenchmarkError("hydra.mode=RUN: +sweeps=… is a grid of runs; leave one of the two out")
+    check_sweep(sys.argv[1:], os.environ)
+    check_files(sys.argv[1:])
     for line in multiruns(sys.argv[1:]):
         sys.argv[1:] = line
         main()

@@ -25,6 +25,7 @@ from benchmark.grids import grid
 from benchmark.grids.grid import Grid, PlannedRun
 from benchmark.records.record import Record, VersionError
 from benchmark.records.store import Store
+from benchmark.runs.hits import Hits
 
 DESCRIPTION = """\
 Say what tables of sweeps/ would run, and what of it the store has; nothing is run.
@@ -110,7 +111,7 @@ def _latest(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
     with os.scandir(folder) as entries:
-        runs = [(entry.stat().st_mtime, entry.path) for entry in entries if len(entry.name) == 16]
+        runs = [(entry.stat().st_mtime, entry.path) for entry in entries if len(entry.name) >= 16]
     return [Path(path) for _, path in sorted(runs, reverse=True)[:RECENT]]
 
 
@@ -212,8 +213,9 @@ def plan(names: Sequence[str], overrides: Sequence[str], smoke: bool) -> str:
     planned = [grid.load(name, overrides, smoke) for name in names]
     first = next((run for one in planned for run in one.runs), None)
     store = Store(first.config.store if first else "")
-    wanted = {run.run_id for one in planned for run in one.runs}
-    done = {name for name in wanted if (store.folder / name / "record.json").is_file()}
+    wanted = {run.run_id: run.config for one in planned for run in one.runs}
+    hits = Hits(store)
+    done = {name for name, config in wanted.items() if hits.find(config, name) is not None}
     measured = measure(store, sorted(done)) if first else Measured()
     last = total(planned, done, measured) if len(planned) > 1 else None
     return render(rows(planned, done, measured), last)

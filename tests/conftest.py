@@ -30,6 +30,11 @@ os.environ |= {
     "HF_METRICS_CACHE": f"{SCRATCH.name}/metrics",
     "TOKENIZERS_PARALLELISM": "false",
     "OMP_NUM_THREADS": "1",  # torch starts with one thread wherever it is imported
+    # Test files have methods of their own, and some write one to a file.
+    "BENCHMARK_TRUSTED": ",".join(
+        ["theirs", "meddler", "untrustworthy", "strangers_shrink"]
+        + [path.stem for path in Path(__file__).parent.rglob("*.py")]
+    ),
 }
 
 import hydra  # noqa: E402

@@ -16,7 +16,16 @@ import pytest
 from benchmark.config.compose import ROOT
 
 PACKAGE = ROOT / "benchmark"
-GROUND = {"errors", "places", "randomness", "progress"}  # imported by every room, and import nothing of ours
+GROUND = {
+    "damage",
+    "digests",
+    "errors",
+    "places",
+    "privacy",
+    "printable",
+    "randomness",
+    "progress",
+}  # imported by every room, and import nothing of ours
 SHARED_BY_COMMANDS = {"command"}
 ALLOWED = {  # by room, the rooms that it may import, function-level and type-checking imports included
     "config": "",
@@ -29,7 +38,7 @@ ALLOWED = {  # by room, the rooms that it may import, function-level and type-ch
     "methods": "config models step",
     "training": "config records models tasks step methods",  # a `ProtocolConfig`, and what a record says
     "probes": "config models tasks step methods training",
-    "runs": "config grids records models tasks methods training probes",
+    "runs": "config data grids records models tasks methods training probes",
     "report": "config grids records data",
     "embedded": "step",
     "speed": "config grids records models tasks step methods training runs",

@@ -26,6 +26,7 @@ from benchmark.config.schema import (
     TaskConfig,
 )
 from benchmark.config.splits import evaluation_splits, splits_of_setting, training_splits
+from benchmark.config.targets import check_builder
 from benchmark.errors import BenchmarkError, unknown
 
 ENTITY_TAG = re.compile(r"O|[BIES](-.+)?")  # what seqeval reads without `strict`
@@ -45,6 +46,9 @@ def validate(config: RunConfig) -> None:
         _at_least("snapshot_minutes", config.snapshot_minutes, 0)
     if (config.model.id is None) == (config.model.builder is None):
         raise BenchmarkError(f"model {config.model.name!r}: give either model.id or model.builder")
+    for key, builder in (("model.builder", config.model.builder), ("task.builder", config.task.builder)):
+        if builder is not None:
+            check_builder(key, builder)
 
 
 def _validate_protocol(protocol: ProtocolConfig) -> None:

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pyarrow
 from datasets import Dataset
-from hydra.utils import get_method
 
 from benchmark.config.schema import CONFIG, SplitConfig, TaskConfig
 from benchmark.config.splits import training_splits
+from benchmark.config.targets import made_by
 from benchmark.data import formats, hub, local
 from benchmark.data.layout import Layout, format_of, is_data, list_names
 from benchmark.errors import BenchmarkError
@@ -62,11 +62,11 @@ def find_sources(task: TaskConfig, splits: list[SplitConfig], cache: Path) -> di
     for place in dict.fromkeys(origin(task, split) for split in splits):
         repo, revision = place
         if repo is None:
-            folder = Path(get_method(str(task.builder))(cache))
+            folder = made_by("task.builder", str(task.builder), cache)
             sources[place] = Source(None, folder, None, local.layout_of(folder))
             continue
         of_source = [split for split in splits if origin(task, split) == place]
-        sources[place] = _own(task, repo, revision) or _of_hub(task, repo, revision, of_source)
+        sources[place] = of_folder(task, repo, revision) or _of_hub(task, repo, revision, of_source)
     return sources
 
 
@@ -90,8 +90,7 @@ def find(task: TaskConfig, source: Source, split: SplitConfig, config: str | Non
             f"task {task.name!r}: {config}/{part} of {source.repo} mixes formats: {', '.join(names[:4])}"
         )
     paths = [source.folder / name for name in names]
-    # The same bytes are other rows as CSV than as TSV.
-    digest = hashlib.sha256(b"" if formats_of == [".parquet"] else formats_of[0].encode())
+    digest = hashlib.sha256()
     for path in paths:
         local.check_readable(path)
         digest.update(path.read_bytes())
@@ -105,7 +104,7 @@ def read(task: TaskConfig, split: SplitConfig, file: SplitFiles, columns: list[s
     """All rows of ``file``.
 
     An evaluation set may be without the task's target: all its targets are None then.
-    Raises: BenchmarkError for a column that does not exist,
+    Raises: BenchmarkError for a column that does not exist, or rows that cannot be read.
     """
     place = f"{split.config}/{split.split}"
     try:
@@ -125,7 +124,7 @@ def read(task: TaskConfig, split: SplitConfig, file: SplitFiles, columns: list[s
     return rows
 
 
-def _own(task: TaskConfig, repo: str, revision: str | None) -> Source | None:
+def of_folder(task: TaskConfig, repo: str, revision: str | None) -> Source | None:
     """A folder or file on this machine; None if ``repo`` is a name of the hub."""
     try:
         path = local.path_of(repo)

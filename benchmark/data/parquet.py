@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 import pyarrow
 import pyarrow.parquet
 
+from benchmark.damage import healed, is_full
 from benchmark.errors import BenchmarkError
 
 if TYPE_CHECKING:  # the rows of a table of settings are counted without it
@@ -32,18 +32,17 @@ def read(paths: Sequence[Path], cache: Path) -> Dataset:
     complete = next((schema for schema in schemas if pyarrow.null() not in schema.types), schemas[0])
     features = None if complete is schemas[0] else Features.from_arrow_schema(complete)
     names = [str(path) for path in paths]
-    for last in (False, True):
-        try:
-            rows = Dataset.from_parquet(names, features=features, cache_dir=str(cache))
-            split = next(iter((rows.info.splits or {}).values()), None)
-            if split is None or len(rows) == split.num_examples:
-                return rows
-            reason: object = f"{len(rows)} of {split.num_examples} rows in {cache}"
-        except Exception as error:  # datasets raises many types of its own around Arrow's errors
-            reason = error.__cause__ or error
-        if not last:
-            shutil.rmtree(cache, ignore_errors=True)
-    raise BenchmarkError(f"cannot read {names[0]}: {' '.join(str(reason).split())}")
+    try:
+        return healed(
+            cache,
+            lambda: Dataset.from_parquet(names, features=features, cache_dir=str(cache)),
+            lambda rows: len(rows) == sum(sizes),
+        )
+    except Exception as error:  # datasets raises many types of its own around Arrow's errors
+        if is_full(error):
+            raise
+        reason = " ".join(str(error.__cause__ or error).split())
+        raise BenchmarkError(f"cannot read {names[0]}: {reason}") from error
 
 
 def schema_and_size(path: Path) -> tuple[pyarrow.Schema, int]:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import validate_repo_id
 from safetensors import safe_open
@@ -127,6 +126,8 @@ class Checkpoint:
         return paths
 
     def _check_pickle(self, path: Path) -> None:
+        import torch  # for old formats alone: the reporter finds checkpoints without it
+
         try:
             try:
                 torch.load(path, map_location="meta", weights_only=True, mmap=True)
@@ -152,17 +153,17 @@ def located(name: str, place: str, revision: str | None = None) -> Checkpoint:
     """
     folder = in_home(place)
     if folder.is_dir():
-        return _inside(Checkpoint(name, folder))
+        return inside(Checkpoint(name, folder))
     if folder.exists():
         raise BenchmarkError(f"model {name!r}: {place} is a file; give the folder that it is in")
     if is_path(place):
         raise BenchmarkError(f"model {name!r}: no folder {place}; {_beside(folder)}")
     cached = hub.cached(place, revision, CONFIG, MODULES)
     checkpoint = None if cached is None else Checkpoint(name, cached, place)
-    if checkpoint is None or not _inside(checkpoint, strict=False).complete():
+    if checkpoint is None or not inside(checkpoint, strict=False).complete():
         fetched = hub.fetched(name, place, revision, checkpoint is None)
         checkpoint = Checkpoint(name, fetched or checkpoint.folder, place)  # type: ignore[union-attr]
-    return _inside(checkpoint)
+    return inside(checkpoint)
 
 
 def is_path(place: str) -> bool:
@@ -196,7 +197,7 @@ def in_short(error: BaseException) -> str:
     return f"{type(error).__name__}: {message[:160]}{'…' if len(message) > 160 else ''}"
 
 
-def _inside(checkpoint: Checkpoint, strict: bool = True) -> Checkpoint:
+def inside(checkpoint: Checkpoint, strict: bool = True) -> Checkpoint:
     """The checkpoint itself, or the one of sentence-transformers that is in it.
 
     Raises: BenchmarkError for a folder without configuration, if ``strict``.

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import torch
 import transformers
-from hydra.utils import get_method
 from transformers import PreTrainedModel
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from benchmark.config.schema import ModelConfig
-from benchmark.models import fitting, hub
-from benchmark.models.checkpoint import CONFIG, MODULES, Checkpoint, in_short, located
+from benchmark.config.targets import made_by
+from benchmark.models import fitting
+from benchmark.models.checkpoint import Checkpoint, in_short, located
 from benchmark.randomness import derive
 
 
@@ -22,7 +21,7 @@ def source(model: ModelConfig, cache: Path) -> str:
 
     An encoder of the project itself is built first.
     """
-    return str(get_method(model.builder)(cache)) if model.builder else str(model.id)
+    return str(made_by("model.builder", model.builder, cache)) if model.builder else str(model.id)
 
 
 def tokenizer(model: ModelConfig, cache: Path, pairs: bool = False) -> PreTrainedTokenizerBase:
@@ -87,15 +86,3 @@ def depth(model: ModelConfig, cache: Path) -> int:
 def checkpoint(model: ModelConfig, cache: Path) -> Checkpoint:
     """The files of ``model``. Raises: BenchmarkError if they cannot be found."""
     return located(model.name, source(model, cache), model.revision)
-
-
-def stamp(model: ModelConfig, cache: Path) -> dict[str, str | None]:
-    """The origin of the weights: id and resolved revision, or the digest of their files."""
-    place = checkpoint(model, cache)
-    if place.id is not None:
-        cached = hub.cached(place.id, model.revision, CONFIG, MODULES)
-        return {"id": place.id, "revision": None if cached is None else cached.name}
-    digest = hashlib.sha256()
-    for path in place.weights():
-        digest.update(path.read_bytes())
-    return {"id": model.id or model.builder, "digest": digest.hexdigest()}

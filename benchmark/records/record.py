@@ -18,11 +18,14 @@ has one evaluation. Reading needs neither torch nor transformers.
 
 from __future__ import annotations
 
-from dataclasses import MISSING, asdict, dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
 VERSION = 1  # of the JSON of records and failures; raised when a field changes its name or meaning
 FINISHED, DIVERGED, FAILED = "finished", "diverged", "failed"
+
+DATA = "data "  # before the name of a split in `Record.origins`
 
 Scores = dict[str, dict[str, float]]  # by evaluation set and metric; fractions
 
@@ -87,15 +90,16 @@ class Memory:
 class Weights:
     """The origin of the weights before fine-tuning.
 
-    A hub ``id`` has its commit in ``revision``. For a folder or a builder, ``digest`` is the SHA-256 of the
-    weights' files. ``drawn`` names the weights that the checkpoint has not, which every run draws: the head's,
-    and a pooler's.
+    ``id`` is of the hub, with its commit in ``revision``, a folder's name or a builder. ``digest`` is the SHA-256
+    of the weights' files, ``tokenizer`` that of the configuration and tokenizer; None in old records. ``drawn``
+    names the weights that the checkpoint has not, which every run draws: the head's, and a pooler's.
     """
 
     id: str | None
     revision: str | None = None
     digest: str | None = None
     drawn: list[str] = field(default_factory=list)
+    tokenizer: str | None = None
 
 
 @dataclass
@@ -154,6 +158,18 @@ class Record:
         """The content of the record's file."""
         return asdict(self)
 
+    def origins(self) -> dict[str, str]:
+        """The digests of the files that the result is of, by what they are."""
+        model = self.model
+        weights = {"weights": model.digest} if model.digest else {"revision": model.revision}
+        facts = weights | {"tokenizer": model.tokenizer}
+        data = {DATA + name: digest for name, digest in self.data.digests.items()}
+        return {name: fact for name, fact in facts.items() if fact is not None} | data
+
+    def changed(self, now: Mapping[str, str]) -> list[str]:
+        """The names of the record's origins that are known to be others ``now``."""
+        return [name for name, fact in self.origins().items() if now.get(name, fact) != fact]
+
     @classmethod
     def from_json(cls, stored: Any) -> Self:
         """The record of a file's content.
@@ -200,6 +216,8 @@ class Failure:
         return cls(**_checked(cls, stored))
 
 
+# Fields that records of this version need not have, since older code did not write them.
+LATER = ("drawn", "left_out", "tokenizer")
 # The types of JSON values by a field's annotation. Nested dataclasses are checked by `from_json`.
 JSON_TYPES: dict[str, type | tuple[type, ...]] = {
     "str": str,
@@ -223,9 +241,7 @@ def _checked(kind: Any, stored: Any, place: str = "") -> dict[str, Any]:
     known = {field.name: str(field.type) for field in fields(kind)}
     if "version" in known and "run_id" in stored and stored.get("version") != VERSION:
         raise VersionError(stored.get("version"))
-    # A later addition has a factory for the records without it.
-    needed = [field.name for field in fields(kind) if field.default_factory is MISSING]
-    if missing := [name for name in needed if name not in stored]:
+    if missing := [name for name in known if name not in stored and name not in LATER]:
         raise ValueError(f"no proper {missing[0]!r}{where}")
     if extra := [name for name in stored if name not in known]:
         raise ValueError(f"an unknown {extra[0]!r}{where}")

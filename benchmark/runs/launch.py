@@ -18,6 +18,7 @@ from multiprocessing import forkserver
 from multiprocessing.context import BaseContext
 from pathlib import Path
 
+from benchmark.config.targets import made_by
 from benchmark.errors import BenchmarkError
 from benchmark.grids.grid import PlannedRun
 from benchmark.progress import Line, duration
@@ -143,12 +144,10 @@ def _build_what_they_need(context: BaseContext, runs: Sequence[PlannedRun]) -> N
 
 
 def _build(builder: str, cache: str) -> None:
-    from hydra.utils import get_method
-
     from benchmark.runs.device import keep_quiet
 
     keep_quiet()
-    get_method(builder)(Path(cache))
+    made_by("builder", builder, Path(cache))
 
 
 class Progress:

@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from benchmark.config.schema import SplitConfig
 from benchmark.config.splits import place_of
+from benchmark.damage import healed
 from benchmark.data.reader import Reader
 from benchmark.data.rows import Rows
 from benchmark.errors import BenchmarkError
@@ -66,7 +67,9 @@ class Classification(Kind):
         vocabulary = hashlib.sha256(tokenizer.backend_tokenizer.to_str().encode()).hexdigest()
         fields, _ = reader.columns(split)
         chosen = hashlib.sha256(looked.rows.numbers.tobytes()).hexdigest()
-        recipe = json.dumps([reader.file(split).digest, vocabulary, fields, max_length, chosen])
+        file = reader.file(split)
+        # The same bytes are other rows as CSV than as TSV.
+        recipe = json.dumps([file.digest, file.paths[0].suffix, vocabulary, fields, max_length, chosen])
         path = reader.cache / "tokens" / f"{hashlib.sha256(recipe.encode()).hexdigest()[:24]}.arrow"
         path.parent.mkdir(parents=True, exist_ok=True)
 
@@ -74,15 +77,18 @@ class Classification(Kind):
             encoded = tokenizer(*(rows[name] for name in fields), truncation=True, max_length=max_length)
             return {key: encoded[key] for key in encoded if key != "attention_mask"}
 
-        rows = looked.rows.data.map(
-            tokenise,
-            batched=True,
-            remove_columns=looked.rows.data.column_names,
-            cache_file_name=str(path),
-            load_from_cache_file=True,
-            new_fingerprint=path.stem,
-        )
-        columns = rows.with_format("numpy")[:]
+        def tokenised() -> dict[str, Any]:
+            made = looked.rows.data.map(
+                tokenise,
+                batched=True,
+                remove_columns=looked.rows.data.column_names,
+                cache_file_name=str(path),
+                load_from_cache_file=True,
+                new_fingerprint=path.stem,
+            )
+            return made.with_format("numpy")[:]
+
+        columns = healed(path, tokenised, lambda made: _whole(made, len(looked.rows)))
         segments = columns.get("token_type_ids")
         return Examples(
             ids=[torch.tensor(ids) for ids in columns["input_ids"]],
@@ -148,6 +154,11 @@ class Classification(Kind):
 
     def references(self, examples: Examples) -> dict[str, np.ndarray]:
         return {"targets": examples.targets.numpy()}
+
+
+def _whole(columns: dict[str, Any], count: int) -> bool:
+    """True if cached ``columns`` are those of ``count`` tokenised examples."""
+    return all(len(columns.get(name, ())) == count for name in ("input_ids", "target"))
 
 
 def _counts_as(labels: list[str], fold: dict[str, str]) -> np.ndarray | None:

@@ -105,6 +105,7 @@ def load(config: RunConfig, tokenizer: PreTrainedTokenizerBase) -> Task:
             "remarks": splits.remarks,
             "left_out": splits.left_out,
         },
+        files={file.name: file.paths for file in used},
         last_only=frozenset(name for name, split in evaluate.items() if split.last_only),
         groups=language_groups(task),
     )

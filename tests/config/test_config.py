@@ -237,9 +237,10 @@ REFUSED = [
     ("+method.mine={strength: 1}", "method.mine: expected a mapping with `_target_`"),
     ("+method.mine=1", "method.mine: expected a mapping with `_target_`"),
     ("+method.mine={_target_: no.such.Thing}", "method.mine._target_=no.such.Thing"),
+    ("+method.mine={_target_: pathlib.Path}", "method.mine._target_=pathlib.Path: is not imported"),
     (
-        "+method.mine={_target_: pathlib.Path}",
-        "method.mine._target_=pathlib.Path: not a benchmark.methods.Method",
+        "+method.mine={_target_: benchmark.records.store.Store}",
+        "method.mine._target_=benchmark.records.store.Store: not a benchmark.methods.Method",
     ),
 ]
 
