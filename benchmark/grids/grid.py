@@ -82,14 +82,14 @@ def load(name: str, changes: Iterable[str] = (), small: bool = False) -> Grid:
         if table["static"]:
             return Grid(name, table, {}, changed, [])
         grid = rectangles.narrowed(declared, changed)
-        fixed = _fixed(ROOT / "sweeps" / f"{name}.yaml")
+        fixed = _fixed_choices(ROOT / "sweeps" / f"{name}.yaml")
         if small:
             grid, table, fixed = (
                 smoke.shrunk(grid, table),
                 smoke.declaration(table),
                 {"protocol": smoke.PROTOCOL},
             )
-        runs = {run.overrides: run for rectangle in grid for run in _runs(name, fixed, rectangle)}
+        runs = {run.overrides: run for rectangle in grid for run in _planned_runs(name, fixed, rectangle)}
     if not runs:
         raise BenchmarkError(f"{name}: no run is left of its grid with {shlex.join(changes) or 'no change'}")
     whole = rectangles.merged(declared)
@@ -105,7 +105,7 @@ def _declaration(name: str, sweep: DictConfig) -> dict[str, Any]:
     return {str(key): value for key, value in table.items()}
 
 
-def _fixed(path: Path) -> dict[str, str] | None:
+def _fixed_choices(path: Path) -> dict[str, str] | None:
     """A sweep file's choices by group; None if it changes its runs in other ways."""
     stated = yaml.safe_load(path.read_text())
     if set(stated) - {"defaults", "hydra", "table"}:
@@ -123,21 +123,21 @@ def _fixed(path: Path) -> dict[str, str] | None:
     return choices
 
 
-def _runs(name: str, fixed: dict[str, str] | None, axes: Axes) -> Iterable[PlannedRun]:
+def _planned_runs(name: str, fixed: dict[str, str] | None, axes: Axes) -> Iterable[PlannedRun]:
     """The planned runs of a rectangle, composed once per combination without the seed."""
     seeds = [_seed(value) for value in axes.get("seed", ["1"])]
-    others = {key: values for key, values in axes.items() if key != "seed"}
-    groups = {key for key in others if parts.is_group(key)}
-    for combination in itertools.product(*others.values()):
-        at = dict(zip(others, combination, strict=True))
-        chosen = [f"{key}={value}" for key, value in at.items()]
+    unseeded = {key: values for key, values in axes.items() if key != "seed"}
+    groups = {key for key in unseeded if parts.is_group(key)}
+    for combination in itertools.product(*unseeded.values()):
+        values = dict(zip(unseeded, combination, strict=True))
+        chosen = [f"{key}={value}" for key, value in values.items()]
         if fixed is None:
             shared = [f"+sweeps={name}"]
             configs = parts.whole([*shared, *chosen], seeds)
         else:
-            shared = [f"{key}={value}" for key, value in fixed.items() if key not in at]
-            choices = {key: value for key, value in (fixed | at).items() if key in groups or key in fixed}
-            configs = composed(choices, [f"{k}={v}" for k, v in at.items() if k not in groups], seeds)
+            shared = [f"{key}={value}" for key, value in fixed.items() if key not in values]
+            choices = {key: value for key, value in (fixed | values).items() if key in groups or key in fixed}
+            configs = composed(choices, [f"{k}={v}" for k, v in values.items() if k not in groups], seeds)
         for seed, config in zip(seeds, configs, strict=True):
             yield PlannedRun(config, (*shared, *chosen, f"seed={seed}"), run_id(config))
 

@@ -196,9 +196,9 @@ def with_published(
 
 def with_fair(numbers: pd.DataFrame, fair: pd.DataFrame) -> pd.DataFrame:
     """``numbers`` with the scores and differences of the leak-free rule, as ``fair_…``."""
-    kept = [name for name in fair if name.startswith(("score_", "difference_")) and "sampling" not in name]
-    named = {name: f"fair_{name.removeprefix('score_')}" for name in kept}
-    return numbers.merge(fair[[*CELL, *kept]].rename(columns=named), how="left", on=CELL)
+    fields = [name for name in fair if name.startswith(("score_", "difference_")) and "sampling" not in name]
+    named = {name: f"fair_{name.removeprefix('score_')}" for name in fields}
+    return numbers.merge(fair[[*CELL, *fields]].rename(columns=named), how="left", on=CELL)
 
 
 def with_p_values(numbers: pd.DataFrame, frame: pd.DataFrame, rule: Rule) -> pd.DataFrame:

@@ -50,8 +50,8 @@ def load(
     ``model_name`` is a file of conf/model or a key of `RANDOM`. The batches are full. The task keeps its
     evaluation sets only if it is to be ``evaluated``.
     """
-    of, shape = RANDOM.get(model_name, (model_name, None))
-    chosen = [f"model={of}", f"task={task_name}"]
+    source, shape = RANDOM.get(model_name, (model_name, None))
+    chosen = [f"model={source}", f"task={task_name}"]
     config = composed([*chosen, f"protocol.max_length={LENGTH}", f"seed={SEED}"])
     cache = Path(config.cache)
     tokenizer = pretrained.tokenizer(config.model, cache)
@@ -59,8 +59,8 @@ def load(
     full = max(1, len(task.training) // BATCH)
     data = replace(config.data, count=min(updates, full) * BATCH)
     subset = tasks.draw_subset(task.training.targets, data, SEED, task.kind.stratified)
-    kept = task.evaluation if evaluated else {}
-    task = replace(task, training=task.training.taken(subset), subset=subset, evaluation=kept)
+    evaluation = task.evaluation if evaluated else {}
+    task = replace(task, training=task.training.taken(subset), subset=subset, evaluation=evaluation)
     if shape is None:
         model = pretrained.load(config.model, task.units, SEED, cache)
     else:
