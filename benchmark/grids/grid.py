@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from hydra import compose, initialize_config_dir
+from hydra import compose
 from omegaconf import DictConfig, OmegaConf
 
-from benchmark.config.compose import register
+from benchmark.config.compose import composing
 from benchmark.config.identity import run_id
 from benchmark.config.schema import RunConfig
 from benchmark.config.table import Table
@@ -71,8 +71,7 @@ def load(name: str, changes: Iterable[str] = (), small: bool = False) -> Grid:
     """
     if name not in tables():
         raise unknown("table", name, tables(), "sweeps/")
-    register()
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+    with composing():
         sweep = compose("config", [f"+sweeps={name}"], return_hydra_config=True)
         table = _declaration(name, sweep)
         declared = rectangles.declared(sweep.hydra.sweeper.params or {}, table["grids"])

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hydra import compose, initialize_config_dir
+from hydra import compose
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
+from benchmark.config.compose import composing
 from benchmark.grids import rectangles
-from benchmark.places import ROOT
 
 TABLE = "+sweeps="
 
@@ -27,7 +27,7 @@ def multiruns(arguments: Sequence[str]) -> list[list[str]]:
     if not any(argument.startswith(TABLE) for argument in of_hydra):
         return [list(arguments)]
     try:
-        with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        with composing():
             sweep = compose("config", of_hydra, return_hydra_config=True)
     except (HydraException, OmegaConfBaseException):
         return [list(arguments)]

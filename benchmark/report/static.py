@@ -10,17 +10,15 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import pandas as pd
-from hydra import initialize_config_dir
 from omegaconf import OmegaConf
 
-from benchmark.config.compose import register
+from benchmark.config.compose import composing
 from benchmark.config.resolvers import PLAIN as VANILLA
 from benchmark.config.schema import RunConfig, as_json
 from benchmark.data import parquet
 from benchmark.errors import BenchmarkError
 from benchmark.grids import parts
 from benchmark.grids.grid import Grid, composed
-from benchmark.places import ROOT
 from benchmark.report import published
 from benchmark.report.build import Report
 from benchmark.report.notes import PLACES
@@ -77,10 +75,9 @@ def printed_cells(
 
     Raises: BenchmarkError for a path that our configuration or the publication does not have.
     """
-    register()
     configs: dict[tuple[str, ...], RunConfig] = {}
     cells = []
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+    with composing():
         for of, keys, printed, overrides in _printed_rows(where, static, source):
             for key, counterpart in static["cells"].items():
                 paper = _value_at(printed, key, f"results/published/{source['id']}.yaml")

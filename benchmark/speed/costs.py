@@ -31,8 +31,8 @@ GRID_OF_60 = (
 
 def starts(here: Conditions) -> dict[str, float]:
     """Seconds by one-time cost: imports, start of a further run, finding a record."""
+    from benchmark.config.compose import run_config
     from benchmark.runs.run import Run, run
-    from benchmark.speed.subjects import composed
 
     seconds_by_cost = {}
     overrides = [f"device={here.device}", f"protocol.precision={here.precision}", f"threads={here.threads}"]
@@ -46,7 +46,7 @@ def starts(here: Conditions) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as store:
         for seed in (1, 2, 3):
             run_of = [f"seed={seed}", "data.count=64", "protocol.epochs=1", *overrides]
-            config = replace(composed(run_of), store=store)
+            config = replace(run_config(*run_of), store=store)
             started = time.perf_counter()
             seconds = run(Run(config)).seconds
             seconds_by_cost["start a further run in a warm process (embedded encoder)"] = (
