@@ -37,13 +37,12 @@ os.environ |= {
     ),
 }
 
-import hydra  # noqa: E402
 import pytest  # noqa: E402
 from hydra.core.global_hydra import GlobalHydra  # noqa: E402
 
 from benchmark import __main__ as command  # noqa: E402
 from benchmark import reproduce as reproduce_command  # noqa: E402
-from benchmark.config.compose import ROOT, register, typed  # noqa: E402
+from benchmark.config.compose import ROOT, run_config  # noqa: E402
 from benchmark.config.identity import run_id  # noqa: E402
 from benchmark.config.schema import RunConfig  # noqa: E402
 from benchmark.grids.grid import Grid  # noqa: E402
@@ -86,9 +85,7 @@ def compose(tmp_path: Path) -> Callable[..., RunConfig]:
 @functools.cache
 def composed_once(overrides: tuple[str, ...]) -> RunConfig:
     """Composing takes Hydra a tenth of a second, and many tests want the same."""
-    register()
-    with hydra.initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        return typed(hydra.compose("config", list(overrides)))
+    return run_config(*overrides)
 
 
 @pytest.fixture

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -20,6 +22,27 @@ def register() -> None:
     resolvers.register(ROOT)
     written.register()
     ConfigStore.instance().store(name="schema", node=RunConfig)
+
+
+@contextmanager
+def composing() -> Iterator[None]:
+    """Let Hydra compose from `conf/` during the block, with our schema and resolvers."""
+    from hydra import initialize_config_dir
+
+    register()
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        yield
+
+
+def run_config(*overrides: str) -> RunConfig:
+    """The configuration of one run, composed as a whole.
+
+    Raises: BenchmarkError naming the mandatory keys without a value. Other refusals are Hydra's own.
+    """
+    from hydra import compose
+
+    with composing():
+        return typed(compose("config", list(overrides)))
 
 
 def typed(config: DictConfig) -> RunConfig:

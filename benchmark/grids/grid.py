@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from hydra import compose, initialize_config_dir
+from hydra import compose
 from omegaconf import DictConfig, OmegaConf
 
-from benchmark.config.compose import register
+from benchmark.config.compose import composing
 from benchmark.config.identity import run_id
 from benchmark.config.overrides import as_written
 from benchmark.config.schema import RunConfig
@@ -22,7 +22,6 @@ from benchmark.config.table import Table
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.grids import declaration, parts, rectangles, smoke
 from benchmark.grids.rectangles import Axes, axes
-from benchmark.places import ROOT
 
 __all__ = ["Grid", "PlannedRun", "axes", "load", "tables"]
 
@@ -88,8 +87,7 @@ def load(name: str, changes: Iterable[str] = (), small: bool = False) -> Grid:
     files = _files(search)
     if name not in files:
         raise unknown("table", name, files, "sweeps/")
-    register()
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+    with composing():
         sweep = compose("config", [*search, f"+sweeps={name}"], return_hydra_config=True)
         table = _declaration(name, sweep)
         declared = rectangles.declared(sweep.hydra.sweeper.params or {}, table["grids"])
@@ -98,14 +96,15 @@ def load(name: str, changes: Iterable[str] = (), small: bool = False) -> Grid:
         if table["static"]:
             return Grid(name, table, {}, changed, [], search=search)
         grid = rectangles.narrowed(declared, changed)
-        fixed = _fixed(files[name])
+        fixed = _fixed_choices(files[name])
         if small:
             grid, table, fixed = (
                 smoke.shrunk(grid, table, search),
                 smoke.declaration(table, search),
                 {"protocol": smoke.PROTOCOL},
             )
-        runs = {run.overrides: run for rectangle in grid for run in _runs(name, fixed, rectangle, search)}
+        planned = (run for rectangle in grid for run in _planned_runs(name, fixed, rectangle, search))
+        runs = {run.overrides: run for run in planned}
     if not runs:
         raise BenchmarkError(f"{name}: no run is left of its grid with {shlex.join(changes) or 'no change'}")
     whole = rectangles.merged(declared)
@@ -121,7 +120,7 @@ def _declaration(name: str, sweep: DictConfig) -> dict[str, Any]:
     return {str(key): value for key, value in table.items()}
 
 
-def _fixed(path: Path) -> dict[str, str] | None:
+def _fixed_choices(path: Path) -> dict[str, str] | None:
     """A sweep file's choices by group; None if it changes its runs in other ways."""
     stated = yaml.safe_load(path.read_text())
     if set(stated) - {"defaults", "hydra", "table"}:
@@ -139,24 +138,24 @@ def _fixed(path: Path) -> dict[str, str] | None:
     return choices
 
 
-def _runs(
+def _planned_runs(
     name: str, fixed: dict[str, str] | None, axes: Axes, search: tuple[str, ...]
 ) -> Iterable[PlannedRun]:
     """The planned runs of a rectangle, composed once per combination without the seed."""
     seeds = [_seed(value) for value in axes.get("seed", ["1"])]
-    others = {key: values for key, values in axes.items() if key != "seed"}
-    groups = {key for key in others if parts.is_group(key)}
-    for combination in itertools.product(*others.values()):
-        at = dict(zip(others, combination, strict=True))
-        chosen = [f"{key}={value}" for key, value in at.items()]
+    unseeded = {key: values for key, values in axes.items() if key != "seed"}
+    groups = {key for key in unseeded if parts.is_group(key)}
+    for combination in itertools.product(*unseeded.values()):
+        values = dict(zip(unseeded, combination, strict=True))
+        chosen = [f"{key}={value}" for key, value in values.items()]
         if fixed is None:
             shared = [f"+sweeps={name}"]
             configs = parts.whole([*search, *shared, *chosen], seeds)
         else:
-            shared = [f"{key}={value}" for key, value in fixed.items() if key not in at]
-            choices = {key: value for key, value in (fixed | at).items() if key in groups or key in fixed}
-            values = [f"{k}={v}" for k, v in at.items() if k not in groups]
-            configs = composed(choices, values, seeds, search)
+            shared = [f"{key}={value}" for key, value in fixed.items() if key not in values]
+            choices = {key: value for key, value in (fixed | values).items() if key in groups or key in fixed}
+            others = [f"{k}={v}" for k, v in values.items() if k not in groups]
+            configs = composed(choices, others, seeds, search)
         for seed, config in zip(seeds, configs, strict=True):
             yield PlannedRun(config, (*shared, *chosen, f"seed={seed}"), run_id(config))
 

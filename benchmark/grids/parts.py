@@ -66,11 +66,11 @@ def whole(overrides: Sequence[str], seeds: Sequence[int]) -> list[RunConfig]:
     composed = compose("config", list(overrides))
     OmegaConf.set_struct(composed, False)
     composed.table = None
-    found = []
+    configs = []
     for seed in seeds:
         composed.seed = seed
-        found.append(typed(composed))
-    return found
+        configs.append(typed(composed))
+    return configs
 
 
 def is_group(key: str) -> bool:

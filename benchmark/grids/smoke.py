@@ -48,34 +48,36 @@ def shrunk(grid: Sequence[Axes], table: dict[str, Any], search: Search = ()) -> 
     for task in tasks if table["columns"] else []:
         if task in named:
             continue
-        columns = (one for one in table["columns"].values() if task in one["tasks"])
-        places = [name.rpartition("/")[0] for one in columns for name in (*one["report"], *one["minus"])]
+        columns = (column for column in table["columns"].values() if task in column["tasks"])
+        places = [
+            name.rpartition("/")[0] for column in columns for name in (*column["report"], *column["minus"])
+        ]
         wanted = dict.fromkeys([*part("task", task, search)["evaluate"], *filter(None, places)])
         sets.setdefault(stand_in(task, table, search), {}).update(wanted)
     shown = sorted({stand_in(task, table, search) for task in tasks})[: None if table["columns"] else TASKS]
-    found = []
+    rectangles = []
     for rectangle in grid:
-        for task in _once(stand_in(one, table, search) for one in rectangle.get("task", ["opinion"])):
+        for task in _distinct(stand_in(name, table, search) for name in rectangle.get("task", ["opinion"])):
             if task not in shown:
                 continue
-            own = part("task", task, search)["evaluate"]
+            evaluation_sets = part("task", task, search)["evaluate"]
             added = [
                 f"{name}:{{config:{task},split:validation}}"
                 for name in sets.get(task, ())
-                if name not in (*own, "train")  # runs have these already
+                if name not in (*evaluation_sets, "train")  # runs have these already
             ]
-            also = {"+task.evaluate": [f"{{{','.join(added)}}}"]} if added else {}
-            small = _small(rectangle, table["stand_ins"]["model"])
+            axis = {"+task.evaluate": [f"{{{','.join(added)}}}"]} if added else {}
+            small = _small_axes(rectangle, table["stand_ins"]["model"])
             if task in named.values() and "task.setting" in rectangle:
                 small["task.setting"] = rectangle["task.setting"]
-            found.append(small | {"task": [task]} | also)
-    return found
+            rectangles.append(small | {"task": [task]} | axis)
+    return rectangles
 
 
-def _small(rectangle: Axes, model: str) -> Axes:
+def _small_axes(rectangle: Axes, model: str) -> Axes:
     """The axes of a rectangle that apply to the embedded encoder, with possible values."""
     axes = {
-        key: _few(key, _once(_fitting(key, value) for value in values))
+        key: _few_values(key, _distinct(_fitting_value(key, value) for value in values))
         for key, values in rectangle.items()
         if not re.match(r"\+?(model\.|task\.(evaluate|languages|setting)|protocol$)", key)
     }
@@ -86,7 +88,7 @@ def _small(rectangle: Axes, model: str) -> Axes:
     return axes | {"model": [model], "seed": rectangle.get("seed", ["1"])[:SEEDS]}
 
 
-def _fitting(key: str, value: str) -> str:
+def _fitting_value(key: str, value: str) -> str:
     """``value`` with layers limited to the embedded encoder's, and probes on embedded tasks."""
     if key == "probe":
         return re.sub(r"\w+", lambda name: PROBES.get(name[0], name[0]), value)
@@ -98,17 +100,17 @@ def _fitting(key: str, value: str) -> str:
     return value
 
 
-def _few(key: str, values: list[str]) -> list[str]:
+def _few_values(key: str, values: list[str]) -> list[str]:
     """The values of an axis; of a setting's many, the first, middle and last.
 
     So a figure keeps both ends, and its runs stay few.
     """
     if "." not in key or len(values) <= VALUES:
         return values
-    return [values[round(at * (len(values) - 1) / (VALUES - 1))] for at in range(VALUES)]
+    return [values[round(number * (len(values) - 1) / (VALUES - 1))] for number in range(VALUES)]
 
 
-def _once(values: Any) -> list[str]:
+def _distinct(values: Any) -> list[str]:
     return list(dict.fromkeys(values))
 
 
@@ -132,8 +134,8 @@ def _measured(name: str, task: str, table: dict[str, Any], search: Search) -> st
     """The metric ``name`` on the stand-in's evaluation set, or its first metric if missing."""
     place, _, metric = name.rpartition("/")
     place = table["stand_ins"]["sets"].get(place, place)
-    found = part("task", stand_in(task, table, search), search)
-    own = found["evaluate"].get(place, {}).get("metrics") or found["metrics"]
-    values = [value for one in own for value in METRICS[one]]
+    config = part("task", stand_in(task, table, search), search)
+    metrics = config["evaluate"].get(place, {}).get("metrics") or config["metrics"]
+    values = [value for name in metrics for value in METRICS[name]]
     chosen = metric if metric in values else values[0]
     return f"{place}/{chosen}" if place else chosen

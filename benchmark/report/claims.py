@@ -69,7 +69,7 @@ def verdict(claim: dict[str, Any], comparisons: list[Comparison], missing: str =
         return Verdict(claim["says"], NOT_MEASURED, "no run covers it", comparisons)
     corrected = holm([comparison.p for comparison in comparisons]).tolist()
     states = [_state(comparison, p) for comparison, p in zip(comparisons, corrected, strict=True)]
-    word = _decided(claim["where"], comparisons, states)
+    word = _decision(claim["where"], comparisons, states)
     counts = {state: states.count(state) for state in (1, -1)}
     why = f"{counts[1]} of {_count(len(states), 'comparison')} as claimed"
     if counts[-1]:
@@ -79,7 +79,7 @@ def verdict(claim: dict[str, Any], comparisons: list[Comparison], missing: str =
     if word == REPRODUCED and missing:
         return Verdict(claim["says"], UNDECIDED, f"{why}, but {missing}", comparisons, corrected)
     if word == UNDECIDED:
-        why += f"; {_enough(comparisons, states)}"
+        why += f"; {_seeds_needed(comparisons, states)}"
     why += f"; {missing}" if missing else ""
     return Verdict(claim["says"], word, why, comparisons, corrected)
 
@@ -142,10 +142,10 @@ def _covers(claim: dict[str, Any], key: str, value: str) -> bool:
     sides = [claim[side] for side in ("better", "lower", "than", "gain_over") if key in claim[side]]
     if not sides:
         return True  # the claim must hold at every value of this axis
-    own = parsed(key, value)
+    stated = parsed(key, value)
     if key == "method":
-        return any(frozenset(own) in combinations(side[key]) for side in sides)
-    return any(side[key] == own or (isinstance(side[key], list) and own in side[key]) for side in sides)
+        return any(frozenset(stated) in combinations(side[key]) for side in sides)
+    return any(side[key] == stated or (isinstance(side[key], list) and stated in side[key]) for side in sides)
 
 
 def _state(comparison: Comparison, p: float) -> int:
@@ -155,7 +155,7 @@ def _state(comparison: Comparison, p: float) -> int:
     return 1 if comparison.toward > 0 else -1
 
 
-def _decided(where: Any, comparisons: list[Comparison], states: list[int]) -> str:
+def _decision(where: Any, comparisons: list[Comparison], states: list[int]) -> str:
     if not isinstance(where, int):
         if -1 in states:
             return CONTRADICTED
@@ -169,7 +169,7 @@ def _decided(where: Any, comparisons: list[Comparison], states: list[int]) -> st
     return CONTRADICTED if len(by_column) >= where > len(by_column) - against else UNDECIDED
 
 
-def _enough(comparisons: list[Comparison], states: list[int]) -> str:
+def _seeds_needed(comparisons: list[Comparison], states: list[int]) -> str:
     """Number of seeds that would decide a claim, in words, with effects as observed."""
     if all(comparison.n < 2 for comparison in comparisons):
         return "one seed shows no spread"

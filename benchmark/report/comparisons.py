@@ -125,7 +125,7 @@ class Compared:
         for mine, theirs in places:
             pair = (self.values(claim, ours, mine), self.values(claim, others, theirs))
             column = mine if isinstance(mine, str) else f"{'+'.join(mine)} / {'+'.join(theirs)}"
-            comparisons.append(_tested(claim["of"], column, ours.name, others.name, pair, sign))
+            comparisons.append(_comparison(claim["of"], column, ours.name, others.name, pair, sign))
         return comparisons
 
     def values(self, claim: dict[str, Any], arm: Arm, column: str | list[str]) -> BySeed:
@@ -142,7 +142,7 @@ class Compared:
 
         ``column`` is one column, the average, or a list of columns, of which the mean is taken.
         """
-        frame = arm.frame if of in ("score", "std", "max") else self._with(of, arm.frame)
+        frame = arm.frame if of in ("score", "std", "max") else self._with_quantity(of, arm.frame)
         if column == AVERAGE:
             rule = self.rule or self.columns
             return average_by_seed(frame, rule if len(self.columns) > 1 else self.columns[0])
@@ -155,7 +155,7 @@ class Compared:
                 means[int(str(seed))] = value
         return means
 
-    def _with(self, quantity: str, frame: pd.DataFrame) -> pd.DataFrame:
+    def _with_quantity(self, quantity: str, frame: pd.DataFrame) -> pd.DataFrame:
         """``frame`` with another quantity of its runs in place of the score."""
         values = []
         for run, number in zip(frame["run_id"], frame["run"], strict=True):
@@ -168,7 +168,7 @@ class Compared:
         return frame.assign(score=values)
 
 
-def _tested(
+def _comparison(
     of: str, column: str, ours: str, others: str, pair: tuple[BySeed, BySeed], sign: float
 ) -> Comparison:
     mine, theirs = paired(*pair)

@@ -58,7 +58,7 @@ def run_all(
     waiting, failed = deque(Job(planned) for planned in runs), list[PlannedRun]()
     with places(runs, workers) as found:
         pool = Pool(context, found, workers, Needs(records), purpose)
-        progress = Progress(len(runs), workers)
+        progress = GridProgress(len(runs), workers)
         try:
             while waiting or pool.busy:
                 pool.hand_out(waiting)
@@ -150,7 +150,7 @@ def _build(builder: str, cache: str) -> None:
     made_by("builder", builder, Path(cache))
 
 
-class Progress:
+class GridProgress:
     """Tells how far a grid is."""
 
     def __init__(self, total: int, workers: int, write: Callable[[str], object] = sys.stderr.write) -> None:

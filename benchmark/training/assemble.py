@@ -15,7 +15,8 @@ from benchmark.methods.base import Method, overrides
 from benchmark.models import attention, linear, masks, packing
 from benchmark.models.architecture import Encoder, encoder_of
 from benchmark.models.packing import Packing
-from benchmark.step.optimizer import Optimizer, parameter_groups
+from benchmark.step.groups import parameter_groups
+from benchmark.step.optimizer import Optimizer
 from benchmark.tasks import Task
 from benchmark.training import graphs
 from benchmark.training.course import Course

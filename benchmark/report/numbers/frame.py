@@ -19,7 +19,7 @@ NOT_ROWS = ("model", "method", "task", "seed")  # axes that have a place of thei
 def scores(grid: Grid, records: dict[str, Record]) -> pd.DataFrame:
     """One row per run and column of the table, with status and score.
 
-    - ``task``: the column, which is a task unless the table declares columns of its own.
+    - ``task``: the column, which is a task unless the table declares columns of its hyper_parameters.
     - ``methods``: the methods, with those of their hyper-parameters that the grid varies.
     - ``variant``: everything else that the grid varies (a data subset, a learning rate), else ''.
     - ``choice``: the run's place on the axes that are searched over.
@@ -35,7 +35,9 @@ def scores(grid: Grid, records: dict[str, Record]) -> pd.DataFrame:
         config, record = run.config, records.get(run.run_id)
         place = placed(run)
         settings = {key: place[key] for key in varied if key in place}
-        own = "".join(f" {k.split('.', 2)[-1]}={v}" for k, v in settings.items() if k.startswith("method."))
+        hyper_parameters = "".join(
+            f" {k.split('.', 2)[-1]}={v}" for k, v in settings.items() if k.startswith("method.")
+        )
         for column, report, minus in columns_of(grid, config):
             rows.append(
                 {
@@ -43,7 +45,7 @@ def scores(grid: Grid, records: dict[str, Record]) -> pd.DataFrame:
                     "variant": " ".join(
                         f"{k}={v}" for k, v in settings.items() if not k.startswith("method.")
                     ),
-                    "methods": "+".join(sorted(config.method)) + own,
+                    "methods": "+".join(sorted(config.method)) + hyper_parameters,
                     "task": column,
                     "seed": config.seed,
                     "status": record.status if record else "missing",

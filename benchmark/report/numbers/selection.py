@@ -34,12 +34,12 @@ def chosen(frame: pd.DataFrame, statistic: str = "mean") -> pd.DataFrame:
 
     ``tried`` is the number of settings it was chosen from.
     """
-    kept = []
+    best_runs = []
     for _, cell in frame.groupby(CELL, sort=False):
         by_setting = cell.groupby("choice", sort=False)["score"].agg(statistic)
         best = _best(by_setting.to_dict(), bool(cell["lower"].iloc[0]))
-        kept.append(cell[cell["choice"] == best].assign(tried=len(by_setting)))
-    return pd.concat(kept).sort_index() if kept else frame.assign(tried=1)
+        best_runs.append(cell[cell["choice"] == best].assign(tried=len(by_setting)))
+    return pd.concat(best_runs).sort_index() if best_runs else frame.assign(tried=1)
 
 
 def leak_free(grid: Grid, frame: pd.DataFrame, records: Mapping[str, Record], arrays: Arrays) -> pd.DataFrame:
