@@ -17,7 +17,7 @@ from benchmark.config.schema import CONFIG, SplitConfig, TaskConfig
 from benchmark.config.splits import training_splits
 from benchmark.config.targets import made_by
 from benchmark.data import formats, hub, local
-from benchmark.data.layout import Layout, format_of, is_data, list_names
+from benchmark.data.listing import Listing, format_of, is_data, list_names
 from benchmark.errors import BenchmarkError
 
 Origin = tuple[str | None, str | None]  # a repository or folder, and its pinned revision
@@ -26,7 +26,7 @@ Wanted = list[tuple[str, str]]  # configurations and splits
 
 @dataclass(frozen=True)
 class Source:
-    """A data set on this machine: repository, folder, revision and the layout of its files.
+    """A data set on this machine: repository, folder, revision and its data files.
 
     The repository is None for a data set that the project makes, the revision None for all but the hub's.
     """
@@ -34,7 +34,7 @@ class Source:
     repo: str | None
     folder: Path
     revision: str | None
-    layout: Layout
+    listing: Listing
     #: Of a data set of the hub: why its cache was not completed, and what helps.
     lacking: str = ""
 
@@ -63,7 +63,7 @@ def find_sources(task: TaskConfig, splits: list[SplitConfig], cache: Path) -> di
         repo, revision = place
         if repo is None:
             folder = made_by("task.builder", str(task.builder), cache)
-            sources[place] = Source(None, folder, None, local.layout_of(folder))
+            sources[place] = Source(None, folder, None, local.list_data(folder))
             continue
         of_source = [split for split in splits if origin(task, split) == place]
         sources[place] = of_folder(task, repo, revision) or _of_hub(task, repo, revision, of_source)
@@ -77,11 +77,11 @@ def find(task: TaskConfig, source: Source, split: SplitConfig, config: str | Non
     """
     config = config or split.config
     part = split.split
-    if split.repo and len(source.layout.names) == 1 and source.revision is None:
-        names = source.layout.names  # a file of one's own for this very split
+    if split.repo and len(source.listing.names) == 1 and source.revision is None:
+        names = source.listing.names  # a file of one's own for this very split
     else:
         try:
-            names = source.layout.files(config, part)
+            names = source.listing.files(config, part)
         except BenchmarkError as error:
             raise _not_found(task, source, f"{config}/{part}", error) from error
     formats_of = sorted({str(format_of(name)) for name in names})
@@ -134,7 +134,7 @@ def of_folder(task: TaskConfig, repo: str, revision: str | None) -> Source | Non
             raise BenchmarkError(
                 f"revision={revision} is for a repository of the hub, and {path} is on this machine; leave it out"
             )
-        return Source(repo, path if path.is_dir() else path.parent, None, local.layout_of(path))
+        return Source(repo, path if path.is_dir() else path.parent, None, local.list_data(path))
     except BenchmarkError as error:
         raise BenchmarkError(f"task {task.name!r}: {error}") from error
 
@@ -155,15 +155,15 @@ def _of_hub(task: TaskConfig, repo: str, revision: str | None, splits: Sequence[
     wanted = _wanted(splits)
     try:
         folder = hub.cached(repo, revision)
-        layout = local.layout_of(folder) if folder and any(map(is_data, list_names(folder))) else None
-        if folder and layout and all(_names(layout, *place) for place in wanted):
-            return Source(repo, folder, folder.name, layout)
+        listing = local.list_data(folder) if folder and any(map(is_data, list_names(folder))) else None
+        if folder and listing and all(_names(listing, *place) for place in wanted):
+            return Source(repo, folder, folder.name, listing)
     except BenchmarkError as error:
         raise BenchmarkError(f"task {task.name!r}: data set {repo!r}: {error}") from error
-    configs = sorted({config for config, name in wanted if not (layout and _names(layout, config, name))})
+    configs = sorted({config for config, name in wanted if not (listing and _names(listing, config, name))})
     patterns = [] if CONFIG in configs else [f"{config}/*" for config in configs]
 
-    def choice(there: Layout) -> list[str]:
+    def choice(there: Listing) -> list[str]:
         for split in splits:  # a wrong name is said before anything is downloaded
             there.files(split.config, split.split)
         return [name for place in wanted for name in _names(there, *place)]
@@ -171,18 +171,18 @@ def _of_hub(task: TaskConfig, repo: str, revision: str | None, splits: Sequence[
     try:
         folder = hub.fetched(repo, revision, choice, patterns)
     except BenchmarkError as error:
-        if folder and layout:  # what is missing of it is said where it is asked for
-            return Source(repo, folder, folder.name, layout, str(error))
+        if folder and listing:  # what is missing of it is said where it is asked for
+            return Source(repo, folder, folder.name, listing, str(error))
         raise BenchmarkError(
             f"task {task.name!r}: data set {repo!r} is not in the hub cache: {error}"
         ) from error
-    return Source(repo, folder, folder.name, local.layout_of(folder))
+    return Source(repo, folder, folder.name, local.list_data(folder))
 
 
-def _names(layout: Layout, config: str, split: str) -> list[str]:
+def _names(listing: Listing, config: str, split: str) -> list[str]:
     """The names of a split's files; none if they are not there as they should be."""
     try:
-        return layout.files(config, split)
+        return listing.files(config, split)
     except BenchmarkError:
         return []
 

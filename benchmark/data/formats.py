@@ -10,7 +10,7 @@ from datasets import Dataset, concatenate_datasets
 from datasets.table import InMemoryTable
 
 from benchmark.data import delimited, json_rows, parquet
-from benchmark.data.layout import format_of
+from benchmark.data.listing import format_of
 from benchmark.data.typed import typed
 from benchmark.errors import BenchmarkError
 

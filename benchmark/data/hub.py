@@ -20,12 +20,12 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
-from benchmark.data.layout import Layout, layout
+from benchmark.data.listing import Listing, listed
 from benchmark.errors import BenchmarkError
 
 README = "README.md"
 UNREACHED = (HTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled, ConnectionError, TimeoutError)
-Choice = Callable[[Layout], list[str]]  # the names of the files to get
+Choice = Callable[[Listing], list[str]]  # the names of the files to get
 
 
 def cached(repo: str, revision: str | None) -> Path | None:
@@ -59,7 +59,7 @@ def fetched(repo: str, revision: str | None, choice: Choice, patterns: list[str]
         ]
         if README in names:
             readme = Path(hf_hub_download(repo, README, repo_type="dataset", revision=revision)).read_text()
-    there = layout(names, readme)
+    there = listed(names, readme)
     if not there.names:
         raise BenchmarkError(no_data(names))
     wanted = [README, *choice(there)]

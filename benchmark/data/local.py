@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from benchmark.data import hub
-from benchmark.data.layout import Layout, layout, list_names
+from benchmark.data.listing import Listing, list_names, listed
 from benchmark.errors import BenchmarkError
 
 HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
@@ -30,17 +30,17 @@ def path_of(repo: str) -> Path | None:
 
 def is_file_name(name: str) -> bool:
     """True for a name that ends as a data file does."""
-    return layout([name]).names != []
+    return listed([name]).names != []
 
 
-def layout_of(path: Path) -> Layout:
-    """The layout of a folder, or of a single file.
+def list_data(path: Path) -> Listing:
+    """The data files of a folder, or of a single file.
 
     Raises: BenchmarkError if there is no data file.
     """
     names = [path.name] if path.is_file() else list_names(path)
     readme = path / hub.README
-    found = layout(names, readme.read_text(errors="replace") if readme.is_file() else None)
+    found = listed(names, readme.read_text(errors="replace") if readme.is_file() else None)
     if not found.names:
         raise BenchmarkError(f"{path}: {hub.no_data(names)}")
     return found

@@ -55,6 +55,6 @@ def _source(task: TaskConfig, split: SplitConfig) -> Source | None:
         if (own := of_folder(task, repo, revision)) is not None:
             return own
         folder = hub.cached(repo, revision)
-        return None if folder is None else Source(repo, folder, folder.name, local.layout_of(folder))
+        return None if folder is None else Source(repo, folder, folder.name, local.list_data(folder))
     except (BenchmarkError, OSError):
         return None

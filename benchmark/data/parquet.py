@@ -94,12 +94,12 @@ def size(repo: str, revision: str | None, config: str, split: str) -> int | None
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
 
-    from benchmark.data.layout import layout
+    from benchmark.data.listing import listed
 
     try:
         folder = Path(snapshot_download(repo, repo_type="dataset", revision=revision, local_files_only=True))
         names = [path.relative_to(folder).as_posix() for path in folder.rglob("*.parquet")]
-        files = layout(names).files(config, split)
+        files = listed(names).files(config, split)
     except (LocalEntryNotFoundError, OSError, BenchmarkError):
         return None
     return sum(pyarrow.parquet.read_metadata(folder / name).num_rows for name in files)

@@ -13,7 +13,7 @@ from datasets import Dataset
 
 from benchmark.config.schema import CONFIG
 from benchmark.data import formats, hub, local
-from benchmark.data.layout import ALIKE, Layout
+from benchmark.data.listing import ALIKE, Listing
 from benchmark.errors import BenchmarkError
 from benchmark.tasks.guess import Guess, guessed
 
@@ -38,23 +38,23 @@ def write(
     own = local.path_of(data)
     repo = data if own is None else str(own)
     folder = _of_hub(data) if own is None else own
-    layout = local.layout_of(folder)
-    train, evaluate = splits(layout, config)
+    listing = local.list_data(folder)
+    train, evaluate = splits(listing, config)
     root = folder if folder.is_dir() else folder.parent
     with tempfile.TemporaryDirectory() as cache:
-        guess = guessed(_rows(root, layout, config, train, Path(cache)), text, target)
+        guess = guessed(_rows(root, listing, config, train, Path(cache)), text, target)
     reasons = [f"training split: {train}", f"evaluation sets: {', '.join(evaluate)}", f"kind: {guess.kind}"]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(_text(name, repo, config, train, evaluate, guess))
     return path, [*reasons, *guess.reasons]
 
 
-def splits(layout: Layout, config: str) -> tuple[str, list[str]]:
+def splits(listing: Listing, config: str) -> tuple[str, list[str]]:
     """The training split and the evaluation sets, by the names of the splits that are there.
 
     Raises: BenchmarkError if there is no split to train or none to evaluate on.
     """
-    present = layout.splits(config)
+    present = listing.splits(config)
     train = next((name for name in present if _is(name, TRAIN)), None)
     others = [name for name in present if name != train and not _is(name, TRAIN)]
     if train is None:
@@ -74,8 +74,8 @@ def _is(name: str, alike: Sequence[str]) -> bool:
     return any(word in re.split(r"[\W\d_]+", name.lower()) for word in alike)
 
 
-def _rows(root: Path, layout: Layout, config: str, split: str, cache: Path) -> Dataset:
-    paths = [root / name for name in layout.files(config, split)]
+def _rows(root: Path, listing: Listing, config: str, split: str, cache: Path) -> Dataset:
+    paths = [root / name for name in listing.files(config, split)]
     for path in paths:
         local.check_readable(path)
     return formats.read(paths, [], cache)

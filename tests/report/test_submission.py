@@ -179,10 +179,10 @@ def test_the_rows_of_real_test_sets_are_counted_as_their_data_do(hub) -> None:
     from huggingface_hub import snapshot_download
     from pyarrow import parquet as pq
 
-    from benchmark.data.layout import layout, list_names
+    from benchmark.data.listing import list_names, listed
 
     folder = Path(snapshot_download(submission.REPO, repo_type="dataset"))
-    there = layout(list_names(folder))
+    there = listed(list_names(folder))
     seen = 0
     for file in submission.FILES:
         try:

@@ -39,7 +39,7 @@ Patterns = dict[str, list[str]]  # by split
 
 
 @dataclass(frozen=True)
-class Layout:
+class Listing:
     """The names of data files, relative to their folder, and the configurations declared in its README."""
 
     names: list[str]
@@ -112,8 +112,8 @@ class Layout:
         return [name for name in self.names if any(match(name) for match in matches)]
 
 
-def layout(names: Iterable[str], readme: str | None = None) -> Layout:
-    """The layout of a folder with these files, of which ``readme`` is the text of ``README.md``."""
+def listed(names: Iterable[str], readme: str | None = None) -> Listing:
+    """The data files among the names in a folder, of which ``readme`` is the text of ``README.md``."""
     data = sorted(name for name in names if is_data(name))
     entries = _metadata(readme).get("configs") if readme else None
     declared, default = {}, None
@@ -122,7 +122,7 @@ def layout(names: Iterable[str], readme: str | None = None) -> Layout:
         if entry.get("data_files"):
             declared[name] = _patterns(entry["data_files"], entry.get("data_dir"))
             default = name if entry.get("default") else default
-    return Layout(data, declared, default)
+    return Listing(data, declared, default)
 
 
 def is_data(name: str) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 import datasets
 import pytest
 
-from benchmark.data.layout import layout, list_names
+from benchmark.data.listing import list_names, listed
 from benchmark.errors import BenchmarkError
 
 SHARDS = ["data/train-00000-of-00002.parquet", "data/train-00001-of-00002.parquet"]
@@ -61,7 +61,7 @@ IN_CARD = ["en/part-1.csv", "en/part-2.csv", "en/held_out.csv", "de/all.csv", "n
 def test_a_split_is_called_as_its_files_are(
     names: list[str], config: str, split: str, files: list[str]
 ) -> None:
-    assert layout(names).files(config, split) == files
+    assert listed(names).files(config, split) == files
 
 
 @pytest.mark.parametrize(
@@ -90,11 +90,11 @@ def test_what_is_not_one_split_is_refused_with_the_names(
     names: list[str], config: str, split: str, line: str
 ) -> None:
     with pytest.raises(BenchmarkError, match=line):
-        layout(names).files(config, split)
+        listed(names).files(config, split)
 
 
 def test_a_card_declares_configurations() -> None:
-    there = layout(IN_CARD, CARD)
+    there = listed(IN_CARD, CARD)
     assert there.files("en", "train") == ["en/part-1.csv", "en/part-2.csv"]
     assert there.files("en", "validation") == ["en/held_out.csv"]
     assert there.files("default", "train") == ["de/all.csv"]
@@ -103,11 +103,11 @@ def test_a_card_declares_configurations() -> None:
     with pytest.raises(BenchmarkError, match=r"no configuration 'fr'.*default, en"):
         there.files("fr", "train")
     with pytest.raises(BenchmarkError, match=r"several configurations: name one, config: en \| de"):
-        layout(IN_CARD, CARD.replace("  default: true\n", "")).files("default", "train")
+        listed(IN_CARD, CARD.replace("  default: true\n", "")).files("default", "train")
 
 
 def test_a_card_that_is_no_yaml_declares_nothing() -> None:
-    assert layout(["train.csv"], "---\nconfigs: [\n---\n").files("default", "train") == ["train.csv"]
+    assert listed(["train.csv"], "---\nconfigs: [\n---\n").files("default", "train") == ["train.csv"]
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_layouts_are_understood_as_by_datasets(names: list[str], tmp_path: Path)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text('{"text": "a"}\n' if name.endswith("jsonl") else "text\na\n")
     theirs = datasets.load_dataset_builder(str(tmp_path), cache_dir=str(tmp_path / "cache")).config.data_files
-    ours = layout(list_names(tmp_path))
+    ours = listed(list_names(tmp_path))
     assert theirs
     for split, files in theirs.items():
         expected = sorted(Path(file).relative_to(tmp_path).as_posix() for file in files)
