@@ -75,7 +75,7 @@ def load(config: RunConfig, tokenizer: PreTrainedTokenizerBase) -> Task:
     splits = Splits(Reader(task, config.model, sources, tokenizer, max_length, cache))
     check_special(config, splits.learnt, tokenizer)
     used = [file for split in (*train, *evaluate.values()) for file in splits.files(split)]
-    splits.look(train, evaluate)
+    splits.look(evaluate)
     first, *others = [splits.training(split) for split in train]
     training = first.followed_by(others) if others else first
     if not len(training):
@@ -177,10 +177,10 @@ class Splits:
         """
         return self.kind_of(split).files(self.reader, split)
 
-    def look(self, train: list[SplitConfig], evaluate: dict[str, SplitConfig]) -> None:
-        """Check the columns and metrics of all sets that are read late, and the metrics of the others.
+    def look(self, evaluate: dict[str, SplitConfig]) -> None:
+        """Check the metrics of evaluation sets, and the columns of those that are read after training.
 
-        Raises: BenchmarkError for what does not fit; reading checks the columns of the others.
+        The columns of the others are checked as they are read. Raises: BenchmarkError for what does not fit.
         """
         for name, split in evaluate.items():
             metrics.check(split.metrics or self.reader.task.metrics, split.language, name)

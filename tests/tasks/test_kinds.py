@@ -113,6 +113,12 @@ def test_scores_of_languages_are_preceded_by_their_mean() -> None:
     assert found["ner"]["f1"] == pytest.approx(0.3)
 
 
+def test_a_mean_that_lacks_a_language_is_no_mean() -> None:
+    groups = {"ner/de": "ner", "ner/sw": "ner"}
+    assert over_languages({"ner/de": {"f1": 0.2}}, groups) == {"ner/de": {"f1": 0.2}}
+    assert over_languages({"ner/de": {"f1": 0.2}, "a/de": {"f1": 1.0}}, {}).keys() == {"ner/de", "a/de"}
+
+
 @pytest.mark.parametrize("name", XTREME)
 def test_every_task_of_xtreme_is_configured(compose: Compose, name: str) -> None:
     task = compose(f"task={name}").task
