@@ -33,6 +33,7 @@ FOREIGN = {  # weights that another library reads
 }
 CODE = re.compile("unsupported (global|class|operand)", re.IGNORECASE)  # in what torch says of a pickle
 POINTER = b"version https://git-lfs"
+EIGHT_BITS = ("I8", "U8", "F8", "F4")  # types of safetensors that need scales beside them
 SHOWN = 4  # names in a message
 
 
@@ -110,9 +111,12 @@ class Checkpoint:
                 continue
             try:
                 with safe_open(path, "pt") as file:
-                    file.keys()
+                    types = {name: file.get_slice(name).get_dtype() for name in file.keys()}  # noqa: SIM118
             except Exception as error:  # safetensors has a type of its own beside OSError and others
                 raise self.unreadable(path, error) from error
+            for name, kind in types.items():
+                if kind.startswith(EIGHT_BITS):
+                    raise self.refusal(path.name, f"{name} is {kind}: quantised weights cannot be fine-tuned")
 
     def _shards(self, index: str) -> list[Path]:
         files = self.json(index).get("weight_map")

@@ -176,14 +176,14 @@ def close(result: torch.Tensor, expected: torch.Tensor) -> bool:
 @contextmanager
 def exact(encoder: Encoder) -> Iterator[None]:
     """Compute in full float32, without dropout, by weights of a spread that shows errors, for a while."""
-    model, training, precision = encoder.model, encoder.model.training, torch.get_float32_matmul_precision()
+    model, training, tf32 = encoder.model, encoder.model.training, torch.backends.cuda.matmul.allow_tf32
     model.eval()
-    torch.set_float32_matmul_precision("highest")
+    torch.backends.cuda.matmul.allow_tf32 = False
     try:
         with torch.no_grad(), spread(encoder):
             yield
     finally:
-        torch.set_float32_matmul_precision(precision)
+        torch.backends.cuda.matmul.allow_tf32 = tf32
         model.train(training)
 
 

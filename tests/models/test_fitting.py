@@ -108,6 +108,10 @@ BROKEN: dict[str, tuple[Break, list[str]]] = {
     "sizes": (lambda f: configured(f, num_attention_heads=3), ["config.json", "(3)"]),
     "a word for a number": (lambda f: configured(f, num_hidden_layers="two"), ["config.json", "'two'"]),
     "quantised": (lambda f: configured(f, quantization_config={"bits": 4}), ["quantization_config"]),
+    "eight bits": (
+        lambda f: weighted(f, lambda w: w | {EMBEDDING: w[EMBEDDING].to(torch.int8)}),
+        [WEIGHTS, f"{EMBEDDING} is I8", "quantised"],
+    ),
     "no tokenizer": (lambda f: (f / "tokenizer.json").unlink(), ["has no tokenizer", "tokenizer.json"]),
     "a damaged tokenizer": (cut("tokenizer.json"), ["tokenizer.json", "cannot be read"]),
     "no words": (lambda f: tokenizer(f, WORDS[:4]), ["knows no word"]),

@@ -92,9 +92,16 @@ def test_rotary_positions_and_windows_are_right_without_padding(name: str, left:
             torch.testing.assert_close(other.grad, parameter.grad, rtol=1e-3, atol=1e-4, msg=weight)
 
 
-@pytest.mark.parametrize("name", PADDED)
-def test_a_model_with_other_results_keeps_its_padding_and_is_as_before(name: str) -> None:
-    model = made(PADDED[name])
+@pytest.mark.parametrize(
+    ("name", "head"),
+    [
+        *((name, AutoModelForSequenceClassification) for name in PADDED),
+        ("causal bert", AutoModelForTokenClassification),
+        ("xmod", AutoModelForTokenClassification),
+    ],
+)
+def test_a_model_with_other_results_keeps_its_padding_and_is_as_before(name: str, head: Any) -> None:
+    model = made(PADDED[name], head)
     stock, batch = copy.deepcopy(model), texts()
     assert packing.install(encoder_of(model)) is None
     assert torch.equal(model(**batch).logits, stock(**batch).logits)
@@ -116,8 +123,9 @@ class Distant(nn.Module):
         return self.layer(states + 1e-3 * states.roll(1, 1), *arguments, **named)
 
 
-def test_a_family_that_nobody_knows_is_found_out() -> None:
-    model = made(BertConfig(**SHAPE))
+@pytest.mark.parametrize("head", [AutoModelForSequenceClassification, AutoModelForTokenClassification])
+def test_a_family_that_nobody_knows_is_found_out(head: Any) -> None:
+    model = made(BertConfig(**SHAPE), head)
     layers = model.bert.encoder.layer
     for number, layer in enumerate(layers):
         layers[number] = Distant(layer)
