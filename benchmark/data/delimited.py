@@ -25,7 +25,7 @@ class QuotationError(ValueError):
 
 
 @dataclass(frozen=True)
-class Record:
+class Fields:
     """The fields of a row, and the numbers of its lines in the file, from 1."""
 
     fields: list[str]
@@ -69,7 +69,7 @@ def delimiter_of(text: str, path: Path) -> str:
     return max(DELIMITERS, key=lambda one: (len(next(csv.reader([first], delimiter=one))), one == usual))
 
 
-def records(text: str, delimiter: str, quoted: bool) -> list[Record]:
+def records(text: str, delimiter: str, quoted: bool) -> list[Fields]:
     """The rows of a text, without blank lines.
 
     Raises: QuotationError naming the first line of a row with a stray quotation mark.
@@ -85,7 +85,7 @@ def records(text: str, delimiter: str, quoted: bool) -> list[Record]:
     try:
         for fields in reader:
             if fields:
-                found.append(Record(fields, first, reader.line_num))
+                found.append(Fields(fields, first, reader.line_num))
             first = reader.line_num + 1
     except csv.Error as error:
         raise QuotationError(
@@ -115,7 +115,7 @@ def is_quoted(text: str) -> bool:
     return any(QUOTE * 2 in field[1:-1] for row in plain for field in row.fields if field[:1] == QUOTE)
 
 
-def column_names(header: Record, path: Path) -> list[str]:
+def column_names(header: Fields, path: Path) -> list[str]:
     """The names of the columns; one without a name is called by its place.
 
     Raises: BenchmarkError for a name that is there twice.
@@ -127,7 +127,7 @@ def column_names(header: Record, path: Path) -> list[str]:
     return names
 
 
-def check_swallowed(text: str, delimiter: str, rows: Sequence[Record], path: Path) -> None:
+def check_swallowed(text: str, delimiter: str, rows: Sequence[Fields], path: Path) -> None:
     """Refuse a row of several lines that are whole rows themselves, joined by stray quotation marks.
 
     A line of text may have as many delimiters as a row; its fields then do not fit the columns.
