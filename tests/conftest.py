@@ -131,7 +131,7 @@ def record_of() -> Callable[..., Record]:
             },
             "memory": {"peak": 100_000_000, "reserved": None},
             "examples": {"train": 64} | dict.fromkeys(scores, 400),
-            "model": {"id": config.model.id or config.model.builder, "revision": None, "digest": "0" * 64},
+            "model": {"id": config.model.id or config.model.builder, "revision": None, "digest": None},
             "data": {
                 "id": config.task.repo or config.task.builder,
                 "revision": None,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -121,7 +122,10 @@ def _check_trust(key: str, path: object, place: str) -> None:
     package = place.partition(".")[0]
     if package not in TRUSTED:
         alias = "" if place == path else f" leads to {place}, which"
+        yours = (
+            "" if package in sys.stdlib_module_names else f"; if it is yours, put {VARIABLE}={package} first"
+        )
         raise BenchmarkError(
-            f"{key}={path}:{alias} is not imported, because its package is not trusted; if {package} is yours, "
-            f"put {VARIABLE}={package} before the command (trusted: {', '.join(sorted(TRUSTED))})"
+            f"{key}={path}:{alias} is not imported, because the package {package} is not trusted (trusted: "
+            f"{', '.join(sorted(TRUSTED))}){yours}"
         )
