@@ -38,7 +38,9 @@ def main(config: DictConfig) -> None:
         if config.table and config.table.static:
             name = choices.get("sweeps")
             raise BenchmarkError(f"{name} has no runs: python -m benchmark.reproduce {name} shows it")
-        given = [one for one in HydraConfig.get().overrides.hydra if one.startswith(SEARCHPATH)]
+        given = [
+            override for override in HydraConfig.get().overrides.hydra if override.startswith(SEARCHPATH)
+        ]
         command = rerun_command([*given, *overrides], choices)
         record = _run(Run(typed(config), command, choices.get("sweeps")))
     except Exception as error:
@@ -71,7 +73,7 @@ def rerun_command(overrides: list[str], choices: dict[str, str]) -> str:
 def summary(record: Record) -> str:
     """One line on a run for a person: its parts, its status and its scores."""
     config = record.config
-    what = (
+    settings = (
         f"{config['model']['name']} {config['task']['name']} [{','.join(sorted(config['method']))}] "
         f"seed={config['seed']}"
     )
@@ -80,7 +82,7 @@ def summary(record: Record) -> str:
         for part, by_metric in record.scores.items()
         for metric, value in by_metric.items()
     )
-    return printable(f"{record.status:<10} {record.run_id}  {what}  {scores}")
+    return printable(f"{record.status:<10} {record.run_id}  {settings}  {scores}")
 
 
 def command_line() -> int:

@@ -15,10 +15,10 @@ def training_splits(task: TaskConfig) -> list[SplitConfig]:
 
     Raises: BenchmarkError for a setting that the task does not have or that names no split.
     """
-    found = []
+    splits = []
     for split in splits_of_setting(task):
-        found += [of_language(split, language) for language in split.languages] or [split]
-    return found
+        splits += [of_language(split, language) for language in split.languages] or [split]
+    return splits
 
 
 def evaluation_splits(task: TaskConfig) -> dict[str, SplitConfig]:

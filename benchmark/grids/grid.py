@@ -67,13 +67,13 @@ def tables(overrides: Iterable[str] = ()) -> list[str]:
 
 def _files(search: Sequence[str]) -> dict[str, Path]:
     """The sweep files by name; of two with one name, Hydra takes the first folder's."""
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     for folder in folders(search):
         for path in (folder / "sweeps").rglob("*.yaml"):
             name = str(path.relative_to(folder / "sweeps").with_suffix(""))
             if not name.startswith("wandb/"):
-                found.setdefault(name, path)
-    return found
+                files.setdefault(name, path)
+    return files
 
 
 def load(name: str, changes: Iterable[str] = (), small: bool = False) -> Grid:

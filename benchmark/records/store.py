@@ -176,14 +176,14 @@ class Store:
 
     def failures(self, run_id: str) -> list[Failure]:
         """The readable failures of a run, oldest first."""
-        found = []
+        failures = []
         paths = (self.folder / FAILURES).glob(f"{run_id}-*.json")
         for path in sorted(paths, key=lambda path: int(path.stem.rpartition("-")[2])):
             try:
-                found.append(Failure.from_json(json.loads(path.read_text())))
+                failures.append(Failure.from_json(json.loads(path.read_text())))
             except (ValueError, VersionError) as error:
                 log.warning("%s: not a readable failure (%s), passed over", path, error)
-        return found
+        return failures
 
     def snapshot(self, run_id: str) -> Path:
         """The path of an unfinished run's snapshot, which need not exist."""

@@ -1,4 +1,4 @@
-"""Why a run did not finish, in one of a few words, and where in our code."""
+"""The cause of a failed run, in one of a few words, and its place in our code."""
 
 from __future__ import annotations
 

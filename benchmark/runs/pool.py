@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 class Pool:
-    """Workers in ``places``, at most ``most`` at a time, that make runs for the table ``purpose``."""
+    """Workers in ``places``, at most ``most`` at a time, for the table ``purpose``."""
 
     def __init__(
         self, context: BaseContext, places: Sequence[Slots], most: int, needs: Needs, purpose: str | None
@@ -28,7 +28,7 @@ class Pool:
         self.said: set[str] = set()
 
     def hand_out(self, waiting: deque[Job]) -> None:
-        """Begin the first of the runs that wait, as long as there is a place for it."""
+        """Begin the runs that wait, in order, as long as there is a place."""
         while waiting and len(self.busy) < self.most:
             job = waiting[0]
             need = None if job.alone else self.needs.of(as_json(job.planned.config))

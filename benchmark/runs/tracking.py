@@ -131,18 +131,18 @@ def history(record: Record, losses: Iterable[float]) -> list[tuple[int, dict[str
     """
     steps: dict[int, dict[str, float]] = {i: {"loss": float(loss)} for i, loss in enumerate(losses, 1)}
     for entry in record.curve:
-        found = {"epoch": entry.epoch} | flat(entry.scores)
-        found |= {f"{name}/loss": loss for name, loss in entry.losses.items()}
-        steps.setdefault(entry.step, {}).update(found)
+        values = {"epoch": entry.epoch} | flat(entry.scores)
+        values |= {f"{name}/loss": loss for name, loss in entry.losses.items()}
+        steps.setdefault(entry.step, {}).update(values)
     return sorted(steps.items())
 
 
 def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """Flatten nested mappings, with names such as ``validation/accuracy``."""
-    found: dict[str, Any] = {}
+    entries: dict[str, Any] = {}
     for key, value in values.items():
-        found |= flat(value, f"{prefix}{key}/") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return found
+        entries |= flat(value, f"{prefix}{key}/") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return entries
 
 
 def has_account() -> bool:

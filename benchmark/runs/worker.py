@@ -1,4 +1,4 @@
-"""A process that makes one run after another, and keeps imports, CUDA's context and kernels between them.
+"""A process that makes run after run. It keeps imports, CUDA's context and kernels between them.
 
 A record does not depend on what its worker did before: all that a run changes for the whole process is set
 by the run itself (`benchmark.runs.device`) or put back after it. A worker that failed, lost the GPU or grew
@@ -31,7 +31,7 @@ QUITTING = 5.0  # seconds in which a worker that is not needed any more ends by 
 
 @dataclass(frozen=True)
 class Order:
-    """A run to make for the table ``purpose``, with at most ``room`` bytes of a GPU; None is all."""
+    """A run for the table ``purpose``, with at most ``room`` bytes of a GPU; None is all."""
 
     planned: PlannedRun
     purpose: str | None
