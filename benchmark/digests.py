@@ -78,7 +78,7 @@ def sha256(paths: Iterable[Path]) -> str:
 
 
 def touched(path: str | Path) -> Touched:
-    """What tells that a path was changed, without reading it."""
+    """Size, inode and times of a path, which tell of a change without reading it; None if it is not there."""
     try:
         stat = os.stat(path)
     except OSError:

@@ -188,6 +188,13 @@ def test_every_folder_of_tests_is_a_folder_of_the_package() -> None:
     assert [str(folder) for folder in mirrored if not (PACKAGE / folder).is_dir()] == []
 
 
+def test_no_test_has_the_name_of_another_or_imports_one() -> None:
+    paths = sorted((ROOT / "tests").rglob("*.py"))
+    assert repeated((path.name, str(path)) for path in paths if path.name.startswith("test_")) == {}
+    imports = re.compile(r"^(?:from|import) (?:conftest|(?:[a-z_]+\.)*test_\w+)\b", re.MULTILINE)
+    assert [path.name for path in paths if imports.search(path.read_text())] == []
+
+
 def test_files_are_short() -> None:
     files = {module: len(path.read_text().splitlines()) for module, path in MODULES.items()}
     assert {module: lines for module, lines in files.items() if lines > FILE_LINES} == {}

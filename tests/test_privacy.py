@@ -10,12 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import CACHE
 
 from benchmark.config.schema import RunConfig
 from benchmark.errors import BenchmarkError
+from benchmark.places import ROOT
 from benchmark.privacy import portable, portable_command, portable_text
 from benchmark.runs.run import Run, failure, run
+
+CACHE = ROOT / ".cache"
 
 TEXTS = {
     "no file /home/me/data/x.csv (see /opt/y/z)": "no file …/x.csv (see …/z)",

@@ -5,18 +5,16 @@ from __future__ import annotations
 import math
 import re
 
+from benchmark.config.forms import METRIC_FORMS, OF_TWO_CLASSES, TEXTS
 from benchmark.config.schema import (
     KINDS,
     LEARNT,
-    METRIC_FORMS,
     METRICS,
-    OF_TWO_CLASSES,
     OPTIMIZERS,
     PRECISIONS,
     RULES,
     SCHEDULES,
     SELECTIONS,
-    TEXTS,
     THRESHOLDS,
     ZERO_SHOT,
     DataConfig,

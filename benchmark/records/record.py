@@ -227,9 +227,7 @@ JSON_TYPES: dict[str, type | tuple[type, ...]] = {
     "Scores": dict,
     "list[str]": list,
     "list[Evaluation]": list,
-    "dict[str, Any]": dict,
-    "dict[str, int]": dict,
-    "dict[str, float]": dict,
+    **dict.fromkeys(("dict[str, Any]", "dict[str, int]", "dict[str, float]"), dict),
 }
 
 

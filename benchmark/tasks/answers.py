@@ -16,7 +16,7 @@ from benchmark.config.schema import AnswersConfig, SplitConfig
 from benchmark.config.splits import place_of
 from benchmark.data.reader import Reader
 from benchmark.data.rows import Rows
-from benchmark.tasks import answer_forms, checks, windows
+from benchmark.tasks import answer_forms, columns, windows
 from benchmark.tasks.answer_forms import Given
 from benchmark.tasks.kind import WITHOUT_GOLD, Examples, Inputs, Kind, Measure, scored
 
@@ -167,9 +167,9 @@ class Answers(Kind):
     ) -> tuple[Rows, list[Given | None], int]:
         """Check a split; its rows, the answers of every row, and the number of rows with an empty text."""
         fields, target = reader.columns(split)
-        checks.check_room(reader.tokenizer, reader.limit(split), len(fields), place_of(split))
+        columns.check_room(reader.tokenizer, reader.limit(split), len(fields), place_of(split))
         rows = reader.rows(split, [*fields, target])
-        empty = checks.check_texts(rows, fields)
+        empty = columns.check_texts(rows, fields)
         answers = answer_forms.answers(rows, target)
         without = [row for row, answer in enumerate(answers) if answer is not None and not answer.texts]
         if without and len(without) < len(rows) and not self.unanswerable:

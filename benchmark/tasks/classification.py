@@ -18,7 +18,7 @@ from benchmark.damage import healed
 from benchmark.data.reader import Reader
 from benchmark.data.rows import Rows
 from benchmark.errors import BenchmarkError
-from benchmark.tasks import checks
+from benchmark.tasks import columns
 from benchmark.tasks.kind import WITHOUT_GOLD, Examples, Inputs, Kind, Measure, gold_of, scored
 
 
@@ -88,10 +88,10 @@ class Classification(Kind):
             )
             return made.with_format("numpy")[:]
 
-        columns = healed(path, tokenised, lambda made: _whole(made, len(looked.rows)))
-        segments = columns.get("token_type_ids")
+        arrays = healed(path, tokenised, lambda made: _whole(made, len(looked.rows)))
+        segments = arrays.get("token_type_ids")
         return Examples(
-            ids=[torch.tensor(ids) for ids in columns["input_ids"]],
+            ids=[torch.tensor(ids) for ids in arrays["input_ids"]],
             segments=[torch.tensor(ids) for ids in segments] if segments is not None else None,
             targets=torch.from_numpy(looked.targets),
             counts_as=_counts_as(task.labels, split.fold),
@@ -101,13 +101,13 @@ class Classification(Kind):
 
     def look(self, reader: Reader, split: SplitConfig, training: bool) -> Looked:
         fields, target = reader.columns(split)
-        checks.check_room(reader.tokenizer, reader.limit(split), len(fields), place_of(split))
+        columns.check_room(reader.tokenizer, reader.limit(split), len(fields), place_of(split))
         rows = reader.rows(split, [*fields, target])
-        empty = checks.check_texts(rows, fields)
+        empty = columns.check_texts(rows, fields)
         if self.labels:
-            targets = checks.classes(rows, target, self.labels, split.label_map)
+            targets = columns.classes(rows, target, self.labels, split.label_map)
         else:
-            targets = checks.values(rows, target)
+            targets = columns.values(rows, target)
         gold = gold_of(targets)
         if training and not gold.any():
             raise BenchmarkError(

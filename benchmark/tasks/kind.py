@@ -55,10 +55,7 @@ class Examples:
 
     @property
     def size(self) -> int:
-        """The number of examples in the data set.
-
-        The model's inputs may be more or fewer.
-        """
+        """The number of examples in the data set; the model's inputs may be more or fewer."""
         return len(self)
 
     @property

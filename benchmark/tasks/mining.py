@@ -14,7 +14,7 @@ from benchmark.data.files import SplitFiles
 from benchmark.data.reader import Reader
 from benchmark.data.rows import Rows
 from benchmark.errors import BenchmarkError
-from benchmark.tasks import checks, neighbours
+from benchmark.tasks import columns, neighbours
 from benchmark.tasks.kind import Examples, Measure, scored
 from benchmark.tasks.retrieval import LONGEST, Retrieval
 
@@ -83,12 +83,12 @@ class Mining(Retrieval):
 
     def look(self, reader: Reader, split: SplitConfig, training: bool) -> Any:
         """Check the splits that are mined; the rows of all sentences of each, and its right pairs."""
-        checks.check_room(reader.tokenizer, reader.limit(split, LONGEST), 1, place_of(split))
+        columns.check_room(reader.tokenizer, reader.limit(split, LONGEST), 1, place_of(split))
         looked = []
         for name in self.mined(split):
             here = replace(split, split=name, rows={})
             rows = reader.rows(here, SENTENCE_COLUMNS, sentences_of(reader, split))
-            checks.check_texts(rows, SENTENCE_COLUMNS)
+            columns.check_texts(rows, SENTENCE_COLUMNS)
             sides = {side: _numbers(rows, side) for side in (False, True)}
             pairs = reader.rows(here, [])
             known = set(pairs.data.column_names)

@@ -22,7 +22,7 @@ from benchmark.errors import BenchmarkError
 from benchmark.models import pretrained
 from benchmark.models.architecture import at_layers, encoder_of
 from benchmark.models.packing import Packing
-from benchmark.tasks import checks, neighbours
+from benchmark.tasks import columns, neighbours
 from benchmark.tasks.kind import Examples, Inputs, Kind, Measure, scored
 from benchmark.tasks.pooling import chosen_layer, mean_pooled
 from benchmark.tasks.vectors import Vectors
@@ -73,9 +73,9 @@ class Retrieval(Kind):
     def look(self, reader: Reader, split: SplitConfig, training: bool) -> Any:
         """Check a split; its rows, and the number of those with an empty text."""
         fields, _ = reader.columns(split)
-        checks.check_room(reader.tokenizer, reader.limit(split, LONGEST), 1, place_of(split))
+        columns.check_room(reader.tokenizer, reader.limit(split, LONGEST), 1, place_of(split))
         rows = reader.rows(split, fields)
-        return rows, checks.check_texts(rows, fields)
+        return rows, columns.check_texts(rows, fields)
 
     @property
     def units(self) -> int:

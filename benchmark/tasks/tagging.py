@@ -16,7 +16,7 @@ from benchmark.config.schema import SplitConfig
 from benchmark.config.splits import place_of
 from benchmark.data.reader import Reader
 from benchmark.data.rows import Rows
-from benchmark.tasks import checks, word_pieces
+from benchmark.tasks import columns, word_pieces
 from benchmark.tasks.kind import Examples, Inputs, Kind, Measure, gold_of, scored
 
 
@@ -108,9 +108,9 @@ class Tagging(Kind):
     ) -> tuple[Rows, list[list[str]], list[list[int]]]:
         """Check a split; its rows, and the words of every sentence with their classes."""
         fields, target = reader.columns(split)
-        checks.check_room(reader.tokenizer, reader.limit(split), len(fields), place_of(split))
+        columns.check_room(reader.tokenizer, reader.limit(split), len(fields), place_of(split))
         rows = reader.rows(split, [*fields, target])
-        words, classes = checks.sentences(rows, fields[0], target, self.labels)
+        words, classes = columns.sentences(rows, fields[0], target, self.labels)
         return rows, words, classes
 
     @property

@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from benchmark.config.compose import ROOT
-from benchmark.config.schema import KINDS, METRIC_FORMS, METRICS, RunConfig, SplitConfig
+from benchmark.config.forms import METRIC_FORMS
+from benchmark.config.schema import KINDS, METRICS, RunConfig, SplitConfig
 from benchmark.config.splits import evaluation_splits, language_groups, place_of
 from benchmark.config.validation import validate
 from benchmark.errors import BenchmarkError

@@ -11,17 +11,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import CACHE
 
 from benchmark.config.schema import RunConfig
 from benchmark.damage import healed, is_full
 from benchmark.embedded.folder import built_once
 from benchmark.errors import BenchmarkError, one_line
 from benchmark.models import pretrained
+from benchmark.places import ROOT
 from benchmark.records.record import Record
 from benchmark.records.store import Store
 from benchmark.runs.run import Run, run
 from benchmark.tasks import load
+
+CACHE = ROOT / ".cache"
 
 Damage = Callable[[Path], None]
 

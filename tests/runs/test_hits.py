@@ -11,17 +11,19 @@ from pathlib import Path
 
 import huggingface_hub.constants
 import pytest
-from conftest import CACHE
 from pyarrow import Table, parquet
 
 from benchmark import digests
 from benchmark.config.schema import RunConfig, SplitConfig
-from benchmark.models import origin
+from benchmark.models import checkpoint_files
+from benchmark.places import ROOT
 from benchmark.records.record import Record
 from benchmark.records.store import Store
 from benchmark.runs import hits
 from benchmark.runs.hits import Hits
 from benchmark.runs.run import Run, run
+
+CACHE = ROOT / ".cache"
 
 REPO, FIRST, SECOND = "me/mine", "1" * 40, "2" * 40
 WORDS = ("good", "bad")
@@ -153,7 +155,7 @@ def test_files_that_were_not_touched_are_not_read(place: Place, monkeypatch: pyt
         raise AssertionError("read")
 
     monkeypatch.setattr(digests, "sha256", read)
-    monkeypatch.setattr(origin, "folder_of", read)
+    monkeypatch.setattr(checkpoint_files, "folder_of", read)
     monkeypatch.setattr(hits.data, "files", read)
     assert place.found() == first
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from benchmark.tasks.answer_forms import Given, given
-from benchmark.tasks.checks import UnfitError
+from benchmark.tasks.columns import UnfitError
 
 ONE = Given(["good"], [12])
 

@@ -10,8 +10,8 @@ from datasets import ClassLabel, Dataset, Features, List, Value
 
 from benchmark.data.rows import Rows
 from benchmark.errors import BenchmarkError
-from benchmark.tasks import checks
-from benchmark.tasks.checks import UnfitError, coding
+from benchmark.tasks import columns
+from benchmark.tasks.columns import UnfitError, coding
 
 LABELS = ["bad", "good"]
 
@@ -80,30 +80,30 @@ def test_a_refusal_names_split_column_row_and_value() -> None:
     with pytest.raises(
         BenchmarkError, match=r"task 'mine': mine/train, column 'label', row 12 \(from 0\): 7 is out of range"
     ):
-        checks.classes(rows_of(label=[0, 1, 7]), "label", LABELS, {})
+        columns.classes(rows_of(label=[0, 1, 7]), "label", LABELS, {})
 
 
 def test_a_long_value_is_cut_in_the_message() -> None:
     with pytest.raises(BenchmarkError) as caught:
-        checks.classes(rows_of(label=["x" * 5000]), "label", LABELS, {})
+        columns.classes(rows_of(label=["x" * 5000]), "label", LABELS, {})
     assert len(str(caught.value)) < 300
 
 
 @pytest.mark.parametrize("target", [[0, 1], [1], {"a": 1}])
 def test_several_labels_for_one_example_are_refused(target: Any) -> None:
     with pytest.raises(BenchmarkError, match="several labels for one example"):
-        checks.classes(rows_of(label=[target]), "label", LABELS, {})
+        columns.classes(rows_of(label=[target]), "label", LABELS, {})
 
 
 def test_a_map_of_labels_takes_numbers_and_the_names_of_the_file() -> None:
     features = Features({"label": ClassLabel(names=["neg", "pos"])})
     rows = rows_of(features, label=[0, 1, None])
-    assert checks.classes(rows, "label", LABELS, {"pos": "bad", "neg": "good"}).tolist() == [1, 0, -1]
-    assert checks.classes(rows, "label", LABELS, {"0": "bad", "1": "good"}).tolist() == [0, 1, -1]
+    assert columns.classes(rows, "label", LABELS, {"pos": "bad", "neg": "good"}).tolist() == [1, 0, -1]
+    assert columns.classes(rows, "label", LABELS, {"0": "bad", "1": "good"}).tolist() == [0, 1, -1]
 
 
 def test_values_below_zero_are_values_and_null_is_none() -> None:
-    values = checks.values(rows_of(score=[-1.5, 2.0, None]), "score")
+    values = columns.values(rows_of(score=[-1.5, 2.0, None]), "score")
     assert values.dtype == np.float32
     assert values[:2].tolist() == [-1.5, 2.0]
     assert np.isnan(values[2])
@@ -122,33 +122,33 @@ def test_values_below_zero_are_values_and_null_is_none() -> None:
 )
 def test_what_is_no_value_is_refused(value: Any, fault: str) -> None:
     with pytest.raises(BenchmarkError, match=rf"'score', row 10 .*{fault}"):
-        checks.values(rows_of(score=[value]), "score")
+        columns.values(rows_of(score=[value]), "score")
 
 
 def test_classes_are_no_values() -> None:
     rows = rows_of(Features({"label": ClassLabel(names=["neg", "pos"])}), label=[0, 1])
     with pytest.raises(BenchmarkError, match=r"has the classes \[neg, pos\], and task.labels is empty"):
-        checks.values(rows, "label")
+        columns.values(rows, "label")
 
 
 @pytest.mark.parametrize("value", [None, 5, ["a text"], True])
 def test_what_is_no_text_is_refused(value: Any) -> None:
     with pytest.raises(BenchmarkError, match=r"column 'text', row 10 .*a text is wanted"):
-        checks.check_texts(rows_of(text=[value]), ["text"])
+        columns.check_texts(rows_of(text=[value]), ["text"])
 
 
 def test_one_missing_text_among_many_is_found() -> None:
     with pytest.raises(BenchmarkError, match=r"column 'text', row 12 .*None is missing"):
-        checks.check_texts(rows_of(text=["a", "b", None]), ["text"])
+        columns.check_texts(rows_of(text=["a", "b", None]), ["text"])
 
 
 def test_empty_texts_are_counted_by_row() -> None:
-    assert checks.check_texts(rows_of(a=["", "x", "y"], b=[" ", "x", ""]), ["a", "b"]) == 2
+    assert columns.check_texts(rows_of(a=["", "x", "y"], b=[" ", "x", ""]), ["a", "b"]) == 2
 
 
 def test_a_split_without_rows_is_refused() -> None:
     with pytest.raises(BenchmarkError, match="mine/train has no rows"):
-        checks.check_texts(rows_of(text=[]), ["text"])
+        columns.check_texts(rows_of(text=[]), ["text"])
 
 
 TAGS = ["O", "B-PER", "I-PER"]
@@ -159,9 +159,9 @@ def test_tags_are_found_by_name_and_words_that_do_not_count_have_none() -> None:
         {"words": List(Value("string")), "tags": List(ClassLabel(names=["I-PER", "O", "B-PER"]))}
     )
     rows = rows_of(features, words=[["a", "b"], ["c"], []], tags=[[2, 0], [1], []])
-    assert checks.sentences(rows, "words", "tags", TAGS)[1] == [[1, 2], [0], []]
+    assert columns.sentences(rows, "words", "tags", TAGS)[1] == [[1, 2], [0], []]
     rows = rows_of(words=[["a", "b", "c", "d"], ["e"]], tags=[[-100, -1, None, 2], None])
-    assert checks.sentences(rows, "words", "tags", TAGS)[1] == [[-1, -1, -1, 2], [-1]]
+    assert columns.sentences(rows, "words", "tags", TAGS)[1] == [[-1, -1, -1, 2], [-1]]
 
 
 @pytest.mark.parametrize(
@@ -182,4 +182,4 @@ def test_tags_are_found_by_name_and_words_that_do_not_count_have_none() -> None:
 )
 def test_words_and_tags_that_do_not_fit_are_refused(words: Any, tags: Any, fault: str) -> None:
     with pytest.raises(BenchmarkError, match=fault):
-        checks.sentences(rows_of(words=[words], tags=[tags]), "words", "tags", TAGS)
+        columns.sentences(rows_of(words=[words], tags=[tags]), "words", "tags", TAGS)
