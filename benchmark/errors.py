@@ -17,7 +17,7 @@ def nearest(wrong: object, valid: Iterable[object]) -> str:
     """``"; did you mean 'rte'? (valid: …)"`` for a misspelt name."""
     names = sorted({str(name) for name in valid})
     close = difflib.get_close_matches(str(wrong), names, n=1, cutoff=0.5)
-    hint = f"; did you mean {close[0]!r}?" if close else ";"
+    hint = f"; did you mean {close[0]!r}?" if close else ""
     return f"{hint} (valid: {', '.join(names) or 'none'})"
 
 
