@@ -78,7 +78,7 @@ def sha256(paths: Iterable[Path]) -> str:
 
 
 def touched(path: str | Path) -> Touched:
-    """What tells that a path was changed, without reading it."""
+    """The signs that a path was changed, without reading it."""
     try:
         stat = os.stat(path)
     except OSError:

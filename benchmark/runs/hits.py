@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.config.schema import ModelConfig, RunConfig, TaskConfig
-from benchmark.data import origin as data
+from benchmark.data import task_files as data
 from benchmark.digests import again, computed, recalled
-from benchmark.models import origin as models
+from benchmark.models import model_files as models
 from benchmark.records.record import DATA, Record, Weights
 from benchmark.records.store import Store
 

@@ -16,7 +16,7 @@ from pyarrow import Table, parquet
 
 from benchmark import digests
 from benchmark.config.schema import RunConfig, SplitConfig
-from benchmark.models import origin
+from benchmark.models import model_files
 from benchmark.records.record import Record
 from benchmark.records.store import Store
 from benchmark.runs import hits
@@ -153,7 +153,7 @@ def test_files_that_were_not_touched_are_not_read(place: Place, monkeypatch: pyt
         raise AssertionError("read")
 
     monkeypatch.setattr(digests, "sha256", read)
-    monkeypatch.setattr(origin, "folder_of", read)
+    monkeypatch.setattr(model_files, "folder_of", read)
     monkeypatch.setattr(hits.data, "files", read)
     assert place.found() == first
 
