@@ -1,4 +1,4 @@
-"""Caches that are found damaged: set aside, never deleted, and made anew."""
+"""Damaged files of the project's caches: set aside, never deleted, and made anew."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def sha256(paths: Iterable[Path]) -> str:
 
 
 def touched(path: str | Path) -> Touched:
-    """Size, inode and times of a path, which tell of a change without reading it; None if it is not there."""
+    """The signs that a path was changed, without reading it."""
     try:
         stat = os.stat(path)
     except OSError:

@@ -1,4 +1,4 @@
-"""The place of the project's own files: `conf/`, `sweeps/` and `results/published/`."""
+"""The place of the project's own files, `conf/`, `sweeps/` and `results/published/`, and of the user's."""
 
 from __future__ import annotations
 
@@ -11,6 +11,14 @@ INSTALLED = PACKAGE / "project"  # their place in a wheel: see pyproject.toml
 def _root() -> Path:
     """The folder with the project's files: in an installed package its own, else the checkout."""
     return INSTALLED if INSTALLED.is_dir() else PACKAGE.parent
+
+
+def in_home(place: str) -> Path:
+    """The path of ``place``, with ``~`` for the home folder."""
+    try:
+        return Path(place).expanduser()
+    except RuntimeError:  # of a user that does not exist
+        return Path(place)
 
 
 ROOT = _root()

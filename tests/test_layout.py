@@ -25,6 +25,7 @@ GROUND = {
     "damage",
     "digests",
     "errors",
+    "hub_answers",
     "places",
     "privacy",
     "printable",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmark.errors import BenchmarkError
-from benchmark.places import ROOT
+from benchmark.places import ROOT, in_home
 
 GROUP, ID, NAME = "model=", "model.id=", "model.name="
 CONFIGURED = ("config.json", "modules.json")  # one of these is in the folder of a checkpoint
@@ -44,7 +44,7 @@ def is_own(value: str, folders: Sequence[Path]) -> bool:
     return (
         "/" in value
         or value in (".", "..", "~")
-        or any((Path(value) / file).is_file() for file in CONFIGURED)
+        or any((in_home(value) / file).is_file() for file in CONFIGURED)
     )
 
 
@@ -58,7 +58,7 @@ def named(value: str, arguments: Sequence[str]) -> list[str]:
     """The override with the name of the model at ``value``, unless ``arguments`` have one."""
     if any(argument.startswith(NAME) for argument in arguments):
         return []
-    name = SEVERAL if "," in value else Path(value).expanduser().absolute().name
+    name = SEVERAL if "," in value else in_home(value).absolute().name
     return [f"{NAME}{quoted(name)}"]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from benchmark.errors import BenchmarkError
-from benchmark.places import ROOT
+from benchmark.places import ROOT, in_home
 
 KEY = "hydra.searchpath"
 SCHEME = "file://"
@@ -47,7 +47,7 @@ def _places(override: str) -> list[str]:
     places = [str(getattr(place, "text", place)) for place in value]
     for number, place in enumerate(places):
         if "://" not in place:  # Hydra takes a path without a scheme for a file's as well
-            places[number] = place = f"{SCHEME}{Path(place).expanduser().absolute()}"
+            places[number] = place = f"{SCHEME}{in_home(place).absolute()}"
         if place.startswith(SCHEME) and not Path(place.removeprefix(SCHEME)).is_dir():
             raise BenchmarkError(f"{KEY}: no folder {place.removeprefix(SCHEME)}")
     return [*places, *([] if OURS in places else [OURS])]

@@ -11,6 +11,7 @@ import re
 import types
 import typing
 from dataclasses import is_dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,7 @@ def keep_text(node: yaml.Node, kind: Any, inner: bool = False) -> None:
     words and numbers elsewhere that YAML 1.1 reads in its own way.
     """
     kind = required(kind)
+    _check_form(node, kind)
     if isinstance(node, yaml.ScalarNode):
         if kind is not str:
             _check_meant(node, kind)
@@ -115,6 +117,23 @@ def keep_text(node: yaml.Node, kind: Any, inner: bool = False) -> None:
                 continue
             keep_text(key, keys if kind is not Any else Any, True)
             keep_text(value, fields.get(key.value, Any) if fields else values, not fields)
+
+
+def _check_form(node: yaml.Node, kind: Any) -> None:
+    """Refuse a list in place of a mapping, or the other way round.
+
+    Raises: yaml.MarkedYAMLError.
+    """
+    wanted = "list" if typing.get_origin(kind) is list else ""
+    if is_dataclass(kind) or typing.get_origin(kind) is dict:
+        wanted = "mapping"
+    form = "mapping" if isinstance(node, yaml.MappingNode) else "list"
+    if isinstance(node, yaml.ScalarNode):
+        form = "text" if node.tag != NULL and "${" not in node.value else ""
+    if (wanted, form) in (("list", "mapping"), ("mapping", "list"), ("mapping", "text")):
+        example = "[a, b]" if wanted == "list" else "{key: value}"
+        problem = f"a {form} where a {wanted} is wanted, such as {example}"
+        raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
 
 
 def _check_meant(node: yaml.ScalarNode, kind: Any) -> None:
@@ -177,6 +196,7 @@ def required(kind: Any) -> Any:
     return kind
 
 
+@cache
 def fields_of(kind: Any) -> dict[str, Any]:
     """The types of a dataclass by field; nothing for other types."""
     return typing.get_type_hints(kind) if is_dataclass(kind) else {}

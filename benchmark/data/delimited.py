@@ -62,7 +62,7 @@ def delimiter_of(text: str, path: Path) -> str:
 
     Raises: BenchmarkError for an empty file.
     """
-    first = next((line for line in io.StringIO(text) if line.strip()), None)
+    first = next((line for line in io.StringIO(text, newline="") if line.strip()), None)
     if first is None:
         raise BenchmarkError(f"{path} is empty: it has no rows")
     usual = TAB if path.name.removesuffix(".gz").lower().endswith(".tsv") else ","

@@ -17,7 +17,7 @@ from benchmark.config.schema import CONFIG, SplitConfig, TaskConfig
 from benchmark.config.splits import training_splits
 from benchmark.config.targets import made_by
 from benchmark.data import formats, hub, local
-from benchmark.data.listing import Listing, format_of, is_data, list_names
+from benchmark.data.listing import Listing, format_of, is_data
 from benchmark.errors import BenchmarkError
 
 Origin = tuple[str | None, str | None]  # a repository or folder, and its pinned revision
@@ -108,7 +108,8 @@ def read(task: TaskConfig, split: SplitConfig, file: SplitFiles, columns: list[s
     """
     place = f"{split.config}/{split.split}"
     try:
-        rows = formats.read(file.paths, split.text or task.text, cache / "parquet" / file.digest[:24])
+        texts, names = split.text or task.text, {*task.labels, *split.label_map}
+        rows = formats.read(file.paths, texts, cache / "parquet" / file.digest[:24], names)
     except BenchmarkError as error:
         raise BenchmarkError(f"task {task.name!r}, {place}: {error}") from error
     missing = [column for column in (*columns, *split.rows) if column not in rows.column_names]
@@ -155,7 +156,7 @@ def _of_hub(task: TaskConfig, repo: str, revision: str | None, splits: Sequence[
     wanted = _wanted(splits)
     try:
         folder = hub.cached(repo, revision)
-        listing = local.list_data(folder) if folder and any(map(is_data, list_names(folder))) else None
+        listing = local.list_data(folder) if folder and any(map(is_data, local.list_names(folder))) else None
         if folder and listing and all(_names(listing, *place) for place in wanted):
             return Source(repo, folder, folder.name, listing)
     except BenchmarkError as error:
@@ -173,8 +174,9 @@ def _of_hub(task: TaskConfig, repo: str, revision: str | None, splits: Sequence[
     except BenchmarkError as error:
         if folder and listing:  # what is missing of it is said where it is asked for
             return Source(repo, folder, folder.name, listing, str(error))
+        has = f" (it has it, but {hub.no_data(local.list_names(folder))})" if folder else ""
         raise BenchmarkError(
-            f"task {task.name!r}: data set {repo!r} is not in the hub cache: {error}"
+            f"task {task.name!r}: data set {repo!r} is not in the hub cache{has}: {error}"
         ) from error
     return Source(repo, folder, folder.name, local.list_data(folder))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 
 import pyarrow
@@ -15,8 +15,10 @@ from benchmark.data.typed import typed
 from benchmark.errors import BenchmarkError
 
 
-def read(paths: Sequence[Path], texts: Sequence[str], cache: Path) -> Dataset:
-    """The rows of some files of one format; the columns ``texts`` of CSV and TSV files stay text.
+def read(paths: Sequence[Path], texts: Sequence[str], cache: Path, names: Container[str] = ()) -> Dataset:
+    """The rows of some files of one format.
+
+    In CSV and TSV files the columns ``texts``, and those that hold ``names`` of classes alone, stay text.
 
     Raises: BenchmarkError naming the file, for one that cannot be read, or has no rows or other columns.
     """
@@ -26,7 +28,7 @@ def read(paths: Sequence[Path], texts: Sequence[str], cache: Path) -> Dataset:
     if suffix == ".arrow":
         rows = _arrow(paths)
     elif suffix in (".csv", ".tsv"):
-        rows = _dataset(_delimited(paths, texts))
+        rows = _dataset(_delimited(paths, texts, names))
     else:
         rows = _dataset(json_rows.columns([(path, json_rows.read(path)) for path in paths]))
     if not len(rows):
@@ -34,7 +36,9 @@ def read(paths: Sequence[Path], texts: Sequence[str], cache: Path) -> Dataset:
     return rows
 
 
-def _delimited(paths: Sequence[Path], texts: Sequence[str]) -> dict[str, pyarrow.Array]:
+def _delimited(
+    paths: Sequence[Path], texts: Sequence[str], names: Container[str]
+) -> dict[str, pyarrow.Array]:
     files = [delimited.read(path) for path in paths]
     for path, columns in zip(paths, files, strict=True):
         if set(columns) != set(files[0]):
@@ -43,7 +47,7 @@ def _delimited(paths: Sequence[Path], texts: Sequence[str]) -> dict[str, pyarrow
             )
     joined = {name: [value for file in files for value in file[name]] for name in files[0]}
     return {
-        name: pyarrow.array(values, pyarrow.string()) if name in texts else typed(values)
+        name: pyarrow.array(values, pyarrow.string()) if name in texts else typed(values, names)
         for name, values in joined.items()
     }
 

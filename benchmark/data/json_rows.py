@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,12 @@ from benchmark.errors import BenchmarkError
 
 Row = dict[str, Any]
 SHOWN = 60  # characters of a value in a message
+HALF = re.compile(r"\\u[dD][89a-fA-F]")  # of a letter that is spelt as a pair
+UNFIT = (
+    KeyError,
+    ValueError,
+    RecursionError,
+)  # a key twice, a number of too many digits, lists in too many lists
 
 
 def read(path: Path) -> list[Row]:
@@ -26,11 +33,14 @@ def read(path: Path) -> list[Row]:
         rows = _lines(text, path) if by_line else _questions(_array(_parse(text), path))
     except json.JSONDecodeError:
         rows = _lines(text, path)
-    except KeyError as error:
+    except UNFIT as error:
         raise BenchmarkError(f"{path}: {error.args[0]}") from error
+    halves = HALF.search(text)
     for number, row in enumerate(rows):
         if not isinstance(row, dict):
             raise BenchmarkError(f"{path}, row {number}: {_short(row)} where an object is wanted")
+        if halves:
+            _check_whole(row, f"{path}, row {number}")
     return rows
 
 
@@ -68,6 +78,18 @@ def _object(pairs: list[tuple[str, Any]]) -> Row:
     return made
 
 
+def _check_whole(row: Row, place: str) -> None:
+    """Raises: BenchmarkError for a value with half of a surrogate pair."""
+    for name, value in row.items():
+        try:
+            json.dumps([name, value], ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            half = f"\\u{ord(error.object[error.start]):04x}"
+            raise BenchmarkError(
+                f"{place}: column {name!r} has {half}, half of a pair, which is no letter"
+            ) from error
+
+
 def _lines(text: str, path: Path) -> list[Any]:
     rows = []
     for number, line in enumerate(text.split("\n"), 1):
@@ -76,7 +98,7 @@ def _lines(text: str, path: Path) -> list[Any]:
                 rows.append(_parse(line))
             except json.JSONDecodeError as error:
                 raise BenchmarkError(f"{path}, line {number}: no JSON: {error.msg}") from error
-            except KeyError as error:
+            except UNFIT as error:
                 raise BenchmarkError(f"{path}, line {number}: {error.args[0]}") from error
     if not rows:
         raise BenchmarkError(f"{path} is empty: it has no rows")
@@ -84,11 +106,18 @@ def _lines(text: str, path: Path) -> list[Any]:
 
 
 def _array(whole: Any, path: Path) -> list[Any]:
-    """The rows of a whole document: an array, the only array in an object, or columns by name."""
+    """The rows of a whole document: an array, the only array in an object, or columns by name.
+
+    A column is an array, or an object by row as pandas writes it.
+    """
     if isinstance(whole, list):
         return whole
     if not isinstance(whole, dict):
         raise BenchmarkError(f"{path}: {_short(whole)} where rows are wanted")
+    if whole and all(
+        isinstance(value, dict) and [*value] == [*whole[next(iter(whole))]] for value in whole.values()
+    ):
+        whole = {key: [*value.values()] for key, value in whole.items()}
     lists = {key: value for key, value in whole.items() if isinstance(value, list)}
     arrays = [value for value in lists.values() if all(isinstance(row, dict) for row in value)]
     if len(arrays) == 1:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
 import yaml
@@ -118,6 +118,8 @@ def listed(names: Iterable[str], readme: str | None = None) -> Listing:
     entries = _metadata(readme).get("configs") if readme else None
     declared, default = {}, None
     for entry in entries if isinstance(entries, list) else []:
+        if not isinstance(entry, dict):
+            continue
         name = str(entry.get("config_name", CONFIG))
         if entry.get("data_files"):
             declared[name] = _patterns(entry["data_files"], entry.get("data_dir"))
@@ -215,7 +217,9 @@ def _by_name(patterns: Patterns, split: str, config: str) -> list[str]:
 
 
 def _patterns(data_files: Any, folder: str | None) -> Patterns:
-    """The patterns of a README's ``data_files`` by split: a text, a list of texts, or a list by split."""
+    """The patterns of a README's ``data_files`` by split: texts, a list by split, or a mapping from splits."""
+    if isinstance(data_files, dict) and "path" not in data_files:
+        data_files = [{"split": split, "path": paths} for split, paths in data_files.items()]
     entries = data_files if isinstance(data_files, list) else [data_files]
     found: Patterns = {}
     for entry in entries:
@@ -236,8 +240,3 @@ def _metadata(readme: str) -> dict[str, Any]:
     except yaml.YAMLError:
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def list_names(folder: Path) -> list[str]:
-    """The names of all files in a folder, relative to it."""
-    return [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]

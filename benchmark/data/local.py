@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
 from benchmark.data import hub
-from benchmark.data.listing import Listing, list_names, listed
+from benchmark.data.listing import Listing, listed
 from benchmark.errors import BenchmarkError
+from benchmark.places import in_home
 
 HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
 LFS = b"version https://git-lfs"
@@ -18,7 +20,7 @@ def path_of(repo: str) -> Path | None:
 
     Raises: BenchmarkError for a path with nothing there.
     """
-    path = Path(repo).expanduser()
+    path = in_home(repo)
     if path.exists():
         return path.absolute()
     if HUB_NAME.fullmatch(repo) and not repo.startswith((".", "~")) and not is_file_name(repo):
@@ -44,6 +46,19 @@ def list_data(path: Path) -> Listing:
     if not found.names:
         raise BenchmarkError(f"{path}: {hub.no_data(names)}")
     return found
+
+
+def list_names(folder: Path) -> list[str]:
+    """The names of all files in a folder, relative to it; folders behind links belong to it."""
+    names = []
+    for place, folders, files in os.walk(folder, followlinks=True):
+        path = Path(place).relative_to(folder)
+        above = [os.path.realpath(folder / part) for part in path.parents if part != path]
+        if os.path.realpath(place) in above:  # a link back would be followed without end
+            folders.clear()
+            continue
+        names += [(path / name).as_posix() for name in files if (folder / path / name).is_file()]
+    return names
 
 
 def check_readable(path: Path) -> None:

@@ -14,7 +14,8 @@ from huggingface_hub.utils import validate_repo_id
 from safetensors import safe_open
 
 from benchmark.errors import BenchmarkError
-from benchmark.models import hub
+from benchmark.models import fetching
+from benchmark.places import in_home
 
 CONFIG, MODULES, ADAPTER = "config.json", "modules.json", "adapter_config.json"
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")  # in the order in which `transformers` looks for them
@@ -162,10 +163,10 @@ def located(name: str, place: str, revision: str | None = None) -> Checkpoint:
         raise BenchmarkError(f"model {name!r}: {place} is a file; give the folder that it is in")
     if is_path(place):
         raise BenchmarkError(f"model {name!r}: no folder {place}; {_beside(folder)}")
-    cached = hub.cached(place, revision, CONFIG, MODULES)
+    cached = fetching.cached(place, revision, CONFIG, MODULES)
     checkpoint = None if cached is None else Checkpoint(name, cached, place)
     if checkpoint is None or not inside(checkpoint, strict=False).complete():
-        fetched = hub.fetched(name, place, revision, checkpoint is None)
+        fetched = fetching.fetched(name, place, revision, checkpoint is None)
         checkpoint = Checkpoint(name, fetched or checkpoint.folder, place)  # type: ignore[union-attr]
     return inside(checkpoint)
 
@@ -177,14 +178,6 @@ def is_path(place: str) -> bool:
     except HFValidationError:
         return True
     return place.startswith(("~", ".", "/")) or ("/" in place and Path(place).parent.is_dir())
-
-
-def in_home(place: str) -> Path:
-    """The path of ``place``, with ``~`` for the home folder."""
-    try:
-        return Path(place).expanduser()
-    except RuntimeError:  # of a user that does not exist
-        return Path(place)
 
 
 def is_pointer(path: Path) -> bool:

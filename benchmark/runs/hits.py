@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.config.schema import ModelConfig, RunConfig, TaskConfig
-from benchmark.data import split_files
+from benchmark.data import task_files as data
 from benchmark.digests import again, computed, recalled
-from benchmark.models import checkpoint_files
+from benchmark.models import model_files as models
 from benchmark.records.record import DATA, Record, Weights
 from benchmark.records.store import Store
 
@@ -55,23 +55,23 @@ class Hits:
 
 def model_at_hand(model: ModelConfig, cache: Path) -> dict[str, str]:
     """The digests of a model's files; empty if they are not here."""
-    kept = checkpoint_files.kept(model, cache)
+    kept = models.kept(model, cache)
     digests = recalled(kept)
     if digests is None and model.builder:
         return again(kept)
     if digests is None:
-        folder = checkpoint_files.folder_of(model)
-        digests = {} if folder is None else checkpoint_files.computed(model, folder, cache)
+        folder = models.folder_of(model)
+        digests = {} if folder is None else models.computed(model, folder, cache)
     return digests
 
 
 def data_at_hand(task: TaskConfig, cache: Path, record: Record) -> dict[str, str]:
     """The digests of a task's files, named as in a record; without those that are not here."""
-    kept = split_files.kept(task, cache)
+    kept = data.kept(task, cache)
     digests = recalled(kept)
     if digests is None:
         digests = (
-            again(kept) if task.builder else computed(kept, split_files.files(task, record.data.digests))
+            again(kept) if task.builder else computed(kept, data.files(task, record.data.digests))
         )
     return {DATA + name: digest for name, digest in digests.items()}
 
@@ -79,11 +79,11 @@ def data_at_hand(task: TaskConfig, cache: Path, record: Record) -> dict[str, str
 def keep(config: RunConfig, weights: Path | None, files: Mapping[str, Sequence[Path]]) -> Weights:
     """Note the files of a run that begins, for later comparisons; return the origin of its weights."""
     cache, model = Path(config.cache), config.model
-    computed(split_files.kept(config.task, cache), files)
-    digests = checkpoint_files.computed(model, weights, cache) if weights else {}
+    computed(data.kept(config.task, cache), files)
+    digests = models.computed(model, weights, cache) if weights else {}
     return Weights(
         id=model.id or model.builder,
-        revision=digests.get(checkpoint_files.REVISION),
-        digest=digests.get(checkpoint_files.WEIGHTS),
-        tokenizer=digests.get(checkpoint_files.TOKENIZER),
+        revision=digests.get(models.REVISION),
+        digest=digests.get(models.WEIGHTS),
+        tokenizer=digests.get(models.TOKENIZER),
     )

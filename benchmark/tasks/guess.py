@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from datasets import ClassLabel, Dataset, Value
 from datasets.features.features import FeatureType
 
+from benchmark.data.rows import Rows
 from benchmark.errors import BenchmarkError, unknown
+from benchmark.tasks import answer_forms
 
 TARGETS = (
     "label",
@@ -41,6 +44,7 @@ PAIRS = (
 TEXTS = ("text", "sentence", "review", "content", "comment", "tweet", "utterance", "document", "body")
 MOST_CLASSES = 100  # a column with more different values is no list of classes
 MOST_NUMBERS = 20  # of whole numbers; more of them are values of a regression
+UNDECIDED = "-"  # a label of SNLI on which its annotators did not agree
 SKEWED = 0.7  # from this share of the largest class on, accuracy says little
 
 
@@ -54,6 +58,7 @@ class Guess:
     metrics: list[str]
     labels: list[str] = field(default_factory=list)
     label_map: dict[str, str] = field(default_factory=dict)
+    answers: dict[str, Any] = field(default_factory=dict)
     reasons: list[str] = field(default_factory=list)
 
 
@@ -66,12 +71,22 @@ def guessed(rows: Dataset, text: Sequence[str] = (), target: str | None = None) 
         if column not in rows.column_names:
             raise unknown("column", column, rows.column_names)
     if not text and not target and {"question", "context", "answers"} <= set(rows.column_names):
-        reason = "question, context and answers: extractive question answering, as in SQuAD"
-        return Guess("answers", ["question", "context"], "answers", ["squad"], reasons=[reason])
+        return _answers(rows)
     lists = [name for name, kind in rows.features.items() if _is_list(kind)]
     if len(lists) > 1 and not (text and text[0] not in lists):
         return _tagging(rows, lists, text, target)
     return _classification(rows, list(text), target)
+
+
+def _answers(rows: Dataset) -> Guess:
+    guess = Guess("answers", ["question", "context"], "answers", ["squad"])
+    guess.reasons.append("question, context and answers: extractive question answering, as in SQuAD")
+    found = answer_forms.answers(Rows("new", "the training split", rows, np.arange(len(rows))), "answers")
+    without = sum(answer is not None and not answer.texts for answer in found)
+    if without:
+        guess.answers = {"unanswerable": True}
+        guess.reasons.append(f"unanswerable: {without} questions have no answer, as in SQuAD 2")
+    return guess
 
 
 def _tagging(rows: Dataset, lists: list[str], text: Sequence[str], target: str | None) -> Guess:
@@ -92,6 +107,8 @@ def _tagging(rows: Dataset, lists: list[str], text: Sequence[str], target: str |
             raise BenchmarkError(
                 f"the tags in {tags!r} are numbers without names; give them names in the data"
             )
+    if len(labels) < 2:
+        raise _of_one_label(tags, labels)
     chunks = all(label == "O" or label[:2] in ("B-", "I-", "E-", "S-") for label in labels)
     reasons.append(
         "metrics: F1 of chunks, since tags begin with B- and I-" if chunks else "metrics: accuracy of tags"
@@ -100,7 +117,7 @@ def _tagging(rows: Dataset, lists: list[str], text: Sequence[str], target: str |
 
 
 def _classification(rows: Dataset, text: list[str], target: str | None) -> Guess:
-    reasons = []
+    reasons, stated = [], target is not None
     if target is None:
         target = _first((*TARGETS, *VALUES), rows.column_names)
         if target is None:
@@ -115,7 +132,7 @@ def _classification(rows: Dataset, text: list[str], target: str | None) -> Guess
         text, reason = _texts(rows, target)
         reasons.append(reason)
     guess = Guess("classification", text, target, ["accuracy"], reasons=reasons)
-    _fill_in_labels(guess, rows)
+    _fill_in_labels(guess, rows, None if stated else MOST_CLASSES)
     return guess
 
 
@@ -136,23 +153,33 @@ def _texts(rows: Dataset, target: str) -> tuple[list[str], str]:
     raise _unclear("text", rows, "--text")
 
 
-def _fill_in_labels(guess: Guess, rows: Dataset) -> None:
-    """The classes of a target, or none for a regression, with the metrics of either."""
+def _fill_in_labels(guess: Guess, rows: Dataset, most: int | None) -> None:
+    """The classes of a target, at most so many, or none for a regression, with the metrics of either."""
     kind, values = rows.features[guess.target], [value for value in rows[guess.target] if value is not None]
     if not values:
         raise BenchmarkError(f"the target {guess.target!r} has no value in the training split")
+    if not isinstance(values[0], str | int | float):
+        raise BenchmarkError(
+            f"the target {guess.target!r} has {str(values[0])[:40]}: one label or number per row is wanted, and "
+            "several for one example are not supported; name another column with --target"
+        )
     counts = Counter(values)
     if isinstance(kind, ClassLabel):
         guess.labels = list(kind.names)
         guess.reasons.append(f"labels: the {len(guess.labels)} names that the data state for {guess.target}")
     elif isinstance(values[0], str):
-        if len(counts) > MOST_CLASSES or len(counts) == len(values) > 2:
+        if (most and len(counts) > most) or len(counts) == len(values) > 2:
             raise BenchmarkError(
                 f"the target {guess.target!r} has {len(counts)} different texts in {len(values)} rows, too many "
                 "for classes; name another column with --target"
             )
-        guess.labels = sorted(counts)
-        guess.reasons.append(f"labels: the {len(counts)} texts in {guess.target}, in alphabetical order")
+        guess.labels = sorted({*counts} - {UNDECIDED})
+        guess.reasons.append(
+            f"labels: the {len(guess.labels)} texts in {guess.target}, in alphabetical order"
+        )
+        if UNDECIDED in counts:
+            guess.label_map = {label: label for label in guess.labels}
+            guess.reasons.append(f"label_map: without {UNDECIDED!r}, which stands for no label in SNLI")
     elif all(float(value).is_integer() for value in counts) and len(counts) <= MOST_NUMBERS:
         _number_classes(guess, sorted(counts))
     else:
@@ -160,19 +187,20 @@ def _fill_in_labels(guess: Guess, rows: Dataset) -> None:
         guess.reasons.append(f"no labels: {guess.target} has {len(counts)} different numbers, a regression")
         guess.reasons.append("metrics: correlations, as for STS-B")
         return
+    if len(guess.labels) < 2:
+        raise _of_one_label(guess.target, guess.labels)
     share = max(counts.values()) / len(values)
     if share >= SKEWED:
         guess.metrics.append("matthews_correlation")
-    most = f"the largest class has {share:.0%} of the rows"
-    guess.reasons.append(f"metrics: {' and '.join(guess.metrics)}; {most}")
+    largest = f"the largest class has {share:.0%} of the rows"
+    guess.reasons.append(f"metrics: {' and '.join(guess.metrics)}; {largest}")
 
 
 def _number_classes(guess: Guess, values: list[Any]) -> None:
-    """Classes that are numbers; others than 0, 1, … are mapped to labels."""
+    """Classes that are numbers, or truth values, which a task has to spell out."""
     guess.labels = [str(value if isinstance(value, bool) else int(value)) for value in values]
-    counted = [type(value) for value in values] == [int] * len(values) and values == list(range(len(values)))
-    if not counted:
-        guess.label_map = {str(value): label for value, label in zip(values, guess.labels, strict=True)}
+    if isinstance(values[0], bool):
+        guess.label_map = {label: label for label in guess.labels}
     guess.reasons.append(
         f"labels: the {len(values)} numbers in {guess.target}; give them names if you know them"
     )
@@ -201,6 +229,12 @@ def _has_few(values: list[Any]) -> bool:
 
 def _mean_words(texts: list[Any]) -> float:
     return sum(len(str(text).split()) for text in texts) / max(1, len(texts))
+
+
+def _of_one_label(target: str, labels: Sequence[str]) -> BenchmarkError:
+    return BenchmarkError(
+        f"{target!r} has no two labels in the training split, but {', '.join(labels) or 'none'}"
+    )
 
 
 def _unclear(what: str, rows: Dataset, option: str) -> BenchmarkError:

@@ -15,6 +15,7 @@ from benchmark.config.schema import CONFIG
 from benchmark.data import formats, hub, local
 from benchmark.data.listing import ALIKE, Listing
 from benchmark.errors import BenchmarkError
+from benchmark.hub_answers import DATA_SET, how_to_get
 from benchmark.tasks.guess import Guess, guessed
 
 TRAIN, VALIDATION, TEST = ALIKE
@@ -85,7 +86,7 @@ def _of_hub(repo: str) -> Path:
     folder = hub.cached(repo, None)
     if folder is None:
         raise BenchmarkError(
-            f"{repo!r} is no folder here, and not in the hub cache; {hub.how_to_get(repo, None, [])}"
+            f"{repo!r} is no folder here, and not in the hub cache; {how_to_get(DATA_SET, repo)}"
         )
     return folder
 
@@ -107,9 +108,13 @@ def _text(name: str, repo: str, config: str, train: str, evaluate: Sequence[str]
         **({} if guess.target == "label" else {"target": guess.target}),
         **({"labels": guess.labels} if guess.labels else {}),
         "metrics": guess.metrics,
+        **({"answers": guess.answers} if guess.answers else {}),
         "train": {**of_config, "split": train, **of_labels},
         "evaluate": sets,
     }
     said = "".join(f"#   {reason}\n" for reason in guess.reasons)
-    body = yaml.safe_dump(task, sort_keys=False, default_flow_style=None, allow_unicode=True, width=110)
+    dumper = type("Spelt", (yaml.SafeDumper,), {"ignore_aliases": lambda *_: True})  # every label_map in full
+    body = yaml.dump(
+        task, Dumper=dumper, sort_keys=False, default_flow_style=None, allow_unicode=True, width=110
+    )
     return f"# Guessed from the columns of the training split; change what is not meant:\n{said}{body}"

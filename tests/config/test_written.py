@@ -66,6 +66,13 @@ def test_the_rest_is_read_as_ever() -> None:
         ("answers: {step: 010}", "mine.yaml, line 1, column 17: 010 is not read as the number"),
         ("answers: {step: 1:30}", "mine.yaml, line 1, column 17: 1:30 is not read as the number"),
         ("label: \x01", "mine.yaml: "),
+        (
+            "labels: {0: bad, 1: good}",
+            r"mine.yaml, line 1, column 9: a mapping where a list is wanted, such as \[a, b\]",
+        ),
+        ("train: [split, train]", "mine.yaml, line 1, column 8: a list where a mapping is wanted"),
+        ("evaluate:\n  dev: dev.csv", "mine.yaml, line 2, column 8: a text where a mapping is wanted"),
+        ("- name", "mine.yaml, line 1, column 1: a list where a mapping is wanted"),
     ],
 )
 def test_a_fault_is_told_in_one_line_with_file_and_row(text: str, line: str) -> None:

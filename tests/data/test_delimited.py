@@ -35,6 +35,7 @@ def read(tmp_path: Path, name: str, text: str | bytes) -> dict[str, list[str]]:
         ("a.csv", 'text,label\n"a, ""b""",0\n5" disk,1\n', ['a, "b"', '5" disk']),
         ("a.csv", "text,label\nNA,0\nnull,1\nNone,0\n,1\nnan,0\n", ["NA", "null", "None", "", "nan"]),
         ("a.csv", "text,label\n\na,0\n\n", ["a"]),
+        ("a.csv", "text,label\ra,0\rb,1\r", ["a", "b"]),
         ("a.csv", f'text,label\n{TEN}"one line,\nand, another",1\n', [f"text {i}" for i in range(10)] + ["one line,\nand, another"]),
         ("a.csv", "text,label\na,0\nb,1", ["a", "b"]),
         ("a.csv", f"text,label\n{'x' * 200_000},0\n", ["x" * 200_000]),
@@ -104,3 +105,10 @@ def test_a_fault_is_named_with_file_and_line(name: str, text: str | bytes, line:
 )
 def test_a_column_has_the_type_that_keeps_all_its_values(values: list[str], read: list[Any]) -> None:
     assert typed(values).to_pylist() == read
+
+
+def test_a_column_of_names_alone_stays_text() -> None:
+    names = {"1.0", "1.10", "01"}
+    assert typed(["1.10", "1.0", ""], names).to_pylist() == ["1.10", "1.0", None]
+    assert typed(["1.10", "2.0"], names).to_pylist() == [1.1, 2.0]
+    assert typed(["", ""]).to_pylist() == [None, None]

@@ -32,6 +32,7 @@ def columns(tmp_path: Path, name: str, text: str) -> dict[str, list[Any]]:
         ("a.json", json.dumps(ROWS, indent=2)),
         ("a.json", json.dumps({"version": "1", "data": ROWS})),
         ("a.json", json.dumps({"text": ["a", "b"], "label": [0, 1]})),
+        ("a.json", json.dumps({"text": {"0": "a", "1": "b"}, "label": {"0": 0, "1": 1}})),
     ],
 )
 def test_every_form_gives_the_same_rows(name: str, text: str, tmp_path: Path) -> None:
@@ -61,6 +62,13 @@ def test_questions_of_squad_are_found_in_their_paragraphs(tmp_path: Path) -> Non
         ("a.json", '{"a": [1], "b": [1, 2]}', "a.json: an object with the keys a, b"),
         ("a.jsonl", '{"label": 0, "label": 1}\n', "a.jsonl, line 1: an object has the key 'label' twice"),
         ("a.jsonl", "", "a.jsonl is empty"),
+        ("a.jsonl", "[" * 100_000, "a.jsonl, line 1: maximum recursion depth"),
+        ("a.json", f'[{{"label": {"9" * 5000}}}]', "a.json: Exceeds the limit"),
+        (
+            "a.jsonl",
+            '{"text": "a"}\n{"text": ["b \\ud800"]}\n',
+            r"a.jsonl, row 1: column 'text' has \\ud800, half of a pair",
+        ),
         ("a.jsonl", '{"x": 1}\n{"x": 2}\n{"x": "y"}\n', "a.jsonl, row 2: column 'x' has \"y\""),
         ("a.jsonl", '{"x": "y"}\n{"x": null}\n{"x": [1]}\n', r"a.jsonl, row 2: column 'x' has \[1\]"),
     ],

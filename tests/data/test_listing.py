@@ -7,7 +7,8 @@ from pathlib import Path
 import datasets
 import pytest
 
-from benchmark.data.listing import list_names, listed
+from benchmark.data.listing import listed
+from benchmark.data.local import list_names
 from benchmark.errors import BenchmarkError
 
 SHARDS = ["data/train-00000-of-00002.parquet", "data/train-00001-of-00002.parquet"]
@@ -133,3 +134,33 @@ def test_layouts_are_understood_as_by_datasets(names: list[str], tmp_path: Path)
     for split, files in theirs.items():
         expected = sorted(Path(file).relative_to(tmp_path).as_posix() for file in files)
         assert ours.files("default", str(split)) == expected
+
+
+def test_folders_behind_links_belong_to_a_data_set_and_a_link_back_does_not_lead_round(
+    tmp_path: Path,
+) -> None:
+    for name in ("real/train/a.csv", "real/test/a.csv"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("text\na\n")
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "train").symlink_to(tmp_path / "real" / "train")
+    (folder / "dev").symlink_to(tmp_path / "real" / "test")
+    (folder / "test").symlink_to(tmp_path / "real" / "test")
+    (tmp_path / "real" / "train" / "back").symlink_to(folder)
+    assert sorted(list_names(folder)) == ["dev/a.csv", "test/a.csv", "train/a.csv"]
+
+
+@pytest.mark.parametrize(
+    ("configs", "files"),
+    [
+        ("[{config_name: default, data_files: {train: a.csv, test: b.csv}}]", ["a.csv"]),
+        ("[text, 3, {config_name: default, data_files: [{split: train, path: [a.csv]}]}]", ["a.csv"]),
+        ("[text, 3]", ["train.csv"]),
+        ("text", ["train.csv"]),
+    ],
+)
+def test_a_readme_is_read_as_far_as_it_makes_sense(configs: str, files: list[str]) -> None:
+    there = listed(["a.csv", "b.csv", "train.csv"], f"---\nconfigs: {configs}\n---\n")
+    assert there.files("default", "train") == files

@@ -179,7 +179,9 @@ def test_what_is_no_data_is_named(
     assert "hf download" not in str(caught.value)
 
 
-@pytest.mark.parametrize("repo", ["/nothing/here", "./nothing", "~/nothing", "nothing/train.csv", "a/b/c"])
+@pytest.mark.parametrize(
+    "repo", ["/nothing/here", "./nothing", "~/nothing", "~no_such_user/data", "nothing/train.csv", "a/b/c"]
+)
 def test_a_path_with_nothing_there_is_no_name_of_the_hub(repo: str, tmp_path: Path) -> None:
     with pytest.raises(BenchmarkError, match=r"task 'mine': no folder or file /.*") as caught:
         rows(repo, SplitConfig(split="dev"), tmp_path)
@@ -224,3 +226,12 @@ def test_a_parquet_column_named_twice_is_refused(folder: Path, tmp_path: Path) -
     pq.write_table(twice, folder / "dev.parquet")
     with pytest.raises(BenchmarkError, match=r"dev.parquet: 2 columns are named 'label'"):
         rows(folder, SplitConfig(split="dev"), tmp_path)
+
+
+def test_a_class_that_looks_like_a_number_keeps_its_spelling(tmp_path: Path) -> None:
+    for name in ("train", "dev"):
+        (tmp_path / f"{name}.csv").write_text("text,label,value\na,1.10,1.10\nb,1.1,1.1\n")
+    split = SplitConfig(split="dev", label_map={"1.10": "bad", "1.1": "good"})
+    data = rows(tmp_path, split, tmp_path / "cache")
+    assert data["label"][:] == ["1.10", "1.1"]
+    assert rows(tmp_path, SplitConfig(split="dev"), tmp_path / "cache")["label"][:] == [1.1, 1.1]

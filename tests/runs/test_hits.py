@@ -15,7 +15,7 @@ from pyarrow import Table, parquet
 
 from benchmark import digests
 from benchmark.config.schema import RunConfig, SplitConfig
-from benchmark.models import checkpoint_files
+from benchmark.models import model_files
 from benchmark.places import ROOT
 from benchmark.records.record import Record
 from benchmark.records.store import Store
@@ -155,7 +155,7 @@ def test_files_that_were_not_touched_are_not_read(place: Place, monkeypatch: pyt
         raise AssertionError("read")
 
     monkeypatch.setattr(digests, "sha256", read)
-    monkeypatch.setattr(checkpoint_files, "folder_of", read)
+    monkeypatch.setattr(model_files, "folder_of", read)
     monkeypatch.setattr(hits.data, "files", read)
     assert place.found() == first
 

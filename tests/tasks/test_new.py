@@ -32,10 +32,11 @@ def rows(count: int = 12, **columns: Callable[[int], Any]) -> Dataset:
     [
         (rows(label=lambda i: i % 2), "classification", ["text"], "label", ["0", "1"], {}, ["accuracy"]),
         (rows(Stance=lambda i: ["pro", "con"][i % 2]), "classification", ["text"], "Stance", ["con", "pro"], {}, ["accuracy"]),
-        (rows(label=lambda i: i % 3 - 1), "classification", ["text"], "label", ["-1", "0", "1"], {"-1": "-1", "0": "0", "1": "1"}, ["accuracy"]),
-        (rows(label=lambda i: float(i % 2)), "classification", ["text"], "label", ["0", "1"], {"0.0": "0", "1.0": "1"}, ["accuracy"]),
+        (rows(label=lambda i: i % 3 - 1), "classification", ["text"], "label", ["-1", "0", "1"], {}, ["accuracy"]),
+        (rows(label=lambda i: float(i % 2)), "classification", ["text"], "label", ["0", "1"], {}, ["accuracy"]),
         (rows(label=lambda i: i % 2 == 0), "classification", ["text"], "label", ["False", "True"], {"False": "False", "True": "True"}, ["accuracy"]),
         (rows(label=lambda i: int(i == 0)), "classification", ["text"], "label", ["0", "1"], {}, ["accuracy", "matthews_correlation"]),
+        (rows(16, label=lambda i: "ab-"[i % 3]), "classification", ["text"], "label", ["a", "b"], {"a": "a", "b": "b"}, ["accuracy"]),
         (rows(score=lambda i: i / 7), "classification", ["text"], "score", [], {}, ["pearson", "spearman"]),
         (rows(40, score=lambda i: i), "classification", ["text"], "score", [], {}, ["pearson", "spearman"]),
         (rows(premise=lambda i: f"a {i}", hypothesis=lambda i: f"b {i}", label=lambda i: i % 3), "classification", ["premise", "hypothesis"], "label", ["0", "1", "2"], {}, ["accuracy"]),
@@ -79,6 +80,10 @@ def test_names_of_classes_are_taken_from_the_data() -> None:
         (rows(a=lambda i: f"a a {i}", b=lambda i: f"b b {i}", label=lambda i: 0).rename_column("text", "c"), "which is the text: .*--text"),
         (rows(label=lambda i: f"label {i}"), "'label' has 12 different texts in 12 rows"),
         (rows(tokens=lambda i: ["a"], tags=lambda i: [0]), "'tags' are numbers without names"),
+        (rows(tokens=lambda i: ["a"], tags=lambda i: ["O"]), "'tags' has no two labels in the training split, but O"),
+        (rows(label=lambda i: "same"), "'label' has no two labels in the training split, but same"),
+        (rows(labels=lambda i: ["a", "b"][: i % 3]), r"'labels' has \['a', 'b'\]: one label or number per row is wanted"),
+        (rows(400, label=lambda i: f"label {i % 150}"), "150 different texts in 400 rows, too many .* --target"),
     ],
 )  # fmt: skip
 def test_columns_that_do_not_tell_are_listed(data: Dataset, line: str | None) -> None:
@@ -93,8 +98,27 @@ def test_columns_may_be_named() -> None:
     data = rows(label=lambda i: i % 2, other=lambda i: i % 3, note=lambda i: f"n {i}")
     guess = guessed(data, ["note"], "other")
     assert (guess.text, guess.target, guess.labels) == (["note"], "other", ["0", "1", "2"])
+    assert len(guessed(rows(400, label=lambda i: f"label {i % 150}"), [], "label").labels) == 150
     with pytest.raises(BenchmarkError, match="unknown column 'nota'; did you mean 'note'"):
         guessed(data, ["nota"])
+
+
+def test_questions_without_an_answer_are_noticed(tmp_path: Path) -> None:
+    answers = [{"text": ["c"], "answer_start": [0]}, {"text": [], "answer_start": []}]
+    lines = [json.dumps({"question": "q", "context": "c", "answers": answer}) for answer in answers]
+    for name in ("train", "dev"):
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(lines))
+    path, said = write("mine", str(tmp_path), tmp_path / "conf", "default", [], None)
+    assert yaml.safe_load(path.read_text())["answers"] == {"unanswerable": True}
+    assert "unanswerable: 1 questions have no answer, as in SQuAD 2" in said
+
+
+def test_a_label_map_is_spelt_out_for_every_split(tmp_path: Path) -> None:
+    for name in ("train", "dev"):
+        lines = [json.dumps({"text": f"the film {i}", "label": i % 2 == 0}) for i in range(12)]
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(lines))
+    path, _ = write("mine", str(tmp_path), tmp_path / "conf", "default", [], None)
+    assert path.read_text().count("label_map: {'False': 'False', 'True': 'True'}") == 2
 
 
 def csv(folder: Path, *names: str, label: Callable[[int], object] = lambda i: i % 2) -> Path:

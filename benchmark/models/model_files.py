@@ -7,6 +7,7 @@ from pathlib import Path
 from benchmark import digests
 from benchmark.config.schema import ModelConfig
 from benchmark.errors import BenchmarkError
+from benchmark.places import in_home
 
 WEIGHTS, TOKENIZER, REVISION = "weights", "tokenizer", "revision"
 FORMATS = ("*.safetensors", "*.bin")  # of weights; the first that a folder has counts
@@ -22,14 +23,14 @@ def folder_of(model: ModelConfig) -> Path | None:
     """The folder of a model on this machine; None for a builder's, or if it is not here. Fetches nothing."""
     from huggingface_hub.errors import HFValidationError
 
-    from benchmark.models import checkpoint, hub  # imports the hub's library, which is slow
+    from benchmark.models import checkpoint, fetching  # imports the hub's library, which is slow
 
     if model.id is None:
         return None
-    folder: Path | None = checkpoint.in_home(model.id)
+    folder: Path | None = in_home(model.id)
     try:
         if folder is None or not folder.is_dir():
-            folder = hub.cached(model.id, model.revision, checkpoint.CONFIG, checkpoint.MODULES)
+            folder = fetching.cached(model.id, model.revision, checkpoint.CONFIG, checkpoint.MODULES)
         found = folder and checkpoint.inside(checkpoint.Checkpoint(model.name, folder), strict=False)
     except (HFValidationError, BenchmarkError):
         return None

@@ -19,7 +19,7 @@ from huggingface_hub.errors import (
 )
 
 from benchmark.errors import BenchmarkError
-from benchmark.models import hub
+from benchmark.models import fetching
 from benchmark.models.checkpoint import is_path, located
 from helpers.checkpoints import checkpoint
 
@@ -36,16 +36,22 @@ def behind(cause: BaseException) -> LocalEntryNotFoundError:
 
 
 ANSWERS: list[tuple[BaseException, str]] = [
-    (GatedRepoError("gated", response=answer(403)), "accept its terms at https://huggingface.co/me/it"),
-    (RepositoryNotFoundError("none", response=answer(401)), "misspelt, or private"),
+    (GatedRepoError("gated", response=answer(403)), "ask for access at https://huggingface.co/me/it"),
+    (
+        RepositoryNotFoundError("none", response=answer(401)),
+        "mind the spelling, OWNER/NAME; if it is private",
+    ),
     (RevisionNotFoundError("none", response=answer(404)), "no revision 'v9'"),
-    (behind(HfHubHTTPError("slow down", response=answer(429))), "too many requests"),
-    (behind(HfHubHTTPError("down", response=answer(503))), "out of order (503)"),
-    (HfHubHTTPError("no", response=answer(403)), "refuses access (403)"),
+    (behind(HfHubHTTPError("slow down", response=answer(429))), "asks for fewer requests (429)"),
+    (behind(HfHubHTTPError("down", response=answer(503))), "answered 503"),
+    (HfHubHTTPError("no", response=answer(403)), "refuses access to 'me/it' (403)"),
     (behind(OfflineModeIsEnabled("offline")), "HF_HUB_OFFLINE"),
-    (behind(httpx2.ConnectError("no route")), "the hub was not reached; get it with `hf download me/it`"),
+    (
+        behind(httpx2.ConnectError("no route")),
+        "the hub was not reached (ConnectError: no route); get it with `hf download me/it --revision v9`",
+    ),
     (OSError("Consistency check failed: file should be of size 9"), "broke off"),
-    (OSError(errno.ENOSPC, "No space left on device"), "no space left"),
+    (OSError(errno.ENOSPC, "No space left on device"), "no space is left"),
 ]
 
 
@@ -59,7 +65,7 @@ def test_every_answer_of_the_hub_has_its_own_advice(
         asked.append(arguments)
         raise error
 
-    monkeypatch.setattr(hub, "snapshot_download", download)
+    monkeypatch.setattr(fetching, "snapshot_download", download)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(BenchmarkError) as refused:
         located("mine", "me/it", "v9")
@@ -75,7 +81,7 @@ def test_the_cache_is_looked_at_first(monkeypatch: pytest.MonkeyPatch, tmp_path:
     (repository / "refs" / "main").write_text("abc")
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(hub, "snapshot_download", None)  # would be called
+    monkeypatch.setattr(fetching, "snapshot_download", None)  # would be called
     assert located("mine", "me/it").folder == repository / "snapshots" / "abc"
     (repository / "snapshots" / "abc" / "model.safetensors").unlink()
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)

@@ -1,0 +1,44 @@
+"""Checkpoints of the hub: found in its cache, or fetched, or refused with what the hub answered."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from huggingface_hub import constants, snapshot_download, try_to_load_from_cache
+
+from benchmark.errors import BenchmarkError
+from benchmark.hub_answers import MODEL, advice
+
+FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
+PICKLED = ["*.bin"]  # fetched only if there are no safetensors
+OTHERS = ["onnx/*", "openvino/*", "coreml/*", "*training_args.bin"]
+
+
+def cached(repo: str, revision: str | None, *files: str) -> Path | None:
+    """The folder of a revision in the cache that has one of ``files``; None if there is none."""
+    for file in files:
+        path = try_to_load_from_cache(repo, file, revision=revision)
+        if isinstance(path, str):
+            return Path(path).parent
+    return None
+
+
+def fetched(name: str, repo: str, revision: str | None, absent: bool) -> Path | None:
+    """The folder of a revision, with what its cache had not.
+
+    None if the hub may not be asked and something of it is in the cache, not ``absent``.
+    Raises: BenchmarkError that tells a user what the hub's answer asks for.
+    """
+    if constants.HF_HUB_OFFLINE and not absent:
+        return None
+    try:
+        folder = Path(
+            snapshot_download(repo, revision=revision, allow_patterns=FILES, ignore_patterns=OTHERS)
+        )
+        if not any(folder.rglob("*.safetensors")):
+            snapshot_download(repo, revision=revision, allow_patterns=PICKLED, ignore_patterns=OTHERS)
+    except Exception as error:  # of the hub, of the connection's library, of the disk
+        state = "is not in the hub cache" if absent else "is not whole in the hub cache"
+        line = advice(MODEL, repo, revision, error)
+        raise BenchmarkError(f"model {name!r}: {repo!r} {state}: {line}") from error
+    return folder
