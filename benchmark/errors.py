@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from benchmark.damage import is_full
 from benchmark.places import ROOT
 
+LONGEST = 1000  # characters of a line
+
 
 class BenchmarkError(Exception):
     """A refusal that a user can act on: one line, without a stack trace."""
@@ -28,7 +30,16 @@ def unknown(kind: str, wrong: object, valid: Iterable[object], where: str = "") 
 
 
 def one_line(error: BaseException) -> str | None:
-    """A refusal of ours, Hydra's or OmegaConf's in one line; None for other errors."""
+    """A refusal of ours, Hydra's or OmegaConf's in one line that can be read; None for other errors."""
+    line = _refusal(error)
+    if line is None or len(line) <= LONGEST:
+        return line
+    return (
+        f"{line[: LONGEST // 2]} … {line[-LONGEST // 2 :]}"  # the value is in the middle, the cause at an end
+    )
+
+
+def _refusal(error: BaseException) -> str | None:
     from hydra.errors import HydraException, MissingConfigException, OverrideParseException
     from omegaconf.errors import OmegaConfBaseException
 
@@ -54,7 +65,8 @@ def one_line(error: BaseException) -> str | None:
         link = next((link for link in told if getattr(link, "full_key", None)), told[0])
         line = _omegaconf_line(link)
         named = getattr(link, "full_key", None) or hydra_says is None
-        return line if named else f"{str(hydra_says).splitlines()[0]}: {line}"
+        said = str(hydra_says).strip().split("\n")[0]
+        return line if named or not said else f"{said}: {line}"
     if isinstance(hydra_says, OverrideParseException):
         return f"{hydra_says.override}: {' '.join(str(hydra_says).split())}"
     return " ".join(str(hydra_says).split()) if hydra_says else None

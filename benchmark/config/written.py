@@ -155,6 +155,26 @@ def check_keys(node: yaml.Node, path: Path) -> None:
             check_keys(value, path)
 
 
+def check_members(value: Any, kind: Any, key: str = "") -> None:
+    """Refuse lists and mappings inside of lists and mappings of single values, which OmegaConf lets through.
+
+    Raises: BenchmarkError naming the key.
+    """
+    kind = required(kind)
+    members = typing.get_args(kind)
+    if fields := fields_of(kind):
+        for name, inner in fields.items():
+            check_members(getattr(value, name, None), inner, f"{key}.{name}" if key else name)
+    elif members and isinstance(value, dict):
+        for name, inner in value.items():
+            check_members(inner, members[-1], f"{key}.{name}")
+    elif members and isinstance(value, list):
+        for number, inner in enumerate(value):
+            check_members(inner, members[-1], f"{key}[{number}]")
+    elif kind in (str, int, float, bool) and isinstance(value, list | dict):
+        raise BenchmarkError(f"{key}={value}: expected a single value")
+
+
 def type_of(package: str | None, group: str) -> Any:
     """The schema's type for the content of a file: at its header's ``package``, else at its group."""
     place = (package or "_group_").replace("_group_", group.replace("/", "."))

@@ -108,7 +108,8 @@ def read(task: TaskConfig, split: SplitConfig, file: SplitFiles, columns: list[s
     """
     place = f"{split.config}/{split.split}"
     try:
-        rows = formats.read(file.paths, split.text or task.text, cache / "parquet" / file.digest[:24])
+        kept = cache / "parquet" / file.digest[:24]
+        rows = formats.read(file.paths, split.text or task.text, kept, [*columns, *split.rows])
     except BenchmarkError as error:
         raise BenchmarkError(f"task {task.name!r}, {place}: {error}") from error
     missing = [column for column in (*columns, *split.rows) if column not in rows.column_names]
