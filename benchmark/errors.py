@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Iterable
 
 from benchmark.damage import is_full
 from benchmark.places import ROOT
 
 LONGEST = 1000  # characters of a line
+OF_PATHS = (errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.ELOOP)  # what a path may be refused with
 
 
 class BenchmarkError(Exception):
@@ -54,6 +56,9 @@ def _refusal(error: BaseException) -> str | None:
         place = next((link.filename for link in chain if isinstance(link, OSError) and link.filename), None)
         where = f" of {place}" if place else ""
         return f"no space left on the disk{where}: make room; the same command goes on from here, nothing is lost"
+    for link in chain:
+        if isinstance(link, OSError) and link.errno in OF_PATHS and link.filename:
+            return f"{link.filename}: {link.strerror}"
     hydra_says = next((link for link in chain if isinstance(link, HydraException)), None)
     # The innermost error names the key best. A message with $VALUE is one that OmegaConf has not filled in.
     told = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -40,7 +41,7 @@ def check_choice(group: str, value: Any, places: Sequence[Path]) -> None:
     """Check one choice of a group, from the configuration folders ``places``. Raises: BenchmarkError."""
     several = value if isinstance(value, list) else [value]
     shown = f"{group}=[{','.join(map(str, several))}]"
-    if wrong := [name for name in several if not isinstance(name, str)]:
+    if wrong := [name for name in several if not isinstance(name, str) or "${" in name]:
         raise unknown(
             group, wrong[0], [path.stem for place in places for path in (place / group).glob("*.yaml")]
         )
@@ -74,6 +75,6 @@ def _values(argument: str) -> list[Any]:
 def _package(group: str, name: str, places: Sequence[Path]) -> str:
     """The place in a configuration of a group's file, by its header."""
     for path in (place / group / f"{name}.yaml" for place in places):
-        if path.is_file() and (header := PACKAGE.match(path.read_text(errors="replace"))):
+        if os.path.isfile(path) and (header := PACKAGE.match(path.read_text(errors="replace"))):
             return header[1]
     return f"{group}.{name}"

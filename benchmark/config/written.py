@@ -46,7 +46,10 @@ class WrittenSource(FileConfigSource):
         text = read(path)
         header = ConfigSource._get_header_dict(text[:512])
         kind = type_of(header.get("package"), os.path.dirname(name))
-        content = OmegaConf.create(load(text, path, kind) or {})
+        content = load(text, path, kind) or {}
+        if not isinstance(content, dict):
+            raise BenchmarkError(f"{path}: must be a mapping of keys to values, not {content!r}")
+        content = OmegaConf.create(content)
         return ConfigResult(
             config=content, path=f"{self.scheme()}://{self.path}", provider=self.provider, header=header
         )

@@ -6,6 +6,7 @@ A split is called as its file or folder is. If nothing has this name, the field'
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -239,5 +240,6 @@ def _metadata(readme: str) -> dict[str, Any]:
 
 
 def list_names(folder: Path) -> list[str]:
-    """The names of all files in a folder, relative to it."""
-    return [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+    """The names of all files in a folder, relative to it; what cannot be looked into is passed over."""
+    paths = [Path(inside, name) for inside, _, names in os.walk(folder) for name in names]
+    return [path.relative_to(folder).as_posix() for path in paths if os.path.isfile(path)]

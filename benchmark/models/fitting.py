@@ -27,7 +27,8 @@ NAMED = 3  # weights in a message
 def configuration(checkpoint: Checkpoint) -> Any:
     """The configuration of a checkpoint. Raises: BenchmarkError for one that `transformers` cannot read."""
     stated = checkpoint.json(CONFIG)
-    if "model_type" not in stated and checkpoint.id is None:  # it would be guessed from the folder's name
+    # Without one it would be guessed from the folder's name.
+    if not isinstance(stated.get("model_type", checkpoint.id), str):
         raise checkpoint.refusal(CONFIG, "has no model_type, such as 'bert'")
     if "quantization_config" in stated:
         raise checkpoint.refusal(CONFIG, "quantization_config: quantised weights cannot be fine-tuned")

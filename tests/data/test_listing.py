@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import datasets
@@ -133,3 +134,19 @@ def test_layouts_are_understood_as_by_datasets(names: list[str], tmp_path: Path)
     for split, files in theirs.items():
         expected = sorted(Path(file).relative_to(tmp_path).as_posix() for file in files)
         assert ours.files("default", str(split)) == expected
+
+
+def test_what_cannot_be_looked_into_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("open", "closed"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "train.csv").touch()
+    (tmp_path / "link.csv").symlink_to("/nothing")
+    look = os.scandir
+
+    def scandir(path: str) -> object:
+        if Path(path).name == "closed":
+            raise PermissionError(13, "Permission denied", str(path))
+        return look(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert list_names(tmp_path) == ["open/train.csv"]

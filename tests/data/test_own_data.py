@@ -224,3 +224,14 @@ def test_a_parquet_column_named_twice_is_refused(folder: Path, tmp_path: Path) -
     pq.write_table(twice, folder / "dev.parquet")
     with pytest.raises(BenchmarkError, match=r"dev.parquet: 2 columns are named 'label'"):
         rows(folder, SplitConfig(split="dev"), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("dev.csv", "text,la\0bel\na,0\n"), ("dev.jsonl", '{"text": "a", "\\ud800": 0}')]
+)
+def test_a_column_that_cannot_be_named_is_refused(
+    name: str, content: str, folder: Path, tmp_path: Path
+) -> None:
+    (folder / name).write_text(content)
+    with pytest.raises(BenchmarkError, match=rf"{name}: the name of a column has a zero or half a character"):
+        rows(folder, SplitConfig(split="dev"), tmp_path)
