@@ -1,7 +1,7 @@
 # `make` lists what can be made. On a fresh machine `make demo` and `make test` do all the set-up.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help env demo reproduce-table plan speed gpu-check test vectors check format lock clean
+.PHONY: help env demo reproduce-table plan speed gpu-check test vectors fuzz check format lock clean
 
 # uv reads none of pip's settings; a folder of wheels that pip is told of is good for uv as well.
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
@@ -9,6 +9,7 @@ export TOKENIZERS_PARALLELISM := false
 export TABLE
 export ARGS
 PYTHON := .venv/bin/python
+N := 2000
 TORCH := 2.13.0
 # The CPU-only build of that release for CPython 3.11 on Linux, smaller by the CUDA libraries.
 TORCH_CPU := sha256:6746dbcbeb526eb61330b76b41ff1b4eb848951103a892eeb080dfa2b264667b
@@ -48,6 +49,9 @@ test: check ## all checks and tests, on all cores; those for a GPU in processes 
 
 vectors: .venv/ready ## compare methods and metrics with reference values: ../shared/vectors, or METHOD_VECTORS and METRIC_VECTORS
 	$(PYTHON) -m pytest -q tests/methods tests/step/test_adam.py tests/tasks/metrics/test_xtreme_metrics.py
+
+fuzz: .venv/ready ## ask mangled configurations, data and models of it, N of each, and show what went wrong [N=2000, ARGS="--only data --first 7"]
+	@PYTHONPATH=tests $(PYTHON) -m helpers.fuzz --tries $(N) $$ARGS
 
 check: .venv/ready ## lint, format and types
 	$(PYTHON) -m ruff check .

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Iterable
 
 from benchmark.damage import is_full
 from benchmark.places import ROOT
+
+LONGEST = 1000  # characters of a line
+OF_PATHS = (errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.ELOOP)  # what a path may be refused with
 
 
 class BenchmarkError(Exception):
@@ -28,7 +32,16 @@ def unknown(kind: str, wrong: object, valid: Iterable[object], where: str = "") 
 
 
 def one_line(error: BaseException) -> str | None:
-    """A refusal of ours, Hydra's or OmegaConf's in one line; None for other errors."""
+    """A refusal of ours, Hydra's or OmegaConf's in one line that can be read; None for other errors."""
+    line = _refusal(error)
+    if line is None or len(line) <= LONGEST:
+        return line
+    return (
+        f"{line[: LONGEST // 2]} … {line[-LONGEST // 2 :]}"  # the value is in the middle, the cause at an end
+    )
+
+
+def _refusal(error: BaseException) -> str | None:
     from hydra.errors import HydraException, MissingConfigException, OverrideParseException
     from omegaconf.errors import OmegaConfBaseException
 
@@ -43,6 +56,9 @@ def one_line(error: BaseException) -> str | None:
         place = next((link.filename for link in chain if isinstance(link, OSError) and link.filename), None)
         where = f" of {place}" if place else ""
         return f"no space left on the disk{where}: make room; the same command goes on from here, nothing is lost"
+    for link in chain:
+        if isinstance(link, OSError) and link.errno in OF_PATHS and link.filename:
+            return f"{link.filename}: {link.strerror}"
     hydra_says = next((link for link in chain if isinstance(link, HydraException)), None)
     # The innermost error names the key best. A message with $VALUE is one that OmegaConf has not filled in.
     told = [
@@ -54,7 +70,8 @@ def one_line(error: BaseException) -> str | None:
         link = next((link for link in told if getattr(link, "full_key", None)), told[0])
         line = _omegaconf_line(link)
         named = getattr(link, "full_key", None) or hydra_says is None
-        return line if named else f"{str(hydra_says).splitlines()[0]}: {line}"
+        said = str(hydra_says).strip().split("\n")[0]
+        return line if named or not said else f"{said}: {line}"
     if isinstance(hydra_says, OverrideParseException):
         return f"{hydra_says.override}: {' '.join(str(hydra_says).split())}"
     return " ".join(str(hydra_says).split()) if hydra_says else None

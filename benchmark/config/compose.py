@@ -48,7 +48,7 @@ def run_config(*overrides: str) -> RunConfig:
 def typed(config: DictConfig) -> RunConfig:
     """The object of a composed configuration, with every interpolation resolved.
 
-    Raises: BenchmarkError naming the mandatory keys without a value.
+    Raises: BenchmarkError naming the mandatory keys without a value, or a list within a list of texts.
     """
     missing = sorted(OmegaConf.missing_keys(config))
     if missing:
@@ -57,4 +57,6 @@ def typed(config: DictConfig) -> RunConfig:
     assert isinstance(resolved, dict)
     resolved.pop("hydra", None)
     # Hydra's `+KEY=VALUE` gets past the schema, so merge with it once more.
-    return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(RunConfig), resolved))  # type: ignore
+    config_object = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(RunConfig), resolved))
+    written.check_members(config_object, RunConfig)
+    return config_object  # type: ignore

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
+from benchmark.config.choices import check_choices
 from benchmark.config.written import type_at
 
 # Quoted texts and interpolations stay whole; brackets, commas, colons and spaces are between the words.
@@ -19,7 +20,11 @@ WORD = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\$\{[^}]*\}|[^\[\]{},:
 
 
 def as_written(overrides: Sequence[str]) -> list[str]:
-    """The overrides, with quotation marks around words at places of text that Hydra reads as something else."""
+    """The overrides, with quotation marks around words at places of text that Hydra reads as something else.
+
+    Raises: BenchmarkError for a choice that is none.
+    """
+    check_choices(overrides)
     return [_quoted(override) for override in overrides]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -39,12 +40,12 @@ def with_own_model(arguments: Sequence[str]) -> list[str]:
 
 def is_own(value: str, folders: Sequence[Path]) -> bool:
     """True if ``value`` is a folder or a hub id, and no file of the group `model` in one of ``folders``."""
-    if any((folder / "model" / f"{value}.yaml").is_file() for folder in folders):
+    if any(os.path.isfile(folder / "model" / f"{value}.yaml") for folder in folders):
         return False
     return (
         "/" in value
         or value in (".", "..", "~")
-        or any((in_home(value) / file).is_file() for file in CONFIGURED)
+        or any(os.path.isfile(in_home(value) / file) for file in CONFIGURED)
     )
 
 

@@ -47,7 +47,10 @@ class WrittenSource(FileConfigSource):
         text = read(path)
         header = ConfigSource._get_header_dict(text[:512])
         kind = type_of(header.get("package"), os.path.dirname(name))
-        content = OmegaConf.create(load(text, path, kind) or {})
+        content = load(text, path, kind) or {}
+        if not isinstance(content, dict):
+            raise BenchmarkError(f"{path}: must be a mapping of keys to values, not {content!r}")
+        content = OmegaConf.create(content)
         return ConfigResult(
             config=content, path=f"{self.scheme()}://{self.path}", provider=self.provider, header=header
         )
@@ -172,6 +175,26 @@ def check_keys(node: yaml.Node, path: Path) -> None:
                 )
             lines[name] = line
             check_keys(value, path)
+
+
+def check_members(value: Any, kind: Any, key: str = "") -> None:
+    """Refuse lists and mappings inside of lists and mappings of single values, which OmegaConf lets through.
+
+    Raises: BenchmarkError naming the key.
+    """
+    kind = required(kind)
+    members = typing.get_args(kind)
+    if fields := fields_of(kind):
+        for name, inner in fields.items():
+            check_members(getattr(value, name, None), inner, f"{key}.{name}" if key else name)
+    elif members and isinstance(value, dict):
+        for name, inner in value.items():
+            check_members(inner, members[-1], f"{key}.{name}")
+    elif members and isinstance(value, list):
+        for number, inner in enumerate(value):
+            check_members(inner, members[-1], f"{key}[{number}]")
+    elif kind in (str, int, float, bool) and isinstance(value, list | dict):
+        raise BenchmarkError(f"{key}={value}: expected a single value")
 
 
 def type_of(package: str | None, group: str) -> Any:

@@ -109,7 +109,8 @@ def read(task: TaskConfig, split: SplitConfig, file: SplitFiles, columns: list[s
     place = f"{split.config}/{split.split}"
     try:
         texts, names = split.text or task.text, {*task.labels, *split.label_map}
-        rows = formats.read(file.paths, texts, cache / "parquet" / file.digest[:24], names)
+        kept = cache / "parquet" / file.digest[:24]
+        rows = formats.read(file.paths, texts, kept, names, [*columns, *split.rows])
     except BenchmarkError as error:
         raise BenchmarkError(f"task {task.name!r}, {place}: {error}") from error
     missing = [column for column in (*columns, *split.rows) if column not in rows.column_names]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Sequence
 from pathlib import Path
 
@@ -14,12 +15,21 @@ from benchmark.data.listing import format_of
 from benchmark.data.typed import typed
 from benchmark.errors import BenchmarkError
 
+NO_NAME = re.compile("[\0\ud800-\udfff]")  # what Arrow cannot keep in the name of a column
 
-def read(paths: Sequence[Path], texts: Sequence[str], cache: Path, names: Container[str] = ()) -> Dataset:
+
+def read(
+    paths: Sequence[Path],
+    texts: Sequence[str],
+    cache: Path,
+    names: Container[str] = (),
+    wanted: Sequence[str] | None = None,
+) -> Dataset:
     """The rows of some files of one format.
 
     In CSV and TSV files the columns ``texts``, and those that hold ``names`` of classes alone, stay text.
 
+    A JSON column of unlike values is left out if it is not ``wanted``; None: all are.
     Raises: BenchmarkError naming the file, for one that cannot be read, or has no rows or other columns.
     """
     suffix = format_of(paths[0].name)
@@ -28,9 +38,9 @@ def read(paths: Sequence[Path], texts: Sequence[str], cache: Path, names: Contai
     if suffix == ".arrow":
         rows = _arrow(paths)
     elif suffix in (".csv", ".tsv"):
-        rows = _dataset(_delimited(paths, texts, names))
+        rows = _dataset(paths, _delimited(paths, texts, names))
     else:
-        rows = _dataset(json_rows.columns([(path, json_rows.read(path)) for path in paths]))
+        rows = _dataset(paths, json_rows.columns([(path, json_rows.read(path)) for path in paths], wanted))
     if not len(rows):
         raise BenchmarkError(f"{', '.join(map(str, paths[:3]))}: no rows")
     return rows
@@ -63,5 +73,8 @@ def _arrow(paths: Sequence[Path]) -> Dataset:
     return concatenate_datasets(parts)
 
 
-def _dataset(columns: dict[str, pyarrow.Array]) -> Dataset:
+def _dataset(paths: Sequence[Path], columns: dict[str, pyarrow.Array]) -> Dataset:
+    for name in columns:
+        if NO_NAME.search(name):
+            raise BenchmarkError(f"{paths[0]}: the name of a column has a zero or half a character: {name!r}")
     return Dataset(InMemoryTable(pyarrow.table(columns)))

@@ -14,13 +14,12 @@ from benchmark.data.text import read_text
 from benchmark.errors import BenchmarkError
 
 Row = dict[str, Any]
+# What Arrow says of values that make no column; half a surrogate pair is no Unicode.
+UNFIT = (pyarrow.ArrowException, OverflowError, TypeError, UnicodeEncodeError)
 SHOWN = 60  # characters of a value in a message
 HALF = re.compile(r"\\u[dD][89a-fA-F]")  # of a letter that is spelt as a pair
-UNFIT = (
-    KeyError,
-    ValueError,
-    RecursionError,
-)  # a key twice, a number of too many digits, lists in too many lists
+# A key twice, a number of too many digits, lists in too many lists.
+UNREAD = (KeyError, ValueError, RecursionError)
 
 
 def read(path: Path) -> list[Row]:
@@ -33,7 +32,7 @@ def read(path: Path) -> list[Row]:
         rows = _lines(text, path) if by_line else _questions(_array(_parse(text), path))
     except json.JSONDecodeError:
         rows = _lines(text, path)
-    except UNFIT as error:
+    except UNREAD as error:
         raise BenchmarkError(f"{path}: {error.args[0]}") from error
     halves = HALF.search(text)
     for number, row in enumerate(rows):
@@ -44,9 +43,12 @@ def read(path: Path) -> list[Row]:
     return rows
 
 
-def columns(files: Sequence[tuple[Path, list[Row]]]) -> dict[str, pyarrow.Array]:
+def columns(
+    files: Sequence[tuple[Path, list[Row]]], wanted: Sequence[str] | None = None
+) -> dict[str, pyarrow.Array]:
     """The columns of all rows of several files; a key that a row lacks is a missing value.
 
+    Columns of unlike values are left out if they are not ``wanted``; None: all are.
     Raises: BenchmarkError naming file, row, column and value, for values of unlike types.
     """
     rows = [row for _, some in files for row in some]
@@ -57,8 +59,14 @@ def columns(files: Sequence[tuple[Path, list[Row]]]) -> dict[str, pyarrow.Array]
         values = [row.get(name) for row in rows]
         try:
             found[name] = pyarrow.array(values)
-        except (pyarrow.ArrowException, OverflowError, TypeError) as error:
+        except UNFIT as error:
+            if wanted is not None and name not in wanted:
+                continue
             path, number, value = _unlike(values, places)
+            if isinstance(error, UnicodeEncodeError):
+                raise BenchmarkError(
+                    f"{path}, row {number}: column {name!r} has half a character: {_short(value)}"
+                ) from error
             raise BenchmarkError(
                 f"{path}, row {number}: column {name!r} has {_short(value)}, and not the type of the rows "
                 f"before, such as {_short(next(value for value in values if value is not None))}"
@@ -98,7 +106,7 @@ def _lines(text: str, path: Path) -> list[Any]:
                 rows.append(_parse(line))
             except json.JSONDecodeError as error:
                 raise BenchmarkError(f"{path}, line {number}: no JSON: {error.msg}") from error
-            except UNFIT as error:
+            except UNREAD as error:
                 raise BenchmarkError(f"{path}, line {number}: {error.args[0]}") from error
     if not rows:
         raise BenchmarkError(f"{path} is empty: it has no rows")
@@ -151,7 +159,7 @@ def _unlike(values: Sequence[Any], places: Sequence[tuple[Path, int]]) -> tuple[
         try:
             pyarrow.array(values[:middle])
             low = middle
-        except (pyarrow.ArrowException, OverflowError, TypeError):
+        except UNFIT:
             high = middle
     return *places[high - 1], values[high - 1]
 

@@ -57,7 +57,7 @@ def list_names(folder: Path) -> list[str]:
         if os.path.realpath(place) in above:  # a link back would be followed without end
             folders.clear()
             continue
-        names += [(path / name).as_posix() for name in files if (folder / path / name).is_file()]
+        names += [(path / name).as_posix() for name in files if os.path.isfile(Path(place, name))]
     return names
 
 

@@ -121,9 +121,9 @@ class Checkpoint:
 
     def _shards(self, index: str) -> list[Path]:
         files = self.json(index).get("weight_map")
-        if not isinstance(files, dict) or not files:
-            raise self.refusal(index, "has no weight_map")
-        paths = [self.folder / str(name) for name in sorted(set(files.values()))]
+        if not isinstance(files, dict) or not files or not all(isinstance(f, str) for f in files.values()):
+            raise self.refusal(index, "has no weight_map from weights to files")
+        paths = [self.folder / name for name in sorted(set(files.values()))]
         if missing := [path.name for path in paths if not path.exists()]:
             raise self.refusal(
                 missing[0], f"is missing, one of {len(paths)} files of weights that {index} names"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 import transformers
@@ -54,7 +55,9 @@ def load(
     fitting.skeleton(place, config, head)
     # A decoder's head finds the last token of a text by the padding's.
     unpadded = getattr(config, "pad_token_id", 0) is None
-    changes = {"pad_token_id": fitting.tokenizer(place).pad_token_id} if unpadded else {}
+    changes: dict[str, Any] = {"pad_token_id": fitting.tokenizer(place).pad_token_id} if unpadded else {}
+    if getattr(config, "chunk_size_feed_forward", 0):  # saves memory, and fails for most lengths
+        changes["chunk_size_feed_forward"] = 0
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive(seed, "head"))
         try:

@@ -70,9 +70,7 @@ def data_at_hand(task: TaskConfig, cache: Path, record: Record) -> dict[str, str
     kept = data.kept(task, cache)
     digests = recalled(kept)
     if digests is None:
-        digests = (
-            again(kept) if task.builder else computed(kept, data.files(task, record.data.digests))
-        )
+        digests = again(kept) if task.builder else computed(kept, data.files(task, record.data.digests))
     return {DATA + name: digest for name, digest in digests.items()}
 
 

@@ -18,7 +18,7 @@ from benchmark.damage import healed
 from benchmark.data.reader import Reader
 from benchmark.data.rows import Rows
 from benchmark.errors import BenchmarkError
-from benchmark.tasks import columns
+from benchmark.tasks import columns, constants
 from benchmark.tasks.kind import WITHOUT_GOLD, Examples, Inputs, Kind, Measure, gold_of, scored
 
 
@@ -113,7 +113,9 @@ class Classification(Kind):
             raise BenchmarkError(
                 f"task {rows.task!r}: {rows.place}, column {target!r}: no row has a gold label to learn from"
             )
-        if training and not gold.all():
+        if not training:
+            constants.check_scored(rows, target, targets[gold], split.metrics or reader.task.metrics)
+        elif not gold.all():
             rows, targets = rows.without(~gold, WITHOUT_GOLD), targets[gold]
         return Looked(rows, targets, empty)
 

@@ -20,7 +20,7 @@ from benchmark.data.reader import Reader
 from benchmark.data.rows import LABEL_MAP
 from benchmark.errors import BenchmarkError
 from benchmark.randomness import stream
-from benchmark.tasks import metrics
+from benchmark.tasks import constants, metrics
 from benchmark.tasks.answers import Answers
 from benchmark.tasks.classification import Classification
 from benchmark.tasks.kind import WITHOUT_GOLD, Examples, Kind, Measure
@@ -83,6 +83,7 @@ def load(config: RunConfig, tokenizer: PreTrainedTokenizerBase) -> Task:
         raise BenchmarkError(f"task {task.name!r}: its training split {names} has no example to learn from")
     subset = draw_subset(training.targets, config.data, config.seed, splits.learnt.stratified)
     training = training.taken(subset) if len(subset) < len(training) else training
+    constants.check_learnt(task, ", ".join(place_of(split) for split in train), training.targets)
     sets: dict[str, Examples | Callable[[], Examples]] = {
         name: partial(splits.evaluation, split) if split.last_only else splits.evaluation(split)
         for name, split in evaluate.items()

@@ -129,3 +129,15 @@ def test_a_run_gets_them(tmp_path: Path, cli: Callable[..., tuple[int, str, str]
     assert "revision: '1e10'" in output
     assert "label_map:\n    '0': 'no'\n    '1': 'yes'" in output
     assert "label: '1_1'" in output
+
+
+@pytest.mark.parametrize("text", ["3", "- a", "just words"])
+def test_a_file_that_is_no_mapping_is_refused(
+    text: str, tmp_path: Path, cli: Callable[..., tuple[int, str, str]]
+) -> None:
+    (tmp_path / "conf" / "model").mkdir(parents=True)
+    (tmp_path / "conf" / "model" / "mine.yaml").write_text(text)
+    status, _, errors = cli(f"hydra.searchpath=[file://{tmp_path / 'conf'}]", "model=mine")
+    assert status == 2
+    assert "mine.yaml: must be a mapping of keys to values" in errors
+    assert errors.count("\n") == 1

@@ -71,8 +71,17 @@ def test_questions_of_squad_are_found_in_their_paragraphs(tmp_path: Path) -> Non
         ),
         ("a.jsonl", '{"x": 1}\n{"x": 2}\n{"x": "y"}\n', "a.jsonl, row 2: column 'x' has \"y\""),
         ("a.jsonl", '{"x": "y"}\n{"x": null}\n{"x": [1]}\n', r"a.jsonl, row 2: column 'x' has \[1\]"),
+        ("a.jsonl", '{"x": "y"}\n{"x": "\\ud800"}\n', "a.jsonl, row 1: column 'x' has half a character"),
     ],
 )
 def test_a_fault_is_named_with_file_and_row(name: str, text: str, line: str, tmp_path: Path) -> None:
     with pytest.raises(BenchmarkError, match=line):
         columns(tmp_path, name, text)
+
+
+def test_a_column_of_unlike_values_matters_only_if_it_is_wanted(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"text": "a", "id": 1}\n{"text": "b", "id": "x"}\n')
+    files = [(tmp_path / "a.jsonl", json_rows.read(tmp_path / "a.jsonl"))]
+    assert list(json_rows.columns(files, ["text"])) == ["text"]
+    with pytest.raises(BenchmarkError, match=r"a.jsonl, row 1: column 'id' has \"x\""):
+        json_rows.columns(files, ["text", "id"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import datasets
@@ -164,3 +165,19 @@ def test_folders_behind_links_belong_to_a_data_set_and_a_link_back_does_not_lead
 def test_a_readme_is_read_as_far_as_it_makes_sense(configs: str, files: list[str]) -> None:
     there = listed(["a.csv", "b.csv", "train.csv"], f"---\nconfigs: {configs}\n---\n")
     assert there.files("default", "train") == files
+
+
+def test_what_cannot_be_looked_into_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("open", "closed"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "train.csv").touch()
+    (tmp_path / "link.csv").symlink_to("/nothing")
+    look = os.scandir
+
+    def scandir(path: str) -> object:
+        if Path(path).name == "closed":
+            raise PermissionError(13, "Permission denied", str(path))
+        return look(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert list_names(tmp_path) == ["open/train.csv"]

@@ -235,3 +235,14 @@ def test_a_class_that_looks_like_a_number_keeps_its_spelling(tmp_path: Path) -> 
     data = rows(tmp_path, split, tmp_path / "cache")
     assert data["label"][:] == ["1.10", "1.1"]
     assert rows(tmp_path, SplitConfig(split="dev"), tmp_path / "cache")["label"][:] == [1.1, 1.1]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("dev.csv", "text,la\0bel\na,0\n"), ("dev.jsonl", '{"text": "a", "\\ud800": 0}')]
+)
+def test_a_column_that_cannot_be_named_is_refused(
+    name: str, content: str, folder: Path, tmp_path: Path
+) -> None:
+    (folder / name).write_text(content)
+    with pytest.raises(BenchmarkError, match=rf"{name}: the name of a column has a zero or half a character"):
+        rows(folder, SplitConfig(split="dev"), tmp_path)

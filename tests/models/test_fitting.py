@@ -59,6 +59,19 @@ def written(file: str, text: str) -> Break:
     return lambda folder: (folder / file).write_text(text)
 
 
+def in_json(file: str, change: Callable[[dict[str, Any]], Any]) -> Break:
+    def changed(folder: Path) -> None:
+        content = json.loads((folder / file).read_text())
+        change(content)
+        (folder / file).write_text(json.dumps(content))
+
+    return changed
+
+
+def numbered(word: str, number: int) -> Break:
+    return in_json("tokenizer.json", lambda content: content["model"]["vocab"].update({word: number}))
+
+
 def sharded(folder: Path) -> None:
     names = {
         name: f"model-0000{1 + ('layer' in name)}-of-00002.safetensors"
@@ -95,10 +108,15 @@ BROKEN: dict[str, tuple[Break, list[str]]] = {
     "no weights": (lambda f: (f / WEIGHTS).unlink(), ["has no weights", "it has config.json"]),
     "ONNX": (lambda f: (f / WEIGHTS).rename(f / "model.onnx"), ["only model.onnx, of ONNX"]),
     "a shard": (sharded, ["model-00002-of-00002.safetensors", "is missing"]),
+    "a shard without a name": (
+        lambda f: (sharded(f), written(f"{WEIGHTS}.index.json", '{"weight_map": {"a": 3, "b": "x"}}')(f)),
+        [f"{WEIGHTS}.index.json", "no weight_map"],
+    ),
     "no configuration": (lambda f: (f / "config.json").unlink(), ["has no config.json"]),
     "a damaged configuration": (cut("config.json"), ["config.json", "cannot be read"]),
     "a list": (written("config.json", "[]"), ["config.json", "mapping"]),
     "no model_type": (lambda f: configured(f, model_type=None), ["config.json", "no model_type"]),
+    "a list as model_type": (lambda f: configured(f, model_type=["bert"]), ["config.json", "no model_type"]),
     "an unknown model_type": (lambda f: configured(f, model_type="mine"), ["'mine' is not known"]),
     "not of texts": (
         lambda f: configured(f, model_type="vit"),
@@ -115,6 +133,11 @@ BROKEN: dict[str, tuple[Break, list[str]]] = {
     "no tokenizer": (lambda f: (f / "tokenizer.json").unlink(), ["has no tokenizer", "tokenizer.json"]),
     "a damaged tokenizer": (cut("tokenizer.json"), ["tokenizer.json", "cannot be read"]),
     "no words": (lambda f: tokenizer(f, WORDS[:4]), ["knows no word"]),
+    "a number beyond the others": (numbered("film", 40), ["41 tokens", "embedding of 10"]),
+    "a number around texts": (
+        in_json("tokenizer.json", lambda t: t["post_processor"]["special_tokens"]["[SEP]"].update(ids=[12])),
+        ["13 tokens", "embedding of 10"],
+    ),
     "more words": (lambda f: tokenizer(f, [*WORDS, "new"]), ["11 tokens", "embedding of 10"]),
     "an adapter": (
         written("adapter_config.json", '{"base_model_name_or_path": "me/base"}'),
@@ -230,3 +253,12 @@ def test_a_model_that_cannot_compute_texts_is_refused_and_one_that_needs_an_end_
     shape = {"vocab_size": 10, "d_model": 16, "num_layers": 1, "num_heads": 2, "d_ff": 32, "d_kv": 8}
     t5 = T5Config(**shape, decoder_start_token_id=0, eos_token_id=3)
     assert loaded(checkpoint(tmp_path / "t5", t5))[1].config.model_type == "t5"
+
+
+def test_computing_in_chunks_is_for_all_lengths(whole: Path, tmp_path: Path) -> None:
+    shutil.copytree(whole, tmp_path / "m")
+    configured(tmp_path / "m", chunk_size_feed_forward=3)
+    texts = {"input_ids": torch.tensor([[2, 5, 6, 3]])}
+    assert torch.equal(
+        loaded(tmp_path / "m")[1].eval()(**texts).logits, loaded(whole)[1].eval()(**texts).logits
+    )
