@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from benchmark.config.schema import RunConfig
@@ -14,18 +13,10 @@ from benchmark.config.table import AVERAGE as OF_AVERAGE
 from benchmark.grids.grid import Grid
 from benchmark.grids.selectors import matches
 from benchmark.records.record import Record
-from benchmark.report.numbers import quantities
+from benchmark.report.numbers import quantities, spread, swaps
 from benchmark.report.numbers.frame import Rule, average, average_by_seed, by_seed, distinguishing, placed
 from benchmark.report.numbers.predictions import Arrays
-from benchmark.report.numbers.statistics import (
-    MANY,
-    estimate,
-    maximum_test,
-    paired,
-    seeds_to_correlate,
-    seeds_to_find,
-    spread_test,
-)
+from benchmark.report.numbers.statistics import difference, paired, seeds_to_find
 from benchmark.report.published import AVERAGE
 from benchmark.report.sections import VANILLA_LABEL
 
@@ -174,22 +165,20 @@ def _tested(
     mine, theirs = paired(*pair)
     n = len(mine)
     if of == "std":
-        apart = float(np.std(mine, ddof=1) - np.std(theirs, ddof=1)) if n > 1 else np.nan
-        correlation, p = spread_test(mine, theirs)
+        ratio, p = spread.spread_test(mine, theirs)
         return Comparison(
-            column, ours, others, sign * apart, n, p, lambda level: seeds_to_correlate(correlation, level)
+            column, ours, others, sign * ratio, n, p, lambda level: spread.seeds_to_find(ratio, level)
         )
     if of == "max":
-        apart = float(mine.max() - theirs.max()) if n else np.nan
-        return Comparison(column, ours, others, sign * apart, n, maximum_test(mine, theirs), lambda _: MANY)
-    difference = estimate(mine - theirs)
-    effect = difference.effect_size
+        apart, p = swaps.maximum_test(mine, theirs)
+        return Comparison(column, ours, others, sign * apart, n, p, swaps.fewest_seeds)
+    gain = difference(mine, theirs)
     return Comparison(
         column,
         ours,
         others,
-        sign * difference.mean,
+        sign * gain.mean,
         n,
-        difference.p,
-        lambda level: seeds_to_find(effect, level),
+        gain.p,
+        lambda level: seeds_to_find(gain.effect_size, level) if gain.varies else swaps.fewest_seeds(level),
     )
