@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from benchmark.config.schema import RunConfig
@@ -13,14 +14,17 @@ from benchmark.config.table import AVERAGE as OF_AVERAGE
 from benchmark.grids.grid import Grid
 from benchmark.grids.selectors import matches
 from benchmark.records.record import Record
-from benchmark.report.numbers import quantities, spread, swaps
+from benchmark.report.numbers import conjunctions, planned, quantities, spread, swaps
 from benchmark.report.numbers.frame import Rule, average, average_by_seed, by_seed, distinguishing, placed
 from benchmark.report.numbers.predictions import Arrays
+from benchmark.report.numbers.sampling import weights_of
 from benchmark.report.numbers.statistics import difference, paired, seeds_to_find
 from benchmark.report.published import AVERAGE
 from benchmark.report.sections import VANILLA_LABEL
 
 BySeed = dict[int, float]
+Columns = str | list[str]  # one column, the average, or columns of which the mean is taken
+Scored = Callable[[pd.DataFrame], pd.DataFrame]
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,9 @@ class Comparison:
     """One pair of arms on one column; ``toward`` > 0 is a difference as claimed.
 
     ``p`` is two-sided and uncorrected, NaN if nothing can be tested. ``n`` is the number of pairs of seeds,
-    and ``needed(level)`` the number that would be enough.
+    and ``needed(level)`` the number that would be enough. They are of the runs that finished. ``all_toward``
+    and ``all_p`` are of all planned seeds, with failures at the floor; NaN where there is no floor. ``lost``
+    counts the runs of both sides that have no score, and ``waiting`` those that were not run yet.
     """
 
     column: str
@@ -38,6 +44,23 @@ class Comparison:
     n: int
     p: float
     needed: Callable[[float], int]
+    all_toward: float = np.nan
+    all_p: float = np.nan
+    lost: tuple[int, int] = (0, 0)
+    waiting: int = 0
+
+    @property
+    def one_sided(self) -> float:
+        """One-sided p-value as claimed, by the runs that finished and by all planned seeds.
+
+        The larger of both. Without a floor, a side that lost more runs than the other shows nothing.
+        """
+        p = conjunctions.one_sided(self.toward, self.p)
+        if not any(self.lost):
+            return p
+        if np.isnan(self.all_p):
+            return np.nan if self.lost[0] > self.lost[1] else p
+        return float(np.maximum(p, conjunctions.one_sided(self.all_toward, self.all_p)))
 
 
 @dataclass(frozen=True)
@@ -114,26 +137,61 @@ class Compared:
             places = [(column, column) for column in self.columns if column in wanted]
         comparisons = []
         for mine, theirs in places:
-            pair = (self.values(claim, ours, mine), self.values(claim, others, theirs))
+            sides = ((ours, mine), (others, theirs))
+            pair = [self.values(claim, *side) for side in sides]
             column = mine if isinstance(mine, str) else f"{'+'.join(mine)} / {'+'.join(theirs)}"
-            comparisons.append(_tested(claim["of"], column, ours.name, others.name, pair, sign))
+            comparison = _tested(claim["of"], column, ours.name, others.name, (pair[0], pair[1]), sign)
+            comparisons.append(self.with_failures(comparison, claim, sides, sign))
         return comparisons
 
-    def values(self, claim: dict[str, Any], arm: Arm, column: str | list[str]) -> BySeed:
-        """The compared quantity of an arm by seed, or its gain over ``gain_over``."""
-        mine = self.series(claim["of"], arm, column)
+    def with_failures(
+        self, comparison: Comparison, claim: dict[str, Any], sides: Sequence[tuple[Arm, Columns]], sign: float
+    ) -> Comparison:
+        """``comparison`` with its counts of failed runs, and the analysis of all planned seeds."""
+        runs = [self.runs(*side) for side in sides]
+        without = planned.LOST if claim["of"] != "std" else (*planned.LOST, "collapsed")
+        lost = [rows[rows["status"].isin(without)]["run_id"].nunique() for rows in runs]
+        waiting = sum(rows[rows["status"] == "missing"]["run_id"].nunique() for rows in runs)
+        counted = replace(comparison, lost=(lost[0], lost[1]), waiting=waiting)
+        if not any(lost) or claim["of"] not in ("score", "max"):
+            return counted
+        mine, theirs = paired(*(self.values(claim, *side, planned.at_floor) for side in sides))
+        if len(mine) < comparison.n + max(lost):  # no floor
+            return counted
+        test = swaps.maximum_test if claim["of"] == "max" else _signed_ranks
+        apart, p = test(mine, theirs)
+        return replace(counted, all_toward=sign * apart, all_p=p)
+
+    def runs(self, arm: Arm, column: Columns) -> pd.DataFrame:
+        """The rows of an arm's frame behind ``column``; collapsed runs have a status of that name."""
+        if column == AVERAGE:
+            column = list(weights_of(self.rule or self.columns))
+        rows = arm.frame[arm.frame["task"].isin([column] if isinstance(column, str) else column)]
+        finished = rows["status"] == "finished"
+        return rows.assign(status=rows["status"].mask(finished & rows["collapsed"], "collapsed"))
+
+    def values(
+        self, claim: dict[str, Any], arm: Arm, column: Columns, scored: Scored = lambda frame: frame
+    ) -> BySeed:
+        """The compared quantity of an arm by seed, or its gain over ``gain_over``.
+
+        ``scored`` may change the scores of the arm's runs.
+        """
+        mine = self.series(claim["of"], arm, column, scored)
         if not (wanted := claim["gain_over"]):
             return mine
         bases = [base for base in self.matching(wanted) if base.same(arm, set(wanted))]
-        base = self.series(claim["of"], bases[0], column) if bases else {}
+        base = self.series(claim["of"], bases[0], column, scored) if bases else {}
         return {seed: value - base[seed] for seed, value in mine.items() if seed in base}
 
-    def series(self, of: str, arm: Arm, column: str | list[str]) -> BySeed:
+    def series(self, of: str, arm: Arm, column: Columns, scored: Scored) -> BySeed:
         """One quantity of an arm by seed.
 
         ``column`` is one column, the average, or a list of columns, of which the mean is taken.
         """
-        frame = arm.frame if of in ("score", "std", "max") else self._with(of, arm.frame)
+        frame = scored(arm.frame) if of in ("score", "std", "max") else self._with(of, arm.frame)
+        if of == "std":  # a collapse is a rate of its own, and no spread
+            frame = frame.assign(score=frame["score"].mask(frame["collapsed"]))
         if column == AVERAGE:
             rule = self.rule or self.columns
             return average_by_seed(frame, rule if len(self.columns) > 1 else self.columns[0])
@@ -157,6 +215,10 @@ class Compared:
             points = quantities.points(quantity, record, config, stored) if record and finished else []
             values.append(quantities.summary(quantity, points))
         return frame.assign(score=values)
+
+
+def _signed_ranks(ours: np.ndarray, others: np.ndarray) -> tuple[float, float]:
+    return swaps.ranked_signs(ours - others)
 
 
 def _tested(

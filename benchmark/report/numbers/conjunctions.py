@@ -5,7 +5,6 @@ test is allowed. A cell that could not be tested has NaN, and counts as one that
 
 - All m cells: each may use the full level, since all have to be significant (intersection-union; Berger 1982).
 - At least u of m cells: partial conjunction (Benjamini and Heller 2008), (m - u + 1) times the u-th smallest p.
-- The cells that are hurt: Holm, which bounds the chance of naming a single wrong one.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from benchmark.report.numbers.statistics import LEVEL, holm
+from benchmark.report.numbers.statistics import LEVEL
 
 ONE_SIDED = LEVEL / 2
 
@@ -44,14 +43,6 @@ def helped(p_values: Sequence[float], level: float = ONE_SIDED) -> int:
     """
     enough = _partial(np.nan_to_num(np.array(p_values, float), nan=1.0)) <= level
     return int(np.flatnonzero(enough).max(initial=-1)) + 1
-
-
-def hurt(p_values: Sequence[float], level: float = ONE_SIDED) -> np.ndarray:
-    """Cells (m,), True if surely opposite to the claim, after Holm's correction.
-
-    ``p_values`` are one-sided in the claimed direction.
-    """
-    return holm([1 - p for p in p_values]) <= level
 
 
 def most(cells: int) -> int:

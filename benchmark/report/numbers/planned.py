@@ -7,11 +7,20 @@ model that has learnt nothing.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
+from benchmark.config.schema import RunConfig
+from benchmark.grids.grid import Grid
+from benchmark.report.numbers.frame import columns_of
+from benchmark.report.numbers.predictions import Arrays
+
+LOST = ("diverged", "failed")  # runs that were made and have no score
+NEAR = {"pearson": 1.0, "spearman": 1.0}  # points above the floor where a model has learnt nothing
+ROUNDING = 1e-6  # points
 NO_ASSOCIATION = ("matthews_correlation", "pearson", "spearman")  # 0 for every constant answer
 
 
@@ -31,9 +40,50 @@ def floor(metric: str, classes: np.ndarray) -> float:
     return 0.0
 
 
-def with_failures(scores: dict[int, float], failed: Collection[int], floor: float) -> dict[int, float]:
-    """``scores`` by seed, with ``floor`` for the seeds that ``failed``."""
-    return dict(sorted((dict.fromkeys(failed, floor) | scores).items()))
+def with_floors(grid: Grid, frame: pd.DataFrame, arrays: Arrays) -> pd.DataFrame:
+    """``frame`` with the ``floor`` of every run in points, and ``collapsed`` for those that score no more.
+
+    ``frame`` is as `frame.scores` gives it. Classes are counted in the stored targets of one run per task;
+    without any they are taken to be equally frequent. NaN for a gap, which is best for a model that has learnt
+    nothing.
+    """
+    parts = []
+    for _, rows in frame.groupby(["task", frame["run"].map(lambda run: grid.runs[run].config.task.name)]):
+        config = grid.runs[int(rows["run"].iloc[0])].config
+        name = rows["task"].iloc[0]
+        report, minus = next(
+            (report, minus) for key, report, minus in columns_of(grid, config) if key == name
+        )
+        finished = rows[rows["status"] == "finished"]["run_id"]
+        stored = arrays(str(finished.iloc[0])) if len(finished) else {}
+        of_metrics = [_floor_of(metric, config, stored) for metric in report]
+        lowest = np.nan if minus else 100 * float(np.mean(of_metrics))
+        near = max(NEAR.get(metric.rpartition("/")[2], ROUNDING) for metric in report)
+        known = bool(stored) or all(metric.rpartition("/")[2] in NO_ASSOCIATION for metric in report)
+        nothing = rows["collapsed"] | ((rows["score"] - lowest).abs() <= near) & known
+        parts.append(rows.assign(floor=lowest, collapsed=nothing))
+    return pd.concat(parts).sort_index() if parts else frame.assign(floor=np.nan)
+
+
+def at_floor(frame: pd.DataFrame) -> pd.DataFrame:
+    """``frame`` with the floor as the score of runs that diverged or failed."""
+    lost = frame["status"].isin(LOST)
+    return frame.assign(score=frame["score"].where(~lost, frame["floor"]))
+
+
+def _floor_of(name: str, config: RunConfig, stored: Mapping[str, np.ndarray]) -> float:
+    set_name, _, metric = name.rpartition("/")
+    set_name = set_name or next(iter(config.task.evaluate))
+    labels = len(config.task.labels)
+    if config.task.kind != "classification" or not labels:
+        return floor(metric, np.zeros(0))
+    targets = stored.get(f"targets/{set_name}")
+    known = (
+        np.ones(labels)
+        if targets is None
+        else np.bincount(targets[targets >= 0].astype(int), minlength=labels)
+    )
+    return floor(metric, known)
 
 
 def paired_rates(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from benchmark.report.numbers.conjunctions import ONE_SIDED, at_least, helped, hurt, most, one_sided
+from benchmark.report.numbers.conjunctions import ONE_SIDED, at_least, helped, most, one_sided
 
 WORKED = [0.030765, 0.047364, 0.118288, 0.141294, 0.200174, 0.621997]
 
@@ -14,7 +14,6 @@ WORKED = [0.030765, 0.047364, 0.118288, 0.141294, 0.200174, 0.621997]
 def test_the_worked_example_surely_helps_in_no_cell():
     assert min(at_least(WORKED, u) for u in range(1, 7)) == pytest.approx(6 * 0.030765)  # .184590
     assert helped(WORKED) == 0
-    assert not hurt(WORKED).any()
     # A level that the smallest (m - u + 1) p_(u) just reaches, and just misses.
     assert (helped(WORKED, 0.1846), helped(WORKED, 0.1845)) == (1, 0)
 
@@ -40,13 +39,6 @@ def test_a_cell_that_was_not_tested_is_one_that_shows_nothing():
     assert at_least(p_values, 3) == 1
     assert at_least(p_values, 2) == pytest.approx(0.004)
     assert (helped(p_values), helped([])) == (2, 0)
-    assert hurt([np.nan, 0.9999]).tolist() == [False, True]
-
-
-def test_cells_are_hurt_after_holm():
-    assert hurt([0.99, 0.98, 0.5]).tolist() == [False, False, False]  # .01 * 3 > .025
-    assert hurt([0.995, 0.989, 0.5]).tolist() == [True, True, False]  # .005 * 3, .011 * 2
-    assert hurt([0.989, 0.5]).tolist() == [True, False]
 
 
 def test_a_two_sided_p_value_is_halved_in_its_own_direction():

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
 
-from benchmark.report.numbers.planned import floor, paired_rates, with_failures
+from benchmark.report.numbers.planned import at_floor, floor, paired_rates
 from benchmark.report.numbers.statistics import estimate
 from benchmark.report.numbers.swaps import ranked_signs
 
@@ -28,9 +29,15 @@ def test_the_floor_is_zero_where_nothing_is_scored_by_class():
 
 
 def test_failed_seeds_have_the_floor():
-    assert with_failures({3: 71.0, 1: 70.0}, [2], 52.7) == {1: 70.0, 2: 52.7, 3: 71.0}
-    assert with_failures({1: 70.0}, [], 52.7) == {1: 70.0}
-    assert list(with_failures({3: 71.0}, [1], 0.0)) == [1, 3]
+    frame = pd.DataFrame(
+        {
+            "status": ["finished", "diverged", "failed", "missing", "diverged"],
+            "score": [71.0, np.nan, np.nan, np.nan, np.nan],
+            "floor": [52.7, 52.7, 52.7, 52.7, np.nan],
+        }
+    )
+    np.testing.assert_array_equal(at_floor(frame)["score"], [71, 52.7, 52.7, np.nan, np.nan])
+    assert frame["score"].count() == 1
 
 
 def test_rates_are_compared_by_mcnemars_exact_test():
@@ -54,9 +61,7 @@ def test_diverging_in_the_worst_seeds_reproduces_nothing(share, finished, planne
         ours, others = drawn.normal(70, 1, 25), drawn.normal(70, 1, 25)
         kept = np.argsort(ours)[lost:]
         pairs = estimate(ours[kept] - others[kept])
-        whole = {int(seed): float(ours[seed]) for seed in kept}
-        mine = with_failures(whole, set(range(25)) - whole.keys(), 52.7)
-        differences = np.array(list(mine.values())) - others
+        differences = np.where(np.isin(np.arange(25), kept), ours, 52.7) - others
         shown = pairs.mean > 0 and pairs.p <= 0.05
         signed, p = ranked_signs(differences)
         words.append((shown, shown and signed > 0 and p <= 0.05))
