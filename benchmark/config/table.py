@@ -16,6 +16,7 @@ from omegaconf import MISSING
 
 KINDS = ("table", "lines", "box", "bars", "heat", "histogram")
 STATISTICS = ("mean", "std", "max", "p_value")
+RATES = ("failed", "collapsed")  # of runs; claims may be about them, and lower is better
 QUANTITIES = ("score", "std", "max", "loss", "memory")  # and probe/NAME, probe/NAME/ARRAY
 READINGS = ("value", "size", "metric", "outputs", "labels", "length", "warmup")
 EVERY_COLUMN, AVERAGE = "every column", "average"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from benchmark.config.table import AVERAGE, EVERY_COLUMN, KINDS, MOST, QUANTITIES, READINGS, STATISTICS
+from benchmark.config.table import AVERAGE, EVERY_COLUMN, KINDS, MOST, QUANTITIES, RATES, READINGS, STATISTICS
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.grids.selectors import Rectangle, check_selector, values_of
 from benchmark.places import ROOT
@@ -57,7 +57,10 @@ def _check_claim(claim: dict[str, Any], table: dict[str, Any], grid: Sequence[Re
         )
     for side in ("better", "lower", "than", "gain_over"):
         check_selector(claim[side], grid, f"{place}, {side}")
-    _quantity(claim["of"], place)
+    if claim["of"] not in RATES:
+        _quantity(claim["of"], place)
+    elif claim["gain_over"]:
+        raise BenchmarkError(f"{place}: of: {claim['of']} is a rate, and has no gain_over")
     enough = claim["at_least"]
     if enough not in (None, MOST) and (type(enough) is not int or enough < 1):
         raise BenchmarkError(

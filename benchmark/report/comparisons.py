@@ -11,12 +11,14 @@ import pandas as pd
 
 from benchmark.config.schema import RunConfig
 from benchmark.config.table import AVERAGE as OF_AVERAGE
+from benchmark.config.table import RATES
 from benchmark.grids.grid import Grid
 from benchmark.grids.selectors import matches
 from benchmark.records.record import Record
 from benchmark.report.numbers import conjunctions, planned, quantities, spread, swaps
 from benchmark.report.numbers.frame import Rule, average, average_by_seed, by_seed, distinguishing, placed
 from benchmark.report.numbers.predictions import Arrays
+from benchmark.report.numbers.rates import paired_rates
 from benchmark.report.numbers.sampling import weights_of
 from benchmark.report.numbers.statistics import difference, paired, seeds_to_find
 from benchmark.report.published import AVERAGE
@@ -138,11 +140,29 @@ class Compared:
         comparisons = []
         for mine, theirs in places:
             sides = ((ours, mine), (others, theirs))
+            if claim["of"] in RATES:
+                comparisons.append(self.rates(claim["of"], sides, sign))
+                continue
             pair = [self.values(claim, *side) for side in sides]
             column = mine if isinstance(mine, str) else f"{'+'.join(mine)} / {'+'.join(theirs)}"
             comparison = _tested(claim["of"], column, ours.name, others.name, (pair[0], pair[1]), sign)
             comparisons.append(self.with_failures(comparison, claim, sides, sign))
         return comparisons
+
+    def rates(self, of: str, sides: Sequence[tuple[Arm, Columns]], sign: float) -> Comparison:
+        """Two arms' rates of runs that failed or collapsed, over all pairs of runs that were made."""
+        statuses = planned.LOST if of == "failed" else ("collapsed",)
+        ends = [self.runs(*side).set_index(["task", "seed"])["status"] for side in sides]
+        made = [set(end[end != "missing"].index) for end in ends]
+        mine, theirs = (end[end.isin(statuses)].index for end in ends)
+        rate = paired_rates(mine, theirs, made[0] & made[1])
+        column = sides[0][1] if isinstance(sides[0][1], str) else "+".join(sides[0][1])
+        waiting = sum(int((end == "missing").sum()) for end in ends)
+        (ours, _), (others, _) = sides
+        toward = sign * rate.difference
+        return Comparison(
+            column, ours.name, others.name, toward, rate.n, rate.p, rate.needed, waiting=waiting
+        )
 
     def with_failures(
         self, comparison: Comparison, claim: dict[str, Any], sides: Sequence[tuple[Arm, Columns]], sign: float

@@ -171,6 +171,25 @@ def test_a_number_of_columns_is_enough():
     assert word(no) == UNDECIDED  # one column tells nothing of two of three
 
 
+def test_a_number_of_comparisons_or_most_of_them_is_enough():
+    yes, no, maybe = ((1.0, 1e-6), (-1.0, 1e-6), (1.0, 0.4))
+
+    def word(at_least: Any, *pairs: tuple[float, float]) -> str:
+        claim = {"says": "usually", "where": "every column", "at_least": at_least}
+        return claims.verdict(claim, [compared("rte", *one) for one in pairs]).verdict
+
+    assert word(2, yes, yes, no) == word("most", yes, yes, maybe) == REPRODUCED
+    assert word(3, yes, yes, no) == word("most", yes, no, no) == CONTRADICTED
+    assert word("most", yes, no, maybe) == word("most", yes, yes, maybe, maybe) == UNDECIDED
+    assert word(None, yes, yes, maybe) == UNDECIDED
+    assert word(None, yes, yes, yes) == REPRODUCED
+    assert word(4, yes, yes, yes) == UNDECIDED
+    # Two of three have p = .04: half of it is below .025 and twice that half is not.
+    weak = (1.0, 0.04)
+    assert word(2, weak, weak, maybe) == UNDECIDED
+    assert word(None, weak, weak, weak) == REPRODUCED
+
+
 def test_seeds_to_decide_are_the_fewest_that_contradict_or_the_most_that_reproduce():
     claim = {"says": "everywhere", "where": "every column"}
     made = [

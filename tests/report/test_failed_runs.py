@@ -180,3 +180,27 @@ def test_a_run_that_scores_the_most_frequent_answer_has_collapsed(report):
     assert set(shown.numbers["runs_collapsed"]) >= {3}
     shown = report(("lnsr/pvalues", "task=stsb"), lambda config: 0.4 if config.seed == 1 else 80)
     assert set(shown.numbers["runs_collapsed"]) == {1}
+
+
+def test_rates_of_failure_can_be_claimed(report, monkeypatch):
+    """No gain, but plain fine-tuning collapses in 8 of 25 seeds: the rate is lower, and the score no better."""
+    claim = {
+        "says": "LNSR collapses less",
+        "better": {},
+        "lower": {"method": ["lnsr"]},
+        "than": {"method": []},
+    }
+    claim |= {"where": "every column", "at_least": None, "of": "collapsed", "gain_over": {}}
+    monkeypatch.setitem(load(*P_VALUES).table, "claims", [claim, claim | {"of": "failed"}])
+
+    def end(config: RunConfig) -> str:
+        return "collapsed" if not config.method and config.seed <= 8 else "finished"
+
+    collapsed, failed = report(P_VALUES, gains(0), end).verdicts
+    assert collapsed.verdict == REPRODUCED
+    assert {(c.n, c.toward, c.p) for c in collapsed.comparisons} == {(25, 8 / 25, 2.0**-7)}
+    assert (failed.verdict, {c.p for c in failed.comparisons}) == (UNDECIDED, {1.0})
+    collapsed, failed = report(P_VALUES, gains(0), of_method("diverged", *range(1, 9))).verdicts
+    assert (collapsed.verdict, failed.verdict) == (UNDECIDED, CONTRADICTED)
+    collapsed, _ = report(P_VALUES, gains(0), lambda c: "missing" if c.seed == 25 else end(c)).verdicts
+    assert (collapsed.verdict, collapsed.comparisons[0].n) == (UNDECIDED, 24)

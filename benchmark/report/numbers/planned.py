@@ -1,4 +1,4 @@
-"""All planned runs, also those that failed: rates of failure, and scores with failures at the floor.
+"""All planned runs, also those that failed: scores with failures at the floor.
 
 Means over the runs that finished reward a method for diverging where it would have scored low. Beside them
 stands the analysis of all planned seeds (intention to treat): a run that diverged or failed has the score of a
@@ -7,11 +7,10 @@ model that has learnt nothing.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from benchmark.config.schema import RunConfig
 from benchmark.grids.grid import Grid
@@ -84,20 +83,3 @@ def _floor_of(name: str, config: RunConfig, stored: Mapping[str, np.ndarray]) ->
         else np.bincount(targets[targets >= 0].astype(int), minlength=labels)
     )
     return floor(metric, known)
-
-
-def paired_rates(
-    ours: Collection[int], others: Collection[int], seeds: Iterable[int]
-) -> tuple[float, int, float]:
-    """Difference of two failure rates over ``seeds``: (difference, seeds, p) by McNemar's exact test.
-
-    ``ours`` and ``others`` are the seeds whose runs failed. Only seeds where one side alone failed tell the
-    sides apart. NaN without seeds.
-    """
-    planned = set(seeds)
-    mine, theirs = planned & set(ours), planned & set(others)
-    if not planned:
-        return np.nan, 0, np.nan
-    alone, apart = len(mine - theirs), len(mine ^ theirs)
-    p = float(stats.binomtest(alone, apart).pvalue) if apart else 1.0
-    return (len(mine) - len(theirs)) / len(planned), len(planned), p

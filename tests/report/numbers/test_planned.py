@@ -1,4 +1,4 @@
-"""Failed runs at the floor, and their rates, against scikit-learn and simulation."""
+"""Failed runs at the floor, against scikit-learn and simulation."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
 
-from benchmark.report.numbers.planned import at_floor, floor, paired_rates
+from benchmark.report.numbers.planned import at_floor, floor
 from benchmark.report.numbers.statistics import estimate
 from benchmark.report.numbers.swaps import ranked_signs
 
@@ -38,18 +38,6 @@ def test_failed_seeds_have_the_floor():
     )
     np.testing.assert_array_equal(at_floor(frame)["score"], [71, 52.7, 52.7, np.nan, np.nan])
     assert frame["score"].count() == 1
-
-
-def test_rates_are_compared_by_mcnemars_exact_test():
-    # statsmodels 0.15: mcnemar([[3, 2], [9, 11]], exact=True) and mcnemar([[0, 1], [6, 0]], exact=True)
-    both, ours, others = range(3), range(3, 5), range(5, 14)
-    rate, n, p = paired_rates({*both, *ours}, {*both, *others}, range(25))
-    assert (rate, n, p) == (pytest.approx((5 - 12) / 25), 25, pytest.approx(0.0654296875))
-    assert paired_rates([0], range(1, 7), range(7))[2] == pytest.approx(0.125)
-    assert paired_rates([], range(6), range(25))[2] == pytest.approx(2 / 64)
-    assert paired_rates([1], [1], range(5)) == (0, 5, 1)
-    assert paired_rates([30], [], range(5)) == (0, 5, 1)  # a seed that was not planned
-    assert np.isnan(paired_rates([], [], [])[2])
 
 
 @pytest.mark.parametrize(("share", "finished", "planned"), [(0.2, 0.22, 0.005), (0.4, 0.49, 0.0)])
