@@ -42,9 +42,9 @@ gpu-check: ## what only a GPU shows, in 8 minutes, into results/reference/gpu.md
 	@$(PYTHON) -m benchmark.speed.check $$ARGS
 
 test: check ## all checks and tests, on all cores; those for a GPU in processes of their own [ARGS="-k store", ARGS=tests/runs]
-	CUDA_VISIBLE_DEVICES= $(PYTHON) -m pytest -n $$(nproc) --dist worksteal $$ARGS
+	CUDA_VISIBLE_DEVICES= $(PYTHON) -m pytest -n $$(nproc) --dist loadfile $$ARGS
 	@if $(PYTHON) -c "import sys, torch; sys.exit(not torch.cuda.is_available())"; then \
-	  $(PYTHON) -m pytest -n 4 --dist worksteal tests/cuda; fi
+	  $(PYTHON) -m pytest -n 4 --dist loadfile tests/cuda; fi
 
 vectors: .venv/ready ## compare methods and metrics with reference values: ../shared/vectors, or METHOD_VECTORS and METRIC_VECTORS
 	$(PYTHON) -m pytest -q tests/methods tests/step/test_adam.py tests/tasks/metrics/test_xtreme_metrics.py

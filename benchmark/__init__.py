@@ -22,4 +22,45 @@ The words of this package, each with its one meaning:
     grid            all planned runs of a table
     planned run     a run of a grid: its configuration, the overrides that make it, and its id
     cell            one number of a printed table, over the runs behind it
+
+Its API from Python, imported when it is first used:
+
+    load_grid       the grid of a sweep file, narrowed or changed by overrides
+    run             the record of a `benchmark.runs.run.Run`: from its store, or made now
+    load_records    the finished records of a grid
+    report          a module: `report.write(grid, records, folder)` makes a table in every form
+    Method          the base class of methods
 """
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from benchmark import report
+    from benchmark.grids.grid import load as load_grid
+    from benchmark.methods.base import Method
+    from benchmark.runs.finished import load_records
+    from benchmark.runs.run import run
+
+__all__ = ["Method", "load_grid", "load_records", "report", "run"]
+API = {
+    "Method": "benchmark.methods.base:Method",
+    "load_grid": "benchmark.grids.grid:load",
+    "load_records": "benchmark.runs.finished:load_records",
+    "report": "benchmark.report",
+    "run": "benchmark.runs.run:run",
+}
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *API})
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name of the API at its first use: importing the package alone stays quick."""
+    if name not in API:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, _, attribute = API[name].partition(":")
+    return getattr(import_module(module), attribute) if attribute else import_module(module)

@@ -13,10 +13,15 @@ from omegaconf import DictConfig
 
 from benchmark.command import carried_out
 from benchmark.config.compose import register, typed
+from benchmark.config.launching import SEARCHPATH, check_files, check_sweep
+from benchmark.config.overrides import as_written
+from benchmark.config.own_model import with_own_model
+from benchmark.config.searchpath import with_ours
 from benchmark.errors import BenchmarkError, one_line
 from benchmark.grids.grid import axes
 from benchmark.grids.multirun import multiruns
 from benchmark.places import ROOT
+from benchmark.printable import printable
 from benchmark.progress import RunProgress
 from benchmark.records.record import Record
 from benchmark.runs.run import Run, run
@@ -33,13 +38,17 @@ def main(config: DictConfig) -> None:
         if config.table and config.table.static:
             name = choices.get("sweeps")
             raise BenchmarkError(f"{name} has no runs: python -m benchmark.reproduce {name} shows it")
-        record = _run(Run(typed(config), rerun_command(overrides, choices), choices.get("sweeps")))
+        given = [
+            override for override in HydraConfig.get().overrides.hydra if override.startswith(SEARCHPATH)
+        ]
+        command = rerun_command([*given, *overrides], choices)
+        record = _run(Run(typed(config), command, choices.get("sweeps")))
     except Exception as error:
         line = one_line(error)
         if line is None and HydraConfig.get().mode is RunMode.RUN:
             raise
         failures.append(line or f"{type(error).__name__}: {error}")
-        print(f"failed     {' '.join(overrides)}: {failures[-1]}", file=sys.stderr)
+        print(printable(f"failed     {' '.join(overrides)}: {failures[-1]}"), file=sys.stderr)
         return
     print(summary(record), flush=True)
 
@@ -64,7 +73,7 @@ def rerun_command(overrides: list[str], choices: dict[str, str]) -> str:
 def summary(record: Record) -> str:
     """One line on a run for a person: its parts, its status and its scores."""
     config = record.config
-    what = (
+    settings = (
         f"{config['model']['name']} {config['task']['name']} [{','.join(sorted(config['method']))}] "
         f"seed={config['seed']}"
     )
@@ -73,7 +82,7 @@ def summary(record: Record) -> str:
         for part, by_metric in record.scores.items()
         for metric, value in by_metric.items()
     )
-    return f"{record.status:<10} {record.run_id}  {what}  {scores}"
+    return printable(f"{record.status:<10} {record.run_id}  {settings}  {scores}")
 
 
 def command_line() -> int:
@@ -84,11 +93,14 @@ def command_line() -> int:
 def _command_line() -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # let `carried_out` see the errors themselves
     register()
+    sys.argv[1:] = with_ours(as_written(with_own_model(sys.argv[1:])))
     given = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
     if {"-m", "--multirun"} & set(sys.argv):
         axes(given)
     if "hydra.mode=RUN" in given and any(argument.startswith("+sweeps=") for argument in given):
         raise BenchmarkError("hydra.mode=RUN: +sweeps=… is a grid of runs; leave one of the two out")
+    check_sweep(sys.argv[1:], os.environ)
+    check_files(sys.argv[1:])
     for line in multiruns(sys.argv[1:]):
         sys.argv[1:] = line
         main()

@@ -9,8 +9,16 @@ import sys
 from collections.abc import Callable
 
 from benchmark.errors import one_line
+from benchmark.printable import printable
 
 REFUSED, STOPPED = 2, 130
+
+
+class OneLine(logging.Formatter):
+    """The form of a message on the terminal: on one line, without control characters."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
 
 
 def carried_out(work: Callable[[], int]) -> int:
@@ -18,7 +26,9 @@ def carried_out(work: Callable[[], int]) -> int:
 
     Any other error is a fault of the program and is raised on, with its stack trace.
     """
-    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
+    shown = logging.StreamHandler()
+    shown.setFormatter(OneLine("%(levelname)s: %(message)s"))
+    logging.basicConfig(handlers=[shown], level=logging.WARNING)
     try:
         return work()
     except KeyboardInterrupt:
@@ -28,7 +38,7 @@ def carried_out(work: Callable[[], int]) -> int:
         line = one_line(error)
         if line is None:
             raise
-        print(f"error: {line}", file=sys.stderr)
+        print(printable(f"error: {line}"), file=sys.stderr)
         return REFUSED
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from benchmark.damage import is_full
 from benchmark.places import ROOT
 
 
@@ -38,6 +39,10 @@ def one_line(error: BaseException) -> str | None:
         if isinstance(link, MissingConfigException) and link.missing_cfg_file:
             group, _, choice = str(link.missing_cfg_file).rpartition("/")
             return str(unknown(group, choice, link.options or _choices(group)))
+    if is_full(error):
+        place = next((link.filename for link in chain if isinstance(link, OSError) and link.filename), None)
+        where = f" of {place}" if place else ""
+        return f"no space left on the disk{where}: make room; the same command goes on from here, nothing is lost"
     hydra_says = next((link for link in chain if isinstance(link, HydraException)), None)
     # The innermost error names the key best. A message with $VALUE is one that OmegaConf has not filled in.
     told = [

@@ -25,6 +25,7 @@ from benchmark.grids import grid
 from benchmark.grids.grid import Grid, PlannedRun
 from benchmark.records.record import Record, VersionError
 from benchmark.records.store import Store
+from benchmark.runs.hits import Hits
 
 DESCRIPTION = """\
 Say what tables of sweeps/ would run, and what of it the store has; nothing is run.
@@ -95,22 +96,22 @@ def workload_of(config: RunConfig) -> Workload:
 
 def measure(store: Store, first: Iterable[str] = ()) -> Measured:
     """Measurements from the store's latest records, after the runs named by ``first``."""
-    found = Measured()
-    folders = dict.fromkeys([*(store.folder / name for name in first), *_latest(store.folder)])
+    measured = Measured()
+    folders = dict.fromkeys([*(store.folder / name for name in first), *_latest_folders(store.folder)])
     for folder in list(folders)[:RECENT]:
         try:
             record = Record.from_json(json.loads((folder / "record.json").read_text()))
-            found.add(record, sum(part.stat().st_size for part in folder.iterdir()) / 1e6)
+            measured.add(record, sum(part.stat().st_size for part in folder.iterdir()) / 1e6)
         except (OSError, ValueError, VersionError):
             continue  # a damaged record is reported when it is used, not here
-    return found
+    return measured
 
 
-def _latest(folder: Path) -> list[Path]:
+def _latest_folders(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
     with os.scandir(folder) as entries:
-        runs = [(entry.stat().st_mtime, entry.path) for entry in entries if len(entry.name) == 16]
+        runs = [(entry.stat().st_mtime, entry.path) for entry in entries if len(entry.name) >= 16]
     return [Path(path) for _, path in sorted(runs, reverse=True)[:RECENT]]
 
 
@@ -132,18 +133,18 @@ class Row:
         return self.runs - self.done
 
 
-def rows(planned: Sequence[Grid], done: set[str], measured: Measured) -> list[Row]:
+def rows(grids: Sequence[Grid], done: set[str], measured: Measured) -> list[Row]:
     """The plan of every grid; a run is ``shared`` if another grid has it."""
-    tables = Counter(name for one in planned for name in {run.run_id for run in one.runs})
-    found = []
-    for one in planned:
-        runs = {run.run_id: run for run in one.runs}
+    tables = Counter(name for planned in grids for name in {run.run_id for run in planned.runs})
+    plans = []
+    for planned in grids:
+        runs = {run.run_id: run for run in planned.runs}
         missing = [run.config for name, run in runs.items() if name not in done]
         hours = [measured.hours(config) for config in missing]
         sizes = [measured.size(config) or 0.0 for config in missing]
-        found.append(
+        plans.append(
             Row(
-                name=one.name,
+                name=planned.name,
                 runs=len(runs),
                 done=len(runs) - len(missing),
                 shared=sum(tables[name] > 1 for name in runs),
@@ -152,22 +153,22 @@ def rows(planned: Sequence[Grid], done: set[str], measured: Measured) -> list[Ro
                 unknown=hours.count(None),
             )
         )
-    return found
+    return plans
 
 
-def total(planned: Sequence[Grid], done: set[str], measured: Measured) -> Row:
+def total(grids: Sequence[Grid], done: set[str], measured: Measured) -> Row:
     """The plan of all grids together; a shared run counts once."""
-    runs: dict[str, PlannedRun] = {run.run_id: run for one in planned for run in one.runs}
-    together = Grid("together", planned[0].table, {}, {}, list(runs.values()))
+    runs: dict[str, PlannedRun] = {run.run_id: run for planned in grids for run in planned.runs}
+    together = Grid("together", grids[0].table, {}, {}, list(runs.values()))
     return rows([together], done, measured)[0]
 
 
-def render(planned: list[Row], last: Row | None) -> str:
+def render(plans: list[Row], last: Row | None) -> str:
     """The plan as a table for the terminal."""
     shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("Table", "runs", "done", "to do", "shared", "hours", "MB", "not measured"):
         shown.add_column(name, justify="left" if name == "Table" else "right")
-    for row in [*planned, *([last] if last else [])]:
+    for row in [*plans, *([last] if last else [])]:
         known = row.unknown < row.to_do or not row.to_do
         numbers = (row.runs, row.done, row.to_do, row.shared if row is not last else "")
         estimates = (f"{row.hours:.1f}", f"{row.megabytes:.0f}") if known else (UNKNOWN, UNKNOWN)
@@ -194,9 +195,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(parser, arguments)
 
     def work() -> int:
-        overrides = [one for one in options.tables if "=" in one]
-        named = [one for one in options.tables if one not in overrides]
-        print(plan(grid.tables() if named == ["all"] else named, overrides, options.smoke))
+        overrides = [argument for argument in options.tables if "=" in argument]
+        names = [argument for argument in options.tables if argument not in overrides]
+        print(plan(grid.tables(overrides) if names == ["all"] else names, overrides, options.smoke))
         return 0
 
     return carried_out(work)
@@ -208,15 +209,16 @@ def plan(names: Sequence[str], overrides: Sequence[str], smoke: bool) -> str:
     Raises: BenchmarkError for a table that does not exist, or for none at all.
     """
     if not names:
-        raise BenchmarkError(f"name a table, or all (valid: {', '.join(grid.tables())})")
-    planned = [grid.load(name, overrides, smoke) for name in names]
-    first = next((run for one in planned for run in one.runs), None)
+        raise BenchmarkError(f"name a table, or all (valid: {', '.join(grid.tables(overrides))})")
+    grids = [grid.load(name, overrides, smoke) for name in names]
+    first = next((run for planned in grids for run in planned.runs), None)
     store = Store(first.config.store if first else "")
-    wanted = {run.run_id for one in planned for run in one.runs}
-    done = {name for name in wanted if (store.folder / name / "record.json").is_file()}
+    wanted = {run.run_id: run.config for planned in grids for run in planned.runs}
+    hits = Hits(store)
+    done = {name for name, config in wanted.items() if hits.find(config, name) is not None}
     measured = measure(store, sorted(done)) if first else Measured()
-    last = total(planned, done, measured) if len(planned) > 1 else None
-    return render(rows(planned, done, measured), last)
+    last = total(grids, done, measured) if len(grids) > 1 else None
+    return render(rows(grids, done, measured), last)
 
 
 if __name__ == "__main__":

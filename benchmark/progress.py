@@ -9,6 +9,8 @@ import sys
 import time
 from collections.abc import Callable
 
+from benchmark.printable import printable
+
 Tell = Callable[[str, int, int], None]  # arguments: the thing counted, the number done, the total
 
 
@@ -38,7 +40,7 @@ class Line:
 
     def show(self, text: str) -> None:
         """Write ``text`` now."""
-        self.shown = time.monotonic()
+        text, self.shown = printable(text), time.monotonic()
         self.width = max(self.width, len(text))
         self.write(f"\r{text:<{self.width}}" if self.live else f"{text}\n")
         sys.stderr.flush()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
+from collections import Counter
 from pathlib import Path
 
 from benchmark.command import carried_out, parse
@@ -11,9 +13,12 @@ from benchmark.config.validation import validate
 from benchmark.errors import BenchmarkError
 from benchmark.grids import grid
 from benchmark.grids.grid import Grid, PlannedRun
+from benchmark.printable import printable
 from benchmark.records.record import Record
 from benchmark.records.store import Store, make_writable
 from benchmark.runs import launch
+from benchmark.runs.finished import load_records
+from benchmark.runs.hits import Hits
 from benchmark.runs.plugins import check_plugins
 
 DESCRIPTION = """\
@@ -56,7 +61,10 @@ def reproduce(options: argparse.Namespace) -> int:
     if planned.table["static"]:
         return show(planned, options)
     store = Store(planned.runs[0].config.store)
-    records, missing = look_up(planned, store)
+    hits = Hits(store)
+    records, missing = look_up(planned, hits)
+    for line in others(hits):
+        print(line, file=sys.stderr)
     for run in missing:
         validate(run.config)
     print(plan(planned, missing), file=sys.stderr, flush=True)
@@ -73,7 +81,7 @@ def reproduce(options: argparse.Namespace) -> int:
         if workers < 1:
             raise BenchmarkError(f"--workers {workers}: at least 1")
         failed = launch.run_all(missing, store, workers, planned.name, records.values())
-        records, _ = look_up(planned, store)
+        records = load_records(planned, Hits(store))
 
     from benchmark import report
 
@@ -81,8 +89,11 @@ def reproduce(options: argparse.Namespace) -> int:
     ended = {run.run_id for run in planned.runs if run.run_id not in records and store.failures(run.run_id)}
     report.write(planned, records, folder, store.arrays, ended)
     for run in failed:
-        error = store.failures(run.run_id)[-1]
-        print(f"failed: {error.error}\n   try again: {run.command}", file=sys.stderr)
+        why = next(
+            (failure.error for failure in reversed(store.failures(run.run_id))), "no reason was recorded"
+        )
+        again = shlex.join(["python", "-m", "benchmark", *planned.search, *run.overrides])
+        print(printable(f"failed: {why}"), printable(f"   try again: {again}"), sep="\n", file=sys.stderr)
     print(f"also written: {folder}/table.md, .csv, .tex, .html, and figures", file=sys.stderr)
     return 1 if failed else 0
 
@@ -99,18 +110,22 @@ def show(planned: Grid, options: argparse.Namespace) -> int:
     return 0
 
 
-def look_up(planned: Grid, store: Store) -> tuple[dict[str, Record], list[PlannedRun]]:
+def look_up(planned: Grid, hits: Hits) -> tuple[dict[str, Record], list[PlannedRun]]:
     """The finished records of a grid by run id, and the runs without one."""
-    records, missing = {}, {}
+    records, missing = load_records(planned, hits), dict[str, PlannedRun]()
     for run in planned.runs:
-        if run.run_id in records or run.run_id in missing:
-            continue
-        record = store.find(run.run_id)
-        if record is None:
-            missing[run.run_id] = run
-        else:
-            records[run.run_id] = record
+        if run.run_id not in records:
+            missing.setdefault(run.run_id, run)
     return records, list(missing.values())
+
+
+def others(hits: Hits) -> list[str]:
+    """One line per change: the number of records that are not of what is at hand."""
+    counts = Counter(", ".join(changed) for changed in hits.changed.values())
+    return [
+        f"{changed} changed since {count} records were made: they stay, and are not used"
+        for changed, count in counts.items()
+    ]
 
 
 def plan(planned: Grid, missing: list[PlannedRun]) -> str:

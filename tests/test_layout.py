@@ -1,4 +1,4 @@
-"""The rooms of the package: who may import whom, and that every name of ours that text speaks of is there."""
+"""The rooms of the package: who may import whom, one name for one thing, small pieces, and names in text that exist."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import importlib
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -16,7 +17,20 @@ import pytest
 from benchmark.config.compose import ROOT
 
 PACKAGE = ROOT / "benchmark"
-GROUND = {"errors", "places", "randomness", "progress"}  # imported by every room, and import nothing of ours
+SHARED_NAMES = {"__init__", "__main__", "base"}  # of files: every room may have one
+FILE_LINES, FUNCTION_LINES = 250, 60  # at most
+NOT_FIRST = ("What", "Where", "How", "Which", "Whether")  # a docstring begins with a noun or a verb
+NOT_MIRRORED = {"helpers", "cuda"}  # folders of tests/ that are for several rooms
+GROUND = {
+    "damage",
+    "digests",
+    "errors",
+    "places",
+    "privacy",
+    "printable",
+    "randomness",
+    "progress",
+}  # imported by every room, and import nothing of ours
 SHARED_BY_COMMANDS = {"command"}
 ALLOWED = {  # by room, the rooms that it may import, function-level and type-checking imports included
     "config": "",
@@ -29,7 +43,7 @@ ALLOWED = {  # by room, the rooms that it may import, function-level and type-ch
     "methods": "config models step",
     "training": "config records models tasks step methods",  # a `ProtocolConfig`, and what a record says
     "probes": "config models tasks step methods training",
-    "runs": "config grids records models tasks methods training probes",
+    "runs": "config data grids records models tasks methods training probes",
     "report": "config grids records data",
     "embedded": "step",
     "speed": "config grids records models tasks step methods training runs",
@@ -65,6 +79,9 @@ def module_of(path: Path) -> str:
 
 
 MODULES = {module_of(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+TREES = {module: ast.parse(path.read_text()) for module, path in MODULES.items()}
 
 
 def room_of(module: str) -> str:
@@ -74,15 +91,15 @@ def room_of(module: str) -> str:
 
 def imported(module: str) -> Iterator[str]:
     """The modules of ours that a module imports, at any depth of it."""
-    for node in ast.walk(ast.parse(MODULES[module].read_text())):
+    for node in ast.walk(TREES[module]):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in MODULES)
         elif isinstance(node, ast.ImportFrom):
             assert not node.level, f"{module} imports relatively"
             for alias in node.names:
                 inner = f"{node.module}.{alias.name}"
-                if found := inner if inner in MODULES else node.module if node.module in MODULES else None:
-                    yield found
+                if ours := inner if inner in MODULES else node.module if node.module in MODULES else None:
+                    yield ours
 
 
 IMPORTS = {module: sorted(set(imported(module))) for module in MODULES}
@@ -119,10 +136,10 @@ def test_every_room_is_in_the_table() -> None:
 
 
 def test_rooms_import_only_what_the_table_allows() -> None:
-    found = [
+    wrongs = [
         (module, other) for module, others in IMPORTS.items() for other in others if wrong(module, other)
     ]
-    assert found == []
+    assert wrongs == []
 
 
 def test_no_module_waits_for_one_that_waits_for_it() -> None:
@@ -143,6 +160,70 @@ def test_every_module_can_be_imported_alone() -> None:
         check=False,
     )
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
+
+
+def repeated(places: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """The names that stand at several places, from pairs of name and place."""
+    by_name = defaultdict(list)
+    for name, place in places:
+        by_name[name].append(place)
+    return {name: places for name, places in by_name.items() if len(places) > 1}
+
+
+def test_no_two_classes_have_one_name() -> None:
+    nodes = ((module, node) for module, tree in TREES.items() for node in ast.walk(tree))
+    assert repeated((node.name, module) for module, node in nodes if isinstance(node, ast.ClassDef)) == {}
+
+
+def test_no_two_files_have_one_name() -> None:
+    paths = (path for path in MODULES.values() if path.stem not in SHARED_NAMES)
+    assert repeated((path.name, str(path.parent.relative_to(ROOT))) for path in paths) == {}
+
+
+def test_every_folder_of_tests_is_a_folder_of_the_package() -> None:
+    tests = ROOT / "tests"
+    folders = {path.parent.relative_to(tests) for path in tests.rglob("*.py")}
+    mirrored = [folder for folder in folders if not NOT_MIRRORED & {*folder.parts}]
+    assert len(mirrored) > 10
+    assert [str(folder) for folder in mirrored if not (PACKAGE / folder).is_dir()] == []
+
+
+def test_no_test_has_the_name_of_another_or_imports_one() -> None:
+    paths = sorted((ROOT / "tests").rglob("*.py"))
+    assert repeated((path.name, str(path)) for path in paths if path.name.startswith("test_")) == {}
+    imports = re.compile(r"^(?:from|import) (?:conftest|(?:[a-z_]+\.)*test_\w+)\b", re.MULTILINE)
+    assert [path.name for path in paths if imports.search(path.read_text())] == []
+
+
+def test_files_are_short() -> None:
+    files = {module: len(path.read_text().splitlines()) for module, path in MODULES.items()}
+    assert {module: lines for module, lines in files.items() if lines > FILE_LINES} == {}
+
+
+def test_functions_are_short() -> None:
+    functions = {
+        f"{module}.{node.name}": (node.end_lineno or 0) - node.lineno + 1
+        for module, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, FUNCTIONS)
+    }
+    assert {name: lines for name, lines in functions.items() if lines > FUNCTION_LINES} == {}
+
+
+def public(tree: ast.Module | Definition, name: str) -> Iterator[tuple[str, str]]:
+    """The names and docstrings of a module and of everything public that it defines."""
+    yield name, ast.get_docstring(tree) or ""
+    for node in tree.body:
+        if isinstance(node, Definition) and not node.name.startswith("_"):
+            yield from public(node, f"{name}.{node.name}")
+
+
+def test_no_public_docstring_begins_with_a_question() -> None:
+    docstrings = [entry for module, tree in TREES.items() for entry in public(tree, module)]
+    assert len(docstrings) > 1000
+    assert [
+        name for name, text in docstrings if text.startswith(tuple(f"{word} " for word in NOT_FIRST))
+    ] == []
 
 
 # Of tests: a name that is refused, and places for code to have moved to.
@@ -166,13 +247,13 @@ def texts() -> Iterator[Path]:
 def there(dotted: str) -> bool:
     """Whether a dotted name is a module of ours, or something in one."""
     parts = dotted.split(".")
-    for length in range(len(parts), 1, -1):
+    for length in range(len(parts), 0, -1):
         if (name := ".".join(parts[:length])) in MODULES:
-            found = importlib.import_module(name)
+            owner = importlib.import_module(name)
             for part in parts[length:]:
-                if not hasattr(found, part):
+                if not hasattr(owner, part):
                     return False
-                found = getattr(found, part)
+                owner = getattr(owner, part)
             return True
     return False
 

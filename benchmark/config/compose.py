@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from omegaconf import DictConfig, OmegaConf
 
-from benchmark.config import resolvers
+from benchmark.config import resolvers, written
 from benchmark.config.schema import RunConfig
 from benchmark.errors import BenchmarkError
 from benchmark.places import ROOT
@@ -18,7 +20,29 @@ def register() -> None:
     from hydra.core.config_store import ConfigStore
 
     resolvers.register(ROOT)
+    written.register()
     ConfigStore.instance().store(name="schema", node=RunConfig)
+
+
+@contextmanager
+def composing() -> Iterator[None]:
+    """Let Hydra compose from `conf/` during the block, with our schema and resolvers."""
+    from hydra import initialize_config_dir
+
+    register()
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        yield
+
+
+def run_config(*overrides: str) -> RunConfig:
+    """The configuration of one run, composed as a whole.
+
+    Raises: BenchmarkError naming the mandatory keys without a value. Other refusals are Hydra's own.
+    """
+    from hydra import compose
+
+    with composing():
+        return typed(compose("config", list(overrides)))
 
 
 def typed(config: DictConfig) -> RunConfig:

@@ -22,6 +22,7 @@ LEARNT = ("classification", "tagging", "answers")
 KINDS = (*LEARNT, "retrieval", "mining")
 RULES = ("fixed", "best_on_dev", "best_on_test")
 THRESHOLDS = ("dev", "test")
+CONFIG = "default"  # the configuration of a data set that has no other
 ZERO_SHOT = "zero_shot"  # the setting in which a task trains on `train`
 # The values of each metric of `benchmark.tasks.metrics`; tables show the first one.
 METRICS = {
@@ -56,8 +57,10 @@ class ModelConfig:
 class SplitConfig:
     """One split of one configuration of a data set.
 
-    The data set is the task's, or ``repo``. ``text`` and ``target`` are columns that differ from the task's.
-    ``label_map`` maps the target, as text, to the task's labels and drops rows with other targets.
+    The data set is the task's, or ``repo``: a repository of the hub, or a folder or file of one's own.
+    ``text`` and ``target`` are columns that differ from the task's.
+    ``label_map`` maps the target, as text or by the file's name of its class, to the task's labels. Rows with
+    other targets are dropped and counted.
     ``fold`` maps a predicted label to another one, for data sets with fewer classes than the task. ``rows``
     keeps the rows whose columns match a pattern such as ``english-*``.
 
@@ -68,7 +71,7 @@ class SplitConfig:
     and ``dev`` is the split whose pairs give the threshold.
     """
 
-    config: str = MISSING
+    config: str = CONFIG
     split: str = MISSING
     repo: str | None = None
     revision: str | None = None
@@ -100,12 +103,14 @@ class AnswersConfig:
     """Lengths in question answering, in tokens.
 
     ``step`` is the distance between windows of a context, ``max_question`` the longest question and
-    ``longest`` the longest answer.
+    ``longest`` the longest answer. With ``unanswerable``, questions may have no answer, as in SQuAD 2: this is
+    learnt as the first token, and no answer is then the right one.
     """
 
     step: int = 128
     max_question: int = 64
     longest: int = 30
+    unanswerable: bool = False
 
 
 @dataclass
@@ -130,7 +135,8 @@ class RetrievalConfig:
 class TaskConfig:
     """A data set to learn, with its splits, labels and metrics.
 
-    Empty ``labels`` make a classification a regression. ``score_training`` adds the training examples of a run
+    Empty ``labels`` make a classification a regression. Targets are labels by name where the files have names,
+    else their positions in ``labels``, from 0. ``score_training`` adds the training examples of a run
     to its evaluation sets, as ``train``. ``languages`` limits the evaluation sets to these languages.
     ``setting`` chooses the training splits: ``zero_shot`` is ``train``, another name is an entry of
     ``settings``. ``drop_untranslated`` leaves out pairs with the text ``NS`` (PAWS-X).

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import PurePath
 
 from benchmark.config.schema import ZERO_SHOT, SplitConfig, TaskConfig
 from benchmark.errors import BenchmarkError, unknown
@@ -13,10 +15,10 @@ def training_splits(task: TaskConfig) -> list[SplitConfig]:
 
     Raises: BenchmarkError for a setting that the task does not have or that names no split.
     """
-    found = []
+    splits = []
     for split in splits_of_setting(task):
-        found += [of_language(split, language) for language in split.languages] or [split]
-    return found
+        splits += [of_language(split, language) for language in split.languages] or [split]
+    return splits
 
 
 def evaluation_splits(task: TaskConfig) -> dict[str, SplitConfig]:
@@ -29,14 +31,35 @@ def evaluation_splits(task: TaskConfig) -> dict[str, SplitConfig]:
     for language in task.languages:
         if language not in known:
             raise unknown("language", language, known, f"task.languages of task {task.name!r}")
-    found = {}
+    return {name: split for name, split, _ in _evaluation_sets(task)}
+
+
+def language_groups(task: TaskConfig) -> dict[str, str]:
+    """The set that each evaluation set of one language belongs to, by name: ``SET`` of ``SET/LANGUAGE``."""
+    return {name: group for name, _, group in _evaluation_sets(task) if group is not None}
+
+
+def _evaluation_sets(task: TaskConfig) -> Iterator[tuple[str, SplitConfig, str | None]]:
+    """The name and split of every evaluation set, and the set that it is one language of."""
     for name, split in task.evaluate.items():
         if not split.languages:
-            found[name] = split
+            yield name, split, None
         for language in split.languages:
             if not task.languages or language in task.languages:
-                found[f"{name}/{language}"] = of_language(split, language)
-    return found
+                yield f"{name}/{language}", of_language(split, language), name
+
+
+def place_of(split: SplitConfig) -> str:
+    """The name of a split in messages and in the counts of a record.
+
+    It is CONFIG/SPLIT, after the repository of a split that has its own. Row patterns follow in brackets.
+    """
+    repo = split.repo
+    if repo and repo.startswith(("/", "~")):  # a record names no folder of a machine
+        repo = PurePath(repo).name
+    place = "/".join(part for part in (repo, split.config, split.split) if part)
+    patterns = ", ".join(f"{column}={pattern}" for column, pattern in split.rows.items())
+    return f"{place} [{patterns}]" if patterns else place
 
 
 def of_language(split: SplitConfig, language: str) -> SplitConfig:

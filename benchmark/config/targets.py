@@ -1,25 +1,39 @@
-"""Objects from files of `conf/`: the ``_target_`` is a class whose fields are the schema."""
+"""Objects that a configuration names by a dotted path: classes (``_target_``) and builders.
+
+Importing runs code, and a configuration may be somebody else's. So a path must lead into this package, or into
+a package that the user has named in the environment: ``BENCHMARK_TRUSTED=my_package,another``. No file can
+add a name to it. The ``_target_``'s class has the schema of its settings as fields.
+"""
 
 from __future__ import annotations
 
+import os
+import re
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
 from typing import Any, TypeVar
 
-from hydra.utils import get_class
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from benchmark.errors import BenchmarkError, one_line
 
 Kind = TypeVar("Kind")
+OURS = __name__.partition(".")[0]
+VARIABLE = "BENCHMARK_TRUSTED"
+# Read once, at import: a configuration can set variables too (`hydra.job.env_set`), but only later.
+TRUSTED = frozenset({OURS} | {name.strip() for name in os.environ.get(VARIABLE, "").split(",")} - {""})
+DOTTED = re.compile(r"[A-Za-z]\w*(\._?[A-Za-z]\w*)+")  # two parts or more, no __dunder__
+OUR_BUILDERS = re.compile(rf"{OURS}\.embedded\.\w+\.build")
 
 
-def class_of(key: str, target: str, base: type[Kind]) -> type[Kind]:
-    """The class ``key._target_``. Raises: BenchmarkError if missing or no subclass of ``base``."""
-    try:
-        kind = get_class(target)
-    except Exception as error:  # importing a user's file may raise anything
-        raise BenchmarkError(f"{key}._target_={target}: {str(error).splitlines()[0]}") from error
-    if not issubclass(kind, base):
+def class_of(key: str, target: object, base: type[Kind]) -> type[Kind]:
+    """The class ``key._target_``. Raises: BenchmarkError if missing, not trusted or no subclass of ``base``."""
+    kind = located(f"{key}._target_", target)
+    if not (isinstance(kind, type) and issubclass(kind, base)):
         package = base.__module__.removesuffix(".base")
         raise BenchmarkError(f"{key}._target_={target}: not a {package}.{base.__name__}")
     return kind
@@ -41,3 +55,77 @@ def built(key: str, settings: dict[str, Any], base: type[Kind]) -> Kind:
         return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(kind), values))  # type: ignore
     except (OmegaConfBaseException, BenchmarkError) as error:
         raise BenchmarkError(f"{key}: {one_line(error)}") from error
+
+
+def check_builder(key: str, path: object) -> None:
+    """Check the name of a builder, without importing it.
+
+    Raises: BenchmarkError for a path outside the trusted packages, or to something else of this package.
+    """
+    check_path(key, path)
+    if str(path).partition(".")[0] == OURS and not OUR_BUILDERS.fullmatch(str(path)):
+        raise BenchmarkError(
+            f"{key}={path}: no builder (valid: {OURS}.embedded.MODULE.build, or one of yours)"
+        )
+
+
+def made_by(key: str, path: str, cache: Path) -> Path:
+    """The folder that the builder at a dotted ``path`` makes in ``cache``, or finds there.
+
+    Raises: BenchmarkError for a builder that is not trusted, does not exist or makes no folder.
+    """
+    check_builder(key, path)
+    builder: Callable[[Path], Any] = located(key, path)
+    if not callable(builder):
+        raise BenchmarkError(f"{key}={path}: not a function that takes the cache's folder")
+    folder = builder(cache)
+    if not isinstance(folder, str | Path) or not Path(folder).is_dir():
+        raise BenchmarkError(f"{key}={path}: it made no folder, but {folder!r}")
+    return Path(folder)
+
+
+def check_path(key: str, path: object) -> None:
+    """Raises: BenchmarkError unless ``path`` is dotted and leads into a trusted package."""
+    if not isinstance(path, str) or not DOTTED.fullmatch(path):
+        raise BenchmarkError(
+            f"{key}={path}: expected a dotted path to code, such as {OURS}.methods.rdrop.RDrop"
+        )
+    _check_trust(key, path, path)
+
+
+def located(key: str, path: object) -> Any:
+    """The object at a dotted ``path``; nothing outside the trusted packages is imported for it.
+
+    Raises: BenchmarkError for a path that is not trusted, or that leads nowhere.
+    """
+    check_path(key, path)
+    top, *names = str(path).split(".")
+    try:
+        thing: Any = import_module(top)
+        for name in names:
+            if isinstance(thing, ModuleType):
+                _check_trust(key, path, thing.__name__)  # an alias: `logging.os` is `os`
+                if not hasattr(thing, name):
+                    import_module(f"{thing.__name__}.{name}")
+            thing = getattr(thing, name)
+    except BenchmarkError:
+        raise
+    except Exception as error:  # importing a user's file may raise anything
+        why = " ".join(str(error).split()) or type(error).__name__
+        raise BenchmarkError(f"{key}={path}: cannot be imported ({why})") from error
+    _check_trust(key, path, str(getattr(thing, "__module__", None) or getattr(thing, "__name__", "?")))
+    return thing
+
+
+def _check_trust(key: str, path: object, place: str) -> None:
+    """``place`` is the dotted path at which the object at ``path`` really is."""
+    package = place.partition(".")[0]
+    if package not in TRUSTED:
+        alias = "" if place == path else f" leads to {place}, which"
+        yours = (
+            "" if package in sys.stdlib_module_names else f"; if it is yours, put {VARIABLE}={package} first"
+        )
+        raise BenchmarkError(
+            f"{key}={path}:{alias} is not imported, because the package {package} is not trusted (trusted: "
+            f"{', '.join(sorted(TRUSTED))}){yours}"
+        )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 
+from benchmark.config.forms import METRIC_FORMS, OF_TWO_CLASSES, TEXTS
 from benchmark.config.schema import (
     KINDS,
     LEARNT,
@@ -14,14 +16,18 @@ from benchmark.config.schema import (
     SCHEDULES,
     SELECTIONS,
     THRESHOLDS,
+    ZERO_SHOT,
     DataConfig,
     ProtocolConfig,
     RunConfig,
     SplitConfig,
     TaskConfig,
 )
-from benchmark.config.splits import evaluation_splits, training_splits
+from benchmark.config.splits import evaluation_splits, splits_of_setting, training_splits
+from benchmark.config.targets import check_builder
 from benchmark.errors import BenchmarkError, unknown
+
+ENTITY_TAG = re.compile(r"O|[BIES](-.+)?")  # what seqeval reads without `strict`
 
 
 def validate(config: RunConfig) -> None:
@@ -38,6 +44,9 @@ def validate(config: RunConfig) -> None:
         _at_least("snapshot_minutes", config.snapshot_minutes, 0)
     if (config.model.id is None) == (config.model.builder is None):
         raise BenchmarkError(f"model {config.model.name!r}: give either model.id or model.builder")
+    for key, builder in (("model.builder", config.model.builder), ("task.builder", config.task.builder)):
+        if builder is not None:
+            check_builder(key, builder)
 
 
 def _validate_protocol(protocol: ProtocolConfig) -> None:
@@ -63,10 +72,6 @@ def _validate_protocol(protocol: ProtocolConfig) -> None:
 
 
 def _validate_task(task: TaskConfig) -> None:
-    for place, metrics in _metrics(task).items():
-        for metric in metrics:
-            if metric not in METRICS:
-                raise unknown("metric", metric, METRICS, place)
     if task.kind not in LEARNT:
         raise unknown("task.kind", task.kind, LEARNT)
     for name, split in task.evaluate.items():
@@ -77,12 +82,16 @@ def _validate_task(task: TaskConfig) -> None:
             raise unknown(f"task.retrieval.{key}", getattr(task.retrieval, key), choices)
     for key in ("step", "max_question", "longest"):
         _at_least(f"task.answers.{key}", getattr(task.answers, key), 1)
-    training_splits(task)
-    evaluation_splits(task)
-    if not 1 <= len(task.text) <= 2:
-        raise BenchmarkError(f"task.text={task.text}: one text field, or two for a pair")
-    for name, split in {"train": task.train, **task.evaluate}.items():
-        _validate_labels(task, name, split)
+    _validate_names(task)
+    for place, split in _splits(task).items():
+        _validate_texts(task, place, split)
+        _validate_labels(task, place, split)
+        if split.max_length is not None:
+            _at_least(f"{place}.max_length", split.max_length, 1)
+    for name, split in task.evaluate.items():
+        _validate_metrics(task, f"task.evaluate.{name}", split)
+    if not task.evaluate and not task.score_training:
+        raise BenchmarkError("task.evaluate={}: name at least one evaluation set, or nothing is measured")
     if task.score_training and "train" in task.evaluate:
         raise BenchmarkError("task.score_training=true: task.evaluate has a set called 'train' already")
     if task.score_training and task.kind != "classification":
@@ -113,10 +122,81 @@ def _validate_replay(config: RunConfig) -> None:
         raise BenchmarkError(f"replay=true with probe=[{','.join(config.probe)}]: probes look into passes")
 
 
-def _metrics(task: TaskConfig) -> dict[str, list[str]]:
-    """The metrics of a task, by the configuration key that names them."""
-    own = {f"task.evaluate.{name}.metrics": split.metrics for name, split in task.evaluate.items()}
-    return {"task.metrics": task.metrics, **own}
+def _splits(task: TaskConfig) -> dict[str, SplitConfig]:
+    """The splits that a run of the task uses, by the configuration key that declares them."""
+    train = {"task.train": task.train}
+    if task.setting != ZERO_SHOT:
+        key = f"task.settings.{task.setting}.train"
+        train = {f"{key}[{number}]": split for number, split in enumerate(splits_of_setting(task))}
+    return train | {f"task.evaluate.{name}": split for name, split in task.evaluate.items()}
+
+
+def _validate_names(task: TaskConfig) -> None:
+    """Refuse labels and evaluation sets that are named twice, too few, or not at all."""
+    for label in task.labels:
+        if not label.strip():
+            raise BenchmarkError(f"task.labels={task.labels}: {label!r} is no name of a label")
+        if task.labels.count(label) > 1:
+            raise BenchmarkError(
+                f"task.labels={task.labels}: {label!r} is named twice; name every label once"
+            )
+    if len(task.labels) == 1 or (task.kind == "tagging" and not task.labels):
+        raise BenchmarkError(f"task.labels={task.labels}: a {task.kind} has at least two labels")
+    training_splits(task)
+    evaluation_splits(task)
+    of_languages = [f"{name}/{code}" for name, split in task.evaluate.items() for code in split.languages]
+    for name in of_languages:
+        if name in task.evaluate or of_languages.count(name) > 1:
+            raise BenchmarkError(f"task.evaluate: two sets have the name {name!r}")
+
+
+def _validate_texts(task: TaskConfig, place: str, split: SplitConfig) -> None:
+    """Refuse a number of text columns that the kind of a split cannot read."""
+    kind, text = split.kind or task.kind, split.text or task.text
+    if kind == "mining":  # its columns have fixed names
+        return
+    wanted = TEXTS.get(kind)
+    if not 1 <= len(text) <= 2 or (wanted and len(text) != wanted):
+        columns = {1: "one column", 2: "two columns"}.get(wanted or 0, "one column, or two for a pair")
+        key = f"{place}.text" if split.text else "task.text"
+        raise BenchmarkError(f"{key}={text}: {columns}, in a set of the kind {kind!r}")
+    if kind == task.kind == "classification" and len(text) != len(task.text):
+        raise BenchmarkError(f"{place}.text={text}: as many columns as task.text={task.text}")
+
+
+def _validate_metrics(task: TaskConfig, place: str, split: SplitConfig) -> None:
+    """Refuse metrics that do not fit the kind and the labels of an evaluation set, or each other."""
+    key, names = (f"{place}.metrics", split.metrics) if split.metrics else ("task.metrics", task.metrics)
+    if not names:
+        raise BenchmarkError(f"{key}=[]: name at least one metric (valid: {', '.join(METRICS)})")
+    form = split.kind or task.kind
+    if form == "classification" and not task.labels:
+        form = "regression"
+    fitting = [name for name, forms in METRIC_FORMS.items() if form in forms]
+    owners: dict[str, str] = {}
+    for name in names:
+        if name not in METRICS:
+            raise unknown("metric", name, METRICS, key)
+        if name not in fitting:
+            raise BenchmarkError(
+                f"{key}: {name!r} does not score a {form}{_of_labels(task)} (valid: {', '.join(fitting)})"
+            )
+        if name in OF_TWO_CLASSES and len(task.labels) != 2:
+            raise BenchmarkError(
+                f"{key}: {name!r} is of 2 classes, and task.labels={task.labels} has {len(task.labels)}"
+            )
+        if name == "ner" and (other := [label for label in task.labels if not ENTITY_TAG.fullmatch(label)]):
+            raise BenchmarkError(
+                f"{key}: 'ner' reads O and tags such as B-PER, I-PER, E-PER and S-PER, and task.labels has {other[0]!r}"
+            )
+        for value in METRICS[name]:
+            if value in owners:
+                raise BenchmarkError(f"{key}: {owners[value]!r} and {name!r} both give the value {value!r}")
+            owners[value] = name
+
+
+def _of_labels(task: TaskConfig) -> str:
+    return f" of {len(task.labels)} classes" if task.labels else " (task.labels is empty)"
 
 
 def _validate_length(protocol: ProtocolConfig) -> None:
@@ -131,13 +211,16 @@ def _validate_length(protocol: ProtocolConfig) -> None:
         _at_least("protocol.steps", steps, 1)
 
 
-def _validate_labels(task: TaskConfig, name: str, split: SplitConfig) -> None:
+def _validate_labels(task: TaskConfig, place: str, split: SplitConfig) -> None:
     """Refuse a label in a split's maps that the task does not have."""
+    kind = split.kind or task.kind
     named = {"label_map": [*split.label_map.values()], "fold": [*split.fold, *split.fold.values()]}
     for key, labels in named.items():
+        if labels and kind != "classification":
+            raise BenchmarkError(f"{place}.{key}: for a classification, not for the kind {kind!r}")
         for label in labels:
             if label not in task.labels:
-                raise unknown("label", label, task.labels, f"task {task.name!r}, {key} of {name!r}")
+                raise unknown("label", label, task.labels, f"task {task.name!r}, {place}.{key}")
 
 
 def _at_least(key: str, value: float, bound: float, strict: bool = False) -> None:

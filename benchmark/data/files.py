@@ -1,39 +1,42 @@
-"""The Parquet files of a task's splits: their places, and the rows of a split.
+"""The files of a task's splits, from the hub's cache or a folder of one's own, and their rows.
 
-Data come from the hub's own cache layout and are read by path; no code from a data set is ever run.
+Files are read by path, offline if they are there; no code from a data set is ever run.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 
+import pyarrow
 from datasets import Dataset
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
-from hydra.utils import get_method
 
-from benchmark.config.schema import SplitConfig, TaskConfig
-from benchmark.data import parquet
+from benchmark.config.schema import CONFIG, SplitConfig, TaskConfig
+from benchmark.config.splits import training_splits
+from benchmark.config.targets import made_by
+from benchmark.data import formats, hub, local
+from benchmark.data.listing import Listing, format_of, is_data, list_names
 from benchmark.errors import BenchmarkError
 
-Origin = tuple[str | None, str | None]  # a repository and its pinned revision
-UNTRANSLATED = "NS"
+Origin = tuple[str | None, str | None]  # a repository or folder, and its pinned revision
+Wanted = list[tuple[str, str]]  # configurations and splits
 
 
 @dataclass(frozen=True)
 class Source:
-    """A data set on this machine: repository, folder and revision.
+    """A data set on this machine: repository, folder, revision and its data files.
 
-    The repository is None for a data set that the project makes.
+    The repository is None for a data set that the project makes, the revision None for all but the hub's.
     """
 
     repo: str | None
     folder: Path
     revision: str | None
+    listing: Listing
+    #: Of a data set of the hub: why its cache was not completed, and what helps.
+    lacking: str = ""
 
 
 @dataclass(frozen=True)
@@ -46,105 +49,146 @@ class SplitFiles:
 
 
 def origin(task: TaskConfig, split: SplitConfig) -> Origin:
-    """The repository and pinned revision of a split."""
+    """The repository or folder of a split, and its pinned revision."""
     return (split.repo, split.revision) if split.repo else (task.repo, task.revision)
 
 
 def find_sources(task: TaskConfig, splits: list[SplitConfig], cache: Path) -> dict[Origin, Source]:
-    """Every data set that a task's splits come from; only the needed configurations are fetched.
+    """Every data set that a task's splits come from; of the hub only what the splits need.
 
-    Raises: BenchmarkError for a data set that is not available, with the command that gets it.
+    Raises: BenchmarkError for a data set that is not available, with what would make it so.
     """
     sources = {}
     for place in dict.fromkeys(origin(task, split) for split in splits):
         repo, revision = place
         if repo is None:
-            sources[place] = Source(None, Path(get_method(str(task.builder))(cache)), None)
+            folder = made_by("task.builder", str(task.builder), cache)
+            sources[place] = Source(None, folder, None, local.list_data(folder))
             continue
-        configs = {
-            config
-            for split in splits
-            if origin(task, split) == place
-            for config in (split.config, split.sentences)
-            if config
-        }
-        folder = _snapshot(task.name, repo, revision, sorted(f"{config}/*" for config in configs))
-        sources[place] = Source(repo, folder, folder.name)
+        of_source = [split for split in splits if origin(task, split) == place]
+        sources[place] = of_folder(task, repo, revision) or _of_hub(task, repo, revision, of_source)
     return sources
 
 
 def find(task: TaskConfig, source: Source, split: SplitConfig, config: str | None = None) -> SplitFiles:
     """The files of ``split``, in its own configuration or in ``config``.
 
-    Raises: BenchmarkError if there are none, naming file and repository.
+    Raises: BenchmarkError if there are none, naming those that are there.
     """
     config = config or split.config
     part = split.split
-    paths = parquet.paths(source.folder, config, part)
-    if not paths:
+    if split.repo and len(source.listing.names) == 1 and source.revision is None:
+        names = source.listing.names  # a file of one's own for this very split
+    else:
+        try:
+            names = source.listing.files(config, part)
+        except BenchmarkError as error:
+            raise _not_found(task, source, f"{config}/{part}", error) from error
+    formats_of = sorted({str(format_of(name)) for name in names})
+    if len(formats_of) > 1:
         raise BenchmarkError(
-            f"task {task.name!r}: no file {config}/{part}-*.parquet in {source.repo or source.folder} (looked "
-            f"in the cached revision {source.folder.name})"
-            + (f"; {_how_to_get(source.repo, [f'{config}/{part}-*'])}" if source.repo else "")
+            f"task {task.name!r}: {config}/{part} of {source.repo} mixes formats: {', '.join(names[:4])}"
         )
+    paths = [source.folder / name for name in names]
     digest = hashlib.sha256()
     for path in paths:
+        local.check_readable(path)
         digest.update(path.read_bytes())
     place = f"{config}/{part}"
-    return SplitFiles(paths, digest.hexdigest(), f"{split.repo}/{place}" if split.repo else place)
+    own = local.path_of(split.repo) if split.repo else None
+    repo = own.name if own else split.repo
+    return SplitFiles(paths, digest.hexdigest(), f"{repo}/{place}" if repo else place)
 
 
 def read(task: TaskConfig, split: SplitConfig, file: SplitFiles, columns: list[str], cache: Path) -> Dataset:
-    """The rows of ``file`` that ``split`` asks for.
+    """All rows of ``file``.
 
-    Raises: BenchmarkError for a column that does not exist, or if no row fits.
+    An evaluation set may be without the task's target: all its targets are None then.
+    Raises: BenchmarkError for a column that does not exist, or rows that cannot be read.
     """
-    try:
-        rows = Dataset.from_parquet(
-            [str(path) for path in file.paths], cache_dir=str(cache / "parquet" / file.digest[:24])
-        )
-    except Exception as error:  # datasets raises many types of its own around Arrow's errors
-        raise BenchmarkError(f"task {task.name!r}: cannot read {file.paths[0]}: {error}") from error
-    if missing := [column for column in (*columns, *split.rows) if column not in rows.column_names]:
-        raise BenchmarkError(f"task {task.name!r}: no column {missing[0]!r} (valid: {rows.column_names})")
     place = f"{split.config}/{split.split}"
-    for column, pattern in split.rows.items():
-        values = rows[column]
-        rows = _select(rows, [i for i, value in enumerate(values) if fnmatchcase(str(value), pattern)])
-        if not len(rows):
-            present = sorted({re.split(r"[^\w]", str(value))[0] for value in values})[:20]
-            raise BenchmarkError(
-                f"task {task.name!r}: no row of {place} has {column} like {pattern!r} (it has {', '.join(present)})"
-            )
-    if task.drop_untranslated:
-        texts = zip(*(rows[field] for field in split.text or task.text), strict=True)
-        rows = _select(rows, [i for i, row in enumerate(texts) if UNTRANSLATED not in row])
-    if split.label_map:
-        target = split.target or task.target
-        rows = _select(rows, [i for i, label in enumerate(rows[target]) if str(label) in split.label_map])
-        if not len(rows):
-            raise BenchmarkError(
-                f"task {task.name!r}: no row of {place} has one of the targets "
-                f"{', '.join(split.label_map)} in {target!r}"
-            )
+    try:
+        rows = formats.read(file.paths, split.text or task.text, cache / "parquet" / file.digest[:24])
+    except BenchmarkError as error:
+        raise BenchmarkError(f"task {task.name!r}, {place}: {error}") from error
+    missing = [column for column in (*columns, *split.rows) if column not in rows.column_names]
+    if missing == [task.target] and split.target is None and split not in training_splits(task):
+        rows = rows.add_column(task.target, pyarrow.nulls(len(rows)))
+    elif missing:
+        raise BenchmarkError(
+            f"task {task.name!r}: no column {missing[0]!r} (valid: {rows.column_names}) in {file.paths[0]}; the "
+            "first line of a CSV or TSV file names its columns"
+            if format_of(file.paths[0].name) in (".csv", ".tsv")
+            else f"task {task.name!r}: no column {missing[0]!r} (valid: {rows.column_names}) in {place}"
+        )
     return rows
 
 
-def _select(rows: Dataset, kept: list[int]) -> Dataset:
-    return rows if len(kept) == len(rows) else rows.select(kept)
-
-
-def _snapshot(name: str, repo: str, revision: str | None, wanted: list[str]) -> Path:
+def of_folder(task: TaskConfig, repo: str, revision: str | None) -> Source | None:
+    """A folder or file on this machine; None if ``repo`` is a name of the hub."""
     try:
-        return Path(snapshot_download(repo, repo_type="dataset", revision=revision, allow_patterns=wanted))
-    except (LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError, OSError) as error:
+        path = local.path_of(repo)
+        if path is None:
+            return None
+        if revision is not None:
+            raise BenchmarkError(
+                f"revision={revision} is for a repository of the hub, and {path} is on this machine; leave it out"
+            )
+        return Source(repo, path if path.is_dir() else path.parent, None, local.list_data(path))
+    except BenchmarkError as error:
+        raise BenchmarkError(f"task {task.name!r}: {error}") from error
+
+
+def _wanted(splits: Sequence[SplitConfig]) -> Wanted:
+    """The configurations and splits to get; for mining also the sentences and the dev split."""
+    return [
+        (config, name)
+        for split in splits
+        for config in (split.config, split.sentences)
+        for name in (split.split, split.dev)
+        if config and name
+    ]
+
+
+def _of_hub(task: TaskConfig, repo: str, revision: str | None, splits: Sequence[SplitConfig]) -> Source:
+    """A data set of the hub: from its cache if everything is there, else the hub is asked."""
+    wanted = _wanted(splits)
+    try:
+        folder = hub.cached(repo, revision)
+        listing = local.list_data(folder) if folder and any(map(is_data, list_names(folder))) else None
+        if folder and listing and all(_names(listing, *place) for place in wanted):
+            return Source(repo, folder, folder.name, listing)
+    except BenchmarkError as error:
+        raise BenchmarkError(f"task {task.name!r}: data set {repo!r}: {error}") from error
+    configs = sorted({config for config, name in wanted if not (listing and _names(listing, config, name))})
+    patterns = [] if CONFIG in configs else [f"{config}/*" for config in configs]
+
+    def choice(there: Listing) -> list[str]:
+        for split in splits:  # a wrong name is said before anything is downloaded
+            there.files(split.config, split.split)
+        return [name for place in wanted for name in _names(there, *place)]
+
+    try:
+        folder = hub.fetched(repo, revision, choice, patterns)
+    except BenchmarkError as error:
+        if folder and listing:  # what is missing of it is said where it is asked for
+            return Source(repo, folder, folder.name, listing, str(error))
         raise BenchmarkError(
-            f"task {name!r}: data set {repo!r} is not in the hub cache and the hub was not "
-            f"reached; {_how_to_get(repo, wanted)}"
+            f"task {task.name!r}: data set {repo!r} is not in the hub cache: {error}"
         ) from error
+    return Source(repo, folder, folder.name, local.list_data(folder))
 
 
-def _how_to_get(repo: str, patterns: list[str]) -> str:
-    shown = [*patterns[:3], *(["…"] if len(patterns) > 3 else [])]
-    includes = " ".join(f"--include '{pattern}'" for pattern in shown)
-    return f"get it with `hf download {repo} --repo-type dataset {includes}` on a connected machine"
+def _names(listing: Listing, config: str, split: str) -> list[str]:
+    """The names of a split's files; none if they are not there as they should be."""
+    try:
+        return listing.files(config, split)
+    except BenchmarkError:
+        return []
+
+
+def _not_found(task: TaskConfig, source: Source, place: str, error: BenchmarkError) -> BenchmarkError:
+    cached = f"{source.repo} (cached revision {source.revision})"
+    lacking = f"; {source.lacking}" if source.lacking else ""
+    where = cached if source.revision else source.folder
+    return BenchmarkError(f"task {task.name!r}, {place} of {where}: {error}{lacking}")

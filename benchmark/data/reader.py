@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from datasets import Dataset
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from benchmark.config.schema import ModelConfig, SplitConfig, TaskConfig
 from benchmark.data import files
 from benchmark.data.files import SplitFiles
+from benchmark.data.rows import Rows, chosen
 
 
 @dataclass(frozen=True)
@@ -52,12 +52,13 @@ class Reader:
         """
         return files.find(self.task, self.source(split), split, config)
 
-    def rows(self, split: SplitConfig, columns: Sequence[str], config: str | None = None) -> Dataset:
-        """The rows of a split.
+    def rows(self, split: SplitConfig, columns: Sequence[str], config: str | None = None) -> Rows:
+        """The rows that a split asks for.
 
         Raises: BenchmarkError for a column that does not exist, or if no row fits.
         """
-        return files.read(self.task, split, self.file(split, config), list(columns), self.cache)
+        file = self.file(split, config)
+        return chosen(self.task, split, files.read(self.task, split, file, list(columns), self.cache))
 
     def encoded(self, texts: list[str], max_length: int) -> list[torch.Tensor]:
         """Token ids of single sentences, (tokens,) each."""

@@ -47,7 +47,7 @@ def pretrain(folder: Path) -> None:
     masked.pretrain(
         folder,
         tokenizer,
-        [masked.pool(encoded, None, tokenizer.pad_token_id)],
+        [masked.padded(encoded, None, tokenizer.pad_token_id)],
         chances,
         RECIPE,
         derive(LANGUAGE, "encoder"),

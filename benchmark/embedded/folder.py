@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -10,22 +11,29 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchmark.damage import SET_ASIDE, set_aside
+
 DataRow = dict[str, Any]  # of a split, by column
 
 
 def built_once(folder: Path, build: Callable[[Path], None]) -> Path:
     """``folder``, filled by ``build`` if it does not exist yet.
 
-    ``build`` writes to a temporary folder, which is renamed at the end.
+    ``build`` writes to a temporary folder, which is renamed at the end. A folder that has lost or cut files is
+    set aside and built anew.
     """
-    if folder.is_dir():
+    noted = folder.with_name(f"{folder.name}.sizes.json")  # beside it: the folder is as a hub's would be
+    if folder.is_dir() and _as_noted(folder, noted):
         return folder
+    if folder.exists():
+        set_aside(folder, "damaged (files are missing or cut), made anew", folder.parent.parent / SET_ASIDE)
     print(f"making {folder.name} in {folder.parent} (once; seconds)", file=sys.stderr, flush=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
     try:
         build(partial)
         partial.chmod(0o755)
+        _note(noted, _sizes(partial))
         try:
             os.rename(partial, folder)
         except OSError:
@@ -34,6 +42,27 @@ def built_once(folder: Path, build: Callable[[Path], None]) -> Path:
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return folder
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    """The bytes of every file by its place in ``folder``."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.stat().st_size for path in paths}
+
+
+def _note(noted: Path, sizes: dict[str, int]) -> None:
+    partial = noted.with_name(f"{noted.name}.{os.getpid()}")
+    partial.write_text(json.dumps(sizes))
+    os.replace(partial, noted)
+
+
+def _as_noted(folder: Path, noted: Path) -> bool:
+    """True if ``folder`` has the files with the sizes that were noted when it was built; what came later may stay."""
+    try:
+        sizes = json.loads(noted.read_text())
+    except (OSError, ValueError):  # built before there were notes
+        return True
+    return sizes.items() <= _sizes(folder).items()
 
 
 def save_split(folder: Path, config: str, split: str, rows: list[DataRow]) -> None:

@@ -16,7 +16,7 @@ from benchmark.step.schedule import rate_at
 
 
 @dataclass(frozen=True)
-class Pool:
+class Texts:
     """Sequences for pretraining, padded: token ids (sequences, length) and segment ids.
 
     ``segments`` of None stands for all zeros.
@@ -35,18 +35,18 @@ class Recipe:
     rate: float
 
 
-def pool(ids: Sequence[Sequence[int]], segments: Sequence[Sequence[int]] | None, padding: int) -> Pool:
-    """Sequences of unequal length as one pool."""
-    padded = pad_sequence([torch.tensor(sequence) for sequence in ids], True, padding)
+def padded(ids: Sequence[Sequence[int]], segments: Sequence[Sequence[int]] | None, padding: int) -> Texts:
+    """Sequences of unequal length, padded to the longest."""
+    tokens = pad_sequence([torch.tensor(sequence) for sequence in ids], True, padding)
     if segments is None:
-        return Pool(padded)
-    return Pool(padded, pad_sequence([torch.tensor(sequence) for sequence in segments], True, 0))
+        return Texts(tokens)
+    return Texts(tokens, pad_sequence([torch.tensor(sequence) for sequence in segments], True, 0))
 
 
 def pretrain(
     folder: Path,
     tokenizer: PreTrainedTokenizerBase,
-    pools: Sequence[Pool],
+    sources: Sequence[Texts],
     chances: torch.Tensor,
     recipe: Recipe,
     seed: int,
@@ -71,27 +71,27 @@ def pretrain(
                     initializer_range=0.05,
                 )
             ).eval()  # without dropout: the model cannot memorise so much text
-        learn(model, tokenizer, pools, chances, recipe, rng)
+        learn(model, tokenizer, sources, chances, recipe, rng)
     save(model, tokenizer, folder)
 
 
 def learn(
     model: BertForMaskedLM,
     tokenizer: PreTrainedTokenizerBase,
-    pools: Sequence[Pool],
+    sources: Sequence[Texts],
     chances: torch.Tensor,
     recipe: Recipe,
     rng: torch.Generator,
     report: Callable[[int, float], None] = lambda update, loss: None,
 ) -> None:
-    """Train ``model`` on batches of each pool in turn.
+    """Train ``model`` on batches of each source in turn.
 
     ``chances`` (vocabulary,) are the probabilities that a token is masked. ``report`` is called with the
     number and the loss of every update.
     """
     optimizer = torch.optim.AdamW(model.parameters(), lr=recipe.rate, weight_decay=0.01)
     for update in range(recipe.updates):
-        texts = pools[update % len(pools)]
+        texts = sources[update % len(sources)]
         chosen = torch.randint(len(texts.ids), (recipe.batch,), generator=rng)
         batch = texts.ids[chosen]
         batch = batch[:, : int((batch != tokenizer.pad_token_id).sum(1).max())]

@@ -49,9 +49,9 @@ def pretrain(folder: Path) -> None:
     mind = Mind(random.Random("multilingual corpus"))
     alone = tokenizer([mixed(mind, thought(mind), tongues) for _ in range(CORPUS)])["input_ids"]
     paired = tokenizer(*zip(*(twice(mind, tongues) for _ in range(CORPUS)), strict=True))
-    pools = [
-        masked.pool(alone, None, tokenizer.pad_token_id),
-        masked.pool(paired["input_ids"], paired["token_type_ids"], tokenizer.pad_token_id),
+    sources = [
+        masked.padded(alone, None, tokenizer.pad_token_id),
+        masked.padded(paired["input_ids"], paired["token_type_ids"], tokenizer.pad_token_id),
     ]
     chances = torch.full((len(tokenizer),), MASKED)
     chances[: len(SPECIAL)] = 0
@@ -59,7 +59,7 @@ def pretrain(folder: Path) -> None:
     masked.pretrain(
         folder,
         tokenizer,
-        pools,
+        sources,
         chances,
         RECIPE,
         derive(0, "multilingual"),

@@ -90,7 +90,7 @@ def pretrain(folder: Path) -> None:
         *(sentence for group in aligned for sentence in group.sentences),
     ]
     tokenizer = subwords.trained(every, VOCABULARY, CHARACTERS, LENGTH)
-    pools = [
+    sources = [
         blocks(tokenizer, lines),
         pairs(tokenizer, aligned, chance),
     ]
@@ -99,7 +99,7 @@ def pretrain(folder: Path) -> None:
         start_embeddings(model, tokenizer, aligned)
         chances = torch.full((len(tokenizer),), MASKED)
         chances[: len(subwords.SPECIAL)] = 0
-        masked.learn(model, tokenizer, pools, chances, RECIPE, stream(0, "xtreme"), print_progress)
+        masked.learn(model, tokenizer, sources, chances, RECIPE, stream(0, "xtreme"), print_progress)
     masked.save(model, tokenizer, folder)
 
 
@@ -156,7 +156,7 @@ def aligned_sentences(source: Path) -> list[Aligned]:
     return list(dict.fromkeys(aligned))
 
 
-def blocks(tokenizer: PreTrainedTokenizerFast, groups: list[list[str]]) -> masked.Pool:
+def blocks(tokenizer: PreTrainedTokenizerFast, groups: list[list[str]]) -> masked.Texts:
     """Lines of one configuration, joined into sequences that fill the encoder."""
     sequences = []
     for lines in groups:
@@ -168,10 +168,10 @@ def blocks(tokenizer: PreTrainedTokenizerFast, groups: list[list[str]]) -> maske
         for begin in range(0, len(tokens), LENGTH - 2):
             part = tokens[begin : begin + LENGTH - 2]
             sequences.append([tokenizer.cls_token_id, *part, tokenizer.sep_token_id])
-    return masked.pool(sequences, None, tokenizer.pad_token_id)
+    return masked.padded(sequences, None, tokenizer.pad_token_id)
 
 
-def pairs(tokenizer: PreTrainedTokenizerFast, aligned: list[Aligned], chance: random.Random) -> masked.Pool:
+def pairs(tokenizer: PreTrainedTokenizerFast, aligned: list[Aligned], chance: random.Random) -> masked.Texts:
     """Sentences beside their translations, in two random languages, mostly with English."""
     first, second = [], []
     for group in aligned:
@@ -183,7 +183,7 @@ def pairs(tokenizer: PreTrainedTokenizerFast, aligned: list[Aligned], chance: ra
             second.append(group.sentences[a if swap else b])
     encoded = tokenizer(first, second)
     short = [i for i, ids in enumerate(encoded["input_ids"]) if len(ids) <= PAIR]
-    return masked.pool(
+    return masked.padded(
         [encoded["input_ids"][i] for i in short],
         [encoded["token_type_ids"][i] for i in short],
         tokenizer.pad_token_id,

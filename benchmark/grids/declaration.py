@@ -16,25 +16,25 @@ def check(name: str, table: dict[str, Any], grid: Sequence[Rectangle]) -> None:
 
     Raises: BenchmarkError naming the table, the place in it, and the valid names.
     """
-    where = f"sweeps/{name}"
-    _check_layout(table["layout"], where)
+    place = f"sweeps/{name}"
+    _check_layout(table["layout"], place)
     if table["published"] is not None:
-        _one_of("publication", table["published"], publications(), where)
+        _check_name("publication", table["published"], publications(), place)
     if table["static"]:
-        _check_static(table["static"], where)
+        _check_static(table["static"], place)
     for key, column in table["columns"].items():
         for task in column["tasks"]:
-            _one_of("task", task, values_of("task", grid), f"{where}, column {key!r}")
+            _check_name("task", task, values_of("task", grid), f"{place}, column {key!r}")
     for name, rule in table["averages"].items():
         for column in _named_by(rule):
-            _one_of(
+            _check_name(
                 "column",
                 column,
                 list(table["columns"]) or values_of("task", grid),
-                f"{where}, average {name!r}",
+                f"{place}, average {name!r}",
             )
     for number, claim in enumerate(table["claims"], 1):
-        _check_claim(claim, table, grid, f"{where}, claim {number}")
+        _check_claim(claim, table, grid, f"{place}, claim {number}")
 
 
 def publications() -> list[str]:
@@ -43,11 +43,11 @@ def publications() -> list[str]:
     return sorted(str(path.relative_to(folder).with_suffix("")) for path in folder.glob("*/*.yaml"))
 
 
-def _check_layout(layout: dict[str, Any], where: str) -> None:
-    _one_of("kind of layout", layout["kind"], KINDS, where)
-    _quantity(layout["y"], where)
+def _check_layout(layout: dict[str, Any], place: str) -> None:
+    _check_name("kind of layout", layout["kind"], KINDS, place)
+    _check_quantity(layout["y"], place)
     for statistic in layout["statistic"]:
-        _one_of("statistic", statistic, STATISTICS, where)
+        _check_name("statistic", statistic, STATISTICS, place)
 
 
 def _check_claim(claim: dict[str, Any], table: dict[str, Any], grid: Sequence[Rectangle], place: str) -> None:
@@ -58,7 +58,7 @@ def _check_claim(claim: dict[str, Any], table: dict[str, Any], grid: Sequence[Re
     for side in ("better", "lower", "than", "gain_over"):
         check_selector(claim[side], grid, f"{place}, {side}")
     if claim["of"] not in RATES:
-        _quantity(claim["of"], place)
+        _check_quantity(claim["of"], place)
     elif claim["gain_over"]:
         raise BenchmarkError(f"{place}: of: {claim['of']} is a rate, and has no gain_over")
     enough = claim["at_least"]
@@ -75,20 +75,20 @@ def _check_claim(claim: dict[str, Any], table: dict[str, Any], grid: Sequence[Re
         if not 1 <= where <= len(columns):
             raise BenchmarkError(f"{place}: where: {where} columns, and the table has {len(columns)}")
     elif isinstance(where, str):
-        _one_of("place", where, (EVERY_COLUMN, AVERAGE), place)
+        _check_name("place", where, (EVERY_COLUMN, AVERAGE), place)
     else:
         for column in where:
-            _one_of("column", column, columns, place)
+            _check_name("column", column, columns, place)
 
 
-def _check_static(static: dict[str, Any], where: str) -> None:
+def _check_static(static: dict[str, Any], place: str) -> None:
     for key, cell in static["cells"].items():
-        _one_of("reading", cell["read"], READINGS, f"{where}, cell {key!r}")
-    for one in static["apart"]:
-        _one_of("cell", one["cell"], list(static["cells"]), f"{where}, apart")
-        for key, value in one["row"].items():
-            _one_of("key", key, list(static["rows"]), f"{where}, apart {one['row']}")
-            _one_of(key, str(value), list(static["rows"][key]), f"{where}, apart {one['row']}")
+        _check_name("reading", cell["read"], READINGS, f"{place}, cell {key!r}")
+    for exception in static["apart"]:
+        _check_name("cell", exception["cell"], list(static["cells"]), f"{place}, apart")
+        for key, value in exception["row"].items():
+            _check_name("key", key, list(static["rows"]), f"{place}, apart {exception['row']}")
+            _check_name(key, str(value), list(static["rows"][key]), f"{place}, apart {exception['row']}")
 
 
 def _named_by(rule: Any) -> list[str]:
@@ -96,11 +96,11 @@ def _named_by(rule: Any) -> list[str]:
     return [name for part in rule for name in _named_by(part)] if isinstance(rule, list) else [str(rule)]
 
 
-def _quantity(name: str, where: str) -> None:
+def _check_quantity(name: str, place: str) -> None:
     if not name.startswith("probe/"):
-        _one_of("quantity", name, QUANTITIES, where)
+        _check_name("quantity", name, QUANTITIES, place)
 
 
-def _one_of(kind: str, name: str, valid: Sequence[str], where: str) -> None:
+def _check_name(kind: str, name: str, valid: Sequence[str], place: str) -> None:
     if name not in valid:
-        raise unknown(kind, name, valid, where)
+        raise unknown(kind, name, valid, place)

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import itertools
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
-from hydra import compose, initialize_config_dir
+from hydra import compose
 from omegaconf import DictConfig, OmegaConf
 
-from benchmark.config.compose import register
+from benchmark.config.compose import composing
 from benchmark.config.identity import run_id
+from benchmark.config.overrides import as_written
 from benchmark.config.schema import RunConfig
+from benchmark.config.searchpath import folders, parted
 from benchmark.config.table import Table
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.grids import declaration, parts, rectangles, smoke
 from benchmark.grids.rectangles import Axes, axes
-from benchmark.places import ROOT
 
 __all__ = ["Grid", "PlannedRun", "axes", "load", "tables"]
 
@@ -44,7 +45,7 @@ class Grid:
     """The planned runs of a table, with its declaration and its axes.
 
     ``changed`` has the user's changes, ``axes`` the values of every axis after them and ``declared`` the values
-    before. The runs need not be all combinations of these values.
+    before. The runs need not be all combinations of these values. ``search`` is the override of the search path.
     """
 
     name: str
@@ -53,13 +54,26 @@ class Grid:
     changed: Axes
     runs: list[PlannedRun]
     declared: Axes = field(default_factory=dict)
+    search: tuple[str, ...] = ()
 
 
-def tables() -> list[str]:
-    """The names of all sweep files, e.g. ``noisytune/table2``, without W&B's own in ``wandb``."""
-    folder = ROOT / "sweeps"
-    names = (str(path.relative_to(folder).with_suffix("")) for path in folder.rglob("*.yaml"))
-    return sorted(name for name in names if not name.startswith("wandb/"))
+def tables(overrides: Iterable[str] = ()) -> list[str]:
+    """The names of all sweep files, e.g. ``noisytune/table2``, without W&B's own in ``wandb``.
+
+    With ``hydra.searchpath`` among the overrides, those of its folders are included.
+    """
+    return sorted(_files(parted(list(overrides))[0]))
+
+
+def _files(search: Sequence[str]) -> dict[str, Path]:
+    """The sweep files by name; of two with one name, Hydra takes the first folder's."""
+    files: dict[str, Path] = {}
+    for folder in folders(search):
+        for path in (folder / "sweeps").rglob("*.yaml"):
+            name = str(path.relative_to(folder / "sweeps").with_suffix(""))
+            if not name.startswith("wandb/"):
+                files.setdefault(name, path)
+    return files
 
 
 def load(name: str, changes: Iterable[str] = (), small: bool = False) -> Grid:
@@ -69,31 +83,32 @@ def load(name: str, changes: Iterable[str] = (), small: bool = False) -> Grid:
     a table, key or value that does not exist, a declaration that does not fit its grid, an axis without
     values, or changes that leave no run.
     """
-    if name not in tables():
-        raise unknown("table", name, tables(), "sweeps/")
-    register()
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        sweep = compose("config", [f"+sweeps={name}"], return_hydra_config=True)
+    search, changes = parted(as_written(list(changes)))
+    files = _files(search)
+    if name not in files:
+        raise unknown("table", name, files, "sweeps/")
+    with composing():
+        sweep = compose("config", [*search, f"+sweeps={name}"], return_hydra_config=True)
         table = _declaration(name, sweep)
         declared = rectangles.declared(sweep.hydra.sweeper.params or {}, table["grids"])
         declaration.check(name, table, declared)
-        changes = list(changes)
         changed = axes(changes)
         if table["static"]:
-            return Grid(name, table, {}, changed, [])
+            return Grid(name, table, {}, changed, [], search=search)
         grid = rectangles.narrowed(declared, changed)
-        fixed = _fixed(ROOT / "sweeps" / f"{name}.yaml")
+        fixed = _fixed_choices(files[name])
         if small:
             grid, table, fixed = (
-                smoke.shrunk(grid, table),
-                smoke.declaration(table),
+                smoke.shrunk(grid, table, search),
+                smoke.declaration(table, search),
                 {"protocol": smoke.PROTOCOL},
             )
-        runs = {run.overrides: run for rectangle in grid for run in _runs(name, fixed, rectangle)}
+        planned = (run for rectangle in grid for run in _planned_runs(name, fixed, rectangle, search))
+        runs = {run.overrides: run for run in planned}
     if not runs:
         raise BenchmarkError(f"{name}: no run is left of its grid with {shlex.join(changes) or 'no change'}")
     whole = rectangles.merged(declared)
-    return Grid(name, table, rectangles.merged(grid), changed, list(runs.values()), whole)
+    return Grid(name, table, rectangles.merged(grid), changed, list(runs.values()), whole, search)
 
 
 def _declaration(name: str, sweep: DictConfig) -> dict[str, Any]:
@@ -105,7 +120,7 @@ def _declaration(name: str, sweep: DictConfig) -> dict[str, Any]:
     return {str(key): value for key, value in table.items()}
 
 
-def _fixed(path: Path) -> dict[str, str] | None:
+def _fixed_choices(path: Path) -> dict[str, str] | None:
     """A sweep file's choices by group; None if it changes its runs in other ways."""
     stated = yaml.safe_load(path.read_text())
     if set(stated) - {"defaults", "hydra", "table"}:
@@ -123,34 +138,39 @@ def _fixed(path: Path) -> dict[str, str] | None:
     return choices
 
 
-def _runs(name: str, fixed: dict[str, str] | None, axes: Axes) -> Iterable[PlannedRun]:
+def _planned_runs(
+    name: str, fixed: dict[str, str] | None, axes: Axes, search: tuple[str, ...]
+) -> Iterable[PlannedRun]:
     """The planned runs of a rectangle, composed once per combination without the seed."""
     seeds = [_seed(value) for value in axes.get("seed", ["1"])]
-    others = {key: values for key, values in axes.items() if key != "seed"}
-    groups = {key for key in others if parts.is_group(key)}
-    for combination in itertools.product(*others.values()):
-        at = dict(zip(others, combination, strict=True))
-        chosen = [f"{key}={value}" for key, value in at.items()]
+    unseeded = {key: values for key, values in axes.items() if key != "seed"}
+    groups = {key for key in unseeded if parts.is_group(key)}
+    for combination in itertools.product(*unseeded.values()):
+        values = dict(zip(unseeded, combination, strict=True))
+        chosen = [f"{key}={value}" for key, value in values.items()]
         if fixed is None:
             shared = [f"+sweeps={name}"]
-            configs = parts.whole([*shared, *chosen], seeds)
+            configs = parts.whole([*search, *shared, *chosen], seeds)
         else:
-            shared = [f"{key}={value}" for key, value in fixed.items() if key not in at]
-            choices = {key: value for key, value in (fixed | at).items() if key in groups or key in fixed}
-            configs = composed(choices, [f"{k}={v}" for k, v in at.items() if k not in groups], seeds)
+            shared = [f"{key}={value}" for key, value in fixed.items() if key not in values]
+            choices = {key: value for key, value in (fixed | values).items() if key in groups or key in fixed}
+            others = [f"{k}={v}" for k, v in values.items() if k not in groups]
+            configs = composed(choices, others, seeds, search)
         for seed, config in zip(seeds, configs, strict=True):
             yield PlannedRun(config, (*shared, *chosen, f"seed={seed}"), run_id(config))
 
 
-def composed(choices: dict[str, str], values: list[str], seeds: list[int]) -> list[RunConfig]:
+def composed(
+    choices: dict[str, str], values: list[str], seeds: list[int], search: tuple[str, ...] = ()
+) -> list[RunConfig]:
     """One configuration per seed, from parts if possible, else composed as a whole.
 
     Needs Hydra to be initialised. Refusals are Hydra's own.
     """
     try:
-        return parts.configurations(choices, values, seeds)
+        return parts.configurations(choices, values, seeds, search)
     except Exception:  # composing the whole again lets Hydra give its own, clearer message
-        return parts.whole([*(f"{k}={v}" for k, v in choices.items()), *values], seeds)
+        return parts.whole([*search, *(f"{k}={v}" for k, v in choices.items()), *values], seeds)
 
 
 def _seed(value: str) -> int:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hydra import compose, initialize_config_dir
+from hydra import compose
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
+from benchmark.config.compose import composing
 from benchmark.grids import rectangles
-from benchmark.places import ROOT
 
 TABLE = "+sweeps="
 
@@ -23,20 +23,24 @@ def multiruns(arguments: Sequence[str]) -> list[list[str]]:
     A command line comes back unchanged if it names no table, if its table has a single rectangle, or if Hydra
     will refuse it. Raises: BenchmarkError for a change without values.
     """
-    of_hydra = [one for one in arguments if one.startswith((TABLE, "hydra.", "hydra/"))]
-    if not any(one.startswith(TABLE) for one in of_hydra):
+    of_hydra = [argument for argument in arguments if argument.startswith((TABLE, "hydra.", "hydra/"))]
+    if not any(argument.startswith(TABLE) for argument in of_hydra):
         return [list(arguments)]
     try:
-        with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        with composing():
             sweep = compose("config", of_hydra, return_hydra_config=True)
     except (HydraException, OmegaConfBaseException):
         return [list(arguments)]
     if sweep.table is None or not sweep.table.grids:
         return [list(arguments)]
-    changes = [one for one in arguments if "=" in one and not one.startswith("-") and one not in of_hydra]
+    changes = [
+        argument
+        for argument in arguments
+        if "=" in argument and not argument.startswith("-") and argument not in of_hydra
+    ]
     declared = rectangles.declared(sweep.hydra.sweeper.params or {}, sweep.table.grids)
-    kept = [one for one in arguments if one not in changes]
+    others = [argument for argument in arguments if argument not in changes]
     return [
-        [*kept, "hydra.sweeper.params=null", *(f"{key}={','.join(values)}" for key, values in axes.items())]
+        [*others, "hydra.sweeper.params=null", *(f"{key}={','.join(values)}" for key, values in axes.items())]
         for axes in rectangles.narrowed(declared, rectangles.axes(changes))
     ]

@@ -39,18 +39,21 @@ class Elsewhere(Exception):
 
 
 def configurations(
-    choices: Mapping[str, str], values: Sequence[str], seeds: Sequence[int]
+    choices: Mapping[str, str],
+    values: Sequence[str],
+    seeds: Sequence[int],
+    search: tuple[str, ...] = (),
 ) -> list[RunConfig]:
     """One configuration per seed, from ``choices`` by group and then ``values`` (overrides).
 
-    Needs Hydra to be initialised. Raises: Elsewhere if the parts cannot be composed one by one.
+    ``search`` is the override of Hydra's search path. Needs Hydra to be initialised. Raises: Elsewhere if the parts cannot be composed one by one.
     """
-    tree = dict(_defaults())
+    tree = dict(_defaults(search))
     for group, choice in choices.items():
-        tree[group] = part(group, choice)
+        tree[group] = part(group, choice, search)
     for override in values:
         group = override.lstrip("+").split(".", 1)[0].split("=", 1)[0]
-        path, value = _value(group, choices.get(group), override)
+        path, value = _value(group, choices.get(group), override, search)
         _put(tree, path, value)
     if SEED.search(str(tree)):
         return [_resolved(tree | {"seed": seed}) for seed in seeds]
@@ -63,11 +66,11 @@ def whole(overrides: Sequence[str], seeds: Sequence[int]) -> list[RunConfig]:
     composed = compose("config", list(overrides))
     OmegaConf.set_struct(composed, False)
     composed.table = None
-    found = []
+    configs = []
     for seed in seeds:
         composed.seed = seed
-        found.append(typed(composed))
-    return found
+        configs.append(typed(composed))
+    return configs
 
 
 def is_group(key: str) -> bool:
@@ -124,28 +127,30 @@ def _typed(key: str, text: str) -> Any:
 
 
 @cache
-def _defaults() -> Tree:
-    return _composed()
+def _defaults(search: tuple[str, ...] = ()) -> Tree:
+    return _composed(*search)
 
 
 @cache
-def part(group: str, choice: str) -> Tree:
+def part(group: str, choice: str, search: tuple[str, ...] = ()) -> Tree:
     """The group's part under a choice. Raises: Elsewhere if anything else changes."""
-    changed = _composed(f"{group}={choice}")
-    if group not in changed or _without(changed, group) != _without(_defaults(), group):
+    changed = _composed(*search, f"{group}={choice}")
+    if group not in changed or _without(changed, group) != _without(_defaults(search), group):
         raise Elsewhere(f"{group}={choice}")
     filled: Tree = changed[group]
     return filled
 
 
 @cache
-def _value(group: str, choice: str | None, override: str) -> tuple[tuple[str, ...], Any]:
+def _value(
+    group: str, choice: str | None, override: str, search: tuple[str, ...] = ()
+) -> tuple[tuple[str, ...], Any]:
     """The path that an override sets, and the typed value at this path."""
     parsed = OverridesParser.create().parse_override(override)
     path = tuple(parsed.key_or_group.split("."))
     if parsed.is_delete() or parsed.package is not None or parsed.is_force_add():
         raise Elsewhere(override)
-    value: Any = _composed(*([f"{group}={choice}"] if choice is not None else []), override)
+    value: Any = _composed(*search, *([f"{group}={choice}"] if choice is not None else []), override)
     for key in path:
         if key not in value:
             raise Elsewhere(override)

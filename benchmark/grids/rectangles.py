@@ -17,19 +17,19 @@ def axes(overrides: Iterable[str]) -> Axes:
 
     Raises: BenchmarkError for an axis without values, or with a pattern (``glob(*)``) instead of values.
     """
-    found = {}
+    values_by_key = {}
     for override in OverridesParser.create().parse_overrides(list(overrides)):
         key = override.get_key_element()
         if isinstance(override.value(), Glob):
             raise BenchmarkError(f"{override.input_line}: name the values themselves, as in {key}=ONE,OTHER")
-        values = [value.split("=", 1)[1] for value in _spelt_out(override)]
+        values = [value.split("=", 1)[1] for value in _single_values(override)]
         if not values:
             raise BenchmarkError(f"{override.input_line}: names no value")
-        found[key] = values
-    return found
+        values_by_key[key] = values
+    return values_by_key
 
 
-def _spelt_out(override: Override) -> list[str]:
+def _single_values(override: Override) -> list[str]:
     key = override.get_key_element()
     if override.is_sweep_override():
         return [f"{key}={value}" for value in override.sweep_string_iterator()]
@@ -57,31 +57,31 @@ def narrowed(grid: Sequence[Axes], changes: Axes) -> list[Axes]:
     hyper-parameter, which runs of other methods cannot have. A value that no rectangle declares is added to
     the first rectangle with the axis.
     """
-    found = [dict(rectangle) for rectangle in grid]
+    rectangles = [dict(rectangle) for rectangle in grid]
     for key, values in changes.items():
-        found = _changed(found, key, values)
-    return found
+        rectangles = _with_axis(rectangles, key, values)
+    return rectangles
 
 
-def _changed(grid: list[Axes], key: str, values: list[str]) -> list[Axes]:
+def _with_axis(grid: list[Axes], key: str, values: list[str]) -> list[Axes]:
     stated = [rectangle[key] for rectangle in grid if key in rectangle]
     if not stated or all(rectangle.get(key) == stated[0] for rectangle in grid):
         return [rectangle | {key: values} for rectangle in grid]
-    new = [value for value in values if not any(value in one for one in stated)]
-    kept = []
+    new = [value for value in values if not any(value in declared for declared in stated)]
+    rectangles = []
     for rectangle in grid:
         if key not in rectangle:
             if key.startswith("method."):
-                kept.append(rectangle)
+                rectangles.append(rectangle)
             continue
         left = [value for value in values if value in rectangle[key]] + new
         new = []
         if left:
-            kept.append(rectangle | {key: left})
-    return kept
+            rectangles.append(rectangle | {key: left})
+    return rectangles
 
 
 def merged(grid: Sequence[Axes]) -> Axes:
     """All axes of a grid, each with its values over all rectangles."""
     keys = dict.fromkeys(key for rectangle in grid for key in rectangle)
-    return {key: list(dict.fromkeys(v for one in grid for v in one.get(key, ()))) for key in keys}
+    return {key: list(dict.fromkeys(v for rectangle in grid for v in rectangle.get(key, ()))) for key in keys}

@@ -33,8 +33,8 @@ def _has(key: str, wanted: Any, config: RunConfig) -> bool:
 
 def combinations(methods: list[Any]) -> list[frozenset[str]]:
     """A selector's combinations of methods, from a list of names or of such lists."""
-    several = any(isinstance(one, list) for one in methods)
-    return [frozenset(one) for one in methods] if several else [frozenset(methods)]
+    several = any(isinstance(entry, list) for entry in methods)
+    return [frozenset(entry) for entry in methods] if several else [frozenset(methods)]
 
 
 def values_of(key: str, grid: Sequence[Rectangle]) -> list[str]:

@@ -67,7 +67,7 @@ class Encoder:
 
 
 def encoder_of(model: PreTrainedModel) -> Encoder:
-    """The parts of ``model``. Raises: BenchmarkError if it has no list of layers."""
+    """The parts of ``model``. Raises: BenchmarkError if it has no list of layers or no token embedding."""
     base = model.base_model
     places = {id(module): name for name, module in model.named_modules()}
     lists = [
@@ -80,11 +80,15 @@ def encoder_of(model: PreTrainedModel) -> Encoder:
     layers = list(
         max(lists, key=lambda modules: sum(p.numel() for layer in modules for p in layer.parameters()))
     )
+    try:
+        words = model.get_input_embeddings()
+    except NotImplementedError as error:
+        raise BenchmarkError(f"{type(model).__name__}: no table of token embeddings found in it") from error
     return Encoder(
         model=model,
         base=base,
         layers=layers,
-        words=model.get_input_embeddings(),
+        words=words,
         prefix=places[id(base)] + "." if places[id(base)] else "",
         layer_prefixes=[places[id(layer)] + "." for layer in layers],
     )

@@ -15,6 +15,7 @@ from benchmark.models.lined_up_layout import LinedUpLayout
 FLASH, EFFICIENT = "flash", "memory-efficient"  # PyTorch's names of its kernels
 ALIGNED = 8  # the kernels need a head size that is a multiple of this
 NO_MASK = 0
+FAR = -1e9  # finite: a place of padding may have no other place in its window
 
 
 def attention(
@@ -25,24 +26,32 @@ def attention(
     attention_mask: torch.Tensor | None,
     dropout: float = 0.0,
     scaling: float | None = None,
+    sliding_window: int | None = None,
     **_: Any,
 ) -> tuple[torch.Tensor, None]:
     """Attend within each example; ``query``, ``key``, ``value`` are (1, heads, tokens, size).
 
-    Returns (1, tokens, heads, size) and None. Outside a packed pass every row of the batch attends to all of
-    itself.
+    With ``sliding_window`` a token attends to those less than so many tokens away. Returns (1, tokens, heads,
+    size) and None. Outside a packed pass every row of the batch attends to all of itself.
+
+    Raises: NotImplementedError for a window where the kernels have none.
     """
     packing: Any = module.packing  # a `benchmark.models.packing.Packing`
     scaling = query.shape[-1] ** -0.5 if scaling is None else scaling
     if packing.layout is None:
-        full = functional.scaled_dot_product_attention(query, key, value, dropout_p=dropout, scale=scaling)
+        far = None if sliding_window is None else outside(sliding_window, key.shape[2]).to(query)
+        full = functional.scaled_dot_product_attention(query, key, value, far, dropout, scale=scaling)
         return full.transpose(1, 2), None
     q, k, v = (state.transpose(1, 2) for state in (query, key, value))
     if isinstance(packing.layout, LinedUpLayout):
+        if sliding_window is not None:
+            raise NotImplementedError("the kernels for packed tokens know no sliding window")
         return by_kernel(q, k, v, packing.layout, dropout, scaling), None
     first_only = packing.first_only and packing.last is not None and module is packing.last.self
     q, k, v = q.squeeze(0), k.squeeze(0), v.squeeze(0)
-    return _Attention.apply(q, k, v, packing.layout, first_only, dropout, scaling).unsqueeze(0), None
+    return _Attention.apply(q, k, v, packing.layout, first_only, dropout, scaling, sliding_window).unsqueeze(
+        0
+    ), None
 
 
 def by_kernel(
@@ -102,6 +111,7 @@ class _Attention(torch.autograd.Function):
     """softmax(scaling q k') v within every example, with dropout on the weights.
 
     States are (tokens, heads, size). With ``first_only`` only first tokens have a result; the others get 0.
+    With ``window`` the weights of tokens so far away or farther are 0.
     """
 
     @staticmethod
@@ -114,6 +124,7 @@ class _Attention(torch.autograd.Function):
         first_only: bool,
         dropout: float,
         scaling: float,
+        window: int | None,
     ) -> torch.Tensor:
         heads = query.shape[1]
         asking, every = layout.indices(heads, first_only), layout.indices(heads)
@@ -130,6 +141,8 @@ class _Attention(torch.autograd.Function):
             scores = torch.bmm(gq, gk.transpose(1, 2))
             if group.bias is not None:
                 scores.view(heads, group.examples, -1, group.length).add_(group.bias)
+            if window is not None and window < group.length:
+                scores.add_(outside(window, group.length)[: scores.shape[1]])
             weights = torch.softmax(scores, -1)
             mask = None
             if dropout:  # draws for all tokens: the first ones get the same mask with and without first_only
@@ -171,7 +184,13 @@ class _Attention(torch.autograd.Function):
         gradients = (
             _put(rows, there, layout, heads) for rows, there in ((to_q, asking), (to_k, every), (to_v, every))
         )
-        return (*gradients, None, None, None, None)
+        return (*gradients, None, None, None, None, None)
+
+
+def outside(window: int, length: int) -> torch.Tensor:
+    """(length, length): FAR for tokens ``window`` or more apart, else 0."""
+    places = torch.arange(length)
+    return ((places[:, None] - places).abs() >= window) * FAR
 
 
 def _taken(states: torch.Tensor, indices: GroupIndices) -> torch.Tensor:

@@ -3,24 +3,34 @@
 It works by forward hooks on stock models. After the embeddings the real tokens of a batch are gathered into
 one row of hidden states (1, tokens, hidden). Attention, registered with `transformers`, takes them apart into
 groups of examples of like length. After the encoder they return to (examples, length, hidden): poolers and
-heads see no difference. The first token of every example leads the row.
+heads see no difference. On a CPU the first token of every example leads the row. Rotary positions that a model
+hands to its layers are gathered as the tokens are.
+
+A model is encoded without padding only if it then gives the same results: see `benchmark.models.verification`.
 """
 
 from __future__ import annotations
 
+import logging
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
+from torch.utils.hooks import RemovableHandle
 from transformers import AttentionInterface
 
+from benchmark.models import verification
 from benchmark.models.architecture import Encoder, on_input, on_output
 from benchmark.models.attention import attention
 from benchmark.models.grouped_layout import GroupedLayout, grouped
 from benchmark.models.lined_up_layout import lined_up
 from benchmark.models.packed_layout import PackedLayout
 
+log = logging.getLogger(__name__)
+
 ATTENTION = "packed"
+ROTARY = "position_embeddings"  # cosines and sines (1 or examples, length, size), as layers get them by name
 
 
 class Packing:
@@ -35,17 +45,35 @@ class Packing:
         self.layout: PackedLayout | None = None
         self.known: list[tuple[torch.Tensor, PackedLayout]] = []
         self.first_only = False
-        encoder.base.register_forward_pre_hook(self._arrive, with_kwargs=True)
-        on_output(embeddings, self._pack)
-        stack.register_forward_hook(self._unpack)
-        encoder.base.register_forward_hook(self._leave, always_call=True)
-        for module in stack.modules():
+        self.modules = list(stack.modules())
+        self.handles: list[RemovableHandle] = [
+            encoder.base.register_forward_pre_hook(self._arrive, with_kwargs=True),
+            on_output(embeddings, self._pack),
+            encoder.base.register_forward_hook(self._leave, always_call=True),
+            *(layer.register_forward_pre_hook(self._turn, with_kwargs=True) for layer in encoder.layers),
+        ]
+        self.end = encoder.layers[-1] if isinstance(stack, nn.ModuleList) else None
+        self.ending = (
+            stack.register_forward_hook(self._unpack)
+            if self.end is None
+            else on_output(self.end, self._unpack_states)
+        )
+        for module in self.modules:
             module.packing = self  # type: ignore[assignment]  # attention finds the layout here
         self.last = attention_block(encoder.layers[-1])
         if self.last is not None:
-            on_input(self.last.self.query, self._asked)
-            on_output(self.last.self.query, self._filled_up)
-            self.last.output.register_forward_pre_hook(self._first_of_all)
+            self.handles += [
+                on_input(self.last.self.query, self._asked),
+                on_output(self.last.self.query, self._filled_up),
+                self.last.output.register_forward_pre_hook(self._first_of_all),
+            ]
+
+    def remove(self) -> None:
+        """Take the hooks off the model."""
+        for handle in (*self.handles, self.ending):
+            handle.remove()
+        for module in self.modules:
+            del module.packing
 
     def of(self, mask: torch.Tensor) -> PackedLayout:
         """The layout of ``mask``, kept for further passes over the same batch."""
@@ -75,6 +103,9 @@ class Packing:
     def _arrive(self, _: nn.Module, positional: tuple[Any, ...], named: dict[str, Any]) -> None:
         mask = named.get("attention_mask", positional[1] if len(positional) > 1 else None)
         self.layout = None if mask is None else self.of(mask)
+        if self.end is not None:  # after the hooks of a while: those see packed states at every layer
+            self.ending.remove()
+            self.ending = on_output(self.end, self._unpack_states)
 
     def _pack(self, states: torch.Tensor) -> torch.Tensor:
         return states if self.layout is None else self.layout.pack(states)
@@ -86,8 +117,18 @@ class Packing:
             output["last_hidden_state"] = (self.layout.of_examples if alone else self.layout.unpack)(states)
         return output
 
+    def _unpack_states(self, states: torch.Tensor) -> torch.Tensor:
+        return states if self.layout is None else self.layout.unpack(states)
+
     def _leave(self, *_: Any) -> None:
         self.layout = None
+
+    def _turn(self, _: nn.Module, positional: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        """Gather rotary positions as the tokens are."""
+        if self.layout is None or ROTARY not in named:
+            return None
+        places = self.layout.tokens % self.layout.padded[1]
+        return positional, named | {ROTARY: tuple(part[:1].index_select(1, places) for part in named[ROTARY])}
 
     def _asked(self, states: torch.Tensor) -> torch.Tensor:
         """The states from which queries are made.
@@ -111,21 +152,56 @@ class Packing:
         return self.layout.spread(queries.squeeze(0)).unsqueeze(0)
 
 
-def install(encoder: Encoder) -> Packing | None:
+def install(encoder: Encoder, cache: Path | None = None) -> Packing | None:
     """Make the model of ``encoder`` compute without padding.
 
-    Returns None for a model that needs its padding inside.
+    Returns None for a model that needs its padding inside, or that gives other results without. ``cache`` keeps
+    which models do.
+    """
+    parts = _parts(encoder)
+    if parts is None:
+        return None
+    before, packing, reason = encoder.model.config._attn_implementation, None, "other results"
+    if before == ATTENTION:  # of the configuration of a model that was packed
+        before = "sdpa"
+        encoder.model.set_attn_implementation(before)
+    key = verification.key(encoder)
+    same = verification.known(key, cache)
+    try:
+        check = verification.Check(encoder) if same is None else None
+        AttentionInterface.register(ATTENTION, attention)
+        encoder.model.set_attn_implementation(ATTENTION)
+        packing = Packing(encoder, *parts)
+        first_only = packing.last is not None and packing.end is None and reads_first_only(encoder, parts[1])
+        holds = check is None or check.holds()
+        packing.first_only = first_only
+        if check is not None:
+            same = holds and (not first_only or check.outputs_hold())
+    except Exception as error:  # whatever an architecture does that packed tokens do not fit
+        if isinstance(error, torch.OutOfMemoryError) or "deterministic" in str(error):
+            raise  # of the device, not of the architecture
+        same, reason = False, type(error).__name__
+    verification.keep(key, bool(same), cache)
+    if same:
+        return packing
+    if packing is not None:
+        packing.remove()
+    encoder.model.set_attn_implementation(before)
+    log.info("%s is computed with its padding (without: %s)", type(encoder.model).__name__, reason)
+    return None
+
+
+def _parts(encoder: Encoder) -> tuple[nn.Module, nn.Module] | None:
+    """The modules whose outputs are packed and unpacked; None for a model that does not have them.
+
+    The second may be the list of layers itself: then the last one's output is unpacked.
     """
     children = list(encoder.base.children())
     embeddings = next((c for c in children if encoder.words in c.modules() and c is not encoder.words), None)
     stack = next((c for c in children if encoder.layers[0] in c.modules()), None)
     if embeddings is None or stack is None or not encoder.model._supports_sdpa:
         return None
-    AttentionInterface.register(ATTENTION, attention)
-    encoder.model.set_attn_implementation(ATTENTION)
-    packing = Packing(encoder, embeddings, stack)
-    packing.first_only = packing.last is not None and reads_first_only(encoder, stack)
-    return packing
+    return embeddings, stack
 
 
 def layout_of(attention_mask: torch.Tensor, device: torch.device | None = None) -> PackedLayout:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import torch
 import transformers
-from huggingface_hub import try_to_load_from_cache
-from hydra.utils import get_method
-from transformers import AutoConfig, AutoTokenizer, PreTrainedModel
+from transformers import PreTrainedModel
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from benchmark.config.schema import ModelConfig
-from benchmark.errors import BenchmarkError
+from benchmark.config.targets import made_by
+from benchmark.models import fitting
+from benchmark.models.checkpoint import Checkpoint, in_short, located
 from benchmark.randomness import derive
 
 
@@ -22,19 +21,18 @@ def source(model: ModelConfig, cache: Path) -> str:
 
     An encoder of the project itself is built first.
     """
-    return str(get_method(model.builder)(cache)) if model.builder else str(model.id)
+    return str(made_by("model.builder", model.builder, cache)) if model.builder else str(model.id)
 
 
-def tokenizer(model: ModelConfig, cache: Path) -> PreTrainedTokenizerBase:
-    """Load the tokenizer of ``model``.
+def tokenizer(model: ModelConfig, cache: Path, pairs: bool = False) -> PreTrainedTokenizerBase:
+    """Load the tokenizer of ``model``, limited to the positions that the model has.
 
-    Raises: BenchmarkError if it can be found neither in the cache nor, when online, on the hub.
+    ``pairs``: it is for two texts per example. Raises: BenchmarkError if the checkpoint cannot be found, or
+    its tokenizer does not fit it.
     """
-    place = source(model, cache)
-    try:
-        return AutoTokenizer.from_pretrained(place, revision=model.revision, trust_remote_code=False)
-    except (OSError, ValueError) as error:
-        raise _not_found(model, place, error) from error
+    place = checkpoint(model, cache)
+    place.check_files()
+    return fitting.tokenizer(place, pairs)
 
 
 def load(
@@ -46,24 +44,35 @@ def load(
 ) -> PreTrainedModel:
     """Load ``model`` in float32 with a fresh head of ``units`` units.
 
-    The head, of the `transformers` class ``head``, is drawn from the run's own head stream.
+    The head, of the `transformers` class ``head``, is drawn from the run's own head stream. The names of all
+    weights that were drawn are its attribute ``drawn``.
 
-    Raises: BenchmarkError if the checkpoint cannot be found.
+    Raises: BenchmarkError if the checkpoint cannot be found, or has not every weight of its encoder.
     """
-    place = source(model, cache)
+    place = checkpoint(model, cache)
+    config = fitting.configuration(place)
+    fitting.skeleton(place, config, head)
+    # A decoder's head finds the last token of a text by the padding's.
+    unpadded = getattr(config, "pad_token_id", 0) is None
+    changes = {"pad_token_id": fitting.tokenizer(place).pad_token_id} if unpadded else {}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive(seed, "head"))
         try:
-            return getattr(transformers, head).from_pretrained(
-                place,
-                revision=model.revision,
+            loaded, loading = getattr(transformers, head).from_pretrained(
+                place.folder,
                 num_labels=units,
+                **changes,
                 dtype=torch.float32,
                 ignore_mismatched_sizes=True,  # a checkpoint of another task has a head that does not fit
                 trust_remote_code=False,
+                local_files_only=True,
+                output_loading_info=True,
             )
-        except (OSError, ValueError) as error:
-            raise _not_found(model, place, error) from error
+        except Exception as error:  # of many types; whatever can be told before was told
+            raise place.refusal("", f"cannot be loaded ({in_short(error)})") from error
+    loaded.drawn = fitting.check_weights(place, loaded, loading)
+    fitting.check_computes(place, loaded)
+    return loaded
 
 
 def depth(model: ModelConfig, cache: Path) -> int:
@@ -71,31 +80,9 @@ def depth(model: ModelConfig, cache: Path) -> int:
 
     Raises: BenchmarkError if it cannot be found.
     """
-    place = source(model, cache)
-    try:
-        config = AutoConfig.from_pretrained(place, revision=model.revision, trust_remote_code=False)
-    except (OSError, ValueError) as error:
-        raise _not_found(model, place, error) from error
-    return int(config.num_hidden_layers)
+    return int(fitting.configuration(checkpoint(model, cache)).num_hidden_layers)
 
 
-def stamp(model: ModelConfig, cache: Path) -> dict[str, str | None]:
-    """The origin of the weights: id and resolved revision, or the digest of their file."""
-    place = source(model, cache)
-    folder = Path(place)
-    if not folder.is_dir():
-        cached = try_to_load_from_cache(place, "config.json", revision=model.revision)
-        return {"id": place, "revision": Path(cached).parent.name if isinstance(cached, str) else None}
-    digest = hashlib.sha256()
-    for path in sorted(folder.glob("*.safetensors")) or sorted(folder.glob("*.bin")):
-        digest.update(path.read_bytes())
-    return {"id": model.id or model.builder, "digest": digest.hexdigest()}
-
-
-def _not_found(model: ModelConfig, place: str, error: Exception) -> BenchmarkError:
-    revision = f" at revision {model.revision}" if model.revision else ""
-    return BenchmarkError(
-        f"model {model.name!r}: no checkpoint {place!r}{revision} in the hub cache or as a folder, and the "
-        f"hub was not reached; get it with `hf download {place}` on a connected machine, or set HF_HOME "
-        f"to a cache that has it ({' '.join(str(error).split())[:120]}…)"
-    )
+def checkpoint(model: ModelConfig, cache: Path) -> Checkpoint:
+    """The files of ``model``. Raises: BenchmarkError if they cannot be found."""
+    return located(model.name, source(model, cache), model.revision)

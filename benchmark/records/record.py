@@ -8,7 +8,7 @@ folder is their JSON Schema. `STORE/RUN_ID/arrays.npz` has, as numpy arrays:
     logits/SET          (evaluations, examples, outputs) float32: of a classification or regression
     predictions/SET     (evaluations, …): of other kinds; tagging (words,) int16 classes, question answering the
                         answers' places, retrieval (layers, sentences) int32 rows
-    targets/SET         the true classes or values of SET; -1 for secret ones
+    targets/SET         the true classes or values of SET; for unknown ones -1, or NaN beside known values
     lengths/SET         (sentences,) int32: of tagging, the words of every sentence
     probe/NAME/…        the measurements of the probe NAME, see `benchmark/probes/`
 
@@ -18,11 +18,14 @@ has one evaluation. Reading needs neither torch nor transformers.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
 VERSION = 1  # of the JSON of records and failures; raised when a field changes its name or meaning
 FINISHED, DIVERGED, FAILED = "finished", "diverged", "failed"
+
+DATA = "data "  # before the name of a split in `Record.origins`
 
 Scores = dict[str, dict[str, float]]  # by evaluation set and metric; fractions
 
@@ -87,13 +90,16 @@ class Memory:
 class Weights:
     """The origin of the weights before fine-tuning.
 
-    A hub ``id`` has its commit in ``revision``. For a folder or a builder, ``digest`` is the SHA-256 of the
-    weights' files.
+    ``id`` is of the hub, with its commit in ``revision``, a folder's name or a builder. ``digest`` is the SHA-256
+    of the weights' files, ``tokenizer`` that of the configuration and tokenizer; None in old records. ``drawn``
+    names the weights that the checkpoint has not, which every run draws: the head's, and a pooler's.
     """
 
     id: str | None
     revision: str | None = None
     digest: str | None = None
+    drawn: list[str] = field(default_factory=list)
+    tokenizer: str | None = None
 
 
 @dataclass
@@ -101,7 +107,8 @@ class Data:
     """The origin of the data: a hub id with its commit, or a builder without.
 
     ``revisions`` are the commits of other data sets by id. ``digests`` are the SHA-256 of files by CONFIG/SPLIT.
-    ``max_length`` is in tokens. ``remarks`` counts examples by remark and CONFIG/SPLIT.
+    ``max_length`` is in tokens. ``remarks`` counts examples by remark and CONFIG/SPLIT, ``left_out`` the rows
+    that are no examples by reason and CONFIG/SPLIT.
     """
 
     id: str | None
@@ -110,6 +117,7 @@ class Data:
     digests: dict[str, str]
     max_length: int
     remarks: dict[str, dict[str, int]]
+    left_out: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
 @dataclass
@@ -149,6 +157,18 @@ class Record:
     def to_json(self) -> dict[str, Any]:
         """The content of the record's file."""
         return asdict(self)
+
+    def origins(self) -> dict[str, str]:
+        """The digests of the files that the result is of, by what they are."""
+        model = self.model
+        weights = {"weights": model.digest} if model.digest else {"revision": model.revision}
+        facts = weights | {"tokenizer": model.tokenizer}
+        data = {DATA + name: digest for name, digest in self.data.digests.items()}
+        return {name: fact for name, fact in facts.items() if fact is not None} | data
+
+    def changed(self, now: Mapping[str, str]) -> list[str]:
+        """The names of the record's origins that are known to be others ``now``."""
+        return [name for name, fact in self.origins().items() if now.get(name, fact) != fact]
 
     @classmethod
     def from_json(cls, stored: Any) -> Self:
@@ -196,6 +216,8 @@ class Failure:
         return cls(**_checked(cls, stored))
 
 
+# Fields that records of this version need not have, since older code did not write them.
+LATER = ("drawn", "left_out", "tokenizer")
 # The types of JSON values by a field's annotation. Nested dataclasses are checked by `from_json`.
 JSON_TYPES: dict[str, type | tuple[type, ...]] = {
     "str": str,
@@ -205,9 +227,7 @@ JSON_TYPES: dict[str, type | tuple[type, ...]] = {
     "Scores": dict,
     "list[str]": list,
     "list[Evaluation]": list,
-    "dict[str, Any]": dict,
-    "dict[str, int]": dict,
-    "dict[str, float]": dict,
+    **dict.fromkeys(("dict[str, Any]", "dict[str, int]", "dict[str, float]"), dict),
 }
 
 
@@ -219,12 +239,12 @@ def _checked(kind: Any, stored: Any, place: str = "") -> dict[str, Any]:
     known = {field.name: str(field.type) for field in fields(kind)}
     if "version" in known and "run_id" in stored and stored.get("version") != VERSION:
         raise VersionError(stored.get("version"))
-    if missing := [name for name in known if name not in stored]:
+    if missing := [name for name in known if name not in stored and name not in LATER]:
         raise ValueError(f"no proper {missing[0]!r}{where}")
     if extra := [name for name in stored if name not in known]:
         raise ValueError(f"an unknown {extra[0]!r}{where}")
-    for name, annotation in known.items():
-        wanted = JSON_TYPES.get(annotation)
-        if wanted and not isinstance(stored[name], wanted):
+    for name, value in stored.items():
+        wanted = JSON_TYPES.get(known[name])
+        if wanted and not isinstance(value, wanted):
             raise ValueError(f"no proper {name!r}{where}")
     return stored

@@ -2,6 +2,7 @@
 
     STORE/RUN_ID/record.json        configuration, scores, curve, timings, environment: see `benchmark.records.record`
     STORE/RUN_ID/arrays.npz         training losses; logits and targets of every evaluation
+    STORE/RUN_ID-2/                 the same for the next data, weights or tokenizer behind the same names
     STORE/failures/RUN_ID-N.json    the error of the N-th failed attempt at a run
     STORE/unfinished/RUN_ID.pt      the state of an unfinished run, to continue from (`benchmark.training.snapshot`)
     STORE/set-aside/                damaged or foreign files, never deleted
@@ -16,17 +17,19 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import chain, count, takewhile
 from pathlib import Path
 
 import numpy as np
 
+from benchmark.damage import SET_ASIDE, set_aside
 from benchmark.errors import BenchmarkError
 from benchmark.records.record import Failure, Record, VersionError
 
 log = logging.getLogger(__name__)
 
-FAILURES, SET_ASIDE, UNFINISHED = "failures", "set-aside", "unfinished"
+FAILURES, UNFINISHED = "failures", "unfinished"
 
 
 def make_writable(key: str, folder: str | Path) -> None:
@@ -47,20 +50,36 @@ class Store:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
+        self.places: dict[str, Path] = {}  # the folder of the record found last, by run id
 
-    def find(self, run_id: str) -> Record | None:
-        """The finished record of a run, or None.
+    def find(self, run_id: str, now: Mapping[str, str] = {}) -> Record | None:
+        """The latest finished record of a run whose origins do not differ from those of ``now``, or None.
 
         A damaged record is set aside and counts as missing. A record without a version stays and counts as
         missing too. Raises: BenchmarkError for a record of another version.
         """
-        path = self.folder / run_id / "record.json"
+        latest = None
+        folders = self.folders(run_id)
+        for folder in chain([next(folders)], takewhile(Path.is_dir, folders)):
+            record = self.read(folder, run_id)
+            if record is not None and not record.changed(now):
+                latest = record
+                self.places[run_id] = folder
+        return latest
+
+    def folders(self, run_id: str) -> Iterator[Path]:
+        """The places of a run's records: ``RUN_ID``, then ``RUN_ID-2`` and so on, of other data or weights."""
+        yield self.folder / run_id
+        yield from (self.folder / f"{run_id}-{number}" for number in count(2))
+
+    def read(self, folder: Path, run_id: str) -> Record | None:
+        """The record of a run in ``folder``, or None; see `find`."""
+        path = folder / "record.json"
         try:
             text = path.read_text()
         except (OSError, UnicodeDecodeError) as error:
-            if not (self.folder / run_id).exists():
-                return None
-            self.set_aside(self.folder / run_id, f"not a record ({error})")
+            if folder.exists():
+                self.set_aside(folder, f"not a record ({error})")
             return None
         try:
             record = Record.from_json(json.loads(text))
@@ -74,13 +93,13 @@ class Store:
                 f"{path}: {error}; choose another store, or the code that wrote it"
             ) from error
         except ValueError as error:
-            self.set_aside(self.folder / run_id, f"not a record ({error})")
+            self.set_aside(folder, f"not a record ({error})")
             return None
         return record
 
     def arrays(self, run_id: str) -> dict[str, np.ndarray]:
-        """The arrays of a finished run; empty, with a warning, if their file is damaged."""
-        path = self.folder / run_id / "arrays.npz"
+        """The arrays of the record found last; empty, with a warning, if their file is damaged."""
+        path = self.places.get(run_id, self.folder / run_id) / "arrays.npz"
         try:
             with np.load(path, allow_pickle=False) as stored:
                 return dict(stored)
@@ -89,27 +108,52 @@ class Store:
             return {}
 
     def add(self, record: Record, arrays: Mapping[str, np.ndarray]) -> Record:
-        """Write a finished run and return its record.
+        """Write a finished run and return its record; records of other data or weights stay beside it.
 
         If another process finished the run first, its record stays and is returned. Raises: BenchmarkError if
-        that record is of another version.
+        that record is of another version, or with the place of the result if the store cannot be written to.
         """
-        partial = Path(tempfile.mkdtemp(prefix=".writing-", dir=self.folder))
+        try:
+            partial = self.written(record, arrays, self.folder)
+        except OSError as error:
+            rescued = self.written(record, arrays, Path(tempfile.gettempdir()))
+            raise BenchmarkError(
+                f"store={self.folder}: cannot be written to ({error.strerror or error}); the finished run is kept in "
+                f"{rescued}: make room, then move it to {self.folder / record.run_id}"
+            ) from error
+        try:
+            for folder in self.folders(record.run_id):
+                kept = self._placed(partial, folder, record)
+                if not kept.changed(record.origins()):
+                    self.places[record.run_id] = folder
+                    return kept
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+        raise AssertionError("there is always another folder")
+
+    def written(self, record: Record, arrays: Mapping[str, np.ndarray], folder: Path) -> Path:
+        """Write a run to a new folder in ``folder``, completely or not at all."""
+        partial = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder))
         try:
             np.savez_compressed(partial / "arrays.npz", allow_pickle=False, **arrays)
             (partial / "record.json").write_text(json.dumps(record.to_json(), indent=1, allow_nan=False))
             partial.chmod(0o755)
-            try:
-                os.rename(partial, self.folder / record.run_id)
-            except OSError:
-                standing = self.find(record.run_id)  # sets a damaged record aside
-                if standing is not None:
-                    return standing
-                if (self.folder / record.run_id).exists():
-                    self.set_aside(self.folder / record.run_id, "a record without a version")
-                os.rename(partial, self.folder / record.run_id)
-        finally:
+        except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
+            raise
+        return partial
+
+    def _placed(self, partial: Path, folder: Path, record: Record) -> Record:
+        """Move ``partial``, which holds ``record``, to ``folder``; return the record that is there then."""
+        try:
+            os.rename(partial, folder)
+        except OSError:
+            standing = self.read(folder, record.run_id)  # sets a damaged record aside
+            if standing is not None:
+                return standing
+            if folder.exists():
+                self.set_aside(folder, "a record without a version")
+            os.rename(partial, folder)
         return record
 
     def add_failure(self, failure: Failure) -> Path:
@@ -132,14 +176,14 @@ class Store:
 
     def failures(self, run_id: str) -> list[Failure]:
         """The readable failures of a run, oldest first."""
-        found = []
+        failures = []
         paths = (self.folder / FAILURES).glob(f"{run_id}-*.json")
         for path in sorted(paths, key=lambda path: int(path.stem.rpartition("-")[2])):
             try:
-                found.append(Failure.from_json(json.loads(path.read_text())))
+                failures.append(Failure.from_json(json.loads(path.read_text())))
             except (ValueError, VersionError) as error:
                 log.warning("%s: not a readable failure (%s), passed over", path, error)
-        return found
+        return failures
 
     def snapshot(self, run_id: str) -> Path:
         """The path of an unfinished run's snapshot, which need not exist."""
@@ -155,12 +199,4 @@ class Store:
 
     def set_aside(self, path: Path, why: str) -> None:
         """Move ``path`` out of the way, and say so."""
-        folder = self.folder / SET_ASIDE
-        try:
-            folder.mkdir(exist_ok=True)
-            target = Path(tempfile.mkdtemp(prefix=f"{path.name}-", dir=folder)) / path.name
-            os.rename(path, target)
-        except OSError as error:  # a read-only store, or another process was first
-            log.warning("%s: %s, and could not be moved away (%s)", path, why, error)
-        else:
-            log.warning("%s: %s; moved to %s", path, why, target)
+        set_aside(path, why, self.folder / SET_ASIDE)

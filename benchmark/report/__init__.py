@@ -6,10 +6,13 @@ import shutil
 from collections.abc import Collection
 from pathlib import Path
 
+import pandas as pd
+
 from benchmark.grids.grid import Grid
 from benchmark.records.record import Record
-from benchmark.report import build, claims, figures, render, static, submission
+from benchmark.report import build, claims, figures, render, shared, static, submission
 from benchmark.report.numbers.predictions import Arrays
+from benchmark.report.one_origin import of_one_origin
 
 
 def write(
@@ -26,6 +29,7 @@ def write(
     further numbers that the table declares, ``submissions`` the files for the GLUE server. ``arrays`` gives
     the arrays of a run by its id. ``failed`` are the ids of runs that ended in an error. A static table has no runs.
     """
+    records, mixed = of_one_origin(grid, records)
     if grid.table["static"]:
         report, drawn = static.build(grid), figures.Figures()
         submissions = []
@@ -33,17 +37,17 @@ def write(
         report = build.build(grid, records, arrays, failed)
         drawn = figures.draw(grid, report, records, arrays)
         submissions = submission.of_table(grid, report.frame, records)
-    report.notes.extend([*drawn.notes, *submission.note(submissions)])
+    report.notes.extend([*mixed, *drawn.notes, *submission.note(submissions)])
     print(render.terminal(report, shutil.get_terminal_size((120, 24)).columns))
     folder.mkdir(parents=True, exist_ok=True)
+    report = shared.shareable(report)
     (folder / "table.md").write_text(render.markdown(report))
     (folder / "table.tex").write_text(render.latex(report))
-    report.numbers.to_csv(folder / "table.csv", index=False, float_format="%.8g")
-    for name in ("averages", "languages"):
-        if not (numbers := getattr(report, name)).empty:
-            numbers.to_csv(folder / f"{name}.csv", index=False, float_format="%.8g")
-    if report.verdicts:
-        claims.numbers(report.verdicts).to_csv(folder / "claims.csv", index=False, float_format="%.8g")
+    sheets = {"table": report.numbers, "averages": report.averages, "languages": report.languages}
+    sheets["claims"] = claims.numbers(report.verdicts) if report.verdicts else pd.DataFrame()
+    for name, numbers in sheets.items():
+        if name == "table" or not numbers.empty:
+            shared.sheet(numbers).to_csv(folder / f"{name}.csv", index=False, float_format="%.8g")
     for name, svg in drawn.svg.items():
         (folder / f"{name}.svg").write_text(svg)
     (folder / "table.html").write_text(render.page(report, list(drawn.svg.values())))

@@ -63,28 +63,23 @@ def build(
 ) -> Report:
     """Report of a grid from the records that exist; notes name the missing runs.
 
-    ``failed`` are the ids of runs that ended in an error. ``arrays`` gives a run's arrays by its id. Without them, numbers from predictions and probes are left
-    out.
+    ``failed`` are the ids of runs that ended in an error. ``arrays`` gives a run's arrays by its id. Without
+    them, numbers from predictions and probes are left out.
     """
     table = grid.table
-    everything = with_floors(grid, scores(grid, records, failed), arrays)
-    statistic = "max" if table["layout"]["statistic"] == ["max"] else "mean"
-    frame = selection.chosen(everything, statistic)
-    labels = {
-        group.name: group.label for run in grid.runs for group in (run.config.model, run.config.task)
-    } | {key: column["label"] for key, column in table["columns"].items()}
+    layout, everything = table["layout"], with_floors(grid, scores(grid, records, failed), arrays)
+    frame = selection.chosen(everything, "max" if layout["statistic"] == ["max"] else "mean")
+    labels = labels_of(grid)
     tasks = list(dict.fromkeys(frame["task"]))
     source = published.load(table["published"]) if table["published"] else None
     rows = source if source and source["rows"] else None
     rule = averaging_rule(frame, tasks, rows, bool(table["columns"]))
     columns = [*tasks, AVERAGE] if len(tasks) > 1 and rule else tasks
-    fair = (
-        selection.leak_free(grid, everything, records, arrays)
-        if selection.selects(grid, records.values())
-        else None
-    )
-    if fair is not None and {run.config.protocol.selection for run in grid.runs} == {selection.LEAK_FREE}:
-        frame, fair = selection.with_scores(frame, fair), None
+    fair = None
+    if selection.selects(grid, records.values()):
+        fair = selection.leak_free(grid, everything, records, arrays)
+        if {run.config.protocol.selection for run in grid.runs} == {selection.LEAK_FREE}:
+            frame, fair = selection.with_scores(frame, fair), None
     numbers = measured(frame, columns, rule, sampling.of_runs(grid, frame, records, arrays))
     verdicts = claims.judge(grid, frame, rule, records, arrays)
     if fair is not None and not fair.empty:
@@ -93,35 +88,21 @@ def build(
         numbers = with_fair(numbers, measured(selection.with_scores(frame, fair), columns, rule))
     if rows:
         numbers = with_published(numbers, rows, grid, frame)
-    if "p_value" in table["layout"]["statistic"]:
+    if "p_value" in layout["statistic"]:
         numbers = with_p_values(numbers, frame, rule)
-    shown = Sections(columns, labels, len(set(frame["seed"])))
-    sections = shown.measured(numbers, table["layout"]["statistic"])
-    if "p_value" in table["layout"]["statistic"]:
-        sections.insert(1, shown.p_values(numbers, source))
-    if rows:
-        sections.append(
-            shown.section("Measured − published (published)", numbers[numbers["published"].notna()], beside)
-        )
-        citation = f"{rows['paper']['venue']}, {rows['item']['kind']} {rows['item']['number']}"
-        sections.append(Section(f"Published: {citation}", shown.published(rows)))
     own = {AVERAGE: rule} if AVERAGE in columns else {}
     further = averages(frame, own | table["averages"], printed_rows(rows, grid, frame) if rows else {})
-    if table["averages"] and not further.empty:
-        headings = list(dict.fromkeys(further["task"]))
-        sections.append(Section(FURTHER, shown.rows(further, headings, averaged), headings))
-    names = {task: _column(grid, task, labels) for task in tasks}
-    spoken = languages.by_language(grid, frame, records) if table["layout"]["by_language"] else pd.DataFrame()
-    if table.get("cost"):
-        spent = cost.costs(frame, records)
+    spent = cost.costs(frame, records) if table.get("cost") else None
+    maker = Sections(columns, labels, len(set(frame["seed"])))
+    sections = sections_of(table, maker, numbers, source, further, spent)
+    if spent is not None:
         numbers = numbers.merge(spent, how="left", on=CELL)
-        headings = list(cost.COLUMNS.values())
-        costs = shown.rows(cost.shown(spent), headings, lambda cell, _: cell["text"])
-        sections.append(Section(cost.TITLE, costs, headings))
+    names = {task: _column(grid, task, labels) for task in tasks}
+    spoken = languages.by_language(grid, frame, records) if layout["by_language"] else pd.DataFrame()
     return Report(
         title=table["title"],
         columns=[*names.values(), *columns[len(tasks) :]],
-        sections=[section for section in sections if section.rows],
+        sections=sections,
         notes=notes(grid, frame, numbers, records, labels, source),
         numbers=numbers,
         labels=labels,
@@ -133,6 +114,44 @@ def build(
         languages=spoken,
         by_language=languages.sections(spoken, names, labels),
     )
+
+
+def labels_of(grid: Grid) -> dict[str, str]:
+    """Shown names of models, tasks and declared columns, by their keys."""
+    parts = (part for run in grid.runs for part in (run.config.model, run.config.task))
+    declared = {key: column["label"] for key, column in grid.table["columns"].items()}
+    return {part.name: part.label for part in parts} | declared
+
+
+def sections_of(
+    table: dict[str, Any],
+    maker: Sections,
+    numbers: pd.DataFrame,
+    source: dict[str, Any] | None,
+    further: pd.DataFrame,
+    spent: pd.DataFrame | None,
+) -> list[Section]:
+    """The sections that a table shows, without empty ones.
+
+    ``further`` has its averages, ``spent`` its costs; None if it does not show them.
+    """
+    statistics = table["layout"]["statistic"]
+    sections = maker.measured(numbers, statistics)
+    if "p_value" in statistics:
+        sections.insert(1, maker.p_values(numbers, source))
+    if source and source["rows"]:
+        printed = numbers[numbers["published"].notna()]
+        sections.append(maker.section("Measured − published (published)", printed, beside))
+        citation = f"{source['paper']['venue']}, {source['item']['kind']} {source['item']['number']}"
+        sections.append(Section(f"Published: {citation}", maker.published(source)))
+    if table["averages"] and not further.empty:
+        headings = list(dict.fromkeys(further["task"]))
+        sections.append(Section(FURTHER, maker.rows(further, headings, averaged), headings))
+    if spent is not None:
+        headings = list(cost.COLUMNS.values())
+        costs = maker.rows(cost.shown(spent), headings, lambda cell, _: cell["text"])
+        sections.append(Section(cost.TITLE, costs, headings))
+    return [section for section in sections if section.rows]
 
 
 def averaging_rule(
@@ -199,9 +218,9 @@ def with_published(
 
 def with_fair(numbers: pd.DataFrame, fair: pd.DataFrame) -> pd.DataFrame:
     """``numbers`` with the scores and differences of the leak-free rule, as ``fair_…``."""
-    kept = [name for name in fair if name.startswith(("score_", "difference_")) and "sampling" not in name]
-    named = {name: f"fair_{name.removeprefix('score_')}" for name in kept}
-    return numbers.merge(fair[[*CELL, *kept]].rename(columns=named), how="left", on=CELL)
+    fields = [name for name in fair if name.startswith(("score_", "difference_")) and "sampling" not in name]
+    named = {name: f"fair_{name.removeprefix('score_')}" for name in fields}
+    return numbers.merge(fair[[*CELL, *fields]].rename(columns=named), how="left", on=CELL)
 
 
 def with_p_values(numbers: pd.DataFrame, frame: pd.DataFrame, rule: Rule) -> pd.DataFrame:

@@ -20,11 +20,12 @@ from benchmark.config.table import MOST
 from benchmark.grids.grid import Grid
 from benchmark.grids.selectors import combinations, parsed
 from benchmark.records.record import Record
-from benchmark.report.comparisons import Compared, Comparison
+from benchmark.report.comparisons import Compared
 from benchmark.report.numbers.conjunctions import helped, most
 from benchmark.report.numbers.frame import Rule
 from benchmark.report.numbers.predictions import Arrays
 from benchmark.report.numbers.statistics import LEVEL, MANY, holm
+from benchmark.report.paired_tests import Comparison
 
 REPRODUCED, CONTRADICTED, UNDECIDED, NOT_MEASURED = (
     "reproduced",
@@ -72,7 +73,7 @@ def verdict(claim: dict[str, Any], comparisons: list[Comparison], missing: str =
         return Verdict(claim["says"], NOT_MEASURED, "no run covers it", comparisons)
     corrected = holm([comparison.p for comparison in comparisons]).tolist()
     states = [_state(comparison, p) for comparison, p in zip(comparisons, corrected, strict=True)]
-    word = _decided(claim, comparisons, states)
+    word = _decision(claim, comparisons, states)
     why = f"{helped([c.one_sided for c in comparisons])} of {_count(len(states), 'comparison')} as claimed"
     if -1 in states:
         why += f", {states.count(-1)} the other way"
@@ -85,7 +86,7 @@ def verdict(claim: dict[str, Any], comparisons: list[Comparison], missing: str =
     if word == REPRODUCED and open_:
         return Verdict(claim["says"], UNDECIDED, f"{why}, but {' and '.join(open_)}", comparisons, corrected)
     if word == UNDECIDED:
-        why += f"; {_enough(comparisons, states)}"
+        why += f"; {_seeds_needed(comparisons, states)}"
     why += f"; {missing}" if missing else ""
     return Verdict(claim["says"], word, why, comparisons, corrected)
 
@@ -148,10 +149,10 @@ def _covers(claim: dict[str, Any], key: str, value: str) -> bool:
     sides = [claim[side] for side in ("better", "lower", "than", "gain_over") if key in claim[side]]
     if not sides:
         return True  # the claim must hold at every value of this axis
-    own = parsed(key, value)
+    stated = parsed(key, value)
     if key == "method":
-        return any(frozenset(own) in combinations(side[key]) for side in sides)
-    return any(side[key] == own or (isinstance(side[key], list) and own in side[key]) for side in sides)
+        return any(frozenset(stated) in combinations(side[key]) for side in sides)
+    return any(side[key] == stated or (isinstance(side[key], list) and stated in side[key]) for side in sides)
 
 
 def _state(comparison: Comparison, p: float) -> int:
@@ -161,7 +162,7 @@ def _state(comparison: Comparison, p: float) -> int:
     return 1 if comparison.toward > 0 else -1
 
 
-def _decided(claim: dict[str, Any], comparisons: list[Comparison], states: list[int]) -> str:
+def _decision(claim: dict[str, Any], comparisons: list[Comparison], states: list[int]) -> str:
     """The verdict on at least so many cells: columns if ``where`` is a number, else comparisons."""
     of_columns = isinstance(claim["where"], int)
     cells: dict[Any, list[int]] = {}
@@ -190,7 +191,7 @@ def _failures(comparisons: Sequence[Comparison]) -> str:
     return f"; up to {ours} runs lost against {others}" if ours or others else ""
 
 
-def _enough(comparisons: list[Comparison], states: list[int]) -> str:
+def _seeds_needed(comparisons: list[Comparison], states: list[int]) -> str:
     """Number of seeds that would decide a claim, in words, with effects as observed."""
     if all(comparison.n < 2 for comparison in comparisons):
         return "one seed shows no spread"

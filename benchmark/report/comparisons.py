@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from benchmark.config.schema import RunConfig
@@ -15,54 +14,17 @@ from benchmark.config.table import RATES
 from benchmark.grids.grid import Grid
 from benchmark.grids.selectors import matches
 from benchmark.records.record import Record
-from benchmark.report.numbers import conjunctions, planned, quantities, spread, swaps
+from benchmark.report.numbers import planned, quantities
 from benchmark.report.numbers.frame import Rule, average, average_by_seed, by_seed, distinguishing, placed
 from benchmark.report.numbers.predictions import Arrays
 from benchmark.report.numbers.rates import paired_rates
 from benchmark.report.numbers.sampling import weights_of
-from benchmark.report.numbers.statistics import difference, paired, seeds_to_find
+from benchmark.report.paired_tests import BySeed, Comparison, tested, with_planned
 from benchmark.report.published import AVERAGE
 from benchmark.report.sections import VANILLA_LABEL
 
-BySeed = dict[int, float]
 Columns = str | list[str]  # one column, the average, or columns of which the mean is taken
 Scored = Callable[[pd.DataFrame], pd.DataFrame]
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """One pair of arms on one column; ``toward`` > 0 is a difference as claimed.
-
-    ``p`` is two-sided and uncorrected, NaN if nothing can be tested. ``n`` is the number of pairs of seeds,
-    and ``needed(level)`` the number that would be enough. They are of the runs that finished. ``all_toward``
-    and ``all_p`` are of all planned seeds, with failures at the floor; NaN where there is no floor. ``lost``
-    counts the runs of both sides that have no score, and ``waiting`` those that were not run yet.
-    """
-
-    column: str
-    ours: str
-    others: str
-    toward: float
-    n: int
-    p: float
-    needed: Callable[[float], int]
-    all_toward: float = np.nan
-    all_p: float = np.nan
-    lost: tuple[int, int] = (0, 0)
-    waiting: int = 0
-
-    @property
-    def one_sided(self) -> float:
-        """One-sided p-value as claimed, by the runs that finished and by all planned seeds.
-
-        The larger of both. Without a floor, a side that lost more runs than the other shows nothing.
-        """
-        p = conjunctions.one_sided(self.toward, self.p)
-        if not any(self.lost):
-            return p
-        if np.isnan(self.all_p):
-            return np.nan if self.lost[0] > self.lost[1] else p
-        return float(np.maximum(p, conjunctions.one_sided(self.all_toward, self.all_p)))
 
 
 @dataclass(frozen=True)
@@ -78,6 +40,9 @@ class Arm:
         """True if two arms agree on every common axis that is not ``named``."""
         both = (self.place.keys() & other.place.keys()) - named
         return all(self.place[axis] == other.place[axis] for axis in both)
+
+
+Sides = tuple[tuple[Arm, Columns], tuple[Arm, Columns]]  # the claimed one first
 
 
 class Compared:
@@ -140,47 +105,48 @@ class Compared:
         comparisons = []
         for mine, theirs in places:
             sides = ((ours, mine), (others, theirs))
-            if claim["of"] in RATES:
-                comparisons.append(self.rates(claim["of"], sides, sign))
-                continue
-            pair = [self.values(claim, *side) for side in sides]
             column = mine if isinstance(mine, str) else f"{'+'.join(mine)} / {'+'.join(theirs)}"
-            comparison = _tested(claim["of"], column, ours.name, others.name, (pair[0], pair[1]), sign)
+            if claim["of"] in RATES:
+                comparisons.append(self.rates(claim["of"], column, sides, sign))
+                continue
+            scores = (self.values(claim, ours, mine), self.values(claim, others, theirs))
+            comparison = tested(claim["of"], column, (ours.name, others.name), scores, sign)
             comparisons.append(self.with_failures(comparison, claim, sides, sign))
         return comparisons
 
-    def rates(self, of: str, sides: Sequence[tuple[Arm, Columns]], sign: float) -> Comparison:
+    def rates(self, of: str, column: str, sides: Sides, sign: float) -> Comparison:
         """Two arms' rates of runs that failed or collapsed, over all pairs of runs that were made."""
         statuses = planned.LOST if of == "failed" else ("collapsed",)
         ends = [self.runs(*side).set_index(["task", "seed"])["status"] for side in sides]
         made = [set(end[end != "missing"].index) for end in ends]
         mine, theirs = (end[end.isin(statuses)].index for end in ends)
         rate = paired_rates(mine, theirs, made[0] & made[1])
-        column = sides[0][1] if isinstance(sides[0][1], str) else "+".join(sides[0][1])
         waiting = sum(int((end == "missing").sum()) for end in ends)
-        (ours, _), (others, _) = sides
-        toward = sign * rate.difference
+        ours, others = (arm.name for arm, _ in sides)
         return Comparison(
-            column, ours.name, others.name, toward, rate.n, rate.p, rate.needed, waiting=waiting
+            column, ours, others, sign * rate.difference, rate.n, rate.p, rate.needed, waiting=waiting
         )
 
     def with_failures(
-        self, comparison: Comparison, claim: dict[str, Any], sides: Sequence[tuple[Arm, Columns]], sign: float
+        self, comparison: Comparison, claim: dict[str, Any], sides: Sides, sign: float
     ) -> Comparison:
         """``comparison`` with its counts of failed runs, and the analysis of all planned seeds."""
         runs = [self.runs(*side) for side in sides]
         without = planned.LOST if claim["of"] != "std" else (*planned.LOST, "collapsed")
-        lost = [rows[rows["status"].isin(without)]["run_id"].nunique() for rows in runs]
+        lost = [rows[rows["status"].isin(without)] for rows in runs]
         waiting = sum(rows[rows["status"] == "missing"]["run_id"].nunique() for rows in runs)
-        counted = replace(comparison, lost=(lost[0], lost[1]), waiting=waiting)
-        if not any(lost) or claim["of"] not in ("score", "max"):
+        counts = (lost[0]["run_id"].nunique(), lost[1]["run_id"].nunique())
+        counted = replace(comparison, lost=counts, waiting=waiting)
+        if not any(counts) or claim["of"] not in ("score", "max"):
             return counted
-        mine, theirs = paired(*(self.values(claim, *side, planned.at_floor) for side in sides))
-        if len(mine) < comparison.n + max(lost):  # no floor
+        if any(rows["floor"].isna().any() for rows in lost):
             return counted
-        test = swaps.maximum_test if claim["of"] == "max" else _signed_ranks
-        apart, p = test(mine, theirs)
-        return replace(counted, all_toward=sign * apart, all_p=p)
+        (ours, mine), (others, theirs) = sides
+        scores = (
+            self.values(claim, ours, mine, planned.at_floor),
+            self.values(claim, others, theirs, planned.at_floor),
+        )
+        return with_planned(counted, claim["of"], scores, sign)
 
     def runs(self, arm: Arm, column: Columns) -> pd.DataFrame:
         """The rows of an arm's frame behind ``column``; collapsed runs have a status of that name."""
@@ -209,7 +175,7 @@ class Compared:
 
         ``column`` is one column, the average, or a list of columns, of which the mean is taken.
         """
-        frame = scored(arm.frame) if of in ("score", "std", "max") else self._with(of, arm.frame)
+        frame = scored(arm.frame) if of in ("score", "std", "max") else self._with_quantity(of, arm.frame)
         if of == "std":  # a collapse is a rate of its own, and no spread
             frame = frame.assign(score=frame["score"].mask(frame["collapsed"]))
         if column == AVERAGE:
@@ -224,7 +190,7 @@ class Compared:
                 means[int(str(seed))] = value
         return means
 
-    def _with(self, quantity: str, frame: pd.DataFrame) -> pd.DataFrame:
+    def _with_quantity(self, quantity: str, frame: pd.DataFrame) -> pd.DataFrame:
         """``frame`` with another quantity of its runs in place of the score."""
         values = []
         for run, number in zip(frame["run_id"], frame["run"], strict=True):
@@ -235,32 +201,3 @@ class Compared:
             points = quantities.points(quantity, record, config, stored) if record and finished else []
             values.append(quantities.summary(quantity, points))
         return frame.assign(score=values)
-
-
-def _signed_ranks(ours: np.ndarray, others: np.ndarray) -> tuple[float, float]:
-    return swaps.ranked_signs(ours - others)
-
-
-def _tested(
-    of: str, column: str, ours: str, others: str, pair: tuple[BySeed, BySeed], sign: float
-) -> Comparison:
-    mine, theirs = paired(*pair)
-    n = len(mine)
-    if of == "std":
-        ratio, p = spread.spread_test(mine, theirs)
-        return Comparison(
-            column, ours, others, sign * ratio, n, p, lambda level: spread.seeds_to_find(ratio, level)
-        )
-    if of == "max":
-        apart, p = swaps.maximum_test(mine, theirs)
-        return Comparison(column, ours, others, sign * apart, n, p, swaps.fewest_seeds)
-    gain = difference(mine, theirs)
-    return Comparison(
-        column,
-        ours,
-        others,
-        sign * gain.mean,
-        n,
-        gain.p,
-        lambda level: seeds_to_find(gain.effect_size, level) if gain.varies else swaps.fewest_seeds(level),
-    )

@@ -37,7 +37,7 @@ def rule_of(source: dict[str, Any]) -> Any:
 
 def measures(source: dict[str, Any], column: str, metrics: list[str]) -> bool:
     """True if a printed column is the mean of the same metrics as ours."""
-    printed = next((own["metric"] for own in source["columns"] if own["key"] == column), "")
+    printed = next((entry["metric"] for entry in source["columns"] if entry["key"] == column), "")
     return MEANS.get(printed, {printed}) == {name.rpartition("/")[2] for name in metrics}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import StringIO
@@ -12,6 +13,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from benchmark.printable import printable
 from benchmark.report.build import Report
 from benchmark.report.claims import Verdict
 from benchmark.report.sections import HEADER, Section
@@ -24,7 +26,14 @@ TEX = {letter: f"\\{letter}" for letter in "&%_#${}"} | {
     "±": r"$\pm$",
     "–": "--",
     "†": r"$\dagger$",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
 }
+# What would begin markup: an emphasis only with a second star to end it, a bracket only before an address.
+MARKUP = re.compile(r"[\\`|<>$]|~(?=~)|&(?=#?\w+;)|\](?=[(\[:])|(?<!\w)_(?=\S)|\*(?=\S.*\*)|(?<=:)/(?=/)")
+ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
+BLOCK = re.compile(r"^([#+=~-]|\d+(?=[.)]))")  # of a line by itself: a heading, a list, a rule
 STYLE = """\
 body{font:15px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;color:#222}
 table{border-collapse:collapse;margin:.5rem 0 1.5rem}th,td{padding:.3rem .8rem;text-align:right}
@@ -55,12 +64,14 @@ def terminal(report: Report, width: int | None = None) -> str:
         console.print(Text(CLAIMS))
         shown = RichTable(box=None, pad_edge=False, show_header=False)
         for verdict in report.verdicts:
-            shown.add_row(Text(verdict.verdict), Text(verdict.says), Text(verdict.why))
+            shown.add_row(
+                Text(verdict.verdict), *(Text(printable(text)) for text in (verdict.says, verdict.why))
+            )
         console.print(shown)
         console.print()
     for note in report.notes:
-        console.print(Text(note))
-    return f"{report.title}\n\n{out.getvalue()}"
+        console.print(Text(printable(note)))
+    return f"{printable(report.title)}\n\n{out.getvalue()}"
 
 
 @dataclass(frozen=True)
@@ -79,16 +90,18 @@ class Block:
 
 
 def _blocks(section: Section, columns: Sequence[str], width: int | None) -> list[Block]:
-    whole = Block(
-        section.title, [*section.header, *(section.columns or columns)], section.rows, len(section.header)
-    )
+    header, *rows = [
+        [printable(cell) for cell in row]
+        for row in ([*section.header, *(section.columns or columns)], *section.rows)
+    ]
+    whole = Block(printable(section.title), header, rows, len(section.header))
     if width is None or section.columns or _natural_width(whole) <= width:
         return [whole]
     blocks = []
-    for model in dict.fromkeys(row[0] for row in section.rows):
-        rows = [row for row in section.rows if row[0] == model]
-        turned = [[column, *(row[2 + i] for row in rows)] for i, column in enumerate(columns)]
-        blocks.append(Block(f"{section.title} — {model}", ["Task", *(row[1] for row in rows)], turned, 1))
+    for model in dict.fromkeys(row[0] for row in whole.rows):
+        rows = [row for row in whole.rows if row[0] == model]
+        turned = [[column, *(row[2 + i] for row in rows)] for i, column in enumerate(header[2:])]
+        blocks.append(Block(f"{whole.title} — {model}", ["Task", *(row[1] for row in rows)], turned, 1))
     # Many methods on few tasks are wider still when turned.
     return blocks if max(map(_natural_width, blocks)) < _natural_width(whole) else [whole]
 
@@ -100,14 +113,15 @@ def _natural_width(block: Block) -> int:
 
 def markdown(report: Report) -> str:
     """GitHub-flavoured Markdown."""
-    lines = [f"# {report.title}", ""]
+    lines = [f"# {_markdown(report.title)}", ""]
     for section in report.sections:
         lines += _markdown_section(section, report.columns)
     if report.verdicts:
         lines += [CLAIMS, ""]
-        lines += [f"- **{judged.verdict}**: {judged.says} ({judged.why})" for judged in report.verdicts]
+        said = [(judged.verdict, _markdown(f"{judged.says} ({judged.why})")) for judged in report.verdicts]
+        lines += [f"- **{verdict}**: {text}" for verdict, text in said]
         lines.append("")
-    lines += [f"- {note}" for note in report.notes]
+    lines += [f"- {_markdown(note)}" for note in report.notes]
     for section in report.by_language:
         lines += ["", *_markdown_section(section, report.columns)[:-1]]
     return "\n".join(lines) + "\n"
@@ -140,9 +154,9 @@ def _latex_table(
 
 def page(report: Report, figures: Sequence[str]) -> str:
     """A page that stands alone: tables, verdicts, notes and the figures as SVG."""
-    title = html.escape(report.title)
+    title = _html(report.title)
     body = "\n".join(_html_section(section, report.columns) for section in report.sections)
-    notes = "".join(f"<li>{html.escape(note)}</li>" for note in report.notes)
+    notes = "".join(f"<li>{_html(note)}</li>" for note in report.notes)
     by_language = "\n".join(_html_section(section, report.columns) for section in report.by_language)
     drawn = "\n".join(f"<figure>{svg}</figure>" for svg in figures)
     return (
@@ -154,11 +168,19 @@ def page(report: Report, figures: Sequence[str]) -> str:
 
 def _markdown_section(section: Section, columns: Sequence[str]) -> list[str]:
     names = len(section.header)
-    lines = [[*section.header, *(section.columns or columns)], *section.rows]
+    lines = [
+        [_markdown(cell) for cell in row]
+        for row in ([*section.header, *(section.columns or columns)], *section.rows)
+    ]
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
     delimiter = "|" + "|".join(_delimiter(i, width, names) for i, width in enumerate(widths)) + "|"
     rows = [_markdown_row(row, widths, names) for row in lines]
-    return [section.title, "", rows[0], delimiter, *rows[1:], ""]
+    return [BLOCK.sub(r"\\\g<0>", _markdown(section.title)), "", rows[0], delimiter, *rows[1:], ""]
+
+
+def _markdown(text: str) -> str:
+    """``text`` as Markdown that shows it: no markup, link, formula or further column comes of it."""
+    return MARKUP.sub(lambda found: ENTITIES.get(found[0], f"\\{found[0]}"), printable(text))
 
 
 def _markdown_row(row: Sequence[str], widths: Sequence[int], names: int) -> str:
@@ -174,11 +196,12 @@ def _delimiter(column: int, width: int, names: int) -> str:
 
 
 def _latex_row(row: Sequence[str]) -> str:
-    return " & ".join(_tex(cell) for cell in row) + r" \\"
+    line = " & ".join(_tex(cell) for cell in row) + r" \\"
+    return f"{{}}{line}" if line[0] in "[*" else line  # the line above would take it for its argument
 
 
 def _tex(text: str) -> str:
-    return "".join(TEX.get(letter, letter) for letter in text)
+    return "".join(TEX.get(letter, letter) for letter in printable(text))
 
 
 def _latex_verdicts(verdicts: Sequence[Verdict]) -> list[str]:
@@ -194,20 +217,21 @@ def _html_verdicts(verdicts: Sequence[Verdict]) -> str:
     if not verdicts:
         return ""
     items = "".join(
-        f"<li><b>{judged.verdict}</b>: {html.escape(f'{judged.says} ({judged.why})')}</li>"
-        for judged in verdicts
+        f"<li><b>{judged.verdict}</b>: {_html(f'{judged.says} ({judged.why})')}</li>" for judged in verdicts
     )
-    return f"<h2>{html.escape(CLAIMS)}</h2>\n<ul>{items}</ul>"
+    return f"<h2>{_html(CLAIMS)}</h2>\n<ul>{items}</ul>"
+
+
+def _html(text: str) -> str:
+    return html.escape(printable(text))
 
 
 def _html_section(section: Section, columns: Sequence[str]) -> str:
-    header = "".join(
-        f"<th>{html.escape(name)}</th>" for name in (*section.header, *(section.columns or columns))
-    )
+    header = "".join(f"<th>{_html(name)}</th>" for name in (*section.header, *(section.columns or columns)))
     rows = "\n".join(
-        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in section.rows
+        "<tr>" + "".join(f"<td>{_html(cell)}</td>" for cell in row) + "</tr>" for row in section.rows
     )
     return (
-        f"<h2>{html.escape(section.title)}</h2>\n<table><thead><tr>{header}</tr></thead>\n"
+        f"<h2>{_html(section.title)}</h2>\n<table><thead><tr>{header}</tr></thead>\n"
         f"<tbody>{rows}</tbody></table>"
     )

@@ -146,7 +146,7 @@ class Sections:
         return rows
 
     def _printed(self, row: dict[str, Any]) -> tuple[str, str]:
-        """The model of a printed row, and its methods with the values that tell its runs apart."""
+        """The model of a printed row, and its methods with distinguishing values."""
         runs = dict(row.get("runs", {}))
         if not runs:
             return row["label"], "–"

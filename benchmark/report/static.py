@@ -10,17 +10,15 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import pandas as pd
-from hydra import initialize_config_dir
 from omegaconf import OmegaConf
 
-from benchmark.config.compose import register
+from benchmark.config.compose import composing
 from benchmark.config.resolvers import PLAIN as VANILLA
 from benchmark.config.schema import RunConfig, as_json
 from benchmark.data import parquet
 from benchmark.errors import BenchmarkError
 from benchmark.grids import parts
 from benchmark.grids.grid import Grid, composed
-from benchmark.places import ROOT
 from benchmark.report import published
 from benchmark.report.build import Report
 from benchmark.report.notes import PLACES
@@ -53,7 +51,7 @@ class PrintedCell:
 def build(grid: Grid) -> Report:
     """The report of a grid without runs; ``numbers`` has a row per printed cell."""
     source = published.load(grid.table["published"])
-    changes = [f"{key}={','.join(values)}" for key, values in grid.changed.items()]
+    changes = [*grid.search, *(f"{key}={','.join(values)}" for key, values in grid.changed.items())]
     cells = printed_cells(f"sweeps/{grid.name}", grid.table["static"], source, changes)
     reasons = list(dict.fromkeys(cell.because for cell in cells if cell.because))
     marks = {reason: f" [{number}]" for number, reason in enumerate(reasons, 1)}
@@ -77,24 +75,28 @@ def printed_cells(
 
     Raises: BenchmarkError for a path that our configuration or the publication does not have.
     """
-    register()
     configs: dict[tuple[str, ...], RunConfig] = {}
     cells = []
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        for of, keys, printed, overrides in _printed(where, static, source):
+    with composing():
+        for of, keys, printed, overrides in _printed_rows(where, static, source):
             for key, counterpart in static["cells"].items():
-                paper = _at(printed, key, f"results/published/{source['id']}.yaml")
+                paper = _value_at(printed, key, f"results/published/{source['id']}.yaml")
                 if paper in NOT_PRINTED:
                     continue
-                apart = [own for own in static["apart"] if own["cell"] == key and own["row"] == keys]
-                path = next((own["at"] for own in apart if own["at"]), counterpart["at"])
+                exceptions = [
+                    entry for entry in static["apart"] if entry["cell"] == key and entry["row"] == keys
+                ]
+                path = next((entry["at"] for entry in exceptions if entry["at"]), counterpart["at"])
                 counterpart = counterpart | {"at": path}
                 stated = (*static["overrides"], *overrides, *counterpart["overrides"], *changes)
                 if stated not in configs:
                     configs[stated] = _composed(stated)
-                ours, same = _ours(configs[stated], counterpart, where), READINGS[counterpart["read"]].same
+                ours, same = (
+                    _our_value(configs[stated], counterpart, where),
+                    READINGS[counterpart["read"]].same,
+                )
                 verdict = NOT_CACHED if ours is None else AGREES if same(ours, paper) else DIFFERS
-                because = next((own["because"] for own in apart if verdict == DIFFERS), "")
+                because = next((entry["because"] for entry in exceptions if verdict == DIFFERS), "")
                 texts = "–" if ours is None else _text(ours), _text(paper)
                 cells.append(PrintedCell(of, counterpart["label"] or key, *texts, verdict, because))
     return cells
@@ -106,7 +108,7 @@ def _composed(overrides: tuple[str, ...]) -> RunConfig:
     return composed(choices, [f"{key}={v}" for key, v in chosen.items() if key not in choices], [1])[0]
 
 
-def _printed(where: str, static: dict[str, Any], source: dict[str, Any]) -> Iterator[PrintedRow]:
+def _printed_rows(where: str, static: dict[str, Any], source: dict[str, Any]) -> Iterator[PrintedRow]:
     """The printed rows: name, keys, content, and the overrides that correspond to the row."""
     if not static["rows"]:
         yield source["paper"]["key"], {}, source, []
@@ -116,7 +118,7 @@ def _printed(where: str, static: dict[str, Any], source: dict[str, Any]) -> Iter
         for key, value in keys.items():
             if value not in static["rows"][key]:
                 raise BenchmarkError(f"{where}, rows: the paper's {key} {value!r} stands for no overrides")
-        overrides = [own for key, value in keys.items() for own in static["rows"][key][value]]
+        overrides = [override for key, value in keys.items() for override in static["rows"][key][value]]
         of = ", ".join(VANILLA_LABEL if value == VANILLA else value for value in keys.values())
         yield of, keys, row, overrides
 
@@ -146,12 +148,12 @@ def _notes(grid: Grid, source: dict[str, Any], cells: list[PrintedCell]) -> list
     return [*lines, f"Of {len(cells)}: {', '.join(f'{word} {n}' for word, n in counts.items())}."]
 
 
-def _ours(config: RunConfig, counterpart: dict[str, Any], where: str) -> Any:
-    value = _at(as_json(config), counterpart["at"], f"{where}: the configuration")
+def _our_value(config: RunConfig, counterpart: dict[str, Any], where: str) -> Any:
+    value = _value_at(as_json(config), counterpart["at"], f"{where}: the configuration")
     return READINGS[counterpart["read"]].take(config, value, counterpart)
 
 
-def _at(tree: Any, path: str, where: str) -> Any:
+def _value_at(tree: Any, path: str, where: str) -> Any:
     value = OmegaConf.select(OmegaConf.create(tree), path, default=ABSENT)
     if value is ABSENT:
         raise BenchmarkError(f"{where} has nothing at {path!r}")

@@ -35,8 +35,9 @@ LOWEST, HIGHEST = 0.0, 5.0  # of STS-B
 class ServerFile:
     """A file of the server: its test set and its number of examples.
 
-    ``named``: predictions are names of classes, else their numbers. ``constant``: the prediction without a
-    run. It is the most frequent class in training, for want of labels; STS-B has the middle of its scale.
+    ``classes`` are GLUE's names of its numbers; none for values. ``named``: predictions are names of classes,
+    else their numbers. ``constant``: the prediction without a run. It is the most frequent class in training,
+    for want of labels; STS-B has the middle of its scale.
     """
 
     name: str
@@ -44,21 +45,24 @@ class ServerFile:
     split: str
     size: int
     constant: str
+    classes: tuple[str, ...]
     named: bool = False
 
 
+ENTAILED = ("entailment", "not_entailment")
+THREE = ("entailment", "neutral", "contradiction")
 FILES = (
-    ServerFile("CoLA.tsv", "cola", "test", 1063, "1"),
-    ServerFile("SST-2.tsv", "sst2", "test", 1821, "1"),
-    ServerFile("MRPC.tsv", "mrpc", "test", 1725, "1"),
-    ServerFile("STS-B.tsv", "stsb", "test", 1379, "2.500"),
-    ServerFile("QQP.tsv", "qqp", "test", 390965, "0"),
-    ServerFile("MNLI-m.tsv", "mnli", "test_matched", 9796, "entailment", named=True),
-    ServerFile("MNLI-mm.tsv", "mnli", "test_mismatched", 9847, "entailment", named=True),
-    ServerFile("QNLI.tsv", "qnli", "test", 5463, "entailment", named=True),
-    ServerFile("RTE.tsv", "rte", "test", 3000, "entailment", named=True),
-    ServerFile("WNLI.tsv", "wnli", "test", 146, "0"),
-    ServerFile("AX.tsv", "ax", "test", 1104, "entailment", named=True),
+    ServerFile("CoLA.tsv", "cola", "test", 1063, "1", ("unacceptable", "acceptable")),
+    ServerFile("SST-2.tsv", "sst2", "test", 1821, "1", ("negative", "positive")),
+    ServerFile("MRPC.tsv", "mrpc", "test", 1725, "1", ("not_equivalent", "equivalent")),
+    ServerFile("STS-B.tsv", "stsb", "test", 1379, "2.500", ()),
+    ServerFile("QQP.tsv", "qqp", "test", 390965, "0", ("not_duplicate", "duplicate")),
+    ServerFile("MNLI-m.tsv", "mnli", "test_matched", 9796, "entailment", THREE, named=True),
+    ServerFile("MNLI-mm.tsv", "mnli", "test_mismatched", 9847, "entailment", THREE, named=True),
+    ServerFile("QNLI.tsv", "qnli", "test", 5463, "entailment", ENTAILED, named=True),
+    ServerFile("RTE.tsv", "rte", "test", 3000, "entailment", ENTAILED, named=True),
+    ServerFile("WNLI.tsv", "wnli", "test", 146, "0", ("not_entailment", "entailment")),
+    ServerFile("AX.tsv", "ax", "test", 1104, "entailment", THREE, named=True),
 )
 
 
@@ -160,10 +164,24 @@ def server_lines(
             f"{set_name!r}, and the server wants {file.size}; make sure that the data are all of {REPO}, then {again}"
         )
     predicted = predictions.from_logits(logits[evaluation], config, set_name)
-    labels = config.task.labels
-    if not labels:
+    if not config.task.labels:
         return [f"{value:.3f}" for value in np.clip(predicted, LOWEST, HIGHEST)]
-    return [labels[int(number)] if file.named else str(int(number)) for number in predicted]
+    words = _words(file, config, set_name)
+    return [words[int(number)] for number in predicted]
+
+
+def _words(file: ServerFile, config: RunConfig, set_name: str) -> list[str]:
+    """The word for each class of the run, by the name that the class has in GLUE, else by its position."""
+    labels = config.task.labels
+    spelling = {label: said for said, label in config.task.evaluate[set_name].label_map.items()}
+    words = []
+    for position, label in enumerate(labels):
+        name = spelling.get(label, label)
+        if name.isdecimal() and int(name) < len(file.classes):  # GLUE's number in a label_map
+            name = file.classes[int(name)]
+        number = file.classes.index(name) if name in file.classes else position
+        words.append(name if file.named else str(number))
+    return words
 
 
 def note(submissions: list[Submission]) -> list[str]:

@@ -98,7 +98,7 @@ def check_room(model: Any, name: str, device: Any) -> None:
 
 
 def out_of_memory(error: BaseException) -> BenchmarkError | None:
-    """The refusal for a GPU that ran out of memory, which says what was asked and free; None for another error."""
+    """The refusal for a full GPU, with the bytes asked and free; None for another error."""
     import torch
 
     text = str(error)

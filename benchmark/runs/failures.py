@@ -1,12 +1,10 @@
-"""Why a run did not finish, in one of a few words, and where in our code."""
+"""The cause of a failed run, in one of a few words, and its place in our code."""
 
 from __future__ import annotations
 
-import os
 import traceback
 
 from benchmark.errors import BenchmarkError, one_line
-from benchmark.places import PACKAGE
 from benchmark.runs.device import out_of_memory
 
 REFUSED, CRASHED, ERROR = "refused", "crashed", "error"
@@ -26,5 +24,5 @@ def cause_of(error: BaseException | str) -> str:
 
 
 def frames(error: BaseException) -> str:
-    """The traceback of ``error``, with files of the project named from its folder on."""
-    return "".join(traceback.format_exception(error)).replace(f"{PACKAGE.parent}{os.sep}", "")
+    """The traceback of ``error``."""
+    return "".join(traceback.format_exception(error))

@@ -1,4 +1,4 @@
-"""Make the missing runs of a grid on this machine, several at a time, in processes that stay.
+"""Make a grid's missing runs on this machine, several at a time, in processes that stay.
 
 A worker (`benchmark.runs.worker`) is forked from a server that has torch and transformers imported already,
 and makes one run after another. The store is the only thing runs share, so stopping and starting again
@@ -18,6 +18,7 @@ from multiprocessing import forkserver
 from multiprocessing.context import BaseContext
 from pathlib import Path
 
+from benchmark.config.targets import made_by
 from benchmark.errors import BenchmarkError
 from benchmark.grids.grid import PlannedRun
 from benchmark.progress import Line, duration
@@ -55,9 +56,9 @@ def run_all(
     _start_server()
     _build_what_they_need(context, runs)
     waiting, failed = deque(Job(planned) for planned in runs), list[PlannedRun]()
-    with places(runs, workers) as found:
-        pool = Pool(context, found, workers, Needs(records), purpose)
-        progress = Progress(len(runs), workers)
+    with places(runs, workers) as slots:
+        pool = Pool(context, slots, workers, Needs(records), purpose)
+        progress = GridProgress(len(runs), workers)
         try:
             while waiting or pool.busy:
                 pool.hand_out(waiting)
@@ -99,11 +100,11 @@ def places(runs: Sequence[PlannedRun], workers: int) -> Iterator[list[Slots]]:
     with mps() if most > 1 else nullcontext() as shared:
         print(on_gpus(len(names), most, shared is not None), file=sys.stderr)
         several = [{VISIBLE: name} if len(names) > 1 else {} for name in names]
-        yield [Slots(most, int(number or 0), one | (shared or {})) for one in several]
+        yield [Slots(most, int(number or 0), environment | (shared or {})) for environment in several]
 
 
 def on_gpus(count: int, most: int, shared: bool) -> str:
-    """One line about how a grid uses ``count`` GPUs, for ``most`` runs at a time on each; ``shared`` by MPS."""
+    """One line on a grid's use of ``count`` GPUs; ``most`` runs at a time on each, ``shared`` by MPS."""
     which = "1 GPU" if count == 1 else f"{count} GPUs"
     if most == 1:
         return f"{which}: one run at a time on each"
@@ -112,7 +113,7 @@ def on_gpus(count: int, most: int, shared: bool) -> str:
 
 
 def _start_server() -> None:
-    """Start the server deaf to Ctrl-C, which a terminal sends to every process of a command."""
+    """Start the server deaf to Ctrl-C: a terminal sends that to every process of a command."""
     hearing = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         forkserver.ensure_running()
@@ -127,7 +128,7 @@ def default_workers(runs: Sequence[PlannedRun]) -> int:
 
 
 def _build_what_they_need(context: BaseContext, runs: Sequence[PlannedRun]) -> None:
-    """Build the encoders and data sets that the project makes itself, once, before runs race for them."""
+    """Build the project's own encoders and data sets once, before runs race for them."""
     needed = {
         (part.builder, planned.config.cache)
         for planned in runs
@@ -143,15 +144,13 @@ def _build_what_they_need(context: BaseContext, runs: Sequence[PlannedRun]) -> N
 
 
 def _build(builder: str, cache: str) -> None:
-    from hydra.utils import get_method
-
     from benchmark.runs.device import keep_quiet
 
     keep_quiet()
-    get_method(builder)(Path(cache))
+    made_by("builder", builder, Path(cache))
 
 
-class Progress:
+class GridProgress:
     """Tells how far a grid is."""
 
     def __init__(self, total: int, workers: int, write: Callable[[str], object] = sys.stderr.write) -> None:

@@ -11,13 +11,13 @@ from multiprocessing.context import BaseContext
 from benchmark.config.schema import as_json
 from benchmark.runs.failures import GPU_FAULT, OUT_OF_MEMORY
 from benchmark.runs.slots import GpuMemory, Job, Needs, Slots, choose
-from benchmark.runs.worker import Order, Outcome, Said, Worker
+from benchmark.runs.worker import Order, RunOutcome, Said, Worker
 
 log = logging.getLogger(__name__)
 
 
 class Pool:
-    """Workers in ``places``, at most ``most`` at a time, that make runs for the table ``purpose``."""
+    """Workers in ``places``, at most ``most`` at a time, for the table ``purpose``."""
 
     def __init__(
         self, context: BaseContext, places: Sequence[Slots], most: int, needs: Needs, purpose: str | None
@@ -28,7 +28,7 @@ class Pool:
         self.said: set[str] = set()
 
     def hand_out(self, waiting: deque[Job]) -> None:
-        """Begin the first of the runs that wait, as long as there is a place for it."""
+        """Begin the runs that wait, in order, as long as there is a place."""
         while waiting and len(self.busy) < self.most:
             job = waiting[0]
             need = None if job.alone else self.needs.of(as_json(job.planned.config))
@@ -60,7 +60,7 @@ class Pool:
                 return entry[0]
         return None
 
-    def outcomes(self, seconds: float) -> Iterator[tuple[Job, Outcome]]:
+    def outcomes(self, seconds: float) -> Iterator[tuple[Job, RunOutcome]]:
         """The runs that ended, waiting for the next message for so many ``seconds``; ``alone`` says that they were."""
         ends = {end: worker for worker in self.busy for end in (worker.connection, worker.process.sentinel)}
         for worker in {ends[end]: None for end in wait(list(ends), seconds)}:
@@ -99,6 +99,6 @@ class Pool:
         self.dismiss([worker for worker, _ in self.idle])
 
 
-def again(job: Job, outcome: Outcome) -> bool:
+def again(job: Job, outcome: RunOutcome) -> bool:
     """Decide if a failed run is repeated alone: it, or its neighbours, took too much of a GPU."""
     return outcome.failure in (OUT_OF_MEMORY, GPU_FAULT) and not job.alone

@@ -10,7 +10,7 @@ MOST = 8  # runs at a time on one GPU: a bound on host memory, no measurement
 
 
 def room(threads: int, device: str) -> int:
-    """For how many runs at a time there are cores, and GPUs that ``device`` may be; their memory is not asked."""
+    """The number of runs that cores, and GPUs as ``device`` allows, take at a time. Memory is not asked."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     workers = max(1, cores // threads)
     return workers if device == "cpu" else min(workers, MOST * len(gpus(device)) or workers)
@@ -22,5 +22,5 @@ def gpus(device: str = "auto") -> list[str]:
 
     count, number = torch.cuda.device_count(), device.partition(":")[2]
     visible = os.environ.get(VISIBLE)
-    names = [str(one) for one in range(count)] if visible is None else visible.split(",")[:count]
-    return [name for one, name in enumerate(names) if number in ("", str(one))]
+    names = [str(index) for index in range(count)] if visible is None else visible.split(",")[:count]
+    return [name for index, name in enumerate(names) if number in ("", str(index))]

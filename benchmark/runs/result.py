@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from benchmark import privacy
 from benchmark.config.schema import RunConfig, as_json
 from benchmark.records.record import DIVERGED, FINISHED, Data, Memory, Record, Weights
 
@@ -31,13 +32,13 @@ class Trained:
 
 def record_of(run_id: str, config: RunConfig, command: str, trained: Trained) -> Record:
     """The record of a run that has just been trained."""
-    task, outcome = trained.task, trained.outcome
+    task, outcome, data = trained.task, trained.outcome, trained.task.stamp
     finished = outcome.diverged is None
     return Record(
         run_id=run_id,
         status=FINISHED if finished else DIVERGED,
         finished=now(),
-        command=command,
+        command=portable_command(config, command),
         diverged_at=outcome.diverged,
         resumed=outcome.resumed,
         replayed=outcome.replayed,
@@ -53,8 +54,8 @@ def record_of(run_id: str, config: RunConfig, command: str, trained: Trained) ->
             "train": len(task.training),
             **{key: task.about(key).size for key in task.evaluation},
         },
-        model=trained.weights,
-        data=Data(**task.stamp),
+        model=Weights(**privacy.portable(asdict(trained.weights))),
+        data=Data(**privacy.portable(data) | {"revisions": _by_name(data["revisions"])}),
         environment=trained.environment,
     )
 
@@ -76,8 +77,20 @@ def collapsed(task: Task, outputs: dict[str, np.ndarray]) -> list[str]:
 
 
 def portable(config: RunConfig) -> dict[str, Any]:
-    """A configuration as JSON, without paths, table, tracker and snapshot interval."""
-    return {key: value for key, value in as_json(config).items() if key not in NOT_IN_RECORD}
+    """A configuration as JSON, without places, table, tracker and snapshot interval; folders by name."""
+    return privacy.portable(
+        {key: value for key, value in as_json(config).items() if key not in NOT_IN_RECORD}
+    )
+
+
+def portable_command(config: RunConfig, command: str) -> str:
+    """A run's command with relative folders, so that it names no user; see `benchmark.privacy`."""
+    return privacy.portable_command(command, privacy.folders_in(as_json(config)))
+
+
+def _by_name(facts: dict[str, Any]) -> dict[str, Any]:
+    """Facts by data set, with folders by name."""
+    return {privacy.portable(name, "repo"): fact for name, fact in facts.items()}
 
 
 def now() -> str:

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark.config.identity import run_id
-from benchmark.config.schema import RunConfig
+from benchmark.config.schema import RunConfig, as_json
 from benchmark.config.validation import validate
 from benchmark.errors import BenchmarkError, one_line
+from benchmark.privacy import folders_in, portable_text
 from benchmark.progress import Tell, silence
 from benchmark.randomness import derive
 from benchmark.records.record import Failure, Memory, Record, Weights
@@ -30,8 +31,9 @@ from benchmark.runs.device import (
     seed_shared_streams,
 )
 from benchmark.runs.failures import cause_of, frames
+from benchmark.runs.hits import Hits, keep
 from benchmark.runs.plugins import check_plugins
-from benchmark.runs.result import Trained, arrays_of, now, portable, record_of
+from benchmark.runs.result import Trained, arrays_of, now, portable, portable_command, record_of
 
 if TYPE_CHECKING:  # a run that is already in the store needs no torch
     from benchmark.runs.memory import PeakMemory
@@ -82,19 +84,26 @@ def run(this: Run, tell: Tell = silence) -> Record:
     ``tell`` is the progress callback. Raises: BenchmarkError for a mistake that the user can correct; any
     other error is a bug here. An error during training leaves a failure in the store.
     """
-    record, started = this.store.find(this.id), time.perf_counter()
+    started, hits = time.perf_counter(), Hits(this.store)
+    record = hits.find(this.config, this.id)
     new = record is None
     if record is None:
         validate(this.config)
         check_plugins(this.config)
         make_writable("store", this.config.store)
         make_writable("cache", this.config.cache)
+        for changed in hits.changed.values():
+            log.warning(
+                "%s changed since the record %s was made: it stays, and the run is made again",
+                ", ".join(changed),
+                this.id,
+            )
         with failures_recorded(this):
             trained = train(this, tell)
             record = record_of(this.id, this.config, this.command, trained)
             arrays = arrays_of(trained)
-        record.seconds.total = trained.outcome.earlier + time.perf_counter() - started
-        record = this.store.add(record, arrays)
+            record.seconds.total = trained.outcome.earlier + time.perf_counter() - started
+            record = this.store.add(record, arrays)
     this.store.drop_snapshot(this.id)
     track(this, record, new)
     return record
@@ -168,7 +177,7 @@ def assemble(this: Run, strict: bool = True) -> Ready:
     make_reproducible(config.threads, protocol.precision, strict)
     seed_shared_streams(derive(seed, "shared"))
     keep_quiet()
-    task = tasks.load(config, pretrained.tokenizer(config.model, cache))
+    task = tasks.load(config, pretrained.tokenizer(config.model, cache, len(config.task.text) > 1))
     memory.keep()
     used = memory.PeakMemory(device)
     model = pretrained.load(config.model, task.units, seed, cache, task.kind.head)
@@ -179,8 +188,11 @@ def assemble(this: Run, strict: bool = True) -> Ready:
     methods.prepare(chosen, model, seed)
     stamp = environment.stamp(device, config.threads, protocol.precision)
     here = stamp | {"on": str(device)}  # a snapshot's tensors are restored to the device they were on
+    weights = keep(config, pretrained.checkpoint(config.model, cache).folder, task.files)
+    here |= {"of": [weights.digest or weights.revision, weights.tokenizer, task.stamp["digests"]]}
     snapshot = Snapshot(this.store, this.id, config.snapshot_minutes, here)
-    weights = Weights(**pretrained.stamp(config.model, cache))
+    drawn: list[str] = model.drawn  # type: ignore[assignment]  # by `pretrained.load`
+    weights.drawn = drawn
     used.forget()
     training = assembled(
         model,
@@ -192,6 +204,7 @@ def assemble(this: Run, strict: bool = True) -> Ready:
         packed=config.packed,
         replay=config.replay,
         watched=watch is not NOBODY,
+        cache=cache,
     )
     return Ready(training, snapshot, watch, used, stamp | {"deterministic": strict}, weights)
 
@@ -202,7 +215,10 @@ def failures_recorded(this: Run) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        this.store.add_failure(failure(this, error))
+        try:
+            this.store.add_failure(failure(this, error))
+        except OSError as other:
+            log.warning("%s: no failure could be recorded (%s)", this.store.folder, other)
         raise
 
 
@@ -215,7 +231,9 @@ def failure(this: Run, error: BaseException | str) -> Failure:
         line, shown = error, ""
     else:
         line, shown = one_line(error) or f"{type(error).__name__}: {error}", frames(error)
-    return Failure(this.id, cause_of(error), line, shown, portable(this.config), this.command, now())
+    line, shown = (portable_text(text, folders_in(as_json(this.config))) for text in (line, shown))
+    command = portable_command(this.config, this.command)
+    return Failure(this.id, cause_of(error), line, shown, portable(this.config), command, now())
 
 
 def track(this: Run, record: Record, new: bool) -> None:

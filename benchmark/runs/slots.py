@@ -93,7 +93,7 @@ class Slots:
             return len(self.taken) < self.most
         if len(self.taken) == self.most or self.memory is None or need is None:
             return False
-        others = [one for one in self.taken.values() if one is not None]
+        others = [bytes_given for bytes_given in self.taken.values() if bytes_given is not None]
         if len(others) < len(self.taken):
             return False
         return (
@@ -103,4 +103,6 @@ class Slots:
 
 def choose(places: Iterable[Slots], need: int | None) -> Slots | None:
     """The place for a run that takes ``need`` bytes, the emptiest first; None if it has to wait."""
-    return min((one for one in places if one.fit(need)), key=lambda one: len(one.taken), default=None)
+    return min(
+        (slots for slots in places if slots.fit(need)), key=lambda slots: len(slots.taken), default=None
+    )

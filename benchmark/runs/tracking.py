@@ -19,6 +19,7 @@ import numpy as np
 
 from benchmark.config.targets import built
 from benchmark.errors import unknown
+from benchmark.privacy import portable
 from benchmark.records.record import Record
 
 log = logging.getLogger(__name__)
@@ -76,9 +77,7 @@ class WandB(Tracker):
                     name=f"{config['model']['name']} {config['task']['name']} [{','.join(methods)}] seed {config['seed']}",
                     group=purpose,
                     job_type="+".join(methods)[:64] or "vanilla",
-                    config=without_paths(
-                        {"run_id": record.run_id, **config, "environment": record.environment}
-                    ),
+                    config=portable({"run_id": record.run_id, **config, "environment": record.environment}),
                     # No facts that W&B collects by itself: they name files, users and machines.
                     settings=wandb.Settings(
                         silent=True,
@@ -132,29 +131,18 @@ def history(record: Record, losses: Iterable[float]) -> list[tuple[int, dict[str
     """
     steps: dict[int, dict[str, float]] = {i: {"loss": float(loss)} for i, loss in enumerate(losses, 1)}
     for entry in record.curve:
-        found = {"epoch": entry.epoch} | flat(entry.scores)
-        found |= {f"{name}/loss": loss for name, loss in entry.losses.items()}
-        steps.setdefault(entry.step, {}).update(found)
+        values = {"epoch": entry.epoch} | flat(entry.scores)
+        values |= {f"{name}/loss": loss for name, loss in entry.losses.items()}
+        steps.setdefault(entry.step, {}).update(values)
     return sorted(steps.items())
 
 
 def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """Flatten nested mappings, with names such as ``validation/accuracy``."""
-    found: dict[str, Any] = {}
+    entries: dict[str, Any] = {}
     for key, value in values.items():
-        found |= flat(value, f"{prefix}{key}/") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return found
-
-
-def without_paths(value: Any) -> Any:
-    """``value`` with every absolute path shortened to its last part."""
-    if isinstance(value, dict):
-        return {key: without_paths(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [without_paths(inner) for inner in value]
-    return (
-        os.path.basename(value.rstrip(os.sep)) if isinstance(value, str) and os.path.isabs(value) else value
-    )
+        entries |= flat(value, f"{prefix}{key}/") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return entries
 
 
 def has_account() -> bool:

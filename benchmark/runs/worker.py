@@ -1,4 +1,4 @@
-"""A process that makes one run after another, and keeps imports, CUDA's context and kernels between them.
+"""A process that makes run after run. It keeps imports, CUDA's context and kernels between them.
 
 A record does not depend on what its worker did before: all that a run changes for the whole process is set
 by the run itself (`benchmark.runs.device`) or put back after it. A worker that failed, lost the GPU or grew
@@ -31,7 +31,7 @@ QUITTING = 5.0  # seconds in which a worker that is not needed any more ends by 
 
 @dataclass(frozen=True)
 class Order:
-    """A run to make for the table ``purpose``, with at most ``room`` bytes of a GPU; None is all."""
+    """A run for the table ``purpose``, with at most ``room`` bytes of a GPU; None is all."""
 
     planned: PlannedRun
     purpose: str | None
@@ -47,7 +47,7 @@ class Said:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RunOutcome:
     """The end of a run: the cause of its failure, if it failed, and the bytes that it took of a GPU.
 
     ``crash`` says how its process died. After the ``last`` outcome the worker is gone.
@@ -59,7 +59,7 @@ class Outcome:
     last: bool = False
 
 
-Message = GpuMemory | Said | Outcome
+Message = GpuMemory | Said | RunOutcome
 
 
 class Worker:
@@ -91,7 +91,7 @@ class Worker:
         self.process.join()
         code = self.process.exitcode or 0
         how = f"killed by signal {-code}" if code < 0 else f"ended with exit status {code}"
-        return Outcome("crashed", crash=f"its process was {how}", last=True)
+        return RunOutcome("crashed", crash=f"its process was {how}", last=True)
 
     def stop(self) -> None:
         """Let a process that has nothing to do end."""
@@ -111,7 +111,7 @@ def serve(connection: Connection, environment: dict[str, str], gpu: int | None, 
         outcome, kept = made(order, gpu)
         first = kept if first is None else first
         last = outcome.failure not in (None, REFUSED) or kept - first > growth
-        connection.send(Outcome(outcome.failure, outcome.reserved, last=last))
+        connection.send(RunOutcome(outcome.failure, outcome.reserved, last=last))
         if last:
             return
 
@@ -139,7 +139,7 @@ def next_order(connection: Connection) -> Order | None:
         return None
 
 
-def made(order: Order, gpu: int | None) -> tuple[Outcome, int]:
+def made(order: Order, gpu: int | None) -> tuple[RunOutcome, int]:
     """Make a run; its outcome, and the bytes that the process keeps after it."""
     from benchmark.runs import memory
 
@@ -148,9 +148,9 @@ def made(order: Order, gpu: int | None) -> tuple[Outcome, int]:
     try:
         with put_back():
             record = run(Run(order.planned.config, order.planned.command, order.purpose))
-        outcome = Outcome(reserved=record.memory.reserved)
+        outcome = RunOutcome(reserved=record.memory.reserved)
     except Exception as error:  # it is in the store already
-        outcome = Outcome(cause_of(error))
+        outcome = RunOutcome(cause_of(error))
     return outcome, memory.release()
 
 

@@ -145,7 +145,7 @@ def time_task(
         timing.limit.append(limit.rate(model, task, BATCH, here))
         print(f"{task_name}: round {number + 1} of {rounds}", file=sys.stderr)
     counted = counts.of_ours(copy.deepcopy(model), task, here)
-    timing.dispatched = {f"ours, {how}": found for how, found in counted.items()}
+    timing.dispatched = {f"ours, {kind}": operations for kind, operations in counted.items()}
     timing.dispatched[PLAIN] = counts.of_eager(copy.deepcopy(model), tokenizer, task, here)
     timing.once |= evaluated(model_name, task_name, here)
     return timing
@@ -166,16 +166,16 @@ def check_same_losses(model: Any, task: Any, sides: dict[str, Side], amount: Amo
     """The largest difference between our losses and the other sides', all without dropout.
 
     Without dropout all sides must make the same updates, or the comparison would be worthless. The difference
-    is |found - expected| / (1 + |expected|), so both absolute and relative.
+    is |theirs - ours| / (1 + |ours|), so both absolute and relative.
     Raises: AssertionError if a side makes more or fewer updates, or if losses differ by more than ``within``.
     """
     losses = {name: side(without_dropout(model), task, amount).losses for name, side in sides.items()}
-    for name, found in losses.items():
+    for name, values in losses.items():
         np.testing.assert_allclose(
-            found, losses[OURS], rtol=within, atol=within, err_msg=f"{name} against ours"
+            values, losses[OURS], rtol=within, atol=within, err_msg=f"{name} against ours"
         )
     expected = losses[OURS]
-    return max(float(np.max(abs(found - expected) / (1 + abs(expected)))) for found in losses.values())
+    return max(float(np.max(abs(values - expected) / (1 + abs(expected)))) for values in losses.values())
 
 
 def without_dropout(model: Any) -> Any:

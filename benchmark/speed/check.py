@@ -70,24 +70,24 @@ def check(stages: list[str], minutes: float, output: Path) -> int:
     ends = time.monotonic() + 60 * MINUTES * scale
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text("")
-    report = Report(output)
+    findings = Findings(output)
     for line in header(card):
-        report.say(line)
+        findings.say(line)
     failed = []
     for stage in stages:
         left = ends - time.monotonic()
         limit = min(LIMITS[stage] * scale, left)
-        report.say(f"\n## {stage}\n")
+        findings.say(f"\n## {stage}\n")
         if left < LEAST * scale:
-            report.say("- not run: no time was left")
-        elif not run_stage(stage, limit, bool(card), report):
+            findings.say("- not run: no time was left")
+        elif not run_stage(stage, limit, bool(card), findings):
             failed.append(stage)
-    report.say(f"\ncheck: {'falls short in ' + ', '.join(failed) if failed else 'all targets are met'}")
+    findings.say(f"\ncheck: {'falls short in ' + ', '.join(failed) if failed else 'all targets are met'}")
     return 1 if failed else 0
 
 
-class Report:
-    """A Markdown report, printed and written line by line."""
+class Findings:
+    """The results in Markdown, printed and written line by line."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.lock = path, threading.Lock()
@@ -99,7 +99,7 @@ class Report:
             file.write(f"{line}\n")
 
 
-def run_stage(stage: str, limit: float, on_gpu: bool, report: Report) -> bool:
+def run_stage(stage: str, limit: float, on_gpu: bool, findings: Findings) -> bool:
     """Run a stage for at most ``limit`` seconds; True if it met all targets."""
     command = [
         sys.executable,
@@ -113,7 +113,7 @@ def run_stage(stage: str, limit: float, on_gpu: bool, report: Report) -> bool:
     if not on_gpu:
         command.append("--stand-in")
         environment["CUDA_VISIBLE_DEVICES"] = ""
-    began, said, errors = time.monotonic(), list[str](), list[str]()
+    began, lines, errors = time.monotonic(), list[str](), list[str]()
     process = subprocess.Popen(
         command,
         cwd=ROOT,
@@ -126,7 +126,7 @@ def run_stage(stage: str, limit: float, on_gpu: bool, report: Report) -> bool:
         start_new_session=True,  # a group of its own: its children are killed with it
     )
     readers = [
-        threading.Thread(target=read, args=(process.stdout, said, report.say), daemon=True),
+        threading.Thread(target=read, args=(process.stdout, lines, findings.say), daemon=True),
         threading.Thread(target=read, args=(process.stderr, errors, err), daemon=True),
     ]
     for reader in readers:
@@ -142,12 +142,12 @@ def run_stage(stage: str, limit: float, on_gpu: bool, report: Report) -> bool:
         reader.join(5)
     took = time.monotonic() - began
     if status is None:
-        report.say(f"- {SHORT}: killed at its limit of {limit:.0f} s")
+        findings.say(f"- {SHORT}: killed at its limit of {limit:.0f} s")
     elif status:
         last = next((line for line in reversed(errors) if line.strip()), "nothing said")
-        report.say(f"- {SHORT}: ended with status {status}: {last.strip()[:300]}")
-    report.say(f"- took {took:.1f} s")
-    return status == 0 and not any(line.startswith(f"- {SHORT}") for line in said)
+        findings.say(f"- {SHORT}: ended with status {status}: {last.strip()[:300]}")
+    findings.say(f"- took {took:.1f} s")
+    return status == 0 and not any(line.startswith(f"- {SHORT}") for line in lines)
 
 
 def read(pipe: object, into: list[str], tell: object) -> None:
@@ -166,10 +166,10 @@ def graphics_card() -> str:
     """The name and driver of the first GPU; empty without one."""
     query = ["nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"]
     try:
-        found = subprocess.run(query, capture_output=True, text=True, check=True, timeout=30).stdout
+        output = subprocess.run(query, capture_output=True, text=True, check=True, timeout=30).stdout
     except (OSError, subprocess.SubprocessError):
         return ""
-    return next(iter(found.splitlines()), "").strip()
+    return next(iter(output.splitlines()), "").strip()
 
 
 def header(card: str) -> list[str]:
@@ -178,11 +178,11 @@ def header(card: str) -> list[str]:
     for name in PACKAGES:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             versions.append(f"{name} {importlib.metadata.version(name)}")
-    what = card or "no GPU here: the stages run on the tests' stand-in, with counts in place of times"
+    device = card or "no GPU here: the stages run on the tests' stand-in, with counts in place of times"
     return [
         "# Check on a GPU",
         "",
-        f"- card, driver, memory: {what}" if card else f"- {what}",
+        f"- card, driver, memory: {device}" if card else f"- {device}",
         f"- Python {platform.python_version()}, {', '.join(versions)}, {len(os.sched_getaffinity(0))} cores",
         f"- code {commit()}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
     ]

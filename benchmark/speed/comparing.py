@@ -35,32 +35,32 @@ def steady(stage: Stage, model_name: str, precision: str) -> None:
         count(stage, *STAND_IN, here)
         return
     for task_name in TASKS:
-        with said(stage, task_name):
-            one_task(stage, model_name, task_name, here)
+        with errors_reported(stage, task_name):
+            task_updates(stage, model_name, task_name, here)
     for task_name in TASKS:
-        with said(stage, task_name):
+        with errors_reported(stage, task_name):
             count(stage, model_name, task_name, here)
     model, _, task = load(model_name, TASKS[0], 4, here.device)
     stage.say(f"{TASKS[0]}: {launches.of_update(model, task, here)}")
 
 
 @contextlib.contextmanager
-def said(stage: Stage, what: str) -> Iterator[None]:
+def errors_reported(stage: Stage, subject: str) -> Iterator[None]:
     """Report an error in the block in one line, and let the stage go on."""
     try:
         yield
     except Exception as error:
-        logging.exception("%s", what)
-        stage.say(f"{SHORT}: {what}: {' '.join(str(error).split())[:300]}")
+        logging.exception("%s", subject)
+        stage.say(f"{SHORT}: {subject}: {' '.join(str(error).split())[:300]}")
 
 
-def one_task(stage: Stage, model_name: str, task_name: str, here: Conditions) -> None:
+def task_updates(stage: Stage, model_name: str, task_name: str, here: Conditions) -> None:
     """Report one task's steady updates, each figure as soon as it is known."""
     began = here.now()
     model, tokenizer, task = load(model_name, task_name, OURS.total, here.device)
     stage.say(f"{task_name}: model and data loaded in {here.now() - began:.1f} s")
     took = ours(copy.deepcopy(model), task, OURS, here)
-    phases = ", ".join(f"{what} {seconds:.2f} s" for what, seconds in took.phases().items())
+    phases = ", ".join(f"{phase} {seconds:.2f} s" for phase, seconds in took.phases().items())
     stage.say(f"{task_name}: the first {OURS.warm} updates, set-up included, {took.before:.2f} s ({phases})")
     timed = timed_batches(task, OURS.warm, OURS.total - OURS.warm)
     share = limit.operations(model, task, timed) / took.update / limit.rate(model, task, BATCH, here)
@@ -70,8 +70,8 @@ def one_task(stage: Stage, model_name: str, task_name: str, here: Conditions) ->
     )
     sides = {"Trainer": trainer(tokenizer, None, here), "padded eager PyTorch": eager(tokenizer, here)}
     for name, side in sides.items():
-        with said(stage, f"{task_name}, {name}"):
-            alike(stage, f"{task_name}, losses of {name}", model, task, side, here)
+        with errors_reported(stage, f"{task_name}, {name}"):
+            check_losses(stage, f"{task_name}, losses of {name}", model, task, side, here)
             theirs = side(copy.deepcopy(model), task, THEIRS).update
             ratio = theirs / took.update
             stage.say(f"{task_name}: {name} {time_of(theirs)} an update, {ratio:.2f} times ours")
@@ -79,7 +79,7 @@ def one_task(stage: Stage, model_name: str, task_name: str, here: Conditions) ->
                 stage.target(f"{task_name}, updates for one of Trainer's", ratio, least=least)
 
 
-def alike(stage: Stage, what: str, model: Any, task: Any, side: Side, here: Conditions) -> None:
+def check_losses(stage: Stage, subject: str, model: Any, task: Any, side: Side, here: Conditions) -> None:
     """Check that a side makes our updates without dropout; this also warms it up."""
     still = copy.deepcopy(model)
     for module in still.modules():
@@ -88,7 +88,7 @@ def alike(stage: Stage, what: str, model: Any, task: Any, side: Side, here: Cond
     expected = ours(copy.deepcopy(still), task, ALIKE, here).losses
     losses = side(still, task, ALIKE).losses
     apart = float((abs(losses - expected) / (1 + abs(expected))).max())
-    stage.target(f"{what} without dropout are apart by", apart, most=here.tolerance)
+    stage.target(f"{subject} without dropout are apart by", apart, most=here.tolerance)
 
 
 def count(stage: Stage, model_name: str, task_name: str, here: Conditions) -> None:
@@ -97,10 +97,10 @@ def count(stage: Stage, model_name: str, task_name: str, here: Conditions) -> No
     model, tokenizer, task = load(model_name, task_name, 1, host.device)
     eagerly = counts.of_eager(copy.deepcopy(model), tokenizer, task, host)
     there: Any = model.to(here.device)  # type: ignore[arg-type]
-    found = counts.of_ours(there, task, here)
-    said = [f"{how} {n:,} ({rest:,} without views)" for how, (n, rest) in found.items()]
+    operations = counts.of_ours(there, task, here)
+    texts = [f"{kind} {n:,} ({rest:,} without views)" for kind, (n, rest) in operations.items()]
     stage.say(
-        f"{task_name}, operations dispatched for an update: {', '.join(said)}; padded eager PyTorch "
+        f"{task_name}, operations dispatched for an update: {', '.join(texts)}; padded eager PyTorch "
         f"{eagerly[0]:,} ({eagerly[1]:,})"
     )
 
@@ -114,17 +114,17 @@ def methods(stage: Stage) -> None:
     if stage.stand_in:
         for name in costs.FIRST[:2]:
             model, _, task = load(*STAND_IN, 1, here.device)
-            found = counts.of_ours(model, task, here, method_of(name, here))
-            stage.say(f"{name}: operations dispatched for an update {found}")
+            operations = counts.of_ours(model, task, here, method_of(name, here))
+            stage.say(f"{name}: operations dispatched for an update {operations}")
         return
     names = costs.method_names()
-    done = []
+    timed = []
     for name, ratio in costs.methods("minilm", here, names, rounds=1):
-        done.append(name)
+        timed.append(name)
         stage.say(f"{name}: {ratio:.2f}")
         if name in MOST:
             stage.target(f"{name} over plain", ratio, most=MOST[name])
         if stage.left < 6:
             break
-    if len(done) < len(names):
-        stage.say(f"no time for {', '.join(names[len(done) :])}")
+    if len(timed) < len(names):
+        stage.say(f"no time for {', '.join(names[len(timed) :])}")

@@ -65,7 +65,7 @@ def conditions(device: str, precision: str, threads: int, replay: bool | None = 
     kind, _, number = device.partition(":")
     if kind != "cpu":
         # Trainer takes the first visible GPU, and spreads batches over all visible ones.
-        os.environ[VISIBLE] = one_of(os.environ.get(VISIBLE), int(number or 0))
+        os.environ[VISIBLE] = visible_gpu(os.environ.get(VISIBLE), int(number or 0))
     try:
         chosen = choose_device(kind)
     except BenchmarkError as error:
@@ -75,7 +75,7 @@ def conditions(device: str, precision: str, threads: int, replay: bool | None = 
     return Conditions(chosen, precision, threads, replay)
 
 
-def one_of(visible: str | None, number: int) -> str:
+def visible_gpu(visible: str | None, number: int) -> str:
     """The value of CUDA_VISIBLE_DEVICES for GPU ``number`` of the ``visible`` ones.
 
     ``visible`` is the current value; None: all are visible. Empty if there is no such GPU.

@@ -31,10 +31,10 @@ GRID_OF_60 = (
 
 def starts(here: Conditions) -> dict[str, float]:
     """Seconds by one-time cost: imports, start of a further run, finding a record."""
+    from benchmark.config.compose import run_config
     from benchmark.runs.run import Run, run
-    from benchmark.speed.subjects import composed
 
-    found = {}
+    seconds_by_cost = {}
     overrides = [f"device={here.device}", f"protocol.precision={here.precision}", f"threads={here.threads}"]
     for name, code in {
         "import what a plan needs": "import benchmark.grids.grid",
@@ -42,20 +42,20 @@ def starts(here: Conditions) -> dict[str, float]:
     }.items():
         started = time.perf_counter()
         subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
-        found[name] = time.perf_counter() - started
+        seconds_by_cost[name] = time.perf_counter() - started
     with tempfile.TemporaryDirectory() as store:
         for seed in (1, 2, 3):
             run_of = [f"seed={seed}", "data.count=64", "protocol.epochs=1", *overrides]
-            config = replace(composed(run_of), store=store)
+            config = replace(run_config(*run_of), store=store)
             started = time.perf_counter()
             seconds = run(Run(config)).seconds
-            found["start a further run in a warm process (embedded encoder)"] = (
+            seconds_by_cost["start a further run in a warm process (embedded encoder)"] = (
                 time.perf_counter() - started - seconds.train - seconds.evaluate
             )
         started = time.perf_counter()
         run(Run(config))
-        found["find a run in the store"] = time.perf_counter() - started
-    return found
+        seconds_by_cost["find a run in the store"] = time.perf_counter() - started
+    return seconds_by_cost
 
 
 def method_names() -> list[str]:
@@ -79,9 +79,9 @@ def methods(
         for _ in range(rounds):
             beside = ours(copy.deepcopy(model), task, amount, here).update
             ratios.append(ours(copy.deepcopy(model), task, amount, here, method).update / beside)
-        found = float(np.median(ratios))
-        print(f"{name}: {found:.2f}x", file=sys.stderr)
-        yield name, found
+        ratio = float(np.median(ratios))
+        print(f"{name}: {ratio:.2f}x", file=sys.stderr)
+        yield name, ratio
 
 
 def finished(store: Path) -> int:

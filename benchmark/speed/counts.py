@@ -56,12 +56,12 @@ def of_ours(
     batch = order[0][1]  # always the same batch: one size
     for number in range(2):  # the first creates Adam's moments, the second is captured
         learner.update(number, batch)
-    found = {"computed": counted(lambda: computing.update(2, batch))}
+    operations = {"computed": counted(lambda: computing.update(2, batch))}
     if isinstance(learner, GraphedLearner) and not learner.obstacle:
         replayed = learner.replayed
-        found["replayed"] = counted(lambda: learner.update(3, batch))
+        operations["replayed"] = counted(lambda: learner.update(3, batch))
         assert learner.replayed == replayed + 1
-    return found
+    return operations
 
 
 def of_eager(

@@ -19,8 +19,8 @@ def operations(model: PreTrainedModel, task: Task, batches: list[list[int]]) -> 
     Forward: 2 per token and weight of the layers' linear modules, plus attention's two products. The sum is
     multiplied by 3, because the backward pass has two products for each product of the forward pass.
     """
-    taken = [len(task.training.ids[index]) for batch in batches for index in batch]
-    lengths = torch.tensor(taken, dtype=torch.float64)
+    token_counts = [len(task.training.ids[index]) for batch in batches for index in batch]
+    lengths = torch.tensor(token_counts, dtype=torch.float64)
     layers = encoder_of(model).layers
     weights = sum(m.weight.numel() for layer in layers for m in layer.modules() if isinstance(m, nn.Linear))
     attended = 2 * len(layers) * model.config.hidden_size * float(lengths.square().sum())

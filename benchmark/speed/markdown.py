@@ -25,6 +25,21 @@ def markdown(
     ``runs`` is the number of runs at a time in the timed grid.
     """
     baselines = [side for side in next(iter(timings.values())).seconds if side not in (OURS, GRID)]
+    lines = ["# Speed", "", *measured(model, here, runs, timings), ""]
+    lines += [*updates_table(timings, baselines), "", *operations_table(timings), ""]
+    lines += [*table(["once", "seconds"], [[name, f"{seconds:.4f}"] for name, seconds in starts.items()]), ""]
+    if methods:
+        ordered = sorted(methods.items(), key=lambda item: item[1])
+        lines += [*table(["method", "time per update"], [[k, f"{v:.2f}x"] for k, v in ordered]), ""]
+    lines += notes
+    lines.append(f"speed of a grid: {compared(baselines, mean_ratios(timings, baselines, GRID))}")
+    alone = compared(baselines, mean_ratios(timings, baselines, OURS))
+    summary = f"speed: {alone}, {100 * mean_share(timings):.0f}% of the matmul limit"
+    return "\n".join([*lines, summary])
+
+
+def updates_table(timings: dict[str, Timing], baselines: list[str]) -> list[str]:
+    """Table of steady updates by task, of a run alone and in a grid."""
     rows = []
     for task, timing in timings.items():
         alone, one_of_many = (min(timing.seconds[side]) for side in (OURS, GRID))
@@ -39,43 +54,24 @@ def markdown(
                 *(f"{timing.ratio(side, GRID):.2f}x" for side in baselines),
             ]
         )
-    means, as_grid = (
-        [geometric_mean(timing.ratio(side, ours) for timing in timings.values()) for side in baselines]
-        for ours in (OURS, GRID)
+    ratios, grid_ratios = (
+        [f"{mean:.2f}x" for mean in mean_ratios(timings, baselines, ours)] for ours in (OURS, GRID)
     )
-    share = geometric_mean(timing.of_limit for timing in timings.values())
-    ratios, of_grid = ([f"{mean:.2f}x" for mean in found] for found in (means, as_grid))
-    rows.append(["geometric mean", "", "", *ratios, f"{100 * share:.0f}%", "", *of_grid])
-    lines = [
-        "# Speed",
-        "",
-        *measured(model, here, runs, timings),
-        "",
-        *table(
-            [
-                "task",
-                "real tokens/s",
-                "an update",
-                *(f"of {side}" for side in baselines),
-                "of the matmul limit",
-                "a grid's update",
-                *(f"of {side}" for side in baselines),
-            ],
-            rows,
-        ),
-        "",
-        *operations_table(timings),
-        "",
-        *table(["once", "seconds"], [[name, f"{seconds:.4f}"] for name, seconds in starts.items()]),
-        "",
-    ]
-    if methods:
-        ordered = sorted(methods.items(), key=lambda item: item[1])
-        lines += [*table(["method", "time per update"], [[k, f"{v:.2f}x"] for k, v in ordered]), ""]
-    lines += notes
-    lines.append(f"speed of a grid: {compared(baselines, as_grid)}")
-    summary = f"speed: {compared(baselines, means)}, {100 * share:.0f}% of the matmul limit"
-    return "\n".join([*lines, summary])
+    share = f"{100 * mean_share(timings):.0f}%"
+    rows.append(["geometric mean", "", "", *ratios, share, "", *grid_ratios])
+    of_sides = [f"of {side}" for side in baselines]
+    head = ["task", "real tokens/s", "an update", *of_sides]
+    return table([*head, "of the matmul limit", "a grid's update", *of_sides], rows)
+
+
+def mean_ratios(timings: dict[str, Timing], baselines: list[str], ours: str) -> list[float]:
+    """Geometric mean over tasks of each baseline's time relative to ``ours``."""
+    return [geometric_mean(timing.ratio(side, ours) for timing in timings.values()) for side in baselines]
+
+
+def mean_share(timings: dict[str, Timing]) -> float:
+    """Geometric mean over tasks of the reached share of the limit."""
+    return geometric_mean(timing.of_limit for timing in timings.values())
 
 
 def operations_table(timings: dict[str, Timing]) -> list[str]:

@@ -29,21 +29,21 @@ def grid(stage: Stage) -> None:
     with tempfile.TemporaryDirectory() as folder:
         first, second = Path(folder, "first"), Path(folder, "second")
         if stage.stand_in:
-            made(stage, list(STAND_IN), first, stage.left / 2)
-            made(stage, list(STAND_IN), second, stage.left - 2)
+            run_grid(stage, list(STAND_IN), first, stage.left / 2)
+            run_grid(stage, list(STAND_IN), second, stage.left - 2)
         else:
             of_trainer = [trainer_seconds(stage, task) for task in TASKS]
-            hourly = made(stage, [TABLE, *GRID, "device=cuda"], first, stage.left - RESERVE)
+            hourly = run_grid(stage, [TABLE, *GRID, "device=cuda"], first, stage.left - RESERVE)
             if all(of_trainer):
                 theirs = 3600 / float(np.mean(of_trainer))
                 stage.target(
                     f"a grid has {hourly:.0f} runs an hour, times Trainer's", hourly / theirs, least=TIMES
                 )
-            made(
+            run_grid(
                 stage,
                 [
                     TABLE,
-                    *(one for one in GRID if one.split("=")[0] not in ("task", "seed")),
+                    *(axis for axis in GRID if axis.split("=")[0] not in ("task", "seed")),
                     *FEW,
                     "device=cuda",
                 ],
@@ -53,24 +53,24 @@ def grid(stage: Stage) -> None:
         compare(stage, first, second)
 
 
-def made(stage: Stage, overrides: list[str], folder: Path, seconds: float) -> float:
+def run_grid(stage: Stage, overrides: list[str], folder: Path, seconds: float) -> float:
     """Run a grid in ``folder`` for at most ``seconds``; return its runs per hour."""
     command = [sys.executable, "-m", "benchmark.reproduce", *overrides]
     command += [f"store={folder}/store", "--output", f"{folder}/tables"]
     folder.mkdir()
-    began, how = time.monotonic(), "start to report"
+    began, extent = time.monotonic(), "start to report"
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
         try:
             if process.wait(max(seconds, 1)):
-                said = (folder / "log").read_text().strip().splitlines() or ["nothing"]
-                stage.say(f"{SHORT}: the grid ended with status {process.returncode}: {said[-1][:300]}")
+                lines = (folder / "log").read_text().strip().splitlines() or ["nothing"]
+                stage.say(f"{SHORT}: the grid ended with status {process.returncode}: {lines[-1][:300]}")
         except subprocess.TimeoutExpired:
             stop(process)
-            how = f"{SHORT}: cut off"
+            extent = f"{SHORT}: cut off"
     took = time.monotonic() - began
     runs = costs.finished(folder / "store")
-    stage.say(f"{how}: {runs} runs in {took:.1f} s, {3600 * runs / took:.0f} an hour")
+    stage.say(f"{extent}: {runs} runs in {took:.1f} s, {3600 * runs / took:.0f} an hour")
     for line in (folder / "log").read_text().splitlines():
         if "arn" in line or "runs at a time" in line or "slots" in line:
             print(line, file=sys.stderr)
@@ -92,17 +92,17 @@ def trainer_seconds(stage: Stage, task: str) -> float:
     command = [sys.executable, "-m", "benchmark.speed.trainer_run", MODEL, task, "1", "32", "128", "float32"]
     began = time.monotonic()
     try:
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=40, check=False)
+        process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=40, check=False)
     except subprocess.TimeoutExpired:
         stage.say(f"{SHORT}: {task}, Trainer was not through after 40 s")
         return 0.0
     took = time.monotonic() - began
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["nothing said"])[-1]
-        stage.say(f"{SHORT}: {task}, Trainer ended with status {done.returncode}: {last[:300]}")
+    if process.returncode:
+        last = (process.stderr.strip().splitlines() or ["nothing said"])[-1]
+        stage.say(f"{SHORT}: {task}, Trainer ended with status {process.returncode}: {last[:300]}")
         return 0.0
     stage.say(
-        f"{task}, one process of Trainer, import to end: {took:.1f} s (accuracy {done.stdout.split()[-1]})"
+        f"{task}, one process of Trainer, import to end: {took:.1f} s (accuracy {process.stdout.split()[-1]})"
     )
     return took
 
@@ -110,17 +110,17 @@ def trainer_seconds(stage: Stage, task: str) -> float:
 def compare(stage: Stage, first: Path, second: Path) -> None:
     """Report the share of repeated runs with equal bits in both stores."""
     again = [path.parent.name for path in (second / "store").glob("*/record.json")]
-    same = [name for name in again if alike(first / "store" / name, second / "store" / name)]
+    same = [name for name in again if same_results(first / "store" / name, second / "store" / name)]
     stage.target("runs repeated with equal bits, of all repeated", len(same) / max(len(again), 1), least=1)
     stage.say(f"repeated {len(again)} runs")
 
 
-def alike(one: Path, other: Path) -> bool:
+def same_results(first: Path, second: Path) -> bool:
     """True if two records have the same scores and arrays."""
-    if not (one / "record.json").exists():
+    if not (first / "record.json").exists():
         return False
-    scores = [json.loads((folder / "record.json").read_text())["scores"] for folder in (one, other)]
-    ours, theirs = (dict(np.load(folder / "arrays.npz")) for folder in (one, other))
+    scores = [json.loads((folder / "record.json").read_text())["scores"] for folder in (first, second)]
+    ours, theirs = (dict(np.load(folder / "arrays.npz")) for folder in (first, second))
     return (
         scores[0] == scores[1]
         and ours.keys() == theirs.keys()

@@ -44,7 +44,7 @@ def several(stage: Stage) -> None:
     stage.target("per cent of the card's measured products, at best", best, least=LEAST)
 
 
-def run_together(stage: Stage, environment: dict[str, str], how: str, seconds: float) -> float:
+def run_together(stage: Stage, environment: dict[str, str], mode: str, seconds: float) -> float:
     """Best share, in per cent, of processes in ``environment`` within ``seconds``."""
     command = [
         sys.executable,
@@ -59,19 +59,19 @@ def run_together(stage: Stage, environment: dict[str, str], how: str, seconds: f
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
     )
     try:
-        said, _ = process.communicate(timeout=max(seconds, 1))
+        output, _ = process.communicate(timeout=max(seconds, 1))
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)  # the whole group: its runs as well
-        said, _ = process.communicate()
-        stage.say(f"{how}: cut off")
-    for line in said.splitlines():
+        output, _ = process.communicate()
+        stage.say(f"{mode}: cut off")
+    for line in output.splitlines():
         runs, share, rate = line.split()
         best = max(best, float(share))
         stage.say(
-            f"{how}: {runs} runs at once, {float(rate):.1f} updates a second, {float(share):.0f}% of the products"
+            f"{mode}: {runs} runs at once, {float(rate):.1f} updates a second, {float(share):.0f}% of the products"
         )
-    if process.returncode and not said:
-        stage.say(f"{how}: ended with status {process.returncode}")
+    if process.returncode and not output:
+        stage.say(f"{mode}: ended with status {process.returncode}")
     return best
 
 
@@ -107,7 +107,7 @@ def together(stage: Stage) -> None:
         )
         products = limit.of_products(limit.SQUARE, limit.SQUARE, limit.SQUARE, here, repeats=2)
         for count in [1, *AT_ONCE]:
-            seconds = [took for took in pool.map(_one, [(rank, count) for rank in started]) if took]
+            seconds = [took for took in pool.map(_time_update, [(rank, count) for rank in started]) if took]
             rate = sum(1 / took for took in seconds)
             print(count, 100 * rate * operations / products, rate, flush=True)
 
@@ -131,14 +131,14 @@ def _load(rank: int) -> int:
     return rank
 
 
-def _one(what: tuple[int, int]) -> float:
+def _time_update(assignment: tuple[int, int]) -> float:
     """Seconds of an update in this process; 0 if it only waits.
 
-    ``what`` is (rank, number of runs at once); ranks below the number compute.
+    ``assignment`` is (rank, number of runs at once); ranks below the number compute.
     """
     from benchmark.speed.sides import ours
 
-    rank, count = what
+    rank, count = assignment
     _state["barrier"].wait(PATIENCE)
     if rank >= count:
         _state["barrier"].wait(PATIENCE)

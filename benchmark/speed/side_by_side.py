@@ -36,7 +36,7 @@ def grid(here: Conditions, runs: int) -> Iterator[Grid]:
     with ProcessPoolExecutor(runs, context, _prepare, alike) as pool:
 
         def time_round(model: str, task: str, amount: Amount) -> float:
-            spans = list(pool.map(_one, [(model, task, amount)] * runs))
+            spans = list(pool.map(_timed_run, [(model, task, amount)] * runs))
             seconds = max(end for _, end in spans) - min(begin for begin, _ in spans)
             return seconds / (runs * amount.blocks * amount.size)
 
@@ -48,17 +48,17 @@ def _prepare(here: Conditions, barrier: Any) -> None:
     _state.update(here=here, barrier=barrier)
 
 
-def _one(what: tuple[str, str, Amount]) -> tuple[float, float]:
+def _timed_run(subject: tuple[str, str, Amount]) -> tuple[float, float]:
     """Run once when all processes are ready; return (start, end) of the timed updates."""
     import copy
 
     from benchmark.speed.sides import ours
     from benchmark.speed.subjects import load
 
-    here, (model_name, task_name, amount) = _state["here"], what
-    if _state.get("loaded") != what:
+    here, (model_name, task_name, amount) = _state["here"], subject
+    if _state.get("loaded") != subject:
         model, _, task = load(model_name, task_name, amount.total, here.device)
-        _state.update(loaded=what, model=model, task=task)
+        _state.update(loaded=subject, model=model, task=task)
         ours(copy.deepcopy(model), task, Amount(0, 1, 1), here)  # warm-up
     model, task = copy.deepcopy(_state["model"]), _state["task"]
     _state["barrier"].wait(READY_SECONDS)

@@ -86,7 +86,7 @@ def ours(
     assembling = here.now() - watch.began
     watch.updated(0)
     outcome = fine_tune(
-        training, tell=lambda what, done, _: watch.updated(done) if what == "updates" else None
+        training, tell=lambda phase, done, _: watch.updated(done) if phase == "updates" else None
     )
     return watch.took(
         outcome.losses,
@@ -108,9 +108,9 @@ def timed(owner: Any, name: str, here: Conditions) -> list[float]:
 
         def measured(*arguments: Any) -> Any:
             began = here.now()
-            found = call(*arguments)
+            result = call(*arguments)
             seconds.append(here.now() - began)
-            return found
+            return result
 
         setattr(owner, name, measured)
     return seconds
@@ -199,14 +199,14 @@ def eager_update(
 
 def in_order(task: Task, updates: int) -> list[dict[str, Any]]:
     """The training examples of ``updates``, in the order of our own loop."""
-    examples, found = task.training, []
+    examples, rows = task.training, []
     for batch in batches(len(examples), BATCH, updates, SEED):
         for index in batch:
-            one = {"input_ids": examples.ids[index].tolist(), "labels": examples.targets[index].item()}
+            row = {"input_ids": examples.ids[index].tolist(), "labels": examples.targets[index].item()}
             if examples.segments is not None:
-                one["token_type_ids"] = examples.segments[index].tolist()
-            found.append(one)
-    return found
+                row["token_type_ids"] = examples.segments[index].tolist()
+            rows.append(row)
+    return rows
 
 
 class Updates(TrainerCallback):

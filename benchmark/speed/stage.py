@@ -33,11 +33,11 @@ class Stage:
         """Print a line of the result."""
         print(f"- {text}", flush=True)
 
-    def target(self, what: str, reached: float, least: float = 0.0, most: float = float("inf")) -> None:
+    def target(self, quantity: str, reached: float, least: float = 0.0, most: float = float("inf")) -> None:
         """Report a figure and compare it with its limits ``least`` and ``most``."""
         limits = [f"at least {least:g}"] * (least > 0) + [f"at most {most:g}"] * (most < float("inf"))
         met = least <= reached <= most
-        self.say(f"{'target met' if met else SHORT}: {what} {reached:.3g}, wanted {' and '.join(limits)}")
+        self.say(f"{'target met' if met else SHORT}: {quantity} {reached:.3g}, wanted {' and '.join(limits)}")
 
     def conditions(self, precision: str) -> Conditions:
         """The conditions of the stage; they take effect in this process."""

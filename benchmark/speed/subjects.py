@@ -7,15 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from hydra import compose, initialize_config_dir
 from transformers import AutoModelForSequenceClassification, BertConfig, PreTrainedModel
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from benchmark import tasks
-from benchmark.config.compose import register, typed
-from benchmark.config.schema import ProtocolConfig, RunConfig
+from benchmark.config.compose import run_config
+from benchmark.config.schema import ProtocolConfig
 from benchmark.models import pretrained
-from benchmark.places import ROOT
 from benchmark.speed.conditions import Conditions
 from benchmark.tasks import Task
 from benchmark.training.course import batches
@@ -35,13 +33,6 @@ RANDOM = {
 }
 
 
-def composed(overrides: list[str]) -> RunConfig:
-    """The configuration of one run."""
-    register()
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        return typed(compose("config", overrides))
-
-
 def load(
     model_name: str, task_name: str, updates: int, device: torch.device, evaluated: bool = False
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, Task]:
@@ -50,17 +41,17 @@ def load(
     ``model_name`` is a file of conf/model or a key of `RANDOM`. The batches are full. The task keeps its
     evaluation sets only if it is to be ``evaluated``.
     """
-    of, shape = RANDOM.get(model_name, (model_name, None))
-    chosen = [f"model={of}", f"task={task_name}"]
-    config = composed([*chosen, f"protocol.max_length={LENGTH}", f"seed={SEED}"])
+    source, shape = RANDOM.get(model_name, (model_name, None))
+    chosen = [f"model={source}", f"task={task_name}"]
+    config = run_config(*chosen, f"protocol.max_length={LENGTH}", f"seed={SEED}")
     cache = Path(config.cache)
     tokenizer = pretrained.tokenizer(config.model, cache)
     task = tasks.load(config, tokenizer)
     full = max(1, len(task.training) // BATCH)
     data = replace(config.data, count=min(updates, full) * BATCH)
     subset = tasks.draw_subset(task.training.targets, data, SEED, task.kind.stratified)
-    kept = task.evaluation if evaluated else {}
-    task = replace(task, training=task.training.taken(subset), subset=subset, evaluation=kept)
+    evaluation = task.evaluation if evaluated else {}
+    task = replace(task, training=task.training.taken(subset), subset=subset, evaluation=evaluation)
     if shape is None:
         model = pretrained.load(config.model, task.units, SEED, cache)
     else:
@@ -84,4 +75,4 @@ def timed_batches(task: Task, warm: int, updates: int) -> list[list[int]]:
 def method_of(name: str, here: Conditions, *overrides: str) -> dict[str, Any]:
     """The configuration of a file of conf/method, by method name, under the conditions ``here``."""
     precision = f"protocol.precision={here.precision}"
-    return composed([*overrides, precision, f"method=[{name}]"]).method
+    return run_config(*overrides, precision, f"method=[{name}]").method

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
@@ -13,12 +13,15 @@ from torch.nn import functional
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from benchmark.config.schema import AnswersConfig, SplitConfig
+from benchmark.config.splits import place_of
 from benchmark.data.reader import Reader
-from benchmark.tasks import windows
-from benchmark.tasks.kind import Examples, Inputs, Kind, Measure, scored
+from benchmark.data.rows import Rows
+from benchmark.tasks import answer_forms, columns, windows
+from benchmark.tasks.answer_forms import Given
+from benchmark.tasks.kind import WITHOUT_GOLD, Examples, Inputs, Kind, Measure, scored
 
 AT_ONCE = 1000  # questions with whole windows in memory at a time
-MISPLACED = "answers_not_in_place"
+MISPLACED, UNANSWERABLE = "answers_not_in_place", "unanswerable"
 NOWHERE = -1e9  # the logit of padding: finite, so that no divergence becomes 0 * inf
 
 
@@ -26,26 +29,38 @@ NOWHERE = -1e9  # the logit of padding: finite, so that no divergence becomes 0 
 class Questions(Examples):
     """Questions over their contexts in windows; ``texts`` are the right answers to each.
 
-    Training examples have no ``windows``, ``contexts`` and ``texts``: the model never answers them.
-    ``misplaced`` counts questions with no answer, or with one that is not in the context at its stated place.
+    Training examples have no ``windows``, ``contexts`` and ``texts``: the model never answers them. A text is
+    None where the answers are not given. ``misplaced`` counts questions with an answer that is not in the
+    context at its stated place, and ``unanswerable`` those that have none.
     """
 
     windows: list[windows.Window]
     contexts: list[str]
-    texts: list[list[str]]
+    texts: list[list[str] | None]
     misplaced: int
+    unanswerable: int = 0
 
     @property
     def size(self) -> int:
         return len(self.contexts)
 
     @property
+    def has_gold(self) -> np.ndarray:
+        """True for the questions with known answers, (questions,).
+
+        Answers that are all empty are hidden ones.
+        """
+        known = np.array([texts is not None for texts in self.texts], bool)
+        return known & any(self.texts)
+
+    @property
     def labelled(self) -> bool:
-        return not self.texts or any(self.texts)
+        return not self.texts or bool(self.has_gold.any())
 
     @property
     def remarks(self) -> dict[str, int]:
-        return {MISPLACED: self.misplaced} if self.misplaced else {}
+        counts = {MISPLACED: self.misplaced, UNANSWERABLE: self.unanswerable}
+        return {**{name: count for name, count in counts.items() if count}, **super().remarks}
 
     @cached_property
     def lengths(self) -> np.ndarray:
@@ -56,26 +71,28 @@ class Questions(Examples):
 def questions(
     asked: list[str],
     contexts: list[str],
-    answers: list[dict[str, Any]],
+    answers: list[Given | None],
     tokenizer: PreTrainedTokenizerBase,
     max_length: int,
     options: AnswersConfig,
     training: bool,
 ) -> Questions:
-    """Make examples from questions, their contexts and their ``answers`` in SQuAD's form.
+    """Make examples from questions, their contexts and their ``answers``.
 
     A question with a misplaced answer is not trained on. In evaluation only the answer's text counts.
     """
-    wrong = [
-        any(
+    misplaced = [
+        answer is not None
+        and any(
             not windows.matches(context, start, text)
-            for start, text in zip(a["answer_start"], a["text"], strict=True)
+            for start, text in zip(answer.starts, answer.texts, strict=True)
         )
-        or not a["text"]
-        for context, a in zip(contexts, answers, strict=True)
+        for context, answer in zip(contexts, answers, strict=True)
     ]
+    given = [bool(answer.texts) for answer in answers if answer is not None]
+    unanswerable = given.count(False) if any(given) else 0  # answers that are all empty are hidden ones
     if training:
-        kept = [i for i, bad in enumerate(wrong) if not bad]
+        kept = [i for i, bad in enumerate(misplaced) if not bad and learnable(answers[i], options)]
         asked, contexts = [asked[i] for i in kept], [contexts[i] for i in kept]
         answers = [answers[i] for i in kept]
     made: list[windows.Window] = []
@@ -88,7 +105,7 @@ def questions(
         for window in pieces:
             answer = answers[begin + window.question]
             cls = int(np.flatnonzero(window.ids == tokenizer.cls_token_id)[0])
-            start, text = (answer["answer_start"][0], answer["text"][0]) if training else (-1, "")
+            start, text = (answer.starts[0], answer.texts[0]) if answer and answer.texts else (-1, "")
             targets.append(windows.target(window, start, text, cls) if training else (cls, cls))
             ids.append(torch.from_numpy(window.ids.astype(np.int64)))
             if window.segments is not None:
@@ -101,37 +118,72 @@ def questions(
         targets=torch.tensor(targets),
         windows=made,
         contexts=[] if training else list(contexts),
-        texts=[] if training else [list(answer["text"]) for answer in answers],
-        misplaced=sum(wrong),
+        texts=[] if training else [answer.texts if answer else None for answer in answers],
+        misplaced=sum(misplaced),
+        unanswerable=unanswerable,
     )
+
+
+def learnable(answer: Given | None, options: AnswersConfig) -> bool:
+    """True if a question with this answer can be learnt from."""
+    return answer is not None and (bool(answer.texts) or options.unanswerable)
 
 
 @dataclass(frozen=True)
 class Answers(Kind):
-    """The answer is a span of the context, of at most ``longest`` tokens."""
+    """The answer is a span of the context, of at most ``longest`` tokens.
+
+    With ``unanswerable`` it may be no span at all.
+    """
 
     head: ClassVar[str] = "AutoModelForQuestionAnswering"
     remarks: ClassVar[tuple[str, ...]] = (MISPLACED,)
+    special: ClassVar[tuple[str, ...]] = ("cls_token",)
 
     longest: int = windows.LONGEST
+    unanswerable: bool = False
 
     @classmethod
     def of(cls, reader: Reader) -> Self:
-        return cls(reader.task.answers.longest)
+        return cls(reader.task.answers.longest, reader.task.answers.unanswerable)
 
     def read(self, reader: Reader, split: SplitConfig, training: bool) -> Questions:
         """Read questions, and their contexts in windows."""
-        (question, context), target = reader.columns(split)
-        rows = reader.rows(split, [question, context, target])
-        return questions(
-            list(rows[question]),
-            list(rows[context]),
-            list(rows[target]),
+        rows, answers, empty = self.look(reader, split, training)
+        (question, context), _ = reader.columns(split)
+        made = questions(
+            rows.column(question),
+            rows.column(context),
+            answers,
             reader.tokenizer,
             reader.limit(split),
             reader.task.answers,
             training,
         )
+        return replace(made, left_out=rows.left_out, empty=empty)
+
+    def look(
+        self, reader: Reader, split: SplitConfig, training: bool
+    ) -> tuple[Rows, list[Given | None], int]:
+        """Check a split; its rows, the answers of every row, and the number of rows with an empty text."""
+        fields, target = reader.columns(split)
+        columns.check_room(reader.tokenizer, reader.limit(split), len(fields), place_of(split))
+        rows = reader.rows(split, [*fields, target])
+        empty = columns.check_texts(rows, fields)
+        answers = answer_forms.answers(rows, target)
+        without = [row for row, answer in enumerate(answers) if answer is not None and not answer.texts]
+        if without and len(without) < len(rows) and not self.unanswerable:
+            raise rows.refusal(
+                target,
+                without[0],
+                rows.data[without[0]][target],
+                "is the answer to a question without one: set task.answers.unanswerable=true to learn and score "
+                "such questions as SQuAD 2 does, or leave these rows out",
+            )
+        if training:
+            hidden = [answer is None for answer in answers]
+            rows, answers = rows.without(hidden, WITHOUT_GOLD), [a for a in answers if a is not None]
+        return rows, answers, empty
 
     @property
     def labels(self) -> list[str]:  # type: ignore[override]
@@ -176,12 +228,19 @@ class Answers(Kind):
         Begin, and end (one past the last); -1 for none.
         """
         starts, ends = ([row[:, side] for row in rows] for side in (0, 1))
-        best = windows.best_spans(len(examples.contexts), examples.windows, starts, ends, self.longest)
+        nothing = None
+        if self.unanswerable:
+            firsts = examples.targets[:, 0].tolist()  # the classification token of every window
+            nothing = [float(row[first].sum()) for row, first in zip(rows, firsts, strict=True)]
+        best = windows.best_spans(
+            len(examples.contexts), examples.windows, starts, ends, self.longest, nothing
+        )
         return np.array([(-1, -1) if span is None else (span.start, span.end) for span in best], np.int32)
 
     def score(self, outputs: np.ndarray, examples: Questions, measure: Measure) -> dict[str, float]:
         said = [[text] if text is not None else [] for text in self.spelt(outputs, examples)]
-        return scored(measure, said, examples.texts)
+        known = np.flatnonzero(examples.has_gold)
+        return scored(measure, [said[i] for i in known], [examples.texts[i] for i in known])
 
     def spelt(self, outputs: np.ndarray, examples: Questions) -> list[str | None]:
         """The texts of the spans in ``outputs`` (questions, 2)."""

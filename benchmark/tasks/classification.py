@@ -13,9 +13,22 @@ import torch
 from torch.nn import functional
 
 from benchmark.config.schema import SplitConfig
-from benchmark.data import files
+from benchmark.config.splits import place_of
+from benchmark.damage import healed
 from benchmark.data.reader import Reader
-from benchmark.tasks.kind import Examples, Inputs, Kind, Measure, scored
+from benchmark.data.rows import Rows
+from benchmark.errors import BenchmarkError
+from benchmark.tasks import columns
+from benchmark.tasks.kind import WITHOUT_GOLD, Examples, Inputs, Kind, Measure, gold_of, scored
+
+
+@dataclass(frozen=True)
+class Looked:
+    """The rows of a split that fit, their targets (rows,), and the number of those with an empty text."""
+
+    rows: Rows
+    targets: np.ndarray
+    empty: int
 
 
 @dataclass(frozen=True)
@@ -50,42 +63,59 @@ class Classification(Kind):
         noticed.
         """
         task, tokenizer, max_length = reader.task, reader.tokenizer, reader.limit(split)
-        file = reader.file(split)
+        looked = self.look(reader, split, training)
         vocabulary = hashlib.sha256(tokenizer.backend_tokenizer.to_str().encode()).hexdigest()
-        fields, target = reader.columns(split)
-        codes = {said: task.labels.index(label) for said, label in split.label_map.items()}
-        chosen = [split.rows, task.drop_untranslated]
-        recipe = json.dumps(
-            [file.digest, vocabulary, fields, target, max_length]
-            + ([codes] if codes else [])
-            + (chosen if any(chosen) else [])
-        )
+        fields, _ = reader.columns(split)
+        chosen = hashlib.sha256(looked.rows.numbers.tobytes()).hexdigest()
+        file = reader.file(split)
+        # The same bytes are other rows as CSV than as TSV.
+        recipe = json.dumps([file.digest, file.paths[0].suffix, vocabulary, fields, max_length, chosen])
         path = reader.cache / "tokens" / f"{hashlib.sha256(recipe.encode()).hexdigest()[:24]}.arrow"
         path.parent.mkdir(parents=True, exist_ok=True)
 
         def tokenise(rows: dict[str, list[Any]]) -> dict[str, list[Any]]:
-            targets = [codes[str(said)] for said in rows[target]] if codes else rows[target]
             encoded = tokenizer(*(rows[name] for name in fields), truncation=True, max_length=max_length)
-            return {**{key: encoded[key] for key in encoded if key != "attention_mask"}, "target": targets}
+            return {key: encoded[key] for key in encoded if key != "attention_mask"}
 
-        rows = files.read(task, split, file, [*fields, target], reader.cache)
-        rows = rows.map(
-            tokenise,
-            batched=True,
-            remove_columns=rows.column_names,
-            cache_file_name=str(path),
-            load_from_cache_file=True,
-            new_fingerprint=path.stem,
-        )
-        columns = rows.with_format("numpy")[:]
-        segments = columns.get("token_type_ids")
-        targets = torch.tensor(columns["target"])
+        def tokenised() -> dict[str, Any]:
+            made = looked.rows.data.map(
+                tokenise,
+                batched=True,
+                remove_columns=looked.rows.data.column_names,
+                cache_file_name=str(path),
+                load_from_cache_file=True,
+                new_fingerprint=path.stem,
+            )
+            return made.with_format("numpy")[:]
+
+        arrays = healed(path, tokenised, lambda made: _whole(made, len(looked.rows)))
+        segments = arrays.get("token_type_ids")
         return Examples(
-            ids=[torch.tensor(ids) for ids in columns["input_ids"]],
+            ids=[torch.tensor(ids) for ids in arrays["input_ids"]],
             segments=[torch.tensor(ids) for ids in segments] if segments is not None else None,
-            targets=targets.long() if task.labels else targets.float(),
+            targets=torch.from_numpy(looked.targets),
             counts_as=_counts_as(task.labels, split.fold),
+            left_out=looked.rows.left_out,
+            empty=looked.empty,
         )
+
+    def look(self, reader: Reader, split: SplitConfig, training: bool) -> Looked:
+        fields, target = reader.columns(split)
+        columns.check_room(reader.tokenizer, reader.limit(split), len(fields), place_of(split))
+        rows = reader.rows(split, [*fields, target])
+        empty = columns.check_texts(rows, fields)
+        if self.labels:
+            targets = columns.classes(rows, target, self.labels, split.label_map)
+        else:
+            targets = columns.values(rows, target)
+        gold = gold_of(targets)
+        if training and not gold.any():
+            raise BenchmarkError(
+                f"task {rows.task!r}: {rows.place}, column {target!r}: no row has a gold label to learn from"
+            )
+        if training and not gold.all():
+            rows, targets = rows.without(~gold, WITHOUT_GOLD), targets[gold]
+        return Looked(rows, targets, empty)
 
     def items(self, raw: torch.Tensor, inputs: Inputs, targets: torch.Tensor) -> torch.Tensor:
         return raw
@@ -108,19 +138,27 @@ class Classification(Kind):
         return logits.argmax(-1) if self.labels else logits[:, 0]
 
     def score(self, outputs: np.ndarray, examples: Examples, measure: Measure) -> dict[str, float]:
-        said = self.predictions(outputs)
+        said, gold = self.predictions(outputs), examples.has_gold
         if examples.counts_as is not None:
             said = examples.counts_as[said]
-        return scored(measure, said, examples.targets.numpy())
+        return scored(measure, said[gold], examples.targets.numpy()[gold])
 
     def mean_loss(self, outputs: np.ndarray, examples: Examples) -> float | None:
-        return self.loss(torch.from_numpy(outputs), examples.targets).item() if examples.labelled else None
+        if not examples.labelled:
+            return None
+        gold = torch.from_numpy(examples.has_gold)
+        return self.loss(torch.from_numpy(outputs)[gold], examples.targets[gold]).item()
 
     def collapsed(self, outputs: np.ndarray) -> bool:
         return len(set(self.predictions(outputs).tolist())) == 1
 
     def references(self, examples: Examples) -> dict[str, np.ndarray]:
         return {"targets": examples.targets.numpy()}
+
+
+def _whole(columns: dict[str, Any], count: int) -> bool:
+    """True if cached ``columns`` are those of ``count`` tokenised examples."""
+    return all(len(columns.get(name, ())) == count for name in ("input_ids", "target"))
 
 
 def _counts_as(labels: list[str], fold: dict[str, str]) -> np.ndarray | None:

@@ -24,6 +24,8 @@ from benchmark.data.files import SplitFiles
 from benchmark.data.reader import Reader
 from benchmark.tasks import metrics
 
+WITHOUT_GOLD, EMPTY = "without_gold_label", "empty_texts"
+
 Inputs = dict[str, torch.Tensor]
 
 
@@ -33,7 +35,8 @@ class Examples:
 
     ``targets`` has an entry for every example: a class, a value, or the kind's own form. ``counts_as``
     (classes,) is the class as which each predicted class is scored; None: itself. ``measure`` replaces the
-    task's own measure.
+    task's own measure. ``left_out`` counts rows of the split that are no examples, by reason, and ``empty``
+    the examples with an empty text.
     """
 
     #: The fields with an entry for every example.
@@ -44,32 +47,32 @@ class Examples:
     targets: Any
     counts_as: np.ndarray | None = field(default=None, kw_only=True)
     measure: Measure | None = field(default=None, kw_only=True)
+    left_out: Mapping[str, int] = field(default_factory=dict, kw_only=True)
+    empty: int = field(default=0, kw_only=True)
 
     def __len__(self) -> int:
         return len(self.ids)
 
     @property
     def size(self) -> int:
-        """The number of examples in the data set.
-
-        The model's inputs may be more or fewer.
-        """
+        """The number of examples in the data set; the model's inputs may be more or fewer."""
         return len(self)
 
     @property
-    def labelled(self) -> bool:
-        """False for the splits whose labels GLUE keeps secret (-1 throughout)."""
-        return bool((self.targets >= 0).all())
+    def has_gold(self) -> np.ndarray:
+        """True for the targets that are known, (examples,)."""
+        return gold_of(np.asarray(self.targets))
 
     @property
-    def classes(self) -> Any:
-        """All classes, of examples or of their words, as an array or tensor."""
-        return self.targets
+    def labelled(self) -> bool:
+        """False if no target is known: such a set has predictions and no score."""
+        return bool(self.has_gold.any())
 
     @property
     def remarks(self) -> Mapping[str, int]:
         """Counts that a record adds to the number of examples, by name."""
-        return {}
+        counts = {WITHOUT_GOLD: int((~self.has_gold).sum()), EMPTY: self.empty}
+        return {name: count for name, count in counts.items() if count}
 
     def items(self, indices: Sequence[int]) -> int:
         """The number of items of the examples at ``indices``, up to a common factor."""
@@ -107,6 +110,8 @@ class Kind(ABC):
     keeps: ClassVar[str] = "predictions"
     #: The names of possible remarks on its data; see `Examples.remarks`.
     remarks: ClassVar[tuple[str, ...]] = ()
+    #: The special tokens that it reads, by their attribute of the tokenizer.
+    special: ClassVar[tuple[str, ...]] = ()
     regression = False
     #: True if a subset of the training examples keeps the shares of their classes.
     stratified = False
@@ -130,8 +135,15 @@ class Kind(ABC):
         return [reader.file(split)]
 
     @abstractmethod
+    def look(self, reader: Reader, split: SplitConfig, training: bool) -> Any:
+        """Check the columns of a split, without tokenising them.
+
+        Raises: BenchmarkError naming the column, row and value that does not fit.
+        """
+
+    @abstractmethod
     def read(self, reader: Reader, split: SplitConfig, training: bool) -> Examples:
-        """Read the examples of a split, for training or for evaluation."""
+        """Check and read the examples of a split, for training or for evaluation."""
 
     def targets(self, examples: Examples, indices: Sequence[int], pad_left: bool) -> torch.Tensor:
         """The targets of a batch, (examples, …).
@@ -205,6 +217,16 @@ class Kind(ABC):
     def references(self, examples: Any) -> dict[str, np.ndarray]:
         """Arrays that a record keeps beside the outputs, by name."""
         return {}
+
+
+def gold_of(targets: np.ndarray) -> np.ndarray:
+    """True for the ``targets`` (examples,) that are known.
+
+    A class is hidden as -1 and a value as NaN. Values that are all -1 are hidden too: so GLUE hides STS-B's.
+    """
+    if targets.dtype.kind == "f":
+        return np.isfinite(targets) & ~(targets == -1).all()
+    return np.asarray(targets >= 0)
 
 
 def scored(measure: Measure, predictions: Any, references: Any) -> dict[str, float]:

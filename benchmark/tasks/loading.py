@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
@@ -12,20 +13,26 @@ import numpy as np
 import torch
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
-from benchmark.config.schema import DataConfig, RunConfig, SplitConfig, TaskConfig
-from benchmark.config.splits import evaluation_splits, training_splits
+from benchmark.config.schema import DataConfig, RunConfig, SplitConfig
+from benchmark.config.splits import evaluation_splits, language_groups, place_of, training_splits
 from benchmark.data import files
 from benchmark.data.reader import Reader
+from benchmark.data.rows import LABEL_MAP
 from benchmark.errors import BenchmarkError
 from benchmark.randomness import stream
+from benchmark.tasks import metrics
 from benchmark.tasks.answers import Answers
 from benchmark.tasks.classification import Classification
-from benchmark.tasks.kind import Examples, Kind, Measure
+from benchmark.tasks.kind import WITHOUT_GOLD, Examples, Kind, Measure
 from benchmark.tasks.mining import Mining
 from benchmark.tasks.retrieval import Retrieval
 from benchmark.tasks.tagging import Tagging
 from benchmark.tasks.task import Task
 
+log = logging.getLogger(__name__)
+
+# Reasons to leave out rows that a user may not know of.
+UNEXPECTED = {LABEL_MAP: "label_map does not name their targets", WITHOUT_GOLD: "they have no gold label"}
 KINDS: dict[str, type[Kind]] = {
     "classification": Classification,
     "tagging": Tagging,
@@ -66,10 +73,14 @@ def load(config: RunConfig, tokenizer: PreTrainedTokenizerBase) -> Task:
     # An input longer than the model's positions would crash it.
     max_length = min(config.protocol.max_length, tokenizer.model_max_length)
     splits = Splits(Reader(task, config.model, sources, tokenizer, max_length, cache))
+    check_special(config, splits.learnt, tokenizer)
     used = [file for split in (*train, *evaluate.values()) for file in splits.files(split)]
+    splits.look(evaluate)
     first, *others = [splits.training(split) for split in train]
     training = first.followed_by(others) if others else first
-    check(task, training)
+    if not len(training):
+        names = ", ".join(place_of(split) for split in train)
+        raise BenchmarkError(f"task {task.name!r}: its training split {names} has no example to learn from")
     subset = draw_subset(training.targets, config.data, config.seed, splits.learnt.stratified)
     training = training.taken(subset) if len(subset) < len(training) else training
     sets: dict[str, Examples | Callable[[], Examples]] = {
@@ -92,26 +103,25 @@ def load(config: RunConfig, tokenizer: PreTrainedTokenizerBase) -> Task:
             "digests": {file.name: file.digest for file in used},
             "max_length": max_length,
             "remarks": splits.remarks,
+            "left_out": splits.left_out,
         },
+        files={file.name: file.paths for file in used},
         last_only=frozenset(name for name, split in evaluate.items() if split.last_only),
+        groups=language_groups(task),
     )
 
 
-def check(task: TaskConfig, training: Examples) -> None:
-    """Check that a training set can be learnt from.
+def check_special(config: RunConfig, kind: Kind, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Check that a tokenizer has the special tokens that a kind reads.
 
-    Raises: BenchmarkError if not.
+    Raises: BenchmarkError naming one that it has not.
     """
-    if not len(training) or not training.labelled:
-        raise BenchmarkError(
-            f"task {task.name!r}: its training split {task.train.config}/{task.train.split} has "
-            f"{'hidden labels' if len(training) else 'no example to learn from'}"
-        )
-    if task.labels and (highest := int(training.classes.max())) >= len(task.labels):
-        raise BenchmarkError(
-            f"task {task.name!r}: task.labels={task.labels} has {len(task.labels)} classes, "
-            f"and its training split has the label {highest}"
-        )
+    for name in kind.special:
+        if getattr(tokenizer, name) is None:
+            raise BenchmarkError(
+                f"model {config.model.name!r}: its tokenizer has no {name}, which tasks of the kind "
+                f"{config.task.kind!r} need: set it in tokenizer_config.json"
+            )
 
 
 def draw_subset(targets: Any, data: DataConfig, seed: int, stratified: bool) -> np.ndarray:
@@ -145,13 +155,15 @@ def draw_subset(targets: Any, data: DataConfig, seed: int, stratified: bool) -> 
 class Splits:
     """The splits of a task as examples.
 
-    ``remarks`` are the counted remarks on all splits read so far, by remark and split.
+    ``remarks`` are the counted remarks on all splits read so far, by remark and split. ``left_out`` counts
+    their rows that are no examples, by reason and split.
     """
 
     def __init__(self, reader: Reader) -> None:
         self.reader = reader
         self.learnt = KINDS[reader.task.kind].of(reader)
         self.remarks: dict[str, dict[str, int]] = {name: {} for name in self.learnt.remarks}
+        self.left_out: dict[str, dict[str, int]] = {}
 
     def kind_of(self, split: SplitConfig) -> Kind:
         """The kind of a split: its own, or the task's."""
@@ -165,6 +177,16 @@ class Splits:
         """
         return self.kind_of(split).files(self.reader, split)
 
+    def look(self, evaluate: dict[str, SplitConfig]) -> None:
+        """Check the metrics of evaluation sets, and the columns of those that are read after training.
+
+        The columns of the others are checked as they are read. Raises: BenchmarkError for what does not fit.
+        """
+        for name, split in evaluate.items():
+            metrics.check(split.metrics or self.reader.task.metrics, split.language, name)
+            if split.last_only:
+                self.kind_of(split).look(self.reader, split, False)
+
     def training(self, split: SplitConfig) -> Examples:
         """Read the examples of a split for training."""
         return self.read(self.learnt, split, True)
@@ -175,11 +197,18 @@ class Splits:
         made = self.read(kind, split, False)
         if not (split.kind or split.metrics or split.language):
             return made
-        metrics = split.metrics or self.reader.task.metrics
-        return replace(made, measure=Measure(kind, metrics, split.language))
+        names = split.metrics or self.reader.task.metrics
+        return replace(made, measure=Measure(kind, names, split.language))
 
     def read(self, kind: Kind, split: SplitConfig, training: bool) -> Examples:
-        made = kind.read(self.reader, split, training)
-        for name, count in made.remarks.items():
-            self.remarks.setdefault(name, {})[f"{split.config}/{split.split}"] = count
+        made, place = kind.read(self.reader, split, training), place_of(split)
+        for counts, by_split in ((made.remarks, self.remarks), (made.left_out, self.left_out)):
+            for name, count in counts.items():
+                by_split.setdefault(name, {})[place] = count
+        for reason, words in UNEXPECTED.items():
+            if reason in made.left_out:
+                log.warning("%s: %d rows are left out: %s", place, made.left_out[reason], words)
+        if made.labelled and WITHOUT_GOLD in made.remarks:
+            count = made.remarks[WITHOUT_GOLD]
+            log.warning("%s: %d targets without a gold label are not scored", place, count)
         return made

@@ -9,14 +9,17 @@ from typing import Any
 import numpy as np
 
 from benchmark.config.schema import SplitConfig
+from benchmark.config.splits import place_of
 from benchmark.data.files import SplitFiles
 from benchmark.data.reader import Reader
+from benchmark.data.rows import Rows
 from benchmark.errors import BenchmarkError
-from benchmark.tasks import neighbours
+from benchmark.tasks import columns, neighbours
 from benchmark.tasks.kind import Examples, Measure, scored
 from benchmark.tasks.retrieval import LONGEST, Retrieval
 
 SENTENCE_COLUMNS = ["id", "lang", "sentence"]
+ENGLISH = "en"
 # `google/xtreme` has the ids in the second pair of columns.
 PAIR_COLUMNS = (["source_id", "target_id"], ["source_lang", "target_lang"])
 
@@ -31,6 +34,11 @@ class Corpora(Examples):
 
     sides: list[list[neighbours.Pair]]
     gold: list[set[neighbours.Pair]]
+
+    @property
+    def has_gold(self) -> np.ndarray:
+        """True for every sentence: the right pairs are known."""
+        return np.ones(len(self), bool)
 
 
 @dataclass(frozen=True)
@@ -58,25 +66,43 @@ class Mining(Retrieval):
     def read(self, reader: Reader, split: SplitConfig, training: bool) -> Corpora:
         """Read all sentences of two languages, and the right pairs."""
         sides, gold = list[list[neighbours.Pair]](), list[set[neighbours.Pair]]()
-        for name in self.mined(split):
-            here = replace(split, split=name, rows={})
-            rows = reader.rows(here, SENTENCE_COLUMNS, sentences_of(reader, split))
-            english = [language == "en" for language in rows["lang"]]
-            lines = list(zip(rows["id"], (text.strip() for text in rows["sentence"]), strict=True))
+        for rows, pairs in self.look(reader, split, training):
+            english = [language == ENGLISH for language in rows.column("lang")]
+            lines = [
+                (number, text.strip())
+                for number, text in zip(rows.column("id"), rows.column("sentence"), strict=True)
+            ]
             sides += [
                 [line for line, en in zip(lines, english, strict=True) if en == side]
                 for side in (False, True)
             ]
+            gold.append(pairs)
+        texts = [text for side in sides for _, text in side]
+        ids = reader.encoded(texts, reader.limit(split, LONGEST))
+        return Corpora(ids, None, np.zeros(0), sides=sides, gold=gold)
+
+    def look(self, reader: Reader, split: SplitConfig, training: bool) -> Any:
+        """Check the splits that are mined; the rows of all sentences of each, and its right pairs."""
+        columns.check_room(reader.tokenizer, reader.limit(split, LONGEST), 1, place_of(split))
+        looked = []
+        for name in self.mined(split):
+            here = replace(split, split=name, rows={})
+            rows = reader.rows(here, SENTENCE_COLUMNS, sentences_of(reader, split))
+            columns.check_texts(rows, SENTENCE_COLUMNS)
+            sides = {side: _numbers(rows, side) for side in (False, True)}
             pairs = reader.rows(here, [])
-            names = next((names for names in PAIR_COLUMNS if set(names) <= set(pairs.column_names)), None)
+            known = set(pairs.data.column_names)
+            names = next((names for names in PAIR_COLUMNS if set(names) <= known), None)
             if names is None:
                 raise BenchmarkError(
                     f"task {reader.task.name!r}: {split.config} has no columns {' and '.join(PAIR_COLUMNS[0])}"
                 )
-            gold.append(set(zip(*(pairs[name] for name in names), strict=True)))
-        texts = [text for side in sides for _, text in side]
-        ids = reader.encoded(texts, reader.limit(split, LONGEST))
-        return Corpora(ids, None, np.zeros(0), sides=sides, gold=gold)
+            for column, side in zip(names, (False, True), strict=True):
+                for row, number in enumerate(pairs.column(column)):
+                    if number not in sides[side]:
+                        raise pairs.refusal(column, row, number, f"is the id of no sentence of {rows.place}")
+            looked.append((rows, set(zip(*(pairs.column(column) for column in names), strict=True))))
+        return looked
 
     def outputs(self, examples: Corpora, rows: Any) -> np.ndarray:
         """The F1 on the set of the threshold, and the pairs: (layers, 1 + sentences).
@@ -112,6 +138,27 @@ class Mining(Retrieval):
 
     def collapsed(self, outputs: np.ndarray) -> bool:
         return bool((outputs[:, 1:] < 0).all())
+
+
+def _numbers(rows: Rows, english: bool) -> set[str]:
+    """The ids of the sentences in English, or of the others.
+
+    Raises: BenchmarkError if there are none, or for an id given twice.
+    """
+    ids = set[str]()
+    both = zip(rows.column("id"), rows.column("lang"), strict=True)
+    for row, (number, language) in enumerate(both):
+        if (language == ENGLISH) != english:
+            continue
+        if number in ids:
+            raise rows.refusal("id", row, number, "names two sentences: give every one an id of its own")
+        ids.add(number)
+    if not ids:
+        wanted = f"of the language {ENGLISH!r}" if english else f"of another language than {ENGLISH!r}"
+        raise BenchmarkError(
+            f"task {rows.task!r}: {rows.place} has no sentence {wanted} in its column 'lang'"
+        )
+    return ids
 
 
 def sentences_of(reader: Reader, split: SplitConfig) -> str:

@@ -16,12 +16,13 @@ import torch
 from transformers import PreTrainedModel
 
 from benchmark.config.schema import RetrievalConfig, SplitConfig
+from benchmark.config.splits import place_of
 from benchmark.data.reader import Reader
 from benchmark.errors import BenchmarkError
 from benchmark.models import pretrained
 from benchmark.models.architecture import at_layers, encoder_of
 from benchmark.models.packing import Packing
-from benchmark.tasks import neighbours
+from benchmark.tasks import columns, neighbours
 from benchmark.tasks.kind import Examples, Inputs, Kind, Measure, scored
 from benchmark.tasks.pooling import chosen_layer, mean_pooled
 from benchmark.tasks.vectors import Vectors
@@ -36,6 +37,11 @@ class Bitext(Examples):
 
     Those of the other language come first, then as many in English.
     """
+
+    @property
+    def has_gold(self) -> np.ndarray:
+        """True for every pair: sentences that stand in one row belong together."""
+        return np.ones(len(self) // 2, bool)
 
 
 @dataclass(frozen=True)
@@ -58,10 +64,18 @@ class Retrieval(Kind):
 
     def read(self, reader: Reader, split: SplitConfig, training: bool) -> Examples:
         """Read sentences of two languages, pair by pair."""
+        rows, empty = self.look(reader, split, training)
         fields, _ = reader.columns(split)
+        texts = [text.strip() for name in fields for text in rows.column(name)]
+        ids = reader.encoded(texts, reader.limit(split, LONGEST))
+        return Bitext(ids, None, np.zeros(0), left_out=rows.left_out, empty=empty)
+
+    def look(self, reader: Reader, split: SplitConfig, training: bool) -> Any:
+        """Check a split; its rows, and the number of those with an empty text."""
+        fields, _ = reader.columns(split)
+        columns.check_room(reader.tokenizer, reader.limit(split, LONGEST), 1, place_of(split))
         rows = reader.rows(split, fields)
-        texts = [text.strip() for name in fields for text in rows[name]]
-        return Bitext(reader.encoded(texts, reader.limit(split, LONGEST)), None, np.zeros(0))
+        return rows, columns.check_texts(rows, fields)
 
     @property
     def units(self) -> int:

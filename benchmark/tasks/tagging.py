@@ -8,23 +8,23 @@ from typing import ClassVar, Self
 
 import numpy as np
 import torch
-from datasets import ClassLabel
 from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from benchmark.config.schema import SplitConfig
+from benchmark.config.splits import place_of
 from benchmark.data.reader import Reader
-from benchmark.errors import BenchmarkError
-from benchmark.tasks import word_pieces
-from benchmark.tasks.kind import Examples, Inputs, Kind, Measure, scored
+from benchmark.data.rows import Rows
+from benchmark.tasks import columns, word_pieces
+from benchmark.tasks.kind import Examples, Inputs, Kind, Measure, gold_of, scored
 
 
 @dataclass(frozen=True)
 class Sentences(Examples):
     """Sentences in pieces that fit the model.
 
-    ``lengths`` (sentences,) are in words; ``truth`` (words,) are their classes.
+    ``lengths`` (sentences,) are in words; ``truth`` (words,) are their classes, -1 where none is known.
     """
 
     columns: ClassVar[tuple[str, ...]] = (*Examples.columns, "pieces")
@@ -38,15 +38,11 @@ class Sentences(Examples):
         return len(self.lengths)
 
     @property
-    def labelled(self) -> bool:
-        return bool((self.truth >= 0).all())
-
-    @property
-    def classes(self) -> np.ndarray:
-        return self.truth
+    def has_gold(self) -> np.ndarray:
+        return gold_of(self.truth)
 
     def items(self, indices: Sequence[int]) -> int:
-        return sum(len(self.pieces[i].first) for i in indices)
+        return sum(int((self.targets[i] != word_pieces.IGNORED).sum()) for i in indices)
 
     def followed_by(self, others: Sequence[Self]) -> Self:
         parts = [self, *others]
@@ -87,6 +83,7 @@ class Tagging(Kind):
     """Tasks whose words each have one of ``labels``."""
 
     head: ClassVar[str] = "AutoModelForTokenClassification"
+    special: ClassVar[tuple[str, ...]] = ("unk_token",)
 
     labels: list[str]
 
@@ -97,19 +94,24 @@ class Tagging(Kind):
     def read(self, reader: Reader, split: SplitConfig, training: bool) -> Sentences:
         """Read sentences with a class for every word.
 
-        Raises: BenchmarkError if the data have other classes than the task.
+        Words without one are neither learnt nor scored.
         """
+        rows, words, classes = self.look(reader, split, training)
+        made = sentences(words, classes, reader.tokenizer, reader.limit(split))
+        made = replace(made, left_out=rows.left_out, empty=sum(not sentence for sentence in words))
+        known = [bool((target != word_pieces.IGNORED).any()) for target in made.targets]
+        # The mean loss of a batch without a single class would not be a number.
+        return made.taken(np.flatnonzero(known)) if training and not all(known) else made
+
+    def look(
+        self, reader: Reader, split: SplitConfig, training: bool
+    ) -> tuple[Rows, list[list[str]], list[list[int]]]:
+        """Check a split; its rows, and the words of every sentence with their classes."""
         fields, target = reader.columns(split)
+        columns.check_room(reader.tokenizer, reader.limit(split), len(fields), place_of(split))
         rows = reader.rows(split, [*fields, target])
-        inner = getattr(rows.features[target], "feature", None)
-        if isinstance(inner, ClassLabel) and list(inner.names) != self.labels:
-            raise BenchmarkError(
-                f"task {reader.task.name!r}: the classes of {split.config}/{split.split} are "
-                f"{inner.names}, and task.labels={self.labels}"
-            )
-        codes = {label: number for number, label in enumerate(self.labels)}
-        classes = [[codes[c] if isinstance(c, str) else c for c in sentence] for sentence in rows[target]]
-        return sentences(list(rows[fields[0]]), classes, reader.tokenizer, reader.limit(split))
+        words, classes = columns.sentences(rows, fields[0], target, self.labels)
+        return rows, words, classes
 
     @property
     def units(self) -> int:
@@ -164,7 +166,9 @@ class Tagging(Kind):
         return np.array([c for sentence in joined for c in sentence], np.int16)
 
     def score(self, outputs: np.ndarray, examples: Sentences, measure: Measure) -> dict[str, float]:
-        said, truth = (self.spelt(classes, examples.lengths) for classes in (outputs, examples.truth))
+        gold = examples.has_gold
+        lengths = np.array([part.sum() for part in np.split(gold, np.cumsum(examples.lengths)[:-1])])
+        said, truth = (self.spelt(classes[gold], lengths) for classes in (outputs, examples.truth))
         return scored(measure, said, truth)
 
     def spelt(self, classes: np.ndarray, lengths: np.ndarray) -> list[list[str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,8 @@ class Task:
     subset: np.ndarray
     stamp: dict[str, Any]
     last_only: frozenset[str] = frozenset()  # evaluation sets used only after the last update
+    groups: Mapping[str, str] = field(default_factory=dict)  # sets of one language: the set they are part of
+    files: dict[str, list[Path]] = field(default_factory=dict)  # by the names of `stamp`'s digests
     known: dict[str, About] = field(default_factory=dict)
 
     @property

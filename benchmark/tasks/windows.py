@@ -120,10 +120,12 @@ def best_spans(
     starts: Sequence[np.ndarray],
     ends: Sequence[np.ndarray],
     longest: int = LONGEST,
+    nothing: Sequence[float] | None = None,
 ) -> list[Span | None]:
     """Find the best answer to every question over all of its windows.
 
-    None if there is no token to choose. ``starts`` and ``ends`` are each window's logits (tokens of the
+    None if there is no token to choose. ``nothing`` is each window's score of no answer: None is also the
+    answer if the lowest of these is above the best span's score, as in SQuAD 2. ``starts`` and ``ends`` are each window's logits (tokens of the
     window; padding may follow). A span starts and ends at one of the ``BEST`` context tokens with the highest
     logits, has at most ``longest`` tokens, and starts in the window that owns its first token. Its score is
     the sum of its logits.
@@ -134,7 +136,14 @@ def best_spans(
         before = best[window.question]
         if span is not None and (before is None or span.score > before.score):
             best[window.question] = span
-    return best
+    if nothing is None:
+        return best
+    lowest = np.full(questions, np.inf)
+    for window, score in zip(made, nothing, strict=True):
+        lowest[window.question] = min(lowest[window.question], score)
+    return [
+        None if span is None or score > span.score else span for span, score in zip(best, lowest, strict=True)
+    ]
 
 
 def text_of(span: Span | None, context: str) -> str:

@@ -71,10 +71,12 @@ def pieces(
 def targets(piece: Piece, labels: Sequence[int]) -> np.ndarray:
     """The target of every token of ``piece``.
 
-    First sub-tokens have their sentence's ``labels`` (words,), all others are ignored.
+    First sub-tokens have their sentence's ``labels`` (words,). All others are ignored, and so are words
+    without a label (-1).
     """
     result = np.full(len(piece.ids), IGNORED, np.int64)
-    result[piece.first] = labels[piece.word : piece.word + len(piece.first)]
+    of_words = np.array(labels[piece.word : piece.word + len(piece.first)], np.int64)
+    result[piece.first] = np.where(of_words < 0, IGNORED, of_words)
     return result
 
 

@@ -171,7 +171,9 @@ def tuned(
 
 def tuned_once(settings: Settings | None = None, **named: Any) -> Tuned:
     """`tuned`, remembered: the checks of a method compare with the same fine-tunings."""
-    kind: Any = None if settings is None else type(method_of(settings))  # a class that was edited is another one
+    kind: Any = (
+        None if settings is None else type(method_of(settings))
+    )  # a class that was edited is another one
     return _remembered(kind, json.dumps([settings, named], sort_keys=True))
 
 

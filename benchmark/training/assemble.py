@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from transformers import PreTrainedModel
@@ -14,7 +15,8 @@ from benchmark.methods.base import Method, overrides
 from benchmark.models import attention, linear, masks, packing
 from benchmark.models.architecture import Encoder, encoder_of
 from benchmark.models.packing import Packing
-from benchmark.step.optimizer import Optimizer, parameter_groups
+from benchmark.step.groups import parameter_groups
+from benchmark.step.optimizer import Optimizer
 from benchmark.tasks import Task
 from benchmark.training import graphs
 from benchmark.training.course import Course
@@ -58,12 +60,14 @@ def assembled(
     packed: bool = True,
     replay: bool | None = None,
     watched: bool = False,
+    cache: Path | None = None,
 ) -> Training:
     """Assemble the fine-tuning of ``model``, already on ``device`` and prepared by ``methods``.
 
     With ``packed`` no padding is computed if the model's kind and the methods allow it. ``replay`` decides
     about CUDA graphs on a GPU. None: updates are captured and replayed if possible. False: never. True: the
     run is refused if it is not possible. ``watched``: an onlooker such as probes is attached.
+    ``cache`` keeps which models compute the same without padding.
     Raises: BenchmarkError if ``replay`` is True and updates cannot be captured.
     """
     course = Course(len(task.training), protocol, seed)
@@ -71,7 +75,7 @@ def assembled(
     masks.install(model)
     linear.install(model)
     acting = list(methods.values())
-    hooks = without_padding(encoder, acting) if packed else None
+    hooks = without_padding(encoder, acting, cache) if packed else None
     optimizer = Optimizer(
         parameter_groups(
             model, protocol.weight_decay, lambda name: math.prod(m.rate_factor(name) for m in acting)
@@ -97,9 +101,10 @@ def assembled(
     return Training(model, encoder, task, methods, course, optimizer, learner, device, hooks, kernel)
 
 
-def without_padding(encoder: Encoder, methods: list[Method]) -> Packing | None:
+def without_padding(encoder: Encoder, methods: list[Method], cache: Path | None = None) -> Packing | None:
     """Install packing in the model; None if its kind or one of ``methods`` needs padding."""
-    hooks = None if any(method.needs_padding for method in methods) else packing.install(encoder)
+    needed = any(method.needs_padding for method in methods)
+    hooks = None if needed else packing.install(encoder, cache)
     if hooks is not None:
         hooks.first_only &= not any(method.needs_last_states for method in methods)
     return hooks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from statistics import fmean
 
 import numpy as np
@@ -30,12 +31,12 @@ def evaluate(
     tell: Tell = silence,
     packing: Packing | None = None,
 ) -> tuple[dict[str, np.ndarray], dict[str, dict[str, float]]]:
-    """Outputs on every evaluation set, and the metrics of labelled sets.
+    """Outputs on every evaluation set, and the metrics of sets with gold labels.
 
     Sets in ``last_only`` are evaluated only if this is the ``last`` evaluation. One set is in memory at a
     time, unless the task keeps it loaded. Raises: NotFiniteError if an output is not finite.
     """
-    found, scores = {}, {}
+    outputs, scores = {}, {}
     examples: Examples | None = None
     names = [name for name in task.evaluation if last or name not in task.last_only]
     for number, name in enumerate(names):
@@ -43,10 +44,10 @@ def evaluate(
         examples = None  # free the previous set before the next is read
         examples = task.evaluation[name]
         task.about(name, examples)
-        found[name] = answers_to(model, task, examples, precision, device, packing)
+        outputs[name] = answers_to(model, task, examples, precision, device, packing)
         if examples.labelled:
-            scores[name] = task.score(found[name], examples)
-    return found, over_languages(scores)
+            scores[name] = task.score(outputs[name], examples)
+    return outputs, over_languages(scores, {name: task.groups[name] for name in names if name in task.groups})
 
 
 @torch.no_grad()
@@ -82,22 +83,29 @@ def answers_to(
 
 def losses_of(task: Task, answers: dict[str, np.ndarray]) -> dict[str, float]:
     """The mean loss by evaluation set, without ``last_only`` sets and sets without a loss."""
-    found = {}
-    for name in (one for one in answers if one not in task.last_only):
+    losses = {}
+    for name in (key for key in answers if key not in task.last_only):
         examples = task.evaluation[name]
         loss = task.measure(examples).kind.mean_loss(answers[name], examples)
         if loss is not None:
-            found[name] = loss
-    return found
+            losses[name] = loss
+    return losses
 
 
-def over_languages(scores: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
-    """``scores`` with unweighted means over languages: ``SET`` goes before its ``SET/LANGUAGE`` entries."""
-    found: dict[str, dict[str, float]] = {}
+def over_languages(
+    scores: dict[str, dict[str, float]], groups: Mapping[str, str]
+) -> dict[str, dict[str, float]]:
+    """``scores`` with unweighted means over languages: ``SET`` goes before its ``SET/LANGUAGE`` entries.
+
+    ``groups`` has the SET of every evaluated set of one language. There is no mean if one has no score.
+    """
+    shown: dict[str, dict[str, float]] = {}
     for name in scores:
-        group, _, language = name.rpartition("/")
-        if language and group and group not in found:
-            parts = [one for other, one in scores.items() if other.startswith(f"{group}/")]
-            found[group] = {metric: fmean(part[metric] for part in parts) for metric in parts[0]}
-        found[name] = scores[name]
-    return found
+        group = groups.get(name)
+        if group is not None and group not in shown:
+            languages = [other for other in groups if groups[other] == group]
+            if all(other in scores for other in languages):
+                parts = [scores[other] for other in languages]
+                shown[group] = {metric: fmean(part[metric] for part in parts) for metric in parts[0]}
+        shown[name] = scores[name]
+    return shown

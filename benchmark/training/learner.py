@@ -78,7 +78,7 @@ class Learner:
         share: float = 1.0,
     ) -> Step:
         """Micro-batch number ``part`` of update ``number``; ``share`` is its share of the batch."""
-        at = number, self.course.total, self.course.seed, part, share
+        place = number, self.course.total, self.course.seed, part, share
         precision = self.protocol.precision
         return Step(
             self.model,
@@ -86,7 +86,7 @@ class Learner:
             self.task,
             inputs,
             targets,
-            *at,
+            *place,
             precision=precision,
             packing=self.packing,
         )

@@ -156,7 +156,9 @@ def state_of(progress: Progress, training: Training, watch: Onlooker) -> dict[st
         "watch": watch.state(),
         "done": progress.done,
         "losses": torch.stack(progress.losses),
-        "kept": [{name: torch.from_numpy(logits) for name, logits in one.items()} for one in progress.kept],
+        "kept": [
+            {name: torch.from_numpy(logits) for name, logits in outputs.items()} for outputs in progress.kept
+        ],
         "curve": json.dumps([asdict(entry) for entry in progress.curve]),
         "seconds": progress.seconds,
         "evaluating": progress.evaluating,
@@ -184,7 +186,7 @@ def put_back(saved: dict[str, Any], training: Training, watch: Onlooker) -> Prog
     return Progress(
         done=saved["done"],
         losses=list(saved["losses"].unbind()),
-        kept=[{name: logits.numpy() for name, logits in one.items()} for one in saved["kept"]],
+        kept=[{name: logits.numpy() for name, logits in outputs.items()} for outputs in saved["kept"]],
         curve=[Evaluation(**entry) for entry in json.loads(saved["curve"])],
         seconds=saved["seconds"],
         evaluating=saved["evaluating"],

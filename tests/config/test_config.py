@@ -214,11 +214,11 @@ REFUSED = [
     ("protocol.steps=100", "protocol.epochs=5.0 and protocol.steps=100: give one of them"),
     (
         "+task.evaluate.validation.label_map={yes: favorable}",
-        "unknown label 'favorable' in task 'opinion', label_map of 'validation'; did you mean 'favourable'?",
+        "unknown label 'favorable' in task 'opinion', task.evaluate.validation.label_map; did you mean 'favourable'?",
     ),
     (
         "+task.evaluate.validation.fold={other: favourable}",
-        "unknown label 'other' in task 'opinion', fold of",
+        "unknown label 'other' in task 'opinion', task.evaluate.validation.fold",
     ),
     ("protocol.batch_size=0", "protocol.batch_size=0: must be at least 1"),
     ("protocol.max_length=-8", "protocol.max_length=-8: must be at least 1"),
@@ -237,9 +237,10 @@ REFUSED = [
     ("+method.mine={strength: 1}", "method.mine: expected a mapping with `_target_`"),
     ("+method.mine=1", "method.mine: expected a mapping with `_target_`"),
     ("+method.mine={_target_: no.such.Thing}", "method.mine._target_=no.such.Thing"),
+    ("+method.mine={_target_: pathlib.Path}", "method.mine._target_=pathlib.Path: is not imported"),
     (
-        "+method.mine={_target_: pathlib.Path}",
-        "method.mine._target_=pathlib.Path: not a benchmark.methods.Method",
+        "+method.mine={_target_: benchmark.records.store.Store}",
+        "method.mine._target_=benchmark.records.store.Store: not a benchmark.methods.Method",
     ),
 ]
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import hydra
 import pytest
 
-from benchmark.config.compose import ROOT
+from benchmark.config.compose import composing
 from benchmark.config.identity import run_id
 from benchmark.config.schema import as_json
 from benchmark.grids import grid, parts
@@ -56,7 +55,7 @@ def test_so_has_a_table_that_was_changed(changes, compose):
 
 
 def test_a_choice_that_changes_more_than_its_part_is_not_taken_for_one(monkeypatch):
-    with hydra.initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+    with composing():
         with pytest.raises(parts.Elsewhere):
             parts.configurations({"task": "opinion"}, ["~data.count"], [1])
         other = parts._composed("threads=2")

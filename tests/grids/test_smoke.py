@@ -24,6 +24,7 @@ from benchmark.report.claims import CONTRADICTED, NOT_MEASURED, REPRODUCED, UNDE
 from benchmark.report.numbers.frame import columns_of
 from benchmark.report.published import AVERAGE
 from benchmark.runs import launch
+from benchmark.runs.hits import Hits
 from benchmark.runs.plugins import check_plugins
 from helpers.grids import load
 from helpers.probed import PROBED
@@ -136,7 +137,7 @@ def test_every_table_is_made_from_end_to_end(
     name: str, store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     planned = load(name, small=True)
-    records, missing = reproduce_command.look_up(planned, store)
+    records, missing = reproduce_command.look_up(planned, Hits(store))
     assert not missing
     write(planned, records, tmp_path, store.arrays)
     shown = capsys.readouterr().out

@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from hydra import compose, initialize_config_dir
 
-from benchmark.config.compose import register, typed
+from benchmark.config.compose import run_config
 from benchmark.places import ROOT
 from benchmark.runs.run import Run, run
 
@@ -54,8 +53,7 @@ RUNS = {
 
 def digests(overrides: list[str], store: str) -> dict[str, Any]:
     """Id, status, scores, curve and the digest of every array of a run."""
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        config = typed(compose("config", overrides))
+    config = run_config(*overrides)
     config.store, config.cache = store, str(ROOT / ".cache")
     this = Run(config)
     record = run(this).to_json()
@@ -74,7 +72,6 @@ def digest(array: np.ndarray) -> str:
 
 def main(output: Path) -> None:
     """Run all of `RUNS` in a store of their own, and write their digests."""
-    register()
     with tempfile.TemporaryDirectory() as store:
         found = {name: digests(overrides, store) for name, overrides in RUNS.items()}
     output.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")

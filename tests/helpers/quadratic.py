@@ -11,7 +11,8 @@ from torch import nn
 
 from benchmark.methods import Method
 from benchmark.step.adam import VARIANTS, Variant
-from benchmark.step.optimizer import Optimizer, ParameterGroup
+from benchmark.step.groups import ParameterGroup
+from benchmark.step.optimizer import Optimizer
 from benchmark.step.schedule import rate_at
 from helpers.toys import Tensors, ready
 from helpers.vectors import Case

@@ -25,7 +25,8 @@ from transformers import (
 
 from benchmark.methods import Method, prepare
 from benchmark.models.architecture import encoder_of
-from benchmark.step.optimizer import Optimizer, parameter_groups
+from benchmark.step.groups import parameter_groups
+from benchmark.step.optimizer import Optimizer
 from benchmark.step.passes import Step, total_loss
 from benchmark.tasks import Classification, Task
 from helpers.selections import Selection

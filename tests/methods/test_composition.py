@@ -46,7 +46,8 @@ from benchmark.methods.reinit import ReInit
 from benchmark.methods.sage import SAGE
 from benchmark.methods.smart import SMART
 from benchmark.models.architecture import encoder_of
-from benchmark.step.optimizer import Optimizer, parameter_groups
+from benchmark.step.groups import parameter_groups
+from benchmark.step.optimizer import Optimizer
 from benchmark.step.passes import Step, total_loss
 from benchmark.testing.fixtures import PROTOCOL, settings_of, small_task, tiny_model, tuned_with
 

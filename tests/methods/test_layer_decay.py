@@ -10,7 +10,7 @@ import pytest
 from benchmark.methods import Method, build
 from benchmark.methods.layer_decay import LayerDecay
 from benchmark.models.architecture import encoder_of
-from benchmark.step.optimizer import parameter_groups
+from benchmark.step.groups import parameter_groups
 from helpers.refusals import check_refused
 from helpers.small_models import bert, check_active_training, check_neutral_training
 from helpers.toys import ready

@@ -12,7 +12,7 @@ from benchmark.methods import Method, build
 from benchmark.methods.prior_wd import PriorWD
 from benchmark.models.architecture import encoder_of
 from benchmark.step.adam import VARIANTS
-from benchmark.step.optimizer import parameter_groups
+from benchmark.step.groups import parameter_groups
 from helpers import vectors
 from helpers.anchors import check_anchor
 from helpers.quadratic import SGD, SLOPE, START, Problem, descended

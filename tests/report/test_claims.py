@@ -13,7 +13,7 @@ from benchmark.grids import grid
 from benchmark.report import claims
 from benchmark.report.build import build
 from benchmark.report.claims import CONTRADICTED, NOT_MEASURED, REPRODUCED, UNDECIDED, Verdict, tempered
-from benchmark.report.comparisons import Comparison
+from benchmark.report.paired_tests import Comparison
 from helpers.grids import load
 
 TABLE2 = "noisytune/table2"

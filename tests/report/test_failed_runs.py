@@ -71,6 +71,16 @@ def test_few_failures_do_not_hide_a_large_gain(report):
     assert report(P_VALUES, gains(-3), of_method("diverged", 3)).verdicts[0].verdict == CONTRADICTED
 
 
+def test_a_seed_that_fails_on_every_task_is_one_seed_of_an_average(report, monkeypatch):
+    claim = {"says": "on average", "better": {"method": ["lnsr"]}, "lower": {}, "than": {"method": []}}
+    claim |= {"where": "average", "at_least": None, "of": "score", "gain_over": {}}
+    monkeypatch.setitem(load(*P_VALUES).table, "claims", [claim])
+    [judged] = report(P_VALUES, gains(3), of_method("diverged", 3)).verdicts
+    assert judged.verdict == REPRODUCED
+    assert judged.comparisons[0].lost == (4, 0)
+    assert judged.comparisons[0].all_p < 1e-3
+
+
 def test_runs_that_were_not_run_yet_leave_a_claim_open(report):
     [judged] = report(P_VALUES, gains(3), of_method("missing", 7)).verdicts
     assert judged.verdict == UNDECIDED

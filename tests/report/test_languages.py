@@ -12,7 +12,7 @@ import pytest
 
 from benchmark import report
 from benchmark.config.schema import METRICS, RunConfig
-from benchmark.config.splits import evaluation_splits
+from benchmark.config.splits import evaluation_splits, language_groups
 from benchmark.errors import BenchmarkError
 from benchmark.grids import grid
 from benchmark.report import figures, render
@@ -40,7 +40,9 @@ def made(record_of):
                 if name != leave_out:
                     metrics = [key for one in split.metrics or task.metrics for key in METRICS[one]]
                     sets[name] = {key: score_of(number, cell.config, key) for key in metrics}
-            found[cell.run_id] = record_of(cell.config, over_languages(sets))
+            found[cell.run_id] = record_of(
+                cell.config, over_languages(sets, language_groups(cell.config.task))
+            )
         return found
 
     return records

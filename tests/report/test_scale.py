@@ -15,6 +15,7 @@ from benchmark.grids import grid
 from benchmark.records.store import Store
 from benchmark.report.build import build
 from benchmark.reproduce import look_up
+from benchmark.runs.hits import Hits
 
 OTHERS = 2000  # runs of other tables, whose records cannot be read
 
@@ -48,7 +49,7 @@ def test_the_store_is_never_listed_and_only_the_tables_runs_are_read(store, monk
         return whole(path, *arguments, **named)
 
     monkeypatch.setattr(Path, "read_text", noted)
-    records, missing = look_up(planned, store)
+    records, missing = look_up(planned, Hits(store))
     table = build(planned, records, store.arrays)
     assert not missing
     assert sorted(read) == sorted(wanted)
@@ -61,7 +62,7 @@ def test_records_of_another_schema_are_counted_and_not_used(store):
     assert not old & {cell.run_id for cell in planned.runs}
     for name in list(old)[:3]:
         (store.folder / name).mkdir()
-    records, missing = look_up(planned, store)
+    records, missing = look_up(planned, Hits(store))
     assert len(missing) == 4
     notes = " ".join(build(planned, records).notes)
     assert f"records of schema {SCHEMA - 1} for 3 of the missing runs" in notes

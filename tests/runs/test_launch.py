@@ -18,6 +18,7 @@ from benchmark.grids.grid import PlannedRun
 from benchmark.records.record import Failure
 from benchmark.records.store import Store, make_writable
 from benchmark.runs import launch, resources
+from benchmark.runs.result import portable_command
 
 DEMO, CACHE = "demo/noisytune", ROOT / ".cache"
 QUICK = ("task=opinion", "method=[]", "data.count=32", "protocol.epochs=1", f"cache='{CACHE}'")
@@ -96,7 +97,8 @@ def test_a_run_that_dies_without_a_word_leaves_one_failure_with_its_status(outco
 
 
 def test_a_failure_says_how_to_try_again(outcome):
-    assert failures(outcome, "kill")[0].command == outcome.runs["kill"].command
+    planned = outcome.runs["kill"]
+    assert failures(outcome, "kill")[0].command == portable_command(planned.config, planned.command)
 
 
 def test_a_run_that_failed_is_no_record(outcome):

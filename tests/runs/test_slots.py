@@ -16,7 +16,7 @@ from benchmark.runs import launch, pool
 from benchmark.runs.pool import Pool, again
 from benchmark.runs.resources import MOST
 from benchmark.runs.slots import CONTEXT, GIBIBYTE, MARGIN, GpuMemory, Job, Needs, Slots, choose
-from benchmark.runs.worker import Order, Outcome, Said
+from benchmark.runs.worker import Order, RunOutcome, Said
 
 PROTOCOL = {"batch_size": 32, "micro_batch_size": None, "max_length": 128, "precision": "float32"}
 PLAIN = {"model": {"name": "m"}, "task": {"name": "t"}, "method": {}, "protocol": PROTOCOL}
@@ -129,7 +129,7 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> tuple[Pool, deque[Job]]:
     return Pool(None, [Slots(MOST, 0)], 4, Needs(), "table"), waiting  # type: ignore[arg-type]
 
 
-def says(worker: Scripted, workers: Pool, *messages: Any) -> list[tuple[Job, Outcome]]:
+def says(worker: Scripted, workers: Pool, *messages: Any) -> list[tuple[Job, RunOutcome]]:
     found = []
     for message in messages:
         worker.theirs.send(message)
@@ -143,7 +143,7 @@ def test_the_first_run_is_alone_and_then_as_many_as_there_are_cores(gpu: tuple[P
     assert [len(one.orders) for one in Scripted.all] == [1]
     first = Scripted.all[0]
     assert first.orders[0].room is None
-    says(first, workers, GpuMemory(79 * GIBIBYTE, 80 * GIBIBYTE), Outcome(reserved=GIBIBYTE))
+    says(first, workers, GpuMemory(79 * GIBIBYTE, 80 * GIBIBYTE), RunOutcome(reserved=GIBIBYTE))
     workers.hand_out(waiting)
     assert [len(one.orders) for one in Scripted.all] == [2, 1, 1, 1]  # the first worker goes on
     assert {one.orders[-1].room for one in Scripted.all} == {round(MARGIN * GIBIBYTE)}
@@ -157,34 +157,34 @@ def test_a_run_that_did_not_fit_is_made_again_alone(gpu: tuple[Pool, deque[Job]]
     says(Scripted.all[0], workers, memory)
     workers.hand_out(waiting)
     one, two, *_ = Scripted.all
-    ((job, outcome),) = says(one, workers, Outcome("out of memory", last=True))
+    ((job, outcome),) = says(one, workers, RunOutcome("out of memory", last=True))
     assert (again(job, outcome), one.stopped) == (True, True)
     waiting.clear()
     waiting.append(Job(job.planned, alone=True))
     workers.hand_out(waiting)
     assert waiting  # the others go on
     for other in Scripted.all[1:]:
-        says(other, workers, Outcome(reserved=GIBIBYTE))
+        says(other, workers, RunOutcome(reserved=GIBIBYTE))
     workers.hand_out(waiting)
     assert two.stopped  # it has nothing to do, and its context takes memory
     last = Scripted.all[-1]
     assert last.orders == [Order(job.planned, "table", None)]
-    ((job, outcome),) = says(last, workers, Outcome("out of memory", last=True))
+    ((job, outcome),) = says(last, workers, RunOutcome("out of memory", last=True))
     assert not again(job, outcome)
 
 
 @pytest.mark.parametrize("failure", [None, "error", "refused", "crashed"])
 def test_no_other_run_is_made_again(failure: str | None) -> None:
-    assert not again(Job(SimpleNamespace()), Outcome(failure))  # type: ignore[arg-type]
+    assert not again(Job(SimpleNamespace()), RunOutcome(failure))  # type: ignore[arg-type]
 
 
 def test_a_worker_that_is_gone_is_replaced(gpu: tuple[Pool, deque[Job]]) -> None:
     workers, waiting = gpu
     workers.hand_out(waiting)
-    says(Scripted.all[0], workers, Outcome(reserved=1, last=True))
+    says(Scripted.all[0], workers, RunOutcome(reserved=1, last=True))
     workers.hand_out(waiting)
     assert [one.stopped for one in Scripted.all] == [True, False]
-    says(Scripted.all[1], workers, Outcome(reserved=1))
+    says(Scripted.all[1], workers, RunOutcome(reserved=1))
     Scripted.all[1].stopped = True  # it died while it had nothing to do
     workers.hand_out(waiting)
     assert len(Scripted.all[2].orders) == 1

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import yaml
 
-from benchmark.config.compose import ROOT, register, typed
+from benchmark.config.compose import ROOT, composing, typed
 from benchmark.config.identity import run_id
 from benchmark.config.schema import RunConfig
 from benchmark.config.validation import validate
@@ -233,9 +233,8 @@ def commands(sweep: dict[str, Any]) -> Iterator[list[str]]:
 def test_what_a_sweep_file_of_w_and_b_runs_is_a_run_of_ours(path: Path) -> None:
     sweep = yaml.safe_load(path.read_text())
     assert (ROOT / sweep["program"]).is_file()
-    register()
     ids = set()
-    with hydra.initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+    with composing():
         for command in commands(sweep):
             assert command[:4] == ["/usr/bin/env", "python", "-m", "benchmark"]
             config = typed(hydra.compose("config", command[4:]))

@@ -21,7 +21,7 @@ from benchmark.config.schema import as_json
 from benchmark.grids import grid
 from benchmark.grids.grid import PlannedRun
 from benchmark.records.store import Store, make_writable
-from benchmark.runs.worker import GROWTH, Message, Order, Outcome, Said, Worker
+from benchmark.runs.worker import GROWTH, Message, Order, RunOutcome, Said, Worker
 from helpers.processes import forking
 
 CACHE = ROOT / ".cache"
@@ -159,7 +159,7 @@ def heard(worker: Worker, planned: PlannedRun) -> list[Message]:
     """What ``worker`` says while it makes the run of ``planned``; the outcome is the last."""
     assert worker.give(Order(planned, None))
     messages: list[Message] = []
-    while not messages or not isinstance(messages[-1], Outcome):
+    while not messages or not isinstance(messages[-1], RunOutcome):
         assert worker.connection.poll(300)
         messages.append(worker.hear())
     return messages
@@ -196,7 +196,7 @@ def in_order(folder: Path) -> tuple[dict[str, PlannedRun], dict[str, PlannedRun]
     for chosen, order in zip(found, (names, names[::-1]), strict=True):
         worker = Worker(context, {}, None)
         for name in order:
-            assert outcome(worker, chosen[name]) == Outcome(), name
+            assert outcome(worker, chosen[name]) == RunOutcome(), name
         worker.stop()
     return found
 
@@ -212,7 +212,7 @@ def test_a_run_is_the_same_in_a_worker_of_its_own(
     name: str, in_order: Any, worker: Callable[..., Worker], tmp_path: Path
 ) -> None:
     alone = runs(tmp_path, [name])[name]
-    assert outcome(worker(), alone) == Outcome()
+    assert outcome(worker(), alone) == RunOutcome()
     assert_same(in_order[0][name], alone)
 
 
@@ -248,23 +248,23 @@ def test_what_a_run_changes_for_its_process_is_put_back(
     after, alone = meddling(tmp_path / "after", "draw"), meddling(tmp_path / "alone", "draw")
     used = worker()
     outcome(used, meddling(tmp_path / "after", "meddle"))
-    assert outcome(used, after) == outcome(worker(), alone) == Outcome()
+    assert outcome(used, after) == outcome(worker(), alone) == RunOutcome()
     assert_same(after, alone)
 
 
 @pytest.mark.parametrize(
     ("how", "told", "said"),
     [
-        ("wrong", Outcome("error", last=True), "ValueError: lost its way"),
+        ("wrong", RunOutcome("error", last=True), "ValueError: lost its way"),
         (
             "full",
-            Outcome("out of memory", last=True),
+            RunOutcome("out of memory", last=True),
             "CUDA out of memory (asked for 20.00 MiB, 19.25 MiB of 139.81 GiB free); free the GPU, or use a larger one",
         ),
     ],
 )
 def test_a_failure_has_a_class_and_costs_the_worker(
-    how: str, told: Outcome, said: str, worker: Callable[..., Worker], folder: Path, tmp_path: Path
+    how: str, told: RunOutcome, said: str, worker: Callable[..., Worker], folder: Path, tmp_path: Path
 ) -> None:
     planned = meddling(tmp_path, how)
     used = worker()
@@ -277,21 +277,21 @@ def test_a_failure_has_a_class_and_costs_the_worker(
 
 def test_a_refusal_does_not_cost_the_worker(worker: Callable[..., Worker], tmp_path: Path) -> None:
     used, refused = worker(), runs(tmp_path, ["noisytune"], "method.noisytune.intensity=-1")
-    assert outcome(used, refused["noisytune"]) == Outcome("refused")
-    assert outcome(used, runs(tmp_path, [""])[""]) == Outcome()
+    assert outcome(used, refused["noisytune"]) == RunOutcome("refused")
+    assert outcome(used, runs(tmp_path, [""])[""]) == RunOutcome()
 
 
 def test_a_worker_that_is_killed_says_so(worker: Callable[..., Worker], folder: Path, tmp_path: Path) -> None:
     crash = "its process was killed by signal 9"
-    assert outcome(worker(), meddling(tmp_path, "kill")) == Outcome("crashed", crash=crash, last=True)
+    assert outcome(worker(), meddling(tmp_path, "kill")) == RunOutcome("crashed", crash=crash, last=True)
 
 
 def test_a_worker_that_grew_is_not_used_again(
     worker: Callable[..., Worker], folder: Path, tmp_path: Path
 ) -> None:
     used = worker(growth=70_000_000)
-    assert outcome(used, runs(tmp_path, [""])[""]) == Outcome()
-    assert outcome(used, meddling(tmp_path, "grow")) == Outcome(last=True)
+    assert outcome(used, runs(tmp_path, [""])[""]) == RunOutcome()
+    assert outcome(used, meddling(tmp_path, "grow")) == RunOutcome(last=True)
 
 
 def test_a_worker_whose_launcher_is_gone_ends(worker: Callable[..., Worker]) -> None:
@@ -305,7 +305,7 @@ def test_a_run_hands_on_what_we_say_and_shows_nothing(
     worker: Callable[..., Worker], folder: Path, tmp_path: Path
 ) -> None:
     messages = heard(worker(), meddling(tmp_path, "talk"))
-    assert messages == [Said(30, "said in our words"), Outcome()]
+    assert messages == [Said(30, "said in our words"), RunOutcome()]
     assert (folder / "shown").read_text() == ""
 
 
@@ -314,7 +314,7 @@ def test_a_run_without_deterministic_operations_says_so(
 ) -> None:
     used, chance, plain = worker(), meddling(tmp_path, "chance"), runs(tmp_path, [""])[""]
     messages = heard(used, chance)
-    assert messages[1:] == [Outcome()]
+    assert messages[1:] == [RunOutcome()]
     assert "put_ has no deterministic implementation here" in str(messages[0])
-    assert outcome(used, plain) == Outcome()
+    assert outcome(used, plain) == RunOutcome()
     assert [evidence(planned)[0]["deterministic"] for planned in (chance, plain)] == [False, True]

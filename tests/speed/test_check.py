@@ -19,7 +19,7 @@ from benchmark.runs import launch
 from benchmark.runs.run import Run
 from benchmark.speed import __main__ as speed
 from benchmark.speed import costs, limit, markdown, side_by_side
-from benchmark.speed.conditions import VISIBLE, Conditions, conditions, one_of
+from benchmark.speed.conditions import VISIBLE, Conditions, conditions, visible_gpu
 from benchmark.speed.sides import ours, trainer
 from benchmark.speed.subjects import load
 from benchmark.speed.timing import GRID, OURS, PLAIN, Amount, Timing, Took
@@ -115,7 +115,7 @@ def test_a_task_has_as_many_updates_as_its_examples_fill() -> None:
     [(None, 0, "0"), (None, 2, "2"), ("3,5", 0, "3"), ("3,5", 1, "5"), ("3,5", 2, ""), ("", 0, "")],
 )
 def test_one_gpu_is_left_of_those_that_are_seen(visible: str | None, number: int, left: str) -> None:
-    assert one_of(visible, number) == left
+    assert visible_gpu(visible, number) == left
 
 
 def test_the_device_that_is_asked_for_is_the_only_one_seen(monkeypatch: pytest.MonkeyPatch) -> None:

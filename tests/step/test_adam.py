@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from benchmark.step.adam import VARIANTS
-from benchmark.step.optimizer import Optimizer, ParameterGroup, parameter_groups
+from benchmark.step.groups import ParameterGroup, parameter_groups
+from benchmark.step.optimizer import Optimizer
 from benchmark.step.schedule import rate_at
 from helpers import vectors
 from helpers.quadratic import Problem, betas_of, by_tensor

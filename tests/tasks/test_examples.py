@@ -44,7 +44,7 @@ def test_sentences_of_another_split_are_numbered_on() -> None:
     both = sentences().followed_by([sentences()])
     assert [part.sentence for part in both.pieces] == [0, 0, 1, 2, 2, 3]
     assert (len(both), both.size, both.lengths.tolist()) == (6, 4, [3, 2, 3, 2])
-    assert both.classes.tolist() == [0, 1, 2, 3, 4] * 2
+    assert both.truth.tolist() == [0, 1, 2, 3, 4] * 2
     some = both.taken(np.array([1, 5]))
     assert [target.tolist() for target in some.targets] == [[2], [3, 4]]
     assert some.items(range(2)) == 3
@@ -55,7 +55,7 @@ def test_questions_to_learn_from_are_labelled_though_nobody_answers_them() -> No
     asked = Questions(ids(5), None, torch.tensor([[0, 0]]), [], ["a context"], [[]], misplaced=1)
     assert learnt.labelled
     assert not asked.labelled
-    assert (learnt.remarks, asked.remarks) == ({}, {"answers_not_in_place": 1})
+    assert (learnt.remarks, asked.remarks) == ({}, {"answers_not_in_place": 1, "without_gold_label": 1})
     both = learnt.followed_by([learnt])
     assert both.lengths.tolist() == [5, 3, 5, 3]
     assert both.targets.tolist() == [[0, 1], [1, 1]] * 2

@@ -181,6 +181,20 @@ def test_an_answer_keeps_to_the_context_in_order_and_in_length(tokenizer: PreTra
     assert answer({4: 3.0, 8: 1.0}, {9: 3.0}, longest=2) == Span(15, 23, 4.0)
 
 
+def test_no_answer_wins_where_every_window_says_so_more_than_any_span(
+    tokenizer: PreTrainedTokenizerBase,
+) -> None:
+    made = windows(["a"], ["to the mill to the mill"], tokenizer, 8, 2, 64)
+    assert len(made) > 1
+    starts, ends = ([np.zeros(len(window.ids)) for window in made] for _ in range(2))
+    starts[0][made[0].first] = 2.0
+    high, low = [3.0] * len(made), [3.0] * (len(made) - 1) + [1.0]
+    assert best_spans(1, made, starts, ends, nothing=high) == [None]
+    (span,) = best_spans(1, made, starts, ends, nothing=low)
+    assert span is not None
+    assert span.score == 2.0
+
+
 def test_a_context_without_a_token_has_an_empty_answer(tokenizer: PreTrainedTokenizerBase) -> None:
     made = windows(["a"], [""], tokenizer, 20, 8, 64)
     assert [len(window.offsets) for window in made] == [0]

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from benchmark.grids.grid import Grid
+from benchmark.printable import printable
+from benchmark.privacy import portable_text
 from benchmark.records.record import Record
 from benchmark.report.build import Report
 from benchmark.report.figures import style
@@ -16,6 +18,7 @@ from benchmark.report.figures.displays import DISPLAYS, lying
 from benchmark.report.figures.heat import heat_maps
 from benchmark.report.figures.points import points
 from benchmark.report.numbers.predictions import Arrays
+from benchmark.report.shared import drawn
 
 QUANTITIES = {
     "score": "score (%)",
@@ -49,7 +52,7 @@ def draw(grid: Grid, report: Report, records: Mapping[str, Record], arrays: Arra
     figures = Figures()
     layout = grid.table["layout"]
     if layout["kind"] != "table":
-        shown = points(grid, report, records, arrays)
+        shown = drawn(points(grid, report, records, arrays))
         if shown.empty:
             figures.notes.append(
                 f"There is no figure: no record has its quantities ({_wanted(layout['y'], layout['panels'])})."
@@ -60,9 +63,13 @@ def draw(grid: Grid, report: Report, records: Mapping[str, Record], arrays: Arra
             lacking = [name for name in probed if name not in set(shown["quantity"])]
             if lacking:
                 figures.notes.append(f"The figure lacks {', '.join(lacking)}: no record has it.")
-    if svg := heat_maps(report.languages, report.names, report.labels):
+    names, labels = (
+        {printable(portable_text(key)): printable(portable_text(name)) for key, name in texts.items()}
+        for texts in (report.names, report.labels)
+    )
+    if svg := heat_maps(drawn(report.languages), names, labels):
         figures.svg["languages"] = svg
-    if svg := differences(report.numbers, report.labels):
+    if svg := differences(drawn(report.numbers), labels):
         figures.svg["differences"] = svg
     return figures
 

@@ -39,9 +39,9 @@ def lines(axes: Axes, frame: pd.DataFrame, series: Sequence[str]) -> None:
     if texts:
         axes.set_xticks(range(len(texts)), texts)
     else:
-        own = sorted(set(frame["x"].astype(float)))
-        if len(own) <= 12:
-            axes.set_xticks(own, [f"{place:g}" for place in own])
+        ticks = sorted(set(frame["x"].astype(float)))
+        if len(ticks) <= 12:
+            axes.set_xticks(ticks, [f"{place:g}" for place in ticks])
 
 
 def box(axes: Axes, frame: pd.DataFrame, series: Sequence[str]) -> None:
@@ -72,7 +72,7 @@ def box(axes: Axes, frame: pd.DataFrame, series: Sequence[str]) -> None:
             axes.plot(aside, ys, ".", color=colour, alpha=0.6, markersize=4)
         if name:
             axes.plot([], [], color=colour, label=name)
-    _named(axes, places)
+    _name_ticks(axes, places)
 
 
 def bars(axes: Axes, frame: pd.DataFrame, series: Sequence[str]) -> None:
@@ -109,7 +109,7 @@ def bars(axes: Axes, frame: pd.DataFrame, series: Sequence[str]) -> None:
         axes.set_yticks(range(len(places)), [str(place) for place in places])
         axes.set_ylim(len(places) - 0.5, -0.5)  # the first on top
     else:
-        _named(axes, places)
+        _name_ticks(axes, places)
 
 
 def lying(display: str, frame: pd.DataFrame) -> bool:
@@ -125,7 +125,7 @@ def heat(axes: Axes, frame: pd.DataFrame, series: Sequence[str]) -> None:
     drawn = axes.imshow(shades, cmap="cividis", aspect="auto")
     axes.figure.colorbar(drawn, ax=axes, shrink=0.8)
     axes.set_yticks(range(len(series)), series)
-    _named(axes, places)
+    _name_ticks(axes, places)
 
 
 def histogram(axes: Axes, frame: pd.DataFrame, series: Sequence[str]) -> None:
@@ -151,7 +151,7 @@ def histogram(axes: Axes, frame: pd.DataFrame, series: Sequence[str]) -> None:
 DISPLAYS: dict[str, Draw] = {"lines": lines, "box": box, "bars": bars, "heat": heat, "histogram": histogram}
 
 
-def _named(axes: Axes, places: Sequence[object]) -> None:
+def _name_ticks(axes: Axes, places: Sequence[object]) -> None:
     texts = [f"{place:g}" if isinstance(place, float) else str(place) for place in places]
     long = sum(map(len, texts)) > 32
     axes.set_xticks(range(len(texts)), texts, rotation=30 if long else 0, ha="right" if long else "center")

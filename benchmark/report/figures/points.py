@@ -36,8 +36,8 @@ def points(grid: Grid, report: Report, records: Mapping[str, Record], arrays: Ar
     rows = []
     for quantity in quantities_shown or [layout["y"]]:
         for place, seed, y in _values(grid, report, records, arrays, quantity):
-            series = [_called(axis, place.get(axis, "")) for axis in layout["series"]]
-            panel = [_called(axis, place.get(axis, "")) for axis in facets]
+            series = [_shown_name(axis, place.get(axis, "")) for axis in layout["series"]]
+            panel = [_shown_name(axis, place.get(axis, "")) for axis in facets]
             rows.append(
                 {
                     "quantity": quantity,
@@ -66,8 +66,8 @@ def _values(
     values: list[tuple[dict[str, Any], int, float]] = []
     for (model, _, methods), arm in report.frame.groupby(["model", "variant", "methods"], sort=False):
         name = labels.get(str(model)) or str(model)
-        own = {"model": name, "model_": name if several else "", "method": str(methods) or VANILLA_LABEL}
-        place = _placed(grid, arm) | own
+        names = {"model": name, "model_": name if several else "", "method": str(methods) or VANILLA_LABEL}
+        place = _placed(grid, arm) | names
         if averaged:
             averaged_place = place | dict.fromkeys(COLUMN, AVERAGE)
             values += [(averaged_place, seed, y) for seed, y in average_by_seed(arm, report.rule).items()]
@@ -79,12 +79,12 @@ def _values(
                 continue
             column = labels.get(row["task"]) or row["task"]
             run_place = place | dict.fromkeys(COLUMN, column) | {"seed": row["seed"]}
-            within = _of_run(grid, row, record, arrays, quantity, layout["x"])
+            within = _run_points(grid, row, record, arrays, quantity, layout["x"])
             values += [(run_place | inner, row["seed"], y) for inner, y in within]
     return values
 
 
-def _of_run(
+def _run_points(
     grid: Grid, row: dict[str, Any], record: Record, arrays: Arrays, quantity: str, x: str
 ) -> list[quantities.Point]:
     config = grid.runs[row["run"]].config
@@ -118,7 +118,7 @@ def _text(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _called(axis: str, value: Any) -> str:
+def _shown_name(axis: str, value: Any) -> str:
     """The text of a value in the name of a panel or a series.
 
     Bare numbers get a noun before them.

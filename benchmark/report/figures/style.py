@@ -10,6 +10,7 @@ import matplotlib
 matplotlib.use("svg")
 matplotlib.rcParams["svg.hashsalt"] = "benchmark"  # equal numbers must give equal files
 matplotlib.rcParams["font.size"] = 9
+matplotlib.rcParams["text.parse_math"] = False  # names with $ are names
 
 from matplotlib import pyplot  # noqa: E402  (the backend comes first)
 from matplotlib.axes import Axes  # noqa: E402

@@ -23,7 +23,7 @@ def costs(frame: pd.DataFrame, records: dict[str, Record]) -> pd.DataFrame:
     ``memory_MB`` are medians over seeds. Each ``…_ratio`` is a median divided by that of plain fine-tuning
     on the same kind of machine. NaN: the record lacks the number, or one of the averaged tasks does.
     """
-    spent = pd.DataFrame([_spent(records.get(run)) for run in frame["run_id"]], index=frame.index)
+    spent = pd.DataFrame([_run_costs(records.get(run)) for run in frame["run_id"]], index=frame.index)
     runs = pd.concat([frame[CELL], spent], axis=1)
     medians = runs.groupby(CELL, sort=False)[list(COLUMNS)].median()
     devices = runs.groupby(CELL, sort=False)["device"].agg(
@@ -55,7 +55,7 @@ def shown(spent: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _spent(record: Record | None) -> dict[str, Any]:
+def _run_costs(record: Record | None) -> dict[str, Any]:
     """Device, times and memory of one run.
 
     NaN where it does not tell, or of a run that was cut short.

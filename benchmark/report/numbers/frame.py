@@ -41,7 +41,9 @@ def scores(grid: Grid, records: dict[str, Record], failed: Collection[str] = ())
         config, record = run.config, records.get(run.run_id)
         place = placed(run)
         settings = {key: place[key] for key in varied if key in place}
-        own = "".join(f" {k.split('.', 2)[-1]}={v}" for k, v in settings.items() if k.startswith("method."))
+        hyper_parameters = "".join(
+            f" {k.split('.', 2)[-1]}={v}" for k, v in settings.items() if k.startswith("method.")
+        )
         for column, report, minus in columns_of(grid, config):
             rows.append(
                 {
@@ -49,7 +51,7 @@ def scores(grid: Grid, records: dict[str, Record], failed: Collection[str] = ())
                     "variant": " ".join(
                         f"{k}={v}" for k, v in settings.items() if not k.startswith("method.")
                     ),
-                    "methods": "+".join(sorted(config.method)) + own,
+                    "methods": "+".join(sorted(config.method)) + hyper_parameters,
                     "task": column,
                     "seed": config.seed,
                     "status": record.status if record else "failed" if run.run_id in failed else "missing",

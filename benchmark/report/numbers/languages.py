@@ -24,7 +24,7 @@ def by_language(grid: Grid, frame: pd.DataFrame, records: Mapping[str, Record]) 
     """
     by_column = []
     for column, block in frame.groupby("task", sort=False):
-        rows = [row for run in block.to_dict("records") for row in _of_run(grid, run, records)]
+        rows = [row for run in block.to_dict("records") for row in _run_rows(grid, run, records)]
         if not rows:
             continue
         scores = pd.DataFrame(rows)
@@ -34,7 +34,7 @@ def by_language(grid: Grid, frame: pd.DataFrame, records: Mapping[str, Record]) 
     return pd.concat(by_column, ignore_index=True) if by_column else pd.DataFrame()
 
 
-def _of_run(grid: Grid, run: dict[str, object], records: Mapping[str, Record]) -> list[dict[str, object]]:
+def _run_rows(grid: Grid, run: dict[str, object], records: Mapping[str, Record]) -> list[dict[str, object]]:
     """One row per language for a run and column, in the form of `frame.scores`."""
     record = records.get(str(run["run_id"]))
     if record is None or record.status != "finished" or not record.curve:
@@ -45,8 +45,8 @@ def _of_run(grid: Grid, run: dict[str, object], records: Mapping[str, Record]) -
     sets = [name.rpartition("/")[0] for name in (*report, *minus)]
     rows = []
     for language in _languages(config, entry.scores, sets):
-        own = [[_of_language(name, language) for name in names] for names in (report, minus)]
-        score = 100 * score_in(entry.scores, config, *own)
+        names_by_side = [[_language_metric(name, language) for name in names] for names in (report, minus)]
+        score = 100 * score_in(entry.scores, config, *names_by_side)
         rows.append(run | {"task": language, "score": score})
     return rows
 
@@ -58,7 +58,7 @@ def _languages(config: RunConfig, scores: Mapping[str, object], names: list[str]
     return [code for code in dict.fromkeys(known) if all(f"{name}/{code}" in scores for name in names)]
 
 
-def _of_language(name: str, language: str) -> str:
+def _language_metric(name: str, language: str) -> str:
     set_name, _, metric = name.rpartition("/")
     return f"{set_name}/{language}/{metric}"
 

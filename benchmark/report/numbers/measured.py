@@ -39,11 +39,11 @@ def measured(
                 chosen = runs.loc[runs["choice"] != "", "choice"].unique() if column != AVERAGE else []
                 rows.append(
                     {"model": model, "variant": variant, "methods": methods, "task": column}
-                    | _named("score", estimate(np.array(list(mine.values()))))
+                    | _fields("score", estimate(np.array(list(mine.values()))))
                     | {"score_max": max(mine.values(), default=np.nan)}
-                    | _named("difference", difference)
-                    | _tested(difference)
-                    | _off(ours, baseline, column, rule, shares or {}, methods != "")
+                    | _fields("difference", difference)
+                    | _test_fields(difference)
+                    | _sampling_errors(ours, baseline, column, rule, shares or {}, methods != "")
                     | {f"runs_{status}": int((runs["status"] == status).sum()) for status in STATUSES}
                     | {"runs_collapsed": int(runs["collapsed"].sum())}
                     | {"chosen": ", ".join(chosen), "lower": bool(runs["lower"].any())}
@@ -64,12 +64,12 @@ def seeds(frame: pd.DataFrame, column: str, rule: Rule) -> dict[int, float]:
     return average_by_seed(frame, rule) if column == AVERAGE else by_seed(frame[frame["task"] == column])
 
 
-def _named(prefix: str, value: Estimate) -> dict[str, float]:
+def _fields(prefix: str, value: Estimate) -> dict[str, float]:
     fields = {"mean": value.mean, "std": value.std, "n": value.n, "low": value.low, "high": value.high}
     return {f"{prefix}_{name}": number for name, number in fields.items()}
 
 
-def _tested(difference: Estimate) -> dict[str, float]:
+def _test_fields(difference: Estimate) -> dict[str, float]:
     return {
         "difference_p_alone": difference.p,
         "difference_detectable": difference.detectable,
@@ -77,25 +77,25 @@ def _tested(difference: Estimate) -> dict[str, float]:
     }
 
 
-def _off(
-    ours: pd.DataFrame, baseline: pd.DataFrame, column: str, rule: Rule, shares: SharesByRun, other: bool
+def _sampling_errors(
+    ours: pd.DataFrame, baseline: pd.DataFrame, column: str, rule: Rule, shares: SharesByRun, compared: bool
 ) -> dict[str, float]:
     """Standard errors of a score and its difference that stem from the evaluation set."""
     mine = _shares(ours, column, rule, shares, set(ours["seed"]))
     both = set(ours[ours["score"].notna()]["seed"]) & set(baseline[baseline["score"].notna()]["seed"])
-    sides = [_shares(side, column, rule, shares, both) if other else None for side in (ours, baseline)]
+    sides = [_shares(side, column, rule, shares, both) if compared else None for side in (ours, baseline)]
     known = [side for side in sides if side is not None]
     apart = sampling.weighted(list(zip((1.0, -1.0), known, strict=True))) if len(known) == 2 else None
     return {"score_sampling": sampling.error(mine), "difference_sampling": sampling.error(apart)}
 
 
 def _shares(
-    frame: pd.DataFrame, column: str, rule: Rule, shares: SharesByRun, kept: set[int]
+    frame: pd.DataFrame, column: str, rule: Rule, shares: SharesByRun, chosen_seeds: set[int]
 ) -> Shares | None:
     weights = sampling.weights_of(rule) if column == AVERAGE else {column: 1.0}
     weighted = []
     for task, weight in weights.items():
-        runs = frame[(frame["task"] == task) & frame["score"].notna() & frame["seed"].isin(kept)]
+        runs = frame[(frame["task"] == task) & frame["score"].notna() & frame["seed"].isin(chosen_seeds)]
         of_task = sampling.mean([shares.get((run, task)) for run in runs["run_id"]])
         if of_task is None:
             return None

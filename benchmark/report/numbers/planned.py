@@ -15,7 +15,7 @@ import pandas as pd
 from benchmark.config.schema import RunConfig
 from benchmark.grids.grid import Grid
 from benchmark.report.numbers.frame import columns_of
-from benchmark.report.numbers.predictions import Arrays
+from benchmark.report.numbers.predictions import Arrays, has_gold
 
 LOST = ("diverged", "failed")  # runs that were made and have no score
 NEAR = {"pearson": 1.0, "spearman": 1.0}  # points above the floor where a model has learnt nothing
@@ -80,6 +80,6 @@ def _floor_of(name: str, config: RunConfig, stored: Mapping[str, np.ndarray]) ->
     known = (
         np.ones(labels)
         if targets is None
-        else np.bincount(targets[targets >= 0].astype(int), minlength=labels)
+        else np.bincount(targets[has_gold(targets)].astype(int), minlength=labels)
     )
     return floor(metric, known)

@@ -96,10 +96,10 @@ def reml(effects: np.ndarray, variances: np.ndarray) -> float:
     grid = np.concatenate([[0.0], largest * np.geomspace(1e-8, 1, 200)])
     best = int(np.argmin([unlikely(tau2) for tau2 in grid]))
     bounds = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
-    found = optimize.minimize_scalar(
+    minimum = optimize.minimize_scalar(
         unlikely, bounds=bounds, method="bounded", options={"xatol": 1e-10 * largest}
     )
-    return 0.0 if unlikely(0.0) <= found.fun else float(found.x)
+    return 0.0 if unlikely(0.0) <= minimum.fun else float(minimum.x)
 
 
 def filled(variances: np.ndarray, groups: Sequence[str]) -> np.ndarray:

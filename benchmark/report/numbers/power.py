@@ -36,8 +36,8 @@ def power(effects: float | Sequence[float] | np.ndarray, n: int, level: float = 
     critical = float(stats.t.isf(level / 2, n - 1))
     shifts = np.atleast_1d(np.asarray(effects, float)) * np.sqrt(n)
     infinite = np.isposinf(shifts)  # a gain without any spread, which scipy does not know
-    found = np.where(infinite, 1.0, stats.nct.sf(critical, n - 1, np.where(infinite, 0.0, shifts)))
-    return float(np.prod(found))
+    chances = np.where(infinite, 1.0, stats.nct.sf(critical, n - 1, np.where(infinite, 0.0, shifts)))
+    return float(np.prod(chances))
 
 
 def seeds_for(

@@ -33,6 +33,11 @@ def from_logits(logits: np.ndarray, config: RunConfig, evaluated: str) -> np.nda
     return np.asarray(counts_as[logits.argmax(-1)], np.float64)
 
 
+def has_gold(targets: np.ndarray) -> np.ndarray:
+    """True for the ``targets`` (examples,) that are known: only these are scored."""
+    return np.isfinite(targets) if targets.dtype.kind == "f" else np.asarray(targets >= 0)
+
+
 def known(metric: str) -> bool:
     """True if scores of ``metric`` can be computed from stored predictions."""
     return metric in TERMS
@@ -116,7 +121,12 @@ TERMS: dict[str, tuple[Callable[[np.ndarray, np.ndarray], np.ndarray], Callable[
 
 
 def loss(logits: np.ndarray, targets: np.ndarray, config: RunConfig) -> np.ndarray:
-    """Mean fine-tuning loss (evaluations,) of ``logits`` (evaluations, examples, outputs)."""
+    """Mean fine-tuning loss (evaluations,) of ``logits`` (evaluations, examples, outputs).
+
+    It is over the examples with a known target.
+    """
+    gold = has_gold(targets)
+    logits, targets = logits[:, gold], targets[gold]
     if not config.task.labels:
         return np.asarray(((logits[..., 0].astype(np.float64) - targets) ** 2).mean(-1))
     scores = logits.astype(np.float64)

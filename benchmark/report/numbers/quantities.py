@@ -66,7 +66,10 @@ def _losses(record: Record, config: RunConfig, stored: Stored) -> list[Point]:
     set_name = next(iter(config.task.evaluate))
     if f"logits/{set_name}" not in stored:
         return []
-    losses = predictions.loss(stored[f"logits/{set_name}"], stored[f"targets/{set_name}"], config)
+    targets = stored[f"targets/{set_name}"]
+    if not predictions.has_gold(targets).any():
+        return []
+    losses = predictions.loss(stored[f"logits/{set_name}"], targets, config)
     evaluated = record.curve[-len(losses) :]  # a set may be scored only after the last update
     return [({"step": entry.step}, float(loss)) for entry, loss in zip(evaluated, losses, strict=True)]
 

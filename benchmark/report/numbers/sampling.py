@@ -45,7 +45,9 @@ def of_runs(
                 predicted = predictions.from_logits(
                     stored[f"logits/{set_name}"][evaluation], config, set_name
                 )
-                adds = weight * predictions.influences(metric, predicted, stored[f"targets/{set_name}"])
+                targets = stored[f"targets/{set_name}"]
+                gold = predictions.has_gold(targets)
+                adds = weight * predictions.influences(metric, predicted[gold], targets[gold])
                 key = (config.task.name, set_name)
                 shares[key] = shares.get(key, 0) + adds
             else:

@@ -36,14 +36,14 @@ def chosen(frame: pd.DataFrame, statistic: str = "mean") -> pd.DataFrame:
     A run that diverged or failed counts with the floor, so that no setting wins by losing its worst seeds. Of
     equal settings the one with more finished runs is chosen. ``tried`` is the number of settings.
     """
-    kept = []
+    best_runs = []
     for _, cell in frame.groupby(CELL, sort=False):
         finished = (cell["status"] == "finished").groupby(cell["choice"], sort=False).sum()
         by_setting = at_floor(cell).groupby("choice", sort=False)["score"].agg(statistic)
         by_setting = by_setting.loc[finished.sort_values(ascending=False, kind="stable").index]
         best = _best(by_setting.to_dict(), bool(cell["lower"].iloc[0]))
-        kept.append(cell[cell["choice"] == best].assign(tried=len(by_setting)))
-    return pd.concat(kept).sort_index() if kept else frame.assign(tried=1)
+        best_runs.append(cell[cell["choice"] == best].assign(tried=len(by_setting)))
+    return pd.concat(best_runs).sort_index() if best_runs else frame.assign(tried=1)
 
 
 def leak_free(grid: Grid, frame: pd.DataFrame, records: Mapping[str, Record], arrays: Arrays) -> pd.DataFrame:
@@ -92,6 +92,8 @@ def scores_of_halves(
             return None
         evaluations = predictions.from_logits(stored[f"logits/{set_name}"], config, set_name)
         targets = stored[f"targets/{set_name}"]
+        gold = predictions.has_gold(targets)
+        evaluations, targets = evaluations[:, gold], targets[gold]
         scores.append(
             [
                 [predictions.value(metric, predicted[half], targets[half]) for half in split(len(targets))]

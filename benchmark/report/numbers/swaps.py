@@ -39,22 +39,22 @@ def swap_test(ours: np.ndarray, others: np.ndarray, statistic: Statistic) -> tup
     if len(ours) < 2:
         return np.nan, np.nan
     swap = patterns(len(ours))
-    found = statistic(np.where(swap, others, ours), np.where(swap, ours, others))
-    if np.isnan(found[0]):
+    values = statistic(np.where(swap, others, ours), np.where(swap, ours, others))
+    if np.isnan(values[0]):
         return np.nan, np.nan
-    return float(found[0]), _share_as_far(found)
+    return float(values[0]), _share_as_far(values)
 
 
 def maximum_test(ours: np.ndarray, others: np.ndarray) -> tuple[float, float]:
     """Test that paired values (n,) and (n,) have equal maxima: (difference, p)."""
-    return swap_test(ours, others, lambda one, other: one.max(-1) - other.max(-1))
+    return swap_test(ours, others, lambda mine, theirs: mine.max(-1) - theirs.max(-1))
 
 
 def ranked_signs(differences: np.ndarray) -> tuple[float, float]:
     """Two-sided test of Wilcoxon for differences (n,): (sum of signed ranks, p).
 
-    (NaN, NaN) for fewer than two. A failed run is an outlier, and ranks keep it from hiding all other runs. It is exact with ties, which
-    share their rank, and with differences of 0, which have a rank and no sign (Pratt).
+    (NaN, NaN) for fewer than two. A failed run is an outlier, and ranks keep it from hiding all other runs. It
+    is exact with ties, which share their rank, and with differences of 0, which have a rank and no sign (Pratt).
     """
     if len(differences) < 2:
         return np.nan, np.nan

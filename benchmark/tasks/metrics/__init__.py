@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from benchmark.errors import unknown
+from benchmark.errors import BenchmarkError, unknown
 from benchmark.tasks.metrics.base import OfflineMetric
 from benchmark.tasks.metrics.glue import F1, Accuracy, MatthewsCorrelation, Pearson, Spearman
 from benchmark.tasks.metrics.pairs import PairF1
@@ -30,6 +30,20 @@ METRICS: dict[str, type[OfflineMetric]] = {
     "mlqa": MlqaF1,
     "bucc": PairF1,
 }
+
+
+def check(names: Sequence[str], language: str | None, evaluated: str) -> None:
+    """Check that the named metrics can score the evaluation set ``evaluated``.
+
+    Raises: BenchmarkError for an unknown metric, or a language that a metric does not know.
+    """
+    for name in names:
+        if name not in METRICS:
+            raise unknown("metric", name, METRICS, f"the metrics of {evaluated!r}")
+        try:
+            METRICS[name](config_name=language)
+        except BenchmarkError as error:
+            raise BenchmarkError(f"evaluation set {evaluated!r}, metric {name!r}: {error}") from None
 
 
 def score(

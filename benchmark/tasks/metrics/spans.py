@@ -1,8 +1,9 @@
 """Exact match and F1 of answer texts, normalised as in SQuAD or MLQA.
 
 MLQA's normalisation depends on the language. A row is a question. Its prediction is a list of one text, or an
-empty list if there is none, which scores 0. Its reference is the list of right answers; the best one counts,
-for exact match and for F1 separately.
+empty list if there is none. Its reference is the list of right answers; the best one counts, for exact match
+and for F1 separately. If it is empty, the question has no answer and no prediction is right, as in SQuAD 2;
+else no prediction scores 0.
 """
 
 from __future__ import annotations
@@ -93,6 +94,9 @@ def question_scores(
 
     ``prediction`` is a list of one text or of none.
     """
+    if not answers:
+        right = float(not prediction or not tokens(prediction[0]))
+        return right, right
     if not prediction:
         return 0.0, 0.0
     said = tokens(prediction[0])

@@ -165,3 +165,11 @@ def test_averages(case: Case) -> None:
 def test_a_file_of_no_metric_above_is_skipped_with_its_name(case: Entry | None) -> None:
     if case:
         case.load()
+
+
+@pytest.mark.parametrize(("prediction", "right"), [([], 1.0), ([""], 1.0), (["the"], 1.0), (["a mill"], 0.0)])
+def test_a_question_without_an_answer_is_right_without_a_prediction(
+    prediction: list[str], right: float
+) -> None:
+    assert question_scores(prediction, [], squad_tokens) == (right, right)
+    assert question_scores([], ["mill"], squad_tokens) == (0.0, 0.0)

@@ -103,7 +103,11 @@ def test_a_method_that_says_nothing_of_itself_is_listed_all_the_same(
     [
         ("share: 0.5\n", ["mine.yaml", "`_target_`"]),
         ("_target_: benchmark.methods.noisytune.NoisyTun\n", ["method.mine._target_", "NoisyTun"]),
-        ("_target_: pathlib.Path\n", ["method.mine._target_", "not a benchmark.methods.Method"]),
+        ("_target_: pathlib.Path\n", ["method.mine._target_", "not trusted"]),
+        (
+            "_target_: benchmark.errors.BenchmarkError\n",
+            ["method.mine._target_", "not a benchmark.methods.Method"],
+        ),
         ("a: [\n", ["mine.yaml"]),
     ],
 )

@@ -1,0 +1,98 @@
+"""Checks of a command line before Hydra acts on it: code that files name, and what a W&B sweep may set."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from omegaconf import OmegaConf
+
+from benchmark.config.schema import RunConfig
+from benchmark.config.targets import OURS, TRUSTED, VARIABLE
+from benchmark.errors import BenchmarkError, unknown
+from benchmark.places import ROOT
+
+SEARCHPATH = "hydra.searchpath="
+SEARCHPATH_OPTIONS = ("--config-dir", "-cd")
+CODE = ("_target_", "()", "class")  # keys of Hydra's own settings that name code; the last two are of logging
+HYDRAS = frozenset({"hydra", "hydra_plugins", logging.__name__})
+SWEPT = tuple(RunConfig.__dataclass_fields__)
+
+
+def check_files(arguments: Sequence[str]) -> None:
+    """Check what files of a search path make Hydra itself do: its launcher, callbacks and logging.
+
+    The project's own files need no check. Raises: BenchmarkError for code that is not trusted.
+    """
+    overrides = list(_overrides(arguments))
+    if not any(override.startswith(SEARCHPATH) for override in overrides):
+        return
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        for choices in _singly(OverridesParser.create().parse_overrides(overrides)):
+            settings = compose("config", choices, return_hydra_config=True).hydra
+            _check_code("hydra", OmegaConf.to_container(settings, resolve=False))
+
+
+def check_sweep(arguments: Sequence[str], environment: Mapping[str, str]) -> None:
+    """Check that the agent of a W&B sweep sets keys of runs alone: a sweep comes from a server.
+
+    Raises: BenchmarkError for an option, a key of Hydra, or a key that names code.
+    """
+    if "WANDB_SWEEP_ID" not in environment:
+        return
+    for argument in arguments:
+        key, _, value = argument.partition("=")
+        group, *inner = key.lstrip("+").split(".")
+        if group not in SWEPT:
+            raise unknown("key of a W&B sweep", key, SWEPT)
+        if "builder" in inner or "_target_" in argument or (inner == [] and "builder" in value):
+            raise BenchmarkError(
+                f"{argument}: a W&B sweep may not name code; choose a file of conf/ that does"
+            )
+
+
+def _overrides(arguments: Sequence[str]) -> Iterator[str]:
+    """The overrides of a command line, with a folder of `--config-dir` as a search path."""
+    rest = iter(arguments)
+    for argument in rest:
+        option, _, value = argument.partition("=")
+        if option in SEARCHPATH_OPTIONS:
+            yield f"{SEARCHPATH}['file://{value or next(rest, '')}']"
+        elif not argument.startswith("-") and "=" in argument:
+            yield argument
+
+
+def _singly(parsed: Sequence[Override]) -> Iterator[list[str]]:
+    """The overrides of single runs in which every choice of a multirun stands once."""
+    loader = GlobalHydra.instance().config_loader()
+    fixed = [one.input_line or "" for one in parsed if not one.is_sweep_override()]
+    swept = [
+        [f"{one.get_key_element()}={value}" for value in one.sweep_string_iterator()]
+        for one in parsed
+        if one.is_sweep_override() and loader.get_group_options(one.key_or_group.split("@")[0])
+    ]
+    yield fixed + [choices[0] for choices in swept]
+    for number, choices in enumerate(swept):
+        others = [values[0] for values in swept[:number] + swept[number + 1 :]]
+        for choice in choices[1:]:
+            yield [*fixed, *others, choice]
+
+
+def _check_code(place: str, settings: Any) -> None:
+    """Raises: BenchmarkError for a trusted key in ``settings`` that names foreign code."""
+    if isinstance(settings, list):
+        settings = dict(enumerate(settings))
+    if not isinstance(settings, dict):
+        return
+    for key, value in settings.items():
+        if key in CODE and isinstance(value, str) and value.partition(".")[0] not in HYDRAS | TRUSTED:
+            raise BenchmarkError(
+                f"{place}.{key}={value}: not run, because its package is not trusted (trusted: "
+                f"{', '.join(sorted(TRUSTED))}; {VARIABLE}=… before the command adds yours to {OURS})"
+            )
+        _check_code(f"{place}.{key}", value)

@@ -1,0 +1,58 @@
+"""Folders of configuration beside the project's own: groups such as ``task``, and ``sweeps``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from benchmark.errors import BenchmarkError
+from benchmark.places import ROOT
+
+KEY = "hydra.searchpath"
+SCHEME = "file://"
+OURS = f"{SCHEME}{ROOT}"
+
+
+def with_ours(overrides: Sequence[str]) -> list[str]:
+    """The overrides, with the project's folder on a search path that they name: it has ``sweeps``.
+
+    Raises: BenchmarkError for a folder that is not there.
+    """
+    return [
+        f"{KEY}=[{','.join(_quoted(place) for place in _places(override))}]"
+        if override.startswith(f"{KEY}=")
+        else override
+        for override in overrides
+    ]
+
+
+def parted(overrides: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
+    """The override of the search path, if there is one, apart from all others."""
+    search = [override for override in overrides if override.startswith(f"{KEY}=")]
+    return tuple(with_ours(search)), [override for override in overrides if override not in search]
+
+
+def folders(search: Sequence[str]) -> list[Path]:
+    """The folders of a search path, the project's own if there is none."""
+    places = [place for override in search for place in _places(override)] or [OURS]
+    return [Path(place.removeprefix(SCHEME)) for place in places if place.startswith(SCHEME)]
+
+
+def _places(override: str) -> list[str]:
+    value = OverridesParser.create().parse_override(override).value()
+    if not isinstance(value, list):
+        raise BenchmarkError(f"{override}: a list of folders, as in {KEY}=[file:///your/conf]")
+    places = [str(getattr(place, "text", place)) for place in value]
+    for number, place in enumerate(places):
+        if "://" not in place:  # Hydra takes a path without a scheme for a file's as well
+            places[number] = place = f"{SCHEME}{Path(place).expanduser().absolute()}"
+        if place.startswith(SCHEME) and not Path(place.removeprefix(SCHEME)).is_dir():
+            raise BenchmarkError(f"{KEY}: no folder {place.removeprefix(SCHEME)}")
+    return [*places, *([] if OURS in places else [OURS])]
+
+
+def _quoted(place: str) -> str:
+    escaped = place.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"

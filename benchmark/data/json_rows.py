@@ -1,0 +1,132 @@
+"""Rows of JSON files: one object per line, an array of objects, or an object around one of these."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow
+
+from benchmark.data.text import read_text
+from benchmark.errors import BenchmarkError
+
+Row = dict[str, Any]
+SHOWN = 60  # characters of a value in a message
+
+
+def read(path: Path) -> list[Row]:
+    """The rows of a file.
+
+    Raises: BenchmarkError naming file, line or row, for text that is no JSON and for rows that are no objects.
+    """
+    text, by_line = read_text(path), not path.name.removesuffix(".gz").lower().endswith(".json")
+    try:
+        rows = _lines(text, path) if by_line else _questions(_array(_parse(text), path))
+    except json.JSONDecodeError:
+        rows = _lines(text, path)
+    except KeyError as error:
+        raise BenchmarkError(f"{path}: {error.args[0]}") from error
+    for number, row in enumerate(rows):
+        if not isinstance(row, dict):
+            raise BenchmarkError(f"{path}, row {number}: {_short(row)} where an object is wanted")
+    return rows
+
+
+def columns(files: Sequence[tuple[Path, list[Row]]]) -> dict[str, pyarrow.Array]:
+    """The columns of all rows of several files; a key that a row lacks is a missing value.
+
+    Raises: BenchmarkError naming file, row, column and value, for values of unlike types.
+    """
+    rows = [row for _, some in files for row in some]
+    names = dict.fromkeys(name for row in rows for name in row)
+    places = [(path, number) for path, some in files for number in range(len(some))]
+    found = {}
+    for name in names:
+        values = [row.get(name) for row in rows]
+        try:
+            found[name] = pyarrow.array(values)
+        except (pyarrow.ArrowException, OverflowError, TypeError) as error:
+            path, number, value = _unlike(values, places)
+            raise BenchmarkError(
+                f"{path}, row {number}: column {name!r} has {_short(value)}, and not the type of the rows "
+                f"before, such as {_short(next(value for value in values if value is not None))}"
+            ) from error
+    return found
+
+
+def _parse(text: str) -> Any:
+    return json.loads(text, object_pairs_hook=_object)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> Row:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise KeyError(f"an object has the key {next(key for key in keys if keys.count(key) > 1)!r} twice")
+    return made
+
+
+def _lines(text: str, path: Path) -> list[Any]:
+    rows = []
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            try:
+                rows.append(_parse(line))
+            except json.JSONDecodeError as error:
+                raise BenchmarkError(f"{path}, line {number}: no JSON: {error.msg}") from error
+            except KeyError as error:
+                raise BenchmarkError(f"{path}, line {number}: {error.args[0]}") from error
+    if not rows:
+        raise BenchmarkError(f"{path} is empty: it has no rows")
+    return rows
+
+
+def _array(whole: Any, path: Path) -> list[Any]:
+    """The rows of a whole document: an array, the only array in an object, or columns by name."""
+    if isinstance(whole, list):
+        return whole
+    if not isinstance(whole, dict):
+        raise BenchmarkError(f"{path}: {_short(whole)} where rows are wanted")
+    lists = {key: value for key, value in whole.items() if isinstance(value, list)}
+    arrays = [value for value in lists.values() if all(isinstance(row, dict) for row in value)]
+    if len(arrays) == 1:
+        return arrays[0]
+    if not lists:
+        return [whole]  # a file of one line
+    if len(lists) == len(whole) and not arrays and len({len(value) for value in lists.values()}) == 1:
+        return [dict(zip(lists, row, strict=True)) for row in zip(*lists.values(), strict=True)]
+    raise BenchmarkError(
+        f"{path}: an object with the keys {', '.join(whole)} where an array of rows is wanted"
+    )
+
+
+def _questions(rows: list[Any]) -> list[Any]:
+    """The questions of SQuAD's own format, in which paragraphs are inside of articles."""
+    if not rows or not all(isinstance(row, dict) and isinstance(row.get("paragraphs"), list) for row in rows):
+        return rows
+    return [
+        {"title": article.get("title"), "context": paragraph.get("context"), **question}
+        for article in rows
+        for paragraph in article["paragraphs"]
+        for question in paragraph.get("qas", [])
+    ]
+
+
+def _unlike(values: Sequence[Any], places: Sequence[tuple[Path, int]]) -> tuple[Path, int, Any]:
+    """File, row and value of the first value that does not go with those before, by halving."""
+    low, high = 0, len(values)
+    while high - low > 1:
+        middle = (low + high) // 2
+        try:
+            pyarrow.array(values[:middle])
+            low = middle
+        except (pyarrow.ArrowException, OverflowError, TypeError):
+            high = middle
+    return *places[high - 1], values[high - 1]
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"

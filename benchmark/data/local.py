@@ -1,0 +1,61 @@
+"""Folders and files of one's own, told from names of the hub."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from benchmark.data import hub
+from benchmark.data.listing import Listing, list_names, listed
+from benchmark.errors import BenchmarkError
+
+HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
+LFS = b"version https://git-lfs"
+
+
+def path_of(repo: str) -> Path | None:
+    """The folder or file that ``repo`` names, from the folder of the command; None for a name of the hub.
+
+    Raises: BenchmarkError for a path with nothing there.
+    """
+    path = Path(repo).expanduser()
+    if path.exists():
+        return path.absolute()
+    if HUB_NAME.fullmatch(repo) and not repo.startswith((".", "~")) and not is_file_name(repo):
+        return None
+    parent = next(folder for folder in path.absolute().parents if folder.is_dir())
+    present = ", ".join(sorted(other.name for other in parent.iterdir())[:10]) or "nothing"
+    raise BenchmarkError(f"no folder or file {path.absolute()} ({parent} has {present})")
+
+
+def is_file_name(name: str) -> bool:
+    """True for a name that ends as a data file does."""
+    return listed([name]).names != []
+
+
+def list_data(path: Path) -> Listing:
+    """The data files of a folder, or of a single file.
+
+    Raises: BenchmarkError if there is no data file.
+    """
+    names = [path.name] if path.is_file() else list_names(path)
+    readme = path / hub.README
+    found = listed(names, readme.read_text(errors="replace") if readme.is_file() else None)
+    if not found.names:
+        raise BenchmarkError(f"{path}: {hub.no_data(names)}")
+    return found
+
+
+def check_readable(path: Path) -> None:
+    """Refuse what stands for a file and is none.
+
+    Raises: BenchmarkError naming the file.
+    """
+    try:
+        with path.open("rb") as file:
+            if file.read(len(LFS)) == LFS:
+                raise BenchmarkError(
+                    f"{path} is a pointer of Git LFS and not the data; `git lfs pull` gets them"
+                )
+    except OSError as error:
+        raise BenchmarkError(f"{path} cannot be read: {error.strerror or error}") from error

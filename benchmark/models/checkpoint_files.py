@@ -1,0 +1,44 @@
+"""The files behind a model's name: weights and tokenizer, with their revision. Needs no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchmark import digests
+from benchmark.config.schema import ModelConfig
+from benchmark.errors import BenchmarkError
+
+WEIGHTS, TOKENIZER, REVISION = "weights", "tokenizer", "revision"
+FORMATS = ("*.safetensors", "*.bin")  # of weights; the first that a folder has counts
+TEXTS = ("*.json", "*.txt", "*.model")  # configuration and tokenizer
+
+
+def kept(model: ModelConfig, cache: Path) -> Path:
+    """The place of a model's digests; see `benchmark.digests`."""
+    return digests.place(cache, ["model", model.id, model.builder, model.revision])
+
+
+def folder_of(model: ModelConfig) -> Path | None:
+    """The folder of a model on this machine; None for a builder's, or if it is not here. Fetches nothing."""
+    from huggingface_hub.errors import HFValidationError
+
+    from benchmark.models import checkpoint, hub  # imports the hub's library, which is slow
+
+    if model.id is None:
+        return None
+    folder: Path | None = checkpoint.in_home(model.id)
+    try:
+        if folder is None or not folder.is_dir():
+            folder = hub.cached(model.id, model.revision, checkpoint.CONFIG, checkpoint.MODULES)
+        found = folder and checkpoint.inside(checkpoint.Checkpoint(model.name, folder), strict=False)
+    except (HFValidationError, BenchmarkError):
+        return None
+    return found.folder if found else None
+
+
+def computed(model: ModelConfig, folder: Path, cache: Path) -> dict[str, str]:
+    """The digests of the model in ``folder`` by ``WEIGHTS`` and ``TOKENIZER``, and its ``REVISION``."""
+    weights = next((paths for name in FORMATS if (paths := sorted(folder.glob(name)))), [])
+    texts = sorted(path for name in TEXTS for path in folder.glob(name))
+    facts = {REVISION: folder.name} if folder.parent.name == "snapshots" else {}
+    return digests.computed(kept(model, cache), {WEIGHTS: weights, TOKENIZER: texts}, facts)

@@ -1,0 +1,198 @@
+"""Checks that configuration, tokenizer and weights of a checkpoint fit together, before anything trains."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import torch
+import transformers
+from torch import nn
+from transformers import AutoConfig, AutoTokenizer, PreTrainedModel
+from transformers.tokenization_utils_base import PreTrainedTokenizerBase
+
+from benchmark.errors import BenchmarkError
+from benchmark.models import verification
+from benchmark.models.architecture import encoder_of
+from benchmark.models.checkpoint import CONFIG, TOKENIZER, Checkpoint, in_short, is_pointer
+
+POSITIONS = re.compile(
+    r"(^|\.)(wpe|\w*positions?|\w*position\w*_embeddings?|\w*pos_emb\w*)$"
+)  # a table's name
+VOCABULARY = "tokenizer.json"
+SOME, OTHER = "a", "b"  # texts whose tokens are not looked at
+NAMED = 3  # weights in a message
+
+
+def configuration(checkpoint: Checkpoint) -> Any:
+    """The configuration of a checkpoint. Raises: BenchmarkError for one that `transformers` cannot read."""
+    stated = checkpoint.json(CONFIG)
+    if "model_type" not in stated and checkpoint.id is None:  # it would be guessed from the folder's name
+        raise checkpoint.refusal(CONFIG, "has no model_type, such as 'bert'")
+    if "quantization_config" in stated:
+        raise checkpoint.refusal(CONFIG, "quantization_config: quantised weights cannot be fine-tuned")
+    try:
+        return AutoConfig.from_pretrained(checkpoint.folder, trust_remote_code=False)
+    except Exception as error:  # of many types: unknown kinds, values that do not fit, code of its own
+        raise unusable(checkpoint, stated, error) from error
+
+
+def tokenizer(checkpoint: Checkpoint, pairs: bool = False) -> PreTrainedTokenizerBase:
+    """The tokenizer of a checkpoint, limited to the positions of its model.
+
+    ``pairs``: it is for two texts per example. Raises: BenchmarkError if it does not fit the model.
+    """
+    if not checkpoint.has_tokenizer():
+        raise checkpoint.refusal("", f"has no tokenizer ({VOCABULARY}, or a vocabulary such as vocab.txt)")
+    if pointers := [path for path in checkpoint.matching(*TOKENIZER) if is_pointer(path)]:
+        raise checkpoint.unreadable(pointers[0], OSError())
+    model = skeleton(checkpoint, configuration(checkpoint))
+    try:
+        loaded = AutoTokenizer.from_pretrained(checkpoint.folder, trust_remote_code=False)
+    except Exception as error:  # of many types, of the tokenizers' library as well
+        for path in checkpoint.matching("*token*.json", "vocab.json"):
+            checkpoint.json(path.name)
+        raise checkpoint.refusal("", f"its tokenizer cannot be loaded ({in_short(error)})") from error
+    _check_vocabulary(checkpoint, loaded, model)
+    _pad(checkpoint, loaded, model)
+    if pairs:
+        _check_segments(checkpoint, loaded, model)
+    loaded.model_max_length = min(loaded.model_max_length, positions(model) or loaded.model_max_length)
+    return loaded
+
+
+def skeleton(checkpoint: Checkpoint, config: Any, head: str = "AutoModel") -> PreTrainedModel:
+    """The model of a configuration without memory for its weights.
+
+    ``head`` is a class of `transformers`. Raises: BenchmarkError for a configuration of which no model can be made.
+    """
+    kinds = getattr(transformers, head)._model_mapping
+    if type(config) not in kinds:
+        raise checkpoint.refusal(CONFIG, f"model_type {config.model_type!r} has no {head} in transformers")
+    try:
+        with torch.random.fork_rng(devices=[]), torch.device("meta"):
+            return getattr(transformers, head).from_config(config, trust_remote_code=False)
+    except Exception as error:  # whatever an architecture says of sizes that do not fit
+        raise checkpoint.refusal(CONFIG, f"no model can be made of it ({in_short(error)})") from error
+
+
+def positions(model: PreTrainedModel) -> int | None:
+    """The tokens that a model has positions for; None if their number has no limit.
+
+    RoBERTa and its kin begin after the padding's position, which their table names.
+    """
+    stated = getattr(model.config, "max_position_embeddings", None)
+    limits = [stated] if isinstance(stated, int) and stated > 0 else []
+    tables = [
+        module.num_embeddings - (0 if module.padding_idx is None else module.padding_idx + 1)
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Embedding) and POSITIONS.search(name)
+    ]
+    rotary = any("rotary" in type(module).__name__.lower() for module in model.modules())
+    return min(tables + limits) if tables or (rotary and limits) else None
+
+
+def check_weights(checkpoint: Checkpoint, model: PreTrainedModel, loading: dict[str, Any]) -> list[str]:
+    """Check that a checkpoint had every weight of its encoder, by the ``loading`` information of `transformers`.
+
+    Returns the names of weights that were drawn: the head's, and the pooler's if it had none.
+    Raises: BenchmarkError naming a weight that is missing, of another size, or not finite.
+    """
+    encoder = encoder_of(model)
+
+    def is_encoder(name: str) -> bool:
+        return not encoder.in_head(name) and not encoder.in_pooler(name)
+
+    files = ", ".join(path.name for path in checkpoint.weights()[:NAMED])
+    sizes = {name: sizes for name, *sizes in sorted(loading["mismatched_keys"])}
+    for name, (has, needs) in sizes.items():
+        if is_encoder(name):
+            raise checkpoint.refusal(
+                files,
+                f"{name} is {tuple(has)} there, and {tuple(needs)} by {CONFIG}; one of them is of another model",
+            )
+    missing = sorted(loading["missing_keys"])
+    if lost := [name for name in missing if is_encoder(name)]:
+        more = f" and {len(lost) - NAMED} more" if len(lost) > NAMED else ""
+        unknown = sorted(loading["unexpected_keys"])
+        instead = f" (it has {', '.join(unknown[:NAMED])}, which this model has not)" if unknown else ""
+        raise checkpoint.refusal(files, f"has no {', '.join(lost[:NAMED])}{more}{instead}")
+    drawn = [*missing, *sizes]
+    for name, parameter in model.named_parameters():
+        if name not in drawn and not parameter.detach().sum().isfinite():
+            raise checkpoint.refusal(files, f"{name} has values that are not finite (NaN or infinite)")
+    return sorted(drawn)
+
+
+def check_computes(checkpoint: Checkpoint, model: PreTrainedModel) -> None:
+    """Check that a model computes a batch of texts. Raises: BenchmarkError with what it says if not."""
+    try:
+        with torch.no_grad():
+            model.eval()(**verification.texts(encoder_of(model), verification.LENGTHS))
+    except Exception as error:  # whatever an architecture needs beside texts
+        name = type(model).__name__
+        raise checkpoint.refusal(
+            CONFIG, f"{name} cannot compute a batch of texts ({in_short(error)})"
+        ) from error
+
+
+def unusable(checkpoint: Checkpoint, stated: dict[str, Any], error: Exception) -> BenchmarkError:
+    """The error for a configuration that `transformers` does not take."""
+    if "auto_map" in stated:
+        return checkpoint.refusal(CONFIG, "needs code of its own (auto_map), which is not run")
+    if stated.get("model_type") not in transformers.CONFIG_MAPPING:
+        version = f"transformers {transformers.__version__}"
+        return checkpoint.refusal(
+            CONFIG, f"model_type {stated.get('model_type')!r} is not known to {version}"
+        )
+    return checkpoint.refusal(
+        CONFIG, f"does not fit its model_type {stated['model_type']!r} ({in_short(error)})"
+    )
+
+
+def _check_vocabulary(checkpoint: Checkpoint, loaded: Any, model: PreTrainedModel) -> None:
+    if not loaded.is_fast:
+        raise checkpoint.refusal(
+            "", f"its tokenizer, {type(loaded).__name__}, has no fast version: save one as {VOCABULARY}"
+        )
+    vocabulary = loaded.get_vocab()
+    if not set(vocabulary) - set(loaded.all_special_tokens):
+        raise checkpoint.refusal("", f"its tokenizer knows no word, only {len(vocabulary)} special tokens")
+    rows = _embedding(model)
+    if rows is not None and len(loaded) > rows:
+        raise checkpoint.refusal(
+            VOCABULARY,
+            f"its tokenizer has {len(loaded)} tokens, and the model an embedding of {rows} ({CONFIG})",
+        )
+
+
+def _pad(checkpoint: Checkpoint, loaded: Any, model: PreTrainedModel) -> None:
+    """Give a tokenizer without padding token the one of its model."""
+    if loaded.pad_token_id is not None:
+        return
+    number = getattr(model.config, "pad_token_id", None)
+    token = None if number is None else loaded.convert_ids_to_tokens(number)
+    if token is None:
+        raise checkpoint.refusal(
+            "", "its tokenizer has no padding token: set pad_token in tokenizer_config.json"
+        )
+    loaded.pad_token = token
+
+
+def _check_segments(checkpoint: Checkpoint, loaded: Any, model: PreTrainedModel) -> None:
+    segments = loaded(SOME, OTHER).get("token_type_ids", [0])
+    kinds = getattr(model.config, "type_vocab_size", None)
+    if kinds and max(segments) >= kinds:
+        raise checkpoint.refusal(
+            CONFIG,
+            f"type_vocab_size={kinds}, and its tokenizer numbers the second text of a pair {max(segments)}; "
+            "one of them is of another model",
+        )
+
+
+def _embedding(model: PreTrainedModel) -> int | None:
+    """The rows of the token embedding; None for a model without one table."""
+    try:
+        return getattr(model.get_input_embeddings(), "num_embeddings", None)
+    except NotImplementedError:
+        return None

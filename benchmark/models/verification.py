@@ -1,0 +1,214 @@
+"""The check that a model computes the same with and without padding, on made-up texts of unlike lengths."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache as kept
+from pathlib import Path
+
+import torch
+import transformers
+from torch import nn
+
+from benchmark.models.architecture import Encoder
+
+LENGTHS = (5, 6, 2)  # tokens of the texts; on a CPU the first two attend in one group
+WINDOWED = re.compile(
+    "window|local_attention|chunk|block_size"
+)  # values of a configuration that long texts need
+MOST = 512  # tokens of a text, where the model has no limit
+TOLERANCE = 3e-5  # of the largest value; rounding alone is 4e-6 after 24 layers
+ROWS = 64  # of a matrix, to estimate its spread
+FIRST_WORD = 5  # ids below are special tokens in most vocabularies
+FOLDER = "packing"  # of results, in the cache
+KNOWN: dict[str, bool] = {}  # results in this process
+
+Inputs = dict[str, torch.Tensor]
+
+
+class Check:
+    """The results of a model with padding, to compare others with: of a batch, and of a text longer than a window."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self.encoder = encoder
+        self.batch, self.long = texts(encoder, LENGTHS), texts(encoder, longer_than_windows(encoder))
+        with exact(encoder):
+            self.expected = [results(encoder, inputs) for inputs in (self.batch, self.long)]
+
+    def holds(self) -> bool:
+        """True if the model now gives the same results, for all texts together and for each alone."""
+        with exact(self.encoder):
+            again = [results(self.encoder, inputs) for inputs in (self.batch, self.long)]
+            alone = torch.cat([results(self.encoder, text)[0] for text in alone_of(self.batch)])
+        return close(alone, self.expected[0][0]) and all(
+            close(hidden, states) and same(outputs, expected)
+            for (hidden, outputs), (states, expected) in zip(again, self.expected, strict=True)
+        )
+
+    def outputs_hold(self) -> bool:
+        """True if the model's head now gives the same results."""
+        with exact(self.encoder):
+            return same(results(self.encoder, self.batch)[1], self.expected[0][1])
+
+
+def key(encoder: Encoder) -> str:
+    """A digest of all that the check's result depends on: configuration, class, device, versions and our code."""
+    device = next(encoder.model.parameters()).device
+    parts = (
+        encoder.model.config.to_json_string(use_diff=False),
+        type(encoder.model).__name__,
+        device.type,
+        torch.__version__,
+        transformers.__version__,
+        _own_code(),
+    )
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def known(key: str, cache: Path | None) -> bool | None:
+    """The result of an earlier check; None if there is none."""
+    if key not in KNOWN and cache is not None:
+        path = cache / FOLDER / key
+        text = path.read_text(errors="replace") if path.is_file() else ""
+        if text in (str(True), str(False)):
+            KNOWN[key] = text == str(True)
+    return KNOWN.get(key)
+
+
+def keep(key: str, result: bool, cache: Path | None) -> None:
+    """Keep the result of a check in this process, and in the folder ``cache``."""
+    KNOWN[key] = result
+    if cache is not None:
+        path = cache / FOLDER / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(f".{os.getpid()}")
+        part.write_text(str(result))
+        part.replace(path)
+
+
+@kept
+def _own_code() -> str:
+    """A digest of the code of this folder."""
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
+
+
+def longer_than_windows(encoder: Encoder) -> list[int]:
+    """The tokens of a text that no window of the model's configuration holds; empty if it has none."""
+    config = encoder.model.config
+    windows = [
+        value
+        for name, value in config.to_dict().items()
+        if WINDOWED.search(name) and isinstance(value, int) and value > 1
+    ]
+    most = getattr(config, "max_position_embeddings", None) or MOST
+    return [min(max(windows) + 3, most - FIRST_WORD)] if windows else []
+
+
+def texts(encoder: Encoder, lengths: Sequence[int]) -> Inputs:
+    """Made-up texts of ``lengths`` tokens: ``input_ids`` and ``attention_mask`` on the model's device."""
+    device = next(encoder.model.parameters()).device
+    mask = (torch.arange(max(lengths, default=0)) < torch.tensor(lengths)[:, None]).long()
+    words = FIRST_WORD + torch.arange(mask.numel()).view(mask.shape) * 7 % max(
+        vocabulary(encoder) - FIRST_WORD, 1
+    )
+    config = encoder.model.config
+    padding, end = (getattr(config, name, None) for name in ("pad_token_id", "eos_token_id"))
+    if isinstance(end, int) and end < vocabulary(
+        encoder
+    ):  # the token that some heads read, once in every text
+        last = mask.cumsum(1) == torch.tensor(lengths)[:, None]
+        words = words.where(words != end, end - 1).where(~last, end)
+    return {"input_ids": words.where(mask == 1, padding or 0).to(device), "attention_mask": mask.to(device)}
+
+
+def vocabulary(encoder: Encoder) -> int:
+    """The rows of the token embedding."""
+    return int(encoder.words.weight.shape[0])  # type: ignore[index]
+
+
+def alone_of(inputs: Inputs) -> Iterator[Inputs]:
+    """Each text of a batch, without padding."""
+    for ids, mask in zip(inputs["input_ids"], inputs["attention_mask"], strict=True):
+        length = int(mask.sum())
+        yield {"input_ids": ids[None, :length], "attention_mask": mask[None, :length]}
+
+
+def results(encoder: Encoder, inputs: Inputs) -> tuple[torch.Tensor, Inputs]:
+    """The last hidden states of real tokens (tokens, hidden), and the head's outputs at real tokens.
+
+    The states are those of first tokens alone if the model computes no others.
+    """
+    if not len(inputs["input_ids"]):
+        return torch.zeros(0), {}
+    states: list[torch.Tensor] = []
+    handle = encoder.base.register_forward_hook(lambda _, __, output: states.append(output[0]))
+    try:
+        outputs = encoder.model(**inputs)
+    finally:
+        handle.remove()
+    mask = inputs["attention_mask"] == 1
+    real = {
+        name: value[mask] if value.shape[:2] == mask.shape else value
+        for name, value in outputs.items()
+        if isinstance(value, torch.Tensor)
+    }
+    return states[0][mask] if states[0].shape[:2] == mask.shape else states[0].flatten(0, 1), real
+
+
+def same(outputs: Inputs, expected: Inputs) -> bool:
+    """True if all outputs of a head are equal up to rounding."""
+    return all(close(outputs[name], expected[name]) for name in expected)
+
+
+def close(result: torch.Tensor, expected: torch.Tensor) -> bool:
+    """True if two results are equal up to rounding."""
+    if result.shape != expected.shape:
+        return False
+    return not len(expected) or bool((result - expected).abs().max() <= TOLERANCE * expected.abs().max())
+
+
+@contextmanager
+def exact(encoder: Encoder) -> Iterator[None]:
+    """Compute in full float32, without dropout, by weights of a spread that shows errors, for a while."""
+    model, training, tf32 = encoder.model, encoder.model.training, torch.backends.cuda.matmul.allow_tf32
+    model.eval()
+    torch.backends.cuda.matmul.allow_tf32 = False
+    try:
+        with torch.no_grad(), spread(encoder):
+            yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = tf32
+        model.train(training)
+
+
+@contextmanager
+def spread(encoder: Encoder) -> Iterator[None]:
+    """Multiply small weights of the layers by powers of two, for a while.
+
+    Attention by fresh weights is so even that it hides errors of positions. The way back is exact.
+    """
+    scaled = [
+        (module.weight, factor)
+        for layer in encoder.layers
+        for module in layer.modules()
+        if isinstance(module, nn.Linear) and (factor := spreading(module.weight)) > 1
+    ]
+    try:
+        for weight, factor in scaled:
+            weight.mul_(factor)
+        yield
+    finally:
+        for weight, factor in scaled:
+            weight.div_(factor)
+
+
+def spreading(weight: torch.Tensor) -> float:
+    """The power of two that makes the output of ``weight`` (outputs, inputs) about as large as its input."""
+    deviation = weight[:ROWS].std().item() * math.sqrt(weight.shape[1])
+    return 2.0 ** round(-math.log2(deviation)) if deviation > 0 else 1.0

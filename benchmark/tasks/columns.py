@@ -1,0 +1,235 @@
+"""Checks of a split's columns: every text, label, value and tag fits its task, or one row is named.
+
+Nothing is cast or cut here. A missing target (null, or -1 for a class) means that the row has no gold label.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from datasets import ClassLabel, Value
+
+from benchmark.data.rows import Rows, spelt
+from benchmark.errors import BenchmarkError, nearest
+
+NO_GOLD = -1  # the class of an example or word without a gold label
+IGNORED_TAGS = (-1, -100)  # tags of words that do not count; -100 is what `transformers` writes
+LABELS_SHOWN = 20
+LARGEST = float(np.finfo(np.float32).max)
+
+
+class UnfitError(Exception):
+    """A value does not fit its task; the message ends the sentence that begins with the value."""
+
+
+def check_texts(rows: Rows, columns: Sequence[str]) -> int:
+    """Count the rows with an empty text in one of ``columns``.
+
+    Raises: BenchmarkError for a split without rows, and for a value that is missing or no text.
+    """
+    if not len(rows):
+        raise BenchmarkError(f"task {rows.task!r}: {rows.place} has no rows")
+    empty = np.zeros(len(rows), bool)
+    for column in columns:
+        values = rows.column(column)
+        if rows.data.features[column] != Value("string") or None in values:
+            for row, value in enumerate(values):
+                if not isinstance(value, str):
+                    raise rows.refusal(column, row, value, f"is {_form(value)}, and a text is wanted")
+        empty |= np.fromiter((not value.strip() for value in values), bool, len(rows))
+    return int(empty.sum())
+
+
+def check_room(tokenizer: Any, max_length: int, texts: int, where: str) -> None:
+    """Refuse a length that holds special tokens only.
+
+    Raises: BenchmarkError naming ``max_length``, which is the limit of the split ``where``.
+    """
+    special = tokenizer.num_special_tokens_to_add(pair=texts == 2)
+    if max_length < special + texts:
+        raise BenchmarkError(
+            f"max_length={max_length} of {where}: must be at least {special + texts}, for {special} special tokens "
+            f"and one more per text"
+        )
+
+
+def classes(rows: Rows, column: str, labels: list[str], label_map: Mapping[str, str]) -> np.ndarray:
+    """The class of every row by its label's name, (rows,) int64; -1 without a gold label.
+
+    Raises: BenchmarkError for a target that is none of ``labels``.
+    """
+    if label_map:
+        codes = {said: labels.index(label) for said, label in label_map.items()}
+        said = spelt(rows, column, label_map)
+        return np.array([NO_GOLD if value is None else codes[value] for value in said], np.int64)
+    coded = coding(labels, names_of(rows.data.features[column]), (NO_GOLD,))
+    return np.array(_each(rows, column, rows.column(column), coded), np.int64)
+
+
+def values(rows: Rows, column: str) -> np.ndarray:
+    """The value of every row of a regression, (rows,) float32; NaN without one.
+
+    Raises: BenchmarkError for a target that is no finite number.
+    """
+    if names := names_of(rows.data.features[column]):
+        raise BenchmarkError(
+            f"task {rows.task!r}: {rows.place}, column {column!r} has the classes {_shown(names)}, and task.labels "
+            f"is empty, which makes a regression: name the labels"
+        )
+    return np.array(_each(rows, column, rows.column(column), _value), np.float32)
+
+
+def sentences(
+    rows: Rows, words: str, tags: str, labels: list[str]
+) -> tuple[list[list[str]], list[list[int]]]:
+    """The words of every sentence and their classes; -1 without a gold label.
+
+    Raises: BenchmarkError for values that are no lists of words and of as many tags.
+    """
+    if not len(rows):
+        raise BenchmarkError(f"task {rows.task!r}: {rows.place} has no rows")
+    coded = coding(labels, names_of(getattr(rows.data.features[tags], "feature", None)), IGNORED_TAGS)
+    all_words, all_tags = rows.column(words), rows.column(tags)
+    known: dict[Any, int] = {}
+    result = []
+    for row, (sentence, spelling) in enumerate(zip(all_words, all_tags, strict=True)):
+        if not isinstance(sentence, list):
+            raise rows.refusal(words, row, sentence, f"is {_form(sentence)}, and a list of words is wanted")
+        for word in sentence:
+            if not isinstance(word, str):
+                raise rows.refusal(
+                    words, row, sentence, f"has {word!r} among its words, and all must be texts"
+                )
+        if spelling is None:
+            result.append([NO_GOLD] * len(sentence))
+            continue
+        if not isinstance(spelling, list):
+            raise rows.refusal(tags, row, spelling, f"is {_form(spelling)}, and a list of tags is wanted")
+        if len(spelling) != len(sentence):
+            raise rows.refusal(
+                tags,
+                row,
+                spelling,
+                f"has {len(spelling)} tags, and {words!r} has {len(sentence)} words: give one tag per word",
+            )
+        result.append([_once(rows, tags, row, tag, coded, known) for tag in spelling])
+    return all_words, result
+
+
+def coding(labels: list[str], names: list[str], ignored: Sequence[int]) -> Callable[[Any], int]:
+    """Make the function from a target to its class; ``names`` are the file's names of its numbers.
+
+    Numbers stand for the names in the file, for labels that are numbers themselves, or else for positions.
+    Its function raises: UnfitError for a target that is none of ``labels``.
+    """
+    numeric = all(label.removeprefix("-").isdecimal() and str(int(label)) == label for label in labels)
+
+    def by_name(name: str) -> int:
+        if name in labels:
+            return labels.index(name)
+        if not name.strip():
+            raise UnfitError("is an empty text; null stands for a missing label")
+        raise UnfitError(f"is none of the labels{nearest(name, labels[:LABELS_SHOWN])}")
+
+    def coded(target: Any) -> int:
+        if target is None:
+            return NO_GOLD
+        if isinstance(target, str):
+            return by_name(target)
+        number = _whole(target)
+        if numeric and not names and str(number) in labels:
+            return labels.index(str(number))
+        if number in ignored:
+            return NO_GOLD
+        if names and 0 <= number < len(names):
+            if names[number] not in labels:
+                raise UnfitError(
+                    f"stands for {names[number]!r}, which is none of the labels {_shown(labels)}"
+                )
+            return labels.index(names[number])
+        if names or numeric or not 0 <= number < len(labels):
+            raise UnfitError(f"is out of range (valid: {_valid(labels, names, numeric)})")
+        return number
+
+    return coded
+
+
+def names_of(feature: Any) -> list[str]:
+    """The names that a file gives to the numbers of a column; empty without names."""
+    return list(feature.names) if isinstance(feature, ClassLabel) else []
+
+
+def _each(rows: Rows, column: str, targets: list[Any], coded: Callable[[Any], Any]) -> list[Any]:
+    known: dict[Any, Any] = {}
+    return [_once(rows, column, row, target, coded, known) for row, target in enumerate(targets)]
+
+
+def _once(
+    rows: Rows,
+    column: str,
+    row: int,
+    target: Any,
+    coded: Callable[[Any], Any],
+    known: dict[Any, Any],
+) -> Any:
+    """The code of ``target``; ``known`` keeps the codes of values met before."""
+    if isinstance(target, list | tuple | dict | set | np.ndarray):
+        raise rows.refusal(
+            column, row, target, f"is {_form(target)}: several labels for one example are not supported"
+        )
+    key = type(target), target
+    if key not in known:
+        try:
+            known[key] = coded(target)
+        except UnfitError as error:
+            raise rows.refusal(column, row, target, str(error)) from None
+    return known[key]
+
+
+def _whole(target: Any) -> int:
+    """A number without a fraction as an integer. Raises: UnfitError for anything else."""
+    if isinstance(target, bool):
+        raise UnfitError("is a truth value; name the label that it stands for with label_map")
+    if isinstance(target, int):
+        return target
+    if isinstance(target, float) and target.is_integer():
+        return int(target)
+    if isinstance(target, float):
+        raise UnfitError("is no whole number, and classes are; null stands for a missing label")
+    raise UnfitError(f"is {_form(target)}, and a label is wanted")
+
+
+def _value(target: Any) -> float:
+    if target is None:
+        return math.nan
+    if isinstance(target, bool) or not isinstance(target, int | float):
+        raise UnfitError(f"is {_form(target)}, and a number is wanted (task.labels is empty: a regression)")
+    if not math.isfinite(target) or abs(target) > LARGEST:
+        raise UnfitError("is no finite number; null stands for a missing value")
+    return float(target)
+
+
+def _valid(labels: list[str], names: list[str], numeric: bool) -> str:
+    if numeric and not names:
+        return ", ".join(labels[:LABELS_SHOWN])
+    meanings = names or labels
+    shown = ", ".join(f"{number} = {name}" for number, name in enumerate(meanings[:LABELS_SHOWN]))
+    return shown if len(meanings) <= LABELS_SHOWN else f"{shown}, … {len(meanings) - 1} = {meanings[-1]}"
+
+
+def _shown(names: Sequence[str]) -> str:
+    return f"[{', '.join(names[:LABELS_SHOWN])}{', …' if len(names) > LABELS_SHOWN else ''}]"
+
+
+def _form(value: Any) -> str:
+    """The form of a value in words."""
+    if value is None:
+        return "missing"
+    if isinstance(value, float) and math.isnan(value):
+        return "missing (NaN)"
+    forms = {str: "a text", bool: "a truth value", int: "a number", float: "a number", bytes: "binary"}
+    forms |= {list: "a list", dict: "a mapping"}
+    return forms.get(type(value), f"of the type {type(value).__name__}")

@@ -1,0 +1,208 @@
+"""A task for a data set of one's own, guessed from its columns, with a reason for every guess."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from datasets import ClassLabel, Dataset, Value
+from datasets.features.features import FeatureType
+
+from benchmark.errors import BenchmarkError, unknown
+
+TARGETS = (
+    "label",
+    "labels",
+    "target",
+    "class",
+    "category",
+    "gold_label",
+    "gold",
+    "sentiment",
+    "stance",
+    "intent",
+)
+VALUES = ("score", "similarity", "similarity_score", "rating", "stars", "y")
+TAGS = ("ner_tags", "pos_tags", "upos", "xpos", "tags", "labels")
+WORDS = ("tokens", "words", "text")
+PAIRS = (
+    ("sentence1", "sentence2"),
+    ("premise", "hypothesis"),
+    ("question1", "question2"),
+    ("question", "sentence"),
+    ("question", "passage"),
+    ("query", "passage"),
+    ("text1", "text2"),
+    ("text_a", "text_b"),
+    ("sentence_a", "sentence_b"),
+)
+TEXTS = ("text", "sentence", "review", "content", "comment", "tweet", "utterance", "document", "body")
+MOST_CLASSES = 100  # a column with more different values is no list of classes
+MOST_NUMBERS = 20  # of whole numbers; more of them are values of a regression
+SKEWED = 0.7  # from this share of the largest class on, accuracy says little
+
+
+@dataclass
+class Guess:
+    """The keys of a task, and why they were guessed so."""
+
+    kind: str
+    text: list[str]
+    target: str
+    metrics: list[str]
+    labels: list[str] = field(default_factory=list)
+    label_map: dict[str, str] = field(default_factory=dict)
+    reasons: list[str] = field(default_factory=list)
+
+
+def guessed(rows: Dataset, text: Sequence[str] = (), target: str | None = None) -> Guess:
+    """The task that the columns of a training split look like; ``text`` and ``target`` may be given.
+
+    Raises: BenchmarkError naming the columns, if they do not tell.
+    """
+    for column in (*text, *([target] if target else [])):
+        if column not in rows.column_names:
+            raise unknown("column", column, rows.column_names)
+    if not text and not target and {"question", "context", "answers"} <= set(rows.column_names):
+        reason = "question, context and answers: extractive question answering, as in SQuAD"
+        return Guess("answers", ["question", "context"], "answers", ["squad"], reasons=[reason])
+    lists = [name for name, kind in rows.features.items() if _is_list(kind)]
+    if len(lists) > 1 and not (text and text[0] not in lists):
+        return _tagging(rows, lists, text, target)
+    return _classification(rows, list(text), target)
+
+
+def _tagging(rows: Dataset, lists: list[str], text: Sequence[str], target: str | None) -> Guess:
+    words = text[0] if text else _first(WORDS, lists) or lists[0]
+    tags = target or _first(TAGS, [name for name in lists if name != words])
+    if tags is None:
+        raise _unclear("tags", rows, "--target")
+    inner = getattr(rows.features[tags], "feature", None)
+    reasons = [f"{words} and {tags} are lists: words, each with a tag"]
+    if isinstance(inner, ClassLabel):
+        labels = list(inner.names)
+        reasons.append(f"labels: the {len(labels)} names that the data state for {tags}")
+    else:
+        values = {value for sentence in rows[tags] for value in sentence or () if value is not None}
+        labels = sorted(map(str, values), key=lambda name: (name != "O", name))
+        reasons.append(f"labels: the {len(labels)} tags of the training split")
+        if not all(isinstance(value, str) for value in values):
+            raise BenchmarkError(
+                f"the tags in {tags!r} are numbers without names; give them names in the data"
+            )
+    chunks = all(label == "O" or label[:2] in ("B-", "I-", "E-", "S-") for label in labels)
+    reasons.append(
+        "metrics: F1 of chunks, since tags begin with B- and I-" if chunks else "metrics: accuracy of tags"
+    )
+    return Guess("tagging", [words], tags, ["ner" if chunks else "tag_accuracy"], labels, reasons=reasons)
+
+
+def _classification(rows: Dataset, text: list[str], target: str | None) -> Guess:
+    reasons = []
+    if target is None:
+        target = _first((*TARGETS, *VALUES), rows.column_names)
+        if target is None:
+            few = [name for name in rows.column_names if name not in text and _has_few(rows[name][:])]
+            if len(few) != 1:
+                raise _unclear("target", rows, "--target")
+            [target] = few
+            reasons.append(f"target: {target}, the only column with few different values")
+        else:
+            reasons.append(f"target: {target}, by its name")
+    if not text:
+        text, reason = _texts(rows, target)
+        reasons.append(reason)
+    guess = Guess("classification", text, target, ["accuracy"], reasons=reasons)
+    _fill_in_labels(guess, rows)
+    return guess
+
+
+def _texts(rows: Dataset, target: str) -> tuple[list[str], str]:
+    """The text columns of sentences or pairs, and the reason."""
+    strings = [name for name, kind in rows.features.items() if _is_text(kind) and name != target]
+    lower = {name.lower(): name for name in strings}
+    for pair in PAIRS:
+        if all(name in lower for name in pair):
+            return [lower[name] for name in pair], f"text: {pair[0]} and {pair[1]}, a pair by their names"
+    if known := _first(TEXTS, strings):
+        return [known], f"text: {known}, by its name"
+    long = [name for name in strings if _mean_words(rows[name][:1000]) >= 2]
+    if len(long) == 1:
+        return long, f"text: {long[0]}, the only column with several words"
+    if len(long) == 2:
+        return long, f"text: {long[0]} and {long[1]}, the two columns with several words, as a pair"
+    raise _unclear("text", rows, "--text")
+
+
+def _fill_in_labels(guess: Guess, rows: Dataset) -> None:
+    """The classes of a target, or none for a regression, with the metrics of either."""
+    kind, values = rows.features[guess.target], [value for value in rows[guess.target] if value is not None]
+    if not values:
+        raise BenchmarkError(f"the target {guess.target!r} has no value in the training split")
+    counts = Counter(values)
+    if isinstance(kind, ClassLabel):
+        guess.labels = list(kind.names)
+        guess.reasons.append(f"labels: the {len(guess.labels)} names that the data state for {guess.target}")
+    elif isinstance(values[0], str):
+        if len(counts) > MOST_CLASSES or len(counts) == len(values) > 2:
+            raise BenchmarkError(
+                f"the target {guess.target!r} has {len(counts)} different texts in {len(values)} rows, too many "
+                "for classes; name another column with --target"
+            )
+        guess.labels = sorted(counts)
+        guess.reasons.append(f"labels: the {len(counts)} texts in {guess.target}, in alphabetical order")
+    elif all(float(value).is_integer() for value in counts) and len(counts) <= MOST_NUMBERS:
+        _number_classes(guess, sorted(counts))
+    else:
+        guess.metrics = ["pearson", "spearman"]
+        guess.reasons.append(f"no labels: {guess.target} has {len(counts)} different numbers, a regression")
+        guess.reasons.append("metrics: correlations, as for STS-B")
+        return
+    share = max(counts.values()) / len(values)
+    if share >= SKEWED:
+        guess.metrics.append("matthews_correlation")
+    most = f"the largest class has {share:.0%} of the rows"
+    guess.reasons.append(f"metrics: {' and '.join(guess.metrics)}; {most}")
+
+
+def _number_classes(guess: Guess, values: list[Any]) -> None:
+    """Classes that are numbers; others than 0, 1, … are mapped to labels."""
+    guess.labels = [str(value if isinstance(value, bool) else int(value)) for value in values]
+    counted = [type(value) for value in values] == [int] * len(values) and values == list(range(len(values)))
+    if not counted:
+        guess.label_map = {str(value): label for value, label in zip(values, guess.labels, strict=True)}
+    guess.reasons.append(
+        f"labels: the {len(values)} numbers in {guess.target}; give them names if you know them"
+    )
+
+
+def _first(names: Sequence[str], columns: Sequence[str]) -> str | None:
+    """The column with the first of the usual ``names``, in any case of its letters."""
+    lower = {column.lower(): column for column in columns}
+    return next((lower[name] for name in names if name in lower), None)
+
+
+def _is_list(kind: FeatureType) -> bool:
+    return hasattr(kind, "feature")
+
+
+def _is_text(kind: FeatureType) -> bool:
+    return isinstance(kind, Value) and kind.dtype in ("string", "large_string")
+
+
+def _has_few(values: list[Any]) -> bool:
+    try:
+        return 1 < len(set(values)) <= min(MOST_NUMBERS, len(values) // 2)
+    except TypeError:  # lists and dictionaries
+        return False
+
+
+def _mean_words(texts: list[Any]) -> float:
+    return sum(len(str(text).split()) for text in texts) / max(1, len(texts))
+
+
+def _unclear(what: str, rows: Dataset, option: str) -> BenchmarkError:
+    columns = ", ".join(rows.column_names)
+    return BenchmarkError(f"the columns do not tell which is the {what}: {columns}; name it with {option}")

@@ -1,0 +1,178 @@
+"""Code that a configuration names is imported only from this package and from packages that the user trusts."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from benchmark.config import targets
+from benchmark.config.compose import register
+from benchmark.config.launching import check_files, check_sweep
+from benchmark.config.targets import built, check_builder, class_of, made_by
+from benchmark.config.validation import validate
+from benchmark.errors import BenchmarkError
+from benchmark.methods import Method
+from benchmark.places import ROOT
+from benchmark.probes.base import Probe
+
+FOREIGN = [
+    "shutil.rmtree",
+    "os.system",
+    "builtins.eval",
+    "strangers_module.Thing",
+    "torch.hub.load",
+    "benchmarks.methods.rdrop.RDrop",
+    "benchmark.embedded.folder.shutil.rmtree",  # an alias within this package
+    "benchmark.runs.environment.subprocess.run",
+    "benchmark.config.targets.import_module",
+    "benchmark.models.pretrained.transformers.AutoModel",
+]
+NO_PATH = [
+    "",
+    "this",
+    "benchmark",
+    "benchmark..rdrop",
+    ".rdrop.RDrop",
+    "benchmark.methods.rdrop.__loader__",
+    5,
+    None,
+]
+
+
+@pytest.fixture
+def stranger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A module on the path that leaves a file behind when it is imported."""
+    mark = tmp_path / "imported"
+    (tmp_path / "strangers_module.py").write_text(
+        f'from pathlib import Path\nPath({str(mark)!r}).touch()\nclass Thing: pass\ndef build(cache): return "nowhere"\n'
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "strangers_module", raising=False)
+    return mark
+
+
+@pytest.mark.parametrize("path", FOREIGN)
+def test_foreign_code_is_neither_imported_nor_called(path: str, stranger: Path, tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    before = set(sys.modules)
+    for refused in (
+        lambda: class_of("method.mine", path, Method),
+        lambda: built("probe.mine", {"_target_": path}, Probe),
+        lambda: made_by("model.builder", path, precious),
+    ):
+        with pytest.raises(BenchmarkError) as error:
+            refused()
+        assert path in str(error.value)
+        assert "\n" not in str(error.value)
+    assert precious.is_dir()
+    assert not stranger.exists()
+    assert not {name for name in set(sys.modules) - before if not name.startswith("benchmark")}
+
+
+@pytest.mark.parametrize("path", NO_PATH)
+def test_what_is_no_dotted_path_is_refused(path: object) -> None:
+    with pytest.raises(BenchmarkError, match="expected a dotted path"):
+        class_of("method.mine", path, Method)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["benchmark.records.store.Store", "benchmark.methods.base.overrides", "benchmark.errors.BenchmarkError"],
+)
+def test_our_own_code_of_another_kind_is_refused(path: str) -> None:
+    with pytest.raises(BenchmarkError, match=r"not a benchmark\.methods\.Method|cannot be imported"):
+        class_of("method.mine", path, Method)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "benchmark.embedded.folder.built_once",
+        "benchmark.methods.build",
+        "benchmark.records.store.make_writable",
+    ],
+)
+def test_a_builder_of_ours_is_one_of_the_embedded_ones(path: str) -> None:
+    with pytest.raises(BenchmarkError, match="no builder"):
+        check_builder("task.builder", path)
+
+
+def test_a_configuration_is_refused_before_a_builder_is_imported(compose: Callable[..., object]) -> None:
+    for key in ("model", "task"):
+        with pytest.raises(BenchmarkError, match=rf"{key}\.builder=shutil\.rmtree"):
+            validate(compose(f"{key}.builder=shutil.rmtree"))  # type: ignore[arg-type]
+
+
+def test_a_package_that_is_named_is_trusted(
+    stranger: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(targets, "TRUSTED", frozenset({"benchmark", "strangers_module"}))
+    assert class_of("method.mine", "strangers_module.Thing", object).__name__ == "Thing"
+    assert stranger.exists()
+    with pytest.raises(BenchmarkError, match="leads to pathlib"):
+        class_of("method.mine", "strangers_module.Path", object)
+    with pytest.raises(BenchmarkError, match="made no folder"):
+        made_by("task.builder", "strangers_module.build", tmp_path)
+
+
+def test_the_environment_names_packages_and_a_file_cannot() -> None:
+    code = "from benchmark.config import targets; print(sorted(targets.TRUSTED))"
+    shown = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={"BENCHMARK_TRUSTED": " mine, ,yours", "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert shown.stdout == "['benchmark', 'mine', 'yours']\n"
+
+
+HYDRAS_OWN = {
+    "callbacks": "callbacks: {x: {_target_: this.Zen}}",
+    "logging": 'job_logging: {formatters: {f: {"()": this.Zen}}}',
+    "handler": "hydra_logging: {handlers: {h: {class: this.Zen}}}",
+    "launcher": "launcher: {_target_: this.Zen}",
+}
+
+
+@pytest.mark.parametrize("settings", HYDRAS_OWN.values(), ids=HYDRAS_OWN)
+def test_files_of_a_search_path_cannot_make_hydra_run_code(settings: str, tmp_path: Path) -> None:
+    (tmp_path / "task").mkdir()
+    (tmp_path / "task" / "bad.yaml").write_text(f"# @package _global_\nhydra:\n  {settings}\n")
+    search = f"hydra.searchpath=[file://{tmp_path}]"
+    register()
+    check_files([search, "task=opinion"])
+    for line in (
+        [search, "task=bad"],
+        ["-m", search, "task=opinion,bad"],
+        ["--config-dir", str(tmp_path), "task=bad"],
+    ):
+        with pytest.raises(BenchmarkError, match=r"this\.Zen: not run"):
+            check_files(line)
+
+
+def test_a_sweep_of_w_and_b_sets_keys_of_runs_alone() -> None:
+    agent = {"WANDB_SWEEP_ID": "abc"}
+    check_sweep(
+        ["task=rte", "method=[noisytune]", "method.noisytune.intensity=0.1", "seed=1", "tracker=wandb"], agent
+    )
+    for argument in (
+        "hydra.searchpath=[file:///x]",
+        "+hydra.callbacks.x._target_=os.system",
+        "--config-dir=/x",
+        "-m",
+        "task.builder=benchmark.embedded.tasks.build",
+        "+method.x={_target_: a.B}",
+        "model={builder: a.b}",
+        "tracker._target_=a.B",
+        "~model",
+    ):
+        with pytest.raises(BenchmarkError, match="W&B sweep"):
+            check_sweep([argument], agent)
+        check_sweep([argument], {})

@@ -1,0 +1,135 @@
+"""Which files a split has, by their names alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import datasets
+import pytest
+
+from benchmark.data.listing import list_names, listed
+from benchmark.errors import BenchmarkError
+
+SHARDS = ["data/train-00000-of-00002.parquet", "data/train-00001-of-00002.parquet"]
+CARD = """---
+configs:
+- config_name: en
+  data_files:
+  - split: train
+    path: "en/part-*"
+  - split: dev
+    path: [en/held_out.csv]
+- config_name: de
+  default: true
+  data_files: "de/*.csv"
+---
+# A card
+"""
+IN_CARD = ["en/part-1.csv", "en/part-2.csv", "en/held_out.csv", "de/all.csv", "notes.csv"]
+
+
+@pytest.mark.parametrize(
+    ("names", "config", "split", "files"),
+    [
+        (["train.csv", "validation.csv"], "default", "train", ["train.csv"]),
+        (["train.csv", "dev.csv"], "default", "dev", ["dev.csv"]),
+        (["train.csv", "dev.csv"], "default", "validation", ["dev.csv"]),
+        (["train.csv", "devel.tsv"], "default", "validation", ["devel.tsv"]),
+        (["train.csv", "val.jsonl"], "default", "valid", ["val.jsonl"]),
+        (["train.csv", "eval.csv"], "default", "eval", ["eval.csv"]),
+        (["train.csv", "eval.csv"], "default", "test", ["eval.csv"]),
+        (["train.csv", "gold.csv"], "default", "gold", ["gold.csv"]),
+        (["Train.CSV", "Dev.csv"], "default", "train", ["Train.CSV"]),
+        (["train.csv.gz", "test.csv.gz"], "default", "test", ["test.csv.gz"]),
+        (["my_train.csv", "my-dev_v2.csv"], "default", "validation", ["my-dev_v2.csv"]),
+        (["msr.train.jsonl", "trainer.jsonl"], "default", "train", ["msr.train.jsonl"]),
+        (["reviews.csv"], "default", "train", ["reviews.csv"]),
+        (["train/1.csv", "train/2.csv", "dev/1.csv"], "default", "train", ["train/1.csv", "train/2.csv"]),
+        (["train1.csv", "train2.csv"], "default", "train", ["train1.csv", "train2.csv"]),
+        (["train1.csv", "train2.csv"], "default", "train2", ["train2.csv"]),
+        (SHARDS, "default", "train", SHARDS),
+        (SHARDS, "data", "train", SHARDS),
+        ([*SHARDS, "train.csv"], "default", "train", SHARDS),
+        (["cola/train-00000-of-00001.parquet", "rte/train-00000-of-00001.parquet"], "rte", "train", ["rte/train-00000-of-00001.parquet"]),
+        (["mnli/validation_matched-00000-of-00001.parquet"], "mnli", "validation_matched", ["mnli/validation_matched-00000-of-00001.parquet"]),
+        (["mine/train/0000.parquet", "mine/train/0001.parquet"], "mine", "train", ["mine/train/0000.parquet", "mine/train/0001.parquet"]),
+        (["train/data-00000-of-00001.arrow", "train/state.json", "dataset_dict.json"], "default", "train", ["train/data-00000-of-00001.arrow"]),
+        (["a/train-00000-of-00001-0123456789abcdef.parquet"], "a", "train", ["a/train-00000-of-00001-0123456789abcdef.parquet"]),
+        ([".hidden/train.csv", "train.csv", "__pycache__/train.csv"], "default", "train", ["train.csv"]),
+    ],
+)  # fmt: skip
+def test_a_split_is_called_as_its_files_are(
+    names: list[str], config: str, split: str, files: list[str]
+) -> None:
+    assert listed(names).files(config, split) == files
+
+
+@pytest.mark.parametrize(
+    ("names", "config", "split", "line"),
+    [
+        (["train.csv", "test.csv"], "default", "validation", r"no split 'validation'.*\(valid: test, train\)"),
+        (["train.csv", "dev.csv"], "default", "tran", "no split 'tran'; did you mean 'train'"),
+        (["dev.csv", "val.csv"], "default", "validation", "several candidates .*: dev.csv or val.csv"),
+        (["train.csv", "old/train.csv"], "default", "train", "several candidates .*old/train.csv"),
+        (["train.csv", "train.jsonl"], "default", "train", "several .*train.csv or train.jsonl"),
+        (["train.csv", "train.csv.gz"], "default", "train", "several .*train.csv or train.csv.gz"),
+        (["test_matched.csv", "test_mismatched.csv"], "default", "test", "several .*: test_matched.csv or"),
+        (["train1.csv", "train3.csv"], "default", "train", "several candidates .*: train1.csv or train3.csv"),
+        (["a.csv", "b.csv"], "default", "train", r"no split 'train'; \(valid: a, b\)"),
+        (["reviews.csv"], "default", "validation", r"no split 'validation'; \(valid: reviews\)"),
+        (["test.csv"], "default", "train", r"no split 'train'.*\(valid: test\)"),
+        (["rte/train.csv"], "rt", "train", r"no configuration 'rt'; did you mean 'rte'"),
+        (["rte/train.csv", "cola/train.csv"], "default", "train", "several candidates .*: cola/train.csv or rte/train.csv; .*config"),
+        (SHARDS[1:], "default", "train", "no file data/train-00000-of-00002.parquet: 1 of 2 shards"),
+        (["a/train-00000-of-00003.csv.gz", "a/train-00002-of-00003.csv.gz"], "a", "train", "no file a/train-00001-of-00003.csv.gz: 2 of 3"),
+        ([*SHARDS, "data/train-00000-of-00001.parquet"], "default", "train", "one split is there twice"),
+        (["a/train-00000-of-00001-0123456789abcdef.parquet", "a/train-00000-of-00001-fedcba9876543210.parquet"], "a", "train", "there twice"),
+    ],
+)  # fmt: skip
+def test_what_is_not_one_split_is_refused_with_the_names(
+    names: list[str], config: str, split: str, line: str
+) -> None:
+    with pytest.raises(BenchmarkError, match=line):
+        listed(names).files(config, split)
+
+
+def test_a_card_declares_configurations() -> None:
+    there = listed(IN_CARD, CARD)
+    assert there.files("en", "train") == ["en/part-1.csv", "en/part-2.csv"]
+    assert there.files("en", "validation") == ["en/held_out.csv"]
+    assert there.files("default", "train") == ["de/all.csv"]
+    with pytest.raises(BenchmarkError, match=r"no split 'test' of configuration 'en'; \(valid: dev, train\)"):
+        there.files("en", "test")
+    with pytest.raises(BenchmarkError, match=r"no configuration 'fr'.*default, en"):
+        there.files("fr", "train")
+    with pytest.raises(BenchmarkError, match=r"several configurations: name one, config: en \| de"):
+        listed(IN_CARD, CARD.replace("  default: true\n", "")).files("default", "train")
+
+
+def test_a_card_that_is_no_yaml_declares_nothing() -> None:
+    assert listed(["train.csv"], "---\nconfigs: [\n---\n").files("default", "train") == ["train.csv"]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["train.csv", "validation.csv", "test.csv"],
+        ["train.jsonl", "valid.jsonl"],
+        ["train/a.csv", "train/b.csv", "test/a.csv"],
+        ["data/train-00000-of-00001.csv", "data/test-00000-of-00001.csv"],
+        ["my_train.csv", "my_dev.csv", "my_eval.csv"],
+        ["reviews.csv"],
+        ["train1.csv", "train2.csv", "test.csv"],
+    ],
+)
+def test_layouts_are_understood_as_by_datasets(names: list[str], tmp_path: Path) -> None:
+    for name in names:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text('{"text": "a"}\n' if name.endswith("jsonl") else "text\na\n")
+    theirs = datasets.load_dataset_builder(str(tmp_path), cache_dir=str(tmp_path / "cache")).config.data_files
+    ours = listed(list_names(tmp_path))
+    assert theirs
+    for split, files in theirs.items():
+        expected = sorted(Path(file).relative_to(tmp_path).as_posix() for file in files)
+        assert ours.files("default", str(split)) == expected

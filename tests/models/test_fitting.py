@@ -1,0 +1,232 @@
+"""Whatever does not fit together in a checkpoint is refused in one line that names the file and the fact."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from transformers import DebertaV2Config, GPT2Config, PreTrainedModel, RobertaConfig, T5Config, XmodConfig
+
+from benchmark.config.schema import ModelConfig
+from benchmark.errors import BenchmarkError
+from benchmark.models import pretrained
+from helpers.checkpoints import SHAPE, WEIGHTS, WORDS, checkpoint, configured, tokenizer, weighted
+
+Break = Callable[[Path], Any]
+LAYER, EMBEDDING = "encoder.layer.1.", "embeddings.word_embeddings.weight"
+
+
+def loaded(folder: Path | str, pairs: bool = False) -> tuple[Any, PreTrainedModel]:
+    """Tokenizer and model of a folder, as a run loads them."""
+    model = ModelConfig(name="mine", id=str(folder))
+    return pretrained.tokenizer(model, Path("cache"), pairs), pretrained.load(model, 2, 1, Path("cache"))
+
+
+def refusal(folder: Path | str, pairs: bool = False) -> str:
+    with pytest.raises(BenchmarkError) as refused:
+        loaded(folder, pairs)
+    line = str(refused.value)
+    assert "\n" not in line
+    assert len(line) < 900
+    assert line.startswith("model 'mine': ")
+    assert "hf download" not in line
+    return line
+
+
+def pickled(folder: Path) -> None:
+    torch.save(load_file(folder / WEIGHTS), folder / "pytorch_model.bin")
+    (folder / WEIGHTS).unlink()
+
+
+def cut(file: str, before: Break = lambda _: None) -> Break:
+    def change(folder: Path) -> None:
+        before(folder)
+        content = (folder / file).read_bytes()
+        (folder / file).write_bytes(content[: len(content) // 2])
+
+    return change
+
+
+def written(file: str, text: str) -> Break:
+    return lambda folder: (folder / file).write_text(text)
+
+
+def sharded(folder: Path) -> None:
+    names = {
+        name: f"model-0000{1 + ('layer' in name)}-of-00002.safetensors"
+        for name in load_file(folder / WEIGHTS)
+    }
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": names}))
+    (folder / WEIGHTS).rename(folder / "model-00001-of-00002.safetensors")
+
+
+def without(part: str) -> Break:
+    return lambda folder: weighted(folder, lambda w: {name: v for name, v in w.items() if part not in name})
+
+
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 3\n"
+BROKEN: dict[str, tuple[Break, list[str]]] = {
+    "a layer": (without(LAYER), [WEIGHTS, "has no bert.encoder.layer.1.", "and 13 more"]),
+    "one weight": (without(LAYER + "output.dense.bias"), ["has no bert.encoder.layer.1.output.dense.bias"]),
+    "another prefix": (
+        lambda folder: weighted(folder, lambda w: {f"other.{name}": v for name, v in w.items()}),
+        ["has no bert.", "it has other."],
+    ),
+    "another embedding": (lambda f: configured(f, vocab_size=99), [EMBEDDING, "(10, 16)", "(99, 16)"]),
+    "a narrower encoder": (lambda f: configured(f, hidden_size=32), ["(16,)", "(32,)", "config.json"]),
+    "more layers": (lambda f: configured(f, num_hidden_layers=3), ["has no bert.encoder.layer.2."]),
+    "NaN": (
+        lambda folder: weighted(folder, lambda w: w | {EMBEDDING: w[EMBEDDING] * float("nan")}),
+        [WEIGHTS, EMBEDDING, "not finite"],
+    ),
+    "cut short": (cut(WEIGHTS), [WEIGHTS, "cut short"]),
+    "a pickle cut short": (cut("pytorch_model.bin", pickled), ["pytorch_model.bin", "cut short"]),
+    "empty": (written(WEIGHTS, ""), [WEIGHTS, "is empty"]),
+    "git-lfs": (written(WEIGHTS, POINTER), [WEIGHTS, "git lfs pull"]),
+    "git-lfs, tokenizer": (written("tokenizer.json", POINTER), ["tokenizer.json", "git lfs pull"]),
+    "no weights": (lambda f: (f / WEIGHTS).unlink(), ["has no weights", "it has config.json"]),
+    "ONNX": (lambda f: (f / WEIGHTS).rename(f / "model.onnx"), ["only model.onnx, of ONNX"]),
+    "a shard": (sharded, ["model-00002-of-00002.safetensors", "is missing"]),
+    "no configuration": (lambda f: (f / "config.json").unlink(), ["has no config.json"]),
+    "a damaged configuration": (cut("config.json"), ["config.json", "cannot be read"]),
+    "a list": (written("config.json", "[]"), ["config.json", "mapping"]),
+    "no model_type": (lambda f: configured(f, model_type=None), ["config.json", "no model_type"]),
+    "an unknown model_type": (lambda f: configured(f, model_type="mine"), ["'mine' is not known"]),
+    "not of texts": (
+        lambda f: configured(f, model_type="vit"),
+        ["'vit'", "AutoModelForSequenceClassification"],
+    ),
+    "code": (lambda f: configured(f, model_type="x", auto_map={"AutoModel": "m.M"}), ["auto_map", "not run"]),
+    "sizes": (lambda f: configured(f, num_attention_heads=3), ["config.json", "(3)"]),
+    "a word for a number": (lambda f: configured(f, num_hidden_layers="two"), ["config.json", "'two'"]),
+    "quantised": (lambda f: configured(f, quantization_config={"bits": 4}), ["quantization_config"]),
+    "eight bits": (
+        lambda f: weighted(f, lambda w: w | {EMBEDDING: w[EMBEDDING].to(torch.int8)}),
+        [WEIGHTS, f"{EMBEDDING} is I8", "quantised"],
+    ),
+    "no tokenizer": (lambda f: (f / "tokenizer.json").unlink(), ["has no tokenizer", "tokenizer.json"]),
+    "a damaged tokenizer": (cut("tokenizer.json"), ["tokenizer.json", "cannot be read"]),
+    "no words": (lambda f: tokenizer(f, WORDS[:4]), ["knows no word"]),
+    "more words": (lambda f: tokenizer(f, [*WORDS, "new"]), ["11 tokens", "embedding of 10"]),
+    "an adapter": (
+        written("adapter_config.json", '{"base_model_name_or_path": "me/base"}'),
+        ["adapter_config.json", "PEFT", "me/base"],
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return checkpoint(tmp_path_factory.mktemp("whole") / "m")
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_checkpoint_that_does_not_fit_together_is_refused(name: str, whole: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(whole, tmp_path / "m")
+    change, facts = BROKEN[name]
+    change(folder)
+    line = refusal(folder)
+    assert all(fact in line for fact in facts), line
+    assert str(folder) in line
+
+
+def test_code_in_a_pickle_is_not_run(whole: Path, tmp_path: Path) -> None:
+    class Code:
+        def __reduce__(self) -> Any:
+            return os.mkdir, (str(tmp_path / "run"),)
+
+    folder = shutil.copytree(whole, tmp_path / "m")
+    (folder / WEIGHTS).unlink()
+    torch.save({"x": Code()}, folder / "pytorch_model.bin")
+    assert "pytorch_model.bin: holds code" in refusal(folder)
+    (folder / "pytorch_model.bin").write_bytes(pickle.dumps(Code()))
+    assert "pytorch_model.bin" in refusal(folder)
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_is_not_there_is_named_with_what_is(whole: Path, tmp_path: Path) -> None:
+    shutil.copytree(whole, tmp_path / "out" / "checkpoint-5")
+    assert "checkpoint-5 has one" in refusal(tmp_path / "out")
+    assert "has checkpoint-5" in refusal(tmp_path / "out" / "checkpoint-50")
+    assert f"{tmp_path} is there" in refusal(tmp_path / "nothing" / "here")
+    assert "is a file" in refusal(tmp_path / "out" / "checkpoint-5" / WEIGHTS)
+    assert "no folder ~/surely/nothing" in refusal("~/surely/nothing")
+    assert "no folder ./nothing" in refusal("./nothing")
+
+
+def test_a_folder_is_found_from_where_the_user_is(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(whole, tmp_path / "my model")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for place in ("my model", "./my model", "~/my model", tmp_path / "my model"):
+        assert loaded(place)[1].config.hidden_size == 16
+
+
+def test_the_encoder_of_sentence_transformers_is_found(whole: Path, tmp_path: Path) -> None:
+    shutil.copytree(whole, tmp_path / "m" / "0_Transformer")
+    modules = [
+        {"path": "0_Transformer", "type": "sentence_transformers.models.Transformer"},
+        {"path": "1_Pooling", "type": "Pooling"},
+    ]
+    (tmp_path / "m" / "modules.json").write_text(json.dumps(modules))
+    assert loaded(tmp_path / "m")[1].config.hidden_size == 16
+
+
+def test_the_head_and_a_missing_pooler_are_drawn_and_named(whole: Path, tmp_path: Path) -> None:
+    head = ["classifier.bias", "classifier.weight"]
+    assert loaded(whole)[1].drawn == head
+    folder = shutil.copytree(whole, tmp_path / "m")
+    without("pooler")(folder)
+    assert loaded(folder)[1].drawn == ["bert.pooler.dense.bias", "bert.pooler.dense.weight", *head]
+
+
+@pytest.mark.parametrize(
+    ("config", "positions"),
+    [
+        (None, 24),
+        (RobertaConfig(**SHAPE, pad_token_id=1), 22),
+        (GPT2Config(vocab_size=10, n_embd=16, n_layer=1, n_head=2, n_positions=20, pad_token_id=0), 20),
+        (DebertaV2Config(**SHAPE, position_biased_input=False, relative_attention=True), None),
+    ],
+    ids=["bert", "roberta", "gpt2", "deberta_v2"],
+)
+def test_texts_are_cut_to_the_positions_of_the_model(
+    config: Any, positions: int | None, tmp_path: Path
+) -> None:
+    limit = loaded(checkpoint(tmp_path, config))[0].model_max_length
+    assert limit == positions if positions else limit > 10**9
+
+
+def test_a_second_segment_needs_a_model_that_has_one(tmp_path: Path) -> None:
+    folder = checkpoint(tmp_path, type_vocab_size=1)
+    loaded(folder)
+    assert "type_vocab_size=1" in refusal(folder, pairs=True)
+
+
+def test_a_padding_token_is_the_models_or_asked_for(tmp_path: Path) -> None:
+    bert, shape = checkpoint(tmp_path / "bert"), {"vocab_size": 10, "n_embd": 16, "n_layer": 1, "n_head": 2}
+    tokenizer(bert, pad_token=None)
+    assert loaded(bert)[0].pad_token == "[PAD]"
+    gpt2 = checkpoint(tmp_path / "gpt2", GPT2Config(**shape, bos_token_id=2, eos_token_id=3))
+    assert loaded(gpt2)[1].config.pad_token_id == 0
+    tokenizer(gpt2, pad_token=None)
+    assert "no padding token" in refusal(gpt2)
+
+
+def test_a_model_that_cannot_compute_texts_is_refused_and_one_that_needs_an_end_is_not(
+    tmp_path: Path,
+) -> None:
+    assert "Input language unknown" in refusal(checkpoint(tmp_path / "xmod", XmodConfig(**SHAPE)))
+    shape = {"vocab_size": 10, "d_model": 16, "num_layers": 1, "num_heads": 2, "d_ff": 32, "d_kv": 8}
+    t5 = T5Config(**shape, decoder_start_token_id=0, eos_token_id=3)
+    assert loaded(checkpoint(tmp_path / "t5", t5))[1].config.model_type == "t5"

@@ -1,0 +1,185 @@
+"""Columns that are looked at before training: what a target stands for, and the one line about what does not fit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from datasets import ClassLabel, Dataset, Features, List, Value
+
+from benchmark.data.rows import Rows
+from benchmark.errors import BenchmarkError
+from benchmark.tasks import columns
+from benchmark.tasks.columns import UnfitError, coding
+
+LABELS = ["bad", "good"]
+
+
+def rows_of(features: Features | None = None, **columns: list[Any]) -> Rows:
+    data = Dataset.from_dict(columns, features=features)
+    return Rows("mine", "mine/train", data, 10 + np.arange(len(data)))
+
+
+@pytest.mark.parametrize(
+    ("labels", "names", "target", "number"),
+    [
+        (LABELS, [], 1, 1),
+        (LABELS, [], 1.0, 1),
+        (LABELS, [], "good", 1),
+        (LABELS, [], None, -1),
+        (LABELS, [], -1, -1),
+        (LABELS, ["good", "bad"], 0, 1),
+        (LABELS, ["so-so", "good", "bad"], 2, 0),
+        (LABELS, ["good", "bad"], -1, -1),
+        (["1", "2", "3"], [], 3, 2),  # labels that are numbers are names, and not positions
+        (["0", "1"], [], "1", 1),
+        (["-1", "0", "1"], [], -1, 0),
+        (["1", "2", "3"], ["3", "2", "1"], 0, 2),
+    ],
+)
+def test_a_target_stands_for_a_label_by_name_and_else_by_position(
+    labels: list[str], names: list[str], target: Any, number: int
+) -> None:
+    assert coding(labels, names, (-1,))(target) == number
+
+
+@pytest.mark.parametrize(
+    ("labels", "names", "target", "fault"),
+    [
+        (LABELS, [], 2, r"out of range \(valid: 0 = bad, 1 = good\)"),
+        (LABELS, [], -2, "out of range"),
+        (LABELS, [], -100, "out of range"),
+        (LABELS, [], 0.5, "no whole number"),
+        (LABELS, [], float("nan"), "no whole number"),
+        (LABELS, [], float("inf"), "no whole number"),
+        (LABELS, [], True, "truth value"),
+        (LABELS, [], "1", r"none of the labels; \(valid: bad, good\)"),
+        (LABELS, [], "Good", "did you mean 'good'"),
+        (LABELS, [], " ", "empty text"),
+        (LABELS, [], b"good", "binary"),
+        (LABELS, ["so-so", "good", "bad"], 0, "stands for 'so-so'"),
+        (LABELS, ["good", "bad"], 2, r"out of range \(valid: 0 = good, 1 = bad\)"),
+        (["1", "2"], [], 0, r"out of range \(valid: 1, 2\)"),
+        (["1", "2"], [], "01", "none of the labels"),
+    ],
+)
+def test_a_target_that_stands_for_none_says_why(
+    labels: list[str], names: list[str], target: Any, fault: str
+) -> None:
+    with pytest.raises(UnfitError, match=fault):
+        coding(labels, names, (-1,))(target)
+
+
+def test_a_long_list_of_labels_is_cut_in_the_message() -> None:
+    with pytest.raises(UnfitError, match=r"19 = tag19, … 99 = tag99\)"):
+        coding([f"tag{number}" for number in range(100)], [], ())(100)
+
+
+def test_a_refusal_names_split_column_row_and_value() -> None:
+    with pytest.raises(
+        BenchmarkError, match=r"task 'mine': mine/train, column 'label', row 12 \(from 0\): 7 is out of range"
+    ):
+        columns.classes(rows_of(label=[0, 1, 7]), "label", LABELS, {})
+
+
+def test_a_long_value_is_cut_in_the_message() -> None:
+    with pytest.raises(BenchmarkError) as caught:
+        columns.classes(rows_of(label=["x" * 5000]), "label", LABELS, {})
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize("target", [[0, 1], [1], {"a": 1}])
+def test_several_labels_for_one_example_are_refused(target: Any) -> None:
+    with pytest.raises(BenchmarkError, match="several labels for one example"):
+        columns.classes(rows_of(label=[target]), "label", LABELS, {})
+
+
+def test_a_map_of_labels_takes_numbers_and_the_names_of_the_file() -> None:
+    features = Features({"label": ClassLabel(names=["neg", "pos"])})
+    rows = rows_of(features, label=[0, 1, None])
+    assert columns.classes(rows, "label", LABELS, {"pos": "bad", "neg": "good"}).tolist() == [1, 0, -1]
+    assert columns.classes(rows, "label", LABELS, {"0": "bad", "1": "good"}).tolist() == [0, 1, -1]
+
+
+def test_values_below_zero_are_values_and_null_is_none() -> None:
+    values = columns.values(rows_of(score=[-1.5, 2.0, None]), "score")
+    assert values.dtype == np.float32
+    assert values[:2].tolist() == [-1.5, 2.0]
+    assert np.isnan(values[2])
+
+
+@pytest.mark.parametrize(
+    ("value", "fault"),
+    [
+        (float("nan"), "no finite number"),
+        (float("-inf"), "no finite number"),
+        (1e39, "no finite number"),  # infinite in float32
+        (True, "truth value"),
+        ("0.5", "is a text"),
+        ([0.5], "several labels"),
+    ],
+)
+def test_what_is_no_value_is_refused(value: Any, fault: str) -> None:
+    with pytest.raises(BenchmarkError, match=rf"'score', row 10 .*{fault}"):
+        columns.values(rows_of(score=[value]), "score")
+
+
+def test_classes_are_no_values() -> None:
+    rows = rows_of(Features({"label": ClassLabel(names=["neg", "pos"])}), label=[0, 1])
+    with pytest.raises(BenchmarkError, match=r"has the classes \[neg, pos\], and task.labels is empty"):
+        columns.values(rows, "label")
+
+
+@pytest.mark.parametrize("value", [None, 5, ["a text"], True])
+def test_what_is_no_text_is_refused(value: Any) -> None:
+    with pytest.raises(BenchmarkError, match=r"column 'text', row 10 .*a text is wanted"):
+        columns.check_texts(rows_of(text=[value]), ["text"])
+
+
+def test_one_missing_text_among_many_is_found() -> None:
+    with pytest.raises(BenchmarkError, match=r"column 'text', row 12 .*None is missing"):
+        columns.check_texts(rows_of(text=["a", "b", None]), ["text"])
+
+
+def test_empty_texts_are_counted_by_row() -> None:
+    assert columns.check_texts(rows_of(a=["", "x", "y"], b=[" ", "x", ""]), ["a", "b"]) == 2
+
+
+def test_a_split_without_rows_is_refused() -> None:
+    with pytest.raises(BenchmarkError, match="mine/train has no rows"):
+        columns.check_texts(rows_of(text=[]), ["text"])
+
+
+TAGS = ["O", "B-PER", "I-PER"]
+
+
+def test_tags_are_found_by_name_and_words_that_do_not_count_have_none() -> None:
+    features = Features(
+        {"words": List(Value("string")), "tags": List(ClassLabel(names=["I-PER", "O", "B-PER"]))}
+    )
+    rows = rows_of(features, words=[["a", "b"], ["c"], []], tags=[[2, 0], [1], []])
+    assert columns.sentences(rows, "words", "tags", TAGS)[1] == [[1, 2], [0], []]
+    rows = rows_of(words=[["a", "b", "c", "d"], ["e"]], tags=[[-100, -1, None, 2], None])
+    assert columns.sentences(rows, "words", "tags", TAGS)[1] == [[-1, -1, -1, 2], [-1]]
+
+
+@pytest.mark.parametrize(
+    ("words", "tags", "fault"),
+    [
+        ("a b", [0, 0], r"'words', row 10 .*is a text, and a list of words is wanted"),
+        (None, [0], r"'words', row 10 .*is missing, and a list of words"),
+        (["a", None], [0, 0], r"'words', row 10 .*has None among its words"),
+        (["a", "b"], [0], r"'tags', row 10 .*has 1 tags, and 'words' has 2 words"),
+        (["a", "b"], [0, 0, 0], r"'tags', row 10 .*has 3 tags, and 'words' has 2 words"),
+        (["a", "b"], "[0, 0]", r"'tags', row 10 .*is a text, and a list of tags is wanted"),
+        (["a", "b"], [0, 3], r"'tags', row 10 .*3 is out of range"),
+        (["a", "b"], [0, -2], r"'tags', row 10 .*-2 is out of range"),
+        (["a", "b"], [0.5, 0.0], r"'tags', row 10 .*0.5 is no whole number"),
+        (["a", "b"], ["O", "B-ORG"], r"'tags', row 10 .*'B-ORG' is none of the labels"),
+        (["a"], [[0]], r"'tags', row 10 .*several labels"),
+    ],
+)
+def test_words_and_tags_that_do_not_fit_are_refused(words: Any, tags: Any, fault: str) -> None:
+    with pytest.raises(BenchmarkError, match=fault):
+        columns.sentences(rows_of(words=[words], tags=[tags]), "words", "tags", TAGS)

@@ -1,0 +1,189 @@
+"""A task's file from a folder of data: what is guessed, what is said of it, and that it runs."""
+
+from __future__ import annotations
+
+import json
+import re
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from datasets import ClassLabel, Dataset, Features, Sequence, Value
+
+from benchmark.config.compose import ROOT
+from benchmark.errors import BenchmarkError
+from benchmark.tasks import __main__ as command
+from benchmark.tasks.guess import guessed
+from benchmark.tasks.new import write
+
+WORDS = ["good", "bad", "film", "book"]
+
+
+def rows(count: int = 12, **columns: Callable[[int], Any]) -> Dataset:
+    text = {"text": lambda i: f"the {WORDS[i % 4]} is {i}"}
+    return Dataset.from_list([{name: of(i) for name, of in (text | columns).items()} for i in range(count)])
+
+
+@pytest.mark.parametrize(
+    ("data", "kind", "text", "target", "labels", "label_map", "metrics"),
+    [
+        (rows(label=lambda i: i % 2), "classification", ["text"], "label", ["0", "1"], {}, ["accuracy"]),
+        (rows(Stance=lambda i: ["pro", "con"][i % 2]), "classification", ["text"], "Stance", ["con", "pro"], {}, ["accuracy"]),
+        (rows(label=lambda i: i % 3 - 1), "classification", ["text"], "label", ["-1", "0", "1"], {"-1": "-1", "0": "0", "1": "1"}, ["accuracy"]),
+        (rows(label=lambda i: float(i % 2)), "classification", ["text"], "label", ["0", "1"], {"0.0": "0", "1.0": "1"}, ["accuracy"]),
+        (rows(label=lambda i: i % 2 == 0), "classification", ["text"], "label", ["False", "True"], {"False": "False", "True": "True"}, ["accuracy"]),
+        (rows(label=lambda i: int(i == 0)), "classification", ["text"], "label", ["0", "1"], {}, ["accuracy", "matthews_correlation"]),
+        (rows(score=lambda i: i / 7), "classification", ["text"], "score", [], {}, ["pearson", "spearman"]),
+        (rows(40, score=lambda i: i), "classification", ["text"], "score", [], {}, ["pearson", "spearman"]),
+        (rows(premise=lambda i: f"a {i}", hypothesis=lambda i: f"b {i}", label=lambda i: i % 3), "classification", ["premise", "hypothesis"], "label", ["0", "1", "2"], {}, ["accuracy"]),
+        (rows(id=lambda i: f"x{i}", cls=lambda i: "ab"[i % 2]), "classification", ["text"], "cls", ["a", "b"], {}, ["accuracy"]),
+        (rows(tokens=lambda i: ["a", "b"], ner_tags=lambda i: ["O", "B-X"]), "tagging", ["tokens"], "ner_tags", ["O", "B-X"], {}, ["ner"]),
+        (rows(words=lambda i: ["a", "b"], upos=lambda i: ["X", "Y"]), "tagging", ["words"], "upos", ["X", "Y"], {}, ["tag_accuracy"]),
+        (rows(question=lambda i: "q", context=lambda i: "c", answers=lambda i: {"text": ["c"], "answer_start": [0]}), "answers", ["question", "context"], "answers", [], {}, ["squad"]),
+    ],
+)  # fmt: skip
+def test_a_task_is_guessed_from_its_columns(
+    data: Dataset,
+    kind: str,
+    text: list[str],
+    target: str,
+    labels: list[str],
+    label_map: dict[str, str],
+    metrics: list[str],
+) -> None:
+    guess = guessed(data)
+    assert (guess.kind, guess.text, guess.target) == (kind, text, target)
+    assert (guess.labels, guess.label_map, guess.metrics) == (labels, label_map, metrics)
+    assert guess.reasons
+
+
+def test_names_of_classes_are_taken_from_the_data() -> None:
+    names = ClassLabel(names=["no", "yes"])
+    flat = rows(label=lambda i: i % 2).cast_column("label", names)
+    assert guessed(flat).labels == ["no", "yes"]
+    features = Features(
+        {"tokens": Sequence(Value("string")), "tags": Sequence(ClassLabel(names=["O", "B-A"]))}
+    )
+    tagged = Dataset.from_dict({"tokens": [["a"]], "tags": [[1]]}, features=features)
+    assert guessed(tagged).labels == ["O", "B-A"]
+
+
+@pytest.mark.parametrize(
+    ("data", "line"),
+    [
+        (rows(note=lambda i: f"n {i}", more=lambda i: f"m {i}"), "do not tell which is the target: text, note, more; .*--target"),
+        (rows(label=lambda i: i % 2).rename_column("text", "a"), None),
+        (rows(a=lambda i: f"a a {i}", b=lambda i: f"b b {i}", label=lambda i: 0).rename_column("text", "c"), "which is the text: .*--text"),
+        (rows(label=lambda i: f"label {i}"), "'label' has 12 different texts in 12 rows"),
+        (rows(tokens=lambda i: ["a"], tags=lambda i: [0]), "'tags' are numbers without names"),
+    ],
+)  # fmt: skip
+def test_columns_that_do_not_tell_are_listed(data: Dataset, line: str | None) -> None:
+    if line is None:
+        assert guessed(data).text == ["a"]
+        return
+    with pytest.raises(BenchmarkError, match=line):
+        guessed(data)
+
+
+def test_columns_may_be_named() -> None:
+    data = rows(label=lambda i: i % 2, other=lambda i: i % 3, note=lambda i: f"n {i}")
+    guess = guessed(data, ["note"], "other")
+    assert (guess.text, guess.target, guess.labels) == (["note"], "other", ["0", "1", "2"])
+    with pytest.raises(BenchmarkError, match="unknown column 'nota'; did you mean 'note'"):
+        guessed(data, ["nota"])
+
+
+def csv(folder: Path, *names: str, label: Callable[[int], object] = lambda i: i % 2) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        lines = "".join(f"the {WORDS[i % 4]} is {i},{label(i)}\n" for i in range(12))
+        (folder / name).write_text(f"text,label\n{lines}")
+    return folder
+
+
+def test_a_file_is_written_once(tmp_path: Path) -> None:
+    data = csv(tmp_path / "data", "train.csv", "dev.csv", "test.csv", label=lambda i: ["no", "yes"][i % 2])
+    path, lines = write("mine", str(data), tmp_path / "conf", "default", [], None)
+    assert path == tmp_path / "conf" / "task" / "mine.yaml"
+    assert yaml.safe_load(path.read_text()) == {
+        "name": "mine",
+        "label": "mine",
+        "repo": str(data),
+        "text": ["text"],
+        "labels": ["no", "yes"],
+        "metrics": ["accuracy"],
+        "train": {"split": "train"},
+        "evaluate": {"dev": {"split": "dev"}, "test": {"split": "test", "last_only": True}},
+    }
+    assert lines[:3] == ["training split: train", "evaluation sets: dev, test", "kind: classification"]
+    with pytest.raises(BenchmarkError, match=r"mine.yaml is there already and is not overwritten"):
+        write("mine", str(data), tmp_path / "conf", "default", [], None)
+
+
+@pytest.mark.parametrize(
+    ("names", "name", "line"),
+    [
+        (["train.csv"], "mine", "no split to evaluate on beside 'train'"),
+        (["dev.csv"], "mine", "no split to train on among dev"),
+        (["train.csv", "dev.csv"], "my task", "'my task': a task's name has letters"),
+        (["train.csv", "dev.csv"], "../x", "a task's name has letters"),
+    ],
+)
+def test_nothing_is_written_of_what_is_no_task(
+    names: list[str], name: str, line: str, tmp_path: Path
+) -> None:
+    with pytest.raises(BenchmarkError, match=line):
+        write(name, str(csv(tmp_path / "data", *names)), tmp_path / "conf", "default", [], None)
+    assert not (tmp_path / "conf").exists()
+
+
+def test_a_first_run_on_ones_own_data(
+    tmp_path: Path,
+    cli: Callable[..., tuple[int, str, str]],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    csv(tmp_path / "data", "train.csv", "dev.csv")
+    assert command.main(["new", "reviews", "--data", "data"]) == 0
+    said = capsys.readouterr().out
+    assert "wrote conf/task/reviews.yaml" in said
+    assert "text: text, by its name" in said
+    assert f"python -m benchmark 'hydra.searchpath=[file://{tmp_path}/conf]' task=reviews" in said
+    assert command.main(["new", "reviews", "--data", "data"]) == 2
+    assert capsys.readouterr().err.startswith("error: conf/task/reviews.yaml is there already")
+    search = f"hydra.searchpath=[file://{tmp_path}/conf]"
+    status, _, errors = cli(search, "task=reviews", "protocol.epochs=1")
+    assert (status, errors) == (0, "")
+    [record] = (tmp_path / "store").glob("*/record.json")
+    assert json.loads(record.read_text())["examples"] == {"train": 12, "dev": 12}
+
+
+def test_the_example_of_the_readme(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    cli: Callable[..., tuple[int, str, str]],
+) -> None:
+    blocks = re.findall(r"(?:^    .*\n)+", (ROOT / "conf" / "README.md").read_text(), re.MULTILINE)
+    table, shown = (
+        next(textwrap.dedent(block) for block in blocks if block.startswith(begin))
+        for begin in ("    text,label", "    name: reviews")
+    )
+    [typed] = (block.split() for block in blocks if "benchmark.tasks new" in block)
+    (tmp_path / "reviews").mkdir()
+    for name in ("train.csv", "dev.csv"):
+        (tmp_path / "reviews" / name).write_text(table)
+    monkeypatch.chdir(tmp_path)
+    assert command.main(typed[3:]) == 0
+    written = (tmp_path / "conf" / "task" / "reviews.yaml").read_text()
+    expected = yaml.safe_load(shown) | {"repo": str(tmp_path / "reviews")}
+    assert yaml.safe_load(written) == expected
+    search = f"hydra.searchpath=[file://{tmp_path}/conf]"
+    status, output, errors = cli(search, "task=reviews", "protocol.epochs=1")
+    assert (status, errors) == (0, "")
+    assert "dev/accuracy" in output
