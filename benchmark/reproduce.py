@@ -86,7 +86,8 @@ def reproduce(options: argparse.Namespace) -> int:
     from benchmark import report
 
     folder = options.output / ("smoke" if options.smoke else "") / planned.name
-    report.write(planned, records, folder, store.arrays)
+    ended = {run.run_id for run in planned.runs if run.run_id not in records and store.failures(run.run_id)}
+    report.write(planned, records, folder, store.arrays, ended)
     for run in failed:
         why = next(
             (failure.error for failure in reversed(store.failures(run.run_id))), "no reason was recorded"

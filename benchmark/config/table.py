@@ -16,9 +16,11 @@ from omegaconf import MISSING
 
 KINDS = ("table", "lines", "box", "bars", "heat", "histogram")
 STATISTICS = ("mean", "std", "max", "p_value")
+RATES = ("failed", "collapsed")  # of runs; claims may be about them, and lower is better
 QUANTITIES = ("score", "std", "max", "loss", "memory")  # and probe/NAME, probe/NAME/ARRAY
 READINGS = ("value", "size", "metric", "outputs", "labels", "length", "warmup")
 EVERY_COLUMN, AVERAGE = "every column", "average"
+MOST = "most"
 
 
 @dataclass
@@ -63,8 +65,8 @@ class Claim:
     ``than``. Two runs are compared if they agree on every axis that both have and neither side names. A side's
     value is the mean over the tasks it names. If a side names several values of another axis, the claim must
     hold for every pair. ``where`` is ``every column``, ``average``, a list of columns, or a number of columns
-    that is enough. ``of`` is the quantity to compare; with ``gain_over``, the claim is about its gain over
-    these runs.
+    that is enough. ``at_least`` is a number of comparisons that is enough, or ``most``. ``of`` is the quantity to
+    compare; with ``gain_over``, the claim is about its gain over these runs.
     """
 
     says: str = MISSING
@@ -72,6 +74,7 @@ class Claim:
     lower: dict[str, Any] = field(default_factory=dict)
     than: dict[str, Any] = MISSING
     where: Any = EVERY_COLUMN
+    at_least: Any = None
     of: str = "score"
     gain_over: dict[str, Any] = field(default_factory=dict)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from benchmark.config.table import AVERAGE, EVERY_COLUMN, KINDS, QUANTITIES, READINGS, STATISTICS
+from benchmark.config.table import AVERAGE, EVERY_COLUMN, KINDS, MOST, QUANTITIES, RATES, READINGS, STATISTICS
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.grids.selectors import Rectangle, check_selector, values_of
 from benchmark.places import ROOT
@@ -57,7 +57,19 @@ def _check_claim(claim: dict[str, Any], table: dict[str, Any], grid: Sequence[Re
         )
     for side in ("better", "lower", "than", "gain_over"):
         check_selector(claim[side], grid, f"{place}, {side}")
-    _check_quantity(claim["of"], place)
+    if claim["of"] not in RATES:
+        _check_quantity(claim["of"], place)
+    elif claim["gain_over"]:
+        raise BenchmarkError(f"{place}: of: {claim['of']} is a rate, and has no gain_over")
+    enough = claim["at_least"]
+    if enough not in (None, MOST) and (type(enough) is not int or enough < 1):
+        raise BenchmarkError(
+            f"{place}: at_least: {enough!r}; valid: a number of comparisons from 1 on, or {MOST!r}"
+        )
+    if enough is not None and isinstance(claim["where"], int):
+        raise BenchmarkError(
+            f"{place}: at_least: {enough} counts comparisons, and where: {claim['where']} columns; give one of them"
+        )
     where, columns = claim["where"], list(table["columns"]) or values_of("task", grid)
     if isinstance(where, int):
         if not 1 <= where <= len(columns):

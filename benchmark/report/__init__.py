@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 
 import pandas as pd
@@ -14,20 +15,26 @@ from benchmark.report.numbers.predictions import Arrays
 from benchmark.report.one_origin import of_one_origin
 
 
-def write(grid: Grid, records: dict[str, Record], folder: Path, arrays: Arrays = build.no_arrays) -> None:
+def write(
+    grid: Grid,
+    records: dict[str, Record],
+    folder: Path,
+    arrays: Arrays = build.no_arrays,
+    failed: Collection[str] = (),
+) -> None:
     """Print the table of a grid and write it to ``folder`` in every form.
 
     Forms are Markdown, CSV, LaTeX and HTML. Figures are in the HTML page, and beside it as SVG.
     ``claims.csv`` has the comparisons behind every verdict, ``averages.csv`` and ``languages.csv`` the
     further numbers that the table declares, ``submissions`` the files for the GLUE server. ``arrays`` gives
-    the arrays of a run by its id. A static table has no runs.
+    the arrays of a run by its id. ``failed`` are the ids of runs that ended in an error. A static table has no runs.
     """
     records, mixed = of_one_origin(grid, records)
     if grid.table["static"]:
         report, drawn = static.build(grid), figures.Figures()
         submissions = []
     else:
-        report = build.build(grid, records, arrays)
+        report = build.build(grid, records, arrays, failed)
         drawn = figures.draw(grid, report, records, arrays)
         submissions = submission.of_table(grid, report.frame, records)
     report.notes.extend([*mixed, *drawn.notes, *submission.note(submissions)])

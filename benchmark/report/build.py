@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,7 @@ from benchmark.report.numbers import cost, languages, sampling, selection
 from benchmark.report.numbers.averages import PrintedRows, averages
 from benchmark.report.numbers.frame import CELL, Rule, columns_of, scores
 from benchmark.report.numbers.measured import measured, seeds
+from benchmark.report.numbers.planned import with_floors
 from benchmark.report.numbers.predictions import Arrays
 from benchmark.report.numbers.statistics import paired
 from benchmark.report.published import AVERAGE
@@ -57,14 +58,16 @@ def no_arrays(_: str) -> Mapping[str, np.ndarray]:
     return {}
 
 
-def build(grid: Grid, records: dict[str, Record], arrays: Arrays = no_arrays) -> Report:
+def build(
+    grid: Grid, records: dict[str, Record], arrays: Arrays = no_arrays, failed: Collection[str] = ()
+) -> Report:
     """Report of a grid from the records that exist; notes name the missing runs.
 
-    ``arrays`` gives a run's arrays by its id. Without them, numbers from predictions and probes are left
-    out.
+    ``failed`` are the ids of runs that ended in an error. ``arrays`` gives a run's arrays by its id. Without
+    them, numbers from predictions and probes are left out.
     """
     table = grid.table
-    layout, everything = table["layout"], scores(grid, records)
+    layout, everything = table["layout"], with_floors(grid, scores(grid, records, failed), arrays)
     frame = selection.chosen(everything, "max" if layout["statistic"] == ["max"] else "mean")
     labels = labels_of(grid)
     tasks = list(dict.fromkeys(frame["task"]))

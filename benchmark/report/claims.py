@@ -1,9 +1,10 @@
 """Verdicts on a paper's claims: reproduced, contradicted, undecided, not measured.
 
-A claim is a set of comparisons. Each is tested two-sided, paired by seed, with Holm's correction over the
-claim's comparisons. The claim is reproduced if all of them are significant as claimed, and contradicted if
-one is significant the other way. Otherwise it is undecided at this number of seeds: leaving a claim open is
-better than a wrong verdict.
+A claim is a set of comparisons, paired by seed. It is reproduced if all of them, or as many as it speaks of, are
+surely as claimed (`benchmark/report/numbers/conjunctions.py`), by the runs that finished and by all planned
+runs with failures at the floor. It is contradicted if too many are significant the other way, after Holm's
+correction over the claim's comparisons. Otherwise it is undecided at this number of seeds: leaving a claim open
+is better than a wrong verdict.
 """
 
 from __future__ import annotations
@@ -15,13 +16,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from benchmark.config.table import MOST
 from benchmark.grids.grid import Grid
 from benchmark.grids.selectors import combinations, parsed
 from benchmark.records.record import Record
-from benchmark.report.comparisons import Compared, Comparison
+from benchmark.report.comparisons import Compared
+from benchmark.report.numbers.conjunctions import helped, most
 from benchmark.report.numbers.frame import Rule
 from benchmark.report.numbers.predictions import Arrays
 from benchmark.report.numbers.statistics import LEVEL, MANY, holm
+from benchmark.report.paired_tests import Comparison
 
 REPRODUCED, CONTRADICTED, UNDECIDED, NOT_MEASURED = (
     "reproduced",
@@ -69,15 +73,18 @@ def verdict(claim: dict[str, Any], comparisons: list[Comparison], missing: str =
         return Verdict(claim["says"], NOT_MEASURED, "no run covers it", comparisons)
     corrected = holm([comparison.p for comparison in comparisons]).tolist()
     states = [_state(comparison, p) for comparison, p in zip(comparisons, corrected, strict=True)]
-    word = _decision(claim["where"], comparisons, states)
-    counts = {state: states.count(state) for state in (1, -1)}
-    why = f"{counts[1]} of {_count(len(states), 'comparison')} as claimed"
-    if counts[-1]:
-        why += f", {counts[-1]} the other way"
+    word = _decision(claim, comparisons, states)
+    why = f"{helped([c.one_sided for c in comparisons])} of {_count(len(states), 'comparison')} as claimed"
+    if -1 in states:
+        why += f", {states.count(-1)} the other way"
     if len(made) < len(comparisons):
         why += f", {len(comparisons) - len(made)} without runs"
-    if word == REPRODUCED and missing:
-        return Verdict(claim["says"], UNDECIDED, f"{why}, but {missing}", comparisons, corrected)
+    why += _failures(comparisons)
+    waiting = sum(comparison.waiting for comparison in comparisons)
+    open_ = [missing] if missing else []
+    open_ += [f"{_count(waiting, 'run')} of its comparisons not run yet"] if waiting else []
+    if word == REPRODUCED and open_:
+        return Verdict(claim["says"], UNDECIDED, f"{why}, but {' and '.join(open_)}", comparisons, corrected)
     if word == UNDECIDED:
         why += f"; {_seeds_needed(comparisons, states)}"
     why += f"; {missing}" if missing else ""
@@ -155,18 +162,33 @@ def _state(comparison: Comparison, p: float) -> int:
     return 1 if comparison.toward > 0 else -1
 
 
-def _decision(where: Any, comparisons: list[Comparison], states: list[int]) -> str:
-    if not isinstance(where, int):
-        if -1 in states:
-            return CONTRADICTED
-        return REPRODUCED if all(state == 1 for state in states) else UNDECIDED
-    by_column: dict[str, list[int]] = {}
-    for comparison, state in zip(comparisons, states, strict=True):
-        by_column.setdefault(comparison.column, []).append(state)
-    if sum(all(state == 1 for state in of_column) for of_column in by_column.values()) >= where:
+def _decision(claim: dict[str, Any], comparisons: list[Comparison], states: list[int]) -> str:
+    """The verdict on at least so many cells: columns if ``where`` is a number, else comparisons."""
+    of_columns = isinstance(claim["where"], int)
+    cells: dict[Any, list[int]] = {}
+    for number, comparison in enumerate(comparisons):
+        cells.setdefault(comparison.column if of_columns else number, []).append(number)
+    wanted = _wanted(claim, len(cells))
+    # All comparisons of a column are needed, so each may use the full level, and the largest p counts.
+    p_values = [float(np.max([comparisons[i].one_sided for i in numbers])) for numbers in cells.values()]
+    if helped(p_values) >= wanted:
         return REPRODUCED
-    against = sum(-1 in of_column for of_column in by_column.values())
-    return CONTRADICTED if len(by_column) >= where > len(by_column) - against else UNDECIDED
+    against = sum(any(states[i] == -1 for i in numbers) for numbers in cells.values())
+    return CONTRADICTED if len(cells) >= wanted > len(cells) - against else UNDECIDED
+
+
+def _wanted(claim: dict[str, Any], cells: int) -> int:
+    """The number of cells that a claim speaks of."""
+    if isinstance(claim["where"], int):
+        return claim["where"]
+    number = claim.get("at_least")
+    return most(cells) if number == MOST else number or cells
+
+
+def _failures(comparisons: Sequence[Comparison]) -> str:
+    """The most runs that each side of a comparison lost, in words, or ''."""
+    ours, others = (max(comparison.lost[side] for comparison in comparisons) for side in (0, 1))
+    return f"; up to {ours} runs lost against {others}" if ours or others else ""
 
 
 def _seeds_needed(comparisons: list[Comparison], states: list[int]) -> str:

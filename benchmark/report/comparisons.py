@@ -3,50 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from benchmark.config.schema import RunConfig
 from benchmark.config.table import AVERAGE as OF_AVERAGE
+from benchmark.config.table import RATES
 from benchmark.grids.grid import Grid
 from benchmark.grids.selectors import matches
 from benchmark.records.record import Record
-from benchmark.report.numbers import quantities
+from benchmark.report.numbers import planned, quantities
 from benchmark.report.numbers.frame import Rule, average, average_by_seed, by_seed, distinguishing, placed
 from benchmark.report.numbers.predictions import Arrays
-from benchmark.report.numbers.statistics import (
-    MANY,
-    estimate,
-    maximum_test,
-    paired,
-    seeds_to_correlate,
-    seeds_to_find,
-    spread_test,
-)
+from benchmark.report.numbers.rates import paired_rates
+from benchmark.report.numbers.sampling import weights_of
+from benchmark.report.paired_tests import BySeed, Comparison, tested, with_planned
 from benchmark.report.published import AVERAGE
 from benchmark.report.sections import VANILLA_LABEL
 
-BySeed = dict[int, float]
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """One pair of arms on one column; ``toward`` > 0 is a difference as claimed.
-
-    ``p`` is two-sided and uncorrected, NaN if nothing can be tested. ``n`` is the number of pairs of seeds,
-    and ``needed(level)`` the number that would be enough.
-    """
-
-    column: str
-    ours: str
-    others: str
-    toward: float
-    n: int
-    p: float
-    needed: Callable[[float], int]
+Columns = str | list[str]  # one column, the average, or columns of which the mean is taken
+Scored = Callable[[pd.DataFrame], pd.DataFrame]
 
 
 @dataclass(frozen=True)
@@ -62,6 +40,9 @@ class Arm:
         """True if two arms agree on every common axis that is not ``named``."""
         both = (self.place.keys() & other.place.keys()) - named
         return all(self.place[axis] == other.place[axis] for axis in both)
+
+
+Sides = tuple[tuple[Arm, Columns], tuple[Arm, Columns]]  # the claimed one first
 
 
 class Compared:
@@ -123,26 +104,80 @@ class Compared:
             places = [(column, column) for column in self.columns if column in wanted]
         comparisons = []
         for mine, theirs in places:
-            pair = (self.values(claim, ours, mine), self.values(claim, others, theirs))
+            sides = ((ours, mine), (others, theirs))
             column = mine if isinstance(mine, str) else f"{'+'.join(mine)} / {'+'.join(theirs)}"
-            comparisons.append(_comparison(claim["of"], column, ours.name, others.name, pair, sign))
+            if claim["of"] in RATES:
+                comparisons.append(self.rates(claim["of"], column, sides, sign))
+                continue
+            scores = (self.values(claim, ours, mine), self.values(claim, others, theirs))
+            comparison = tested(claim["of"], column, (ours.name, others.name), scores, sign)
+            comparisons.append(self.with_failures(comparison, claim, sides, sign))
         return comparisons
 
-    def values(self, claim: dict[str, Any], arm: Arm, column: str | list[str]) -> BySeed:
-        """The compared quantity of an arm by seed, or its gain over ``gain_over``."""
-        mine = self.series(claim["of"], arm, column)
+    def rates(self, of: str, column: str, sides: Sides, sign: float) -> Comparison:
+        """Two arms' rates of runs that failed or collapsed, over all pairs of runs that were made."""
+        statuses = planned.LOST if of == "failed" else ("collapsed",)
+        ends = [self.runs(*side).set_index(["task", "seed"])["status"] for side in sides]
+        made = [set(end[end != "missing"].index) for end in ends]
+        mine, theirs = (end[end.isin(statuses)].index for end in ends)
+        rate = paired_rates(mine, theirs, made[0] & made[1])
+        waiting = sum(int((end == "missing").sum()) for end in ends)
+        ours, others = (arm.name for arm, _ in sides)
+        return Comparison(
+            column, ours, others, sign * rate.difference, rate.n, rate.p, rate.needed, waiting=waiting
+        )
+
+    def with_failures(
+        self, comparison: Comparison, claim: dict[str, Any], sides: Sides, sign: float
+    ) -> Comparison:
+        """``comparison`` with its counts of failed runs, and the analysis of all planned seeds."""
+        runs = [self.runs(*side) for side in sides]
+        without = planned.LOST if claim["of"] != "std" else (*planned.LOST, "collapsed")
+        lost = [rows[rows["status"].isin(without)] for rows in runs]
+        waiting = sum(rows[rows["status"] == "missing"]["run_id"].nunique() for rows in runs)
+        counts = (lost[0]["run_id"].nunique(), lost[1]["run_id"].nunique())
+        counted = replace(comparison, lost=counts, waiting=waiting)
+        if not any(counts) or claim["of"] not in ("score", "max"):
+            return counted
+        if any(rows["floor"].isna().any() for rows in lost):
+            return counted
+        (ours, mine), (others, theirs) = sides
+        scores = (
+            self.values(claim, ours, mine, planned.at_floor),
+            self.values(claim, others, theirs, planned.at_floor),
+        )
+        return with_planned(counted, claim["of"], scores, sign)
+
+    def runs(self, arm: Arm, column: Columns) -> pd.DataFrame:
+        """The rows of an arm's frame behind ``column``; collapsed runs have a status of that name."""
+        if column == AVERAGE:
+            column = list(weights_of(self.rule or self.columns))
+        rows = arm.frame[arm.frame["task"].isin([column] if isinstance(column, str) else column)]
+        finished = rows["status"] == "finished"
+        return rows.assign(status=rows["status"].mask(finished & rows["collapsed"], "collapsed"))
+
+    def values(
+        self, claim: dict[str, Any], arm: Arm, column: Columns, scored: Scored = lambda frame: frame
+    ) -> BySeed:
+        """The compared quantity of an arm by seed, or its gain over ``gain_over``.
+
+        ``scored`` may change the scores of the arm's runs.
+        """
+        mine = self.series(claim["of"], arm, column, scored)
         if not (wanted := claim["gain_over"]):
             return mine
         bases = [base for base in self.matching(wanted) if base.same(arm, set(wanted))]
-        base = self.series(claim["of"], bases[0], column) if bases else {}
+        base = self.series(claim["of"], bases[0], column, scored) if bases else {}
         return {seed: value - base[seed] for seed, value in mine.items() if seed in base}
 
-    def series(self, of: str, arm: Arm, column: str | list[str]) -> BySeed:
+    def series(self, of: str, arm: Arm, column: Columns, scored: Scored) -> BySeed:
         """One quantity of an arm by seed.
 
         ``column`` is one column, the average, or a list of columns, of which the mean is taken.
         """
-        frame = arm.frame if of in ("score", "std", "max") else self._with_quantity(of, arm.frame)
+        frame = scored(arm.frame) if of in ("score", "std", "max") else self._with_quantity(of, arm.frame)
+        if of == "std":  # a collapse is a rate of its own, and no spread
+            frame = frame.assign(score=frame["score"].mask(frame["collapsed"]))
         if column == AVERAGE:
             rule = self.rule or self.columns
             return average_by_seed(frame, rule if len(self.columns) > 1 else self.columns[0])
@@ -166,30 +201,3 @@ class Compared:
             points = quantities.points(quantity, record, config, stored) if record and finished else []
             values.append(quantities.summary(quantity, points))
         return frame.assign(score=values)
-
-
-def _comparison(
-    of: str, column: str, ours: str, others: str, pair: tuple[BySeed, BySeed], sign: float
-) -> Comparison:
-    mine, theirs = paired(*pair)
-    n = len(mine)
-    if of == "std":
-        apart = float(np.std(mine, ddof=1) - np.std(theirs, ddof=1)) if n > 1 else np.nan
-        correlation, p = spread_test(mine, theirs)
-        return Comparison(
-            column, ours, others, sign * apart, n, p, lambda level: seeds_to_correlate(correlation, level)
-        )
-    if of == "max":
-        apart = float(mine.max() - theirs.max()) if n else np.nan
-        return Comparison(column, ours, others, sign * apart, n, maximum_test(mine, theirs), lambda _: MANY)
-    difference = estimate(mine - theirs)
-    effect = difference.effect_size
-    return Comparison(
-        column,
-        ours,
-        others,
-        sign * difference.mean,
-        n,
-        difference.p,
-        lambda level: seeds_to_find(effect, level),
-    )

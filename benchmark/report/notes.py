@@ -14,6 +14,7 @@ from benchmark.records.record import Record
 from benchmark.report.published import MISMATCH
 from benchmark.report.sections import FOOTNOTE
 
+ABSENT = {"failed": "failed", "missing": "not run"}  # statuses of runs without a record, in words
 PLACES = ("store", "cache", "device")  # a grid stays the same grid in other places
 
 
@@ -48,8 +49,10 @@ def notes(
             f"{count} of {len(runs)} runs diverged (their loss or their outputs stopped being numbers) and "
             f"have no score; means are over the others."
         )
-    if collapsed := sum(bool(record.collapsed) for record in records.values()):
-        lines.append(f"{collapsed} of {len(runs)} runs collapsed to one prediction for every example.")
+    if collapsed := frame[frame["collapsed"]]["run_id"].nunique():
+        lines.append(
+            f"{collapsed} of {len(runs)} runs collapsed: they give one answer to every example, or score no better."
+        )
     if hidden := sorted(set(frame[(frame["status"] == "finished") & frame["score"].isna()]["task"])):
         names = ", ".join(labels[task] or task for task in hidden)
         lines.append(f"The labels of {names} are hidden: predictions are kept, and there is no score.")
@@ -117,14 +120,16 @@ def _other_schema(grid: Grid, runs: pd.DataFrame) -> list[str]:
 
 def _missing(grid: Grid, runs: pd.DataFrame) -> list[str]:
     """The number of missing runs, and the command that fills them in."""
-    count = int((runs["status"] == "missing").sum())
+    counts = {word: int((runs["status"] == status).sum()) for status, word in ABSENT.items()}
+    count = sum(counts.values())
     if not count:
         return []
+    reasons = ", ".join(f"{number} {word}" for word, number in counts.items() if number)
     arguments = " ".join(shlex.quote(f"{key}={','.join(values)}") for key, values in grid.changed.items())
     arguments = f"--smoke {arguments}" if grid.table["smoke"] else arguments
     command = f"python -m benchmark.reproduce {grid.name} {arguments}".strip()
     verb = "is" if count == 1 else "are"
-    return [f"{count} of {len(runs)} runs {verb} missing (not run, or failed); to fill them in: {command}"]
+    return [f"{count} of {len(runs)} runs {verb} missing ({reasons}); to fill them in: {command}"]
 
 
 def _environments(records: dict[str, Record]) -> list[str]:

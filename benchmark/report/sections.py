@@ -19,6 +19,13 @@ VANILLA_LABEL = "plain fine-tuning"
 BEST = "*"
 FOOTNOTE = "†"
 WIDE = 1.96  # standard errors from the middle of a 95 % interval to its ends
+OUTCOMES = {
+    "finished": "finished",
+    "collapsed": "of them collapsed",
+    "diverged": "diverged",
+    "failed": "failed",
+    "missing": "not run",
+}
 P_VALUES = {"p_paired": "paired t", "p_welch": "Welch's t", "p_wilcoxon": "Wilcoxon's signed ranks"}
 
 
@@ -82,6 +89,8 @@ class Sections:
                     _fair,
                 )
             )
+        if numbers[["runs_collapsed", "runs_diverged", "runs_failed"]].to_numpy().any():
+            sections.append(self.section("Runs by their end", numbers, _outcomes))
         return sections
 
     def p_values(self, numbers: pd.DataFrame, source: dict[str, Any] | None) -> Section:
@@ -154,7 +163,7 @@ class Sections:
 
 def _score(cell: pd.Series, declared: int) -> str:
     if not cell["score_n"]:
-        for status in ("missing", "diverged"):
+        for status in ("missing", "failed", "diverged"):
             if cell[f"runs_{status}"]:
                 return status
         return "hidden"
@@ -162,6 +171,12 @@ def _score(cell: pd.Series, declared: int) -> str:
     mark = BEST if cell["best"] else ""
     chosen = f" at {cell['chosen']}" if cell["chosen"] else ""
     return f"{cell['score_mean']:.2f}{mark}{spread} ({_count(int(cell['score_n']), declared)}){chosen}"
+
+
+def _outcomes(cell: pd.Series, declared: int) -> str:
+    """The number of runs of a cell by their end, in words."""
+    counted = [(int(cell[f"runs_{status}"]), word) for status, word in OUTCOMES.items()]
+    return ", ".join(f"{count} {word}" for count, word in counted if count)
 
 
 def _difference(cell: pd.Series, declared: int) -> str:

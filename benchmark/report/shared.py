@@ -27,7 +27,8 @@ def shareable(report: Report) -> Report:
         by_language=[_section(section) for section in report.by_language],
         notes=_portable(report.notes),
         verdicts=[
-            replace(one, says=portable_text(one.says), why=portable_text(one.why)) for one in report.verdicts
+            replace(judged, says=portable_text(judged.says), why=portable_text(judged.why))
+            for judged in report.verdicts
         ],
     )
 

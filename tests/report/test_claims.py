@@ -13,7 +13,7 @@ from benchmark.grids import grid
 from benchmark.report import claims
 from benchmark.report.build import build
 from benchmark.report.claims import CONTRADICTED, NOT_MEASURED, REPRODUCED, UNDECIDED, Verdict, tempered
-from benchmark.report.comparisons import Comparison
+from benchmark.report.paired_tests import Comparison
 from helpers.grids import load
 
 TABLE2 = "noisytune/table2"
@@ -169,6 +169,25 @@ def test_a_number_of_columns_is_enough():
     assert word(yes, no, maybe) == UNDECIDED
     assert word(yes, no, no) == CONTRADICTED
     assert word(no) == UNDECIDED  # one column tells nothing of two of three
+
+
+def test_a_number_of_comparisons_or_most_of_them_is_enough():
+    yes, no, maybe = ((1.0, 1e-6), (-1.0, 1e-6), (1.0, 0.4))
+
+    def word(at_least: Any, *pairs: tuple[float, float]) -> str:
+        claim = {"says": "usually", "where": "every column", "at_least": at_least}
+        return claims.verdict(claim, [compared("rte", *one) for one in pairs]).verdict
+
+    assert word(2, yes, yes, no) == word("most", yes, yes, maybe) == REPRODUCED
+    assert word(3, yes, yes, no) == word("most", yes, no, no) == CONTRADICTED
+    assert word("most", yes, no, maybe) == word("most", yes, yes, maybe, maybe) == UNDECIDED
+    assert word(None, yes, yes, maybe) == UNDECIDED
+    assert word(None, yes, yes, yes) == REPRODUCED
+    assert word(4, yes, yes, yes) == UNDECIDED
+    # Two of three have p = .04: half of it is below .025 and twice that half is not.
+    weak = (1.0, 0.04)
+    assert word(2, weak, weak, maybe) == UNDECIDED
+    assert word(None, weak, weak, weak) == REPRODUCED
 
 
 def test_seeds_to_decide_are_the_fewest_that_contradict_or_the_most_that_reproduce():

@@ -24,10 +24,10 @@ GOLDEN = """\
 
 Score: mean ± sample std (n seeds of 3); * best of its model
 
-| Model    | Method            |     Opinion (accuracy) |
-|----------|-------------------|-----------------------:|
-| Embedded | plain fine-tuning |  81.00 ± 1.41 (2 of 3) |
-| Embedded | noisytune         | 83.00* ± 2.83 (2 of 3) |
+| Model    | Method            |    Opinion (accuracy) |
+|----------|-------------------|----------------------:|
+| Embedded | plain fine-tuning | 81.00 ± 1.41 (2 of 3) |
+| Embedded | noisytune         | 83.00 ± 2.83 (2 of 3) |
 
 Difference to plain fine-tuning, paired by seed: mean [95 % interval]
 
@@ -42,7 +42,7 @@ What these seeds can tell: p, corrected over the table (Holm); smallest true dif
 | Embedded | noisytune |   p 0.3; 16.33; ±– |
 
 - The grid was changed from the one declared: task=opinion, seed=1,2,3.
-- 2 of 6 runs are missing (not run, or failed); to fill them in: python -m benchmark.reproduce demo/noisytune task=opinion seed=1,2,3
+- 2 of 6 runs are missing (2 not run); to fill them in: python -m benchmark.reproduce demo/noisytune task=opinion seed=1,2,3
 - Checkpoint scored: last.
 - Measured with a processor, float32, torch 2.0.0, transformers 5.0.0, code 0123456789ab.
 """

@@ -92,7 +92,8 @@ def test_a_diverged_run_has_no_score_and_shortens_the_mean(table):
 def test_a_cell_whose_runs_all_diverged_says_so(table):
     shown = table(noisy=dict.fromkeys(NOISY))
     assert cells(shown, 0)[1] == ["diverged"]
-    assert len(shown.sections) == 1
+    assert [section.title for section in shown.sections][1:] == ["Runs by their end"]
+    assert cells(shown, 1) == [["5 finished"], ["5 diverged"]]
 
 
 def test_collapsed_runs_are_counted_in_a_note(records):

@@ -14,10 +14,8 @@ from benchmark.report.numbers.statistics import (
     detectable,
     estimate,
     holm,
-    maximum_test,
-    seeds_to_correlate,
+    paired_difference,
     seeds_to_find,
-    spread_test,
 )
 from benchmark.tasks import metrics
 
@@ -33,13 +31,27 @@ def test_the_p_value_of_a_difference_is_the_paired_t_tests():
     assert estimate(ONE - OTHER).p == pytest.approx(stats.ttest_rel(ONE, OTHER).pvalue)
 
 
-def test_no_spread_is_no_evidence():
-    assert np.isnan(estimate(np.array([0.36, 0.36 + 1e-13])).p)
+def test_without_spread_signs_are_counted():
+    assert estimate(np.full(25, 0.36)).p == 2.0**-24
+    assert estimate(np.array([0.36, 0.36 + 1e-13])).p == 0.5
     assert np.isnan(estimate(np.array([0.36])).p)
     assert estimate(np.zeros(3)).p == 1.0
     assert np.isnan([estimate(np.zeros(3)).detectable, estimate(np.ones(3)).effect_size]).all()
     assert np.isnan([estimate(np.ones(3)).low, estimate(np.ones(3)).high]).all()
     assert (estimate(np.zeros(3)).low, estimate(np.zeros(3)).high) == (0, 0)
+
+
+def test_no_spread_is_a_matter_of_the_values_own_size():
+    values = np.array([4.9, 5.1, 5.3, 4.95, 5.2])
+    for size in (1e-100, 1e-10, 1.0, 1e10):
+        assert estimate(size * values).p == pytest.approx(stats.ttest_1samp(values, 0).pvalue)
+    # 100 * 0.701 + 0.2 - 70.3 is 1e-14: the size of the scores tells that it is nothing.
+    scores = {seed: 100 * (0.7 + seed / 1000) for seed in range(1, 8)}
+    rounded = {seed: score + 0.2 for seed, score in scores.items()}
+    alike = {seed: 70.2 + seed / 10 for seed in scores}
+    assert 0 < max(abs(rounded[seed] - alike[seed]) for seed in scores) < 1e-12
+    assert paired_difference(rounded, alike).p == 1
+    assert paired_difference(rounded, scores).p == 2.0**-6
 
 
 def test_holm_multiplies_by_the_tests_that_are_left_and_keeps_the_order():
@@ -63,25 +75,6 @@ def test_seeds_to_find_is_the_first_number_that_is_enough():
         assert detectable(needed) <= effect < detectable(needed - 1)
     assert seeds_to_find(0.5) == 34  # G*Power
     assert seeds_to_find(0) == seeds_to_find(np.nan) == MANY
-
-
-def test_the_test_of_spreads_is_pitmans_and_tells_the_side():
-    r, p = spread_test(ONE, OTHER)
-    n, far = len(ONE), np.var(ONE, ddof=1) - np.var(OTHER, ddof=1)
-    both = np.cov(ONE, OTHER)
-    shared = np.corrcoef(ONE, OTHER)[0, 1]
-    t = far * np.sqrt(n - 2) / (2 * np.sqrt(both[0, 0] * both[1, 1] * (1 - shared**2)))
-    assert (np.sign(r), p) == (np.sign(far), pytest.approx(2 * stats.t.sf(abs(t), n - 2)))
-    assert np.isnan(spread_test(ONE, ONE + 1)).all()
-    assert seeds_to_correlate(0.5) == 30  # Fisher: ((1.96 + 0.842) / 0.549) ** 2 + 3 = 29.01
-
-
-def test_swapping_sides_of_few_seeds_goes_through_all_patterns():
-    # Of 8 patterns only none and all swapped leave the maxima 4 apart.
-    assert maximum_test(np.array([5.0, 6, 7]), np.array([1.0, 2, 3])) == 0.25
-    far, near = np.arange(30.0), np.arange(30.0) - 40
-    assert maximum_test(far, near) == maximum_test(far, near)
-    assert maximum_test(np.full(30, 5.0), np.full(30, 1.0)) < 0.001
 
 
 @pytest.mark.parametrize("name", ["accuracy", "f1", "matthews_correlation", "pearson", "spearman"])

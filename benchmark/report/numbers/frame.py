@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import pandas as pd
 
@@ -16,17 +18,21 @@ CELL = ["model", "variant", "methods", "task"]  # columns of a frame that name a
 NOT_ROWS = ("model", "method", "task", "seed")  # axes that have a place of their own in a table
 
 
-def scores(grid: Grid, records: dict[str, Record]) -> pd.DataFrame:
+def scores(grid: Grid, records: dict[str, Record], failed: Collection[str] = ()) -> pd.DataFrame:
     """One row per run and column of the table, with status and score.
 
-    - ``task``: the column, which is a task unless the table declares columns of its hyper_parameters.
+    ``failed`` are the ids of runs that ended in an error.
+
+    - ``task``: the column, which is a task unless the table declares columns of its own.
     - ``methods``: the methods, with those of their hyper-parameters that the grid varies.
     - ``variant``: everything else that the grid varies (a data subset, a learning rate), else ''.
     - ``choice``: the run's place on the axes that are searched over.
     - ``cell``: the run's number in the grid.
     - ``lower``: True if less is better.
     - ``score``: in percent; NaN without one.
-    - Further columns: ``model``, ``seed``, ``status``, ``run_id``, ``metric``.
+    - ``status``: finished, diverged, failed or missing (not run).
+    - ``collapsed``: True if the final model gives one answer to everything.
+    - Further columns: ``model``, ``seed``, ``run_id``, ``metric``.
 
     Raises: BenchmarkError for a column that would mix metrics.
     """
@@ -48,7 +54,8 @@ def scores(grid: Grid, records: dict[str, Record]) -> pd.DataFrame:
                     "methods": "+".join(sorted(config.method)) + hyper_parameters,
                     "task": column,
                     "seed": config.seed,
-                    "status": record.status if record else "missing",
+                    "status": record.status if record else "failed" if run.run_id in failed else "missing",
+                    "collapsed": bool(record and record.collapsed),
                     "score": 100 * reported(record, config, report, minus) if record else np.nan,
                     "run_id": run.run_id,
                     "metric": " + ".join(report),

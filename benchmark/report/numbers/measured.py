@@ -14,6 +14,7 @@ from benchmark.report.numbers.sampling import Shares
 from benchmark.report.numbers.statistics import Estimate, estimate, holm, paired_difference
 from benchmark.report.published import AVERAGE
 
+STATUSES = ("finished", "diverged", "failed", "missing")
 SharesByRun = dict[tuple[str, str], Shares]  # by run id and column
 
 
@@ -23,7 +24,9 @@ def measured(
     """One row per model, variant, methods and column: score, paired difference, and runs by status.
 
     ``difference_p`` is corrected by Holm's method for all differences of the table. ``…_sampling`` is the
-    standard error due to the finite evaluation set, from ``shares`` (see `sampling.of_runs`).
+    standard error due to the finite evaluation set, from ``shares`` (see `sampling.of_runs`). ``runs_…`` count
+    the runs by status; those that collapsed are finished as well. ``best`` is False for an arm that lacks one
+    of its planned runs.
     """
     rows: list[dict[str, Any]] = []
     for (model, variant), block in frame.groupby(["model", "variant"], sort=False):
@@ -41,10 +44,8 @@ def measured(
                     | _fields("difference", difference)
                     | _test_fields(difference)
                     | _sampling_errors(ours, baseline, column, rule, shares or {}, methods != "")
-                    | {
-                        f"runs_{status}": int((runs["status"] == status).sum())
-                        for status in ("finished", "diverged", "missing")
-                    }
+                    | {f"runs_{status}": int((runs["status"] == status).sum()) for status in STATUSES}
+                    | {"runs_collapsed": int(runs["collapsed"].sum())}
                     | {"chosen": ", ".join(chosen), "lower": bool(runs["lower"].any())}
                 )
     numbers = pd.DataFrame(rows)
@@ -52,7 +53,9 @@ def measured(
     best = np.where(numbers["lower"], rivals.transform("min"), rivals.transform("max"))
     return numbers.assign(
         difference_p=holm(numbers["difference_p_alone"].tolist()),
-        best=(numbers["score_mean"] == best) & (rivals.transform("count") > 1),
+        best=(numbers["score_mean"] == best)
+        & (rivals.transform("count") > 1)
+        & (numbers[[f"runs_{status}" for status in STATUSES if status != "finished"]].sum(axis=1) == 0),
     )
 
 

@@ -18,6 +18,7 @@ from benchmark.grids.grid import Grid
 from benchmark.records.record import Record
 from benchmark.report.numbers import predictions
 from benchmark.report.numbers.frame import CELL, columns_of
+from benchmark.report.numbers.planned import at_floor
 from benchmark.report.numbers.predictions import Arrays
 
 LEAK_FREE = "leak_free"
@@ -32,11 +33,14 @@ def selects(grid: Grid, records: Iterable[Record]) -> bool:
 def chosen(frame: pd.DataFrame, statistic: str = "mean") -> pd.DataFrame:
     """The runs of every cell's best setting, by the ``statistic`` over seeds.
 
-    ``tried`` is the number of settings it was chosen from.
+    A run that diverged or failed counts with the floor, so that no setting wins by losing its worst seeds. Of
+    equal settings the one with more finished runs is chosen. ``tried`` is the number of settings.
     """
     best_runs = []
     for _, cell in frame.groupby(CELL, sort=False):
-        by_setting = cell.groupby("choice", sort=False)["score"].agg(statistic)
+        finished = (cell["status"] == "finished").groupby(cell["choice"], sort=False).sum()
+        by_setting = at_floor(cell).groupby("choice", sort=False)["score"].agg(statistic)
+        by_setting = by_setting.loc[finished.sort_values(ascending=False, kind="stable").index]
         best = _best(by_setting.to_dict(), bool(cell["lower"].iloc[0]))
         best_runs.append(cell[cell["choice"] == best].assign(tried=len(by_setting)))
     return pd.concat(best_runs).sort_index() if best_runs else frame.assign(tried=1)

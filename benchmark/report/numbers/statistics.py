@@ -13,36 +13,39 @@ CONFIDENCE = 0.95
 LEVEL = 1 - CONFIDENCE  # of a two-sided test
 POWER = 0.8
 MANY = 10_000  # seeds; nobody runs more
-FLIPS = 9999  # random patterns of a flip test that has too many to try all
-NO_SPREAD = 1e-9  # relative to the values: a deviation below it is rounding
+NO_SPREAD = 1e-12  # relative to the values: some thousand times their last digit, so rounding
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over ``n`` seeds: sample deviation (n-1) and confidence interval; NaN if undefined."""
+    """A mean over ``n`` seeds: sample deviation (n-1) and confidence interval; NaN if undefined.
+
+    ``size`` is of the numbers that the values were computed from, which sets the size of rounding.
+    """
 
     mean: float
     std: float
     n: int
     low: float
     high: float
+    size: float = 0.0
 
     @property
     def varies(self) -> bool:
         """True if the values differ by more than rounding."""
-        return self.n > 1 and self.std > NO_SPREAD * max(abs(self.mean), 1.0)
+        return self.n > 1 and self.std > NO_SPREAD * self.size
 
     @property
     def p(self) -> float:
-        """Two-sided p-value of Student's test that the mean is 0; NaN without spread.
+        """Two-sided p-value of Student's test that the mean is 0; NaN for fewer than two seeds.
 
-        Two seeds that gain the same example do not show the spread, and do not show that there is none.
-        Only if all values are 0, nothing speaks against a mean of 0: p is 1.
+        Values that are all the same have no spread for a test of size. Their signs are counted: all n are as
+        likely to be above 0 as below. If they are 0, nothing speaks against a mean of 0, and p is 1.
         """
-        if self.n > 1 and self.mean == 0 and self.std == 0:
-            return 1.0
-        if not self.varies:
+        if self.n < 2 or np.isnan(self.mean):
             return np.nan
+        if not self.varies:
+            return 1.0 if abs(self.mean) <= NO_SPREAD * self.size else 2.0 ** (1 - self.n)
         return float(2 * stats.t.sf(abs(self.mean) / self.std * np.sqrt(self.n), self.n - 1))
 
     @property
@@ -59,9 +62,10 @@ class Estimate:
         return self.std * detectable(self.n) if self.varies else np.nan
 
 
-def estimate(values: np.ndarray) -> Estimate:
+def estimate(values: np.ndarray, size: float | None = None) -> Estimate:
     """Mean, sample standard deviation and 95 % t interval of ``values`` (n,), one per seed.
 
+    ``size`` is the largest of the numbers that the values were computed from; default: the largest value.
     Equal values other than 0 have no interval: they do not show that other seeds would give the same.
     """
     n = len(values)
@@ -72,7 +76,8 @@ def estimate(values: np.ndarray) -> Estimate:
         return Estimate(mean, np.nan, 1, np.nan, np.nan)
     std = float(np.std(values, ddof=1))
     half = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) * std / np.sqrt(n)
-    whole = Estimate(mean, std, n, mean - half, mean + half)
+    size = float(np.abs(values).max()) if size is None else size
+    whole = Estimate(mean, std, n, mean - half, mean + half, size)
     return whole if whole.varies or mean == 0 else replace(whole, low=np.nan, high=np.nan)
 
 
@@ -85,7 +90,12 @@ def paired(ours: dict[int, float], others: dict[int, float]) -> tuple[np.ndarray
 def paired_difference(ours: dict[int, float], baseline: dict[int, float]) -> Estimate:
     """The difference ``ours - baseline``, seed by seed, over the seeds that both have."""
     mine, vanilla = paired(ours, baseline)
-    return estimate(mine - vanilla)
+    return difference(mine, vanilla)
+
+
+def difference(ours: np.ndarray, others: np.ndarray) -> Estimate:
+    """The difference of paired values (n,) and (n,)."""
+    return estimate(ours - others, float(np.abs([ours, others]).max(initial=0.0)))
 
 
 def holm(p_values: Sequence[float]) -> np.ndarray:
@@ -128,45 +138,3 @@ def seeds_to_find(effect: float, level: float = LEVEL) -> int:
         middle = (few + enough) // 2
         few, enough = (few, middle) if detectable(middle, level) <= abs(effect) else (middle, enough)
     return enough
-
-
-def spread_test(ours: np.ndarray, others: np.ndarray) -> tuple[float, float]:
-    """Pitman and Morgan's test that paired values (n,) and (n,) have equal spread.
-
-    Returns (correlation, p-value). The correlation is between sums and differences: positive if ``ours``
-    spread more.
-    """
-    sums, differences = ours + others, ours - others
-    size = max(float(np.abs(sums).max(initial=0)), 1.0)
-    if len(ours) < 3 or min(np.std(sums), np.std(differences)) <= NO_SPREAD * size:
-        return np.nan, np.nan
-    result = stats.pearsonr(sums, differences)
-    return float(result[0]), float(result[1])
-
-
-def seeds_to_correlate(correlation: float, level: float = LEVEL) -> int:
-    """Number of seeds that detect a true ``correlation`` (Fisher's transformation); at most ``MANY``."""
-    if np.isnan(correlation) or correlation == 0:
-        return MANY
-    distance = stats.norm.isf(level / 2) + stats.norm.isf(1 - POWER)
-    needed = (distance / np.arctanh(min(abs(correlation), 1 - 1e-12))) ** 2 + 3
-    return int(min(np.ceil(needed), MANY))
-
-
-def maximum_test(ours: np.ndarray, others: np.ndarray) -> float:
-    """Two-sided p-value for the difference of the maxima of paired values (n,) and (n,).
-
-    A permutation test that swaps the two sides of seeds: all patterns if they are few, else random patterns
-    that are the same in every call.
-    """
-    n = len(ours)
-    if n < 2:
-        return np.nan
-    if 2**n <= FLIPS:
-        swap = (np.arange(2**n)[:, None] >> np.arange(n) & 1).astype(bool)
-    else:
-        swap = np.random.default_rng(0).random((FLIPS, n)) < 0.5
-        swap[0] = False  # the pattern that was observed
-    apart = np.where(swap, others, ours).max(1) - np.where(swap, ours, others).max(1)
-    observed = abs(float(ours.max() - others.max()))
-    return float(np.mean(np.abs(apart) >= observed - 1e-12))

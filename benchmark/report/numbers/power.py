@@ -1,0 +1,60 @@
+"""Power: what a number of seeds can find, before anything is run.
+
+An effect is in standard deviations of one paired difference. Power is of the claimed direction of a two-sided
+test, by the noncentral t distribution.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import stats
+
+from benchmark.report.numbers.statistics import LEVEL, MANY, POWER
+
+
+def effect(gain: float, ours: float, others: float, correlation: float = 0.0) -> float:
+    """A ``gain`` in standard deviations of the difference of two arms with these deviations.
+
+    ``correlation`` is of the two sides of a seed, which share its data order. Infinite for a gain without
+    spread, 0 for no gain.
+    """
+    variance = ours**2 + others**2 - 2 * correlation * ours * others
+    if variance > 0 or gain == 0:
+        return gain / float(np.sqrt(variance)) if gain else 0.0
+    return float(np.copysign(np.inf, gain))
+
+
+def power(effects: float | Sequence[float] | np.ndarray, n: int, level: float = LEVEL) -> float:
+    """Chance that ``n`` seeds show all of the effects (cells,), each at a two-sided ``level``.
+
+    The cells are taken to be independent. 0 for fewer than two seeds.
+    """
+    if n < 2:
+        return 0.0
+    critical = float(stats.t.isf(level / 2, n - 1))
+    shifts = np.atleast_1d(np.asarray(effects, float)) * np.sqrt(n)
+    infinite = np.isposinf(shifts)  # a gain without any spread, which scipy does not know
+    chances = np.where(infinite, 1.0, stats.nct.sf(critical, n - 1, np.where(infinite, 0.0, shifts)))
+    return float(np.prod(chances))
+
+
+def seeds_for(
+    effects: float | Sequence[float] | np.ndarray, level: float = LEVEL, wanted: float = POWER
+) -> int:
+    """Smallest number of seeds that shows all of the effects (cells,) with the ``wanted`` power.
+
+    Every cell is tested at a two-sided ``level``. At most ``MANY``, which stands for never as well: an effect
+    that is not as claimed cannot be shown.
+    """
+    sizes = np.atleast_1d(np.asarray(effects, float))
+    if not len(sizes) or not (sizes > 0).all() or power(sizes, MANY, level) < wanted:
+        return MANY
+    few, enough = 1, 2
+    while power(sizes, enough, level) < wanted:
+        few, enough = enough, min(2 * enough, MANY)
+    while enough - few > 1:
+        middle = (few + enough) // 2
+        few, enough = (few, middle) if power(sizes, middle, level) >= wanted else (middle, enough)
+    return enough
