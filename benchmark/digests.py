@@ -17,6 +17,7 @@ from typing import Any
 
 VERSION = 1  # of the small file
 FOLDER = "digests"  # of the cache
+FORMATS = {".csv": b"csv", ".tsv": b"tsv"}  # the same bytes are other rows as the one than as the other
 Files = Mapping[str, Sequence[Path]]  # by what they are, e.g. "weights"
 Touched = list[int] | None  # size, inode and times of a path; None if it is not there
 
@@ -68,9 +69,10 @@ def again(kept: Path) -> dict[str, str]:
 
 
 def sha256(paths: Iterable[Path]) -> str:
-    """The digest of files one after the other, in hexadecimal digits."""
+    """The digest of files one after the other, in hexadecimal digits; of CSV and TSV with the format."""
     digest = hashlib.sha256()
     for path in paths:
+        digest.update(FORMATS.get(path.name.removesuffix(".gz")[-4:].lower(), b""))
         with path.open("rb") as file:
             while block := file.read(1 << 20):
                 digest.update(block)

@@ -17,7 +17,7 @@ from benchmark.printable import printable
 from benchmark.records.record import Record
 from benchmark.records.store import Store, make_writable
 from benchmark.runs import launch
-from benchmark.runs.finished import load_records
+from benchmark.runs.finished import records_at_hand
 from benchmark.runs.hits import Hits
 from benchmark.runs.plugins import check_plugins
 
@@ -81,7 +81,7 @@ def reproduce(options: argparse.Namespace) -> int:
         if workers < 1:
             raise BenchmarkError(f"--workers {workers}: at least 1")
         failed = launch.run_all(missing, store, workers, planned.name, records.values())
-        records = load_records(planned, Hits(store))
+        records = records_at_hand(planned, Hits(store))
 
     from benchmark import report
 
@@ -112,7 +112,7 @@ def show(planned: Grid, options: argparse.Namespace) -> int:
 
 def look_up(planned: Grid, hits: Hits) -> tuple[dict[str, Record], list[PlannedRun]]:
     """The finished records of a grid by run id, and the runs without one."""
-    records, missing = load_records(planned, hits), dict[str, PlannedRun]()
+    records, missing = records_at_hand(planned, hits), dict[str, PlannedRun]()
     for run in planned.runs:
         if run.run_id not in records:
             missing.setdefault(run.run_id, run)

@@ -32,7 +32,7 @@ os.environ |= {
     "OMP_NUM_THREADS": "1",  # torch starts with one thread wherever it is imported
     # Test files have methods of their own, and some write one to a file.
     "BENCHMARK_TRUSTED": ",".join(
-        ["theirs", "meddler", "untrustworthy", "strangers_shrink"]
+        ["helpers", "theirs", "meddler", "untrustworthy", "strangers_shrink"]
         + [path.stem for path in Path(__file__).parent.rglob("*.py")]
     ),
 }

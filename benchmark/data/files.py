@@ -5,7 +5,6 @@ Files are read by path, offline if they are there; no code from a data set is ev
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from benchmark.config.splits import training_splits
 from benchmark.config.targets import made_by
 from benchmark.data import formats, hub, local
 from benchmark.data.listing import Listing, format_of, is_data
+from benchmark.digests import sha256
 from benchmark.errors import BenchmarkError
 
 Origin = tuple[str | None, str | None]  # a repository or folder, and its pinned revision
@@ -90,14 +90,13 @@ def find(task: TaskConfig, source: Source, split: SplitConfig, config: str | Non
             f"task {task.name!r}: {config}/{part} of {source.repo} mixes formats: {', '.join(names[:4])}"
         )
     paths = [source.folder / name for name in names]
-    digest = hashlib.sha256()
     for path in paths:
         local.check_readable(path)
-        digest.update(path.read_bytes())
+    digest = sha256(paths)
     place = f"{config}/{part}"
     own = local.path_of(split.repo) if split.repo else None
     repo = own.name if own else split.repo
-    return SplitFiles(paths, digest.hexdigest(), f"{repo}/{place}" if repo else place)
+    return SplitFiles(paths, digest, f"{repo}/{place}" if repo else place)
 
 
 def read(task: TaskConfig, split: SplitConfig, file: SplitFiles, columns: list[str], cache: Path) -> Dataset:

@@ -8,15 +8,17 @@ from benchmark.records.store import Store
 from benchmark.runs.hits import Hits
 
 
-def load_records(grid: Grid, hits: Hits | None = None) -> dict[str, Record]:
-    """The finished records of a grid by run id, as far as they are of the data and weights at hand.
+def load_records(grid: Grid, store: Store | None = None) -> dict[str, Record]:
+    """The finished records of a grid by run id, from ``store`` or the one its runs name.
 
-    ``hits`` compares the records of a store; None: of the one that the runs name. Raises: BenchmarkError for a
-    record of another version.
+    A record of other data or weights than those at hand is left out. Raises: BenchmarkError for a record of
+    another version.
     """
-    if not grid.runs:
-        return {}
-    hits = hits or Hits(Store(grid.runs[0].config.store))
+    return records_at_hand(grid, Hits(store or Store(grid.runs[0].config.store))) if grid.runs else {}
+
+
+def records_at_hand(grid: Grid, hits: Hits) -> dict[str, Record]:
+    """The records that ``hits`` has of a grid, by run id."""
     configs = {run.run_id: run.config for run in grid.runs}
     records = {run_id: hits.find(config, run_id) for run_id, config in configs.items()}
     return {run_id: record for run_id, record in records.items() if record is not None}

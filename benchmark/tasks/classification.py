@@ -67,9 +67,7 @@ class Classification(Kind):
         vocabulary = hashlib.sha256(tokenizer.backend_tokenizer.to_str().encode()).hexdigest()
         fields, _ = reader.columns(split)
         chosen = hashlib.sha256(looked.rows.numbers.tobytes()).hexdigest()
-        file = reader.file(split)
-        # The same bytes are other rows as CSV than as TSV.
-        recipe = json.dumps([file.digest, file.paths[0].suffix, vocabulary, fields, max_length, chosen])
+        recipe = json.dumps([reader.file(split).digest, vocabulary, fields, max_length, chosen])
         path = reader.cache / "tokens" / f"{hashlib.sha256(recipe.encode()).hexdigest()[:24]}.arrow"
         path.parent.mkdir(parents=True, exist_ok=True)
 

@@ -45,7 +45,8 @@ shape = BertConfig(vocab_size=16, hidden_size=4, num_hidden_layers=1, num_attent
 model = BertForTokenClassification(shape)
 def asked(languages):
     sets = Sets({{f"pos/{{i}}": language for i in range(languages)}})
-    task = Task("pos", Tagging(["A", "B"]), ["tag_accuracy"], language(), sets, 0, False, np.arange(0), {{}})
+    task = Task("pos", Tagging(["A", "B"]), ["tag_accuracy"], language(), sets, 0, False, np.arange(0), {{}},
+        groups=dict.fromkeys(sets, "pos"))
     answers, scores = evaluate(model, task, "float32", torch.device("cpu"))
     assert len(scores) == languages + 1
     return peak()
