@@ -32,8 +32,10 @@ def check_choices(arguments: Sequence[str]) -> None:
             raise BenchmarkError(
                 f"{argument}: {OF_SWEEPS} is declared by a file of sweeps/, and is no part of a run"
             )
-        if equals and not key.startswith("~") and group in (*ONE, *SEVERAL):
+        if equals and group in (*ONE, *SEVERAL):
             for value in _values(argument):
+                if key.startswith("~") and not isinstance(value, str):
+                    raise BenchmarkError(f"{argument}: leave out a group with ~{group}, without a value")
                 check_choice(group, value, places)
 
 

@@ -27,6 +27,7 @@ from benchmark.config.splits import evaluation_splits, splits_of_setting, traini
 from benchmark.config.targets import check_builder
 from benchmark.errors import BenchmarkError, unknown
 
+MOST_EPOCHS = 1_000_000
 ENTITY_TAG = re.compile(r"O|[BIES](-.+)?")  # what seqeval reads without `strict`
 
 
@@ -207,6 +208,8 @@ def _validate_length(protocol: ProtocolConfig) -> None:
         )
     if epochs is not None:
         _at_least("protocol.epochs", epochs, 0, strict=True)
+        if epochs > MOST_EPOCHS:
+            raise BenchmarkError(f"protocol.epochs={epochs}: at most {MOST_EPOCHS}")
     if steps is not None:
         _at_least("protocol.steps", steps, 1)
 

@@ -161,12 +161,20 @@ def _check_vocabulary(checkpoint: Checkpoint, loaded: Any, model: PreTrainedMode
         raise checkpoint.refusal("", f"its tokenizer knows no word, only {len(vocabulary)} special tokens")
     rows = _embedding(model)
     # Numbers may have gaps, and the special tokens around a text have numbers of their own.
-    numbers = {*vocabulary.values(), *loaded(SOME, OTHER)["input_ids"]}
+    numbers = {*vocabulary.values(), *_encoded(checkpoint, loaded)["input_ids"]}
     if rows is not None and max(numbers) >= rows:
         raise checkpoint.refusal(
             VOCABULARY,
             f"its tokenizer has {max(numbers) + 1} tokens, and the model an embedding of {rows} ({CONFIG})",
         )
+
+
+def _encoded(checkpoint: Checkpoint, loaded: Any) -> Any:
+    """A pair of texts as a tokenizer gives it."""
+    try:
+        return loaded(SOME, OTHER)
+    except Exception as error:  # of the tokenizers' library, such as for an unknown token that it has not
+        raise checkpoint.refusal("", f"its tokenizer cannot read a text ({in_short(error)})") from error
 
 
 def _pad(checkpoint: Checkpoint, loaded: Any, model: PreTrainedModel) -> None:
@@ -183,7 +191,7 @@ def _pad(checkpoint: Checkpoint, loaded: Any, model: PreTrainedModel) -> None:
 
 
 def _check_segments(checkpoint: Checkpoint, loaded: Any, model: PreTrainedModel) -> None:
-    segments = loaded(SOME, OTHER).get("token_type_ids", [0])
+    segments = _encoded(checkpoint, loaded).get("token_type_ids", [0])
     kinds = getattr(model.config, "type_vocab_size", None)
     if kinds and max(segments) >= kinds:
         raise checkpoint.refusal(

@@ -68,9 +68,10 @@ def assembled(
     about CUDA graphs on a GPU. None: updates are captured and replayed if possible. False: never. True: the
     run is refused if it is not possible. ``watched``: an onlooker such as probes is attached.
     ``cache`` keeps which models compute the same without padding.
-    Raises: BenchmarkError if ``replay`` is True and updates cannot be captured.
+    Raises: BenchmarkError if ``replay`` is True and updates cannot be captured, or for updates without end.
     """
     course = Course(len(task.training), protocol, seed)
+    course.check_ends()
     encoder = encoder_of(model)
     masks.install(model)
     linear.install(model)

@@ -10,10 +10,13 @@ from itertools import islice
 import torch
 
 from benchmark.config.schema import ProtocolConfig
+from benchmark.errors import BenchmarkError
 from benchmark.models.packing import Packing, layout_of
 from benchmark.randomness import stream
 from benchmark.step.schedule import rate_at
 from benchmark.tasks import Examples, Task
+
+MOST_UPDATES = 100_000_000
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,14 @@ class Course:
         """The numbers of completed updates at which to evaluate."""
         return evaluation_steps(self.total, self.per_epoch, self.protocol.evaluations_per_epoch)
 
+    def check_ends(self) -> None:
+        """Raises: BenchmarkError for a run of more updates than anybody waits for."""
+        if self.total > MOST_UPDATES:
+            raise BenchmarkError(
+                f"protocol.epochs={self.protocol.epochs}, protocol.steps={self.protocol.steps}: {self.total} updates "
+                f"of {self.examples} examples (at most {MOST_UPDATES})"
+            )
+
     def batches(self, done: int = 0) -> Iterator[tuple[int, list[int]]]:
         """Pairs (number of the update, indices of its examples), without the first ``done`` updates."""
         order = batches(self.examples, self.protocol.batch_size, self.total, self.seed)
@@ -59,7 +70,7 @@ class Course:
 
 def evaluation_steps(total: int, per_epoch: int, times_per_epoch: int) -> set[int]:
     """Updates to evaluate after: ``times_per_epoch`` evenly through each epoch, and the last."""
-    every = per_epoch / times_per_epoch
+    every = per_epoch / min(times_per_epoch, per_epoch)  # more often than after every update is not possible
     return {round(i * every) for i in range(1, int(total / every) + 1) if round(i * every) >= 1} | {total}
 
 

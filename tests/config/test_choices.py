@@ -26,6 +26,7 @@ from benchmark.errors import BenchmarkError
             "probe=[linear_probe,linear_probe_embedded]",
             "'linear_probe_embedded' and 'linear_probe' are both probe.linear_probe",
         ),
+        ("~method=[r3f]", "leave out a group with ~method, without a value"),
         ("+table.title=x", "table is declared by a file of sweeps/"),
         ("table={title:x}", "table is declared by a file of sweeps/"),
     ],
@@ -39,7 +40,7 @@ def test_a_choice_that_is_none_is_named(override: str, line: str) -> None:
 @pytest.mark.parametrize(
     "override",
     ["data=1k", "data=[1k]", "data=1k,full", "method=[]", "method=[r3f,sage]", "method=r3f", "method=[],[sage]",
-     "model='a/b'", "~tracker", "seed=range(1,3)", "task=glob(*)", "task=[un"],
+     "model='a/b'", "~tracker", "~tracker=none", "seed=range(1,3)", "task=glob(*)", "task=[un"],
 )  # fmt: skip
 def test_other_choices_stay_as_they_are(override: str) -> None:
     assert as_written([override]) == [override]
@@ -59,7 +60,7 @@ def test_other_choices_stay_as_they_are(override: str) -> None:
         ),
     ],
 )
-def test_a_list_within_a_list_of_single_values_is_refused(override: str, line: str) -> None:
+def test_a_value_that_the_schema_does_not_see_is_refused(override: str, line: str) -> None:
     with pytest.raises(BenchmarkError, match=line):
         run_config(override)
 

@@ -138,6 +138,10 @@ BROKEN: dict[str, tuple[Break, list[str]]] = {
         in_json("tokenizer.json", lambda t: t["post_processor"]["special_tokens"]["[SEP]"].update(ids=[12])),
         ["13 tokens", "embedding of 10"],
     ),
+    "no unknown token": (
+        in_json("tokenizer.json", lambda t: t["model"].update(unk_token="nothing")),
+        ["tokenizer cannot read a text", "Missing"],
+    ),
     "more words": (lambda f: tokenizer(f, [*WORDS, "new"]), ["11 tokens", "embedding of 10"]),
     "an adapter": (
         written("adapter_config.json", '{"base_model_name_or_path": "me/base"}'),

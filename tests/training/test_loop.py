@@ -14,10 +14,11 @@ import pytest
 import torch
 
 from benchmark import tasks
-from benchmark.config.schema import RunConfig
+from benchmark.config.schema import ProtocolConfig, RunConfig
+from benchmark.errors import BenchmarkError
 from benchmark.methods import Method
 from benchmark.models import pretrained
-from benchmark.training.course import batches, evaluation_steps, micro_batches
+from benchmark.training.course import Course, batches, evaluation_steps, micro_batches
 from benchmark.training.evaluation import evaluate
 from benchmark.training.journal import NAN_CHECK_EVERY, Outcome
 from helpers.tuning import finetune
@@ -62,6 +63,13 @@ def test_micro_batches_cover_the_batch() -> None:
 def test_evaluations_are_spread_over_an_epoch_and_end_the_run() -> None:
     assert evaluation_steps(total=20, per_epoch=10, times_per_epoch=2) == {5, 10, 15, 20}
     assert evaluation_steps(total=7, per_epoch=10, times_per_epoch=1) == {7}
+    assert evaluation_steps(total=7, per_epoch=3, times_per_epoch=10**20) == {1, 2, 3, 4, 5, 6, 7}
+
+
+def test_a_run_without_end_is_refused() -> None:
+    Course(100, ProtocolConfig(batch_size=1, epochs=1000.0), 1).check_ends()
+    with pytest.raises(BenchmarkError, match=r"protocol.steps=None: 1000000000 updates of 1000 examples"):
+        Course(1000, ProtocolConfig(batch_size=1, epochs=1e6), 1).check_ends()
 
 
 def test_a_protocol_can_give_its_length_in_steps(made: Callable[..., Made]) -> None:
