@@ -77,8 +77,8 @@ def test_a_split_is_called_as_its_files_are(
         (["train.csv", "train.csv.gz"], "default", "train", "several .*train.csv or train.csv.gz"),
         (["test_matched.csv", "test_mismatched.csv"], "default", "test", "several .*: test_matched.csv or"),
         (["train1.csv", "train3.csv"], "default", "train", "several candidates .*: train1.csv or train3.csv"),
-        (["a.csv", "b.csv"], "default", "train", r"no split 'train'; \(valid: a, b\)"),
-        (["reviews.csv"], "default", "validation", r"no split 'validation'; \(valid: reviews\)"),
+        (["a.csv", "b.csv"], "default", "train", r"no split 'train' \(valid: a, b\)"),
+        (["reviews.csv"], "default", "validation", r"no split 'validation' \(valid: reviews\)"),
         (["test.csv"], "default", "train", r"no split 'train'.*\(valid: test\)"),
         (["rte/train.csv"], "rt", "train", r"no configuration 'rt'; did you mean 'rte'"),
         (["rte/train.csv", "cola/train.csv"], "default", "train", "several candidates .*: cola/train.csv or rte/train.csv; .*config"),
@@ -100,7 +100,7 @@ def test_a_card_declares_configurations() -> None:
     assert there.files("en", "train") == ["en/part-1.csv", "en/part-2.csv"]
     assert there.files("en", "validation") == ["en/held_out.csv"]
     assert there.files("default", "train") == ["de/all.csv"]
-    with pytest.raises(BenchmarkError, match=r"no split 'test' of configuration 'en'; \(valid: dev, train\)"):
+    with pytest.raises(BenchmarkError, match=r"no split 'test' of configuration 'en' \(valid: dev, train\)"):
         there.files("en", "test")
     with pytest.raises(BenchmarkError, match=r"no configuration 'fr'.*default, en"):
         there.files("fr", "train")

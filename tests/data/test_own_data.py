@@ -167,7 +167,7 @@ def test_a_shard_without_any_value_goes_with_the_others(folder: Path, tmp_path: 
         (lambda f: (f / "load.py").write_text("raise SystemExit"), "it is a script, and no code of a data set is run"),
         (lambda f: (f / "dev.parquet").write_bytes(b"PAR1 not"), "cannot read .*dev.parquet"),
         (lambda f: (f / "dev.csv").write_text("version https://git-lfs.github.com/spec/v1\n"), "pointer of Git LFS"),
-        (lambda f: parquet(f / "train.parquet"), r"mine', default/dev of .*data: no split 'dev'; .valid: train"),
+        (lambda f: parquet(f / "train.parquet"), r"mine', default/dev of .*data: no split 'dev' .valid: train"),
     ],
 )  # fmt: skip
 def test_what_is_no_data_is_named(
@@ -244,5 +244,5 @@ def test_a_column_that_cannot_be_named_is_refused(
     name: str, content: str, folder: Path, tmp_path: Path
 ) -> None:
     (folder / name).write_text(content)
-    with pytest.raises(BenchmarkError, match=rf"{name}: the name of a column has a zero or half a character"):
+    with pytest.raises(BenchmarkError, match=rf"{name}.*(the name of a column has a zero|half of a pair)"):
         rows(folder, SplitConfig(split="dev"), tmp_path)
