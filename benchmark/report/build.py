@@ -12,7 +12,7 @@ from scipy import stats
 
 from benchmark.grids.grid import Grid
 from benchmark.records.record import Record
-from benchmark.report import claims, published
+from benchmark.report import claims, overall, published
 from benchmark.report.claims import Verdict
 from benchmark.report.notes import notes
 from benchmark.report.numbers import cost, languages, sampling, selection
@@ -102,7 +102,7 @@ def build(
     return Report(
         title=table["title"],
         columns=[*names.values(), *columns[len(tasks) :]],
-        sections=sections,
+        sections=[*overall.sections(frame, rule, labels), *sections],
         notes=notes(grid, frame, numbers, records, labels, source),
         numbers=numbers,
         labels=labels,

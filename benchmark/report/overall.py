@@ -1,0 +1,96 @@
+"""One answer per method over all cells of a table: does it help?
+
+A cell is a model, a variant and a column that counts in the average. Its gain is the mean difference to plain
+fine-tuning over the seeds that finished on both sides. The share of pairs counts failed runs at the floor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from benchmark.report.numbers import pooled
+from benchmark.report.numbers.frame import Rule, by_seed
+from benchmark.report.numbers.planned import at_floor
+from benchmark.report.numbers.sampling import weights_of
+from benchmark.report.numbers.statistics import paired, paired_difference
+from benchmark.report.sections import VANILLA_LABEL, Section
+
+TITLE = (
+    f"Does it help? Gain over {VANILLA_LABEL}, mean over all cells [95 % interval]: each cell with the same weight; "
+    f"by precision (random effects, REML, Hartung and Knapp); in a new cell; share of pairs of seeds that gained, "
+    f"with failed runs at the floor"
+)
+COLUMNS = ["Equal weights", "Cells", "By precision", "A new cell", "Pairs gained"]
+
+
+def sections(frame: pd.DataFrame, rule: Rule, labels: Mapping[str, str]) -> list[Section]:
+    """One section with a row per method; none for a table without two cells that have an average."""
+    table = gains(frame, rule)
+    if table.empty:
+        return []
+    models = {model: labels.get(str(model)) or str(model) for model in frame["model"].unique()}
+    name = next(iter(models.values())) if len(models) == 1 else f"all {len(models)} models"
+    rows = [[name, *_texts(row)] for row in table.to_dict("records")]
+    return [Section(TITLE, rows, COLUMNS)]
+
+
+def gains(frame: pd.DataFrame, rule: Rule) -> pd.DataFrame:
+    """One row per method with two cells or more: its mean gains in points, and the share of pairs that gained.
+
+    ``frame`` is as `planned.with_floors` gives it, with one run per cell and seed. Means by precision are NaN if
+    no cell has two seeds.
+    """
+    counted = frame[frame["task"].isin(list(weights_of(rule)) if rule else [])]
+    cells: dict[str, list[tuple[str, pd.DataFrame, pd.DataFrame]]] = {}
+    for (_, _, task), block in counted.groupby(["model", "variant", "task"], sort=False):
+        vanilla = block[block["methods"] == ""]
+        for methods, ours in block[block["methods"] != ""].groupby("methods", sort=False):
+            cells.setdefault(str(methods), []).append((str(task), ours, vanilla))
+    rows = [{"methods": methods} | _gain(of_method) for methods, of_method in cells.items()]
+    table = pd.DataFrame(rows)
+    return table[table["cells"] > 1] if rows else table
+
+
+def _gain(cells: list[tuple[str, pd.DataFrame, pd.DataFrame]]) -> dict[str, float]:
+    """The gain over ``cells``: their task, and the runs of both sides."""
+    differences = [(task, paired_difference(by_seed(a), by_seed(b))) for task, a, b in cells]
+    known = [(task, difference) for task, difference in differences if difference.n]
+    effects = np.array([difference.mean for _, difference in known])
+    errors = [difference.std**2 / difference.n if difference.varies else np.nan for _, difference in known]
+    variances = pooled.filled(np.array(errors), [task for task, _ in known])
+    usable = ~np.isnan(variances)  # all of them, or none
+    weighted = pooled.random_effects(effects[usable], variances[usable])
+    every = [np.subtract(*paired(by_seed(at_floor(a)), by_seed(at_floor(b)))) for _, a, b in cells]
+    mean = pooled.equal_weights(effects)
+    return {
+        "cells": len(known),
+        "mean": mean.mean,
+        "low": mean.low,
+        "high": mean.high,
+        "random_mean": weighted.mean,
+        "random_low": weighted.low,
+        "random_high": weighted.high,
+        "predicted_low": weighted.predicted_low,
+        "predicted_high": weighted.predicted_high,
+        "share_gained": pooled.share_gained(every),
+    }
+
+
+def _texts(row: Mapping[str, float]) -> list[str]:
+    return [
+        str(row["methods"]),
+        f"{row['mean']:+.2f}{_interval(row['low'], row['high'])}",
+        f"{row['cells']}",
+        f"{row['random_mean']:+.2f}{_interval(row['random_low'], row['random_high'])}"
+        if np.isfinite(row["random_mean"])
+        else "–",
+        _interval(row["predicted_low"], row["predicted_high"]).strip() or "–",
+        f"{row['share_gained']:.0%}",
+    ]
+
+
+def _interval(low: float, high: float) -> str:
+    return f" [{low:+.2f}, {high:+.2f}]" if np.isfinite([low, high]).all() else ""

@@ -1,0 +1,82 @@
+"""The answer over all cells at the head of a report: by hand, and with failed runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmark.report import overall
+from benchmark.report.build import build
+from helpers.grids import load
+
+DEMO, TWO = "demo/noisytune", "task=opinion,closeness"
+PLAIN = {1: 80, 2: 82, 3: 84, 4: 86, 5: 88}
+NOISY = {1: 81, 2: 84, 3: 84, 4: 89, 5: 92}
+DIFFERENCES = {
+    "a": (1.44, -0.36, 2.17, 0.72, 1.81),
+    "b": (0.90, 1.32, -0.41, 0.55, 0.78),
+    "c": (0.25, 0.49, -0.25, 0.98, 0.0),
+    "d": (0.36, 1.08, 2.53, -1.08, 0.72),
+    "e": (0.10, -0.62, 0.44, 0.91, 0.35),
+    "f": (-0.49, 0.25, 0.0, 0.25, -0.25),
+}
+
+
+def frame(differences: dict[str, Sequence[float | None]]) -> pd.DataFrame:
+    """Runs of plain fine-tuning at 0 and of a method at ``differences`` by column; None for one that diverged."""
+    rows = [
+        {"model": "m", "variant": "", "methods": methods, "task": task, "seed": seed, "score": score}
+        for task, values in differences.items()
+        for seed, value in enumerate(values)
+        for methods, score in (("", 0.0), ("ours", np.nan if value is None else value))
+    ]
+    made = pd.DataFrame(rows)
+    return made.assign(status=np.where(made["score"].isna(), "diverged", "finished"), floor=-50.0)
+
+
+def test_the_worked_example():
+    [row] = overall.gains(frame(DIFFERENCES), [*DIFFERENCES]).to_dict("records")
+    assert (row["methods"], row["cells"]) == ("ours", 6)
+    assert (row["mean"], row["low"], row["high"]) == pytest.approx((0.498, 0.050685, 0.945315), abs=1e-6)
+    assert row["random_mean"] == pytest.approx(0.353074, abs=1e-6)
+    assert row["predicted_low"] < row["random_low"] < row["random_mean"]
+    assert row["share_gained"] == pytest.approx(22 / 30)
+
+
+def test_a_failed_run_is_a_pair_that_did_not_gain():
+    failed = DIFFERENCES | {"a": (None, -0.36, None, 0.72, 1.81)}
+    [row] = overall.gains(frame(failed), [*failed]).to_dict("records")
+    assert row["share_gained"] == pytest.approx(20 / 30)
+    effects = [np.mean([value for value in values if value is not None]) for values in failed.values()]
+    assert row["mean"] == pytest.approx(np.mean(effects))
+
+
+def test_only_columns_of_the_average_count():
+    [row] = overall.gains(frame(DIFFERENCES), ["a", ["b", "c"]]).to_dict("records")
+    assert row["mean"] == pytest.approx(np.mean([np.mean(DIFFERENCES[task]) for task in "abc"]))
+    assert overall.gains(frame(DIFFERENCES), []).empty
+    assert overall.gains(frame(DIFFERENCES), "a").empty
+
+
+def test_one_seed_has_a_mean_and_no_precision():
+    section = overall.sections(frame({"a": (1.0,), "b": (2.0,)}), ["a", "b"], {"m": "Model"})[0]
+    assert section.rows == [["Model", "ours", "+1.50 [-4.85, +7.85]", "2", "–", "–", "100%"]]
+
+
+def test_differences_that_do_not_vary_do_not_count_as_exact():
+    [row] = overall.gains(frame({"a": (0.1 + 0.2, 0.3), "b": (1.0, 3.0)}), ["a", "b"]).to_dict("records")
+    assert row["random_mean"] == pytest.approx(row["mean"])  # both have the variance of b
+
+
+def test_a_report_begins_with_it_if_there_are_two_cells(records):
+    planned = load(DEMO, TWO)
+    first, second = build(planned, records(planned, PLAIN, NOISY)).sections[:2]
+    assert first.title.startswith("Does it help?")
+    assert [row[1:4] for row in first.rows] == [["noisytune", "+2.00", "2"]]
+    assert second.title.startswith("Score")
+    alone = load(DEMO, "task=opinion")
+    assert build(alone, records(alone, PLAIN, NOISY)).sections[0].title.startswith("Score")
+    assert build(planned, {}).sections[0].title.startswith("Score")
