@@ -98,6 +98,8 @@ def _omegaconf_line(error: BaseException) -> str:
     message = str(error).split("\n")[0]
     key, parent = getattr(error, "full_key", None), getattr(error, "parent_node", None)
     if key and isinstance(parent, Iterable) and "not in" in message:
+        if not list(parent):
+            return f"no key {key!r} yet: write +{key}=… to add it"
         return f"unknown key {key!r}{nearest(getattr(error, 'key', key), parent)}"
     if "is not a ListConfig" in message:
         message = f"expected a list such as [1,2], not {getattr(error, 'value', '?')!r}"

@@ -1,6 +1,7 @@
 """Overrides of a command line as they are written where the schema wants text.
 
-Hydra reads ``1e10`` as a number, ``true`` as a truth value and the key of ``{0: bad}`` as a number.
+Hydra reads ``1e10`` as a number, ``true`` as a truth value and the key of ``{0: bad}`` as a number, and takes no
+``~`` at the begin of a path.
 """
 
 from __future__ import annotations
@@ -19,35 +20,53 @@ from benchmark.config.written import type_at
 WORD = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\$\{[^}]*\}|[^\[\]{},:\s]+|.""", re.DOTALL)
 
 
+# A mapping of simple keys: Hydra has no quotation marks for keys, but takes them in a dotted key.
+PAIR = re.compile(r"""\s*(\w+)\s*:\s*('[^']*'|"[^"]*"|[^{}\[\],:'"]+)""")
+MAPPING = re.compile(rf"\{{{PAIR.pattern}(?:,{PAIR.pattern})*\s*\}}")
+
+
 def as_written(overrides: Sequence[str]) -> list[str]:
     """The overrides, with quotation marks around words at places of text that Hydra reads as something else.
 
+    A mapping of texts becomes an override for each of its keys.
     Raises: BenchmarkError for a choice that is none.
     """
     check_choices(overrides)
-    return [_quoted(override) for override in overrides]
+    return [_quoted(single) for override in overrides for single in _singly(override)]
+
+
+def _singly(override: str) -> list[str]:
+    key, _, value = override.partition("=")
+    if (
+        not MAPPING.fullmatch(value)
+        or typing.get_origin(type_at(key.lstrip("+~"))) is not dict
+        or not _is_text_at(key)
+    ):
+        return [override]
+    return [f"++{key.lstrip('+')}.{name}={text.strip()}" for name, text in PAIR.findall(value)]
 
 
 def _quoted(override: str) -> str:
     key, equals, value = override.partition("=")
-    if not equals or "(" in value or not _is_text(type_at(key.lstrip("+~").partition("@")[0])):
+    if not equals or "(" in value or not _is_text_at(key):
         return override
-    depth, words = 0, []
-    for word in WORD.findall(value):
-        depth += (word == "{") - (word == "}")
-        words.append(f"'{word}'" if _is_read_otherwise(word, depth > 0) else word)
+    words = [f"'{word}'" if _is_read_otherwise(word) else word for word in WORD.findall(value)]
     return f"{key}={''.join(words)}"
 
 
-def _is_text(kind: object) -> bool:
+def _is_text_at(key: str) -> bool:
+    """True if the values at a key are texts: one, a list or a mapping of them."""
+    kind = type_at(key.lstrip("+~").partition("@")[0])
     inner = typing.get_args(kind)
     return kind is str or (bool(inner) and all(one is str for one in inner))
 
 
-def _is_read_otherwise(word: str, in_braces: bool) -> bool:
-    """True for a number or truth value that is written in another way, or whose type matters as a key."""
+def _is_read_otherwise(word: str) -> bool:
+    """True for a number or truth value that is written in another way, and for a path in the home folder."""
+    if word.startswith("~"):
+        return True
     try:
         value = OverridesParser.create().parse_override(f"x={word}").value()
     except HydraException:
         return False
-    return isinstance(value, int | float) and (in_braces or str(value) != word)
+    return isinstance(value, int | float) and str(value) != word

@@ -12,6 +12,7 @@ from benchmark.places import ROOT, in_home
 
 GROUP, ID, NAME = "model=", "model.id=", "model.name="
 CONFIGURED = ("config.json", "modules.json")  # one of these is in the folder of a checkpoint
+ESCAPED = re.compile(r"\\([\\()\[\]{}:=, \t])")  # what Hydra writes for such a sign outside of quotes
 SEVERAL = "own"  # the name of models of which a sweep has several
 
 
@@ -24,6 +25,7 @@ def with_own_model(arguments: Sequence[str]) -> list[str]:
     group = next((argument for argument in arguments if argument.startswith(GROUP)), None)
     if group is not None:
         value = unquoted(group.removeprefix(GROUP))
+        value = value.rstrip("/") or value
         if not is_own(value, folders(arguments)):
             return list(arguments)
         if "," in value and group.removeprefix(GROUP) == value:
@@ -69,5 +71,7 @@ def quoted(value: str) -> str:
 
 
 def unquoted(value: str) -> str:
-    """A value without the quotes that Hydra takes off."""
-    return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"" else value
+    """A value without the quotes, or the backslashes, that Hydra takes off."""
+    if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
+        return value[1:-1]
+    return ESCAPED.sub(r"\1", value)

@@ -91,6 +91,8 @@ def load(text: str, path: Path, kind: Any = Any) -> Any:
         mark = error.problem_mark or error.context_mark
         place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise BenchmarkError(f"{path}{place}: {_said(error)}") from error
+    except RecursionError as error:
+        raise BenchmarkError(f"{path}: an alias (*) inside of what it stands for") from error
     except (yaml.YAMLError, ValueError) as error:  # a control character; a number such as 1:99
         raise BenchmarkError(f"{path}: {' '.join(str(error).split())}") from error
 

@@ -85,9 +85,10 @@ def chosen(task: TaskConfig, split: SplitConfig, data: Dataset) -> Rows:
         said = spelt(rows, target, split.label_map)
         rows = rows.without((value is not None and value not in split.label_map for value in said), LABEL_MAP)
         if not len(rows):
+            has = ", ".join(sorted({text for text in said if text is not None})[:20])
             raise BenchmarkError(
                 f"task {task.name!r}: no row of {place} has one of the targets "
-                f"{', '.join(split.label_map)} in {target!r}"
+                f"{', '.join(split.label_map)} in {target!r} (it has {has})"
             )
     return rows
 
@@ -102,6 +103,8 @@ def spelt(rows: Rows, target: str, label_map: Mapping[str, str]) -> list[str | N
             return None
         if names and 0 <= value < len(names) and names[value] in label_map:
             return str(names[value])
+        if isinstance(value, float) and value.is_integer() and str(value) not in label_map:
+            return str(int(value))
         return str(value)
 
     return [spelling(value) for value in rows.column(target)]

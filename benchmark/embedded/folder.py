@@ -60,8 +60,10 @@ def _as_noted(folder: Path, noted: Path) -> bool:
     """True if ``folder`` has the files with the sizes that were noted when it was built; what came later may stay."""
     try:
         sizes = json.loads(noted.read_text())
-    except (OSError, ValueError):  # built before there were notes
+    except FileNotFoundError:  # built before there were notes
         return True
+    except (OSError, ValueError):
+        return False
     return sizes.items() <= _sizes(folder).items()
 
 

@@ -107,6 +107,7 @@ def load(name: str, changes: Iterable[str] = (), small: bool = False) -> Grid:
         runs = {run.overrides: run for run in planned}
     if not runs:
         raise BenchmarkError(f"{name}: no run is left of its grid with {shlex.join(changes) or 'no change'}")
+    _check_models(runs.values())
     whole = rectangles.merged(declared)
     return Grid(name, table, rectangles.merged(grid), changed, list(runs.values()), whole, search)
 
@@ -136,6 +137,18 @@ def _fixed_choices(path: Path) -> dict[str, str] | None:
             return None
         choices[key.removeprefix("override /")] = choice
     return choices
+
+
+def _check_models(runs: Iterable[PlannedRun]) -> None:
+    """Raises: BenchmarkError for two folders of one name: the scores of their models would be averaged."""
+    chosen: dict[str, str] = {}
+    for run in runs:
+        for choice in run.overrides:
+            if choice.startswith("model=") and chosen.setdefault(run.config.model.name, choice) != choice:
+                raise BenchmarkError(
+                    f"two models have the name {run.config.model.name!r}: {chosen[run.config.model.name]} and "
+                    f"{choice}; rename a folder, or give each a file in conf/model/"
+                )
 
 
 def _planned_runs(

@@ -22,6 +22,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
 from benchmark.config.compose import typed
+from benchmark.config.own_model import with_own_model
 from benchmark.config.schema import DataConfig, ModelConfig, ProtocolConfig, RunConfig, TaskConfig
 
 PARTS: dict[str, type] = {
@@ -63,7 +64,7 @@ def configurations(
 
 def whole(overrides: Sequence[str], seeds: Sequence[int]) -> list[RunConfig]:
     """One configuration per seed, composed as a whole; refusals are Hydra's own."""
-    composed = compose("config", list(overrides))
+    composed = compose("config", with_own_model(overrides))
     OmegaConf.set_struct(composed, False)
     composed.table = None
     configs = []

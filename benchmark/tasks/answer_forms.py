@@ -45,7 +45,7 @@ def given(value: Any) -> Given | None:
     if isinstance(value, str):
         try:
             value = json.loads(value)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):
             raise UnfitError("is a text that is no JSON") from None
     if value is None:
         return None

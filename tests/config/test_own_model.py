@@ -35,6 +35,7 @@ def test_choices_stay_as_they_are(arguments: list[str]) -> None:
             ["model=/a/my-bert", "seed=2"],
             ["seed=2", "~model", "model.id='/a/my-bert'", "model.name='my-bert'"],
         ),
+        (["model=/a/b/"], ["~model", "model.id='/a/b'", "model.name='b'"]),
         (["model='/a/b c'"], ["~model", "model.id='/a/b c'", "model.name='b c'"]),
         (["model=~/b", "model.name=x"], ["model.name=x", "~model", "model.id='~/b'"]),
         (["model=me/it"], ["~model", "model.id='me/it'", "model.name='it'"]),

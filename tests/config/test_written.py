@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from benchmark.config.compose import run_config
 from benchmark.config.overrides import as_written
 from benchmark.config.schema import TaskConfig
 from benchmark.config.written import load, type_at, type_of
-from benchmark.errors import BenchmarkError
+from benchmark.errors import BenchmarkError, one_line
 
 
 def task(text: str) -> Any:
@@ -72,6 +73,7 @@ def test_the_rest_is_read_as_ever() -> None:
         ),
         ("train: [split, train]", "mine.yaml, line 1, column 8: a list where a mapping is wanted"),
         ("evaluate:\n  dev: dev.csv", "mine.yaml, line 2, column 8: a text where a mapping is wanted"),
+        ("labels: &a [b, *a]", "mine.yaml: an alias .* inside of what it stands for"),
         ("- name", "mine.yaml, line 1, column 1: a list where a mapping is wanted"),
     ],
 )
@@ -101,7 +103,8 @@ def test_the_type_of_a_place_is_the_schemas() -> None:
     [
         ("task.revision=1e10", "task.revision='1e10'"),
         ("task.labels=[010,1_1,true,x]", "task.labels=[010,'1_1','true',x]"),
-        ("+task.train.label_map={0: bad, 1: 'a: 1e5'}", "+task.train.label_map={'0': bad, '1': 'a: 1e5'}"),
+        ("task.repo=~/data", "task.repo='~/data'"),
+        ("model.id=~/a,~/b", "model.id='~/a','~/b'"),
         ("task.train.split=1e3,dev", "task.train.split='1e3',dev"),
         ("protocol.learning_rate=1e-5", "protocol.learning_rate=1e-5"),
         ("task.revision=null", "task.revision=null"),
@@ -113,6 +116,28 @@ def test_the_type_of_a_place_is_the_schemas() -> None:
 )
 def test_an_override_is_what_was_typed(typed: str, quoted: str) -> None:
     assert as_written([typed]) == [quoted]
+
+
+@pytest.mark.parametrize(
+    ("typed", "keys"),
+    [
+        ("+task.train.label_map={0: bad, 1: 'a: 1e5'}", {"0": "bad", "1": "a: 1e5"}),
+        ("task.train.label_map={0:bad,1:010}", {"0": "bad", "1": "010"}),
+        ("task.train.label_map={no: very bad}", {"no": "very bad"}),
+        ("task.train.label_map={}", {}),
+    ],
+)
+def test_a_mapping_of_texts_reaches_its_place(typed: str, keys: dict[str, str]) -> None:
+    config = run_config("task=opinion", "model=embedded", "protocol=demo", *as_written([typed]))
+    assert config.task.train.label_map == keys
+
+
+def test_a_new_key_of_a_mapping_is_to_be_added() -> None:
+    with pytest.raises(Exception) as caught:  # noqa: PT011  # Hydra's own, told by `one_line`
+        run_config("task=opinion", "model=embedded", "protocol=demo", "task.train.rows.lang=en")
+    assert (
+        one_line(caught.value) == "no key 'task.train.rows.lang' yet: write +task.train.rows.lang=… to add it"
+    )
 
 
 def test_a_run_gets_them(tmp_path: Path, cli: Callable[..., tuple[int, str, str]]) -> None:

@@ -49,3 +49,11 @@ def test_no_row_at_all_is_refused() -> None:
         choose({"label": ["a", "b"]}, label_map={"neg": "bad"})
     with pytest.raises(BenchmarkError, match=r"no row of mine/train .* has id like 'en-\*' \(it has de\)"):
         choose({"id": ["de-1"]}, Features({"id": Value("string")}), rows={"id": "en-*"})
+
+
+def test_a_whole_float_is_spelt_as_the_label_map_spells_it() -> None:
+    for spelling in ({"0": "bad", "1": "good"}, {"0.0": "bad", "1.0": "good"}):
+        rows = choose({"label": [0.0, 1.0, None]}, label_map=spelling)
+        assert (rows.column("label"), rows.left_out) == ([0.0, 1.0, None], {})
+    with pytest.raises(BenchmarkError, match=r"one of the targets neg in 'label' \(it has 0, 1\)"):
+        choose({"label": [0.0, 1.0]}, label_map={"neg": "bad"})

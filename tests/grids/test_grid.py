@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import yaml
@@ -10,7 +11,7 @@ from benchmark.config.compose import ROOT
 from benchmark.config.identity import run_id
 from benchmark.config.schema import METRICS
 from benchmark.config.validation import validate
-from benchmark.errors import one_line
+from benchmark.errors import BenchmarkError, one_line
 from benchmark.grids import grid
 from benchmark.grids.declaration import publications
 from benchmark.runs.plugins import check_plugins
@@ -229,3 +230,18 @@ def test_what_a_protocol_reports_is_measured_by_its_tasks(protocol, compose):
             sets = [measured, *(split for split in measured.evaluate.values() if split.metrics)]
             assert metric in {value for one in sets for known in one.metrics for value in METRICS[known]}
             assert not part or part in measured.evaluate
+
+
+def test_a_table_takes_a_folder_as_its_model_and_no_two_of_one_name(tmp_path: Path) -> None:
+    for name in ("a/my bert", "b/my bert", "b/other"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "config.json").write_text("{}")
+    mine, namesake, other = (tmp_path / name for name in ("a/my bert", "b/my bert", "b/other"))
+    changes = ["task=opinion", "seed=1", "method=[]"]
+    runs = grid.load("demo/noisytune", [f"model={mine},{other}", *changes]).runs
+    assert [(run.config.model.name, run.config.model.id) for run in runs] == [
+        ("my bert", str(mine)),
+        ("other", str(other)),
+    ]
+    with pytest.raises(BenchmarkError, match=r"two models have the name 'my bert': .*rename a folder"):
+        grid.load("demo/noisytune", [f"model={mine},{namesake}", *changes])

@@ -58,6 +58,8 @@ def test_an_answer_that_is_not_given_is_not_the_same_as_none(value: Any) -> None
     ("value", "fault"),
     [
         ("good", "no JSON"),
+        ("[" * 5000, "no JSON"),
+        ("9" * 5000, "no JSON"),
         ("{'text': ['good'], 'answer_start': [12]}", "no JSON"),
         (12, "no texts with their places"),
         (["good"], "no texts with their places"),
