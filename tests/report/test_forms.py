@@ -76,7 +76,7 @@ def test_all_lines_of_a_markdown_table_are_equally_long(records):
     planned = load()
     lines = render.markdown(build(planned, records(planned, PLAIN, {1: 100, 2: 9}))).split("\n\n")
     tables = [block.splitlines() for block in lines if block.startswith("|")]
-    assert [len({len(line) for line in table}) for table in tables] == [1, 1, 1]
+    assert [len({len(line) for line in table}) for table in tables] == [1, 1, 1, 1]
 
 
 def test_the_terminal_shows_what_the_markdown_shows(small):

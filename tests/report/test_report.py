@@ -154,7 +154,7 @@ def test_a_changed_grid_says_how(table):
 def test_another_axis_makes_rows_of_its_own(records):
     planned = load(DEMO, ONE, "protocol.epochs=1,2")
     shown = build(planned, records(planned, PLAIN, NOISY))
-    assert [line[0] for line in shown.sections[0].rows] == [
+    assert [line[0] for line in shown.sections[1].rows] == [
         f"Embedded protocol.epochs={epochs}" for epochs in (1, 1, 2, 2)
     ]
 
