@@ -36,6 +36,7 @@ ALIKE = (
 )
 CARD = re.compile(r"\s*---[ \t]*\r?\n(.*?)\r?\n---", re.DOTALL)
 SHOWN = 20
+MOST_FILES = 50_000  # of a data set's folder
 Patterns = dict[str, list[str]]  # by split
 
 
@@ -240,6 +241,16 @@ def _metadata(readme: str) -> dict[str, Any]:
 
 
 def list_names(folder: Path) -> list[str]:
-    """The names of all files in a folder, relative to it; what cannot be looked into is passed over."""
-    paths = [Path(inside, name) for inside, _, names in os.walk(folder) for name in names]
-    return [path.relative_to(folder).as_posix() for path in paths if os.path.isfile(path)]
+    """The names of all files in a folder, relative to it; what cannot be looked into is passed over.
+
+    Raises: BenchmarkError for a folder with so many files that it cannot be meant.
+    """
+    names: list[str] = []
+    for inside, _, files in os.walk(folder):
+        paths = [Path(inside, name) for name in files]
+        names += [path.relative_to(folder).as_posix() for path in paths if os.path.isfile(path)]
+        if len(names) > MOST_FILES:
+            raise BenchmarkError(
+                f"{folder} has more than {MOST_FILES} files: name the folder of the data inside of it"
+            )
+    return names
