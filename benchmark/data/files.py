@@ -17,7 +17,7 @@ from benchmark.config.schema import CONFIG, SplitConfig, TaskConfig
 from benchmark.config.splits import training_splits
 from benchmark.config.targets import made_by
 from benchmark.data import formats, hub, local
-from benchmark.data.listing import Listing, format_of, is_data, list_names
+from benchmark.data.listing import Listing, format_of, is_data
 from benchmark.errors import BenchmarkError
 
 Origin = tuple[str | None, str | None]  # a repository or folder, and its pinned revision
@@ -156,7 +156,7 @@ def _of_hub(task: TaskConfig, repo: str, revision: str | None, splits: Sequence[
     wanted = _wanted(splits)
     try:
         folder = hub.cached(repo, revision)
-        listing = local.list_data(folder) if folder and any(map(is_data, list_names(folder))) else None
+        listing = local.list_data(folder) if folder and any(map(is_data(folder))) else None
         if folder and listing and all(_names(listing, *place) for place in wanted):
             return Source(repo, folder, folder.name, listing)
     except BenchmarkError as error:

@@ -6,11 +6,10 @@ A split is called as its file or folder is. If nothing has this name, the field'
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
 import yaml
@@ -36,7 +35,6 @@ ALIKE = (
 )
 CARD = re.compile(r"\s*---[ \t]*\r?\n(.*?)\r?\n---", re.DOTALL)
 SHOWN = 20
-MOST_FILES = 50_000  # of a data set's folder
 Patterns = dict[str, list[str]]  # by split
 
 
@@ -238,19 +236,3 @@ def _metadata(readme: str) -> dict[str, Any]:
     except yaml.YAMLError:
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def list_names(folder: Path) -> list[str]:
-    """The names of all files in a folder, relative to it; what cannot be looked into is passed over.
-
-    Raises: BenchmarkError for a folder with so many files that it cannot be meant.
-    """
-    names: list[str] = []
-    for inside, _, files in os.walk(folder):
-        paths = [Path(inside, name) for name in files]
-        names += [path.relative_to(folder).as_posix() for path in paths if os.path.isfile(path)]
-        if len(names) > MOST_FILES:
-            raise BenchmarkError(
-                f"{folder} has more than {MOST_FILES} files: name the folder of the data inside of it"
-            )
-    return names

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
 from benchmark.data import hub
-from benchmark.data.listing import Listing, list_names, listed
+from benchmark.data.listing import Listing, listed
 from benchmark.errors import BenchmarkError
 
 HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
+MOST_FILES = 50_000  # of a data set's folder
 LFS = b"version https://git-lfs"
 
 
@@ -59,3 +61,19 @@ def check_readable(path: Path) -> None:
                 )
     except OSError as error:
         raise BenchmarkError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def list_names(folder: Path) -> list[str]:
+    """The names of all files in a folder, relative to it; what cannot be looked into is passed over.
+
+    Raises: BenchmarkError for a folder with so many files that it cannot be meant.
+    """
+    names: list[str] = []
+    for inside, _, files in os.walk(folder):
+        paths = [Path(inside, name) for name in files]
+        names += [path.relative_to(folder).as_posix() for path in paths if os.path.isfile(path)]
+        if len(names) > MOST_FILES:
+            raise BenchmarkError(
+                f"{folder} has more than {MOST_FILES} files: name the folder of the data inside of it"
+            )
+    return names

@@ -8,8 +8,9 @@ from pathlib import Path
 import datasets
 import pytest
 
-from benchmark.data import listing
-from benchmark.data.listing import list_names, listed
+from benchmark.data import local
+from benchmark.data.listing import listed
+from benchmark.data.local import list_names
 from benchmark.errors import BenchmarkError
 
 SHARDS = ["data/train-00000-of-00002.parquet", "data/train-00001-of-00002.parquet"]
@@ -154,7 +155,7 @@ def test_what_cannot_be_looked_into_is_passed_over(tmp_path: Path, monkeypatch: 
 
 
 def test_a_folder_of_everything_is_not_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listing, "MOST_FILES", 2)
+    monkeypatch.setattr(local, "MOST_FILES", 2)
     for name in ("a.csv", "b.csv"):
         (tmp_path / name).touch()
     assert sorted(list_names(tmp_path)) == ["a.csv", "b.csv"]

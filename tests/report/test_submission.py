@@ -179,7 +179,8 @@ def test_the_rows_of_real_test_sets_are_counted_as_their_data_do(hub) -> None:
     from huggingface_hub import snapshot_download
     from pyarrow import parquet as pq
 
-    from benchmark.data.listing import list_names, listed
+    from benchmark.data.listing import listed
+    from benchmark.data.local import list_names
 
     folder = Path(snapshot_download(submission.REPO, repo_type="dataset"))
     there = listed(list_names(folder))
