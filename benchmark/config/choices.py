@@ -16,6 +16,7 @@ from benchmark.errors import BenchmarkError, unknown
 
 ONE, SEVERAL = ("model", "task", "protocol", "data", "tracker"), ("method", "probe")
 OF_SWEEPS = "table"  # the key that only a file of a sweep may set
+LONGEST = 200  # characters of a name; file systems take few more
 PACKAGE = re.compile(r"#\s*@package\s+(\S+)")
 
 
@@ -43,7 +44,9 @@ def check_choice(group: str, value: Any, places: Sequence[Path]) -> None:
     """Check one choice of a group, from the configuration folders ``places``. Raises: BenchmarkError."""
     several = value if isinstance(value, list) else [value]
     shown = f"{group}=[{','.join(map(str, several))}]"
-    if wrong := [name for name in several if not isinstance(name, str) or "${" in name]:
+    if wrong := [
+        name for name in several if not isinstance(name, str) or "${" in name or len(name) > LONGEST
+    ]:
         raise unknown(
             group, wrong[0], [path.stem for place in places for path in (place / group).glob("*.yaml")]
         )

@@ -12,6 +12,7 @@ from benchmark.errors import BenchmarkError
 from benchmark.places import in_home
 
 HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
+MOST_FILES = 50_000  # of a data set's folder
 LFS = b"version https://git-lfs"
 
 
@@ -49,8 +50,11 @@ def list_data(path: Path) -> Listing:
 
 
 def list_names(folder: Path) -> list[str]:
-    """The names of all files in a folder, relative to it; folders behind links belong to it."""
-    names = []
+    """The names of all files in a folder, relative to it; folders behind links belong to it.
+
+    Raises: BenchmarkError for a folder with so many files that it cannot be meant.
+    """
+    names: list[str] = []
     for place, folders, files in os.walk(folder, followlinks=True):
         path = Path(place).relative_to(folder)
         above = [os.path.realpath(folder / part) for part in path.parents if part != path]
@@ -58,6 +62,10 @@ def list_names(folder: Path) -> list[str]:
             folders.clear()
             continue
         names += [(path / name).as_posix() for name in files if os.path.isfile(Path(place, name))]
+        if len(names) > MOST_FILES:
+            raise BenchmarkError(
+                f"{folder} has more than {MOST_FILES} files: name the folder of the data inside of it"
+            )
     return names
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import datasets
 import pytest
 
+from benchmark.data import local
 from benchmark.data.listing import listed
 from benchmark.data.local import list_names
 from benchmark.errors import BenchmarkError
@@ -181,3 +182,15 @@ def test_what_cannot_be_looked_into_is_passed_over(tmp_path: Path, monkeypatch: 
 
     monkeypatch.setattr(os, "scandir", scandir)
     assert list_names(tmp_path) == ["open/train.csv"]
+
+
+def test_a_folder_of_everything_is_not_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "MOST_FILES", 2)
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).touch()
+    assert sorted(list_names(tmp_path)) == ["a.csv", "b.csv"]
+    (tmp_path / "c.csv").touch()
+    with pytest.raises(
+        BenchmarkError, match="has more than 2 files: name the folder of the data inside of it"
+    ):
+        list_names(tmp_path)

@@ -219,11 +219,15 @@ STANDING_IN = {"snli": [], "scitail": ["task.evaluate.validation.split=test"], "
 def test_rows_whose_target_is_not_mapped_are_dropped(compose: Compose) -> None:
     whole = load(compose("task=opinion"))
     config = compose("task=opinion")
+    config.task.evaluate["validation"].label_map = {"1": "unfavourable"}
+    mapped, targets = load(config).evaluation["validation"], whole.evaluation["validation"].targets
+    assert 0 < len(mapped) == (targets == 1).sum().item() < len(targets)
+    assert set(mapped.targets.tolist()) == {0}
     config.task.train.label_map = {"1": "unfavourable"}
-    mapped = load(config)
-    kept = (whole.training.targets == 1).sum().item()
-    assert 0 < len(mapped.training) == kept < len(whole.training)
-    assert set(mapped.training.targets.tolist()) == {0}
+    with pytest.raises(
+        BenchmarkError, match="training examples of opinion/train have the target 'unfavourable'"
+    ):
+        load(config)
 
 
 def test_a_map_that_fits_no_row_is_refused(compose: Compose) -> None:

@@ -22,7 +22,7 @@ from benchmark.records.store import Store
 from benchmark.runs.run import Run, run
 
 LONGEST_LINE = 1500  # characters
-SECONDS = 60  # of a try
+SECONDS = 300  # of a try
 MEMORY = 12 << 30  # bytes of address space
 ENOUGH = 3  # updates; what would come after them is no other than they were
 REFUSED, RAN, STOPPED, DIVERGED = "refused", "finished", "stopped", "diverged"
