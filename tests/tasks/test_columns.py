@@ -54,7 +54,7 @@ def test_a_target_stands_for_a_label_by_name_and_else_by_position(
         (LABELS, [], float("nan"), "no whole number"),
         (LABELS, [], float("inf"), "no whole number"),
         (LABELS, [], True, "truth value"),
-        (LABELS, [], "1", r"none of the labels; \(valid: bad, good\)"),
+        (LABELS, [], "1", r"none of the labels \(valid: bad, good\)"),
         (LABELS, [], "Good", "did you mean 'good'"),
         (LABELS, [], " ", "empty text"),
         (LABELS, [], b"good", "binary"),
