@@ -164,5 +164,6 @@ def test_a_file_that_is_no_mapping_is_refused(
     (tmp_path / "conf" / "model" / "mine.yaml").write_text(text)
     status, _, errors = cli(f"hydra.searchpath=[file://{tmp_path / 'conf'}]", "model=mine")
     assert status == 2
-    assert "mine.yaml" in errors and "a mapping is wanted" in errors
+    assert "mine.yaml" in errors
+    assert "a mapping is wanted" in errors
     assert errors.count("\n") == 1
