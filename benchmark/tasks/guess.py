@@ -159,8 +159,9 @@ def _fill_in_labels(guess: Guess, rows: Dataset, most: int | None) -> None:
     if not values:
         raise BenchmarkError(f"the target {guess.target!r} has no value in the training split")
     if not isinstance(values[0], str | int | float):
+        longest = max(map(str, values), key=len)
         raise BenchmarkError(
-            f"the target {guess.target!r} has {str(values[0])[:40]}: one label or number per row is wanted, and "
+            f"the target {guess.target!r} has {longest[:40]}: one label or number per row is wanted, and "
             "several for one example are not supported; name another column with --target"
         )
     counts = Counter(values)

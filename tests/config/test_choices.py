@@ -12,9 +12,9 @@ from benchmark.errors import BenchmarkError
 @pytest.mark.parametrize(
     ("override", "line"),
     [
-        ("protocol=0", "unknown protocol '0'; (valid: demo, "),
+        ("protocol=0", "unknown protocol '0' (valid: demo, "),
         ("task=null", "unknown task 'None'"),
-        ("tracker=true", "unknown tracker 'True'; (valid: none, wandb)"),
+        ("tracker=true", "unknown tracker 'True' (valid: none, wandb)"),
         ("method=[null]", "unknown method 'None'"),
         ("probe=[[]]", "unknown probe '[]'"),
         ("model='${..}'", "unknown model '${..}'"),

@@ -28,7 +28,7 @@ def test_a_training_split_that_the_cache_lacks_is_named_with_its_repository(
 ) -> None:
     with pytest.raises(
         BenchmarkError,
-        match=r"task 'pawsx', PAWS-X.en/train of google/xtreme .*: no split 'train' of configuration 'PAWS-X.en'; \(valid: test, validation\).*"
+        match=r"task 'pawsx', PAWS-X.en/train of google/xtreme .*: no split 'train' of configuration 'PAWS-X.en' \(valid: test, validation\).*"
         r"hf download google/xtreme --repo-type dataset --include 'PAWS-X.en/\*'",
     ):
         load(compose("model=minilm", "task=pawsx", "task.languages=[de]"))
