@@ -124,9 +124,7 @@ def test_real_labels_are_what_the_configuration_says(compose: Compose, hub: Path
 
 
 def test_a_missing_split_names_its_file_and_how_to_get_it(compose: Compose, hub: Path) -> None:
-    with pytest.raises(
-        BenchmarkError, match=r"mnli/train of nyu-mll/glue.*hf download nyu-mll/glue"
-    ):
+    with pytest.raises(BenchmarkError, match=r"mnli/train of nyu-mll/glue.*hf download nyu-mll/glue"):
         load(compose("model=minilm", "task=mnli"))
 
 
