@@ -42,7 +42,7 @@ SHAPE: dict[str, Any] = {
     "pad_token_id": 1,
 }
 PROTOCOL = ProtocolConfig(
-    name="small", batch_size=4, epochs=2, learning_rate=1e-3, weight_decay=0.01, warmup=0.0
+    name="small", batch_size=4, epochs=3, learning_rate=1e-3, weight_decay=0.01, warmup=0.0
 )
 CPU = torch.device("cpu")
 
