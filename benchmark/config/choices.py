@@ -29,7 +29,8 @@ def check_choices(arguments: Sequence[str]) -> None:
     for argument in arguments:
         key, equals, _ = argument.partition("=")
         group = key.lstrip("+~").partition("@")[0]
-        if group.partition(".")[0] == OF_SWEEPS:
+        changes = bool(equals) or key.startswith("~")  # and is not what an option such as --package shows
+        if changes and group.partition(".")[0] == OF_SWEEPS:
             raise BenchmarkError(
                 f"{argument}: {OF_SWEEPS} is declared by a file of sweeps/, and is no part of a run"
             )
