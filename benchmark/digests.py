@@ -1,4 +1,4 @@
-"""SHA-256 of files, kept in a small file of the cache and computed again only if a file was touched.
+"""SHA-256 of files, computed again only if a file was touched.
 
 A touch is another size, inode or time of change. Folders and a hub's `refs/` are watched too, because files come and
 revisions move. The small file has paths of this machine, so it lies in the cache and never in a record.
@@ -23,7 +23,7 @@ Touched = list[int] | None  # size, inode and times of a path; None if it is not
 
 
 def place(cache: Path, named: Any) -> Path:
-    """The small file for what a part of a configuration names, seen from this folder and hub cache."""
+    """The cache file for a part of a configuration, in this folder."""
     seen_from = [os.getcwd(), *(os.environ.get(name) for name in ("HF_HOME", "HF_HUB_CACHE"))]
     text = json.dumps([VERSION, seen_from, named], sort_keys=True)
     return cache / FOLDER / f"{hashlib.sha256(text.encode()).hexdigest()[:24]}.json"
@@ -62,7 +62,7 @@ def computed(kept: Path, files: Files, facts: Mapping[str, str] = {}) -> dict[st
 
 
 def again(kept: Path) -> dict[str, str]:
-    """The digests of the files that a small file names, as far as they are still there."""
+    """The digests that a cache file has of files still there."""
     groups = (_content(kept) or {"groups": {}})["groups"]
     files = {name: [Path(path) for path in group["files"]] for name, group in groups.items()}
     return computed(kept, {name: paths for name, paths in files.items() if all(map(Path.is_file, paths))})

@@ -1,4 +1,4 @@
-"""Answers of the hub, and failures on the way to it, each as a line that says what helps."""
+"""Answers of the hub, each as a line that says what helps."""
 
 from __future__ import annotations
 

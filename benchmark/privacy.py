@@ -1,4 +1,4 @@
-"""Texts without folders, users and passwords of this machine, for everything that is kept or shared.
+"""Texts without folders, users and passwords of this machine.
 
 A record, a failure and a report may be given to others. Folders become their last part, in commands a relative
 path that can be typed: below the working folder its place there, else ``./NAME``.
@@ -53,7 +53,7 @@ def portable_command(command: str, folders: Iterable[str] = ()) -> str:
     """A command whose folders are relative: it can be typed where they are."""
     command = _known(command, folders, _relative)
     return without_secrets(
-        FOLDER.sub(lambda found: (found["scheme"] or "") + _relative(found["path"]), command)
+        FOLDER.sub(lambda match: (match["scheme"] or "") + _relative(match["path"]), command)
     )
 
 
@@ -80,7 +80,7 @@ def without_secrets(text: str) -> str:
 
 
 def _replaced(text: str, shown: Callable[[str], str]) -> str:
-    return FOLDER.sub(lambda found: shown(found["path"]), text)
+    return FOLDER.sub(lambda match: shown(match["path"]), text)
 
 
 def _short(path: str) -> str:
@@ -97,6 +97,6 @@ def _relative(path: str) -> str:
 
 def _known(text: str, folders: Iterable[str], shown: Callable[[str], str]) -> str:
     """``text`` with ``folders`` replaced, the longest first."""
-    for folder in sorted({one for one in folders if one.strip("/")}, key=len, reverse=True):
-        text = re.sub(rf"(?<![\w.…]){re.escape(folder)}(?![\w.-])", lambda found: shown(found[0]), text)
+    for folder in sorted({path for path in folders if path.strip("/")}, key=len, reverse=True):
+        text = re.sub(rf"(?<![\w.…]){re.escape(folder)}(?![\w.-])", lambda match: shown(match[0]), text)
     return text

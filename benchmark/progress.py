@@ -14,7 +14,7 @@ from benchmark.printable import printable
 Tell = Callable[[str, int, int], None]  # arguments: the thing counted, the number done, the total
 
 
-def silence(what: str, done: int, total: int) -> None:
+def silence(unit: str, done: int, total: int) -> None:
     """Ignore progress."""
 
 
@@ -60,17 +60,17 @@ class RunProgress:
         self.begun: dict[str, tuple[int, float]] = {}  # by thing counted: the first number done, and its time
         self.last: dict[str, int] = {}
 
-    def __call__(self, what: str, done: int, total: int) -> None:
-        """Note that ``done`` of ``total`` are done; the time left is of ``what`` alone."""
+    def __call__(self, unit: str, done: int, total: int) -> None:
+        """Note that ``done`` of ``total`` are done; the time left is of ``unit`` alone."""
         now = time.monotonic()
-        if done <= self.last.get(what, done):  # the first call, or a new count from the start
-            self.begun[what] = done, now
-        self.last[what] = done
+        if done <= self.last.get(unit, done):  # the first call, or a new count from the start
+            self.begun[unit] = done, now
+        self.last[unit] = done
         if self.line.due():
-            first, since = self.begun[what]  # a continued run does not begin at 0
+            first, since = self.begun[unit]  # a continued run does not begin at 0
             made, spent = done - first, now - since
             left = f"{duration(spent / made * (total - done))} left" if made else "…"
-            self.line.show(f"{done}/{total} {what}, {duration(self.line.elapsed)} so far, {left}")
+            self.line.show(f"{done}/{total} {unit}, {duration(self.line.elapsed)} so far, {left}")
 
 
 def duration(seconds: float) -> str:

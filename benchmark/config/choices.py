@@ -21,7 +21,9 @@ PACKAGE = re.compile(r"#\s*@package\s+(\S+)")
 
 
 def check_choices(arguments: Sequence[str]) -> None:
-    """Check the choices of groups, which Hydra merges if there are several and cannot name if they are no names.
+    """Check the choices of groups.
+
+    Hydra merges several of one group, and cannot name those that are no names.
 
     Raises: BenchmarkError naming the choice.
     """

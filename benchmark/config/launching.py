@@ -70,11 +70,11 @@ def _overrides(arguments: Sequence[str]) -> Iterator[str]:
 def _singly(parsed: Sequence[Override]) -> Iterator[list[str]]:
     """The overrides of single runs in which every choice of a multirun stands once."""
     loader = GlobalHydra.instance().config_loader()
-    fixed = [one.input_line or "" for one in parsed if not one.is_sweep_override()]
+    fixed = [override.input_line or "" for override in parsed if not override.is_sweep_override()]
     swept = [
-        [f"{one.get_key_element()}={value}" for value in one.sweep_string_iterator()]
-        for one in parsed
-        if one.is_sweep_override() and loader.get_group_options(one.key_or_group.split("@")[0])
+        [f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator()]
+        for override in parsed
+        if override.is_sweep_override() and loader.get_group_options(override.key_or_group.split("@")[0])
     ]
     yield fixed + [choices[0] for choices in swept]
     for number, choices in enumerate(swept):

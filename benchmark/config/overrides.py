@@ -26,7 +26,7 @@ MAPPING = re.compile(rf"\{{{PAIR.pattern}(?:,{PAIR.pattern})*\s*\}}")
 
 
 def as_written(overrides: Sequence[str]) -> list[str]:
-    """The overrides, with quotation marks around words at places of text that Hydra reads as something else.
+    """The overrides, with words quoted that Hydra would read as no text.
 
     A mapping of texts becomes an override for each of its keys.
     Raises: BenchmarkError for a choice that is none.
@@ -58,11 +58,11 @@ def _is_text_at(key: str) -> bool:
     """True if the values at a key are texts: one, a list or a mapping of them."""
     kind = type_at(key.lstrip("+~").partition("@")[0])
     inner = typing.get_args(kind)
-    return kind is str or (bool(inner) and all(one is str for one in inner))
+    return kind is str or (bool(inner) and all(part is str for part in inner))
 
 
 def _is_read_otherwise(word: str) -> bool:
-    """True for a number or truth value that is written in another way, and for a path in the home folder."""
+    """True for a word that Hydra would change: a number, truth value or home path."""
     if word.startswith("~"):
         return True
     try:

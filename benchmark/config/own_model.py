@@ -17,7 +17,7 @@ SEVERAL = "own"  # the name of models of which a sweep has several
 
 
 def with_own_model(arguments: Sequence[str]) -> list[str]:
-    """The ``arguments`` of a run, with a folder or hub id in place of a choice of the group `model` spelt out.
+    """The ``arguments`` of a run, with a model's folder or hub id spelt out.
 
     ``model=FOLDER`` becomes a model without choice, with FOLDER as its id and FOLDER's name. ``model.id=FOLDER``
     alone is the same. Raises: BenchmarkError for several folders in one choice.
@@ -41,7 +41,9 @@ def with_own_model(arguments: Sequence[str]) -> list[str]:
 
 
 def is_own(value: str, folders: Sequence[Path]) -> bool:
-    """True if ``value`` is a folder or a hub id, and no file of the group `model` in one of ``folders``."""
+    """True for a folder or hub id that is no choice of the group `model`.
+
+    ``folders`` are those of the configuration."""
     if any(os.path.isfile(folder / "model" / f"{value}.yaml") for folder in folders):
         return False
     return (

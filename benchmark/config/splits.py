@@ -40,7 +40,7 @@ def language_groups(task: TaskConfig) -> dict[str, str]:
 
 
 def _evaluation_sets(task: TaskConfig) -> Iterator[tuple[str, SplitConfig, str | None]]:
-    """The name and split of every evaluation set, and the set that it is one language of."""
+    """Name, split and, for one language, whole set of every evaluation set."""
     for name, split in task.evaluate.items():
         if not split.languages:
             yield name, split, None

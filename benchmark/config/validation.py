@@ -124,7 +124,7 @@ def _validate_replay(config: RunConfig) -> None:
 
 
 def _splits(task: TaskConfig) -> dict[str, SplitConfig]:
-    """The splits that a run of the task uses, by the configuration key that declares them."""
+    """The splits that a run uses, by the configuration key that declares them."""
     train = {"task.train": task.train}
     if task.setting != ZERO_SHOT:
         key = f"task.settings.{task.setting}.train"
@@ -166,7 +166,7 @@ def _validate_texts(task: TaskConfig, place: str, split: SplitConfig) -> None:
 
 
 def _validate_metrics(task: TaskConfig, place: str, split: SplitConfig) -> None:
-    """Refuse metrics that do not fit the kind and the labels of an evaluation set, or each other."""
+    """Refuse metrics that do not fit the kind, the labels or each other."""
     key, names = (f"{place}.metrics", split.metrics) if split.metrics else ("task.metrics", task.metrics)
     if not names:
         raise BenchmarkError(f"{key}=[]: name at least one metric (valid: {', '.join(METRICS)})")

@@ -98,7 +98,7 @@ def load(text: str, path: Path, kind: Any = Any) -> Any:
 
 
 def keep_text(node: yaml.Node, kind: Any, inner: bool = False) -> None:
-    """Mark the scalars of a tree as text where ``kind``, the type of its place, says so.
+    """Mark the scalars of a tree as text where its type ``kind`` says so.
 
     In a list or dictionary of texts (``inner``), ``null`` is a text too. Raises: yaml.MarkedYAMLError for
     words and numbers elsewhere that YAML 1.1 reads in its own way.
@@ -226,7 +226,7 @@ def type_at(key: str) -> Any:
 def required(kind: Any) -> Any:
     """The type without its None."""
     if typing.get_origin(kind) in (typing.Union, types.UnionType):
-        [kind] = [one for one in typing.get_args(kind) if one is not type(None)] or [Any]
+        [kind] = [part for part in typing.get_args(kind) if part is not type(None)] or [Any]
     return kind
 
 

@@ -26,7 +26,7 @@ class QuotationError(ValueError):
 
 @dataclass(frozen=True)
 class Fields:
-    """The fields of a row, and the numbers of its lines in the file, from 1."""
+    """The fields of a row, and its first and last line from 1."""
 
     fields: list[str]
     first: int
@@ -66,7 +66,10 @@ def delimiter_of(text: str, path: Path) -> str:
     if first is None:
         raise BenchmarkError(f"{path} is empty: it has no rows")
     usual = TAB if path.name.removesuffix(".gz").lower().endswith(".tsv") else ","
-    return max(DELIMITERS, key=lambda one: (len(next(csv.reader([first], delimiter=one))), one == usual))
+    return max(
+        DELIMITERS,
+        key=lambda delimiter: (len(next(csv.reader([first], delimiter=delimiter))), delimiter == usual),
+    )
 
 
 def records(text: str, delimiter: str, quoted: bool) -> list[Fields]:
@@ -81,17 +84,17 @@ def records(text: str, delimiter: str, quoted: bool) -> list[Fields]:
         quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
         strict=True,
     )
-    found, first = [], 1
+    rows, first = [], 1
     try:
         for fields in reader:
             if fields:
-                found.append(Fields(fields, first, reader.line_num))
+                rows.append(Fields(fields, first, reader.line_num))
             first = reader.line_num + 1
     except csv.Error as error:
         raise QuotationError(
             f'line {first}: a field begins with a quotation mark (") and: {error}'
         ) from error
-    return found
+    return rows
 
 
 def is_quoted(text: str) -> bool:
@@ -128,7 +131,7 @@ def column_names(header: Fields, path: Path) -> list[str]:
 
 
 def check_swallowed(text: str, delimiter: str, rows: Sequence[Fields], path: Path) -> None:
-    """Refuse a row of several lines that are whole rows themselves, joined by stray quotation marks.
+    """Refuse a row that swallowed whole rows between stray quotation marks.
 
     A line of text may have as many delimiters as a row; its fields then do not fit the columns.
 
@@ -154,7 +157,7 @@ def check_swallowed(text: str, delimiter: str, rows: Sequence[Fields], path: Pat
 
 
 def _classes(column: Sequence[str]) -> set[str] | None:
-    """The values of a column of classes, an empty set for one of numbers, None for one of texts."""
+    """The values of a column of classes; none for numbers, None for texts."""
     values = set(column)
     if len(values) <= min(FEW, len(column) // 2):
         return values

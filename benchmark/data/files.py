@@ -1,4 +1,4 @@
-"""The files of a task's splits, from the hub's cache or a folder of one's own, and their rows.
+"""The files of a task's splits, and the rows in them.
 
 Files are read by path, offline if they are there; no code from a data set is ever run.
 """

@@ -22,7 +22,7 @@ Choice = Callable[[Listing], list[str]]  # the names of the files to get
 
 
 def cached(repo: str, revision: str | None) -> Path | None:
-    """The folder of a data set in the hub's cache, perhaps with some of its files only; None if it has none.
+    """A data set's folder in the hub's cache, perhaps with some files only; None if it has none.
 
     Raises: BenchmarkError for a name that no repository can have.
     """

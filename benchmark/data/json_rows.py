@@ -54,11 +54,11 @@ def columns(
     rows = [row for _, some in files for row in some]
     names = dict.fromkeys(name for row in rows for name in row)
     places = [(path, number) for path, some in files for number in range(len(some))]
-    found = {}
+    columns = {}
     for name in names:
         values = [row.get(name) for row in rows]
         try:
-            found[name] = pyarrow.array(values)
+            columns[name] = pyarrow.array(values)
         except UNFIT as error:
             if wanted is not None and name not in wanted:
                 continue
@@ -71,7 +71,7 @@ def columns(
                 f"{path}, row {number}: column {name!r} has {_short(value)}, and not the type of the rows "
                 f"before, such as {_short(next(value for value in values if value is not None))}"
             ) from error
-    return found
+    return columns
 
 
 def _parse(text: str) -> Any:
@@ -152,7 +152,7 @@ def _questions(rows: list[Any]) -> list[Any]:
 
 
 def _unlike(values: Sequence[Any], places: Sequence[tuple[Path, int]]) -> tuple[Path, int, Any]:
-    """File, row and value of the first value that does not go with those before, by halving."""
+    """File, row and value of the first value unlike those before, by halving."""
     low, high = 0, len(values)
     while high - low > 1:
         middle = (low + high) // 2

@@ -1,4 +1,4 @@
-"""The files of a split among the names in a folder or repository, by the usual conventions.
+"""The files of a split among the names in a folder or repository.
 
 A split is called as its file or folder is. If nothing has this name, the field's other names for it count:
 ``dev.csv`` is the split ``validation`` too. Nothing is chosen among several candidates: they are listed.
@@ -40,7 +40,7 @@ Patterns = dict[str, list[str]]  # by split
 
 @dataclass(frozen=True)
 class Listing:
-    """The names of data files, relative to their folder, and the configurations declared in its README."""
+    """Relative names of data files, and the configurations of their README."""
 
     names: list[str]
     declared: dict[str, Patterns] = field(default_factory=dict)
@@ -58,17 +58,17 @@ class Listing:
                 raise BenchmarkError(f"no file of the split {split!r}: {', '.join(patterns[split])}")
             return check_complete(names)
         names = self.scope(config)
-        found = candidates(names, split)
-        if not found and len(names) == 1 and _alike(split) == ALIKE[0] and not _is_known(names[0]):
-            found = [names]  # the only file, which is not called as any split
-        if len(found) > 1:
-            said = " or ".join(", ".join(group[:3]) for group in found[:5])
+        groups = candidates(names, split)
+        if not groups and len(names) == 1 and _alike(split) == ALIKE[0] and not _is_known(names[0]):
+            groups = [names]  # the only file, which is not called as any split
+        if len(groups) > 1:
+            said = " or ".join(", ".join(group[:3]) for group in groups[:5])
             raise BenchmarkError(
                 f"several candidates for the split {split!r}: {said}; name one by its split, or its folder by config"
             )
-        if not found:
+        if not groups:
             raise BenchmarkError(f"no split {split!r}{nearest(split, called(names, config))}")
-        return check_complete(found[0])
+        return check_complete(groups[0])
 
     def splits(self, config: str) -> list[str]:
         """The names of the splits of a configuration."""
@@ -81,7 +81,7 @@ class Listing:
         return list(self.declared) or sorted(folders)
 
     def patterns(self, config: str) -> Patterns | None:
-        """The declared patterns of a configuration by split, or None if the files' names say it all.
+        """The declared patterns of a configuration by split, or None without any.
 
         Raises: BenchmarkError if none is named and several are declared.
         """
@@ -113,7 +113,9 @@ class Listing:
 
 
 def listed(names: Iterable[str], readme: str | None = None) -> Listing:
-    """The data files among the names in a folder, of which ``readme`` is the text of ``README.md``."""
+    """The data files among the names in a folder.
+
+    ``readme`` is the text of its ``README.md``."""
     data = sorted(name for name in names if is_data(name))
     entries = _metadata(readme).get("configs") if readme else None
     declared, default = {}, None
@@ -135,7 +137,7 @@ def is_data(name: str) -> bool:
 
 
 def format_of(name: str) -> str | None:
-    """The format of a file by its name, such as ``.csv`` (also for ``.csv.gz``), or None."""
+    """The format by a name's end: ``.csv`` also for ``.csv.gz``, or None."""
     suffix = PurePosixPath(name.removesuffix(".gz")).suffix.lower()
     return suffix if suffix in FORMATS else None
 
@@ -147,8 +149,8 @@ def candidates(names: Sequence[str], split: str) -> list[list[str]]:
     for wanted in ([split], alike):
         for matches in (_is_called, _has_word):
             for some in (usual, names):
-                if found := _groups(some, wanted, matches):
-                    return found
+                if groups := _groups(some, wanted, matches):
+                    return groups
     return []
 
 
@@ -174,11 +176,11 @@ def _groups(
             groups.setdefault("/".join(parts[:depth]) + "/", []).append(name)
         elif _in(wanted, _stem(name), matches):
             groups.setdefault(without_shard(name), []).append(name)
-    found = list(groups.values())
+    splits = list(groups.values())
     # Parts counted from 0 or 1, such as train1.csv and train2.csv, are one split.
-    if len(found) > 1 and are_numbered([group[0] for group in found]) and matches is _has_word:
-        return [[name for group in found for name in group]]
-    return found
+    if len(splits) > 1 and are_numbered([group[0] for group in splits]) and matches is _has_word:
+        return [[name for group in splits for name in group]]
+    return splits
 
 
 def _is_called(name: str, split: str) -> bool:
@@ -221,22 +223,22 @@ def _patterns(data_files: Any, folder: str | None) -> Patterns:
     if isinstance(data_files, dict) and "path" not in data_files:
         data_files = [{"split": split, "path": paths} for split, paths in data_files.items()]
     entries = data_files if isinstance(data_files, list) else [data_files]
-    found: Patterns = {}
+    patterns: Patterns = {}
     for entry in entries:
         by_split = entry if isinstance(entry, dict) else {"split": "train", "path": entry}
         paths = by_split.get("path", [])
         for path in paths if isinstance(paths, list) else [paths]:
-            found.setdefault(str(by_split.get("split", "train")), []).append(
+            patterns.setdefault(str(by_split.get("split", "train")), []).append(
                 f"{folder.strip('/')}/{path}" if folder else str(path)
             )
-    return found
+    return patterns
 
 
 def _metadata(readme: str) -> dict[str, Any]:
     """The YAML at the head of a README; nothing if it cannot be read."""
     block = CARD.match(readme)
     try:
-        found = yaml.safe_load(block[1]) if block else None
+        metadata = yaml.safe_load(block[1]) if block else None
     except yaml.YAMLError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return metadata if isinstance(metadata, dict) else {}

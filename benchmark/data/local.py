@@ -43,10 +43,10 @@ def list_data(path: Path) -> Listing:
     """
     names = [path.name] if path.is_file() else list_names(path)
     readme = path / hub.README
-    found = listed(names, readme.read_text(errors="replace") if readme.is_file() else None)
-    if not found.names:
+    files = listed(names, readme.read_text(errors="replace") if readme.is_file() else None)
+    if not files.names:
         raise BenchmarkError(f"{path}: {hub.no_data(names)}")
-    return found
+    return files
 
 
 def list_names(folder: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""The rows of a split that a task uses, with their numbers in its files and a count of the others."""
+"""The rows of a split that a task uses, with their numbers."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def check_complete(names: Sequence[str]) -> list[str]:
 
 
 def are_numbered(names: Sequence[str]) -> bool:
-    """True for names that differ in their last number, which counts from 0 or 1 without a gap."""
+    """True for names that differ in a number, counted without a gap."""
     numbers = [NUMBER.search(name.removesuffix(".gz")) for name in names]
     if None in numbers or len({NUMBER.sub("#", name.removesuffix(".gz")) for name in names}) > 1:
         return False

@@ -1,4 +1,4 @@
-"""The text of a file, whole and in UTF-8, or refused with what it is instead."""
+"""The text of a file, whole and in UTF-8."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x1f\x8b": "gzip"}
 
 
 def read_text(path: Path) -> str:
-    """The text of a file, unpacked if it ends in ``.gz``, without a byte order mark.
+    """The text of a file, unpacked from ``.gz``, without byte order mark.
 
     Raises: BenchmarkError naming file and line for bytes that are not UTF-8.
     """
@@ -21,10 +21,10 @@ def read_text(path: Path) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        found = MARKS.get(content[:2], "not UTF-8")
-        source = "UTF-16" if found == "UTF-16" else "ISO-8859-1"
+        encoding = MARKS.get(content[:2], "not UTF-8")
+        source = "UTF-16" if encoding == "UTF-16" else "ISO-8859-1"
         raise BenchmarkError(
-            f"{path}, line {line}: {found} (byte 0x{content[error.start]:02x}, perhaps {source}, Latin-1 or "
+            f"{path}, line {line}: {encoding} (byte 0x{content[error.start]:02x}, perhaps {source}, Latin-1 or "
             f"Windows-1252); convert it, e.g. iconv -f {source} -t UTF-8 {path.name}"
             if source != "UTF-16"
             else f"{path} is in UTF-16; convert it: iconv -f UTF-16 -t UTF-8 {path.name}"

@@ -57,7 +57,7 @@ def _note(noted: Path, sizes: dict[str, int]) -> None:
 
 
 def _as_noted(folder: Path, noted: Path) -> bool:
-    """True if ``folder`` has the files with the sizes that were noted when it was built; what came later may stay."""
+    """True if ``folder`` has the files and sizes of its building; what came later may stay."""
     try:
         sizes = json.loads(noted.read_text())
     except FileNotFoundError:  # built before there were notes

@@ -49,11 +49,11 @@ class Checkpoint:
     folder: Path
     id: str | None = None
 
-    def refusal(self, file: str, what: str) -> BenchmarkError:
-        """The error for ``file`` (a name in the folder, or ``""``), with the way to get a whole one."""
+    def refusal(self, file: str, problem: str) -> BenchmarkError:
+        """The error for ``file``, with the way to get a whole one."""
         place = str(self.folder / file)
         advice = f"; get it whole with `hf download {self.id}` on a connected machine" if self.id else ""
-        return BenchmarkError(f"model {self.name!r}: {place}: {what}{advice}")
+        return BenchmarkError(f"model {self.name!r}: {place}: {problem}{advice}")
 
     def matching(self, *patterns: str) -> list[Path]:
         """The files that match one of ``patterns``."""

@@ -94,7 +94,9 @@ def positions(model: PreTrainedModel) -> int | None:
 
 
 def check_weights(checkpoint: Checkpoint, model: PreTrainedModel, loading: dict[str, Any]) -> list[str]:
-    """Check that a checkpoint had every weight of its encoder, by the ``loading`` information of `transformers`.
+    """Check that a checkpoint had every weight of its encoder.
+
+    ``loading`` is the loading information of `transformers`.
 
     Returns the names of weights that were drawn: the head's, and the pooler's if it had none.
     Raises: BenchmarkError naming a weight that is missing, of another size, or not finite.

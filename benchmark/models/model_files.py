@@ -31,10 +31,10 @@ def folder_of(model: ModelConfig) -> Path | None:
     try:
         if folder is None or not folder.is_dir():
             folder = fetching.cached(model.id, model.revision, checkpoint.CONFIG, checkpoint.MODULES)
-        found = folder and checkpoint.inside(checkpoint.Checkpoint(model.name, folder), strict=False)
+        place = folder and checkpoint.inside(checkpoint.Checkpoint(model.name, folder), strict=False)
     except (HFValidationError, BenchmarkError):
         return None
-    return found.folder if found else None
+    return place.folder if place else None
 
 
 def computed(model: ModelConfig, folder: Path, cache: Path) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The check that a model computes the same with and without padding, on made-up texts of unlike lengths."""
+"""The check that a model computes the same with and without padding."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Check:
             self.expected = [results(encoder, inputs) for inputs in (self.batch, self.long)]
 
     def holds(self) -> bool:
-        """True if the model now gives the same results, for all texts together and for each alone."""
+        """True if texts together and each alone give the same results."""
         with exact(self.encoder):
             again = [results(self.encoder, inputs) for inputs in (self.batch, self.long)]
             alone = torch.cat([results(self.encoder, text)[0] for text in alone_of(self.batch)])
@@ -140,7 +140,7 @@ def alone_of(inputs: Inputs) -> Iterator[Inputs]:
 
 
 def results(encoder: Encoder, inputs: Inputs) -> tuple[torch.Tensor, Inputs]:
-    """The last hidden states of real tokens (tokens, hidden), and the head's outputs at real tokens.
+    """The last hidden states (tokens, hidden) and head outputs of real tokens.
 
     The states are those of first tokens alone if the model computes no others.
     """
@@ -175,7 +175,7 @@ def close(result: torch.Tensor, expected: torch.Tensor) -> bool:
 
 @contextmanager
 def exact(encoder: Encoder) -> Iterator[None]:
-    """Compute in full float32, without dropout, by weights of a spread that shows errors, for a while."""
+    """A context of exact float32, without dropout, with weights that show errors."""
     model, training, tf32 = encoder.model, encoder.model.training, torch.backends.cuda.matmul.allow_tf32
     model.eval()
     torch.backends.cuda.matmul.allow_tf32 = False
@@ -209,6 +209,6 @@ def spread(encoder: Encoder) -> Iterator[None]:
 
 
 def spreading(weight: torch.Tensor) -> float:
-    """The power of two that makes the output of ``weight`` (outputs, inputs) about as large as its input."""
+    """The power of two by which ``weight`` (outputs, inputs) keeps its input's size."""
     deviation = weight[:ROWS].std().item() * math.sqrt(weight.shape[1])
     return 2.0 ** round(-math.log2(deviation)) if deviation > 0 else 1.0

@@ -53,7 +53,7 @@ class Store:
         self.places: dict[str, Path] = {}  # the folder of the record found last, by run id
 
     def find(self, run_id: str, now: Mapping[str, str] = {}) -> Record | None:
-        """The latest finished record of a run whose origins do not differ from those of ``now``, or None.
+        """The latest finished record of a run with the origins of ``now``, or None.
 
         A damaged record is set aside and counts as missing. A record without a version stays and counts as
         missing too. Raises: BenchmarkError for a record of another version.

@@ -180,7 +180,7 @@ def _markdown_section(section: Section, columns: Sequence[str]) -> list[str]:
 
 def _markdown(text: str) -> str:
     """``text`` as Markdown that shows it: no markup, link, formula or further column comes of it."""
-    return MARKUP.sub(lambda found: ENTITIES.get(found[0], f"\\{found[0]}"), printable(text))
+    return MARKUP.sub(lambda match: ENTITIES.get(match[0], f"\\{match[0]}"), printable(text))
 
 
 def _markdown_row(row: Sequence[str], widths: Sequence[int], names: int) -> str:

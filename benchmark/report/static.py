@@ -35,13 +35,13 @@ PrintedRow = tuple[str, dict[str, str], Any, list[str]]
 
 @dataclass(frozen=True)
 class PrintedCell:
-    """One printed cell of row ``of`` and column ``what``: our value, the paper's, the verdict.
+    """One printed cell of row ``of`` and column ``column``: our value, the paper's, the verdict.
 
     Values are text; ``because`` is the stated reason for a difference.
     """
 
     of: str
-    what: str
+    column: str
     ours: str
     paper: str
     verdict: str
@@ -55,7 +55,7 @@ def build(grid: Grid) -> Report:
     cells = printed_cells(f"sweeps/{grid.name}", grid.table["static"], source, changes)
     reasons = list(dict.fromkeys(cell.because for cell in cells if cell.because))
     marks = {reason: f" [{number}]" for number, reason in enumerate(reasons, 1)}
-    lines = [[c.of, c.what, c.ours, c.paper, c.verdict + marks.get(c.because, "")] for c in cells]
+    lines = [[c.of, c.column, c.ours, c.paper, c.verdict + marks.get(c.because, "")] for c in cells]
     citation = f"{source['paper']['venue']}, {source['item']['kind']} {source['item']['number']}"
     notes = [f"[{number}] {reason}" for number, reason in enumerate(reasons, 1)]
     notes += _notes(grid, source, cells)

@@ -167,5 +167,5 @@ def seed_shared_streams(seed: int) -> None:
 
 def not_deterministic(error: BaseException) -> str | None:
     """The operation that has no deterministic implementation, if that is the error; else None."""
-    name, found, _ = str(error).partition(f" {NO_DETERMINISTIC}")
-    return name.rpartition(" ")[2] if found and isinstance(error, RuntimeError) else None
+    name, separator, _ = str(error).partition(f" {NO_DETERMINISTIC}")
+    return name.rpartition(" ")[2] if separator and isinstance(error, RuntimeError) else None

@@ -1,4 +1,4 @@
-"""The cause of a failed run, in one of a few words, and its place in our code."""
+"""The cause of a failed run in a word, and its place."""
 
 from __future__ import annotations
 

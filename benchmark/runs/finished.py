@@ -9,7 +9,9 @@ from benchmark.runs.hits import Hits
 
 
 def load_records(grid: Grid, store: Store | None = None) -> dict[str, Record]:
-    """The finished records of a grid by run id, from ``store`` or the one its runs name.
+    """The finished records of a grid by run id.
+
+    ``store`` is in place of the one that its runs name.
 
     A record of other data or weights than those at hand is left out. Raises: BenchmarkError for a record of
     another version.

@@ -44,7 +44,7 @@ class Hits:
         return record
 
     def at_hand(self, config: RunConfig, record: Record) -> Mapping[str, str]:
-        """The digests of what a configuration names, as far as it is here, for the parts that ``record`` has."""
+        """The digests of what a configuration names and ``record`` has, as far as here."""
         cache = Path(config.cache)
         if id(config.model) not in self.known:
             self.known[id(config.model)] = config.model, model_at_hand(config.model, cache)

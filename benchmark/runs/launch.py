@@ -1,4 +1,4 @@
-"""Make a grid's missing runs on this machine, several at a time, in processes that stay.
+"""Make a grid's missing runs on this machine, several at a time.
 
 A worker (`benchmark.runs.worker`) is forked from a server that has torch and transformers imported already,
 and makes one run after another. The store is the only thing runs share, so stopping and starting again

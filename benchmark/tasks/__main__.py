@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def new(options: argparse.Namespace) -> int:
-    """Write the file of a task, and say what was guessed and how to run it."""
+    """Write the file of a task, and say what was guessed."""
     from benchmark.tasks.new import write  # data sets are slow to import, and --help needs none
 
     text = [name.strip() for name in options.text.split(",") if name.strip()]

@@ -17,7 +17,7 @@ VALID = (
 
 @dataclass(frozen=True)
 class Given:
-    """The right answers to a question, and the characters of its context at which they begin."""
+    """The right answers to a question, and the characters where they begin."""
 
     texts: list[str]
     starts: list[int]

@@ -24,7 +24,7 @@ from benchmark.tasks.kind import WITHOUT_GOLD, Examples, Inputs, Kind, Measure, 
 
 @dataclass(frozen=True)
 class Looked:
-    """The rows of a split that fit, their targets (rows,), and the number of those with an empty text."""
+    """Fitting rows of a split, their targets (rows,), and the number without text."""
 
     rows: Rows
     targets: np.ndarray

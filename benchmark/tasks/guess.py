@@ -1,4 +1,4 @@
-"""A task for a data set of one's own, guessed from its columns, with a reason for every guess."""
+"""A task for a data set of one's own, guessed from its columns."""
 
 from __future__ import annotations
 
@@ -81,8 +81,8 @@ def guessed(rows: Dataset, text: Sequence[str] = (), target: str | None = None) 
 def _answers(rows: Dataset) -> Guess:
     guess = Guess("answers", ["question", "context"], "answers", ["squad"])
     guess.reasons.append("question, context and answers: extractive question answering, as in SQuAD")
-    found = answer_forms.answers(Rows("new", "the training split", rows, np.arange(len(rows))), "answers")
-    without = sum(answer is not None and not answer.texts for answer in found)
+    answers = answer_forms.answers(Rows("new", "the training split", rows, np.arange(len(rows))), "answers")
+    without = sum(answer is not None and not answer.texts for answer in answers)
     if without:
         guess.answers = {"unanswerable": True}
         guess.reasons.append(f"unanswerable: {without} questions have no answer, as in SQuAD 2")
@@ -154,7 +154,7 @@ def _texts(rows: Dataset, target: str) -> tuple[list[str], str]:
 
 
 def _fill_in_labels(guess: Guess, rows: Dataset, most: int | None) -> None:
-    """The classes of a target, at most so many, or none for a regression, with the metrics of either."""
+    """The classes of a target, or none for a regression, and the metrics."""
     kind, values = rows.features[guess.target], [value for value in rows[guess.target] if value is not None]
     if not values:
         raise BenchmarkError(f"the target {guess.target!r} has no value in the training split")
@@ -238,6 +238,6 @@ def _of_one_label(target: str, labels: Sequence[str]) -> BenchmarkError:
     )
 
 
-def _unclear(what: str, rows: Dataset, option: str) -> BenchmarkError:
+def _unclear(role: str, rows: Dataset, option: str) -> BenchmarkError:
     columns = ", ".join(rows.column_names)
-    return BenchmarkError(f"the columns do not tell which is the {what}: {columns}; name it with {option}")
+    return BenchmarkError(f"the columns do not tell which is the {role}: {columns}; name it with {option}")

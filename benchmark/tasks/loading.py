@@ -179,7 +179,7 @@ class Splits:
         return self.kind_of(split).files(self.reader, split)
 
     def look(self, evaluate: dict[str, SplitConfig]) -> None:
-        """Check the metrics of evaluation sets, and the columns of those that are read after training.
+        """Check metrics of evaluation sets, and columns that are read after training.
 
         The columns of the others are checked as they are read. Raises: BenchmarkError for what does not fit.
         """

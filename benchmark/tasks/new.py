@@ -51,7 +51,7 @@ def write(
 
 
 def splits(listing: Listing, config: str) -> tuple[str, list[str]]:
-    """The training split and the evaluation sets, by the names of the splits that are there.
+    """The training split and the evaluation sets, by the splits' names.
 
     Raises: BenchmarkError if there is no split to train or none to evaluate on.
     """
