@@ -15,6 +15,7 @@ from benchmark.records.record import Record, Scores
 Rule = str | list["Rule"]  # a paper's average: one task, or the mean of a list
 
 CELL = ["model", "variant", "methods", "task"]  # columns of a frame that name a cell of the table
+TEXTS = ["model", "variant", "methods", "task", "status", "run_id", "metric", "choice"]
 NOT_ROWS = ("model", "method", "task", "seed")  # axes that have a place of their own in a table
 
 
@@ -64,7 +65,7 @@ def scores(grid: Grid, records: dict[str, Record], failed: Collection[str] = ())
                     "choice": ", ".join(f"{k.split('.')[-1]}={place[k]}" for k in searched if k in place),
                 }
             )
-    frame = pd.DataFrame(rows)
+    frame = pd.DataFrame(rows).astype(dict.fromkeys(TEXTS, object))  # small frames: faster than Arrow's strings
     for column, metrics in frame.groupby("task", sort=False)["metric"]:
         if len(different := metrics.unique()) > 1:
             raise BenchmarkError(
@@ -170,8 +171,9 @@ def _look_up(by_set: dict[str, dict[str, float]], name: str, config: RunConfig) 
 
 def by_seed(frame: pd.DataFrame) -> dict[int, float]:
     """The scores of one cell by seed; runs without a score are left out."""
-    scored = frame[frame["score"].notna()]
-    return dict(zip(scored["seed"].tolist(), scored["score"].tolist(), strict=True))
+    seeds, values = frame["seed"].to_numpy(), frame["score"].to_numpy(dtype=float)
+    scored = ~np.isnan(values)
+    return dict(zip(seeds[scored].tolist(), values[scored].tolist(), strict=True))
 
 
 def average_by_seed(frame: pd.DataFrame, rule: Rule) -> dict[int, float]:

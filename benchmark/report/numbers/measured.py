@@ -43,7 +43,7 @@ def measured(
                     | {"score_max": max(mine.values(), default=np.nan)}
                     | _fields("difference", difference)
                     | _test_fields(difference)
-                    | _sampling_errors(ours, baseline, column, rule, shares or {}, methods != "")
+                    | _sampling_errors(ours, baseline, column, rule, shares, methods != "")
                     | {f"runs_{status}": int((runs["status"] == status).sum()) for status in STATUSES}
                     | {"runs_collapsed": int(runs["collapsed"].sum())}
                     | {"chosen": ", ".join(chosen), "lower": bool(runs["lower"].any())}
@@ -78,9 +78,16 @@ def _test_fields(difference: Estimate) -> dict[str, float]:
 
 
 def _sampling_errors(
-    ours: pd.DataFrame, baseline: pd.DataFrame, column: str, rule: Rule, shares: SharesByRun, compared: bool
+    ours: pd.DataFrame,
+    baseline: pd.DataFrame,
+    column: str,
+    rule: Rule,
+    shares: SharesByRun | None,
+    compared: bool,
 ) -> dict[str, float]:
     """Standard errors of a score and its difference that stem from the evaluation set."""
+    if not shares:
+        return {"score_sampling": np.nan, "difference_sampling": np.nan}
     mine = _shares(ours, column, rule, shares, set(ours["seed"]))
     both = set(ours[ours["score"].notna()]["seed"]) & set(baseline[baseline["score"].notna()]["seed"])
     sides = [_shares(side, column, rule, shares, both) if compared else None for side in (ours, baseline)]

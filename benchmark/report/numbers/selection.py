@@ -36,6 +36,8 @@ def chosen(frame: pd.DataFrame, statistic: str = "mean") -> pd.DataFrame:
     A run that diverged or failed counts with the floor, so that no setting wins by losing its worst seeds. Of
     equal settings the one with more finished runs is chosen. ``tried`` is the number of settings.
     """
+    if not frame["choice"].any():
+        return frame.assign(tried=1)
     best_runs = []
     for _, cell in frame.groupby(CELL, sort=False):
         finished = (cell["status"] == "finished").groupby(cell["choice"], sort=False).sum()
@@ -43,7 +45,7 @@ def chosen(frame: pd.DataFrame, statistic: str = "mean") -> pd.DataFrame:
         by_setting = by_setting.loc[finished.sort_values(ascending=False, kind="stable").index]
         best = _best(by_setting.to_dict(), bool(cell["lower"].iloc[0]))
         best_runs.append(cell[cell["choice"] == best].assign(tried=len(by_setting)))
-    return pd.concat(best_runs).sort_index() if best_runs else frame.assign(tried=1)
+    return pd.concat(best_runs).sort_index()
 
 
 def leak_free(grid: Grid, frame: pd.DataFrame, records: Mapping[str, Record], arrays: Arrays) -> pd.DataFrame:
