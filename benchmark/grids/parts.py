@@ -23,16 +23,11 @@ from omegaconf import DictConfig, OmegaConf
 
 from benchmark.config.compose import typed
 from benchmark.config.own_model import with_own_model
-from benchmark.config.schema import DataConfig, ModelConfig, ProtocolConfig, RunConfig, TaskConfig
+from benchmark.config.schema import RunConfig
+from benchmark.grids import fragments
+from benchmark.grids.fragments import PARTS, Tree
 
-PARTS: dict[str, type] = {
-    "model": ModelConfig,
-    "task": TaskConfig,
-    "protocol": ProtocolConfig,
-    "data": DataConfig,
-}
 SEED = re.compile(r"\$\{[^}]*\bseed\b")
-Tree = dict[str, Any]
 
 
 class Elsewhere(Exception):
@@ -81,12 +76,18 @@ def is_group(key: str) -> bool:
 
 
 def _resolved(tree: Tree) -> RunConfig:
-    place = _workplace()
-    _show(place.node, place.shown, tree)
-    place.shown = tree
-    resolved = OmegaConf.to_container(place.node, resolve=True)
-    assert isinstance(resolved, dict)
-    return RunConfig(**{str(key): _typed(str(key), json.dumps(value)) for key, value in resolved.items()})
+    referring = {key for key, value in tree.items() if "${" in str(value)}
+    if referring:
+        place = _workplace()
+        _show(place.node, place.shown, tree)
+        place.shown = tree
+        tree = tree | {key: _plain(place.node[key]) for key in referring}
+    return RunConfig(**{key: _typed(key, json.dumps(value)) for key, value in tree.items()})
+
+
+def _plain(value: Any) -> Any:
+    """A part with its interpolations resolved."""
+    return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
 
 
 @dataclass
@@ -110,6 +111,8 @@ def _show(node: Any, old: Tree, new: Tree) -> None:
     for key in old.keys() - new.keys():
         del node[key]
     for key, value in new.items():
+        if key in old and old[key] is value:
+            continue  # parts that were composed once are shared, and never changed in place
         if isinstance(value, dict) and isinstance(old.get(key), dict):
             _show(node[key], old[key], value)
         elif key not in old or repr(old[key]) != repr(value):  # in Python, True == 1
@@ -135,6 +138,8 @@ def _defaults(search: tuple[str, ...] = ()) -> Tree:
 @cache
 def part(group: str, choice: str, search: tuple[str, ...] = ()) -> Tree:
     """The group's part under a choice. Raises: Elsewhere if anything else changes."""
+    if not search and (read := fragments.part(group, choice)) is not None:
+        return read
     changed = _composed(*search, f"{group}={choice}")
     if group not in changed or _without(changed, group) != _without(_defaults(search), group):
         raise Elsewhere(f"{group}={choice}")
@@ -151,6 +156,12 @@ def _value(
     path = tuple(parsed.key_or_group.split("."))
     if parsed.is_delete() or parsed.package is not None or parsed.is_force_add():
         raise Elsewhere(override)
+    if not search and not parsed.is_add() and len(path) > 1:
+        tree = part(group, choice) if choice is not None else _defaults().get(group)
+        if isinstance(tree, dict):
+            typed_value = fragments.value(group, tree, path[1:], parsed.value())
+            if typed_value is not None:
+                return path, typed_value
     value: Any = _composed(*search, *([f"{group}={choice}"] if choice is not None else []), override)
     for key in path:
         if key not in value:

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from benchmark.config.compose import composing
+from benchmark.config.compose import ROOT, composing
 from benchmark.config.identity import run_id
 from benchmark.config.schema import as_json
-from benchmark.grids import grid, parts
+from benchmark.grids import fragments, grid, parts
 from helpers.grids import load
 
 # Tables of several rectangles, of hyper-parameters, of subsets, of languages, and of probes.
@@ -61,7 +61,7 @@ def test_a_choice_that_changes_more_than_its_part_is_not_taken_for_one(monkeypat
         other = parts._composed("threads=2")
         monkeypatch.setattr(parts, "_defaults", lambda *_: other)
         with pytest.raises(parts.Elsewhere):
-            parts.part.__wrapped__("task", "rte")
+            parts.part.__wrapped__("task", "xquad")  # it has a defaults list, so it is composed
 
 
 def test_ten_times_the_runs_take_no_more_composing(monkeypatch):
@@ -72,4 +72,32 @@ def test_ten_times_the_runs_take_no_more_composing(monkeypatch):
         cached.cache_clear()
     cells = grid.load("lnsr/table1", ["seed=range(1,501)"]).runs
     assert len({cell.run_id for cell in cells}) == 10_000
-    assert len(calls) <= 1 + 4 + 5 + 1 + 1  # the defaults, tasks, methods, model and protocol
+    assert len(calls) == 1  # the defaults; tasks, methods, model and protocol are read from their files
+
+
+@pytest.mark.parametrize("group", [*fragments.PARTS, *fragments.LISTS])
+def test_a_part_that_is_read_from_its_file_is_the_composed_one(group):
+    read = 0
+    with composing():
+        for path in sorted((ROOT / "conf" / group).glob("*.yaml"))[::4]:
+            choice = path.stem if group in fragments.PARTS else f"[{path.stem}]"
+            if (part := fragments.part(group, choice)) is not None:
+                read += 1
+                assert with_types(part) == with_types(parts._composed(f"{group}={choice}")[group]), choice
+    assert read > 1
+
+
+def test_a_part_is_not_read_from_its_file_where_that_does_not_do():
+    with composing():
+        for group, choice in [
+            ("task", "xquad"),
+            ("task", "nothing"),
+            ("method", "hype_n"),
+            ("tracker", "none"),
+        ]:
+            assert fragments.part(group, choice) is None
+        assert fragments.part("method", "[hype_n,hype_n]") is None
+        hype = fragments.part("method", "[hype_n]")
+        assert fragments.value("method", hype, ["hype_n", "sigma"], 1) == 1
+        assert fragments.value("method", hype, ["hype_n", "sigmas"], 1) is None
+        assert fragments.value("data", fragments.part("data", "full"), ["count"], "many") is None

@@ -65,7 +65,9 @@ def scores(grid: Grid, records: dict[str, Record], failed: Collection[str] = ())
                     "choice": ", ".join(f"{k.split('.')[-1]}={place[k]}" for k in searched if k in place),
                 }
             )
-    frame = pd.DataFrame(rows).astype(dict.fromkeys(TEXTS, object))  # small frames: faster than Arrow's strings
+    frame = pd.DataFrame(rows).astype(
+        dict.fromkeys(TEXTS, object)
+    )  # small frames: faster than Arrow's strings
     for column, metrics in frame.groupby("task", sort=False)["metric"]:
         if len(different := metrics.unique()) > 1:
             raise BenchmarkError(
