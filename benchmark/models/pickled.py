@@ -55,8 +55,8 @@ def _names(file: BinaryIO) -> Iterator[str]:
         elif code.name == "MEMOIZE":
             memo[len(memo)] = texts[-1] if texts else None
         elif code.name in PUT:
-            memo[int(argument)] = texts[-1] if texts else None
+            memo[int(argument or 0)] = texts[-1] if texts else None
         elif code.name in GET:
-            texts.append(memo.get(int(argument)))
+            texts.append(memo.get(int(argument or 0)))
         elif "UNICODE" in code.name or "STRING" in code.name:
             texts.append(argument)
