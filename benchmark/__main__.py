@@ -15,7 +15,7 @@ from benchmark.command import carried_out
 from benchmark.config.compose import register, typed
 from benchmark.config.launching import SEARCHPATH, check_files, check_sweep
 from benchmark.config.overrides import as_written
-from benchmark.config.own_model import with_own_model
+from benchmark.config.own_model import each_own_model
 from benchmark.config.searchpath import with_ours
 from benchmark.errors import BenchmarkError, one_line
 from benchmark.grids.grid import axes
@@ -63,7 +63,9 @@ def _run(this: Run) -> Record:
 
 def rerun_command(overrides: list[str], choices: dict[str, str]) -> str:
     """The command that repeats a run, with the choices of its sweep spelt out."""
-    typed = [override for override in overrides if not override.startswith("+sweeps=")]
+    # In a multirun Hydra writes `~model` as `~model=null`, which it does not take back.
+    given = [o.removesuffix("=null") if o.startswith("~") else o for o in overrides]
+    typed = [override for override in given if not override.startswith("+sweeps=")]
     named = {override.split("=", 1)[0] for override in typed}
     if len(typed) < len(overrides):
         typed = [f"{g}={choices[g]}" for g in ("protocol", "data") if g not in named] + typed
@@ -93,18 +95,22 @@ def command_line() -> int:
 def _command_line() -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # let `carried_out` see the errors themselves
     register()
-    sys.argv[1:] = with_ours(as_written(with_own_model(sys.argv[1:])))
-    given = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
-    if {"-m", "--multirun"} & set(sys.argv):
+    for arguments in each_own_model(sys.argv[1:]):
+        _carry_out(with_ours(as_written(arguments)))
+    return 1 if failures else 0
+
+
+def _carry_out(arguments: list[str]) -> None:
+    given = [argument for argument in arguments if not argument.startswith("-")]
+    if {"-m", "--multirun"} & set(arguments):
         axes(given)
     if "hydra.mode=RUN" in given and any(argument.startswith("+sweeps=") for argument in given):
         raise BenchmarkError("hydra.mode=RUN: +sweeps=… is a grid of runs; leave one of the two out")
-    check_sweep(sys.argv[1:], os.environ)
-    check_files(sys.argv[1:])
-    for line in multiruns(sys.argv[1:]):
+    check_sweep(arguments, os.environ)
+    check_files(arguments)
+    for line in multiruns(arguments):
         sys.argv[1:] = line
         main()
-    return 1 if failures else 0
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ def healed(place: Path, make: Callable[[], Made], sound: Callable[[Made], bool])
     """The result of ``make``, which keeps it at ``place``, or finds it there.
 
     What it finds and cannot read, or what is not ``sound``, is set aside, and it is made once more.
+    Raises: PermissionError naming ``place`` if it cannot be moved.
     """
     if not place.exists():
         return make()
@@ -34,6 +35,10 @@ def healed(place: Path, make: Callable[[], Made], sound: Callable[[Made], bool])
             raise
         why = " ".join(str(error).split()) or type(error).__name__
     set_aside(place, f"damaged ({why}), made anew", place.parent.parent / SET_ASIDE)
+    if place.exists():
+        raise PermissionError(
+            errno.EACCES, "it is damaged, and could not be moved away: remove it", str(place)
+        )
     return make()
 
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import difflib
 import errno
+import os
 from collections.abc import Iterable
+from pathlib import Path
 
 from benchmark.damage import is_full
 from benchmark.places import ROOT
 
 LONGEST = 1000  # characters of a line
-OF_PATHS = (errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.ELOOP)  # what a path may be refused with
+# What a path may be refused with.
+OF_PATHS = (errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.ELOOP, errno.EROFS)
+IN_THE_WAY = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
 
 
 class BenchmarkError(Exception):
@@ -59,6 +63,8 @@ def _refusal(error: BaseException) -> str | None:
     for link in chain:
         if isinstance(link, OSError) and link.errno in OF_PATHS and link.filename:
             return f"{link.filename}: {link.strerror}"
+        if isinstance(link, OSError) and link.errno in IN_THE_WAY and link.filename:
+            return in_the_way(str(link.filename))
     hydra_says = next((link for link in chain if isinstance(link, HydraException)), None)
     # The innermost error names the key best. A message with $VALUE is one that OmegaConf has not filled in.
     told = [
@@ -75,6 +81,14 @@ def _refusal(error: BaseException) -> str | None:
     if isinstance(hydra_says, OverrideParseException):
         return f"{hydra_says.override}: {' '.join(str(hydra_says).split())}"
     return " ".join(str(hydra_says).split()) if hydra_says else None
+
+
+def in_the_way(place: str) -> str:
+    """A line on a file where a folder is wanted, or a folder where a file is."""
+    if os.path.isdir(place):
+        return f"{place} is a folder, and a file is wanted there: move it away"
+    path = next((path for path in (Path(place), *Path(place).parents) if os.path.lexists(path)), Path(place))
+    return f"{path} is {'a link to nothing' if path.is_symlink() else 'a file'}, and a folder is wanted there: move it away"
 
 
 def _chain(error: BaseException) -> list[BaseException]:

@@ -14,7 +14,7 @@ def _root() -> Path:
 
 
 def in_home(place: str) -> Path:
-    """The path of ``place``, with ``~`` for the home folder."""
+    """The path of ``place``, in which ``~`` and ``~USER`` stand for home folders."""
     try:
         return Path(place).expanduser()
     except RuntimeError:  # of a user that does not exist

@@ -1,13 +1,15 @@
 """Texts without folders, users and passwords of this machine.
 
 A record, a failure and a report may be given to others. Folders become their last part, in commands a relative
-path that can be typed: below the working folder its place there, else ``./NAME``.
+path that can be typed: below the working folder its place there, else ``./NAME``. So do relative paths with
+``..``; the home folder itself is ``~``, because its name is the user's.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -16,10 +18,13 @@ from benchmark.places import PACKAGE
 
 PART = r"[^\s/'\"`<>|,;:()\[\]{}]+"
 SCHEME = r"(?P<scheme>file:(?://)?)?"
-FOLDER = re.compile(rf"(?<![\w:/.…-]){SCHEME}(?P<path>~[\w.-]*(?:/{PART})+/?|(?:/{PART}){{2,}}/?)")
-WHOLE = re.compile(rf"{SCHEME}(?P<path>[/~].*)", re.DOTALL)
+UPWARD = rf"(?:[\w.-]+/)*\.\.(?:/{PART})+/?"  # out of the working folder, or out of one in it
+FOLDER = re.compile(rf"(?<![\w:/.…-]){SCHEME}(?P<path>~[\w.-]*(?:/{PART})+/?|(?:/{PART}){{2,}}/?|{UPWARD})")
+WHOLE = re.compile(rf"{SCHEME}(?P<path>[/~].*|(?:.*/)?\.\.(?:/.*)?)", re.DOTALL)
 LIBRARY = re.compile(r".*/(?:(?:site|dist)-packages|lib/python[\d.]+)/")
-PLACES = ("id", "repo", "folder")  # keys of a configuration whose value may be a folder of one part
+# Keys of a configuration whose value may be a folder of one part, or one with spaces.
+PLACES = ("id", "repo", "folder", "store", "cache", "searchpath")
+BETWEEN = re.compile(r"""([\[\],]?['"]|[\[\],])""")  # the values of a list on a command line
 SECRET = re.compile(r"\b(?:hf|gh[opsu]|wandb_v1)_\w{20,}|\bsk-[\w-]{20,}|(?<=://)[^\s/@]+(?=@)")
 SECRET_VARIABLE = re.compile(r"(^|_)(TOKEN|SECRET|PASSWORD|PASSWD|KEY)$")
 SHORTEST = 8  # letters of a password that is looked for
@@ -51,10 +56,8 @@ def portable_text(text: str, folders: Iterable[str] = ()) -> str:
 
 def portable_command(command: str, folders: Iterable[str] = ()) -> str:
     """A command whose folders are relative: it can be typed where they are."""
-    command = _known(command, folders, _relative)
-    return without_secrets(
-        FOLDER.sub(lambda match: (match["scheme"] or "") + _relative(match["path"]), command)
-    )
+    words = shlex.split(_known(command, folders, _relative))
+    return without_secrets(shlex.join(map(_portable_word, words)))
 
 
 def folders_in(value: Any) -> list[str]:
@@ -67,8 +70,12 @@ def folders_in(value: Any) -> list[str]:
 
 
 def name_of(path: str) -> str:
-    """The last part of a path."""
-    return os.path.basename(path.rstrip("/")) or path
+    """The last part of a path; ``~`` for a home folder, which is called as its user."""
+    place = os.path.expanduser(path)
+    place = os.path.abspath(place) if ".." in place.split("/") else os.path.normpath(place)
+    if place == str(Path.home()) or re.fullmatch(r"~[^/]*/?", path):
+        return "~"
+    return os.path.basename(place) or path
 
 
 def without_secrets(text: str) -> str:
@@ -84,15 +91,29 @@ def _replaced(text: str, shown: Callable[[str], str]) -> str:
 
 
 def _short(path: str) -> str:
-    code = LIBRARY.match(path)
-    return path[code.end() :] if code else f"…/{name_of(path)}"
+    code, name = LIBRARY.match(path), name_of(path)
+    return path[code.end() :] if code else name if name == "~" else f"…/{name}"
 
 
 def _relative(path: str) -> str:
     here = os.getcwd()
     private = Path.home().is_relative_to(here)  # a path from a folder above would name the user
     below = not private and Path(path).is_relative_to(here)
-    return f"./{os.path.relpath(path, here)}" if below else f"./{name_of(path)}"
+    name = name_of(path)
+    return f"./{os.path.relpath(path, here)}" if below else name if name == "~" else f"./{name}"
+
+
+def _portable_word(word: str) -> str:
+    """A word of a command, ``KEY=VALUE`` or another, with relative folders."""
+    key, _, values = word.partition("=")
+    if key.rpartition(".")[2] not in PLACES:
+        return FOLDER.sub(_portable_match, word)
+    parts = BETWEEN.split(values)
+    return f"{key}=" + "".join(WHOLE.sub(_portable_match, p) if WHOLE.fullmatch(p) else p for p in parts)
+
+
+def _portable_match(match: re.Match[str]) -> str:
+    return (match["scheme"] or "") + _relative(match["path"])
 
 
 def _known(text: str, folders: Iterable[str], shown: Callable[[str], str]) -> str:

@@ -13,6 +13,7 @@ from benchmark.config.validation import validate
 from benchmark.errors import BenchmarkError
 from benchmark.grids import grid
 from benchmark.grids.grid import Grid, PlannedRun
+from benchmark.places import in_home
 from benchmark.printable import printable
 from benchmark.records.record import Record
 from benchmark.records.store import Store, make_writable
@@ -50,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--plan", action="store_true", help="only say what would be run")
     parser.add_argument("--report-only", action="store_true", help="report what the store has, run nothing")
     parser.add_argument("--workers", type=int, help="runs at a time (default: cores / threads)")
-    parser.add_argument("--output", type=Path, default=Path("results/tables"), help="where reports go")
+    parser.add_argument("--output", type=in_home, default=Path("results/tables"), help="where reports go")
     options = parse(parser, arguments)
     return carried_out(lambda: reproduce(options))
 
@@ -70,7 +71,8 @@ def reproduce(options: argparse.Namespace) -> int:
     print(plan(planned, missing), file=sys.stderr, flush=True)
     if options.plan:
         return 0
-    make_writable("--output", options.output)
+    folder = options.output / ("smoke" if options.smoke else "") / planned.name
+    make_writable("--output", folder)
     failed: list[PlannedRun] = []
     if missing and not options.report_only:
         for run in missing:
@@ -85,7 +87,6 @@ def reproduce(options: argparse.Namespace) -> int:
 
     from benchmark import report
 
-    folder = options.output / ("smoke" if options.smoke else "") / planned.name
     ended = {run.run_id for run in planned.runs if run.run_id not in records and store.failures(run.run_id)}
     report.write(planned, records, folder, store.arrays, ended)
     for run in failed:
@@ -104,7 +105,7 @@ def show(planned: Grid, options: argparse.Namespace) -> int:
     if not options.plan:
         from benchmark import report
 
-        make_writable("--output", options.output)
+        make_writable("--output", options.output / planned.name)
         report.write(planned, {}, options.output / planned.name)
         print(f"also written: {options.output / planned.name}/table.md, .csv, .tex, .html", file=sys.stderr)
     return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -27,6 +28,8 @@ TEXTS = {
     'File "/x/venv/lib/python3.11/site-packages/torch/nn/a.py"': 'File "torch/nn/a.py"',
     "5/32 updates, and/or, a/b/c, https://hf.co/me/mine": "5/32 updates, and/or, a/b/c, https://hf.co/me/mine",
     "https://me:secret@host/x": "https://***@host/x",
+    "no ../../jane/models/m, in a/../../b/c.csv": "no …/m, in …/c.csv",
+    "~ and .. and ../ and ... stay, so does 1../2": "~ and .. and ../ and ... stay, so does 1../2",
     "token hf_abcdefghijklmnopqrstuvwx": "token ***",
 }
 
@@ -48,6 +51,20 @@ def test_values_that_are_no_paths_stay() -> None:
         "split": [{"repo": "d"}],
         "note": "see d",
     }
+    outside = {"id": "../../jane/m", "repo": "a/../../d e/rows", "folder": "~jane", "note": "of ../jane/x"}
+    assert portable(outside) == {"id": "m", "repo": "rows", "folder": "~", "note": "of x"}
+
+
+def test_the_home_folder_has_no_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "jane" / "work").mkdir(parents=True)
+    monkeypatch.setenv("HOME", f"{tmp_path}/jane")
+    monkeypatch.chdir(tmp_path / "jane" / "work")
+    assert [portable({"id": place})["id"] for place in ("~", "~/", "..", f"{tmp_path}/jane", "../work")] == [
+        *("~", "~", "~", "~"),
+        "work",
+    ]
+    command = portable_command(f"x model.id=.. store={tmp_path}/jane")
+    assert shlex.split(command) == ["x", "model.id=~", "store=~"]
 
 
 def test_the_value_of_a_secret_variable_is_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,10 +75,14 @@ def test_the_value_of_a_secret_variable_is_hidden(monkeypatch: pytest.MonkeyPatc
 
 def test_a_command_has_paths_that_can_be_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    command = f"python -m benchmark model.id={tmp_path}/models/m 'store=/else/where' hydra.searchpath=[file:///a/conf]"
-    assert portable_command(command) == (
-        "python -m benchmark model.id=./models/m 'store=./where' hydra.searchpath=[file://./conf]"
+    command = (
+        f"python -m benchmark model.id={tmp_path}/models/m 'store=/else/where' 'cache=~/my dir/c' "
+        "'hydra.searchpath=[file:///a b/conf,../../jane/conf]' 'task.labels=[/,a/b]' model=./m task.repo=../../jane/d"
     )
+    assert shlex.split(portable_command(command)) == [
+        *("python", "-m", "benchmark", "model.id=./models/m", "store=./where", "cache=./c"),
+        *("hydra.searchpath=[file://./conf,./conf]", "task.labels=[/,a/b]", "model=./m", "task.repo=./d"),
+    ]
     monkeypatch.chdir("/")
     assert portable_command("x=/home/me/m") == "x=./m"
 
@@ -84,7 +105,7 @@ def test_a_record_names_no_folder(named: Run, tmp_path: Path) -> None:
             assert str(tmp_path).encode() not in path.read_bytes(), path
     assert str(tmp_path) not in json.dumps(record.to_json())
     assert record.model.id == record.config["model"]["id"] == "m"
-    assert record.command.startswith("python -m benchmark 'model.id=./m' store=./store")
+    assert record.command.startswith("python -m benchmark model.id=./m store=./store")
 
 
 def test_a_failure_names_no_folder(named: Run, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
 from benchmark.config.choices import check_choices
+from benchmark.config.searchpath import KEY as SEARCHPATH
 from benchmark.config.written import type_at
 
 # Quoted texts and interpolations stay whole; brackets, commas, colons and spaces are between the words.
@@ -56,6 +57,8 @@ def _quoted(override: str) -> str:
 
 def _is_text_at(key: str) -> bool:
     """True if the values at a key are texts: one, a list or a mapping of them."""
+    if key == SEARCHPATH:
+        return True
     kind = type_at(key.lstrip("+~").partition("@")[0])
     inner = typing.get_args(kind)
     return kind is str or (bool(inner) and all(part is str for part in inner))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Sequence
@@ -13,7 +14,29 @@ from benchmark.places import ROOT, in_home
 GROUP, ID, NAME = "model=", "model.id=", "model.name="
 CONFIGURED = ("config.json", "modules.json")  # one of these is in the folder of a checkpoint
 ESCAPED = re.compile(r"\\([\\()\[\]{}:=, \t])")  # what Hydra writes for such a sign outside of quotes
-SEVERAL = "own"  # the name of models of which a sweep has several
+MULTIRUN = {"-m", "--multirun"}
+VALUE = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^,]+""")  # one of several
+DIGITS = 4  # of the digest that tells two folders of one name apart
+HOME = "home"  # the name of a model in the home folder itself, which is called as its user
+
+
+def each_own_model(arguments: Sequence[str]) -> list[list[str]]:
+    """The command lines for the values of ``-m model.id=A,B``, each with a name of its own; else the only one.
+
+    Raises: BenchmarkError for a sweep that is no list.
+    """
+    given = next((argument for argument in arguments if argument.startswith(ID)), None)
+    values = VALUE.findall(given.removeprefix(ID)) if given else []
+    settled = any(a.startswith((GROUP, NAME, "~model", "+sweeps=")) for a in arguments)
+    if given is None or settled or not MULTIRUN & {*arguments}:
+        return [with_own_model(arguments)]
+    if "(" in given and len(values) > 1:
+        raise BenchmarkError(f"{given}: list the folders, as in {ID}A,B")
+    places = [unquoted(value) for value in values]
+    others = [argument for argument in arguments if argument != given]
+    return [
+        with_own_model([*others, f"{ID}{quoted(place)}", *named(place, others, places)]) for place in places
+    ]
 
 
 def with_own_model(arguments: Sequence[str]) -> list[str]:
@@ -40,6 +63,22 @@ def with_own_model(arguments: Sequence[str]) -> list[str]:
     return [*arguments, "~model", *named(unquoted(given.removeprefix(ID)), arguments)]
 
 
+def with_own_choice(changes: Sequence[str]) -> list[str]:
+    """The ``changes`` of a table, with ``model=A,B`` in place of ``model.id=A,B``: each has a name of its own."""
+    if any(change.startswith((GROUP, NAME)) for change in changes):
+        return list(changes)
+    return [
+        f"{GROUP}{change.removeprefix(ID)}"
+        if change.startswith(ID) and _are_own(change.removeprefix(ID), changes)
+        else change
+        for change in changes
+    ]
+
+
+def _are_own(values: str, changes: Sequence[str]) -> bool:
+    return all(is_own(unquoted(value), folders(changes)) for value in VALUE.findall(values))
+
+
 def is_own(value: str, folders: Sequence[Path]) -> bool:
     """True for a folder or hub id that is no choice of the group `model`.
 
@@ -59,12 +98,21 @@ def folders(arguments: Sequence[str]) -> list[Path]:
     return [ROOT / "conf", *(Path(path) for path in re.findall(r"file://([^,\]'\"]+)", " ".join(paths)))]
 
 
-def named(value: str, arguments: Sequence[str]) -> list[str]:
-    """The override with the name of the model at ``value``, unless ``arguments`` have one."""
+def named(value: str, arguments: Sequence[str], places: Sequence[str] = ()) -> list[str]:
+    """The override with the name of the model at ``value``, one of ``places``, unless ``arguments`` have one."""
     if any(argument.startswith(NAME) for argument in arguments):
         return []
-    name = SEVERAL if "," in value else in_home(value).absolute().name
+    name = name_at(value)
+    if len({os.path.abspath(in_home(place)) for place in places if name_at(place) == name}) > 1:
+        digest = hashlib.sha256(os.path.abspath(in_home(value)).encode()).hexdigest()
+        name = f"{name}-{digest[:DIGITS]}"
     return [f"{NAME}{quoted(name)}"]
+
+
+def name_at(place: str) -> str:
+    """The name of the model at ``place``: its folder's, or that of its repository."""
+    path = os.path.abspath(in_home(place))
+    return HOME if path == os.path.abspath(Path.home()) else os.path.basename(path)
 
 
 def quoted(value: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 from omegaconf import MISSING
 
 from benchmark.config.table import Table
+from benchmark.places import in_home
 
 OPTIMIZERS = ("adamw", "adamw_no_bias", "bertadam", "adamw_torch", "adamax", "adamax_mtdnn")
 SCHEDULES = ("linear", "linear_from_start", "constant")
@@ -221,6 +222,10 @@ class RunConfig:
     replay: bool | None = None
     snapshot_minutes: float | None = 10.0
     table: Table | None = None
+
+    def __post_init__(self) -> None:
+        """Put the home folder in place of ``~``."""
+        self.store, self.cache = str(in_home(self.store)), str(in_home(self.cache))
 
 
 def as_json(config: Any) -> Any:

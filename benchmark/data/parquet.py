@@ -39,7 +39,7 @@ def read(paths: Sequence[Path], cache: Path) -> Dataset:
             lambda rows: len(rows) == sum(sizes),
         )
     except Exception as error:  # datasets raises many types of its own around Arrow's errors
-        if is_full(error):
+        if is_full(error) or getattr(error, "filename", None) == str(cache):
             raise
         reason = " ".join(str(error.__cause__ or error).split())
         raise BenchmarkError(f"cannot read {names[0]}: {reason}") from error

@@ -31,6 +31,7 @@ from transformers import BertConfig, BertForMaskedLM, PreTrainedTokenizerFast
 from benchmark.embedded import masked, subwords
 from benchmark.embedded.folder import built_once
 from benchmark.errors import BenchmarkError
+from benchmark.places import in_home
 from benchmark.randomness import derive, stream
 
 REVISION = "2"  # raised when the encoder changes, here and in conf/model/xtreme_small.yaml
@@ -71,7 +72,7 @@ def build(cache: Path) -> Path:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmark.embedded.xtreme", description=__doc__)
-    parser.add_argument("folder", type=Path, help="where to write it")
+    parser.add_argument("folder", type=in_home, help="where to write it")
     built_once(parser.parse_args(arguments).folder, pretrain)
     return 0
 

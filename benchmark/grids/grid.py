@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from benchmark.config.compose import composing
 from benchmark.config.identity import run_id
 from benchmark.config.overrides import as_written
+from benchmark.config.own_model import with_own_choice
 from benchmark.config.schema import RunConfig
 from benchmark.config.searchpath import folders, parted
 from benchmark.config.table import Table
@@ -83,7 +84,7 @@ def load(name: str, changes: Iterable[str] = (), small: bool = False) -> Grid:
     a table, key or value that does not exist, a declaration that does not fit its grid, an axis without
     values, or changes that leave no run.
     """
-    search, changes = parted(as_written(list(changes)))
+    search, changes = parted(as_written(with_own_choice(list(changes))))
     files = _files(search)
     if name not in files:
         raise unknown("table", name, files, "sweeps/")

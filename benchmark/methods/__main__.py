@@ -19,7 +19,7 @@ from rich.text import Text
 from benchmark.config.targets import class_of
 from benchmark.errors import BenchmarkError
 from benchmark.methods import Method
-from benchmark.places import ROOT
+from benchmark.places import ROOT, in_home
 
 HOOKS = [name for name, value in vars(Method).items() if callable(value)]
 UNSAID = "–"
@@ -123,7 +123,7 @@ def main(arguments: list[str] | None = None) -> int:
         "folders",
         metavar="FOLDER",
         nargs="*",
-        type=Path,
+        type=in_home,
         default=[ROOT / "conf"],
         help="a folder with the *.yaml of methods, or with method/*.yaml (default: the project's own)",
     )

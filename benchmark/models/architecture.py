@@ -20,6 +20,7 @@ from transformers import PreTrainedModel
 from benchmark.errors import BenchmarkError
 
 Change = Callable[[torch.Tensor], torch.Tensor]
+POOLER = "pooler"
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Encoder:
 
         Not all models have a pooler.
         """
-        place = f"{self.prefix}pooler"
+        place = f"{self.prefix}{POOLER}"
         return name == place or name.startswith(f"{place}.")
 
     def layer_norms(self) -> set[str]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import difflib
 import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 from huggingface_hub.errors import HFValidationError
@@ -15,6 +15,7 @@ from safetensors import safe_open
 
 from benchmark.errors import BenchmarkError
 from benchmark.models import fetching
+from benchmark.models.pickled import foreign_code
 from benchmark.places import in_home
 
 CONFIG, MODULES, ADAPTER = "config.json", "modules.json", "adapter_config.json"
@@ -32,7 +33,6 @@ FOREIGN = {  # weights that another library reads
     "*.pt": "a training script's own format",
     "*.pth": "a training script's own format",
 }
-CODE = re.compile("unsupported (global|class|operand)", re.IGNORECASE)  # in what torch says of a pickle
 POINTER = b"version https://git-lfs"
 EIGHT_BITS = ("I8", "U8", "F8", "F4")  # types of safetensors that need scales beside them
 SHOWN = 4  # names in a message
@@ -139,10 +139,13 @@ class Checkpoint:
             except RuntimeError:  # an older format, which cannot be mapped
                 torch.load(path, map_location="meta", weights_only=True)
         except Exception as error:
-            if CODE.search(str(error)):
+            if name := foreign_code(path):
                 raise self.refusal(
-                    path.name, "holds code beside weights, which is not run; save the weights as safetensors"
+                    path.name,
+                    f"holds code beside weights ({name}), which is not run; save the weights as safetensors",
                 ) from error
+            if isinstance(error, UnpicklingError):  # it tells what to do in order to run code
+                error = UnpicklingError("not a whole pickle of weights, of protocol 2 or 3")
             raise self.unreadable(path, error) from error
 
     def _listed(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -13,7 +14,7 @@ from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from benchmark.errors import BenchmarkError
 from benchmark.models import verification
-from benchmark.models.architecture import encoder_of
+from benchmark.models.architecture import POOLER, Encoder, encoder_of
 from benchmark.models.checkpoint import CONFIG, TOKENIZER, Checkpoint, in_short, is_pointer
 
 POSITIONS = re.compile(
@@ -22,6 +23,7 @@ POSITIONS = re.compile(
 VOCABULARY = "tokenizer.json"
 SOME, OTHER = "a", "b"  # texts whose tokens are not looked at
 NAMED = 3  # weights in a message
+COMPUTED = ("position_ids", "token_type_ids", "inv_freq", "masked_bias")  # once kept beside weights
 
 
 def configuration(checkpoint: Checkpoint) -> Any:
@@ -99,7 +101,7 @@ def check_weights(checkpoint: Checkpoint, model: PreTrainedModel, loading: dict[
     ``loading`` is the loading information of `transformers`.
 
     Returns the names of weights that were drawn: the head's, and the pooler's if it had none.
-    Raises: BenchmarkError naming a weight that is missing, of another size, or not finite.
+    Raises: BenchmarkError naming a weight that is missing, left over, of another size, or not finite.
     """
     encoder = encoder_of(model)
 
@@ -116,15 +118,28 @@ def check_weights(checkpoint: Checkpoint, model: PreTrainedModel, loading: dict[
             )
     missing = sorted(loading["missing_keys"])
     if lost := [name for name in missing if is_encoder(name)]:
-        more = f" and {len(lost) - NAMED} more" if len(lost) > NAMED else ""
         unknown = sorted(loading["unexpected_keys"])
         instead = f" (it has {', '.join(unknown[:NAMED])}, which this model has not)" if unknown else ""
-        raise checkpoint.refusal(files, f"has no {', '.join(lost[:NAMED])}{more}{instead}")
+        raise checkpoint.refusal(files, f"has no {_listed(lost)}{instead}")
+    if unused := unused_of(encoder, loading["unexpected_keys"]):
+        raise checkpoint.refusal(
+            files, f"has {_listed(unused)}, and the model of {CONFIG} has no place for it"
+        )
     drawn = [*missing, *sizes]
     for name, parameter in model.named_parameters():
         if name not in drawn and not parameter.detach().sum().isfinite():
             raise checkpoint.refusal(files, f"{name} has values that are not finite (NaN or infinite)")
     return sorted(drawn)
+
+
+def unused_of(encoder: Encoder, unexpected: Iterable[str]) -> list[str]:
+    """The weights of an encoder among those that its model has no place for, such as of a further layer.
+
+    Heads of pretraining, a pooler and tables that are computed anew may be left over.
+    """
+    parts = {name for name, _ in encoder.base.named_children()} - {POOLER}
+    places = [(name, name.removeprefix(encoder.prefix).split(".")) for name in unexpected]
+    return sorted(name for name, place in places if place[0] in parts and place[-1] not in COMPUTED)
 
 
 def check_computes(checkpoint: Checkpoint, model: PreTrainedModel) -> None:
@@ -201,6 +216,11 @@ def _check_segments(checkpoint: Checkpoint, loaded: Any, model: PreTrainedModel)
             f"type_vocab_size={kinds}, and its tokenizer numbers the second text of a pair {max(segments)}; "
             "one of them is of another model",
         )
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f"{', '.join(names[:NAMED])}{more}"
 
 
 def _embedding(model: PreTrainedModel) -> int | None:

@@ -7,7 +7,7 @@ import math
 import os
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache as kept
 from pathlib import Path
 
@@ -83,8 +83,10 @@ def known(key: str, cache: Path | None) -> bool | None:
 def keep(key: str, result: bool, cache: Path | None) -> None:
     """Keep the result of a check in this process, and in the folder ``cache``."""
     KNOWN[key] = result
-    if cache is not None:
-        path = cache / FOLDER / key
+    if cache is None:
+        return
+    path = cache / FOLDER / key
+    with suppress(OSError):  # a cache that cannot be written to: it is checked again the next time
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(f".{os.getpid()}")
         part.write_text(str(result))

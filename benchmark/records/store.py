@@ -34,6 +34,8 @@ FAILURES, UNFINISHED = "failures", "unfinished"
 
 def make_writable(key: str, folder: str | Path) -> None:
     """Make ``folder`` if needed. Raises: BenchmarkError naming ``key`` if it is not writable."""
+    if str(folder).startswith("~"):
+        raise BenchmarkError(f"{key}={folder}: there is no such home folder")
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

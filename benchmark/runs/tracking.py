@@ -11,7 +11,6 @@ import netrc
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
@@ -19,6 +18,7 @@ import numpy as np
 
 from benchmark.config.targets import built
 from benchmark.errors import unknown
+from benchmark.places import in_home
 from benchmark.privacy import portable
 from benchmark.records.record import Record
 
@@ -66,14 +66,15 @@ class WandB(Tracker):
 
         config = record.config
         methods = sorted(config["method"])
-        Path(self.folder).mkdir(parents=True, exist_ok=True)
+        folder = in_home(self.folder)
+        folder.mkdir(parents=True, exist_ok=True)
         try:
             with (
                 wandb.init(
                     project=self.project,
                     entity=self.entity,
                     mode=self.chosen_mode(),  # type: ignore[arg-type]
-                    dir=self.folder,
+                    dir=folder,
                     name=f"{config['model']['name']} {config['task']['name']} [{','.join(methods)}] seed {config['seed']}",
                     group=purpose,
                     job_type="+".join(methods)[:64] or "vanilla",

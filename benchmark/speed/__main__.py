@@ -16,6 +16,7 @@ import numpy as np
 
 from benchmark.command import carried_out
 from benchmark.config.schema import PRECISIONS
+from benchmark.places import in_home
 from benchmark.speed.timing import GRID, OURS, PLAIN, Amount, Timing
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--computed", action="store_true", help="our updates as runs with replay=false have them"
     )
-    parser.add_argument("--output", type=Path, help="write the figures into this Markdown file as well")
+    parser.add_argument("--output", type=in_home, help="write the figures into this Markdown file as well")
     options = parser.parse_args(arguments)
     return carried_out(lambda: write(measure(options), options.output))
 

@@ -22,6 +22,7 @@ from pathlib import Path
 from benchmark.command import carried_out
 from benchmark.config.compose import ROOT
 from benchmark.errors import unknown
+from benchmark.places import in_home
 from benchmark.speed.stage import SHORT
 
 # Limits in seconds, the most valuable stage first. Their sum exceeds the total of 8 minutes.
@@ -51,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmark.speed.check", description=__doc__)
     parser.add_argument("--stages", default=",".join(LIMITS), help="some of the stages, by comma")
     parser.add_argument("--minutes", type=float, default=MINUTES, help="for all stages (default: 8)")
-    parser.add_argument("--output", type=Path, default=ROOT / "results" / "reference" / "gpu.md")
+    parser.add_argument("--output", type=in_home, default=ROOT / "results" / "reference" / "gpu.md")
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an exit runs ``finally``, which kills the stage
     return carried_out(lambda: check(options.stages.split(","), options.minutes, options.output))

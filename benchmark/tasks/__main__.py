@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmark.command import carried_out
 from benchmark.config.schema import CONFIG
-from benchmark.places import ROOT
+from benchmark.places import ROOT, in_home
 
 DESCRIPTION = """\
 Look at the columns of a data set, guess the task, and write its file. Nothing is trained.
@@ -34,7 +34,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--config", default=CONFIG, help="the data set's configuration, if it has several")
     parser.add_argument("--text", default="", metavar="A[,B]", help="the text column, or the two of a pair")
     parser.add_argument("--target", help="the column to predict")
-    parser.add_argument("--conf", type=Path, default=Path("conf"), help="your folder of configuration files")
+    parser.add_argument(
+        "--conf", type=in_home, default=Path("conf"), help="your folder of configuration files"
+    )
     options = parser.parse_args(arguments)
     return carried_out(lambda: new(options))
 

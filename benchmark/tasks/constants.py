@@ -11,6 +11,7 @@ import torch
 from benchmark.config.schema import TaskConfig
 from benchmark.data.rows import Rows
 from benchmark.errors import BenchmarkError
+from benchmark.tasks.columns import IGNORED_TAGS
 from benchmark.tasks.word_pieces import IGNORED
 
 CORRELATIONS = ("pearson", "spearman", "matthews_correlation")
@@ -28,10 +29,10 @@ def check_learnt(task: TaskConfig, place: str, targets: Any) -> None:
     if len(different) == 1:
         [target] = different.tolist()
         shown = repr(task.labels[target]) if task.labels else target
-        raise BenchmarkError(
-            f"task {task.name!r}: all of the {len(targets)} training examples of {place} have the target {shown}: "
-            "nothing can be learnt from them"
-        )
+        targets_are = f"all of the {len(targets)} training examples of {place} have the target"
+        if task.kind == "tagging":
+            targets_are = f"all tags of {place} but {', '.join(map(str, IGNORED_TAGS))} and null are"
+        raise BenchmarkError(f"task {task.name!r}: {targets_are} {shown}: nothing can be learnt from them")
 
 
 def check_scored(rows: Rows, column: str, targets: np.ndarray, metrics: Sequence[str]) -> None:

@@ -97,6 +97,47 @@ def test_what_fails_for_another_reason_fails_as_before(tmp_path: Path) -> None:
         healed(tmp_path / "cache" / "tokens" / "absent", fails, lambda made: True)
 
 
+@pytest.mark.parametrize("folder", ["tokens", "parquet"])
+def test_a_file_in_place_of_a_folder_of_the_cache_is_one_line(folder: str, config: RunConfig) -> None:
+    place = Path(config.cache) / folder
+    place.touch()
+    with pytest.raises(OSError, match=folder) as error:
+        run(Run(config))
+    assert one_line(error.value) == f"{place} is a file, and a folder is wanted there: move it away"
+
+
+@pytest.mark.parametrize("folder", ["digests", "packing", "set-aside"])
+def test_what_is_only_kept_for_the_next_time_need_not_be_kept(folder: str, config: RunConfig) -> None:
+    (Path(config.cache) / folder).touch()
+    assert run(Run(config)).status == "finished"
+
+
+def test_what_is_in_the_way_is_named_wherever_it_is(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to("/nothing")
+    wanted = "and a folder is wanted there: move it away"
+    for made, line in (
+        (lambda: (tmp_path / "file").mkdir(exist_ok=True), f"{tmp_path}/file is a file, {wanted}"),
+        (lambda: (tmp_path / "file" / "x").mkdir(), f"{tmp_path}/file is a file, {wanted}"),
+        (lambda: (tmp_path / "file" / "x").open("w"), f"{tmp_path}/file is a file, {wanted}"),
+        (lambda: (tmp_path / "link").mkdir(exist_ok=True), f"{tmp_path}/link is a link to nothing, {wanted}"),
+        (lambda: tmp_path.open("w"), f"{tmp_path} is a folder, and a file is wanted there: move it away"),
+    ):
+        with pytest.raises(OSError, match=str(tmp_path)) as error:
+            made()
+        assert one_line(error.value) == line
+
+
+def test_damage_that_cannot_be_moved_away_is_named(tmp_path: Path) -> None:
+    place = tmp_path / "cache" / "tokens" / "x.arrow"
+    place.parent.mkdir(parents=True)
+    place.write_text("cut")
+    (tmp_path / "cache" / "set-aside").touch()
+    with pytest.raises(PermissionError) as error:
+        healed(place, lambda: None, lambda _: False)
+    assert one_line(error.value) == f"{place}: it is damaged, and could not be moved away: remove it"
+
+
 def test_a_full_disk_is_no_damage(tmp_path: Path) -> None:
     (tmp_path / "cached").write_text("whole")
 

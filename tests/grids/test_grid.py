@@ -243,5 +243,7 @@ def test_a_table_takes_a_folder_as_its_model_and_no_two_of_one_name(tmp_path: Pa
         ("my bert", str(mine)),
         ("other", str(other)),
     ]
+    runs = grid.load("demo/noisytune", [f"model.id={mine},{other}", *changes]).runs
+    assert [run.config.model.name for run in runs] == ["my bert", "other"]
     with pytest.raises(BenchmarkError, match=r"two models have the name 'my bert': .*rename a folder"):
         grid.load("demo/noisytune", [f"model={mine},{namesake}", *changes])

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import copy
+import gzip
+import io
 import json
 import os
 import pickle
+import re
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+import transformers
 from safetensors.torch import load_file
 from transformers import DebertaV2Config, GPT2Config, PreTrainedModel, RobertaConfig, T5Config, XmodConfig
 
@@ -19,6 +25,7 @@ from benchmark.config.schema import ModelConfig
 from benchmark.errors import BenchmarkError
 from benchmark.models import pretrained
 from helpers.checkpoints import SHAPE, WEIGHTS, WORDS, checkpoint, configured, tokenizer, weighted
+from helpers.models import ARCHITECTURES, CONFIGS
 
 Break = Callable[[Path], Any]
 LAYER, EMBEDDING = "encoder.layer.1.", "embeddings.word_embeddings.weight"
@@ -96,6 +103,14 @@ BROKEN: dict[str, tuple[Break, list[str]]] = {
     "another embedding": (lambda f: configured(f, vocab_size=99), [EMBEDDING, "(10, 16)", "(99, 16)"]),
     "a narrower encoder": (lambda f: configured(f, hidden_size=32), ["(16,)", "(32,)", "config.json"]),
     "more layers": (lambda f: configured(f, num_hidden_layers=3), ["has no bert.encoder.layer.2."]),
+    "fewer layers": (
+        lambda f: configured(f, num_hidden_layers=1),
+        [WEIGHTS, f"has {LAYER}attention.output.LayerNorm.bias", "and 13 more", "config.json has no place"],
+    ),
+    "a part of layers that the model has not": (
+        lambda f: weighted(f, lambda w: w | {"encoder.layer.0.adapter.weight": torch.ones(2)}),
+        ["has encoder.layer.0.adapter.weight, and"],
+    ),
     "NaN": (
         lambda folder: weighted(folder, lambda w: w | {EMBEDDING: w[EMBEDDING] * float("nan")}),
         [WEIGHTS, EMBEDDING, "not finite"],
@@ -165,18 +180,64 @@ def test_a_checkpoint_that_does_not_fit_together_is_refused(name: str, whole: Pa
     assert str(folder) in line
 
 
-def test_code_in_a_pickle_is_not_run(whole: Path, tmp_path: Path) -> None:
-    class Code:
-        def __reduce__(self) -> Any:
-            return os.mkdir, (str(tmp_path / "run"),)
+class Code:
+    """Makes a folder when it is unpickled."""
 
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __reduce__(self) -> Any:
+        return os.mkdir, (str(self.folder),)
+
+
+def saved(content: Any, **options: Any) -> bytes:
+    file = io.BytesIO()
+    torch.save(content, file, **options)
+    return file.getvalue()
+
+
+OLD = {"_use_new_zipfile_serialization": False}
+CODE: dict[str, Callable[[Any], bytes]] = {
+    "torch": lambda code: saved({"x": code}),
+    "torch, as it was": lambda code: saved({"x": code}, **OLD),
+    **{f"protocol {i}": partial(pickle.dumps, protocol=i) for i in range(pickle.HIGHEST_PROTOCOL + 1)},
+    "by hand": lambda code: f"(ios\nmkdir\nV{code.folder}\no.".encode(),
+}
+
+
+@pytest.mark.parametrize("name", CODE)
+def test_code_in_a_pickle_is_not_run(name: str, whole: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(whole, tmp_path / "m")
     (folder / WEIGHTS).unlink()
-    torch.save({"x": Code()}, folder / "pytorch_model.bin")
-    assert "pytorch_model.bin: holds code" in refusal(folder)
-    (folder / "pytorch_model.bin").write_bytes(pickle.dumps(Code()))
-    assert "pytorch_model.bin" in refusal(folder)
+    (folder / "pytorch_model.bin").write_bytes(CODE[name](Code(tmp_path / "run")))
+    assert re.search(r"pytorch_model.bin: holds code .*\b(os|posix).mkdir\b", refusal(folder))
     assert not (tmp_path / "run").exists()
+
+
+NO_PICKLES = {
+    "text": b"config of it\nfoo\nbar",
+    "a sentence": b"cat dog\nfish\n.",
+    "a page": b"<!DOCTYPE html><html>",
+    "zeros": bytes(99),
+    "numbers": bytes(range(256)) * 4,
+    "gzip": gzip.compress(b"weights"),
+    "cut short": saved({"x": torch.ones(9)})[:300],
+    "cut short, as it was": saved({"x": torch.ones(9)}, **OLD)[:-60],
+    "weights of a later protocol": saved({"x": torch.ones(9)}, pickle_protocol=4),
+    "a list": pickle.dumps([1, 2]),
+    "code cut short": pickle.dumps(Code(Path("run")))[:-3],
+}
+
+
+@pytest.mark.parametrize("name", NO_PICKLES)
+def test_what_is_no_pickle_is_damaged_and_holds_no_code(name: str, whole: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(whole, tmp_path / "m")
+    (folder / WEIGHTS).unlink()
+    (folder / "pytorch_model.bin").write_bytes(NO_PICKLES[name])
+    line = refusal(folder)
+    assert "pytorch_model.bin: cannot be read, it is damaged or cut short" in line
+    assert "code" not in line
+    assert "weights_only" not in line
 
 
 def test_what_is_not_there_is_named_with_what_is(whole: Path, tmp_path: Path) -> None:
@@ -215,6 +276,33 @@ def test_the_head_and_a_missing_pooler_are_drawn_and_named(whole: Path, tmp_path
     folder = shutil.copytree(whole, tmp_path / "m")
     without("pooler")(folder)
     assert loaded(folder)[1].drawn == ["bert.pooler.dense.bias", "bert.pooler.dense.weight", *head]
+
+
+FAMILIES = {**CONFIGS, **{name: made().config for name, made in ARCHITECTURES.items() if name not in CONFIGS}}
+
+
+PRETRAINED = [
+    (family, head)
+    for head in ("AutoModel", "AutoModelForPreTraining", "AutoModelForMaskedLM")
+    for family, config in FAMILIES.items()
+    if type(config) in getattr(transformers, head)._model_mapping
+]
+
+
+@pytest.mark.parametrize(("family", "head"), PRETRAINED)
+def test_heads_of_pretraining_may_be_left_over_and_layers_may_not(
+    family: str, head: str, tmp_path: Path
+) -> None:
+    config = copy.deepcopy(FAMILIES[family])
+    if family == "albert":  # its layers share the weights of a group
+        config.num_hidden_groups = 2
+    getattr(transformers, head).from_config(config).save_pretrained(tmp_path)
+    tokenizer(tmp_path, WORDS + list("0123456789"))
+    weighted(tmp_path, lambda w: w | {"embeddings.position_ids": torch.arange(9), "pooler.x": torch.ones(2)})
+    loaded(tmp_path)
+    names = {"albert": "num_hidden_groups", "distilbert": "n_layers", "xlnet": "n_layer"}
+    configured(tmp_path, **{names.get(family, "num_hidden_layers"): 1})
+    assert "has no place for" in refusal(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ VALUES, QUESTIONS = TaskConfig(name="mine", labels=[]), TaskConfig(name="mine", 
         (CLASSES, torch.tensor([1, 1, 1]), "all of the 3 training examples of a/train have the target 'good'"),
         (CLASSES, torch.tensor([0]), "all of the 1 training examples of a/train have the target 'bad'"),
         (VALUES, torch.tensor([0.5, 0.5]), "have the target 0.5"),
-        (TAGS, [torch.tensor([-100, 0, -100]), torch.tensor([0, 0])], "all of the 2 .* have the target 'O'"),
+        (TAGS, [torch.tensor([-100, 0]), torch.tensor([0, 0])], "all tags of a/train but -1, -100 and null are 'O'"),
     ],
 )  # fmt: skip
 def test_nothing_can_be_learnt_from_one_target(task: TaskConfig, targets: Any, shown: str) -> None:
