@@ -16,14 +16,15 @@ from benchmark.report import claims, overall, published
 from benchmark.report.claims import Verdict
 from benchmark.report.notes import notes
 from benchmark.report.numbers import cost, languages, sampling, selection
-from benchmark.report.numbers.averages import PrintedRows, averages
+from benchmark.report.numbers.averages import averages
 from benchmark.report.numbers.frame import CELL, Rule, columns_of, scores
 from benchmark.report.numbers.measured import measured, seeds
 from benchmark.report.numbers.planned import with_floors
 from benchmark.report.numbers.predictions import Arrays
 from benchmark.report.numbers.statistics import paired
+from benchmark.report.papers.beside import Beside
 from benchmark.report.published import AVERAGE
-from benchmark.report.sections import Section, Sections, averaged, beside
+from benchmark.report.sections import Section, Sections
 
 FURTHER = "Groups and averages: mean ± sample std (n seeds) [what the printed columns give by the same rule]"
 
@@ -73,6 +74,7 @@ def build(
     tasks = list(dict.fromkeys(frame["task"]))
     source = published.load(table["published"]) if table["published"] else None
     rows = source if source and source["rows"] else None
+    printed = Beside(rows, grid, frame) if rows else None
     rule = averaging_rule(frame, tasks, rows, bool(table["columns"]))
     columns = [*tasks, AVERAGE] if len(tasks) > 1 and rule else tasks
     fair = None
@@ -86,14 +88,14 @@ def build(
         again = claims.judge(grid, selection.with_scores(frame, fair), rule, records, arrays)
         verdicts = claims.tempered(verdicts, again)
         numbers = with_fair(numbers, measured(selection.with_scores(frame, fair), columns, rule))
-    if rows:
-        numbers = with_published(numbers, rows, grid, frame)
+    if printed:
+        numbers = printed.joined(numbers)
     if "p_value" in layout["statistic"]:
         numbers = with_p_values(numbers, frame, rule)
     own = {AVERAGE: rule} if AVERAGE in columns else {}
-    further = averages(frame, own | table["averages"], printed_rows(rows, grid, frame) if rows else {})
+    further = averages(frame, own | table["averages"], printed.printed_rows() if printed else {})
     spent = cost.costs(frame, records) if table.get("cost") else None
-    maker = Sections(columns, labels, len(set(frame["seed"])))
+    maker = Sections(columns, labels, len(set(frame["seed"])), printed)
     sections = sections_of(table, maker, numbers, source, further, spent)
     if spent is not None:
         numbers = numbers.merge(spent, how="left", on=CELL)
@@ -103,7 +105,7 @@ def build(
         title=table["title"],
         columns=[*names.values(), *columns[len(tasks) :]],
         sections=[*overall.sections(frame, rule, labels), *sections],
-        notes=notes(grid, frame, numbers, records, labels, source),
+        notes=notes(grid, frame, numbers, records, labels, printed),
         numbers=numbers,
         labels=labels,
         verdicts=verdicts,
@@ -140,13 +142,10 @@ def sections_of(
     if "p_value" in statistics:
         sections.insert(1, maker.p_values(numbers, source))
     if source and source["rows"]:
-        printed = numbers[numbers["published"].notna()]
-        sections.append(maker.section("Measured − published (published)", printed, beside))
-        citation = f"{source['paper']['venue']}, {source['item']['kind']} {source['item']['number']}"
-        sections.append(Section(f"Published: {citation}", maker.published(source)))
+        sections += maker.beside(numbers)
     if table["averages"] and not further.empty:
         headings = list(dict.fromkeys(further["task"]))
-        sections.append(Section(FURTHER, maker.rows(further, headings, averaged), headings))
+        sections.append(Section(FURTHER, maker.averages(further, table["averages"]), headings))
     if spent is not None:
         headings = list(cost.COLUMNS.values())
         costs = maker.rows(cost.shown(spent), headings, lambda cell, _: cell["text"])
@@ -173,47 +172,6 @@ def averaging_rule(
         if (block["status"] == "finished").any() and block["score"].isna().all()
     }
     return [task for task in tasks if task not in hidden]
-
-
-def printed_rows(source: dict[str, Any], grid: Grid, frame: pd.DataFrame) -> PrintedRows:
-    """The printed row for the same runs, or None, by model, variant and methods."""
-    configs = {run.run_id: run.config for run in grid.runs}
-    return {
-        (str(model), str(variant), str(methods)): published.row_of(
-            source, configs[str(block["run_id"].iloc[0])]
-        )
-        for (model, variant, methods), block in frame.groupby(["model", "variant", "methods"], sort=False)
-    }
-
-
-def with_published(
-    numbers: pd.DataFrame, source: dict[str, Any], grid: Grid, frame: pd.DataFrame
-) -> pd.DataFrame:
-    """``numbers`` with ``published``: the printed number of the same runs, column and metric.
-
-    ``published_std`` and ``published_max`` are added if the paper prints them. A printed average is shown
-    only beside an average over the same tasks, each with the same metric.
-    """
-    rows = printed_rows(source, grid, frame)
-    metrics = frame.drop_duplicates("task").set_index("task")["metric"].str.split(" + ", regex=False)
-    same = {task for task, names in metrics.items() if published.measures(source, str(task), names)}
-    whole = same == set(metrics.index) == published.tasks_of(published.rule_of(source) or [])
-
-    def printed(cell: dict[str, Any], field_name: str) -> float | None:
-        row = rows[cell["model"], cell["variant"], cell["methods"]]
-        if row is None:
-            return None
-        if cell["task"] == AVERAGE:
-            return row.get("average_printed") if whole and field_name == "values" else None
-        return row.get(field_name, {}).get(cell["task"]) if cell["task"] in same else None
-
-    fields = {"published": "values", "published_std": "std", "published_max": "max"}
-    columns = {
-        name: pd.array([printed(cell, field_name) for cell in numbers.to_dict("records")], dtype="Float64")
-        for name, field_name in fields.items()
-        if field_name == "values" or any(field_name in row for row in source["rows"])
-    }
-    return numbers.assign(**columns)
 
 
 def with_fair(numbers: pd.DataFrame, fair: pd.DataFrame) -> pd.DataFrame:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from benchmark.config.identity import SCHEMA, run_id
 from benchmark.grids.grid import Grid
 from benchmark.records.record import Record
-from benchmark.report.published import MISMATCH
-from benchmark.report.sections import FOOTNOTE
+from benchmark.report.papers.beside import Beside, prose
 
 ABSENT = {"failed": "failed", "missing": "not run"}  # statuses of runs without a record, in words
 PLACES = ("store", "cache", "device")  # a grid stays the same grid in other places
@@ -24,7 +22,7 @@ def notes(
     numbers: pd.DataFrame,
     records: dict[str, Record],
     labels: dict[str, str],
-    source: dict[str, Any] | None,
+    printed: Beside | None,
 ) -> list[str]:
     """One sentence per note.
 
@@ -36,13 +34,16 @@ def notes(
     if changed:
         changes = ", ".join(f"{key}={','.join(values)}" for key, values in changed.items())
         lines.append(f"The grid was changed from the one declared: {changes}.")
-    if "published" in numbers and not numbers["published"].notna().any():
+    beside = [name for name in ("published", "published_max") if name in numbers]
+    if beside and not numbers[beside].notna().to_numpy().any():
         models = ", ".join(sorted({labels[model] or model for model in numbers["model"]}))
         lines.append(
             f"The published rows are of other models than {models}: they show the paper's results, and "
             f"these runs need not equal them."
         )
-    lines += _replaced(grid, labels) + _budgets(frame, labels) + _arithmetic(source)
+    lines += _replaced(grid, labels) + _budgets(frame, labels)
+    lines += printed.notes() if printed else []
+    lines += prose(grid.table["published"]) if grid.table["published"] else []
     lines += _missing(grid, runs) + _other_schema(grid, runs)
     if count := int((runs["status"] == "diverged").sum()):
         lines.append(
@@ -84,20 +85,6 @@ def _budgets(frame: pd.DataFrame, labels: dict[str, str]) -> list[str]:
     return [
         f"Budgets are not equal: {counts} settings per model and column, plain fine-tuning over {vanilla} {noun}; "
         f"the best of several is higher by chance alone."
-    ]
-
-
-def _arithmetic(source: dict[str, Any] | None) -> list[str]:
-    """Printed numbers that disagree with the numbers they are computed from."""
-    rows = (source or {}).get("rows", ())
-    lines = [
-        f"{FOOTNOTE} Printed average {row['average_printed']} of {row['label']}: the mean of its row is "
-        f"{row['average_recomputed']}."
-        for row in rows
-        if row.get("average_check") == MISMATCH
-    ]
-    return lines + [
-        f"Printed numbers that do not agree: {line}." for line in (source or {}).get("gap_mismatches", ())
     ]
 
 

@@ -12,8 +12,8 @@ from benchmark.places import ROOT
 
 FOLDER = ROOT / "results" / "published"
 AVERAGE = "Avg."
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # some ten times as fast, where it was built
 MEANS = {"mean_accuracy_f1": {"accuracy", "f1"}, "mean_pearson_spearman": {"pearson", "spearman"}}
-MISMATCH = "mismatch"  # an average that does not follow from its row
 
 
 def load(name: str) -> dict[str, Any]:
@@ -21,12 +21,17 @@ def load(name: str) -> dict[str, Any]:
 
     A figure without printed numbers has neither columns nor rows.
     """
-    return {"columns": [], "rows": [], **yaml.safe_load((FOLDER / f"{name}.yaml").read_text())}
+    text = (FOLDER / f"{name}.yaml").read_text()
+    return {"columns": [], "rows": [], **yaml.load(text, LOADER)}
 
 
-def row_of(source: dict[str, Any], config: RunConfig) -> dict[str, Any] | None:
-    """The printed row that shows the run of ``config``, or None: rows name their ``runs`` by a selector."""
-    return next((row for row in source["rows"] if "runs" in row and matches(row["runs"], config)), None)
+def row_of(source: dict[str, Any], config: RunConfig) -> int | None:
+    """The number of the printed row that shows the run of ``config``, or None.
+
+    Rows name their ``runs`` by a selector.
+    """
+    rows = enumerate(source["rows"])
+    return next((number for number, row in rows if "runs" in row and matches(row["runs"], config)), None)
 
 
 def rule_of(source: dict[str, Any]) -> Any:

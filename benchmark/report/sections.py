@@ -10,22 +10,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmark.report import published
+from benchmark.report import cells
 from benchmark.report.numbers.statistics import CONFIDENCE, POWER
+from benchmark.report.papers.base import WHOLE_ROW
+from benchmark.report.papers.beside import Beside
 from benchmark.report.published import AVERAGE
 
 HEADER = ("Model", "Method")
 VANILLA_LABEL = "plain fine-tuning"
-BEST = "*"
-FOOTNOTE = "†"
-WIDE = 1.96  # standard errors from the middle of a 95 % interval to its ends
-OUTCOMES = {
-    "finished": "finished",
-    "collapsed": "of them collapsed",
-    "diverged": "diverged",
-    "failed": "failed",
-    "missing": "not run",
-}
 P_VALUES = {"p_paired": "paired t", "p_welch": "Welch's t", "p_wilcoxon": "Wilcoxon's signed ranks"}
 
 
@@ -44,31 +36,35 @@ class Sections:
     """Maker of the sections of one table.
 
     ``columns`` are keys, ``labels`` the shown names by key, ``declared`` is the number of seeds of the
-    grid.
+    grid, ``printed`` the paper's table.
     """
 
     columns: Sequence[str]
     labels: dict[str, str]
     declared: int
+    printed: Beside | None = None
 
     def measured(self, numbers: pd.DataFrame, statistics: Sequence[str]) -> list[Section]:
         """Scores, further statistics, differences, and the evidence of these seeds."""
         compared = numbers[(numbers["methods"] != "") & (numbers["difference_n"] > 0)]
         sections = [
             self.section(
-                f"Score: mean ± sample std (n seeds of {self.declared}); {BEST} best of its model",
+                f"Score: mean ± sample std (n seeds of {self.declared}); {cells.BEST} best of its model",
                 numbers,
-                _score,
+                cells.score,
             )
         ]
         scored = numbers[numbers["score_n"] > 0]
         if "max" in statistics:
-            sections.append(self.section("Maximum over seeds (published)", scored, _with_published("max")))
+            title = "Maximum over seeds (published)"
+            sections.append(self.section(title, scored, self._with_printed("max", "published_max")))
         if "std" in statistics and "published_std" in numbers:
-            sections.append(self.section("Sample std over seeds (published)", scored, _with_published("std")))
+            sections.append(self._deviations(scored))
         sections.append(
             self.section(
-                f"Difference to {VANILLA_LABEL}, paired by seed: mean [95 % interval]", compared, _difference
+                f"Difference to {VANILLA_LABEL}, paired by seed: mean [95 % interval]",
+                compared,
+                cells.difference,
             )
         )
         sections.append(
@@ -76,7 +72,7 @@ class Sections:
                 f"What these seeds can tell: p, corrected over the table (Holm); smallest true difference "
                 f"found with {POWER:.0%} power; ± what the evaluation set's size leaves open ({CONFIDENCE:.0%})",
                 compared[compared["difference_n"] > 1],
-                _telling,
+                cells.telling,
             )
         )
         if "fair_n" in numbers:
@@ -86,11 +82,11 @@ class Sections:
                     "Leak-free: chosen on one half of the evaluation set, scored on the other, both ways: mean ± "
                     "sample std; difference",
                     fair,
-                    _fair,
+                    cells.fair,
                 )
             )
         if numbers[["runs_collapsed", "runs_diverged", "runs_failed"]].to_numpy().any():
-            sections.append(self.section("Runs by their end", numbers, _outcomes))
+            sections.append(self.section("Runs by their end", numbers, cells.outcomes))
         return sections
 
     def p_values(self, numbers: pd.DataFrame, source: dict[str, Any] | None) -> Section:
@@ -103,14 +99,14 @@ class Sections:
             by_task = block.set_index("task")
             for key, test in P_VALUES.items():
                 values = [by_task[key].get(column, np.nan) for column in self.columns]
-                rows.append([name, f"{methods}, {test}", *map(small, values)])
+                rows.append([name, f"{methods}, {test}", *map(cells.small, values)])
         if source and isinstance(source.get("values"), dict):
             printed = [source["values"].get(column, np.nan) for column in self.columns]
             rows.append(
                 [
                     self.labels.get(source["model"]) or source["model"],
                     "as printed (test not named)",
-                    *map(small, printed),
+                    *map(cells.small, printed),
                 ]
             )
         return Section(f"p-value against {VANILLA_LABEL}, two-sided, not corrected", rows)
@@ -125,25 +121,74 @@ class Sections:
         """One row per model, variant and methods, with ``show`` of the cells in ``columns``."""
         rows = []
         for (model, variant, methods), block in numbers.groupby(["model", "variant", "methods"], sort=False):
-            cells = {row["task"]: show(row, self.declared) for _, row in block.iterrows()}
+            texts = {row["task"]: show(row, self.declared) for _, row in block.iterrows()}
             name = f"{self.labels.get(str(model)) or model} {variant}".strip()
             rows.append(
-                [name, str(methods) or VANILLA_LABEL, *(cells.get(column, "–") for column in columns)]
+                [name, str(methods) or VANILLA_LABEL, *(texts.get(column, "–") for column in columns)]
             )
         return rows
 
-    def published(self, source: dict[str, Any]) -> list[list[str]]:
-        """The printed rows; the average only beside the tasks it was taken over, marked where it is not theirs."""
-        whole = published.tasks_of(published.rule_of(source) or []) == set(self.columns) - {AVERAGE}
-        rows = []
-        for row in source["rows"]:
-            printed = dict(row["values"]) | ({AVERAGE: row.get("average_printed")} if whole else {})
-            cells = (printed.get(column) for column in self.columns)
-            written = [f"{v:.{source['decimals']}f}" if v is not None else "–" for v in cells]
-            if whole and row.get("average_check") == published.MISMATCH:
-                written[list(self.columns).index(AVERAGE)] += FOOTNOTE
-            rows.append([*self._printed(row), *written])
+    def beside(self, numbers: pd.DataFrame) -> list[Section]:
+        """Our scores beside the printed ones of the same runs, and all of the printed table."""
+        printed = self.printed
+        if not printed:
+            return []
+
+        def gap(cell: pd.Series, declared: int) -> str:
+            alike = cell["score_n"] and cell["task"] not in printed.unlike
+            text = f"{cell['score_mean'] - cell['published']:+.2f}" if alike else "–"
+            return f"{text} ({cell['published']:.1f}){printed.mark(cell)}"
+
+        paper, item = printed.source["paper"], printed.source["item"]
+        return [
+            self.section("Measured − published (published)", numbers[numbers["published"].notna()], gap),
+            Section(f"Published: {paper['venue']}, {item['kind']} {item['number']}", self.published(printed)),
+        ]
+
+    def averages(self, further: pd.DataFrame, rules: dict[str, Any]) -> list[list[str]]:
+        """Further averages; in brackets those of the printed columns by the same rule."""
+
+        def show(cell: pd.Series, declared: int) -> str:
+            if self.printed is None or pd.isna(cell["published"]):
+                return cells.score(cell, declared)
+            unlike = self.printed.unlike_in(rules.get(cell["task"], self.printed.rule))
+            marks = self.printed.marks(self.printed.unlike[column] for column in unlike)
+            return f"{cells.score(cell, declared)} [{cell['published']:.2f}]{marks}"
+
+        return self.rows(further, list(dict.fromkeys(further["task"])), show)
+
+    def published(self, printed: Beside) -> list[list[str]]:
+        """The printed rows with their footnotes; the average only beside the columns it was taken over."""
+        decimals, rows = printed.source["decimals"], []
+        for number, row in enumerate(printed.rows):
+            values = dict(row["values"]) | {AVERAGE: printed.value(number, AVERAGE, "values")}
+            texts = []
+            for column in self.columns:
+                value, marks = values.get(column), printed.marks(printed.texts(number, column))
+                texts.append("–" if value is None else f"{value:.{decimals}f}{marks}")
+            name, methods = self._printed(row)
+            rows.append([name, methods + printed.marks(printed.texts(number, WHOLE_ROW)), *texts])
         return rows
+
+    def _deviations(self, scored: pd.DataFrame) -> Section:
+        """Our deviations beside the printed ones, as n - 1 would divide them."""
+        title, name = "Sample std over seeds (published)", "published_std"
+        if self.printed and "published_sample_std" in scored:
+            factor = f"{self.printed.to_sample:.4f}"
+            title, name = f"{title[:-1]}, which n divides, × {factor})", "published_sample_std"
+        return self.section(title, scored, self._with_printed("std", name))
+
+    def _with_printed(self, statistic: str, name: str) -> Callable[[pd.Series, int], str]:
+        """A maker of texts: our ``statistic``, and the number ``name`` of the paper in brackets."""
+
+        def show(cell: pd.Series, declared: int) -> str:
+            printed, ours = cell.get(name), cell[f"score_{statistic}"]
+            text = "–" if pd.isna(ours) else f"{ours:.2f}"
+            if self.printed is None or printed is None or pd.isna(printed):
+                return text
+            return f"{text} ({printed:.2f}){self.printed.mark(cell, statistic)}"
+
+        return show
 
     def _printed(self, row: dict[str, Any]) -> tuple[str, str]:
         """The model of a printed row, and its methods with distinguishing values."""
@@ -159,78 +204,3 @@ class Sections:
             else:
                 name += f" {key}={text}"
         return name, methods
-
-
-def _score(cell: pd.Series, declared: int) -> str:
-    if not cell["score_n"]:
-        for status in ("missing", "failed", "diverged"):
-            if cell[f"runs_{status}"]:
-                return status
-        return "hidden"
-    spread = f" ± {cell['score_std']:.2f}" if cell["score_n"] > 1 else ""
-    mark = BEST if cell["best"] else ""
-    chosen = f" at {cell['chosen']}" if cell["chosen"] else ""
-    return f"{cell['score_mean']:.2f}{mark}{spread} ({_count(int(cell['score_n']), declared)}){chosen}"
-
-
-def _outcomes(cell: pd.Series, declared: int) -> str:
-    """The number of runs of a cell by their end, in words."""
-    counted = [(int(cell[f"runs_{status}"]), word) for status, word in OUTCOMES.items()]
-    return ", ".join(f"{count} {word}" for count, word in counted if count)
-
-
-def _difference(cell: pd.Series, declared: int) -> str:
-    if not cell["difference_n"]:
-        return "–"
-    n, interval = int(cell["difference_n"]), ""
-    if n > 1:
-        ends = (cell["difference_low"], cell["difference_high"])
-        interval = " [no spread]" if any(map(pd.isna, ends)) else " [{:+.2f}, {:+.2f}]".format(*ends)
-    return f"{cell['difference_mean']:+.2f}{interval}" + (f" ({_count(n, declared)})" if n < declared else "")
-
-
-def beside(cell: pd.Series, declared: int) -> str:
-    if pd.isna(cell["published"]):
-        return "–"
-    gap = f"{cell['score_mean'] - cell['published']:+.2f}" if cell["score_n"] else "–"
-    return f"{gap} ({cell['published']:.1f})"
-
-
-def averaged(cell: pd.Series, declared: int) -> str:
-    """A score, and in brackets the average of the printed columns by the same rule."""
-    printed = "" if pd.isna(cell["published"]) else f" [{cell['published']:.2f}]"
-    return _score(cell, declared) + printed
-
-
-def _count(n: int, declared: int) -> str:
-    """The number of seeds behind a mean, with the declared number if they are fewer."""
-    return f"{n} of {declared}" if n < declared else f"{n}"
-
-
-def _telling(cell: pd.Series, declared: int) -> str:
-    detectable, error = cell["difference_detectable"], WIDE * cell["difference_sampling"]
-    texts = ["–" if pd.isna(number) else f"{number:.2f}" for number in (detectable, error)]
-    return f"p {small(cell['difference_p'])}; {texts[0]}; ±{texts[1]}"
-
-
-def _with_published(statistic: str) -> Callable[[pd.Series, int], str]:
-    def show(cell: pd.Series, declared: int) -> str:
-        printed = cell.get(f"published_{statistic}")
-        beside_it = "" if printed is None or pd.isna(printed) else f" ({printed:.2f})"
-        ours = cell[f"score_{statistic}"]
-        return f"{'–' if pd.isna(ours) else f'{ours:.2f}'}{beside_it}"
-
-    return show
-
-
-def _fair(cell: pd.Series, declared: int) -> str:
-    spread = f" ± {cell['fair_std']:.2f}" if cell["fair_n"] > 1 else ""
-    apart = f"; {cell['fair_difference_mean']:+.2f}" if cell["fair_difference_n"] > 0 else ""
-    return f"{cell['fair_mean']:.2f}{spread}{apart}"
-
-
-def small(p: float) -> str:
-    """A p-value with two digits."""
-    if pd.isna(p):
-        return "–"
-    return f"{p:.1e}" if p < 0.001 else f"{p:.2g}"

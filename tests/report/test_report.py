@@ -235,12 +235,14 @@ def test_a_column_that_would_mix_metrics_is_refused(records):
         build(planned, records(planned, {1: 60.0}, {1: 62.0}))
 
 
-def test_a_published_number_of_another_metric_stands_beside_nothing(records):
+def test_a_published_number_of_another_metric_is_shown_with_a_note(records):
     narrow = ("model=bert_base_uncased", "task=mrpc,rte", "seed=1", "protocol.report.mrpc=[f1]")
     planned = load(TABLE2, *narrow)
     numbers = build(planned, records(planned, {1: 60.0}, {1: 62.0})).numbers.set_index(["task", "methods"])
     assert numbers.loc[("rte", ""), "published"] == 67.7
-    assert numbers.loc["mrpc", "published"].isna().all()
+    assert numbers.loc["mrpc", "published"].tolist() == [87.1, 88.0]
+    assert set(numbers.loc["mrpc", "published_note"]) == {"The paper's metric is accuracy; ours is f1"}
+    assert set(numbers.loc["rte", "published_note"]) == {""}
 
 
 def test_a_strength_is_part_of_a_method_and_compared_with_the_same_plain_runs(records):

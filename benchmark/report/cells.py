@@ -1,0 +1,71 @@
+"""Cells of a report as text: a score, a difference, the evidence of the seeds."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+BEST = "*"
+WIDE = 1.96  # standard errors from the middle of a 95 % interval to its ends
+OUTCOMES = {
+    "finished": "finished",
+    "collapsed": "of them collapsed",
+    "diverged": "diverged",
+    "failed": "failed",
+    "missing": "not run",
+}
+
+
+def score(cell: pd.Series, declared: int) -> str:
+    """A mean, its deviation over seeds, and their number; without a score, how the runs ended."""
+    if not cell["score_n"]:
+        for status in ("missing", "failed", "diverged"):
+            if cell[f"runs_{status}"]:
+                return status
+        return "hidden"
+    spread = f" ± {cell['score_std']:.2f}" if cell["score_n"] > 1 else ""
+    mark = BEST if cell["best"] else ""
+    chosen = f" at {cell['chosen']}" if cell["chosen"] else ""
+    return f"{cell['score_mean']:.2f}{mark}{spread} ({_count(int(cell['score_n']), declared)}){chosen}"
+
+
+def outcomes(cell: pd.Series, declared: int) -> str:
+    """The number of runs of a cell by their end, in words."""
+    counted = [(int(cell[f"runs_{status}"]), word) for status, word in OUTCOMES.items()]
+    return ", ".join(f"{count} {word}" for count, word in counted if count)
+
+
+def difference(cell: pd.Series, declared: int) -> str:
+    """A paired difference and its interval."""
+    if not cell["difference_n"]:
+        return "–"
+    n, interval = int(cell["difference_n"]), ""
+    if n > 1:
+        ends = (cell["difference_low"], cell["difference_high"])
+        interval = " [no spread]" if any(map(pd.isna, ends)) else " [{:+.2f}, {:+.2f}]".format(*ends)
+    return f"{cell['difference_mean']:+.2f}{interval}" + (f" ({_count(n, declared)})" if n < declared else "")
+
+
+def _count(n: int, declared: int) -> str:
+    """The number of seeds behind a mean, with the declared number if they are fewer."""
+    return f"{n} of {declared}" if n < declared else f"{n}"
+
+
+def telling(cell: pd.Series, declared: int) -> str:
+    """The p-value of a difference, what is detectable, and the evaluation set's own error."""
+    detectable, error = cell["difference_detectable"], WIDE * cell["difference_sampling"]
+    texts = ["–" if pd.isna(number) else f"{number:.2f}" for number in (detectable, error)]
+    return f"p {small(cell['difference_p'])}; {texts[0]}; ±{texts[1]}"
+
+
+def fair(cell: pd.Series, declared: int) -> str:
+    """The score and the difference by the leak-free rule."""
+    spread = f" ± {cell['fair_std']:.2f}" if cell["fair_n"] > 1 else ""
+    apart = f"; {cell['fair_difference_mean']:+.2f}" if cell["fair_difference_n"] > 0 else ""
+    return f"{cell['fair_mean']:.2f}{spread}{apart}"
+
+
+def small(p: float) -> str:
+    """A p-value with two digits."""
+    if pd.isna(p):
+        return "–"
+    return f"{p:.1e}" if p < 0.001 else f"{p:.2g}"

@@ -1,0 +1,39 @@
+"""All findings about a published table: computed from its numbers, or read from `sentences.yaml`."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import yaml
+
+from benchmark.report.papers import counted, repeats
+from benchmark.report.papers.base import Finding
+from benchmark.report.published import FOLDER, load
+
+CHECKS = (
+    repeats.averages,
+    counted.impossible_means,
+    counted.impossible_deviations,
+    repeats.copied,
+    repeats.two_values,
+    repeats.gaps,
+)
+
+
+@cache
+def findings(name: str) -> tuple[Finding, ...]:
+    """Everything that the checks find in the published table of this name."""
+    source = load(name)
+    if source.get("statistic") == "p-value":
+        return tuple(repeats.p_values(source))
+    return tuple(finding for check in CHECKS if source["columns"] for finding in check(source))
+
+
+def sentences(name: str) -> list[dict[str, str]]:
+    """Sentences that the paper's tables do not bear out: ``place``, ``sentence`` and what the tables say.
+
+    ``name`` is of a published table, below which they are shown, or of a paper.
+    """
+    paper = name.partition("/")[0]
+    of_paper = yaml.safe_load((FOLDER / "sentences.yaml").read_text()).get(paper, [])
+    return [entry for entry in of_paper if name in (paper, *entry["tables"])]
