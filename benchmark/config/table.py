@@ -143,8 +143,9 @@ class Table:
     ``published`` names a file of `results/published/`, whose rows select their runs by ``runs``. ``averages``
     are rules by name for averages beside the paper's own; a rule is a column, or a list of rules for their
     mean. ``search`` are axes whose best value is chosen, per model, task and method, before reporting.
-    ``stand_ins`` are for the smoke run. ``cost`` adds each method's time and memory. A ``static`` table has no
-    runs.
+    ``controls`` are combinations of methods: every claim against plain fine-tuning is judged again with each of
+    them in its place. ``stand_ins`` are for the smoke run. ``cost`` adds each method's time and memory. A
+    ``static`` table has no runs.
     """
 
     title: str = MISSING
@@ -155,6 +156,7 @@ class Table:
     layout: Layout = field(default_factory=Layout)
     search: list[str] = field(default_factory=list)
     claims: list[Claim] = field(default_factory=list)
+    controls: list[list[str]] = field(default_factory=list)
     stand_ins: StandIns = field(default_factory=StandIns)
     smoke: bool = False
     cost: bool = False

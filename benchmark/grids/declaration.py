@@ -7,6 +7,7 @@ from typing import Any
 
 from benchmark.config.table import AVERAGE, EVERY_COLUMN, KINDS, MOST, QUANTITIES, RATES, READINGS, STATISTICS
 from benchmark.errors import BenchmarkError, unknown
+from benchmark.grids import controls
 from benchmark.grids.selectors import Rectangle, check_selector, values_of
 from benchmark.places import ROOT
 
@@ -35,6 +36,7 @@ def check(name: str, table: dict[str, Any], grid: Sequence[Rectangle]) -> None:
             )
     for number, claim in enumerate(table["claims"], 1):
         _check_claim(claim, table, grid, f"{place}, claim {number}")
+    controls.check(table["controls"], table["claims"], grid, place)
 
 
 def publications() -> list[str]:

@@ -116,7 +116,7 @@ def _distinct(values: Any) -> list[str]:
 
 def declaration(table: dict[str, Any], search: Search = ()) -> dict[str, Any]:
     """A table's declaration for its smoke run: marked title, no comparison with the paper."""
-    nothing: dict[str, Any] = {"published": None, "claims": [], "search": []}
+    nothing: dict[str, Any] = {"published": None, "claims": [], "controls": [], "search": []}
     columns = {
         key: column
         | {

@@ -89,14 +89,19 @@ class PATS(Method):
         indices = [] if self.silent else places(update, self.sensitivity.names)
         if not indices:
             return
-        spread = self.intensities(self.sensitivity.of(update, indices))
-        if self.noise_scale == "sqrt":
-            torch._foreach_sqrt_(spread)
+        spread = self.sizes(self.sensitivity.of(update, indices))
         weights = selected(update.weights, indices)
         torch._foreach_mul_(spread, [self.draw(weight) for weight in weights])
         if self.mask_noise:
             torch._foreach_mul_(spread, [gradient != 0 for gradient in selected(update.gradients, indices)])
         torch._foreach_add_(weights, spread)
+
+    def sizes(self, means: Tensors) -> Tensors:
+        """Standard deviation of the noise of every weight, from the running means of the sensitivities."""
+        spread = self.intensities(means)
+        if self.noise_scale == "sqrt":
+            torch._foreach_sqrt_(spread)
+        return spread
 
     def intensities(self, means: Tensors) -> Tensors:
         """r of Eq. 4 for every weight, from the running means of the sensitivities."""

@@ -10,7 +10,7 @@ import pandas as pd
 
 from benchmark.grids.grid import Grid
 from benchmark.records.record import Record
-from benchmark.report import build, claims, figures, render, shared, static, submission
+from benchmark.report import build, claims_sheet, figures, render, shared, static, submission
 from benchmark.report.numbers.predictions import Arrays
 from benchmark.report.one_origin import of_one_origin
 
@@ -44,7 +44,7 @@ def write(
     (folder / "table.md").write_text(render.markdown(report))
     (folder / "table.tex").write_text(render.latex(report))
     sheets = {"table": report.numbers, "averages": report.averages, "languages": report.languages}
-    sheets["claims"] = claims.numbers(report.verdicts) if report.verdicts else pd.DataFrame()
+    sheets["claims"] = claims_sheet.numbers(report.verdicts) if report.verdicts else pd.DataFrame()
     for name, numbers in sheets.items():
         if name == "table" or not numbers.empty:
             shared.sheet(numbers).to_csv(folder / f"{name}.csv", index=False, float_format="%.8g")

@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from benchmark.grids import recipe
 from benchmark.grids.grid import Grid
 from benchmark.records.record import Record
-from benchmark.report import claims, overall, published
+from benchmark.report import overall, published, verdicts, words
 from benchmark.report.claims import Verdict
 from benchmark.report.notes import notes
 from benchmark.report.numbers import cost, languages, sampling, selection
@@ -33,6 +34,7 @@ FURTHER = "Groups and averages: mean ± sample std (n seeds) [what the printed c
 class Report:
     """A table ready to be rendered.
 
+    - ``head``: sentences to read before the table.
     - ``numbers``: the table as tidy data, one row per cell.
     - ``averages``, ``languages``: further numbers of the same form; ``by_language`` shows the latter.
     - ``names``: headings of columns by their keys.
@@ -52,6 +54,7 @@ class Report:
     averages: pd.DataFrame = field(default_factory=pd.DataFrame)
     languages: pd.DataFrame = field(default_factory=pd.DataFrame)
     by_language: list[Section] = field(default_factory=list)
+    head: list[str] = field(default_factory=list)
 
 
 def no_arrays(_: str) -> Mapping[str, np.ndarray]:
@@ -82,14 +85,14 @@ def build(
         fair = selection.leak_free(grid, everything, records, arrays)
         if {run.config.protocol.selection for run in grid.runs} == {selection.LEAK_FREE}:
             frame, fair = selection.with_scores(frame, fair), None
-    numbers = measured(frame, columns, rule, sampling.of_runs(grid, frame, records, arrays))
-    verdicts = claims.judge(grid, frame, rule, records, arrays)
+    shares = sampling.of_runs(grid, frame, records, arrays)
+    numbers = measured(frame, columns, rule, shares)
     if fair is not None and not fair.empty:
-        again = claims.judge(grid, selection.with_scores(frame, fair), rule, records, arrays)
-        verdicts = claims.tempered(verdicts, again)
         numbers = with_fair(numbers, measured(selection.with_scores(frame, fair), columns, rule))
     if printed:
         numbers = printed.joined(numbers)
+    facts = verdicts.facts_of(numbers, shares, source)
+    changed = recipe.changed(grid) if table["claims"] else {}
     if "p_value" in layout["statistic"]:
         numbers = with_p_values(numbers, frame, rule)
     own = {AVERAGE: rule} if AVERAGE in columns else {}
@@ -108,7 +111,8 @@ def build(
         notes=notes(grid, frame, numbers, records, labels, printed),
         numbers=numbers,
         labels=labels,
-        verdicts=verdicts,
+        verdicts=verdicts.of_table(grid, frame, rule, records, arrays, facts, fair, bool(changed)),
+        head=[words.reason(changed)] if changed else [],
         frame=frame,
         rule=rule,
         names=names,

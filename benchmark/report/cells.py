@@ -25,7 +25,8 @@ def score(cell: pd.Series, declared: int) -> str:
     spread = f" ± {cell['score_std']:.2f}" if cell["score_n"] > 1 else ""
     mark = BEST if cell["best"] else ""
     chosen = f" at {cell['chosen']}" if cell["chosen"] else ""
-    return f"{cell['score_mean']:.2f}{mark}{spread} ({_count(int(cell['score_n']), declared)}){chosen}"
+    stands_in = ", stands in" if cell.get("stands_in", False) else ""
+    return f"{cell['score_mean']:.2f}{mark}{spread} ({_count(int(cell['score_n']), declared)}{stands_in}){chosen}"
 
 
 def outcomes(cell: pd.Series, declared: int) -> str:

@@ -4,43 +4,34 @@ A claim is a set of comparisons, paired by seed. It is reproduced if all of them
 surely as claimed (`benchmark/report/numbers/conjunctions.py`), by the runs that finished and by all planned
 runs with failures at the floor. It is contradicted if too many are significant the other way, after Holm's
 correction over the claim's comparisons. Otherwise it is undecided at this number of seeds: leaving a claim open
-is better than a wrong verdict.
+is better than a wrong verdict. Each verdict is given twice, see `benchmark/report/scopes.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from benchmark.config.table import MOST
-from benchmark.grids.grid import Grid
-from benchmark.grids.selectors import combinations, parsed
-from benchmark.records.record import Record
+from benchmark.report import budgets, enough, scopes
 from benchmark.report.comparisons import Compared
+from benchmark.report.coverage import left_out
 from benchmark.report.numbers.conjunctions import helped, most
-from benchmark.report.numbers.frame import Rule
-from benchmark.report.numbers.predictions import Arrays
-from benchmark.report.numbers.statistics import LEVEL, MANY, holm
+from benchmark.report.numbers.statistics import LEVEL, holm
 from benchmark.report.paired_tests import Comparison
-
-REPRODUCED, CONTRADICTED, UNDECIDED, NOT_MEASURED = (
-    "reproduced",
-    "contradicted",
-    "undecided",
-    "not measured",
-)
-NO_EVIDENCE = ("store", "cache", "device", "seed")  # axes that no claim covers
+from benchmark.report.words import CONTRADICTED, NOT_MEASURED, REPRODUCED, UNDECIDED, worded
 
 
 @dataclass(frozen=True)
 class Verdict:
     """A paper's claim, the verdict on it and the reason.
 
-    ``corrected`` are the p-values of the comparisons after Holm's correction.
+    ``verdict`` is of the seeds, on this evaluation set; ``sentences`` is of seeds and examples. ``corrected`` are
+    the p-values of the comparisons after Holm's correction. ``control`` names the control of a claim that was
+    judged against one, and ``controls`` has these verdicts.
     """
 
     says: str
@@ -48,19 +39,21 @@ class Verdict:
     why: str
     comparisons: list[Comparison] = field(default_factory=list)
     corrected: list[float] = field(default_factory=list)
+    sentences: str = NOT_MEASURED
+    control: str = ""
+    controls: tuple[Verdict, ...] = ()
 
 
-def judge(
-    grid: Grid, frame: pd.DataFrame, rule: Rule, records: Mapping[str, Record], arrays: Arrays
-) -> list[Verdict]:
-    """The verdict on every claim of a table.
+def judge(compared: Compared, claims: Sequence[dict[str, Any]], open_: str = "") -> list[Verdict]:
+    """The verdict on every one of ``claims``.
 
-    ``frame`` has one run per cell and seed.
+    ``open_`` says what keeps all of them from being reproduced.
     """
-    if not grid.table["claims"]:
-        return []
-    compared = Compared(grid, frame, rule, records, arrays)
-    return [verdict(claim, compared.of(claim), left_out(claim, grid)) for claim in grid.table["claims"]]
+    verdicts = []
+    for claim in claims:
+        missing = " and ".join(filter(None, [left_out(claim, compared.grid), open_]))
+        verdicts.append(verdict(claim, compared.of(claim), missing))
+    return verdicts
 
 
 def verdict(claim: dict[str, Any], comparisons: list[Comparison], missing: str = "") -> Verdict:
@@ -79,80 +72,63 @@ def verdict(claim: dict[str, Any], comparisons: list[Comparison], missing: str =
         why += f", {states.count(-1)} the other way"
     if len(made) < len(comparisons):
         why += f", {len(comparisons) - len(made)} without runs"
-    why += _failures(comparisons)
+    why += _failures(comparisons) + budgets.in_words(comparisons)
     waiting = sum(comparison.waiting for comparison in comparisons)
-    open_ = [missing] if missing else []
-    open_ += [f"{_count(waiting, 'run')} of its comparisons not run yet"] if waiting else []
-    if word == REPRODUCED and open_:
-        return Verdict(claim["says"], UNDECIDED, f"{why}, but {' and '.join(open_)}", comparisons, corrected)
+    kept_open = [missing] if missing else []
+    kept_open += [f"{_count(waiting, 'run')} of its comparisons not run yet"] if waiting else []
+    sentences = scopes.unknown(comparisons) or _for_sentences(claim, comparisons)
+    if REPRODUCED in (word, sentences) and kept_open:
+        sentences = UNDECIDED if sentences == REPRODUCED else sentences
+        if word == REPRODUCED:
+            why = f"{why}, but {' and '.join(kept_open)}"
+            return Verdict(claim["says"], UNDECIDED, why, comparisons, corrected, sentences)
     if word == UNDECIDED:
-        why += f"; {_seeds_needed(comparisons, states)}"
+        cells = list(_cells(claim, comparisons).values())
+        why += f"; {enough.in_words(cells, _wanted(claim, len(cells)))}"
     why += f"; {missing}" if missing else ""
-    return Verdict(claim["says"], word, why, comparisons, corrected)
+    return Verdict(claim["says"], word, why, comparisons, corrected, sentences)
 
 
-def tempered(verdicts: Sequence[Verdict], leak_free: Sequence[Verdict]) -> list[Verdict]:
+def tempered(
+    verdicts: Sequence[Verdict], leak_free: Sequence[Verdict], changed: bool = False
+) -> list[Verdict]:
     """``verdicts`` by a paper's rule of selection, undecided where the leak-free rule disagrees.
 
-    A checkpoint or setting that was chosen on the reported set may look better by the choice alone.
+    A checkpoint or setting that was chosen on the reported set may look better by the choice alone. Without a
+    leak-free score, the side that tried more settings than the other is not shown to be better. Reasons are in the
+    words of a recipe that was ``changed`` or not.
     """
     final = []
     for by_paper, fair in zip(verdicts, leak_free, strict=True):
-        word = by_paper.verdict
-        why = f"{by_paper.why}; by the leak-free rule {fair.verdict}"
-        if word == NOT_MEASURED:
+        if by_paper.verdict == NOT_MEASURED:
             final.append(by_paper)
-        elif word in (REPRODUCED, CONTRADICTED) and fair.verdict not in (word, NOT_MEASURED):
-            final.append(replace(by_paper, verdict=UNDECIDED, why=f"{word} by the paper's rule: {why}"))
-        else:
-            final.append(replace(by_paper, why=why))
+            continue
+        word, sentences = (
+            _tempered(by_paper, mine, theirs)
+            for mine, theirs in ((by_paper.verdict, fair.verdict), (by_paper.sentences, fair.sentences))
+        )
+        unscored = fair.verdict == NOT_MEASURED
+        said = "no leak-free score" if unscored else f"by the leak-free rule {worded(fair.verdict, changed)}"
+        why = f"{by_paper.why}; {said}"
+        if word != by_paper.verdict:
+            why = f"{worded(by_paper.verdict, changed)} by the paper's rule: {why}"
+        final.append(replace(by_paper, verdict=word, why=why, sentences=sentences))
     return final
 
 
-def numbers(verdicts: Sequence[Verdict]) -> pd.DataFrame:
-    """One row per comparison of every claim; a claim without comparisons has one row."""
-    rows = []
-    for number, judged in enumerate(verdicts, 1):
-        claim = {"claim": number, "says": judged.says, "verdict": judged.verdict, "why": judged.why}
-        corrected = judged.corrected or [np.nan] * len(judged.comparisons)
-        rows += [
-            claim
-            | {"column": c.column, "ours": c.ours, "others": c.others, "toward": c.toward, "n": c.n}
-            | {"p_alone": c.p, "p": p}
-            | {"seeds_needed": c.needed(LEVEL / len(judged.comparisons)) if c.n > 1 else None}
-            for c, p in zip(judged.comparisons, corrected, strict=True)
-        ] or [claim]
-    return pd.DataFrame(rows)
+def _tempered(by_paper: Verdict, word: str, fair: str) -> str:
+    """``word`` of a verdict, or undecided if the leak-free word does not bear it out."""
+    if word not in (REPRODUCED, CONTRADICTED) or word == fair:
+        return word
+    side = 0 if word == REPRODUCED else 1
+    return UNDECIDED if fair != NOT_MEASURED or budgets.favoured(by_paper.comparisons, side) else word
 
 
-def left_out(claim: dict[str, Any], grid: Grid) -> str:
-    """A claim's values that a user took out of the grid, in words, or ''.
-
-    Replacing all declared models is not counted: the table's notes report it.
-    """
-    gone_by_key = []
-    for key in grid.changed:
-        if key in NO_EVIDENCE or key not in grid.declared:
-            continue
-        gone = [value for value in grid.declared[key] if value not in grid.axes.get(key, ())]
-        if key == "model" and len(gone) == len(grid.declared[key]):
-            continue
-        gone = [value for value in gone if _covers(claim, key, value)]
-        if gone:
-            gone_by_key.append(f"{key}={','.join(gone)}")
-    return f"{' '.join(gone_by_key)} was left out" if gone_by_key else ""
-
-
-def _covers(claim: dict[str, Any], key: str, value: str) -> bool:
-    if key == "task" and isinstance(claim["where"], list):
-        return value in claim["where"]
-    sides = [claim[side] for side in ("better", "lower", "than", "gain_over") if key in claim[side]]
-    if not sides:
-        return True  # the claim must hold at every value of this axis
-    stated = parsed(key, value)
-    if key == "method":
-        return any(frozenset(stated) in combinations(side[key]) for side in sides)
-    return any(side[key] == stated or (isinstance(side[key], list) and stated in side[key]) for side in sides)
+def _for_sentences(claim: dict[str, Any], comparisons: list[Comparison]) -> str:
+    """The word for sentences like these."""
+    wider = [scopes.for_sentences(comparison) for comparison in comparisons]
+    corrected = holm([comparison.p for comparison in wider])
+    return _decision(claim, wider, [_state(c, p) for c, p in zip(wider, corrected, strict=True)])
 
 
 def _state(comparison: Comparison, p: float) -> int:
@@ -163,18 +139,29 @@ def _state(comparison: Comparison, p: float) -> int:
 
 
 def _decision(claim: dict[str, Any], comparisons: list[Comparison], states: list[int]) -> str:
-    """The verdict on at least so many cells: columns if ``where`` is a number, else comparisons."""
-    of_columns = isinstance(claim["where"], int)
-    cells: dict[Any, list[int]] = {}
-    for number, comparison in enumerate(comparisons):
-        cells.setdefault(comparison.column if of_columns else number, []).append(number)
+    """The verdict on at least so many cells."""
+    cells = _cells(claim, comparisons)
     wanted = _wanted(claim, len(cells))
-    # All comparisons of a column are needed, so each may use the full level, and the largest p counts.
-    p_values = [float(np.max([comparisons[i].one_sided for i in numbers])) for numbers in cells.values()]
+    # All comparisons of a cell are needed, so each may use the full level, and the largest p counts.
+    p_values = [float(np.max([c.one_sided for c in cell])) for cell in cells.values()]
     if helped(p_values) >= wanted:
         return REPRODUCED
-    against = sum(any(states[i] == -1 for i in numbers) for numbers in cells.values())
-    return CONTRADICTED if len(cells) >= wanted > len(cells) - against else UNDECIDED
+    against = {key for key, state in zip(_keys(claim, comparisons), states, strict=True) if state == -1}
+    return CONTRADICTED if len(cells) >= wanted > len(cells) - len(against) else UNDECIDED
+
+
+def _cells(claim: dict[str, Any], comparisons: Sequence[Comparison]) -> dict[Any, list[Comparison]]:
+    """The comparisons by what a claim counts."""
+    cells: dict[Any, list[Comparison]] = {}
+    for key, comparison in zip(_keys(claim, comparisons), comparisons, strict=True):
+        cells.setdefault(key, []).append(comparison)
+    return cells
+
+
+def _keys(claim: dict[str, Any], comparisons: Sequence[Comparison]) -> list[Any]:
+    """What a claim counts: columns if ``where`` is a number, else comparisons."""
+    of_columns = isinstance(claim["where"], int)
+    return [c.column if of_columns else number for number, c in enumerate(comparisons)]
 
 
 def _wanted(claim: dict[str, Any], cells: int) -> int:
@@ -189,20 +176,6 @@ def _failures(comparisons: Sequence[Comparison]) -> str:
     """The most runs that each side of a comparison lost, in words, or ''."""
     ours, others = (max(comparison.lost[side] for comparison in comparisons) for side in (0, 1))
     return f"; up to {ours} runs lost against {others}" if ours or others else ""
-
-
-def _seeds_needed(comparisons: list[Comparison], states: list[int]) -> str:
-    """Number of seeds that would decide a claim, in words, with effects as observed."""
-    if all(comparison.n < 2 for comparison in comparisons):
-        return "one seed shows no spread"
-    level = LEVEL / len(comparisons)
-    undecided = [c for c, state in zip(comparisons, states, strict=True) if not state and c.n > 1]
-    against = [comparison.needed(level) for comparison in undecided if comparison.toward < 0]
-    needed = (comparison.needed(level) for comparison in undecided)
-    seeds = min(against) if against else max(needed, default=MANY)
-    return (
-        "no number of seeds in reach would decide" if seeds >= MANY else f"about {seeds} seeds would decide"
-    )
 
 
 def _count(number: int, noun: str) -> str:

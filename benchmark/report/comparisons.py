@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from benchmark.config.table import RATES
 from benchmark.grids.grid import Grid
 from benchmark.grids.selectors import matches
 from benchmark.records.record import Record
+from benchmark.report.facts import Facts, Side, distinct
 from benchmark.report.numbers import planned, quantities
 from benchmark.report.numbers.frame import Rule, average, average_by_seed, by_seed, distinguishing, placed
 from benchmark.report.numbers.predictions import Arrays
@@ -24,6 +25,7 @@ from benchmark.report.published import AVERAGE
 from benchmark.report.sections import VANILLA_LABEL
 
 Columns = str | list[str]  # one column, the average, or columns of which the mean is taken
+NO_FACTS = Facts()
 Scored = Callable[[pd.DataFrame], pd.DataFrame]
 
 
@@ -52,8 +54,15 @@ class Compared:
     """
 
     def __init__(
-        self, grid: Grid, frame: pd.DataFrame, rule: Rule, records: Mapping[str, Record], arrays: Arrays
+        self,
+        grid: Grid,
+        frame: pd.DataFrame,
+        rule: Rule,
+        records: Mapping[str, Record],
+        arrays: Arrays,
+        facts: Facts = NO_FACTS,
     ) -> None:
+        self.facts = facts
         self.grid, self.rule, self.records, self.arrays = grid, rule, records, arrays
         self.columns = list(dict.fromkeys(frame["task"]))
         self.own_columns = bool(grid.table["columns"])
@@ -77,7 +86,7 @@ class Compared:
                     ours is others and "task" in named and not self.own_columns
                 ):
                     comparisons += self.compare(claim, ours, others, side, sign)
-        return comparisons
+        return distinct(comparisons)
 
     def matching(self, selector: dict[str, Any]) -> list[Arm]:
         """The arms that fit ``selector``.
@@ -107,11 +116,14 @@ class Compared:
             sides = ((ours, mine), (others, theirs))
             column = mine if isinstance(mine, str) else f"{'+'.join(mine)} / {'+'.join(theirs)}"
             if claim["of"] in RATES:
-                comparisons.append(self.rates(claim["of"], column, sides, sign))
+                rate = self.rates(claim["of"], column, sides, sign)
+                comparisons.append(self.with_facts(rate, claim, sides, (), sign))
                 continue
             scores = (self.values(claim, ours, mine), self.values(claim, others, theirs))
             comparison = tested(claim["of"], column, (ours.name, others.name), scores, sign)
-            comparisons.append(self.with_failures(comparison, claim, sides, sign))
+            comparison = self.with_failures(comparison, claim, sides, sign)
+            seeds = scores[0].keys() & scores[1].keys()
+            comparisons.append(self.with_facts(comparison, claim, sides, seeds, sign))
         return comparisons
 
     def rates(self, of: str, column: str, sides: Sides, sign: float) -> Comparison:
@@ -148,6 +160,29 @@ class Compared:
         )
         return with_planned(counted, claim["of"], scores, sign)
 
+    def with_facts(
+        self, comparison: Comparison, claim: dict[str, Any], sides: Sides, seeds: Iterable[int], sign: float
+    ) -> Comparison:
+        """``comparison`` with its runs, settings tried, printed effect and sampling error."""
+        of_arms = []
+        for weight, (arm, column) in zip((1.0, -1.0), sides, strict=True):
+            bases = self.bases(claim, arm)
+            of_arms.append(
+                [
+                    Side(weight, arm.frame, column, arm.config),
+                    *(Side(-weight, base.frame, column, base.config) for base in bases),
+                ]
+            )
+        rule = self.rule or self.columns
+        return self.facts.added(
+            comparison, (of_arms[0], of_arms[1]), seeds, rule, sign, claim["of"] == "score"
+        )
+
+    def bases(self, claim: dict[str, Any], arm: Arm) -> list[Arm]:
+        """The arm that a claim's gain of ``arm`` is over, or none."""
+        wanted = claim["gain_over"]
+        return [base for base in self.matching(wanted) if base.same(arm, set(wanted))][:1] if wanted else []
+
     def runs(self, arm: Arm, column: Columns) -> pd.DataFrame:
         """The rows of an arm's frame behind ``column``; collapsed runs have a status of that name."""
         if column == AVERAGE:
@@ -164,9 +199,9 @@ class Compared:
         ``scored`` may change the scores of the arm's runs.
         """
         mine = self.series(claim["of"], arm, column, scored)
-        if not (wanted := claim["gain_over"]):
+        if not claim["gain_over"]:
             return mine
-        bases = [base for base in self.matching(wanted) if base.same(arm, set(wanted))]
+        bases = self.bases(claim, arm)
         base = self.series(claim["of"], bases[0], column, scored) if bases else {}
         return {seed: value - base[seed] for seed, value in mine.items() if seed in base}
 

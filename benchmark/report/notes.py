@@ -50,6 +50,10 @@ def notes(
             f"{count} of {len(runs)} runs diverged (their loss or their outputs stopped being numbers) and "
             f"have no score; means are over the others."
         )
+    if (numbers["stands_in"] & (numbers["score_n"] > 0)).any():
+        lines.append(
+            "Cells that stand in show the runs of an earlier row, and count once: there is nothing else to run."
+        )
     if collapsed := frame[frame["collapsed"]]["run_id"].nunique():
         lines.append(
             f"{collapsed} of {len(runs)} runs collapsed: they give one answer to every example, or score no better."

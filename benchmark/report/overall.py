@@ -49,10 +49,14 @@ def gains(frame: pd.DataFrame, rule: Rule) -> pd.DataFrame:
     """
     counted = frame[frame["task"].isin(list(weights_of(rule)) if rule else [])]
     cells: dict[str, list[tuple[str, pd.DataFrame, pd.DataFrame]]] = {}
+    known = set()
     for (_, _, task), block in counted.groupby(["model", "variant", "task"], sort=False):
         vanilla = block[block["methods"] == ""]
         for methods, ours in block[block["methods"] != ""].groupby("methods", sort=False):
-            cells.setdefault(str(methods), []).append((str(task), ours, vanilla))
+            runs = (task, frozenset(ours["run_id"]), frozenset(vanilla["run_id"]))
+            if runs not in known:  # runs that stand in for others count once
+                known.add(runs)
+                cells.setdefault(str(methods), []).append((str(task), ours, vanilla))
     rows = [{"methods": methods} | _gain(of_method) for methods, of_method in cells.items()]
     table = pd.DataFrame(rows)
     return table[table["cells"] > 1] if rows else table

@@ -21,6 +21,11 @@ class Comparison:
     and ``needed(level)`` the number that would be enough. They are of the runs that finished. ``all_toward``
     and ``all_p`` are of all planned seeds, with failures at the floor; NaN where there is no floor. ``lost``
     counts the runs of both sides that have no score, and ``waiting`` those that were not run yet.
+
+    ``std`` is of the paired differences; NaN for other quantities than means. ``examples`` has the standard error
+    of the difference over examples and its degrees of freedom, NaN without predictions; None if it is not of mean
+    scores. ``printed`` is the paper's difference, as claimed. ``tried`` counts the settings that each side was
+    searched over, and ``paper_tried`` the paper's, if it says so. ``runs`` are the ids behind both sides.
     """
 
     column: str
@@ -34,6 +39,12 @@ class Comparison:
     all_p: float = np.nan
     lost: tuple[int, int] = (0, 0)
     waiting: int = 0
+    std: float = np.nan
+    examples: tuple[float, float] | None = None
+    printed: float = np.nan
+    tried: tuple[int, int] = (1, 1)
+    paper_tried: tuple[int, int] | None = None
+    runs: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
 
     @property
     def one_sided(self) -> float:
@@ -71,7 +82,8 @@ def tested(
     def needed(level: float) -> int:
         return seeds_to_find(gain.effect_size, level) if gain.varies else swaps.fewest_seeds(level)
 
-    return Comparison(column, *names, sign * gain.mean, n, gain.p, needed)
+    std = gain.std if gain.varies else 0.0
+    return Comparison(column, *names, sign * gain.mean, n, gain.p, needed, std=std)
 
 
 def with_planned(comparison: Comparison, of: str, scores: tuple[BySeed, BySeed], sign: float) -> Comparison:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
@@ -44,6 +45,12 @@ def measures(source: dict[str, Any], column: str, metrics: list[str]) -> bool:
     """True if a printed column is the mean of the same metrics as ours."""
     printed = next((entry["metric"] for entry in source["columns"] if entry["key"] == column), "")
     return MEANS.get(printed, {printed}) == {name.rpartition("/")[2] for name in metrics}
+
+
+def tried(source: Mapping[str, Any], config: RunConfig) -> int | None:
+    """The number of settings that a paper searched for the arm of ``config``; None if it does not say."""
+    counts = (entry["settings"] for entry in source.get("tried", ()) if matches(entry["runs"], config))
+    return next(counts, None)
 
 
 def tasks_of(rule: Any) -> set[str]:

@@ -17,8 +17,8 @@ from benchmark.printable import printable
 from benchmark.report.build import Report
 from benchmark.report.claims import Verdict
 from benchmark.report.sections import HEADER, Section
+from benchmark.report.statements import CLAIMS, HEADINGS, cells, statement
 
-CLAIMS = "What the paper claims, and what these runs say"
 TEX = {letter: f"\\{letter}" for letter in "&%_#${}"} | {
     "\\": r"\textbackslash{}",
     "^": r"\^{}",
@@ -62,16 +62,15 @@ def terminal(report: Report, width: int | None = None) -> str:
         console.print()
     if report.verdicts:
         console.print(Text(CLAIMS))
-        shown = RichTable(box=None, pad_edge=False, show_header=False)
-        for verdict in report.verdicts:
-            shown.add_row(
-                Text(verdict.verdict), *(Text(printable(text)) for text in (verdict.says, verdict.why))
-            )
+        shown = RichTable(*HEADINGS, box=None, pad_edge=False)
+        for row in cells(report.verdicts):
+            shown.add_row(*(Text(printable(text)) for text in row))
         console.print(shown)
         console.print()
     for note in report.notes:
         console.print(Text(printable(note)))
-    return f"{printable(report.title)}\n\n{out.getvalue()}"
+    head = "\n".join(map(printable, [report.title, *report.head]))
+    return f"{head}\n\n{out.getvalue()}"
 
 
 @dataclass(frozen=True)
@@ -114,12 +113,15 @@ def _natural_width(block: Block) -> int:
 def markdown(report: Report) -> str:
     """GitHub-flavoured Markdown."""
     lines = [f"# {_markdown(report.title)}", ""]
+    for sentence in report.head:
+        lines += [_markdown(sentence), ""]
     for section in report.sections:
         lines += _markdown_section(section, report.columns)
     if report.verdicts:
         lines += [CLAIMS, ""]
-        said = [(judged.verdict, _markdown(f"{judged.says} ({judged.why})")) for judged in report.verdicts]
-        lines += [f"- **{verdict}**: {text}" for verdict, text in said]
+        for judged in report.verdicts:
+            lines.append(f"- {statement(judged, '**{}**'.format, _markdown)}")
+            lines += [f"  - {statement(again, '**{}**'.format, _markdown)}" for again in judged.controls]
         lines.append("")
     lines += [f"- {_markdown(note)}" for note in report.notes]
     for section in report.by_language:
@@ -129,7 +131,7 @@ def markdown(report: Report) -> str:
 
 def latex(report: Report) -> str:
     """A `table` environment in booktabs style; scores by language are tables of their own."""
-    caption = " ".join([report.title + ".", *report.notes])
+    caption = " ".join([report.title + ".", *report.head, *report.notes])
     lines = [r"% needs \usepackage{booktabs}"]
     lines += _latex_table(report.sections, report.columns, caption, _latex_verdicts(report.verdicts))
     for section in report.by_language:
@@ -156,12 +158,13 @@ def page(report: Report, figures: Sequence[str]) -> str:
     """A page that stands alone: tables, verdicts, notes and the figures as SVG."""
     title = _html(report.title)
     body = "\n".join(_html_section(section, report.columns) for section in report.sections)
+    head = "".join(f"<p>{_html(sentence)}</p>\n" for sentence in report.head)
     notes = "".join(f"<li>{_html(note)}</li>" for note in report.notes)
     by_language = "\n".join(_html_section(section, report.columns) for section in report.by_language)
     drawn = "\n".join(f"<figure>{svg}</figure>" for svg in figures)
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>\n'
-        f"<style>{STYLE}</style></head><body>\n<h1>{title}</h1>\n{body}\n{_html_verdicts(report.verdicts)}\n{drawn}\n"
+        f"<style>{STYLE}</style></head><body>\n<h1>{title}</h1>\n{head}{body}\n{_html_verdicts(report.verdicts)}\n{drawn}\n"
         f'<ul class="notes">{notes}</ul>\n{by_language}</body></html>\n'
     )
 
@@ -207,19 +210,27 @@ def _tex(text: str) -> str:
 def _latex_verdicts(verdicts: Sequence[Verdict]) -> list[str]:
     if not verdicts:
         return []
-    items = [
-        rf"\item \textbf{{{judged.verdict}}}: {_tex(f'{judged.says} ({judged.why})')}" for judged in verdicts
-    ]
-    return [r"\begin{itemize}", *items, r"\end{itemize}"]
+    lines = [r"\begin{itemize}"]
+    for judged in verdicts:
+        said = statement(judged, r"\textbf{{{}}}".format, _tex)
+        lines.append(rf"\item {said}")
+        lines += _latex_verdicts(judged.controls)
+    return [*lines, r"\end{itemize}"]
 
 
 def _html_verdicts(verdicts: Sequence[Verdict]) -> str:
     if not verdicts:
         return ""
-    items = "".join(
-        f"<li><b>{judged.verdict}</b>: {_html(f'{judged.says} ({judged.why})')}</li>" for judged in verdicts
+    return f"<h2>{_html(CLAIMS)}</h2>\n{_html_list(verdicts)}"
+
+
+def _html_list(verdicts: Sequence[Verdict]) -> str:
+    if not verdicts:
+        return ""
+    items = (
+        statement(judged, "<b>{}</b>".format, _html) + _html_list(judged.controls) for judged in verdicts
     )
-    return f"<h2>{_html(CLAIMS)}</h2>\n<ul>{items}</ul>"
+    return f"<ul>{''.join(f'<li>{item}</li>' for item in items)}</ul>"
 
 
 def _html(text: str) -> str:

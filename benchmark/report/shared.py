@@ -11,6 +11,7 @@ import pandas as pd
 from benchmark.printable import printable
 from benchmark.privacy import portable_text
 from benchmark.report.build import Report
+from benchmark.report.claims import Verdict
 from benchmark.report.sections import Section
 
 FORMULA = "=+-@＝＋－＠"  # what a spreadsheet takes for the begin of a formula
@@ -26,10 +27,8 @@ def shareable(report: Report) -> Report:
         sections=[_section(section) for section in report.sections],
         by_language=[_section(section) for section in report.by_language],
         notes=_portable(report.notes),
-        verdicts=[
-            replace(judged, says=portable_text(judged.says), why=portable_text(judged.why))
-            for judged in report.verdicts
-        ],
+        verdicts=[_verdict(judged) for judged in report.verdicts],
+        head=_portable(report.head),
     )
 
 
@@ -69,6 +68,15 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _verdict(judged: Verdict) -> Verdict:
+    return replace(
+        judged,
+        says=portable_text(judged.says),
+        why=portable_text(judged.why),
+        controls=tuple(map(_verdict, judged.controls)),
+    )
 
 
 def _section(section: Section) -> Section:

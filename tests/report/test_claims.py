@@ -14,6 +14,7 @@ from benchmark.report import claims
 from benchmark.report.build import build
 from benchmark.report.claims import CONTRADICTED, NOT_MEASURED, REPRODUCED, UNDECIDED, Verdict, tempered
 from benchmark.report.paired_tests import Comparison
+from benchmark.report.words import FAILS_HERE, HOLDS_HERE
 from helpers.grids import load
 
 TABLE2 = "noisytune/table2"
@@ -49,9 +50,9 @@ def gain(size: float) -> Any:
 def test_a_gain_everywhere_reproduces_and_a_loss_contradicts(record_of):
     planned = load(TABLE2, ONE_MODEL)
     better, worse, same = (verdicts(planned, record_of, gain(size)) for size in (5, -5, 0))
-    assert [one.verdict for one in better[:2]] == [REPRODUCED] * 2
+    assert [one.verdict for one in better[:2]] == [HOLDS_HERE] * 2
     assert better[0].why == "9 of 9 comparisons as claimed"
-    assert [one.verdict for one in worse[:2]] == [CONTRADICTED] * 2
+    assert [one.verdict for one in worse[:2]] == [FAILS_HERE] * 2
     assert [one.verdict for one in same[:2]] == [UNDECIDED] * 2
     assert "seeds would decide" in same[0].why
 
@@ -62,8 +63,8 @@ def test_one_column_that_does_not_gain_leaves_a_claim_on_every_column_open(recor
 
     first, average, small = verdicts(load(TABLE2, ONE_MODEL), record_of, score)
     assert (first.verdict, first.why.split(";")[0]) == (UNDECIDED, "8 of 9 comparisons as claimed")
-    assert average.verdict == REPRODUCED
-    assert small.verdict == CONTRADICTED  # small sets gain less here, by 5 / 3
+    assert average.verdict == HOLDS_HERE
+    assert small.verdict == FAILS_HERE  # small sets gain less here, by 5 / 3
 
 
 def test_chance_alone_decides_few_claims(record_of):
@@ -85,7 +86,7 @@ def test_what_was_left_out_keeps_a_claim_from_being_reproduced(record_of):
     assert every.verdict == average.verdict == UNDECIDED
     assert "but task=mnli,qnli,qqp,sst2,mrpc,cola,stsb was left out" in every.why
     assert gains.verdict == NOT_MEASURED
-    assert verdicts(planned, record_of, gain(-5))[0].verdict == CONTRADICTED
+    assert verdicts(planned, record_of, gain(-5))[0].verdict == FAILS_HERE
 
 
 def test_verdicts_on_other_models_say_so(record_of):
@@ -117,7 +118,7 @@ def test_every_pair_of_values_has_to_hold(record_of):
 
     found = verdicts(load("noisytune/figure6", ONE_MODEL), record_of, score)
     assert [len(one.comparisons) for one in found] == [2, 6, 2]
-    assert [one.verdict for one in found] == [REPRODUCED] * 3
+    assert [one.verdict for one in found] == [HOLDS_HERE] * 3
 
 
 def test_settings_are_compared_at_equal_values_of_other_axes(record_of):
@@ -125,7 +126,7 @@ def test_settings_are_compared_at_equal_values_of_other_axes(record_of):
     every, larger = verdicts(planned, record_of, gain(5))
     assert len(every.comparisons) == 10  # one per share
     assert len(larger.comparisons) == 6  # gains at three small shares against those at two large ones
-    assert (every.verdict, larger.verdict) == (REPRODUCED, UNDECIDED)
+    assert (every.verdict, larger.verdict) == (HOLDS_HERE, UNDECIDED)
 
 
 def test_a_claim_about_spread_compares_spreads(record_of):
@@ -133,7 +134,7 @@ def test_a_claim_about_spread_compares_spreads(record_of):
         return 70 + noise(config, 0.2 if config.method else 4.0)
 
     [found] = verdicts(load("lnsr/figure2", ONE_MODEL), record_of, score)
-    assert found.verdict == REPRODUCED
+    assert found.verdict == HOLDS_HERE
     [found] = verdicts(load("lnsr/figure2", ONE_MODEL), record_of, lambda c: 70 + noise(c))
     assert found.verdict == UNDECIDED
 
@@ -219,6 +220,6 @@ def test_every_form_shows_the_verdicts(record_of, tmp_path, capsys, monkeypatch)
     texts += [(tmp_path / f"table.{end}").read_text() for end in ("md", "tex", "html")]
     for text in texts:
         assert "NoisyTune is better at every share" in text
-        assert REPRODUCED in text
+        assert HOLDS_HERE in text
     lines = (tmp_path / "claims.csv").read_text().splitlines()
     assert len(lines) == 1 + 10 + 6

@@ -26,9 +26,10 @@ def measured(
     ``difference_p`` is corrected by Holm's method for all differences of the table. ``…_sampling`` is the
     standard error due to the finite evaluation set, from ``shares`` (see `sampling.of_runs`). ``runs_…`` count
     the runs by status; those that collapsed are finished as well. ``best`` is False for an arm that lacks one
-    of its planned runs.
+    of its planned runs. ``stands_in`` marks cells that show the runs of an earlier row: they are no further tests.
     """
     rows: list[dict[str, Any]] = []
+    first: dict[Any, int] = {}  # by column and runs: the number of the cell that they are shown in first
     for (model, variant), block in frame.groupby(["model", "variant"], sort=False):
         baseline = block[block["methods"] == ""]
         for methods, ours in block.groupby("methods", sort=False):
@@ -36,6 +37,8 @@ def measured(
                 mine, vanilla = (seeds(side, column, rule) for side in (ours, baseline))
                 difference = paired_difference(mine, vanilla) if methods else estimate(np.array([]))
                 runs = ours[ours["task"] == column] if column != AVERAGE else ours
+                against = baseline if column == AVERAGE else baseline[baseline["task"] == column]
+                same = first.setdefault((column, *map(_ids, (runs, against))), len(rows))
                 chosen = runs.loc[runs["choice"] != "", "choice"].unique() if column != AVERAGE else []
                 rows.append(
                     {"model": model, "variant": variant, "methods": methods, "task": column}
@@ -47,16 +50,23 @@ def measured(
                     | {f"runs_{status}": int((runs["status"] == status).sum()) for status in STATUSES}
                     | {"runs_collapsed": int(runs["collapsed"].sum())}
                     | {"chosen": ", ".join(chosen), "lower": bool(runs["lower"].any())}
+                    | {"stands_in": same < len(rows), "same_as": same}
                 )
     numbers = pd.DataFrame(rows)
     rivals = numbers.groupby(["model", "variant", "task"])["score_mean"]
+    tests = numbers["difference_p_alone"].mask(numbers["stands_in"])
+    corrected = holm(tests.tolist())[numbers["same_as"].to_numpy()]
     best = np.where(numbers["lower"], rivals.transform("min"), rivals.transform("max"))
-    return numbers.assign(
-        difference_p=holm(numbers["difference_p_alone"].tolist()),
+    return numbers.drop(columns="same_as").assign(
+        difference_p=corrected,
         best=(numbers["score_mean"] == best)
         & (rivals.transform("count") > 1)
         & (numbers[[f"runs_{status}" for status in STATUSES if status != "finished"]].sum(axis=1) == 0),
     )
+
+
+def _ids(runs: pd.DataFrame) -> frozenset[str]:
+    return frozenset(runs["run_id"])
 
 
 def seeds(frame: pd.DataFrame, column: str, rule: Rule) -> dict[int, float]:
@@ -88,23 +98,14 @@ def _sampling_errors(
     """Standard errors of a score and its difference that stem from the evaluation set."""
     if not shares:
         return {"score_sampling": np.nan, "difference_sampling": np.nan}
-    mine = _shares(ours, column, rule, shares, set(ours["seed"]))
+    weights = _weights(column, rule)
+    mine = sampling.of_side(ours, weights, shares, set(ours["seed"]))
     both = set(ours[ours["score"].notna()]["seed"]) & set(baseline[baseline["score"].notna()]["seed"])
-    sides = [_shares(side, column, rule, shares, both) if compared else None for side in (ours, baseline)]
+    sides = [sampling.of_side(side, weights, shares, both) if compared else None for side in (ours, baseline)]
     known = [side for side in sides if side is not None]
     apart = sampling.weighted(list(zip((1.0, -1.0), known, strict=True))) if len(known) == 2 else None
     return {"score_sampling": sampling.error(mine), "difference_sampling": sampling.error(apart)}
 
 
-def _shares(
-    frame: pd.DataFrame, column: str, rule: Rule, shares: SharesByRun, chosen_seeds: set[int]
-) -> Shares | None:
-    weights = sampling.weights_of(rule) if column == AVERAGE else {column: 1.0}
-    weighted = []
-    for task, weight in weights.items():
-        runs = frame[(frame["task"] == task) & frame["score"].notna() & frame["seed"].isin(chosen_seeds)]
-        of_task = sampling.mean([shares.get((run, task)) for run in runs["run_id"]])
-        if of_task is None:
-            return None
-        weighted.append((weight, of_task))
-    return sampling.weighted(weighted)
+def _weights(column: str, rule: Rule) -> dict[str, float]:
+    return sampling.weights_of(rule) if column == AVERAGE else {column: 1.0}

@@ -79,6 +79,33 @@ def error(shares: Shares | None) -> float:
     return float(np.sqrt(sum(float(np.sum(adds**2)) / len(adds) ** 2 for adds in shares.values())))
 
 
+def degrees(shares: Shares) -> float:
+    """Degrees of freedom of the error of ``shares``: examples less one, over several sets by Satterthwaite."""
+    variances = np.array([float(np.sum(adds**2)) / len(adds) ** 2 for adds in shares.values()])
+    each = np.sum(variances**2 / [max(len(adds) - 1, 1) for adds in shares.values()])
+    return float(variances.sum() ** 2 / each) if each else np.inf
+
+
+def of_side(
+    frame: pd.DataFrame,
+    weights: Mapping[str, float],
+    shares: Mapping[tuple[str, str], Shares],
+    seeds: set[int],
+) -> Shares | None:
+    """Contributions to the mean over ``seeds`` of the weighted scores of ``frame``, one run per task and seed.
+
+    ``shares`` are by run id and column. None if those of a run are unknown.
+    """
+    summands = []
+    for task, weight in weights.items():
+        runs = frame[(frame["task"] == task) & frame["score"].notna() & frame["seed"].isin(seeds)]
+        of_task = mean([shares.get((run, task)) for run in runs["run_id"]])
+        if of_task is None:
+            return None
+        summands.append((weight, of_task))
+    return weighted(summands)
+
+
 def weights_of(rule: Rule) -> dict[str, float]:
     """The weight of each task in the average of ``rule``."""
     if isinstance(rule, str):

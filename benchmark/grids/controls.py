@@ -1,0 +1,60 @@
+"""Controls: a claim is judged again with a control in the place of plain fine-tuning.
+
+A control does all that a method does but its noise. A difference to plain fine-tuning shows both: a gain over plain
+fine-tuning that is none over the control is not the noise's. In a claim on a method beside another technique, the
+technique alone is in the place of plain fine-tuning, and the control beside the technique is the control.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from benchmark.errors import BenchmarkError
+from benchmark.grids.selectors import Rectangle, check_selector, combinations, parsed, values_of
+
+Methods = frozenset[str]  # a combination of methods
+
+
+def controlled(claim: dict[str, Any], control: Sequence[str]) -> dict[str, Any] | None:
+    """``claim`` with ``control`` in the place of what the claimed runs add a method to; None if they do not."""
+    claimed = (claim["better"] or claim["lower"]).get("method")
+    if not isinstance(claimed, list) or frozenset(control) in combinations(claimed):
+        return None
+    sides = {side: _replaced(claim[side], combinations(claimed), control) for side in ("than", "gain_over")}
+    changed = {side: selector for side, selector in sides.items() if selector != claim[side]}
+    return claim | changed if changed else None
+
+
+def check(
+    controls: Sequence[Sequence[str]], claims: Sequence[dict[str, Any]], grid: Sequence[Rectangle], place: str
+) -> None:
+    """Refuse a control that no run of the grid has, alone or beside a technique of a claim.
+
+    Raises: BenchmarkError with the nearest valid name.
+    """
+    declared = {frozenset(parsed("method", text)) for text in values_of("method", grid)}
+    for control in controls:
+        if not control:
+            raise BenchmarkError(f"{place}: controls: [] is plain fine-tuning, and no control for it")
+        needed = {frozenset(control), *(methods for claim in claims for methods in _against(claim, control))}
+        if not needed & declared:
+            check_selector({"method": list(control)}, grid, f"{place}, controls")
+
+
+def _against(claim: dict[str, Any], control: Sequence[str]) -> list[Methods]:
+    again = controlled(claim, control)
+    sides = [again["than"], again["gain_over"]] if again else []
+    every = [methods for side in sides if "method" in side for methods in combinations(side["method"])]
+    return [methods for methods in every if methods >= frozenset(control)]
+
+
+def _replaced(side: dict[str, Any], claimed: Sequence[Methods], control: Sequence[str]) -> dict[str, Any]:
+    """A selector with ``control`` added to the combinations that every claimed one has and adds a method to."""
+    if not isinstance(side.get("method"), list):
+        return side
+    stated = combinations(side["method"])
+    replaced = [
+        methods | set(control) if all(methods < mine for mine in claimed) else methods for methods in stated
+    ]
+    return side | {"method": [sorted(methods) for methods in replaced]} if replaced != stated else side

@@ -1,0 +1,50 @@
+"""The recipe of a grid: what its runs learn, from which data, and how.
+
+Seeds, places and machines are no part of it. A user's change of the recipe makes other runs than a paper's.
+"""
+
+from __future__ import annotations
+
+import json
+
+from benchmark.config.identity import identity
+from benchmark.config.schema import RunConfig
+from benchmark.grids import grid as grids
+from benchmark.grids.grid import Grid
+from benchmark.grids.rectangles import Axes
+
+PARTS = ("model", "task", "method", "protocol", "data")
+GROUPS = ("model", "task", "data", "protocol")  # another choice is another recipe
+
+
+def changed(grid: Grid) -> Axes:
+    """The user's changes that make other runs than the sweep declares, by key; empty for a part of its grid.
+
+    A further combination of methods changes no other. A key may be set to the value that it has anyway.
+    """
+    keys = {key: values for key, values in grid.changed.items() if _part(key) in PARTS and key != "method"}
+    new = {
+        key: values
+        for key, values in keys.items()
+        if any(value not in grid.declared.get(key.lstrip("+"), ()) for value in values)
+    }
+    if not new or any(key in GROUPS and key in grid.declared for key in new):
+        return new
+    kept = [f"{key}={','.join(values)}" for key, values in keys.items() if key not in new]
+    declared = grids.load(grid.name, [*grid.search, *kept, "seed=1"]).runs
+    methods = {frozenset(run.config.method) for run in declared}
+    recipes = {_recipe(run.config) for run in declared}
+    runs = [run.config for run in grid.runs if frozenset(run.config.method) in methods]
+    return new if any(_recipe(config) not in recipes for config in runs) else {}
+
+
+def _part(key: str) -> str:
+    """The part of a configuration that an override's ``key`` is in."""
+    return key.lstrip("+~").partition(".")[0]
+
+
+def _recipe(config: RunConfig) -> str:
+    whole = identity(config)
+    protocol = {name: value for name, value in whole["protocol"].items() if name != "micro_batch_size"}
+    protocol |= {"selection": config.protocol.selection, "report": config.protocol.report}
+    return json.dumps({part: whole[part] for part in PARTS} | {"protocol": protocol}, sort_keys=True)

@@ -1,0 +1,30 @@
+"""PATS's noise without its sensitivities: the control that PATS's tables lack.
+
+Zhang et al., EMNLP 2022, compare PATS with plain fine-tuning, which has no noise at all. Here all weights of a tensor
+have noise of one size, which is the mean over the tensor of PATS's sizes in the same update. How much noise there is,
+where and when, and its share p stay PATS's. A gain that is left over this control is the sensitivities'.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from benchmark.methods.pats import PATS
+from benchmark.step.update import Tensors
+
+
+@dataclass
+class EvenNoise(PATS):
+    """Add PATS's noise to every weight, with the same size for all weights of a tensor.
+
+    The hyper-parameters are PATS's. The mean standard deviation of the noise is kept, not its variance, most of
+    which is of few weights.
+    """
+
+    paper: ClassVar[str] = "control for Zhang et al., EMNLP 2022"
+    cost: ClassVar[str] = "a running mean and a draw per weight and update"
+    neutral: ClassVar[dict[str, Any] | None] = {"intensity": 0.0}
+
+    def sizes(self, means: Tensors) -> Tensors:
+        return [size.fill_(size.mean()) for size in super().sizes(means)]

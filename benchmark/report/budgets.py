@@ -1,0 +1,26 @@
+"""Search budgets: the best of several settings is higher by chance alone.
+
+An arm that tried more settings than its rival is better only if it is so without a leak, where one half of the
+evaluation set chooses the setting and the other scores it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from benchmark.report.paired_tests import Comparison
+
+
+def favoured(comparisons: Sequence[Comparison], side: int) -> bool:
+    """True if that ``side`` (0 is the claimed one) of a comparison tried more settings than the other."""
+    return any(comparison.tried[side] > comparison.tried[1 - side] for comparison in comparisons)
+
+
+def in_words(comparisons: Sequence[Comparison]) -> str:
+    """The unequal numbers of settings that the two sides tried, here and in the paper; '' if they are equal."""
+    unequal = [c for c in comparisons if c.tried[0] != c.tried[1]]
+    if not unequal:
+        return ""
+    most = max(unequal, key=lambda c: max(c.tried) / min(c.tried))
+    printed = f" (the paper: {most.paper_tried[0]} against {most.paper_tried[1]})" if most.paper_tried else ""
+    return f"; settings tried: {most.tried[0]} against {most.tried[1]}{printed}"

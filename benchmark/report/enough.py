@@ -1,0 +1,82 @@
+"""The number of seeds that would decide a claim.
+
+A claim is decided as a whole: so many seeds show all the comparisons it needs together, with 80 % power. The effect
+is the one that the paper printed; where none is printed, it is the effect seen, and the text says so. The spread is
+the upper end of its 95 % interval, since few seeds may show less spread than there is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import stats
+
+from benchmark.report.numbers.power import seeds_for
+from benchmark.report.numbers.statistics import LEVEL, MANY
+from benchmark.report.paired_tests import Comparison
+
+
+def largest_spread(std: float, n: int) -> float:
+    """The upper end of the 95 % interval of a standard deviation seen in ``n`` values."""
+    return std * float(np.sqrt((n - 1) / stats.chi2.ppf(LEVEL / 2, n - 1)))
+
+
+def seeds_to_decide(cells: Sequence[Sequence[Comparison]], wanted: int) -> tuple[int, str]:
+    """Number of seeds that would decide a claim on at least ``wanted`` of ``cells``, and at which effect.
+
+    ``MANY`` stands for no number in reach. A cell counts if all its comparisons are as claimed.
+    """
+    tested = [[c for c in cell if c.n > 1] for cell in cells]
+    tested = [cell for cell in tested if cell]
+    every = [comparison for cell in tested for comparison in cell]
+    if all(not np.isnan(c.printed) and not np.isnan(c.std) for c in every):
+        return _to_show(tested, [[c.printed for c in cell] for cell in tested], wanted), "the printed effect"
+    seen = [[c.toward for c in cell] for cell in tested]
+    against = sorted(_single(c, LEVEL / len(every)) for c in every if c.toward < 0)
+    if len(against) > len(cells) - wanted:
+        return against[len(cells) - wanted], "the effect seen"
+    return _to_show(tested, seen, wanted), "the effect seen"
+
+
+def in_words(cells: Sequence[Sequence[Comparison]], wanted: int) -> str:
+    """The number of seeds that would decide, in words."""
+    if all(comparison.n < 2 for cell in cells for comparison in cell):
+        return "one seed shows no spread"
+    seeds, effect = seeds_to_decide(cells, wanted)
+    number = "no number of seeds in reach" if seeds >= MANY else f"about {seeds} seeds"
+    return f"at {effect}, {number} would decide"
+
+
+def _to_show(cells: Sequence[Sequence[Comparison]], effects: Sequence[Sequence[float]], wanted: int) -> int:
+    """Seeds that show the ``wanted`` cells of the largest ``effects`` together, by their smallest comparison."""
+    if len(cells) < wanted:
+        return MANY
+    sizes = [
+        [_size(comparison, effect) for comparison, effect in zip(cell, of_cell, strict=True)]
+        for cell, of_cell in zip(cells, effects, strict=True)
+    ]
+    order = sorted(range(len(cells)), key=lambda number: -min(sizes[number]))[:wanted]
+    level = LEVEL / (len(cells) - wanted + 1)  # partial conjunction's for the last of them
+    known = [size for number in order for size in sizes[number] if np.isfinite(size)]
+    others = [
+        comparison.needed(level)
+        for number in order
+        for comparison, size in zip(cells[number], sizes[number], strict=True)
+        if not np.isfinite(size)
+    ]
+    return max([seeds_for(known, level)] * bool(known) + others)
+
+
+def _size(comparison: Comparison, effect: float) -> float:
+    """An effect in standard deviations; infinite where no spread or another test tells the number of seeds."""
+    spread = largest_spread(comparison.std, comparison.n)
+    if spread > 0:
+        return effect / spread
+    return np.inf if effect > 0 else -1.0  # an effect that is not as claimed is never shown
+
+
+def _single(comparison: Comparison, level: float) -> int:
+    """Seeds that show one comparison, in the direction seen."""
+    size = abs(_size(comparison, abs(comparison.toward)))
+    return seeds_for(size, level) if np.isfinite(size) else comparison.needed(level)

@@ -1,0 +1,53 @@
+"""The two scopes of a verdict: this evaluation set, and sentences like those in it.
+
+Seeds alone say what happens on this evaluation set. An evaluation set is a sample as well: for sentences like
+these, the sampling variance over examples is added to the variance over seeds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from scipy import stats
+
+from benchmark.report.paired_tests import Comparison
+from benchmark.report.words import NOT_MEASURED, PREDICTIONS_MISSING, SEEDS_ALONE
+
+
+def satterthwaite(variances: Sequence[float], degrees: Sequence[float]) -> float:
+    """Degrees of freedom of a sum of independent ``variances`` (m,), each known with its ``degrees`` (m,)."""
+    parts = np.asarray(variances, float) ** 2 / np.asarray(degrees, float)
+    return float(np.sum(variances) ** 2 / parts.sum()) if parts.sum() else np.inf
+
+
+def for_sentences(comparison: Comparison) -> Comparison:
+    """``comparison`` with p-values for sentences like these; NaN if predictions are missing.
+
+    No larger population is surer than this set: the p-value is never below the one of the seeds alone.
+    """
+    if comparison.examples is None or np.isnan(comparison.p):
+        return replace(comparison, p=np.nan, all_p=np.nan)
+    of_seeds, of_examples = comparison.std**2 / comparison.n, comparison.examples[0] ** 2
+    variance = of_seeds + of_examples
+    if np.isnan(variance):
+        return replace(comparison, p=np.nan, all_p=np.nan)
+    if variance == 0:
+        return comparison
+    degrees = satterthwaite((of_seeds, of_examples), (comparison.n - 1, comparison.examples[1]))
+    p = float(2 * stats.t.sf(abs(comparison.toward) / np.sqrt(variance), degrees))
+    return replace(
+        comparison, p=max(p, comparison.p), all_p=float(np.maximum(p, comparison.all_p))
+    )  # what the seeds lost stays lost
+
+
+def unknown(comparisons: Sequence[Comparison]) -> str:
+    """The word in place of a verdict for sentences like these, or '' if there can be one."""
+    made = [comparison for comparison in comparisons if comparison.n > 0]
+    if not made:
+        return NOT_MEASURED
+    examples = [comparison.examples for comparison in made]
+    if None in examples:
+        return SEEDS_ALONE
+    return PREDICTIONS_MISSING if any(known and np.isnan(known[0]) for known in examples) else ""

@@ -1,0 +1,53 @@
+"""Controls: the claim against them, and the refusal of those that a grid lacks."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmark.errors import BenchmarkError
+from benchmark.grids.controls import check, controlled
+from helpers.hand_made import claim
+
+CONTROL = ["no_dropout"]
+
+
+def methods(**sides: object) -> list[object]:
+    again = controlled(claim(better={"method": ["hype_n"]}) | sides, CONTROL)
+    return [again[side].get("method") for side in ("than", "gain_over")] if again else []
+
+
+def test_the_control_is_in_the_place_of_plain_fine_tuning():
+    assert methods() == [[["no_dropout"]], None]
+    assert methods(than={"method": [[], ["sage"]]}) == [[["no_dropout"], ["sage"]], None]
+    assert methods(than={"method": ["hype_n"]}, gain_over={"method": []}) == [["hype_n"], [["no_dropout"]]]
+    beside = {"better": {"method": ["hype_n", "rdrop"]}, "than": {"method": ["rdrop"]}}
+    assert methods(**beside) == [[["no_dropout", "rdrop"]], None]
+
+
+def test_what_is_not_against_plain_fine_tuning_has_no_control():
+    assert methods(than={"method": ["rdrop"]}) == []
+    assert methods(better={"data.share": 0.1}, than={"data.share": 0.9}) == []
+    assert methods(better={"method": ["no_dropout"]}) == []
+
+
+@pytest.mark.parametrize(
+    ("control", "message"),
+    [
+        ([["no_dropuot"]], "did you mean 'no_dropout'"),
+        ([["rdrop"]], r"unknown method '\[rdrop\]' in sweeps/x, controls"),
+        ([[]], r"controls: \[\] is plain fine-tuning"),
+    ],
+)
+def test_a_control_that_the_grid_lacks_is_refused(control, message):
+    grid = [{"method": ["[]", "[no_dropout]", "[hype_n]", "[hype_n,rdrop]"]}]
+    check([["no_dropout"]], [claim(better={"method": ["hype_n"]})], grid, "sweeps/x")
+    with pytest.raises(BenchmarkError, match=message):
+        check(control, [claim(better={"method": ["hype_n"]})], grid, "sweeps/x")
+
+
+def test_a_control_may_stand_beside_a_technique_alone():
+    grid = [{"method": ["[rdrop]", "[hype_n,rdrop]", "[no_dropout,rdrop]"]}]
+    stated = claim(better={"method": ["hype_n", "rdrop"]}, than={"method": ["rdrop"]})
+    check([CONTROL], [stated], grid, "sweeps/x")
+    with pytest.raises(BenchmarkError, match="no_dropout"):
+        check([CONTROL], [claim(better={"method": ["hype_n"]}, than={"method": ["rdrop"]})], grid, "sweeps/x")
