@@ -20,7 +20,9 @@ from benchmark.config.table import MOST
 from benchmark.grids.grid import Grid
 from benchmark.grids.selectors import combinations, parsed
 from benchmark.records.record import Record
+from benchmark.report import kinds
 from benchmark.report.comparisons import Compared
+from benchmark.report.kinds.shown import effects, fields
 from benchmark.report.numbers.conjunctions import helped, most
 from benchmark.report.numbers.frame import Rule
 from benchmark.report.numbers.predictions import Arrays
@@ -33,6 +35,7 @@ REPRODUCED, CONTRADICTED, UNDECIDED, NOT_MEASURED = (
     "undecided",
     "not measured",
 )
+OF_SCORES = ("score", "median")  # quantities that collapses change, and that speak of runs as a whole
 NO_EVIDENCE = ("store", "cache", "device", "seed")  # axes that no claim covers
 
 
@@ -40,7 +43,8 @@ NO_EVIDENCE = ("store", "cache", "device", "seed")  # axes that no claim covers
 class Verdict:
     """A paper's claim, the verdict on it and the reason.
 
-    ``corrected`` are the p-values of the comparisons after Holm's correction.
+    ``corrected`` are the p-values of the comparisons after Holm's correction. ``without_collapses`` is the verdict
+    on the same claim among the runs that did not collapse, if some did. ``kind`` is the key of its declaration.
     """
 
     says: str
@@ -48,6 +52,16 @@ class Verdict:
     why: str
     comparisons: list[Comparison] = field(default_factory=list)
     corrected: list[float] = field(default_factory=list)
+    without_collapses: Verdict | None = None
+    id: str = ""
+    place: str = ""
+    kind: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """The claim with its id and its place in the paper."""
+        place = f" ({self.place})" if self.place else ""
+        return f"{self.id}{place}: {self.says}" if self.id else f"{self.says}{place}"
 
 
 def judge(
@@ -60,7 +74,20 @@ def judge(
     if not grid.table["claims"]:
         return []
     compared = Compared(grid, frame, rule, records, arrays)
-    return [verdict(claim, compared.of(claim), left_out(claim, grid)) for claim in grid.table["claims"]]
+    return [_judged(claim, compared, left_out(claim, grid)) for claim in grid.table["claims"]]
+
+
+def _judged(claim: dict[str, Any], compared: Compared, missing: str) -> Verdict:
+    """The verdict on one claim, and on the same claim among the runs that did not collapse."""
+    judged = verdict(claim, kinds.comparisons(compared, claim), missing)
+    names = {name: claim.get(name) or "" for name in ("id", "place")}
+    judged = replace(judged, kind=kinds.kind_of(claim), **names)
+    if claim["of"] not in OF_SCORES or not any(comparison.collapsed for comparison in judged.comparisons):
+        return judged
+    among = verdict(claim, kinds.comparisons(compared.without_collapses(), claim), missing)
+    counted = among.why.split(";")[0]
+    why = f"{judged.why}; among runs that did not collapse {among.verdict}: {counted}"
+    return replace(judged, why=why, without_collapses=among)
 
 
 def verdict(claim: dict[str, Any], comparisons: list[Comparison], missing: str = "") -> Verdict:
@@ -79,7 +106,7 @@ def verdict(claim: dict[str, Any], comparisons: list[Comparison], missing: str =
         why += f", {states.count(-1)} the other way"
     if len(made) < len(comparisons):
         why += f", {len(comparisons) - len(made)} without runs"
-    why += _failures(comparisons)
+    why += effects(comparisons) + _failures(comparisons)
     waiting = sum(comparison.waiting for comparison in comparisons)
     open_ = [missing] if missing else []
     open_ += [f"{_count(waiting, 'run')} of its comparisons not run yet"] if waiting else []
@@ -110,17 +137,27 @@ def tempered(verdicts: Sequence[Verdict], leak_free: Sequence[Verdict]) -> list[
 
 
 def numbers(verdicts: Sequence[Verdict]) -> pd.DataFrame:
-    """One row per comparison of every claim; a claim without comparisons has one row."""
+    """One row per comparison of every claim; a claim without comparisons has one row.
+
+    ``effect``, ``low`` and ``high`` are in ``unit``. ``toward`` is the effect as claimed, or its distance from the
+    margin, of a ratio in logarithms. ``p_claimed`` is one-sided; ``p_alone`` and ``p``, which is corrected, are
+    two-sided, of claims within a margin for a difference beyond it. ``…_without_collapses`` is among the runs that
+    did not collapse.
+    """
     rows = []
     for number, judged in enumerate(verdicts, 1):
-        claim = {"claim": number, "says": judged.says, "verdict": judged.verdict, "why": judged.why}
+        claim = {"claim": number, "id": judged.id, "place": judged.place, "kind": judged.kind}
+        claim |= {"says": judged.says, "verdict": judged.verdict, "why": judged.why}
         corrected = judged.corrected or [np.nan] * len(judged.comparisons)
+        among = judged.without_collapses.comparisons if judged.without_collapses else []
         rows += [
             claim
             | {"column": c.column, "ours": c.ours, "others": c.others, "toward": c.toward, "n": c.n}
-            | {"p_alone": c.p, "p": p}
+            | fields(c)
+            | {"p_claimed": c.one_sided, "p_alone": c.p, "p": p}
             | {"seeds_needed": c.needed(LEVEL / len(judged.comparisons)) if c.n > 1 else None}
-            for c, p in zip(judged.comparisons, corrected, strict=True)
+            | {f"{name}_without_collapses": getattr(a, name) for a in others for name in ("toward", "n", "p")}
+            for c, p, *others in zip(judged.comparisons, corrected, *[among] * bool(among), strict=True)
         ] or [claim]
     return pd.DataFrame(rows)
 
@@ -146,7 +183,8 @@ def left_out(claim: dict[str, Any], grid: Grid) -> str:
 def _covers(claim: dict[str, Any], key: str, value: str) -> bool:
     if key == "task" and isinstance(claim["where"], list):
         return value in claim["where"]
-    sides = [claim[side] for side in ("better", "lower", "than", "gain_over") if key in claim[side]]
+    named = ("better", "lower", "runs", "than", "gain_over")
+    sides = [claim[side] for side in named if key in claim.get(side, ())]
     if not sides:
         return True  # the claim must hold at every value of this axis
     stated = parsed(key, value)

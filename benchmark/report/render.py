@@ -65,7 +65,7 @@ def terminal(report: Report, width: int | None = None) -> str:
         shown = RichTable(box=None, pad_edge=False, show_header=False)
         for verdict in report.verdicts:
             shown.add_row(
-                Text(verdict.verdict), *(Text(printable(text)) for text in (verdict.says, verdict.why))
+                Text(verdict.verdict), *(Text(printable(text)) for text in (verdict.sentence, verdict.why))
             )
         console.print(shown)
         console.print()
@@ -118,7 +118,9 @@ def markdown(report: Report) -> str:
         lines += _markdown_section(section, report.columns)
     if report.verdicts:
         lines += [CLAIMS, ""]
-        said = [(judged.verdict, _markdown(f"{judged.says} ({judged.why})")) for judged in report.verdicts]
+        said = [
+            (judged.verdict, _markdown(f"{judged.sentence} ({judged.why})")) for judged in report.verdicts
+        ]
         lines += [f"- **{verdict}**: {text}" for verdict, text in said]
         lines.append("")
     lines += [f"- {_markdown(note)}" for note in report.notes]
@@ -208,7 +210,8 @@ def _latex_verdicts(verdicts: Sequence[Verdict]) -> list[str]:
     if not verdicts:
         return []
     items = [
-        rf"\item \textbf{{{judged.verdict}}}: {_tex(f'{judged.says} ({judged.why})')}" for judged in verdicts
+        rf"\item \textbf{{{judged.verdict}}}: {_tex(f'{judged.sentence} ({judged.why})')}"
+        for judged in verdicts
     ]
     return [r"\begin{itemize}", *items, r"\end{itemize}"]
 
@@ -217,7 +220,8 @@ def _html_verdicts(verdicts: Sequence[Verdict]) -> str:
     if not verdicts:
         return ""
     items = "".join(
-        f"<li><b>{judged.verdict}</b>: {_html(f'{judged.says} ({judged.why})')}</li>" for judged in verdicts
+        f"<li><b>{judged.verdict}</b>: {_html(f'{judged.sentence} ({judged.why})')}</li>"
+        for judged in verdicts
     )
     return f"<h2>{_html(CLAIMS)}</h2>\n<ul>{items}</ul>"
 
