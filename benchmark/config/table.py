@@ -14,10 +14,11 @@ from typing import Any
 
 from omegaconf import MISSING
 
+from benchmark.config.claim_kinds import Association, Margin, Optimum, Size, Trend
+
 KINDS = ("table", "lines", "box", "bars", "heat", "histogram")
 STATISTICS = ("mean", "std", "max", "p_value")
-RATES = ("failed", "collapsed")  # of runs; claims may be about them, and lower is better
-QUANTITIES = ("score", "std", "max", "loss", "memory")  # and probe/NAME, probe/NAME/ARRAY
+SHOWN = ("score", "std", "max", "loss", "memory", "time")  # by figures, and probe/NAME, probe/NAME/ARRAY
 READINGS = ("value", "size", "metric", "outputs", "labels", "length", "warmup")
 EVERY_COLUMN, AVERAGE = "every column", "average"
 MOST = "most"
@@ -59,24 +60,41 @@ class Layout:
 
 @dataclass
 class Claim:
-    """A statement of a paper about its table: one side's values are above the other's.
+    """A statement of a paper about its table, of one kind: ``says`` is its sentence.
 
     Values of the runs ``better`` must be above, or values of the runs ``lower`` below, the values of the runs
-    ``than``. Two runs are compared if they agree on every axis that both have and neither side names. A side's
-    value is the mean over the tasks it names. If a side names several values of another axis, the claim must
-    hold for every pair. ``where`` is ``every column``, ``average``, a list of columns, or a number of columns
-    that is enough. ``at_least`` is a number of comparisons that is enough, or ``most``. ``of`` is the quantity to
-    compare; with ``gain_over``, the claim is about its gain over these runs.
+    ``than``. Other kinds are about ``runs``, see `benchmark/config/claim_kinds.py`. Two runs are compared if they
+    agree on every axis that both have and neither side names. A side's value is the mean over the tasks it
+    names. If a side names several values of another axis, the claim must hold for every pair. ``where`` is
+    ``every column``, ``average``, the name of one of the table's ``averages``, a list of columns, or a number of
+    columns that is enough. ``at_least`` is a number of comparisons that is enough, or ``most``.
+
+    ``of`` is the quantity, with its ``unit`` if it is of a probe of one's own. ``depth`` limits a quantity by
+    layer to a share of the depth: ``[0.5, 1]`` is the upper half. With ``gain_over``, the claim is about the gain
+    over these runs; with ``gain_of``, about the gain of these methods over the same run without them. ``id`` and
+    ``place`` name the claim and its section in the paper.
     """
 
     says: str = MISSING
+    id: str = ""
+    place: str = ""
     better: dict[str, Any] = field(default_factory=dict)
     lower: dict[str, Any] = field(default_factory=dict)
-    than: dict[str, Any] = MISSING
+    than: dict[str, Any] = field(default_factory=dict)
+    runs: dict[str, Any] = field(default_factory=dict)
+    trend: Trend | None = None
+    optimum: Optimum | None = None
+    equivalent: Margin | None = None
+    not_worse: Margin | None = None
+    size: Size | None = None
+    association: Association | None = None
     where: Any = EVERY_COLUMN
     at_least: Any = None
     of: str = "score"
+    unit: str = ""
+    depth: list[float] = field(default_factory=list)
     gain_over: dict[str, Any] = field(default_factory=dict)
+    gain_of: list[str] = field(default_factory=list)
 
 
 @dataclass

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from benchmark.config.table import AVERAGE, EVERY_COLUMN, KINDS, MOST, QUANTITIES, RATES, READINGS, STATISTICS
-from benchmark.errors import BenchmarkError, unknown
+from benchmark.config.table import KINDS, READINGS, SHOWN, STATISTICS
+from benchmark.config.units import PROBE
+from benchmark.errors import unknown
 from benchmark.grids import controls
-from benchmark.grids.selectors import Rectangle, check_selector, values_of
+from benchmark.grids.claim_checks import check_claims
+from benchmark.grids.selectors import Rectangle, values_of
 from benchmark.places import ROOT
 
 
@@ -34,8 +36,7 @@ def check(name: str, table: dict[str, Any], grid: Sequence[Rectangle]) -> None:
                 list(table["columns"]) or values_of("task", grid),
                 f"{place}, average {name!r}",
             )
-    for number, claim in enumerate(table["claims"], 1):
-        _check_claim(claim, table, grid, f"{place}, claim {number}")
+    check_claims(table, grid, place)
     controls.check(table["controls"], table["claims"], grid, place)
 
 
@@ -50,37 +51,6 @@ def _check_layout(layout: dict[str, Any], place: str) -> None:
     _check_quantity(layout["y"], place)
     for statistic in layout["statistic"]:
         _check_name("statistic", statistic, STATISTICS, place)
-
-
-def _check_claim(claim: dict[str, Any], table: dict[str, Any], grid: Sequence[Rectangle], place: str) -> None:
-    if bool(claim["better"]) == bool(claim["lower"]):
-        raise BenchmarkError(
-            f"{place}: give either `better` or `lower`, and what it is better or lower `than`"
-        )
-    for side in ("better", "lower", "than", "gain_over"):
-        check_selector(claim[side], grid, f"{place}, {side}")
-    if claim["of"] not in RATES:
-        _check_quantity(claim["of"], place)
-    elif claim["gain_over"]:
-        raise BenchmarkError(f"{place}: of: {claim['of']} is a rate, and has no gain_over")
-    enough = claim["at_least"]
-    if enough not in (None, MOST) and (type(enough) is not int or enough < 1):
-        raise BenchmarkError(
-            f"{place}: at_least: {enough!r}; valid: a number of comparisons from 1 on, or {MOST!r}"
-        )
-    if enough is not None and isinstance(claim["where"], int):
-        raise BenchmarkError(
-            f"{place}: at_least: {enough} counts comparisons, and where: {claim['where']} columns; give one of them"
-        )
-    where, columns = claim["where"], list(table["columns"]) or values_of("task", grid)
-    if isinstance(where, int):
-        if not 1 <= where <= len(columns):
-            raise BenchmarkError(f"{place}: where: {where} columns, and the table has {len(columns)}")
-    elif isinstance(where, str):
-        _check_name("place", where, (EVERY_COLUMN, AVERAGE), place)
-    else:
-        for column in where:
-            _check_name("column", column, columns, place)
 
 
 def _check_static(static: dict[str, Any], place: str) -> None:
@@ -99,8 +69,8 @@ def _named_by(rule: Any) -> list[str]:
 
 
 def _check_quantity(name: str, place: str) -> None:
-    if not name.startswith("probe/"):
-        _check_name("quantity", name, QUANTITIES, place)
+    if not name.startswith(PROBE):
+        _check_name("quantity", name, SHOWN, place)
 
 
 def _check_name(kind: str, name: str, valid: Sequence[str], place: str) -> None:

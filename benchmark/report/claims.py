@@ -16,13 +16,16 @@ from typing import Any
 import numpy as np
 
 from benchmark.config.table import MOST
-from benchmark.report import budgets, enough, scopes
+from benchmark.report import budgets, enough, kinds, scopes
 from benchmark.report.comparisons import Compared
 from benchmark.report.coverage import left_out
+from benchmark.report.kinds.shown import effects
 from benchmark.report.numbers.conjunctions import helped, most
 from benchmark.report.numbers.statistics import LEVEL, holm
 from benchmark.report.paired_tests import Comparison
 from benchmark.report.words import CONTRADICTED, NOT_MEASURED, REPRODUCED, UNDECIDED, worded
+
+OF_SCORES = ("score", "median")  # quantities that collapses change, and that speak of runs as a whole
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,8 @@ class Verdict:
 
     ``verdict`` is of the seeds, on this evaluation set; ``sentences`` is of seeds and examples. ``corrected`` are
     the p-values of the comparisons after Holm's correction. ``control`` names the control of a claim that was
-    judged against one, and ``controls`` has these verdicts.
+    judged against one, and ``controls`` has these verdicts. ``without_collapses`` is the verdict on the same claim
+    among the runs that did not collapse, if some did. ``kind`` is the key of its declaration.
     """
 
     says: str
@@ -42,17 +46,38 @@ class Verdict:
     sentences: str = NOT_MEASURED
     control: str = ""
     controls: tuple[Verdict, ...] = ()
+    without_collapses: Verdict | None = None
+    id: str = ""
+    place: str = ""
+    kind: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """The claim with its id and its place in the paper."""
+        place = f" ({self.place})" if self.place else ""
+        return f"{self.id}{place}: {self.says}" if self.id else f"{self.says}{place}"
 
 
-def judge(compared: Compared, claims: Sequence[dict[str, Any]], open_: str = "") -> list[Verdict]:
-    """The verdict on every one of ``claims``.
+def judge(
+    compared: Compared, claims: Sequence[dict[str, Any]], open_: str = "", changed: bool = False
+) -> list[Verdict]:
+    """The verdict on every one of ``claims``, and among the runs that did not collapse.
 
-    ``open_`` says what keeps all of them from being reproduced.
+    ``open_`` says what keeps all of them from being reproduced. Reasons are in the words of a recipe that was
+    ``changed`` or not.
     """
     verdicts = []
     for claim in claims:
         missing = " and ".join(filter(None, [left_out(claim, compared.grid), open_]))
-        verdicts.append(verdict(claim, compared.of(claim), missing))
+        judged = verdict(claim, kinds.comparisons(compared, claim), missing)
+        judged = replace(
+            judged, kind=kinds.kind_of(claim), id=claim.get("id") or "", place=claim.get("place") or ""
+        )
+        if claim["of"] in OF_SCORES and any(comparison.collapsed for comparison in judged.comparisons):
+            among = verdict(claim, kinds.comparisons(compared.without_collapses(), claim), missing)
+            said = f"among runs that did not collapse {worded(among.verdict, changed)}: {among.why.split(';')[0]}"
+            judged = replace(judged, why=f"{judged.why}; {said}", without_collapses=among)
+        verdicts.append(judged)
     return verdicts
 
 
@@ -72,7 +97,7 @@ def verdict(claim: dict[str, Any], comparisons: list[Comparison], missing: str =
         why += f", {states.count(-1)} the other way"
     if len(made) < len(comparisons):
         why += f", {len(comparisons) - len(made)} without runs"
-    why += _failures(comparisons) + budgets.in_words(comparisons)
+    why += effects(comparisons) + _failures(comparisons) + budgets.in_words(comparisons)
     waiting = sum(comparison.waiting for comparison in comparisons)
     kept_open = [missing] if missing else []
     kept_open += [f"{_count(waiting, 'run')} of its comparisons not run yet"] if waiting else []

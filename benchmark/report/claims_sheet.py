@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark.report.claims import Verdict
+from benchmark.report.kinds.shown import fields
 from benchmark.report.numbers.statistics import LEVEL
 from benchmark.report.paired_tests import Comparison
 from benchmark.report.scopes import for_sentences
@@ -18,10 +19,15 @@ def numbers(verdicts: Sequence[Verdict]) -> pd.DataFrame:
     """One row per comparison of every claim, those against controls last; at least one row per claim.
 
     ``for_sentences`` is the verdict of seeds and examples, ``p_sentences`` its p-value before correction.
+    ``effect``, ``low`` and ``high`` are in ``unit``. ``toward`` is the effect as claimed, or its distance from the
+    margin, of a ratio in logarithms. ``p_claimed`` is one-sided; ``p_alone`` and ``p``, which is corrected, are
+    two-sided, of claims within a margin for a difference beyond it. ``…_without_collapses`` is among the runs that
+    did not collapse.
     """
     rows: list[dict[str, Any]] = []
     for number, judged in enumerate(verdicts, 1):
-        claim = {"claim": number, "says": judged.says, "verdict": judged.verdict}
+        claim = {"claim": number, "id": judged.id, "place": judged.place, "kind": judged.kind}
+        claim |= {"says": judged.says, "verdict": judged.verdict}
         claim |= {"for_sentences": judged.sentences, "why": judged.why}
         rows += _rows(claim, judged)
         for again in judged.controls:
@@ -33,9 +39,13 @@ def numbers(verdicts: Sequence[Verdict]) -> pd.DataFrame:
 def _rows(claim: dict[str, Any], judged: Verdict) -> list[dict[str, Any]]:
     corrected = judged.corrected or [np.nan] * len(judged.comparisons)
     level = LEVEL / max(len(judged.comparisons), 1)
+    among = judged.without_collapses.comparisons if judged.without_collapses else []
     return [
-        claim | _fields(comparison, level) | {"p": p}
-        for comparison, p in zip(judged.comparisons, corrected, strict=True)
+        claim
+        | _fields(comparison, level)
+        | {"p": p}
+        | {f"{name}_without_collapses": getattr(a, name) for a in others for name in ("toward", "n", "p")}
+        for comparison, p, *others in zip(judged.comparisons, corrected, *[among] * bool(among), strict=True)
     ] or [claim]
 
 
@@ -49,6 +59,8 @@ def _fields(comparison: Comparison, level: float) -> dict[str, Any]:
         "toward": comparison.toward,
         "printed": comparison.printed,
         "n": comparison.n,
+        **fields(comparison),
+        "p_claimed": comparison.one_sided,
         "p_alone": comparison.p,
         "p_sentences": for_sentences(comparison).p,
         "tried_ours": comparison.tried[0],

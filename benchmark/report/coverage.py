@@ -37,7 +37,8 @@ def fewer_seeds(grid: Grid) -> str:
 def _covers(claim: dict[str, Any], key: str, value: str) -> bool:
     if key == "task" and isinstance(claim["where"], list):
         return value in claim["where"]
-    sides = [claim[side] for side in ("better", "lower", "than", "gain_over") if key in claim[side]]
+    named = ("better", "lower", "runs", "than", "gain_over")
+    sides = [claim[side] for side in named if key in claim.get(side, ())]
     if not sides:
         return True  # the claim must hold at every value of this axis
     stated = parsed(key, value)

@@ -15,19 +15,19 @@ from benchmark.report.numbers import sampling
 from benchmark.report.numbers.frame import CELL, Rule
 from benchmark.report.numbers.sampling import Shares
 from benchmark.report.paired_tests import Comparison
-from benchmark.report.published import AVERAGE
 
 
 @dataclass(frozen=True)
 class Side:
     """The runs of one arm on one column, with the weight (1 or -1) that they have in a difference.
 
-    ``frame`` has all runs of the arm. ``column`` is a column, the average, or columns of which the mean is taken.
+    ``frame`` has all runs of the arm. ``rule`` is the columns of which the mean is taken, ``column`` its name.
     """
 
     weight: float
     frame: pd.DataFrame
-    column: str | list[str]
+    rule: Rule
+    column: str
     config: RunConfig
 
 
@@ -48,7 +48,6 @@ class Facts:
         comparison: Comparison,
         sides: tuple[Sequence[Side], Sequence[Side]],
         seeds: Iterable[int],
-        rule: Rule,
         sign: float,
         of_scores: bool,
     ) -> Comparison:
@@ -59,21 +58,21 @@ class Facts:
         every = [*sides[0], *sides[1]]
         comparison = replace(
             comparison,
-            runs=(_runs(sides[0], rule), _runs(sides[1], rule)),
-            tried=(_tried(sides[0], rule), _tried(sides[1], rule)),
+            runs=(_runs(sides[0]), _runs(sides[1])),
+            tried=(_tried(sides[0]), _tried(sides[1])),
             paper_tried=self.paper_tried(sides),
         )
         if not of_scores:
             return comparison
-        examples = self.examples(every, set(seeds), rule)
+        examples = self.examples(every, set(seeds))
         printed = sign * sum(side.weight * self.value(side) for side in every)
         return replace(comparison, examples=examples, printed=printed)
 
-    def examples(self, sides: Sequence[Side], seeds: set[int], rule: Rule) -> tuple[float, float]:
+    def examples(self, sides: Sequence[Side], seeds: set[int]) -> tuple[float, float]:
         """Standard error of a difference over examples, and its degrees of freedom; NaN if unknown."""
         known = []
         for side in sides:
-            shares = sampling.of_side(side.frame, _weights(side.column, rule), self.shares, seeds)
+            shares = sampling.of_side(side.frame, sampling.weights_of(side.rule), self.shares, seeds)
             if shares is None:
                 return np.nan, np.nan
             known.append((side.weight, shares))
@@ -83,8 +82,10 @@ class Facts:
     def value(self, side: Side) -> float:
         """The printed value of a side; NaN without one."""
         cell = tuple(side.frame[CELL[:-1]].iloc[0])
-        columns = [side.column] if isinstance(side.column, str) else side.column
-        return float(np.mean([self.printed.get((*cell, column), np.nan) for column in columns]))
+        if (*cell, side.column) in self.printed:
+            return self.printed[*cell, side.column]
+        weights = sampling.weights_of(side.rule)
+        return sum(weight * self.printed.get((*cell, column), np.nan) for column, weight in weights.items())
 
     def paper_tried(self, sides: tuple[Sequence[Side], Sequence[Side]]) -> tuple[int, int] | None:
         """Settings that the paper tried on both sides; None if it does not say."""
@@ -101,21 +102,14 @@ def distinct(comparisons: Sequence[Comparison]) -> list[Comparison]:
     return list(kept.values())
 
 
-def _weights(column: str | list[str], rule: Rule) -> dict[str, float]:
-    if column == AVERAGE:
-        return sampling.weights_of(rule)
-    columns = [column] if isinstance(column, str) else column
-    return dict.fromkeys(columns, 1 / len(columns))
+def _rows(side: Side) -> pd.DataFrame:
+    return side.frame[side.frame["task"].isin(sampling.weights_of(side.rule))]
 
 
-def _rows(side: Side, rule: Rule) -> pd.DataFrame:
-    return side.frame[side.frame["task"].isin(_weights(side.column, rule))]
+def _runs(sides: Sequence[Side]) -> frozenset[str]:
+    return frozenset(run for side in sides for run in _rows(side)["run_id"])
 
 
-def _runs(sides: Sequence[Side], rule: Rule) -> frozenset[str]:
-    return frozenset(run for side in sides for run in _rows(side, rule)["run_id"])
-
-
-def _tried(sides: Sequence[Side], rule: Rule) -> int:
-    counts = [_rows(side, rule)["tried"].max() for side in sides[:1] if "tried" in side.frame]
+def _tried(sides: Sequence[Side]) -> int:
+    counts = [_rows(side)["tried"].max() for side in sides[:1] if "tried" in side.frame]
     return int(counts[0]) if counts and not np.isnan(counts[0]) else 1

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from benchmark.report.numbers import conjunctions, spread, swaps
-from benchmark.report.numbers.statistics import difference, paired, seeds_to_find
-
-BySeed = dict[int, float]
+from benchmark.config.units import QUANTILE, of_arms
+from benchmark.report.arms import BySeed
+from benchmark.report.numbers import conjunctions, quantiles, spread, swaps
+from benchmark.report.numbers.statistics import Estimate, paired, seeds_to_find
+from benchmark.report.sums import Sum
 
 
 @dataclass(frozen=True)
@@ -20,12 +21,19 @@ class Comparison:
     ``p`` is two-sided and uncorrected, NaN if nothing can be tested. ``n`` is the number of pairs of seeds,
     and ``needed(level)`` the number that would be enough. They are of the runs that finished. ``all_toward``
     and ``all_p`` are of all planned seeds, with failures at the floor; NaN where there is no floor. ``lost``
-    counts the runs of both sides that have no score, and ``waiting`` those that were not run yet.
+    counts the runs of both sides that have no score, ``waiting`` those that were not run yet, and
+    ``collapsed`` those that collapsed.
 
-    ``std`` is of the paired differences; NaN for other quantities than means. ``examples`` has the standard error
-    of the difference over examples and its degrees of freedom, NaN without predictions; None if it is not of mean
-    scores. ``printed`` is the paper's difference, as claimed. ``tried`` counts the settings that each side was
-    searched over, and ``paper_tried`` the paper's, if it says so. ``runs`` are the ids behind both sides.
+    ``effect`` is the estimate in ``unit``, with its 95 % interval; ``note`` says what else a reader needs. ``pairs`` are
+    the pairs of runs behind a mean, and those planned.
+    ``claimed_p`` is a one-sided p-value as claimed where it is not half of ``p``, on the scale of such a half, and
+    ``claimed_all_p`` the same of all planned seeds.
+
+    ``std`` is of the paired differences, with ``freedom`` degrees of freedom; NaN for other quantities than means.
+    ``examples`` has the standard error of the difference over examples and its degrees of freedom, NaN without
+    predictions; None if it is not of mean scores. ``printed`` is the paper's difference, as claimed. ``tried`` counts
+    the settings that each side was searched over, and ``paper_tried`` the paper's, if it says so. ``runs`` are the
+    ids behind both sides.
     """
 
     column: str
@@ -39,7 +47,18 @@ class Comparison:
     all_p: float = np.nan
     lost: tuple[int, int] = (0, 0)
     waiting: int = 0
+    collapsed: int = 0
+    effect: float = np.nan
+    low: float = np.nan
+    high: float = np.nan
+    unit: str = ""
+    note: str = ""
+    pairs: tuple[int, int] = (0, 0)
+    test: str = ""
+    claimed_p: float | None = None
+    claimed_all_p: float = np.nan
     std: float = np.nan
+    freedom: float = np.nan
     examples: tuple[float, float] | None = None
     printed: float = np.nan
     tried: tuple[int, int] = (1, 1)
@@ -52,38 +71,63 @@ class Comparison:
 
         The larger of both. Without a floor, a side that lost more runs than the other shows nothing.
         """
-        p = conjunctions.one_sided(self.toward, self.p)
+        p, planned = self.claimed_p, self.claimed_all_p
+        if p is None:
+            p = conjunctions.one_sided(self.toward, self.p)
+        if np.isnan(planned):
+            planned = conjunctions.one_sided(self.all_toward, self.all_p)
         if not any(self.lost):
             return p
-        if np.isnan(self.all_p):
+        if np.isnan(planned):
             return np.nan if self.lost[0] > self.lost[1] else p
-        return float(np.maximum(p, conjunctions.one_sided(self.all_toward, self.all_p)))
+        return float(np.maximum(p, planned))
+
+
+def of_sum(apart: Sum, column: str, names: tuple[str, str], sign: float) -> Comparison:
+    """Test that a weighted sum of means is not 0; ``sign`` is -1 for a claim that less is better."""
+    mean = apart.estimate
+
+    def needed(level: float) -> int:
+        return seeds_to_find(mean.effect_size, level) if mean.varies else swaps.fewest_seeds(level)
+
+    return Comparison(
+        column,
+        *names,
+        sign * mean.mean,
+        mean.n,
+        mean.p,
+        needed,
+        effect=mean.mean,
+        low=float(mean.low),
+        high=float(mean.high),
+        pairs=apart.pairs,
+        test=test_of(mean),
+        std=mean.std if mean.varies else 0.0,
+        freedom=mean.n - 1 if mean.freedom is None else mean.freedom,
+    )
+
+
+def test_of(mean: Estimate) -> str:
+    """The name of the test of a mean."""
+    if mean.exact:
+        return "none: compared as numbers"
+    return "t" if mean.varies else "signs"
 
 
 def tested(
     of: str, column: str, names: tuple[str, str], scores: tuple[BySeed, BySeed], sign: float
 ) -> Comparison:
-    """Test two arms, given by their ``names``, on the ``scores`` of the runs that finished.
+    """Test a quantity of all runs of an arm: two arms, given by their ``names``, on the runs that finished.
 
     ``sign`` is -1 for a claim that less is better.
     """
     mine, theirs = paired(*scores)
-    n = len(mine)
-    if of == "std":
-        ratio, p = spread.spread_test(mine, theirs)
-        return Comparison(
-            column, *names, sign * ratio, n, p, lambda level: spread.seeds_to_find(ratio, level)
-        )
-    if of == "max":
-        apart, p = swaps.maximum_test(mine, theirs)
-        return Comparison(column, *names, sign * apart, n, p, swaps.fewest_seeds)
-    gain = difference(mine, theirs)
+    effect, p, test = _arms_test(of, mine, theirs)
 
     def needed(level: float) -> int:
-        return seeds_to_find(gain.effect_size, level) if gain.varies else swaps.fewest_seeds(level)
+        return spread.seeds_to_find(effect, level) if of == "std" else swaps.fewest_seeds(level)
 
-    std = gain.std if gain.varies else 0.0
-    return Comparison(column, *names, sign * gain.mean, n, gain.p, needed, std=std)
+    return Comparison(column, *names, sign * effect, len(mine), p, needed, effect=effect, test=test)
 
 
 def with_planned(comparison: Comparison, of: str, scores: tuple[BySeed, BySeed], sign: float) -> Comparison:
@@ -92,5 +136,15 @@ def with_planned(comparison: Comparison, of: str, scores: tuple[BySeed, BySeed],
     Means are tested by signed ranks: how far below the others the floor lies must not count.
     """
     mine, theirs = paired(*scores)
-    apart, p = swaps.maximum_test(mine, theirs) if of == "max" else swaps.ranked_signs(mine - theirs)
+    apart, p = _arms_test(of, mine, theirs)[:2] if of_arms(of) else swaps.ranked_signs(mine - theirs)
     return replace(comparison, all_toward=sign * apart, all_p=p)
+
+
+def _arms_test(of: str, mine: np.ndarray, theirs: np.ndarray) -> tuple[float, float, str]:
+    """The difference of a quantity of all runs of an arm, its two-sided p-value and the test."""
+    if of == "std":
+        return (*spread.spread_test(mine, theirs), "swaps of deviations")
+    if of == "max":
+        return (*swaps.maximum_test(mine, theirs), "swaps of sides")
+    level = 0.5 if of == "median" else float(of.removeprefix(QUANTILE))
+    return (*quantiles.quantile_test(mine, theirs, level), "swaps of sides")

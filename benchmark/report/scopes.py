@@ -35,7 +35,7 @@ def for_sentences(comparison: Comparison) -> Comparison:
         return replace(comparison, p=np.nan, all_p=np.nan)
     if variance == 0:
         return comparison
-    degrees = satterthwaite((of_seeds, of_examples), (comparison.n - 1, comparison.examples[1]))
+    degrees = satterthwaite((of_seeds, of_examples), (comparison.freedom, comparison.examples[1]))
     p = float(2 * stats.t.sf(abs(comparison.toward) / np.sqrt(variance), degrees))
     return replace(
         comparison, p=max(p, comparison.p), all_p=float(np.maximum(p, comparison.all_p))

@@ -15,14 +15,14 @@ Marked = Callable[[str], str]
 def cells(verdicts: Sequence[Verdict]) -> Iterator[list[str]]:
     """Rows of text under ``HEADINGS``; those of controls are indented."""
     for judged in verdicts:
-        yield [judged.verdict, judged.sentences, judged.says, judged.why]
+        yield [judged.verdict, judged.sentences, judged.sentence, judged.why]
         for again in judged.controls:
             yield [again.verdict, again.sentences, f"  {_against(again)}", again.why]
 
 
 def statement(judged: Verdict, strong: Marked, text: Marked) -> str:
     """One sentence per verdict; ``strong`` marks its words and ``text`` escapes the rest."""
-    says = _against(judged) if judged.control else judged.says
+    says = _against(judged) if judged.control else judged.sentence
     scopes = (
         f"{strong(judged.verdict)} {ON_THIS_SET}, {strong(judged.sentences)} {FOR_SENTENCES}"
         if judged.verdict != judged.sentences

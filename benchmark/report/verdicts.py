@@ -45,7 +45,7 @@ def of_table(
 
     def judged(scored: pd.DataFrame) -> list[Verdict]:
         compared = Compared(grid, scored, rule, records, arrays, facts)
-        return claims.judge(compared, [claim for _, _, claim in asked], open_)
+        return claims.judge(compared, [claim for _, _, claim in asked], open_, changed)
 
     verdicts = judged(frame)
     if fair is not None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 from omegaconf import OmegaConf
 
 from benchmark.config.table import Table
-from benchmark.errors import one_line
+from benchmark.errors import BenchmarkError, one_line
 from benchmark.grids import grid
 from benchmark.grids.declaration import check
 from benchmark.grids.selectors import matches
+from benchmark.places import ROOT
 from benchmark.report import published
 from benchmark.report.numbers.frame import columns_of
 from helpers.grids import combinations, load
@@ -23,6 +25,18 @@ GRID = [
         "method.hype_n.sigma": ["0.0001", "1e-5"],
     },
 ]
+SHARES = {
+    "model": ["bert_base_uncased"],
+    "task": ["rte"],
+    "method": ["[]"],
+    "data.share": ["0.1", "0.2", "0.5", "null"],
+    "seed": ["1"],
+}
+LATER = {"model": ["bert_base_uncased"], "task": ["rte"], "method": ["[pats]"], "seed": ["11", "12"]}
+GRID += [SHARES, LATER]
+TWO_SIDES: dict[str, dict[str, list[str]]] = {"better": {}, "than": {}}
+SHOWN = {"kind": "lines", "x": "data.share", "x_without": 1.0}
+RUNS = TWO_SIDES | {"runs": {"method": ["noisytune"]}}
 BETTER = {"says": "it is better", "better": {"method": ["noisytune"]}, "than": {"method": []}}
 
 
@@ -49,7 +63,28 @@ def refused(**parts) -> str:
         {"of": "collapsed"},
         {"where": ["rte"]},
         {"of": "std"},
-        {"of": "probe/anything"},
+        {"of": "probe/anything", "unit": "weights"},
+        {"of": "probe/linear_probe", "depth": [0.5, 1]},
+        {"of": "median"},
+        {"of": "quantile/0.1"},
+        {"of": "time"},
+        {"id": "N1", "place": "3.2, Table 2"},
+        {"where": "both"},
+        {"gain_of": ["noisytune"], "than": {"method": ["hype_n"]}},
+        RUNS | {"equivalent": {"margin": 0.5}, "than": {"method": []}},
+        RUNS | {"equivalent": {"margin": 0.5}, "gain_over": {"method": []}},
+        RUNS | {"equivalent": {"margin": 0.5, "over": "task"}},
+        RUNS | {"not_worse": {"ratio": 1.05}, "than": {"method": []}, "of": "time"},
+        RUNS | {"not_worse": {"margin": 0}, "than": {"method": []}},
+        RUNS | {"size": {"printed": 7.45, "margin": 1}, "than": {"method": []}},
+        RUNS | {"size": {"printed": 0.69, "ratio": 1.1}, "than": {"method": []}, "of": "memory"},
+        RUNS | {"trend": {"over": "data.size", "direction": "falls", "scale": "log"}},
+        RUNS | {"trend": {"over": "method.hype_n.sigma", "direction": "falls", "scale": "log"}},
+        RUNS | {"trend": {"over": "task", "values": ["rte", "cola"], "at": [1, 2], "direction": "rises"}},
+        RUNS | {"trend": {"over": "layer", "direction": "rises"}, "of": "probe/linear_probe"},
+        RUNS | {"trend": {"over": "data.size", "direction": "rises"}, "of": "std"},
+        RUNS | {"optimum": {"over": "data.share", "values": [0.2]}},
+        RUNS | {"association": {"to": "probe/sensitivity/std", "direction": "falls"}},
         {"gain_over": {"method": []}},
         {"than": {"method": [[], ["hype_n"]]}},
         {"better": {"method": ["hype_n"], "method.hype_n.sigma": [1e-4, 1e-5]}},
@@ -57,7 +92,7 @@ def refused(**parts) -> str:
     ],
 )
 def test_a_claim_about_what_the_grid_has_is_taken(claim):
-    declared(claims=[BETTER | claim])
+    declared(claims=[BETTER | claim], averages={"both": ["rte", "cola"]}, layout=SHOWN)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +124,143 @@ def test_a_claim_about_what_the_grid_has_is_taken(claim):
     ],
 )
 def test_any_other_claim_is_refused_in_a_line(claim, line):
-    assert line in refused(claims=[BETTER | claim])
+    assert line in refused(claims=[BETTER | claim], averages={"both": ["rte", "cola"]}, layout=SHOWN)
+
+
+@pytest.mark.parametrize(
+    ("claim", "line"),
+    [
+        ({"than": {"method": ["noisytune"]}}, "better and than both name method=[noisytune]"),
+        (
+            {"better": {"method": [["noisytune"], ["pats"]]}, "than": {"method": ["pats"]}},
+            "both name method=[pats]",
+        ),
+        ({"than": {"method": ["pats"]}}, "better has the seeds 1 and than 11,12: runs are paired by seed"),
+        ({"than": {}}, "a claim of better needs `than`"),
+        ({"runs": {"method": []}}, "a claim of better names `better` and `than`, without `runs`"),
+        ({"where": "bothh"}, "did you mean 'both'?"),
+        ({"of": "probe/anything"}, "probe/anything has no unit that is known; state it as `unit:`"),
+        ({"of": "quantile/10"}, "unknown quantity 'quantile/10'"),
+        ({"of": "score", "unit": "MB"}, "unit: MB, and score is in points"),
+        ({"depth": [0.5, 1]}, "score has no layers for depth"),
+        (
+            {"of": "probe/linear_probe", "depth": [1, 0.5]},
+            "depth: [1.0, 0.5]; valid: a smaller and a larger share",
+        ),
+        ({"of": "median", "gain_over": {"method": []}}, "of all runs of an arm, and has no gain_over"),
+        ({"gain_of": ["noisytun"]}, "did you mean 'noisytune'?"),
+        ({"gain_of": ["noisytune"], "gain_over": {"method": []}}, "give either gain_over or gain_of"),
+        ({"trend": {"over": "data.share", "direction": "rises"}}, "got better, trend"),
+        (
+            TWO_SIDES | {"trend": {"over": "data.share", "direction": "rises"}},
+            "a claim of trend names `runs`",
+        ),
+        (RUNS | {"trend": {"over": "data.shar", "direction": "rises"}}, "did you mean 'data.share'?"),
+        (RUNS | {"trend": {"over": "model", "direction": "rises"}}, "model has one value, bert_base_uncased"),
+        (
+            RUNS | {"trend": {"over": "task", "direction": "rises"}},
+            "task=rte is no number; name the `values`",
+        ),
+        (RUNS | {"trend": {"over": "data.share", "direction": "up"}}, "unknown direction 'up'"),
+        (RUNS | {"trend": {"over": "data.share", "direction": "rises", "scale": "ln"}}, "unknown scale 'ln'"),
+        (
+            RUNS | {"trend": {"over": "data.share", "values": [0.3], "direction": "rises"}},
+            "unknown data.share '0.3'",
+        ),
+        (
+            RUNS | {"trend": {"over": "data.share", "values": [0.1], "direction": "rises"}},
+            "needs two different positions; got 0.1",
+        ),
+        (
+            RUNS | {"trend": {"over": "task", "values": ["rte", "cola"], "at": [1], "direction": "rises"}},
+            "at has 1 positions for 2 values of task",
+        ),
+        (
+            RUNS
+            | {
+                "trend": {
+                    "over": "task",
+                    "values": ["rte", "cola"],
+                    "at": [0, 1],
+                    "direction": "rises",
+                    "scale": "log",
+                }
+            },
+            "task has the position 0, which has no logarithm",
+        ),
+        (RUNS | {"trend": {"over": "layer", "direction": "rises"}}, "score has no axis 'layer' within a run"),
+        (RUNS | {"trend": {"over": "data.share", "direction": "rises"}, "of": "max"}, "has no test of trend"),
+        (
+            RUNS | {"trend": {"over": "data.size", "direction": "rises"}, "where": "average"},
+            "goes over columns, so where: average has no place in it",
+        ),
+        (
+            RUNS | {"trend": {"over": "data.size", "direction": "rises"}, "where": ["rte"]},
+            "needs two columns; got rte",
+        ),
+        (RUNS | {"optimum": {"over": "data.share", "values": [0.3]}}, "unknown data.share '0.3'"),
+        (RUNS | {"optimum": {"over": "data.share", "values": [0.1]}}, "needs smaller and larger values"),
+        (RUNS | {"optimum": {"over": "data.share", "values": [0.1, 0.5]}}, "and none between"),
+        (RUNS | {"optimum": {"over": "data.share", "values": [0.2], "best": "top"}}, "unknown best 'top'"),
+        (RUNS | {"equivalent": {}, "than": {"method": []}}, "give either margin (in points) or ratio"),
+        (RUNS | {"equivalent": {"margin": 1, "ratio": 2}, "than": {"method": []}}, "give either margin"),
+        (RUNS | {"equivalent": {"margin": 0}, "than": {"method": []}}, "margin: 0; valid: a number above 0"),
+        (
+            RUNS | {"equivalent": {"ratio": 0.9}, "than": {"method": []}},
+            "ratio: 0.9; valid: a number above 1",
+        ),
+        (RUNS | {"equivalent": {"margin": 1}}, "equivalent to what?"),
+        (RUNS | {"equivalent": {"margin": 1, "over": "model"}}, "model has one value"),
+        (
+            RUNS | {"equivalent": {"margin": 1, "over": "task"}, "than": {"method": []}},
+            "give either over: task or",
+        ),
+        (RUNS | {"equivalent": {"ratio": 2}, "gain_over": {"method": []}}, "a gain may be below 0"),
+        (
+            RUNS | {"equivalent": {"margin": 1}, "than": {"method": []}, "of": "std"},
+            "has no test of equivalent",
+        ),
+        (RUNS | {"equivalent": {"margin": 1}, "than": {"method": ["noisytune"]}}, "runs and than both name"),
+        (RUNS | {"not_worse": {"margin": 1}}, "a claim of not_worse needs `than`"),
+        (
+            RUNS | {"not_worse": {"margin": 1}, "than": {"method": []}, "of": "probe/linear_probe"},
+            "has no better side; valid for not_worse: score, loss, time, memory",
+        ),
+        (RUNS | {"size": {"printed": 0, "ratio": 2}, "than": {"method": []}}, "printed: 0 is no ratio"),
+        (
+            RUNS | {"association": {"to": "score", "direction": "rises"}, "than": {"method": []}},
+            "a claim of association has no `than`",
+        ),
+        (RUNS | {"association": {"to": "score", "direction": "rises"}}, "score rises with itself"),
+        (RUNS | {"association": {"to": "scroe", "direction": "rises"}}, "did you mean 'score'?"),
+        (RUNS | {"association": {"to": "std", "direction": "rises"}}, "not of single runs"),
+        (
+            RUNS | {"association": {"to": "loss", "direction": "rises", "over": "tasks"}},
+            "unknown unit 'tasks'",
+        ),
+    ],
+)
+def test_a_claim_that_no_run_could_decide_is_refused_with_the_nearest_valid_choice(claim, line):
+    assert line in refused(claims=[BETTER | claim], averages={"both": ["rte", "cola"]}, layout=SHOWN)
+
+
+def test_two_claims_of_a_table_have_two_ids():
+    with pytest.raises(BenchmarkError, match="claim 2: id: N1 is claim 1's; give another"):
+        declared(claims=[BETTER | {"id": "N1"}, BETTER | {"id": "N1"}])
+
+
+def test_runs_of_the_whole_set_need_a_place_on_the_axis():
+    claim = RUNS | {"says": "it rises", "trend": {"over": "data.share", "direction": "rises"}}
+    declared(claims=[claim], layout=SHOWN)
+    assert "data.share=null is no number" in refused(claims=[claim])
+    assert "or give the layout's x_without" in refused(claims=[claim])
+
+
+@pytest.mark.parametrize("paper", sorted({name.split("/")[0] for name in grid.tables()}))
+def test_every_claim_of_a_paper_has_an_id_of_its_own(paper):
+    texts = [yaml.safe_load(path.read_text()) for path in sorted((ROOT / "sweeps" / paper).glob("*.yaml"))]
+    ids = [claim["id"] for text in texts for claim in text["table"].get("claims", ()) if claim.get("id")]
+    assert len(ids) == len(set(ids))
 
 
 @pytest.mark.parametrize(
@@ -132,7 +303,9 @@ def test_every_row_and_claim_of_a_table_has_runs_in_its_grid(name):
     planned = load(name)
     configs = [run.config for run in combinations(planned)]
     claims = [
-        claim[side] for claim in planned.table["claims"] for side in ("better", "lower", "than", "gain_over")
+        claim[side]
+        for claim in planned.table["claims"]
+        for side in ("better", "lower", "runs", "than", "gain_over")
     ]
     for selector in claims:
         assert any(matches(selector, config) for config in configs), selector

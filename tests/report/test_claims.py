@@ -109,23 +109,23 @@ def test_one_seed_decides_nothing(record_of):
     assert "one seed shows no spread" in found[0].why
 
 
-def test_every_pair_of_values_has_to_hold(record_of):
-    """Figure 6: both of 0.1 and 0.15 against each of 0.2, 0.25 and 0.3."""
+def test_every_pair_of_values_has_to_hold_and_an_optimum_is_two_contrasts(record_of):
+    """Figure 6: 0.1 and 0.15 against smaller and against larger values, and each against plain fine-tuning."""
 
     def score(config: RunConfig) -> float:
         strength = config.method.get("noisytune", {}).get("intensity", 0)
         return 70 + config.seed - 40 * abs(strength - 0.125) + noise(config, 0.05)
 
     found = verdicts(load("noisytune/figure6", ONE_MODEL), record_of, score)
-    assert [len(one.comparisons) for one in found] == [2, 6, 2]
-    assert [one.verdict for one in found] == [HOLDS_HERE] * 3
+    assert [len(one.comparisons) for one in found] == [2, 2]
+    assert [one.verdict for one in found] == [HOLDS_HERE] * 2
 
 
 def test_settings_are_compared_at_equal_values_of_other_axes(record_of):
     planned = load("noisytune/figure4", ONE_MODEL)
     every, larger = verdicts(planned, record_of, gain(5))
     assert len(every.comparisons) == 10  # one per share
-    assert len(larger.comparisons) == 6  # gains at three small shares against those at two large ones
+    assert [c.n for c in larger.comparisons] == [5]  # the slope of the gain over all ten shares
     assert (every.verdict, larger.verdict) == (HOLDS_HERE, UNDECIDED)
 
 
@@ -222,4 +222,4 @@ def test_every_form_shows_the_verdicts(record_of, tmp_path, capsys, monkeypatch)
         assert "NoisyTune is better at every share" in text
         assert HOLDS_HERE in text
     lines = (tmp_path / "claims.csv").read_text().splitlines()
-    assert len(lines) == 1 + 10 + 6
+    assert len(lines) == 1 + 10 + 1

@@ -167,7 +167,8 @@ def test_runs_that_stand_in_for_others_count_once(made):
     numbers = shown.numbers[shown.numbers["task"] == "pos"]
     assert numbers["stands_in"].tolist() == [False] * 3 + [True] * 3
     tests = numbers["difference_p"].dropna().tolist()
-    assert len(tests) == 4 and tests[:2] == tests[2:]
+    assert len(tests) == 4
+    assert tests[:2] == tests[2:]
     assert max(tests) <= 2 * numbers["difference_p_alone"].max()  # two tests, not four
     cells = [cell for row in shown.sections[0].rows for cell in row if "stands in" in cell]
     assert len(cells) == 3

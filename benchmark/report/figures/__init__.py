@@ -23,6 +23,7 @@ from benchmark.report.shared import drawn
 QUANTITIES = {
     "score": "score (%)",
     "loss": "loss on the evaluation set",
+    "time": "seconds per update",
     "probe/norm_change": "relative change of the L1 norm",
     "probe/linear_probe": "score of a linear probe (%)",
     "probe/token_similarity": "cosine similarity of tokens",

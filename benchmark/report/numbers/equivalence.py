@@ -6,62 +6,64 @@ whether the mean lies surely within the margin.
 
 from __future__ import annotations
 
-from itertools import combinations
+from collections.abc import Sequence
 
 import numpy as np
 from scipy import stats
 
-from benchmark.report.numbers.statistics import LEVEL, estimate
+from benchmark.report.numbers.statistics import LEVEL, MANY, POWER, Estimate
 
 
-def above(differences: np.ndarray, bound: float) -> float:
-    """One-sided p-value of Student's test that the mean of differences (n,) is above ``bound``.
+def within(difference: Estimate, margin: float) -> float:
+    """P-value that the mean of a difference lies within ± ``margin``.
 
-    Differences that are all the same are counted by their signs. NaN for fewer than two.
+    It is below 5 % exactly if the 90 % interval lies inside. NaN for fewer than two seeds.
     """
-    beyond = estimate(differences - bound, np.abs(differences).max(initial=abs(bound)))
-    if np.isnan(beyond.p):
-        return np.nan
-    return beyond.p / 2 if beyond.mean > 0 else 1 - beyond.p / 2
+    return max(difference.above(-margin), difference.below(margin))
 
 
-def within(differences: np.ndarray, margin: float) -> float:
-    """P-value that the mean of differences (n,) lies within ± ``margin``.
+def outside(difference: Estimate, margin: float) -> float:
+    """Two-sided p-value that the mean of a difference lies outside ± ``margin``.
 
-    It is below 5 % exactly if the 90 % interval lies inside. NaN for fewer than two differences.
+    It is below 5 % exactly if the 95 % interval lies outside. NaN for fewer than two seeds.
     """
-    return max(above(differences, -margin), above(-differences, -margin))
+    return float(np.minimum(1, 2 * np.minimum(difference.above(margin), difference.below(-margin))))
 
 
-def outside(differences: np.ndarray, margin: float) -> float:
-    """Two-sided p-value that the mean of differences (n,) lies outside ± ``margin``.
-
-    It is below 5 % exactly if the 95 % interval lies outside. NaN for fewer than two differences.
-    """
-    return float(np.minimum(1, 2 * np.minimum(above(differences, margin), above(-differences, margin))))
-
-
-def alike(values: np.ndarray, margin: float) -> tuple[float, float]:
-    """P-values that several arms' values (seeds, arms) are within ± ``margin``, and that they are not.
+def alike(p_values: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """P-values that several arms are within a margin, and that they are not, from those of all pairs.
 
     All pairs have to be within, so the first is the largest over pairs. One pair outside is enough, so the
-    second is the smallest, times the number of pairs. NaN for one arm or fewer than two seeds.
+    second is the smallest, times the number of pairs. NaN without pairs, or if a pair has none.
     """
-    pairs = [
-        values[:, first] - values[:, second] for first, second in combinations(range(values.shape[1]), 2)
-    ]
-    if not pairs or len(values) < 2:
+    if not p_values:
         return np.nan, np.nan
-    apart = min(outside(pair, margin) for pair in pairs)
-    return max(within(pair, margin) for pair in pairs), min(1.0, len(pairs) * apart)
+    inside, apart = np.array(p_values, float).T
+    return float(np.max(inside)), float(np.minimum(1.0, len(p_values) * np.min(apart)))
 
 
-def not_worse(differences: np.ndarray, margin: float) -> tuple[float, float]:
-    """P-values that the mean of differences (n,) is above -``margin``, and that it is below.
+def not_worse(difference: Estimate, margin: float) -> tuple[float, float]:
+    """P-values that the mean of a difference is above -``margin``, and that it is below.
 
     Both are one-sided.
     """
-    return above(differences, -margin), above(-differences, margin)
+    return difference.above(-margin), difference.below(-margin)
+
+
+def seeds_within(spread: float, margin: float) -> int:
+    """Number of seeds that show a true mean of 0 to be within ± ``margin``; at most ``MANY``.
+
+    ``spread`` is the deviation of a difference.
+    """
+    few, enough = 1, 2
+    while power_within(spread, margin, enough) < POWER:
+        if enough >= MANY:
+            return MANY
+        few, enough = enough, min(2 * enough, MANY)
+    while enough - few > 1:
+        middle = (few + enough) // 2
+        few, enough = (few, middle) if power_within(spread, margin, middle) >= POWER else (middle, enough)
+    return enough
 
 
 def power_within(spread: float, margin: float, n: int, level: float = LEVEL) -> float:

@@ -5,7 +5,7 @@ Claims and figures use them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,8 @@ def points(quantity: str, record: Record, config: RunConfig, stored: Stored) -> 
     if quantity == "memory":
         peak = record.memory.peak
         return [({}, peak * 1e-6)] if peak else []
+    if quantity == "time":
+        return [({}, record.seconds.per_update)] if record.seconds.per_update else []
     if quantity == "loss":
         return _losses(record, config, stored)
     name, _, array = quantity.removeprefix("probe/").partition("/")
@@ -46,17 +48,25 @@ def points(quantity: str, record: Record, config: RunConfig, stored: Stored) -> 
     return PROBES[name](probed) if name in PROBES and probed else []
 
 
-def summary(quantity: str, values: list[Point]) -> float:
-    """One number of a run for a claim.
+def at_depth(values: list[Point], depth: Sequence[float]) -> list[Point]:
+    """The points whose layer is between two shares of the depth, ends included; all without a ``depth``.
 
-    The last loss, or the mean over those points of another quantity that the claims speak of.
+    The share of layer 0, if there is one, is 0, and that of the last layer 1.
     """
+    if not depth or not values:
+        return values
+    layers = [place["layer"] for place, _ in values]
+    deepest = max(layers)
+    shares = [layer / deepest if deepest else 1.0 for layer in layers]
+    return [point for point, share in zip(values, shares, strict=True) if depth[0] <= share <= depth[1]]
+
+
+def summary(quantity: str, values: list[Point]) -> float:
+    """One number of a run for a claim: the last loss, or the mean over the points of another quantity."""
     if not values:
         return np.nan
     if quantity == "loss":
         return values[-1][1]
-    if quantity == "probe/token_similarity":  # "on the top layers": the upper half
-        values = values[len(values) // 2 :]
     if quantity == "probe/norm_change":  # the size of a change, in either direction
         return float(np.nanmean([abs(value) for _, value in values]))
     return float(np.nanmean([value for _, value in values]))

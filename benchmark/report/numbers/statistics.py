@@ -21,6 +21,8 @@ class Estimate:
     """A mean over ``n`` seeds: sample deviation (n-1) and confidence interval; NaN if undefined.
 
     ``size`` is of the numbers that the values were computed from, which sets the size of rounding.
+    ``freedom`` are the degrees of freedom of the deviation; None: n - 1. An ``exact`` value is compared as a
+    number, without a test: ``low`` and ``high`` are the ends of its range.
     """
 
     mean: float
@@ -29,6 +31,8 @@ class Estimate:
     low: float
     high: float
     size: float = 0.0
+    freedom: float | None = None
+    exact: bool = False
 
     @property
     def varies(self) -> bool:
@@ -42,11 +46,27 @@ class Estimate:
         Values that are all the same have no spread for a test of size. Their signs are counted: all n are as
         likely to be above 0 as below. If they are 0, nothing speaks against a mean of 0, and p is 1.
         """
+        return 2 * (self.above(0.0) if self.mean > 0 else self.below(0.0))
+
+    def above(self, bound: float) -> float:
+        """One-sided p-value of Student's test that the mean is above ``bound``.
+
+        Values that are all the same are counted by their signs. NaN for fewer than two.
+        """
+        if self.exact:
+            return 0.0 if self.low > bound else 1.0 if self.high < bound else 0.5
         if self.n < 2 or np.isnan(self.mean):
             return np.nan
+        beyond = self.mean - bound
         if not self.varies:
-            return 1.0 if abs(self.mean) <= NO_SPREAD * self.size else 2.0 ** (1 - self.n)
-        return float(2 * stats.t.sf(abs(self.mean) / self.std * np.sqrt(self.n), self.n - 1))
+            level = abs(beyond) <= NO_SPREAD * max(self.size, abs(bound))
+            return 0.5 if level else 2.0**-self.n if beyond > 0 else 1 - 2.0**-self.n
+        degrees = self.n - 1 if self.freedom is None else self.freedom
+        return float(stats.t.sf(beyond / self.std * np.sqrt(self.n), degrees))
+
+    def below(self, bound: float) -> float:
+        """One-sided p-value that the mean is below ``bound``, as `above`."""
+        return replace(self, mean=-self.mean, low=-self.high, high=-self.low).above(-bound)
 
     @property
     def effect_size(self) -> float:

@@ -1,0 +1,223 @@
+"""Checks of a claim's declaration, before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from benchmark.config.claim_kinds import DIRECTIONS, KINDS_OF_CLAIM, UNITS_OF_ASSOCIATION
+from benchmark.config.table import AVERAGE, EVERY_COLUMN, MOST
+from benchmark.config.units import AXES_WITHIN, LOWER_IS_BETTER, PROBE, RATES, of_arms, quantities, unit
+from benchmark.errors import BenchmarkError, unknown
+from benchmark.grids.claim_axes import check_axis, check_optimum, check_trend, columns_of
+from benchmark.grids.claim_sides import check_sides
+from benchmark.grids.selectors import Rectangle, check_selector, parsed, values_of
+
+SELECTORS = ("better", "lower", "runs", "than", "gain_over")
+TWO_SIDED = ("better", "lower", "equivalent", "not_worse", "size")  # claims that may have `than`
+WITHOUT_GAINS = (*RATES, "median", "quantile")
+OF_PARTS = ("std", *RATES)  # of the quantities of an arm, those that single runs add to
+
+
+def check_claims(table: Mapping[str, Any], grid: Sequence[Rectangle], place: str) -> None:
+    """Refuse a claim that names what its grid does not have, or that no run could decide.
+
+    Raises: BenchmarkError with the nearest valid choice.
+    """
+    numbers: dict[str, int] = {}
+    for number, claim in enumerate(table["claims"], 1):
+        where = f"{place}, claim {number}"
+        if claim["id"] and numbers.setdefault(claim["id"], number) != number:
+            raise BenchmarkError(
+                f"{where}: id: {claim['id']} is claim {numbers[claim['id']]}'s; give another"
+            )
+        _check_claim(claim, table, grid, where)
+
+
+def _check_claim(
+    claim: Mapping[str, Any], table: Mapping[str, Any], grid: Sequence[Rectangle], place: str
+) -> None:
+    kind = _kind(claim, place)
+    for key in SELECTORS:
+        check_selector(claim[key], grid, f"{place}, {key}")
+    _check_of(claim, kind, grid, place)
+    _check_gain(claim, grid, place)
+    _check_where(claim, table, grid, place)
+    if kind == "trend":
+        check_trend(claim, table, grid, place)
+    elif kind == "optimum":
+        check_optimum(claim, table, grid, place)
+    elif kind == "association":
+        _check_association(claim, grid, place)
+    elif kind in ("equivalent", "not_worse", "size"):
+        _check_margin(kind, claim, grid, place)
+    if claim["than"]:
+        check_sides(claim, kind if claim.get(kind) and kind in ("better", "lower") else "runs", grid, place)
+
+
+def _kind(claim: Mapping[str, Any], place: str) -> str:
+    """The only kind of a claim. Raises: BenchmarkError for none or several, or sides that do not fit it."""
+    kinds = [key for key in ("better", "lower") if claim[key]]
+    kinds += [key for key in KINDS_OF_CLAIM if claim[key] is not None]
+    if len(kinds) != 1:
+        raise BenchmarkError(
+            f"{place}: give either `better` or `lower`, and what it is better or lower `than`; or `runs` and one of "
+            f"{', '.join(KINDS_OF_CLAIM)}; got {', '.join(kinds) or 'none of them'}"
+        )
+    [kind] = kinds
+    one_sided = kind not in ("better", "lower")
+    if one_sided != bool(claim["runs"]):
+        side = "`runs`, the runs that it is about" if one_sided else f"`{kind}` and `than`, without `runs`"
+        raise BenchmarkError(f"{place}: a claim of {kind} names {side}")
+    if claim["than"] and kind not in TWO_SIDED:
+        raise BenchmarkError(
+            f"{place}: a claim of {kind} has no `than`; valid with it: {', '.join(TWO_SIDED)}"
+        )
+    if not claim["than"] and kind in ("better", "lower", "not_worse"):
+        raise BenchmarkError(f"{place}: a claim of {kind} needs `than`, the runs to compare with")
+    return kind
+
+
+def _check_of(claim: Mapping[str, Any], kind: str, grid: Sequence[Rectangle], place: str) -> None:
+    of = claim["of"]
+    _check_quantity(of, claim["unit"], grid, place)
+    _check_depth(of, claim["depth"], place)
+    if kind in ("better", "lower") or not of_arms(of):
+        return
+    if kind not in ("trend", "optimum") or of not in OF_PARTS:
+        parts = OF_PARTS if kind in ("trend", "optimum") else ()
+        valid = [name for name in quantities() if not of_arms(name) or name in parts]
+        raise BenchmarkError(
+            f"{place}: {of} is of all runs of an arm together, and has no test of {kind}; valid: {', '.join(valid)}"
+        )
+
+
+def _check_quantity(name: str, own_unit: str, grid: Sequence[Rectangle], place: str) -> None:
+    known = unit(name)
+    if known is None and not name.startswith(PROBE):
+        raise unknown("quantity", name, quantities(), place)
+    if known is None and not own_unit and not name.startswith("probe/linear_probe/"):
+        raise BenchmarkError(
+            f"{place}: of: {name} has no unit that is known; state it as `unit:`, or {_hint()}"
+        )
+    if known is not None and own_unit and own_unit != known:
+        raise BenchmarkError(f"{place}: unit: {own_unit}, and {name} is in {known}")
+    probes = [name for text in values_of("probe", grid) for name in parsed("probe", text)]
+    if name.startswith(PROBE) and probes and name.split("/")[1] not in probes:
+        raise unknown("probe", name.split("/")[1], probes, place)
+
+
+def _hint() -> str:
+    return f"take a quantity that has one: {', '.join(quantities())}"
+
+
+def _check_depth(of: str, depth: Sequence[float], place: str) -> None:
+    if not depth:
+        return
+    by_layer = [name for name, axes in AXES_WITHIN.items() if "layer" in axes]
+    if of not in by_layer:
+        raise BenchmarkError(f"{place}: {of} has no layers for depth: {depth}; valid: {', '.join(by_layer)}")
+    if len(depth) != 2 or not 0 <= depth[0] <= depth[1] <= 1:
+        raise BenchmarkError(
+            f"{place}: depth: {depth}; valid: a smaller and a larger share, such as [0.5, 1]"
+        )
+
+
+def _check_gain(claim: Mapping[str, Any], grid: Sequence[Rectangle], place: str) -> None:
+    if not (claim["gain_over"] or claim["gain_of"]):
+        return
+    if claim["gain_over"] and claim["gain_of"]:
+        raise BenchmarkError(f"{place}: give either gain_over or gain_of")
+    if claim["of"].split("/")[0] in WITHOUT_GAINS:
+        noun = "a rate" if claim["of"] in RATES else "of all runs of an arm"
+        raise BenchmarkError(f"{place}: of: {claim['of']} is {noun}, and has no gain_over")
+    names = {name for text in values_of("method", grid) for name in parsed("method", text)}
+    for name in claim["gain_of"]:
+        if name not in names:
+            raise unknown("method", name, names, f"{place}, gain_of")
+
+
+def _check_where(
+    claim: Mapping[str, Any], table: Mapping[str, Any], grid: Sequence[Rectangle], place: str
+) -> None:
+    enough, where, columns = claim["at_least"], claim["where"], columns_of(table, grid)
+    if enough not in (None, MOST) and (type(enough) is not int or enough < 1):
+        raise BenchmarkError(
+            f"{place}: at_least: {enough!r}; valid: a number of comparisons from 1 on, or {MOST!r}"
+        )
+    if enough is not None and isinstance(where, int):
+        raise BenchmarkError(
+            f"{place}: at_least: {enough} counts comparisons, and where: {where} columns; give one of them"
+        )
+    if isinstance(where, int):
+        if not 1 <= where <= len(columns):
+            raise BenchmarkError(f"{place}: where: {where} columns, and the table has {len(columns)}")
+    elif isinstance(where, str):
+        if where not in (EVERY_COLUMN, AVERAGE, *table["averages"]):
+            raise unknown("place", where, (EVERY_COLUMN, AVERAGE, *table["averages"]), place)
+    elif isinstance(where, list):
+        for column in where:
+            if column not in columns:
+                raise unknown("column", column, columns, place)
+    else:
+        raise BenchmarkError(
+            f"{place}: where: {where!r}; valid: a name, a list of columns or a number of them"
+        )
+
+
+def _check_margin(kind: str, claim: Mapping[str, Any], grid: Sequence[Rectangle], place: str) -> None:
+    stated = claim[kind]
+    margin, ratio = stated["margin"], stated["ratio"]
+    if (margin is None) == (ratio is None):
+        raise BenchmarkError(
+            f"{place}: {kind} needs the largest difference that does not matter; give either margin (in "
+            f"{claim['unit'] or unit(claim['of'])}) or ratio (such as 1.05)"
+        )
+    if margin is not None and not 0 < margin < float("inf") and not (kind == "not_worse" and margin == 0):
+        raise BenchmarkError(f"{place}: margin: {margin:g}; valid: a number above 0")
+    if ratio is not None:
+        _check_ratio(kind, claim, place)
+    if over := stated.get("over"):
+        if kind == "not_worse" or claim["than"]:
+            raise BenchmarkError(f"{place}: give either over: {over} or `than`; over is of equivalent alone")
+        check_axis(over, grid, place)
+    elif kind == "equivalent" and not (claim["than"] or claim["gain_over"] or claim["gain_of"]):
+        raise BenchmarkError(
+            f"{place}: equivalent to what? Give `than`, or a gain (gain_over), or the axis of the runs that are "
+            f"alike, over"
+        )
+    if kind == "not_worse" and claim["of"].startswith(PROBE):
+        raise BenchmarkError(
+            f"{place}: {claim['of']} has no better side; valid for not_worse: score, {', '.join(LOWER_IS_BETTER)}"
+        )
+
+
+def _check_ratio(kind: str, claim: Mapping[str, Any], place: str) -> None:
+    stated = claim[kind]
+    if not 1 < stated["ratio"] < float("inf"):
+        raise BenchmarkError(f"{place}: ratio: {stated['ratio']:g}; valid: a number above 1, such as 1.05")
+    if claim["gain_over"] or claim["gain_of"]:
+        raise BenchmarkError(f"{place}: a gain may be below 0 and has no ratio; give a margin")
+    if not (claim["than"] or stated.get("over")):
+        raise BenchmarkError(f"{place}: a ratio has two sides; give `than`")
+    if kind == "size" and not stated["printed"] > 0:
+        raise BenchmarkError(f"{place}: printed: {stated['printed']:g} is no ratio; valid: a number above 0")
+
+
+def _check_association(claim: Mapping[str, Any], grid: Sequence[Rectangle], place: str) -> None:
+    association = claim["association"]
+    place = f"{place}, association"
+    _check_quantity(association["to"], claim["unit"] if association["to"] == claim["of"] else "", grid, place)
+    _check_depth(association["to"], association["depth"], place)
+    if of_arms(association["to"]):
+        raise BenchmarkError(
+            f"{place}: {association['to']} is of all runs of an arm together, not of single runs"
+        )
+    if (association["to"], association["depth"]) == (claim["of"], claim["depth"]):
+        raise BenchmarkError(f"{place}: {claim['of']} rises with itself; name another quantity")
+    for kind, name, valid in (
+        ("direction", association["direction"], DIRECTIONS),
+        ("unit", association["over"], UNITS_OF_ASSOCIATION),
+    ):
+        if name not in valid:
+            raise unknown(kind, name, valid, place)

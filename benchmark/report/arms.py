@@ -1,0 +1,116 @@
+"""Arms of a table, and the values of their runs that a claim is about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmark.config.claim_kinds import WITHIN_A_RUN
+from benchmark.config.schema import RunConfig
+from benchmark.config.units import of_arms
+from benchmark.grids.grid import Grid
+from benchmark.records.record import Record
+from benchmark.report.numbers import contrasts, quantities
+from benchmark.report.numbers.frame import Rule, average_by_seed
+from benchmark.report.numbers.predictions import Arrays
+
+BySeed = dict[int, float]
+Scored = Callable[[pd.DataFrame], pd.DataFrame]
+
+
+@dataclass(frozen=True)
+class Arm:
+    """The runs of one row of a table; ``place`` has the row's values by axis."""
+
+    name: str
+    place: dict[str, Any]
+    frame: pd.DataFrame
+    config: RunConfig
+
+    def same(self, other: Arm, named: set[str]) -> bool:
+        """True if two arms agree on every common axis that is not ``named``."""
+        both = (self.place.keys() & other.place.keys()) - named
+        return all(self.place[axis] == other.place[axis] for axis in both)
+
+
+@dataclass(frozen=True)
+class RunValues:
+    """The values of runs that claims are about: scores, and quantities from records and stored arrays.
+
+    ``collapsed`` is False to leave out runs that collapsed.
+    """
+
+    grid: Grid
+    records: Mapping[str, Record]
+    arrays: Arrays
+    collapsed: bool = True
+
+    def by_seed(self, claim: Mapping[str, Any], arm: Arm, rule: Rule, scored: Scored) -> BySeed:
+        """The quantity of ``claim`` by seed: of one column, or the mean over a rule."""
+        of = claim["of"]
+        frame = (
+            scored(arm.frame)
+            if of == "score" or of_arms(of)
+            else self.with_quantity(of, arm.frame, claim.get("depth") or [], _axis_within(claim))
+        )
+        if of == "std" or not self.collapsed:  # a collapse is a rate of its own, and no spread
+            frame = frame.assign(score=frame["score"].mask(frame["collapsed"]))
+        return average_by_seed(frame, rule)
+
+    def with_quantity(
+        self, quantity: str, frame: pd.DataFrame, depth: list[float], axis: tuple[str, str] | None = None
+    ) -> pd.DataFrame:
+        """``frame`` with another quantity of its runs in place of the score.
+
+        With an ``axis`` within a run and its scale, it is the quantity's slope over this axis.
+        """
+        values = []
+        for run, number in zip(frame["run_id"], frame["run"], strict=True):
+            record = self.records.get(run)
+            finished = record is not None and record.status == "finished"
+            stored = self.arrays(run) if finished and quantities.names_read(quantity) else {}
+            config = self.grid.runs[number].config
+            points = quantities.points(quantity, record, config, stored) if record and finished else []
+            points = quantities.at_depth(points, depth)
+            values.append(
+                quantities.summary(quantity, points) if axis is None else _slope(points, axis[0], axis[1])
+            )
+        return frame.assign(score=values)
+
+    def machines(self, arm: Arm, column: str) -> dict[int, str]:
+        """The machine of every finished run of an arm on ``column``, by seed."""
+        rows = arm.frame[arm.frame["task"] == column]
+        known = {
+            int(seed): self.records[run].environment
+            for seed, run in zip(rows["seed"], rows["run_id"], strict=True)
+            if run in self.records
+        }
+        return {seed: f"{stamp['device_type']}: {stamp['device']}" for seed, stamp in known.items()}
+
+    def examples(self, arm: Arm, column: str) -> float:
+        """The number of training examples of an arm's runs on ``column``: their median; NaN if unknown."""
+        runs = arm.frame[arm.frame["task"] == column]["run_id"]
+        counts = [self.records[run].examples.get("train") for run in runs if run in self.records]
+        known = [count for count in counts if count]
+        return float(np.median(known)) if known else np.nan
+
+
+def _axis_within(claim: Mapping[str, Any]) -> tuple[str, str] | None:
+    trend = claim.get("trend")
+    return (trend["over"], trend["scale"]) if trend and trend["over"] in WITHIN_A_RUN else None
+
+
+def _slope(points: list[quantities.Point], axis: str, scale: str) -> float:
+    """The slope of the means at each position of ``axis``; NaN for fewer than two positions."""
+    by_position: dict[float, list[float]] = {}
+    for place, value in points:
+        if scale == "linear" or place[axis] > 0:  # layer 0 are the embeddings
+            by_position.setdefault(float(place[axis]), []).append(value)
+    if len(by_position) < 2:
+        return np.nan
+    means = np.array([[np.nanmean(values) for values in by_position.values()]])
+    return float(contrasts.slopes(means, list(by_position), scale)[0]) if np.isfinite(means).all() else np.nan

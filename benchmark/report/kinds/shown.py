@@ -1,0 +1,72 @@
+"""Units of comparisons, and their effects in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from benchmark.config.units import RATES, unit
+from benchmark.grids.grid import Grid
+from benchmark.report.paired_tests import Comparison
+
+FEW = 2  # comparisons that a verdict shows one by one
+NOUNS = {"layer": "layer", "injection": "layer of the noise", "step": "update"}
+
+
+def with_units(
+    comparisons: Sequence[Comparison], claim: Mapping[str, Any], kind: str, grid: Grid
+) -> list[Comparison]:
+    """``comparisons`` with the unit of their effects."""
+    regressions = {
+        run.config.task.name
+        for run in grid.runs
+        if run.config.task.kind == "classification" and not run.config.task.labels
+    }
+    return [
+        replace(comparison, unit=unit_of(claim, kind, comparison.column in regressions))
+        for comparison in comparisons
+    ]
+
+
+def unit_of(claim: Mapping[str, Any], kind: str, regression: bool = False) -> str:
+    """The unit of a claim's effect; the loss of a ``regression`` is a squared error."""
+    stated = claim.get(kind) or {}
+    name = claim.get("unit") or unit(claim["of"]) or "its own unit"
+    if claim["of"] == "loss" and regression:
+        name = "squared error"
+    if kind == "association":
+        return "rank correlation"
+    if kind in ("trend", "optimum") and claim["of"] == "std":
+        name = "points of deviation"
+    if kind == "trend":
+        over = NOUNS.get(stated["over"], stated["over"])
+        step = "doubling of " if stated["scale"] == "log" else "" if over in NOUNS.values() else "unit of "
+        return f"{name} per {step}{over}"
+    return "ratio" if kind not in ("better", "lower") and stated.get("ratio") else name
+
+
+def effects(comparisons: Sequence[Comparison]) -> str:
+    """The effects of a few comparisons with their intervals, in words; '' for many, or without units."""
+    known = [comparison for comparison in comparisons if comparison.n and comparison.unit]
+    notes = sorted({comparison.note for comparison in known if comparison.note})
+    texts = [_effect(comparison) for comparison in known] if len(comparisons) <= FEW else []
+    made, planned = (sum(comparison.pairs[end] for comparison in comparisons) for end in (0, 1))
+    pairs = [f"{made} of {planned} pairs of runs"] if 0 < made < planned else []
+    return "".join(f"; {text}" for text in [*texts, *notes[:1], *pairs])
+
+
+def fields(comparison: Comparison) -> dict[str, Any]:
+    """The effect of a comparison for a sheet, in its unit."""
+    names = ("effect", "low", "high", "unit", "test", "note")
+    return {name: getattr(comparison, name) for name in names}
+
+
+def _effect(comparison: Comparison) -> str:
+    ratio, rate = comparison.unit == "ratio", comparison.unit == unit(RATES[0])
+    form = "{:.3g}" if ratio else "{:+.0%}" if rate else "{:+.3g}"
+    ends = (comparison.low, comparison.high)
+    interval = f" [{form.format(ends[0])}, {form.format(ends[1])}]" if np.isfinite(ends).all() else ""
+    return f"{form.format(comparison.effect)}{interval} {comparison.unit}"

@@ -1,0 +1,170 @@
+"""Trends and optima: one contrast of an axis per seed, tested over the seeds.
+
+Means are tested by Student's test. Spreads and rates have no value by seed: there the deviations from each
+position's median, or the failures, are tested by exchanging positions within seeds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from benchmark.config.claim_kinds import DATA_SIZE, WITHIN_A_RUN
+from benchmark.config.units import RATES
+from benchmark.grids.selectors import parsed
+from benchmark.report.arms import Arm
+from benchmark.report.comparisons import Compared
+from benchmark.report.kinds.groups import group_name, groups, ranked, with_failures
+from benchmark.report.numbers import contrasts, planned
+from benchmark.report.numbers.frame import Rule, average_by_seed
+from benchmark.report.numbers.orders import deviations, order_test
+from benchmark.report.numbers.sampling import weights_of
+from benchmark.report.numbers.statistics import estimate, seeds_to_find
+from benchmark.report.numbers.swaps import fewest_seeds
+from benchmark.report.paired_tests import Comparison, of_sum
+from benchmark.report.sums import Term
+
+Positions = list[tuple[Arm, Rule, float]]  # of a contrast: an arm, its columns and its place on the axis
+
+
+def trend(compared: Compared, claim: dict[str, Any]) -> list[Comparison]:
+    """One comparison per arm or group of arms, and column: the slope over the axis."""
+    stated = claim["trend"]
+    sign = 1.0 if stated["direction"] == "rises" else -1.0
+    comparisons = []
+    for column, places in _positions(compared, claim, stated):
+        if stated["over"] in WITHIN_A_RUN:
+            weights = np.ones(1)  # the slope is taken within every run
+        elif len({position for *_, position in places}) < 2:
+            continue
+        else:
+            axis = [position for *_, position in places]
+            weights = contrasts.slopes(np.eye(len(axis)), axis, stated["scale"])
+        comparisons.append(_contrast(compared, claim, column, places, weights, sign))
+    return comparisons
+
+
+def optimum(compared: Compared, claim: dict[str, Any]) -> list[Comparison]:
+    """Two comparisons per group of arms and column: against smaller and against larger values."""
+    stated = claim["optimum"]
+    sign = 1.0 if stated["best"] == "highest" else -1.0
+    comparisons = []
+    for column, places in _positions(compared, claim, stated):
+        axis = [position for *_, position in places]
+        inside = [value for value in axis if value in stated["values"]]
+        if len(set(inside)) < len(stated["values"]) or min(axis) == min(inside) or max(axis) == max(inside):
+            continue  # the user left values out
+        for side, weights in zip(
+            ("smaller", "larger"), contrasts.optimum(np.eye(len(axis)), axis, stated["values"]), strict=True
+        ):
+            made = _contrast(compared, claim, column, places, weights, sign)
+            comparisons.append(replace(made, others=f"{side} values of {stated['over']}"))
+    return comparisons
+
+
+def _positions(
+    compared: Compared, claim: dict[str, Any], stated: Mapping[str, Any]
+) -> list[tuple[str, Positions]]:
+    """The contrasts of a claim: a column, and the positions of arms in it."""
+    over = stated["over"]
+    if over in WITHIN_A_RUN:
+        return [
+            (column, [(arm, rule, 0.0)])
+            for arm in compared.matching(claim["runs"])
+            for column, rule, _ in compared.places(claim)
+        ]
+    if over == DATA_SIZE:
+        columns = list(
+            dict.fromkeys(name for _, rule, _ in compared.places(claim) for name in weights_of(rule))
+        )
+        sized = [
+            [(arm, column, compared.run_values.examples(arm, column)) for column in columns]
+            for arm in compared.matching(claim["runs"])
+        ]
+        known = [[place for place in places if not np.isnan(place[2])] for places in sized]
+        return [("+".join(str(column) for _, column, _ in places), list(places)) for places in known]
+    x_without = compared.x_without(over)
+    return [
+        (
+            column,
+            [
+                (arm, rule, place)
+                for arm in group
+                if (place := _position(arm, over, stated, x_without)) is not None
+            ],
+        )
+        for group in groups(compared, claim, over)
+        for column, rule, _ in compared.places(claim)
+    ]
+
+
+def _position(arm: Arm, axis: str, stated: Mapping[str, Any], x_without: float | None) -> float | None:
+    """The place of an arm on an axis; None if it has none there."""
+    value = parsed(axis, arm.place[axis]) if axis in arm.place else None
+    if wanted := stated.get("values") if "at" in stated else None:
+        if axis not in arm.place or value not in wanted:
+            return None
+        if stated["at"]:
+            return float(stated["at"][wanted.index(value)])
+    return x_without if value is None else float(value)
+
+
+def _contrast(
+    compared: Compared,
+    claim: dict[str, Any],
+    column: str,
+    places: Positions,
+    weights: np.ndarray,
+    sign: float,
+) -> Comparison:
+    terms: list[Term] = [
+        (float(weight), arm, rule) for weight, (arm, rule, _) in zip(weights, places, strict=True) if weight
+    ]
+    over = (claim.get("trend") or claim["optimum"])["over"]
+    names = (group_name([arm for arm, *_ in places], over), f"over {over}")
+    if claim["of"] == "std" or claim["of"] in RATES:
+        return _of_parts(compared, claim, column, names, terms, sign)
+    made = of_sum(compared.summed(claim, terms), column, names, sign)
+    signed = [(sign * weight, arm, rule) for weight, arm, rule in terms]
+    return with_failures(compared, claim, made, signed, ranked)
+
+
+def _of_parts(
+    compared: Compared,
+    claim: dict[str, Any],
+    column: str,
+    names: tuple[str, str],
+    terms: Sequence[Term],
+    sign: float,
+) -> Comparison:
+    """The contrast of deviations or failures, over the seeds that have all positions."""
+    by_position = [_parts(compared, claim, arm, rule) for _, arm, rule in terms]
+    seeds = sorted(set.intersection(*(set(values) for values in by_position)))
+    values = np.array([[of_arm[seed] for of_arm in by_position] for seed in seeds]).reshape(-1, len(terms))
+    values = deviations(values) if claim["of"] == "std" and len(seeds) else values
+    weights = np.array([weight for weight, *_ in terms])
+    effect, p = order_test(values, weights)
+    size = estimate(values @ weights).effect_size
+    made = Comparison(
+        column,
+        *names,
+        sign * effect,
+        len(seeds),
+        p,
+        lambda level: max(seeds_to_find(size, level), fewest_seeds(level)),
+        effect=effect,
+        test="exchanged positions",
+    )
+    return with_failures(compared, claim, made, terms, ranked) if claim["of"] == "std" else made
+
+
+def _parts(compared: Compared, claim: dict[str, Any], arm: Arm, rule: Rule) -> dict[int, float]:
+    if claim["of"] == "std":
+        return compared.values(claim, arm, rule)
+    statuses = planned.LOST if claim["of"] == "failed" else ("collapsed",)
+    runs = compared.runs(arm, rule)
+    made = runs[runs["status"] != "missing"]
+    return average_by_seed(made.assign(score=made["status"].isin(statuses).astype(float)), rule)

@@ -1,0 +1,50 @@
+"""Weighted sums of means, such as averages over tasks and contrasts over an axis, also where runs are missing.
+
+Values of one task are paired by seed, and those of different tasks are independent. If every task has the same
+seeds, the sum is taken seed by seed. Else it is the sum of the tasks' own means, with Satterthwaite's degrees of
+freedom: one missing run does not cost the seed's other tasks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from scipy import stats
+
+from benchmark.report.numbers.statistics import CONFIDENCE, Estimate, estimate
+
+BySeed = dict[int, float]
+
+
+def weighted_sum(tasks: Sequence[BySeed], size: float) -> Estimate:
+    """The sum over ``tasks`` of the mean of each one's values by seed.
+
+    ``n`` is the smallest number of seeds. ``size`` is of the numbers behind the values, which sets the size of
+    rounding. NaN if a task has no value.
+    """
+    if not tasks or not all(tasks):
+        return estimate(np.array([]))
+    if all(values.keys() == tasks[0].keys() for values in tasks):
+        return estimate(np.array([sum(values[s] for values in tasks) for s in sorted(tasks[0])]), size)
+    every = [np.array(list(values.values())) for values in tasks]
+    mean, n = float(sum(values.mean() for values in every)), min(map(len, every))
+    if n < 2:
+        return replace(estimate(np.array([mean])), n=n)
+    variances = np.array([values.var(ddof=1) / len(values) for values in every])
+    shares = variances**2 / [len(values) - 1 for values in every]
+    freedom = float(variances.sum() ** 2 / shares.sum()) if shares.sum() else float(n - 1)
+    error = float(np.sqrt(variances.sum()))
+    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom)) * error
+    return Estimate(mean, error * float(np.sqrt(n)), n, mean - half, mean + half, size, freedom)
+
+
+def numbers(tasks: Sequence[BySeed]) -> Estimate:
+    """The sum over ``tasks`` of a quantity that is the same in every repetition: its interval is its range."""
+    if not tasks or not all(tasks):
+        return estimate(np.array([]))
+    every = [np.array(list(values.values())) for values in tasks]
+    low, high = (float(sum(end(values) for values in every)) for end in (np.min, np.max))
+    mean = float(sum(values.mean() for values in every))
+    return Estimate(mean, 0.0, min(map(len, every)), low, high, exact=True)
