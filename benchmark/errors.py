@@ -10,6 +10,7 @@ from pathlib import Path
 
 from benchmark.damage import is_full
 from benchmark.places import ROOT
+from benchmark.printable import looks_like
 
 LONGEST = 1000  # characters of a line
 # What a path may be refused with.
@@ -24,9 +25,16 @@ class BenchmarkError(Exception):
 def nearest(wrong: object, valid: Iterable[object]) -> str:
     """``"; did you mean 'rte'? (valid: …)"`` for a misspelt name."""
     names = sorted({str(name) for name in valid})
-    close = difflib.get_close_matches(str(wrong), names, n=1, cutoff=0.5)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
-    return f"{hint} (valid: {', '.join(names) or 'none'})"
+    return f"{hint(str(wrong), names)} (valid: {', '.join(names) or 'none'})"
+
+
+def hint(wrong: str, valid: Iterable[str]) -> str:
+    """``"; did you mean 'rte'?"``, or nothing; of texts that look the same it shows the code points."""
+    names = [name for name in valid if name != wrong]
+    if alike := next((name for name in names if looks_like(name, wrong)), None):
+        return f"; did you mean {alike!a} in place of {wrong!a}?"
+    close = difflib.get_close_matches(wrong, names, n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def unknown(kind: str, wrong: object, valid: Iterable[object], where: str = "") -> BenchmarkError:

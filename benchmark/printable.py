@@ -5,6 +5,13 @@ from __future__ import annotations
 import unicodedata
 
 ACTIVE = ("Cc", "Cf", "Cs", "Zl", "Zp")  # control, formatting (writing direction), surrogates, line breaks
+UNSEEN = ("Cc", "Cf", "Cs", "Cn")  # beside white space, and BLANK
+# Decompositions that show no difference.
+SAME_SHAPE = ("<wide>", "<narrow>", "<noBreak>", "<compat>", "<font>")
+# Cyrillic and Greek letters, and the Latin ones of their shapes.
+LATIN = str.maketrans("аеорсухіјѕАВЕКМНОРСТУХІЈЅΑΒΕΖΗΙΚΜΝΟΡΤΥΧο", "aeopcyxijsABEKMHOPCTYXIJSABEZHIKMNOPTYXo")
+# Joiners and selectors of forms, and the letters and patterns that are blank.
+BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | {*map(chr, range(0xFE00, 0xFE10))}
 JOINERS = "\u200c\u200d"  # parts of words in Persian and Indic scripts, and of emoji
 
 
@@ -13,6 +20,26 @@ def printable(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return "".join(_shown(letter) for letter in text)
+
+
+def looks_like(first: str, second: str) -> bool:
+    """True for different texts that a reader cannot tell apart.
+
+    They differ in Unicode form, width, white space, signs without ink, or letters of scripts that share shapes.
+    """
+    return first != second and _ink(first) == _ink(second)
+
+
+def _ink(text: str) -> str:
+    """A text that is the same for all texts that look like ``text``."""
+    seen = (
+        unicodedata.normalize("NFKC", sign)
+        if unicodedata.decomposition(sign).startswith(SAME_SHAPE)
+        else sign
+        for sign in unicodedata.normalize("NFC", text)
+        if sign.isspace() or (unicodedata.category(sign) not in UNSEEN and sign not in BLANK)
+    )
+    return unicodedata.normalize("NFC", " ".join("".join(seen).split())).translate(LATIN)
 
 
 def _shown(letter: str) -> str:

@@ -26,6 +26,7 @@ from benchmark.config.schema import (
 from benchmark.config.splits import evaluation_splits, splits_of_setting, training_splits
 from benchmark.config.targets import check_builder
 from benchmark.errors import BenchmarkError, unknown
+from benchmark.printable import looks_like
 
 MOST_EPOCHS = 1_000_000
 ENTITY_TAG = re.compile(r"O|[BIES](-.+)?")  # what seqeval reads without `strict`
@@ -140,6 +141,11 @@ def _validate_names(task: TaskConfig) -> None:
         if task.labels.count(label) > 1:
             raise BenchmarkError(
                 f"task.labels={task.labels}: {label!r} is named twice; name every label once"
+            )
+        if alike := [other for other in task.labels if looks_like(label, other)]:
+            raise BenchmarkError(
+                f"task.labels: {label!a} and {alike[0]!a} look the same; name every label once, and map "
+                "further spellings to it with label_map"
             )
     if len(task.labels) == 1 or (task.kind == "tagging" and not task.labels):
         raise BenchmarkError(f"task.labels={task.labels}: a {task.kind} has at least two labels")

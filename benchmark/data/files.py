@@ -18,7 +18,7 @@ from benchmark.config.targets import made_by
 from benchmark.data import formats, hub, local
 from benchmark.data.listing import Listing, format_of, is_data
 from benchmark.digests import sha256
-from benchmark.errors import BenchmarkError
+from benchmark.errors import BenchmarkError, hint
 
 Origin = tuple[str | None, str | None]  # a repository or folder, and its pinned revision
 Wanted = list[tuple[str, str]]  # configurations and splits
@@ -116,11 +116,12 @@ def read(task: TaskConfig, split: SplitConfig, file: SplitFiles, columns: list[s
     if missing == [task.target] and split.target is None and split not in training_splits(task):
         rows = rows.add_column(task.target, pyarrow.nulls(len(rows)))
     elif missing:
+        meant = hint(missing[0], rows.column_names)
         raise BenchmarkError(
-            f"task {task.name!r}: no column {missing[0]!r} (valid: {rows.column_names}) in {file.paths[0]}; the "
+            f"task {task.name!r}: no column {missing[0]!r} (valid: {rows.column_names}){meant} in {file.paths[0]}; the "
             "first line of a CSV or TSV file names its columns"
             if format_of(file.paths[0].name) in (".csv", ".tsv")
-            else f"task {task.name!r}: no column {missing[0]!r} (valid: {rows.column_names}) in {place}"
+            else f"task {task.name!r}: no column {missing[0]!r} (valid: {rows.column_names}){meant} in {place}"
         )
     return rows
 

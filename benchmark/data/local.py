@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmark.data import hub
 from benchmark.data.listing import Listing, listed
-from benchmark.errors import BenchmarkError
+from benchmark.errors import BenchmarkError, hint
 from benchmark.places import in_home
 
 HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
@@ -27,8 +27,12 @@ def path_of(repo: str) -> Path | None:
     if HUB_NAME.fullmatch(repo) and not repo.startswith((".", "~")) and not is_file_name(repo):
         return None
     parent = next(folder for folder in path.absolute().parents if folder.is_dir())
-    present = ", ".join(sorted(other.name for other in parent.iterdir())[:10]) or "nothing"
-    raise BenchmarkError(f"no folder or file {path.absolute()} ({parent} has {present})")
+    names = sorted(other.name for other in parent.iterdir())
+    missing = path.absolute().relative_to(parent).parts[0]
+    present = ", ".join(names[:10]) or "nothing"
+    raise BenchmarkError(
+        f"no folder or file {path.absolute()} ({parent} has {present}){hint(missing, names)}"
+    )
 
 
 def is_file_name(name: str) -> bool:

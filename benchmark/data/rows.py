@@ -13,7 +13,7 @@ from datasets import ClassLabel, Dataset
 
 from benchmark.config.schema import SplitConfig, TaskConfig
 from benchmark.config.splits import place_of
-from benchmark.errors import BenchmarkError
+from benchmark.errors import BenchmarkError, hint
 
 UNTRANSLATED = "NS"
 LABEL_MAP = "label_map"  # a reason to leave out rows
@@ -85,10 +85,11 @@ def chosen(task: TaskConfig, split: SplitConfig, data: Dataset) -> Rows:
         said = spelt(rows, target, split.label_map)
         rows = rows.without((value is not None and value not in split.label_map for value in said), LABEL_MAP)
         if not len(rows):
-            has = ", ".join(sorted({text for text in said if text is not None})[:20])
+            present = sorted({text for text in said if text is not None})
+            has, meant = ", ".join(present[:20]), hint(next(iter(split.label_map)), present)
             raise BenchmarkError(
                 f"task {task.name!r}: no row of {place} has one of the targets "
-                f"{', '.join(split.label_map)} in {target!r} (it has {has})"
+                f"{', '.join(split.label_map)} in {target!r} (it has {has}){meant}"
             )
     return rows
 

@@ -13,10 +13,11 @@ from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils import validate_repo_id
 from safetensors import safe_open
 
-from benchmark.errors import BenchmarkError
+from benchmark.errors import BenchmarkError, hint
 from benchmark.models import fetching
 from benchmark.models.pickled import foreign_code
 from benchmark.places import in_home
+from benchmark.printable import looks_like
 
 CONFIG, MODULES, ADAPTER = "config.json", "modules.json", "adapter_config.json"
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")  # in the order in which `transformers` looks for them
@@ -243,4 +244,5 @@ def _beside(folder: Path) -> str:
         return f"{parent} is there, and nothing of the rest"
     names = sorted(path.name for path in parent.iterdir() if path.is_dir() and path.name[0] != ".")
     close = difflib.get_close_matches(folder.name, names, SHOWN) or names[:SHOWN]
-    return f"{parent} has {', '.join(close)}" if close else f"{parent} has no folder"
+    alike = hint(folder.name, [name for name in names if looks_like(name, folder.name)])
+    return f"{parent} has {', '.join(close)}{alike}" if close else f"{parent} has no folder"

@@ -147,7 +147,8 @@ def coding(labels: list[str], names: list[str], ignored: Sequence[int]) -> Calla
         if names and 0 <= number < len(names):
             if names[number] not in labels:
                 raise UnfitError(
-                    f"stands for {names[number]!r}, which is none of the labels {_shown(labels)}"
+                    f"stands for {names[number]!r}, which is none of the labels"
+                    f"{nearest(names[number], labels[:LABELS_SHOWN])}"
                 )
             return labels.index(names[number])
         if names or numeric or not 0 <= number < len(labels):

@@ -133,6 +133,17 @@ def test_a_histogram_shows_where_the_weights_are():
     assert 1e-8 < low < 1e-7 < 1e-5 < high < 1e-4
 
 
+@pytest.mark.parametrize("display", ["lines", "bars", "box"])
+def test_names_that_begin_with_an_underscore_are_in_the_legend(display: str) -> None:
+    names = ["_mine", "_nolegend_", "__", "plain"]
+    frame = pd.DataFrame(
+        [("quantity", "panel", name, x, y) for name in names for x in "ab" for y in (0.1, 0.2)],
+        columns=["quantity", "panel", "series", "x", "y"],
+    )
+    drawing = figures.panels(frame, display, "task")
+    assert all(f"<!-- {name} -->" in drawing for name in names)
+
+
 def test_no_two_series_look_alike():
     looks = [tuple(sorted(style.look(number).items())) for number in range(28)]
     assert len(set(looks)) == 28

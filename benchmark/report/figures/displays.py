@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark.report.figures.points import numeric
-from benchmark.report.figures.style import BAND, COLOURS, Axes, look
+from benchmark.report.figures.style import BAND, COLOURS, Axes, entry, look
 from benchmark.report.numbers.statistics import estimate
 from benchmark.report.published import AVERAGE
 
@@ -31,7 +31,12 @@ def lines(axes: Axes, frame: pd.DataFrame, series: Sequence[str]) -> None:
         style = look(number) | ({"marker": ""} if dense else {})
         width = 2.4 if name == AVERAGE else 1.4
         axes.plot(
-            x, [estimated.mean for _, estimated in means], label=name, linewidth=width, markersize=4, **style
+            x,
+            [estimated.mean for _, estimated in means],
+            label=entry(name),
+            linewidth=width,
+            markersize=4,
+            **style,
         )
         if len(series) <= 4 or name == AVERAGE:  # more bands would hide each other
             low, high = [estimated.low for _, estimated in means], [estimated.high for _, estimated in means]
@@ -71,7 +76,7 @@ def box(axes: Axes, frame: pd.DataFrame, series: Sequence[str]) -> None:
             aside = position + 0.2 * width * np.linspace(-1, 1, len(ys)) if len(ys) > 1 else [position]
             axes.plot(aside, ys, ".", color=colour, alpha=0.6, markersize=4)
         if name:
-            axes.plot([], [], color=colour, label=name)
+            axes.plot([], [], color=colour, label=entry(name))
     _name_ticks(axes, places)
 
 
@@ -93,7 +98,7 @@ def bars(axes: Axes, frame: pd.DataFrame, series: Sequence[str]) -> None:
         hatch = ("", "///", "...")[number // len(COLOURS) % 3]
         heights = [estimated.mean for estimated in means]
         (axes.barh if lie else axes.bar)(
-            positions, heights, 0.9 * width, color=colour, hatch=hatch, edgecolor="white", label=name
+            positions, heights, 0.9 * width, color=colour, hatch=hatch, edgecolor="white", label=entry(name)
         )
         errors = np.nan_to_num([[e.mean - e.low for e in means], [e.high - e.mean for e in means]])
         x, y, x_errors, y_errors = (
@@ -139,7 +144,7 @@ def histogram(axes: Axes, frame: pd.DataFrame, series: Sequence[str]) -> None:
             continue
         shares = block.groupby("x")["y"].sum() / block["seed"].nunique()
         style = look(number) | {"marker": ""}
-        axes.step(shares.index.astype(float), shares.to_numpy(), where="mid", label=name, **style)
+        axes.step(shares.index.astype(float), shares.to_numpy(), where="mid", label=entry(name), **style)
         axes.fill_between(shares.index.astype(float), shares, step="mid", color=style["color"], alpha=BAND)
     axes.set_xscale("log")
     shares = frame.groupby("x")["y"].sum()

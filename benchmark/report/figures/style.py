@@ -20,6 +20,7 @@ from matplotlib.figure import Figure  # noqa: E402
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")
 DASHES = ("-", "--", "-.", ":")
+ENTRY = "of "  # begins the label of a series
 BAND = 0.18  # opacity
 HEIGHT = 3.2  # of a panel, in inches
 
@@ -50,13 +51,18 @@ def panels(count: int, width: float = 4.2, height: float = HEIGHT) -> tuple[Figu
     return figure, axes[:count]
 
 
+def entry(name: str) -> str:
+    """A series' name as the label of what is drawn: matplotlib leaves out labels that begin with ``_``."""
+    return f"{ENTRY}{name}" if name else name
+
+
 def legend(figure: Figure, axes: list[Axes]) -> None:
     """One legend for all panels, below them."""
     entries: dict[str, Any] = {}
     for panel in axes:
         handles, names = panel.get_legend_handles_labels()
         for name, handle in zip(names, handles, strict=True):
-            entries.setdefault(name, handle)
+            entries.setdefault(name.removeprefix(ENTRY), handle)
     if len(entries) > 1:
         figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=4, frameon=False)
 
