@@ -80,8 +80,9 @@ def judge(
 def _judged(claim: dict[str, Any], compared: Compared, missing: str) -> Verdict:
     """The verdict on one claim, and on the same claim among the runs that did not collapse."""
     judged = verdict(claim, kinds.comparisons(compared, claim), missing)
-    names = {name: claim.get(name) or "" for name in ("id", "place")}
-    judged = replace(judged, kind=kinds.kind_of(claim), **names)
+    judged = replace(
+        judged, id=claim.get("id") or "", place=claim.get("place") or "", kind=kinds.kind_of(claim)
+    )
     if claim["of"] not in OF_SCORES or not any(comparison.collapsed for comparison in judged.comparisons):
         return judged
     among = verdict(claim, kinds.comparisons(compared.without_collapses(), claim), missing)

@@ -106,9 +106,9 @@ class Compared:
         tasks = [None if self.own_columns else claim[key].get("task") for key in (side, "than")]
         where, averages = claim["where"], self.grid.table["averages"]
         if any(tasks):
-            mine, theirs = ([task] if isinstance(task, str) else list(task or self.columns) for task in tasks)
-            name = "+".join(mine)
-            return [(f"{name} / {'+'.join(theirs)}" if claim["than"] else name, mine, theirs)]
+            named = [[task] if isinstance(task, str) else list(task or self.columns) for task in tasks]
+            mine, theirs = ("+".join(columns) for columns in named)
+            return [(f"{mine} / {theirs}" if claim["than"] else mine, *named)]
         if where == OF_AVERAGE:
             return [(AVERAGE, self.rule, self.rule)]
         if isinstance(where, str) and where != EVERY_COLUMN:
