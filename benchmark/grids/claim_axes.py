@@ -8,6 +8,7 @@ from typing import Any
 from benchmark.config.claim_kinds import DATA_SIZE, DIRECTIONS, ENDS, SCALES, WITHIN_A_RUN
 from benchmark.config.units import AXES_WITHIN
 from benchmark.errors import BenchmarkError, unknown
+from benchmark.grids.claim_sides import has_all, seeds_by_arm
 from benchmark.grids.selectors import Rectangle, parsed, values_of
 
 
@@ -36,14 +37,14 @@ def check_trend(
     if trend["over"] in WITHIN_A_RUN:
         _check_within(trend["over"], claim["of"], place)
         return
-    check_axis(trend["over"], grid, place)
+    check_axis(trend["over"], table, grid, place)
     if trend["at"] and len(trend["at"]) != len(trend["values"]):
         raise BenchmarkError(
             f"{place}: at has {len(trend['at'])} positions for {len(trend['values'])} values of {trend['over']}; "
             f"give one for each"
         )
     check_values(trend["over"], trend["values"], grid, place)
-    positions = trend["at"] or positions_of(trend["over"], trend["values"], table, grid, place)
+    positions = trend["at"] or positions_of(claim, trend["over"], trend["values"], table, grid, place)
     if len(set(positions)) < 2:
         raise BenchmarkError(
             f"{place}: a trend over {trend['over']} needs two different positions; got {_texts(positions)}"
@@ -65,8 +66,8 @@ def check_optimum(
     optimum = claim["optimum"]
     over, best = optimum["over"], optimum["values"]
     _check_name("best", optimum["best"], ENDS, place)
-    check_axis(over, grid, place)
-    positions = positions_of(over, [], table, grid, place)
+    check_axis(over, table, grid, place)
+    positions = positions_of(claim, over, [], table, grid, place)
     for value in best:
         if value not in positions:
             raise unknown(over, value, [f"{position:g}" for position in positions], place)
@@ -77,13 +78,15 @@ def check_optimum(
         raise BenchmarkError(f"{place}: {_needed(over, best, positions)}")
 
 
-def check_axis(axis: str, grid: Sequence[Rectangle], place: str) -> None:
-    """Refuse an axis that the grid does not have, or that has one value. Raises: BenchmarkError."""
+def check_axis(axis: str, table: Mapping[str, Any], grid: Sequence[Rectangle], place: str) -> None:
+    """Refuse an axis that the grid does not have, that has one value or is searched. Raises: BenchmarkError."""
     keys = list(dict.fromkeys(key for axes in grid for key in axes))
     if axis not in keys or axis == "seed":
         raise unknown(
             "axis", axis, [*(key for key in keys if key != "seed"), DATA_SIZE, *WITHIN_A_RUN], place
         )
+    if axis in table["search"]:
+        raise BenchmarkError(f"{place}: {axis} is searched over, so that only its best value is reported")
     if len(values := values_of(axis, grid)) < 2:
         raise BenchmarkError(f"{place}: the axis {axis} has one value, {values[0]}; two or more are needed")
 
@@ -98,14 +101,21 @@ def check_values(axis: str, wanted: Sequence[Any], grid: Sequence[Rectangle], pl
 
 
 def positions_of(
-    axis: str, wanted: Sequence[Any], table: Mapping[str, Any], grid: Sequence[Rectangle], place: str
+    claim: Mapping[str, Any],
+    axis: str,
+    wanted: Sequence[Any],
+    table: Mapping[str, Any],
+    grid: Sequence[Rectangle],
+    place: str,
 ) -> list[float]:
-    """The positions of an axis's values, or of the ``wanted`` ones, and of runs without the axis.
+    """The positions of an axis's values, or of the ``wanted`` ones, and of the claim's runs without the axis.
 
     Raises: BenchmarkError for a value without a position.
     """
     x_without = table["layout"]["x_without"] if table["layout"]["x"] == axis else None
-    positions = [] if x_without is None or wanted else [float(x_without)]
+    arms = [dict(arm) for arm in seeds_by_arm(grid)]
+    without = any(has_all(claim["runs"], arm) and axis not in arm for arm in arms)
+    positions = [] if x_without is None or wanted or not without else [float(x_without)]
     for text in values_of(axis, grid):
         value = parsed(axis, text)
         if wanted and value not in wanted:

@@ -50,9 +50,11 @@ def _check_claim(
     elif kind == "association":
         _check_association(claim, grid, place)
     elif kind in ("equivalent", "not_worse", "size"):
-        _check_margin(kind, claim, grid, place)
-    if claim["than"]:
-        check_sides(claim, kind if claim.get(kind) and kind in ("better", "lower") else "runs", grid, place)
+        _check_margin(kind, claim, table, grid, place)
+    side = kind if kind in ("better", "lower") else "runs"
+    for other in ("than", "gain_over"):
+        if claim[other]:
+            check_sides(claim, (side, other), grid, place)
 
 
 def _kind(claim: Mapping[str, Any], place: str) -> str:
@@ -165,7 +167,9 @@ def _check_where(
         )
 
 
-def _check_margin(kind: str, claim: Mapping[str, Any], grid: Sequence[Rectangle], place: str) -> None:
+def _check_margin(
+    kind: str, claim: Mapping[str, Any], table: Mapping[str, Any], grid: Sequence[Rectangle], place: str
+) -> None:
     stated = claim[kind]
     margin, ratio = stated["margin"], stated["ratio"]
     if (margin is None) == (ratio is None):
@@ -180,7 +184,9 @@ def _check_margin(kind: str, claim: Mapping[str, Any], grid: Sequence[Rectangle]
     if over := stated.get("over"):
         if kind == "not_worse" or claim["than"]:
             raise BenchmarkError(f"{place}: give either over: {over} or `than`; over is of equivalent alone")
-        check_axis(over, grid, place)
+        check_axis(over, table, grid, place)
+        if over == "task":
+            raise BenchmarkError(f"{place}: tasks are not alike; valid for over: axes of one task's runs")
     elif kind == "equivalent" and not (claim["than"] or claim["gain_over"] or claim["gain_of"]):
         raise BenchmarkError(
             f"{place}: equivalent to what? Give `than`, or a gain (gain_over), or the axis of the runs that are "

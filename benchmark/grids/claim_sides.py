@@ -12,28 +12,32 @@ from benchmark.grids.selectors import Rectangle, combinations, parsed, values_of
 Declared = Mapping[str, str]  # an arm of a declared grid: its value on every axis but the seed, as written
 
 
-def check_sides(claim: Mapping[str, Any], side: str, grid: Sequence[Rectangle], place: str) -> None:
+def check_sides(
+    claim: Mapping[str, Any], sides: tuple[str, str], grid: Sequence[Rectangle], place: str
+) -> None:
     """Refuse a claim whose sides have runs in common, or no seed.
 
-    ``side`` is the key of the runs that ``than`` is compared with. Raises: BenchmarkError.
+    ``sides`` are the keys of the runs that are compared. Raises: BenchmarkError.
     """
-    seeds = _seeds_by_arm(grid)
-    ours, others = ([arm for arm in seeds if _matches(claim[key], dict(arm))] for key in (side, "than"))
-    named = {*claim[side], *claim["than"]}
+    side, other = sides
+    seeds = seeds_by_arm(grid)
+    ours, others = ([arm for arm in seeds if has_all(claim[key], dict(arm))] for key in sides)
+    named = {*claim[side], *claim[other]} if other == "than" else {*claim[other]}
     both = [dict(arm) for arm in ours if arm in others]
-    if both and (claim[side] == claim["than"] or "task" not in named):
+    if both and (claim[side] == claim[other] or "task" not in named):
         texts = " ".join(f"{key}={value}" for key, value in both[0].items() if key in named)
-        raise BenchmarkError(f"{place}: {side} and than both name {texts}: no run is compared with itself")
+        raise BenchmarkError(f"{place}: {side} and {other} both name {texts}: no run is compared with itself")
     for mine in ours:
         partners = [seeds[theirs] for theirs in others if _agree(dict(mine), dict(theirs), named)]
         if partners and not any(seeds[mine] & shared for shared in partners):
             raise BenchmarkError(
-                f"{place}: {side} has the seeds {_texts(seeds[mine])} and than {_texts(set().union(*partners))}: runs "
+                f"{place}: {side} has the seeds {_texts(seeds[mine])} and {other} {_texts(set().union(*partners))}: runs "
                 f"are paired by seed, so give both the same; valid: {', '.join(values_of('seed', grid))}"
             )
 
 
-def _seeds_by_arm(grid: Sequence[Rectangle]) -> dict[tuple[tuple[str, str], ...], set[str]]:
+def seeds_by_arm(grid: Sequence[Rectangle]) -> dict[tuple[tuple[str, str], ...], set[str]]:
+    """The seeds of every arm of a declared grid, by its axes and values."""
     seeds: dict[tuple[tuple[str, str], ...], set[str]] = {}
     for axes in grid:
         stated = {key: values for key, values in axes.items() if key != "seed"}
@@ -43,7 +47,7 @@ def _seeds_by_arm(grid: Sequence[Rectangle]) -> dict[tuple[tuple[str, str], ...]
     return seeds
 
 
-def _matches(selector: Mapping[str, Any], arm: Declared) -> bool:
+def has_all(selector: Mapping[str, Any], arm: Declared) -> bool:
     """True if the runs of ``arm`` surely have all values of ``selector``."""
     for key, wanted in selector.items():
         if key not in arm:

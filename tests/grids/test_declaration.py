@@ -73,7 +73,7 @@ def refused(**parts) -> str:
         {"gain_of": ["noisytune"], "than": {"method": ["hype_n"]}},
         RUNS | {"equivalent": {"margin": 0.5}, "than": {"method": []}},
         RUNS | {"equivalent": {"margin": 0.5}, "gain_over": {"method": []}},
-        RUNS | {"equivalent": {"margin": 0.5, "over": "task"}},
+        RUNS | {"equivalent": {"margin": 0.5, "over": "data.share"}},
         RUNS | {"not_worse": {"ratio": 1.05}, "than": {"method": []}, "of": "time"},
         RUNS | {"not_worse": {"margin": 0}, "than": {"method": []}},
         RUNS | {"size": {"printed": 7.45, "margin": 1}, "than": {"method": []}},
@@ -211,6 +211,9 @@ def test_any_other_claim_is_refused_in_a_line(claim, line):
         ),
         (RUNS | {"equivalent": {"margin": 1}}, "equivalent to what?"),
         (RUNS | {"equivalent": {"margin": 1, "over": "model"}}, "model has one value"),
+        (RUNS | {"equivalent": {"margin": 1, "over": "task"}}, "tasks are not alike"),
+        ({"gain_over": {"method": ["noisytune"]}}, "better and gain_over both name method=[noisytune]"),
+        ({"gain_over": {"method": ["pats"]}}, "better has the seeds 1 and gain_over 11,12"),
         (
             RUNS | {"equivalent": {"margin": 1, "over": "task"}, "than": {"method": []}},
             "give either over: task or",

@@ -54,15 +54,20 @@ def optimum(compared: Compared, claim: dict[str, Any]) -> list[Comparison]:
     comparisons = []
     for column, places in _positions(compared, claim, stated):
         axis = [position for *_, position in places]
-        inside = [value for value in axis if value in stated["values"]]
-        if len(set(inside)) < len(stated["values"]) or min(axis) == min(inside) or max(axis) == max(inside):
-            continue  # the user left values out
+        if not _complete(axis, stated["values"]):
+            continue  # the user left values out, or added some between
         for side, weights in zip(
             ("smaller", "larger"), contrasts.optimum(np.eye(len(axis)), axis, stated["values"]), strict=True
         ):
             made = _contrast(compared, claim, column, places, weights, sign)
             comparisons.append(replace(made, others=f"{side} values of {stated['over']}"))
     return comparisons
+
+
+def _complete(axis: Sequence[float], best: Sequence[float]) -> bool:
+    """True if an axis has the best values, smaller and larger ones, and none between."""
+    between = {value for value in axis if min(best) <= value <= max(best)}
+    return between == set(best) and min(axis) < min(best) and max(best) < max(axis)
 
 
 def _positions(
@@ -76,16 +81,8 @@ def _positions(
             for arm in compared.matching(claim["runs"])
             for column, rule, _ in compared.places(claim)
         ]
-    if over == DATA_SIZE:
-        columns = list(
-            dict.fromkeys(name for _, rule, _ in compared.places(claim) for name in weights_of(rule))
-        )
-        sized = [
-            [(arm, column, compared.run_values.examples(arm, column)) for column in columns]
-            for arm in compared.matching(claim["runs"])
-        ]
-        known = [[place for place in places if not np.isnan(place[2])] for places in sized]
-        return [("+".join(str(column) for _, column, _ in places), list(places)) for places in known]
+    if over == DATA_SIZE or (over == "task" and not compared.own_columns):
+        return _over_columns(compared, claim, stated)
     x_without = compared.x_without(over)
     return [
         (
@@ -101,15 +98,40 @@ def _positions(
     ]
 
 
+def _over_columns(
+    compared: Compared, claim: dict[str, Any], stated: Mapping[str, Any]
+) -> list[tuple[str, Positions]]:
+    """The columns of every arm at the number of their training examples, or at the positions stated."""
+    columns = list(dict.fromkeys(name for _, rule, _ in compared.places(claim) for name in weights_of(rule)))
+    places = dict(zip(stated["values"], stated["at"], strict=True))
+    made = []
+    for arm in compared.matching(claim["runs"]):
+        axis: Positions = [
+            (arm, column, places.get(column, compared.run_values.examples(arm, column)))
+            for column in columns
+            if stated["over"] == DATA_SIZE or column in places
+        ]
+        known = [place for place in axis if not np.isnan(place[2])]
+        made.append(("+".join(str(column) for _, column, _ in known), known))
+    return made
+
+
 def _position(arm: Arm, axis: str, stated: Mapping[str, Any], x_without: float | None) -> float | None:
     """The place of an arm on an axis; None if it has none there."""
-    value = parsed(axis, arm.place[axis]) if axis in arm.place else None
-    if wanted := stated.get("values") if "at" in stated else None:
-        if axis not in arm.place or value not in wanted:
-            return None
-        if stated["at"]:
-            return float(stated["at"][wanted.index(value)])
+    value = _value(arm, axis)
+    if stated.get("at"):
+        wanted = [sorted(named) if axis == "method" else named for named in stated["values"]]
+        return float(stated["at"][wanted.index(value)]) if axis in arm.place and value in wanted else None
+    if "at" in stated and stated["values"] and (axis not in arm.place or value not in stated["values"]):
+        return None
     return x_without if value is None else float(value)
+
+
+def _value(arm: Arm, axis: str) -> Any:
+    """The value of an arm on an axis; None without one."""
+    if axis == "method":
+        return sorted(arm.config.method)
+    return parsed(axis, arm.place[axis]) if axis in arm.place else None
 
 
 def _contrast(

@@ -9,7 +9,6 @@ import pytest
 
 from benchmark.config.schema import RunConfig
 from benchmark.report.claims import CONTRADICTED, REPRODUCED, UNDECIDED, Verdict
-from benchmark.report.kinds import comparisons
 from helpers.claims import noise, reported, table
 
 PLAIN: dict[str, Any] = {"method": []}
@@ -90,10 +89,12 @@ def test_no_trend_is_rarely_found_and_one_run_at_the_floor_does_not_make_one(jud
 
 
 def test_a_trend_over_the_sizes_of_training_sets_takes_them_from_the_records(judged):
+    by_name = falls(over="task", values=["mrpc", "rte"], at=[11, 10], scale="linear")
     planned = table(
         [
             {"runs": NOISY, "gain_over": PLAIN, "trend": falls(over="data.size")},
             {"runs": NOISY, "gain_over": PLAIN, "trend": falls(over="data.size"), "where": ["rte", "mrpc"]},
+            {"runs": NOISY, "gain_over": PLAIN, "trend": by_name},
         ],
         tasks=tuple(SIZES),
     )
@@ -104,14 +105,15 @@ def test_a_trend_over_the_sizes_of_training_sets_takes_them_from_the_records(jud
     def examples(config: RunConfig) -> dict[str, Any]:
         return {"examples": {"train": SIZES[config.task.name], "validation": 400}}
 
-    every, two = judged(planned, score, changes=examples)
+    every, two, named = judged(planned, score, changes=examples)
     assert every.verdict == REPRODUCED
     assert every.comparisons[0].effect == pytest.approx(-0.5, abs=0.15)
     assert (every.comparisons[0].column, two.comparisons[0].column) == ("rte+mrpc+sst2", "rte+mrpc")
+    assert named.comparisons[0].effect == pytest.approx(two.comparisons[0].effect * np.log2(3668 / 2490))
 
     # One run missing per task, each in another seed: no seed is whole, and every task has four pairs.
     gone = dict(zip(SIZES, (1, 2, 3), strict=True))
-    [missing, _] = judged(
+    [missing, *_] = judged(
         planned,
         score,
         changes=examples,
@@ -186,8 +188,7 @@ def test_a_quantity_by_layer_has_a_trend_in_every_run_and_parts_of_the_depth(jud
     assert found[3].comparisons[0].effect == pytest.approx(-0.3, abs=0.03)
 
 
-def test_every_kind_gives_comparisons_without_runs(record_of):
+def test_a_claim_without_runs_is_not_measured(record_of):
     planned = over_shares({"runs": NOISY, "gain_over": PLAIN, "trend": falls()})
     shown = reported(planned, record_of, lambda c: 70, end=lambda c: "missing")
     assert shown.verdicts[0].why == "no run covers it"
-    assert comparisons.__doc__
