@@ -12,6 +12,7 @@ import pytest
 from benchmark import report
 from benchmark.config.schema import RunConfig
 from benchmark.report.build import Report, build
+from benchmark.report.overall import distinct
 from benchmark.report.words import (
     CONTRADICTED,
     FAILS_HERE,
@@ -167,11 +168,13 @@ def test_runs_that_stand_in_for_others_count_once(made):
     numbers = shown.numbers[shown.numbers["task"] == "pos"]
     assert numbers["stands_in"].tolist() == [False] * 3 + [True] * 3
     tests = numbers["difference_p"].dropna().tolist()
-    assert len(tests) == 4 and tests[:2] == tests[2:]
+    assert len(tests) == 4
+    assert tests[:2] == tests[2:]
     assert max(tests) <= 2 * numbers["difference_p_alone"].max()  # two tests, not four
     cells = [cell for row in shown.sections[0].rows for cell in row if "stands in" in cell]
     assert len(cells) == 3
     assert any("stand in" in note for note in shown.notes)
+    assert len(distinct(shown.frame)) == len(shown.frame[shown.frame["task"] == "pos"]) / 2
 
 
 def test_every_form_has_both_scopes_controls_and_the_head(record_of, monkeypatch, tmp_path, capsys):
