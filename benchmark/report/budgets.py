@@ -18,9 +18,13 @@ def favoured(comparisons: Sequence[Comparison], side: int) -> bool:
 
 def in_words(comparisons: Sequence[Comparison]) -> str:
     """The unequal numbers of settings that the two sides tried, here and in the paper; '' if they are equal."""
-    unequal = [c for c in comparisons if c.tried[0] != c.tried[1]]
+    unequal = [c for c in comparisons if len(set(c.tried)) > 1 or len(set(c.paper_tried or ())) > 1]
     if not unequal:
         return ""
-    most = max(unequal, key=lambda c: max(c.tried) / min(c.tried))
+    most = max(unequal, key=lambda c: (_ratio(c.tried), _ratio(c.paper_tried or (1, 1))))
     printed = f" (the paper: {most.paper_tried[0]} against {most.paper_tried[1]})" if most.paper_tried else ""
     return f"; settings tried: {most.tried[0]} against {most.tried[1]}{printed}"
+
+
+def _ratio(tried: tuple[int, int]) -> float:
+    return max(tried) / min(tried)

@@ -29,13 +29,15 @@ def seeds_to_decide(cells: Sequence[Sequence[Comparison]], wanted: int) -> tuple
     """
     tested = [[c for c in cell if c.n > 1] for cell in cells]
     tested = [cell for cell in tested if cell]
+    wanted -= len(cells) - len(tested)  # what was not run cannot tell
     every = [comparison for cell in tested for comparison in cell]
     if all(not np.isnan(c.printed) and not np.isnan(c.std) for c in every):
         return _to_show(tested, [[c.printed for c in cell] for cell in tested], wanted), "the printed effect"
     seen = [[c.toward for c in cell] for cell in tested]
     against = sorted(_single(c, LEVEL / len(every)) for c in every if c.toward < 0)
-    if len(against) > len(cells) - wanted:
-        return against[len(cells) - wanted], "the effect seen"
+    spared = len(tested) - wanted  # cells that may go the other way
+    if len(against) > spared >= 0:
+        return against[spared], "the effect seen"
     return _to_show(tested, seen, wanted), "the effect seen"
 
 
@@ -52,6 +54,7 @@ def _to_show(cells: Sequence[Sequence[Comparison]], effects: Sequence[Sequence[f
     """Seeds that show the ``wanted`` cells of the largest ``effects`` together, by their smallest comparison."""
     if len(cells) < wanted:
         return MANY
+    wanted = max(wanted, 1)
     sizes = [
         [_size(comparison, effect) for comparison, effect in zip(cell, of_cell, strict=True)]
         for cell, of_cell in zip(cells, effects, strict=True)

@@ -32,13 +32,21 @@ COLUMNS = [
 
 def sections(frame: pd.DataFrame, rule: Rule, labels: Mapping[str, str]) -> list[Section]:
     """One section with a row per method; none for a table without two cells that have an average."""
-    table = gains(frame, rule)
+    table = gains(distinct(frame), rule)
     if table.empty:
         return []
     models = {model: labels.get(str(model)) or str(model) for model in frame["model"].unique()}
     name = next(iter(models.values())) if len(models) == 1 else f"all {len(models)} models"
     rows = [[name, *_texts(row)] for row in table.to_dict("records")]
     return [Section(TITLE, rows, COLUMNS)]
+
+
+def distinct(frame: pd.DataFrame) -> pd.DataFrame:
+    """``frame`` without variants of a column that show the runs of an earlier one: they are no further cells."""
+    blocks: dict[tuple[str, frozenset[str]], pd.DataFrame] = {}
+    for (_, _, task), block in frame.groupby(["model", "variant", "task"], sort=False):
+        blocks.setdefault((str(task), frozenset(block["run_id"])), block)
+    return pd.concat(blocks.values()) if blocks else frame
 
 
 def gains(frame: pd.DataFrame, rule: Rule) -> pd.DataFrame:
@@ -49,14 +57,10 @@ def gains(frame: pd.DataFrame, rule: Rule) -> pd.DataFrame:
     """
     counted = frame[frame["task"].isin(list(weights_of(rule)) if rule else [])]
     cells: dict[str, list[tuple[str, pd.DataFrame, pd.DataFrame]]] = {}
-    known = set()
     for (_, _, task), block in counted.groupby(["model", "variant", "task"], sort=False):
         vanilla = block[block["methods"] == ""]
         for methods, ours in block[block["methods"] != ""].groupby("methods", sort=False):
-            runs = (task, frozenset(ours["run_id"]), frozenset(vanilla["run_id"]))
-            if runs not in known:  # runs that stand in for others count once
-                known.add(runs)
-                cells.setdefault(str(methods), []).append((str(task), ours, vanilla))
+            cells.setdefault(str(methods), []).append((str(task), ours, vanilla))
     rows = [{"methods": methods} | _gain(of_method) for methods, of_method in cells.items()]
     table = pd.DataFrame(rows)
     return table[table["cells"] > 1] if rows else table

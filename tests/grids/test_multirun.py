@@ -36,7 +36,7 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> Ran:
     ("name", "changes", "number"),
     [
         ("demo/noisytune", ["seed=1", "task=opinion"], 2),  # one rectangle
-        ("hype/table8", ["seed=1", "task=rte"], 7),
+        ("hype/table8", ["seed=1", "task=rte"], 8),
         ("hype/table8", ["seed=1,2", "task=rte", "method=[hype_n]", "method.hype_n.sigma=1e-4"], 2),
         (
             "lnsr/figure5",

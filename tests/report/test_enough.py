@@ -56,6 +56,10 @@ def test_no_effect_is_not_promised_to_be_decided_by_a_few_seeds():
     assert seeds_to_decide(cells, 36)[0] > 100
 
 
+def test_fewer_cells_than_are_claimed_are_decided_by_no_seeds():
+    assert seeds_to_decide([[comparison([1.0, 1.2, 0.8])]], 2)[0] == MANY
+
+
 def test_one_seed_shows_no_spread():
     assert in_words([[comparison([1.0])]], 1) == "one seed shows no spread"
 

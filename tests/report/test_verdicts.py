@@ -12,6 +12,7 @@ import pytest
 from benchmark import report
 from benchmark.config.schema import RunConfig
 from benchmark.report.build import Report, build
+from benchmark.report.overall import distinct
 from benchmark.report.words import (
     CONTRADICTED,
     FAILS_HERE,
@@ -173,6 +174,7 @@ def test_runs_that_stand_in_for_others_count_once(made):
     cells = [cell for row in shown.sections[0].rows for cell in row if "stands in" in cell]
     assert len(cells) == 3
     assert any("stand in" in note for note in shown.notes)
+    assert len(distinct(shown.frame)) == len(shown.frame[shown.frame["task"] == "pos"]) / 2
 
 
 def test_every_form_has_both_scopes_controls_and_the_head(record_of, monkeypatch, tmp_path, capsys):
