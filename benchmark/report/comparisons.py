@@ -120,9 +120,11 @@ class Compared:
         tasks = [None if self.own_columns else claim[key].get("task") for key in (side, "than")]
         where, averages = claim["where"], self.grid.table["averages"]
         if any(tasks):
-            named = [[task] if isinstance(task, str) else list(task or self.columns) for task in tasks]
-            mine, theirs = ("+".join(columns) for columns in named)
-            return [(f"{mine} / {theirs}" if claim["than"] else mine, list(named[0]), list(named[1]))]
+            named: list[Rule] = [
+                [task] if isinstance(task, str) else list(task or self.columns) for task in tasks
+            ]
+            names = ["+".join(weights_of(columns)) for columns in named]
+            return [(" / ".join(names) if claim["than"] else names[0], named[0], named[1])]
         if where == OF_AVERAGE:
             return [(AVERAGE, self.rule, self.rule)]
         if isinstance(where, str) and where != EVERY_COLUMN:

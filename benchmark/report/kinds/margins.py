@@ -12,7 +12,7 @@ import numpy as np
 from benchmark.config.units import LOWER_IS_BETTER
 from benchmark.report.arms import Arm
 from benchmark.report.comparisons import Compared
-from benchmark.report.kinds.groups import groups, ranked, with_failures
+from benchmark.report.kinds.axis_groups import groups, ranked, with_failures
 from benchmark.report.numbers import equivalence, swaps
 from benchmark.report.numbers.frame import Rule
 from benchmark.report.numbers.statistics import MANY, Estimate, seeds_to_find

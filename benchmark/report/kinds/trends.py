@@ -17,7 +17,7 @@ from benchmark.config.units import RATES
 from benchmark.grids.selectors import parsed
 from benchmark.report.arms import Arm
 from benchmark.report.comparisons import Compared
-from benchmark.report.kinds.groups import group_name, groups, ranked, with_failures
+from benchmark.report.kinds.axis_groups import group_name, groups, ranked, with_failures
 from benchmark.report.numbers import contrasts, planned
 from benchmark.report.numbers.frame import Rule, average_by_seed
 from benchmark.report.numbers.orders import deviations, order_test
