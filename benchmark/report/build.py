@@ -105,7 +105,7 @@ def build(
     return Report(
         title=table["title"],
         columns=[*names.values(), *columns[len(tasks) :]],
-        sections=[*overall.sections(frame, rule, labels), *sections],
+        sections=[*overall.sections(overall.distinct(frame), rule, labels), *sections],
         notes=notes(grid, frame, numbers, records, labels, source),
         numbers=numbers,
         labels=labels,

@@ -57,10 +57,13 @@ class Facts:
         ``of_scores`` is False for other quantities than mean scores; ``seeds`` are those of both sides.
         """
         every = [*sides[0], *sides[1]]
+        tried = (_tried(sides[0], rule), _tried(sides[1], rule))
+        chosen = -1 if _rows(sides[0][0], rule)["lower"].any() else 1  # a search takes the smallest gap
         comparison = replace(
             comparison,
             runs=(_runs(sides[0], rule), _runs(sides[1], rule)),
-            tried=(_tried(sides[0], rule), _tried(sides[1], rule)),
+            tried=tried,
+            favours=int(sign * chosen * np.sign(tried[0] - tried[1])),
             paper_tried=self.paper_tried(sides),
         )
         if not of_scores:
