@@ -33,7 +33,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of a table besides its scores.
+    """Known facts of a table besides its scores.
 
     ``shares`` are as `sampling.of_runs` gives them, ``printed`` has the paper's value by cell, and ``source`` is
     the published table.
