@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from benchmark.report.paired_tests import Comparison
 
 
-def favoured(comparisons: Sequence[Comparison], side: int) -> bool:
-    """True if that ``side`` (0 is the claimed one) of a comparison tried more settings than the other."""
-    return any(comparison.tried[side] > comparison.tried[1 - side] for comparison in comparisons)
+def favoured(comparisons: Sequence[Comparison], toward: int) -> bool:
+    """True if a side tried more settings, which helps the claim (``toward`` 1) or its contrary (-1)."""
+    return any(comparison.favours * toward > 0 for comparison in comparisons)
 
 
 def in_words(comparisons: Sequence[Comparison]) -> str:

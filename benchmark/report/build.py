@@ -107,7 +107,7 @@ def build(
     return Report(
         title=table["title"],
         columns=[*names.values(), *columns[len(tasks) :]],
-        sections=[*overall.sections(frame, rule, labels), *sections],
+        sections=[*overall.sections(overall.distinct(frame), rule, labels), *sections],
         notes=notes(grid, frame, numbers, records, labels, printed),
         numbers=numbers,
         labels=labels,

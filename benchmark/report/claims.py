@@ -145,8 +145,8 @@ def _tempered(by_paper: Verdict, word: str, fair: str) -> str:
     """``word`` of a verdict, or undecided if the leak-free word does not bear it out."""
     if word not in (REPRODUCED, CONTRADICTED) or word == fair:
         return word
-    side = 0 if word == REPRODUCED else 1
-    return UNDECIDED if fair != NOT_MEASURED or budgets.favoured(by_paper.comparisons, side) else word
+    toward = 1 if word == REPRODUCED else -1
+    return UNDECIDED if fair != NOT_MEASURED or budgets.favoured(by_paper.comparisons, toward) else word
 
 
 def _for_sentences(claim: dict[str, Any], comparisons: list[Comparison]) -> str:

@@ -33,7 +33,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of a table besides its scores.
+    """Known facts of a table besides its scores.
 
     ``shares`` are as `sampling.of_runs` gives them, ``printed`` has the paper's value by cell, and ``source`` is
     the published table.
@@ -56,10 +56,13 @@ class Facts:
         ``of_scores`` is False for other quantities than mean scores; ``seeds`` are those of both sides.
         """
         every = [*sides[0], *sides[1]]
+        tried = (_tried(sides[0]), _tried(sides[1]))
+        chosen = -1 if _rows(sides[0][0])["lower"].any() else 1  # a search takes the smallest gap
         comparison = replace(
             comparison,
             runs=(_runs(sides[0]), _runs(sides[1])),
-            tried=(_tried(sides[0]), _tried(sides[1])),
+            tried=tried,
+            favours=int(sign * chosen * np.sign(tried[0] - tried[1])),
             paper_tried=self.paper_tried(sides),
         )
         if not of_scores:

@@ -32,7 +32,7 @@ COLUMNS = [
 
 def sections(frame: pd.DataFrame, rule: Rule, labels: Mapping[str, str]) -> list[Section]:
     """One section with a row per method; none for a table without two cells that have an average."""
-    table = gains(distinct(frame), rule)
+    table = gains(frame, rule)
     if table.empty:
         return []
     models = {model: labels.get(str(model)) or str(model) for model in frame["model"].unique()}

@@ -32,8 +32,9 @@ class Comparison:
     ``std`` is of the paired differences, with ``freedom`` degrees of freedom; NaN for other quantities than means.
     ``examples`` has the standard error of the difference over examples and its degrees of freedom, NaN without
     predictions; None if it is not of mean scores. ``printed`` is the paper's difference, as claimed. ``tried`` counts
-    the settings that each side was searched over, and ``paper_tried`` the paper's, if it says so. ``runs`` are the
-    ids behind both sides.
+    the settings that each side was searched over, and ``paper_tried`` the paper's, if it says so;
+    ``favours`` is above 0 if the search helps the claim, and below 0 if it helps the contrary. ``runs`` are the ids
+    behind both sides.
     """
 
     column: str
@@ -63,6 +64,7 @@ class Comparison:
     printed: float = np.nan
     tried: tuple[int, int] = (1, 1)
     paper_tried: tuple[int, int] | None = None
+    favours: int = 0
     runs: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
 
     @property

@@ -59,7 +59,7 @@ def of_table(
 def facts_of(
     numbers: pd.DataFrame, shares: Mapping[tuple[str, str], Shares], source: Mapping[str, Any] | None
 ) -> Facts:
-    """What is known of a table besides its scores; ``numbers`` may have ``published`` values."""
+    """Known facts of a table besides its scores; ``numbers`` may have ``published`` values."""
     printed = {}
     if "published" in numbers:
         known = numbers[numbers["published"].notna()]

@@ -167,7 +167,9 @@ def published(records, model: str) -> Report:
 def test_published_numbers_stand_beside_the_measured_ones(records):
     numbers = published(records, "bert_base_uncased").numbers
     tasks = numbers[numbers["task"].isin(["rte", "cola"])]
-    assert tasks["published"].tolist() == [67.7, 58.1, 68.8, 59.0]
+    printed = tasks.set_index("methods")["published"]
+    assert printed.dropna().tolist() == [67.7, 58.1, 68.8, 59.0]
+    assert printed["noisytune_gaussian_matched"].isna().all()  # the paper has no control
 
 
 def test_published_rows_are_shown_as_printed_without_an_average_over_other_tasks(records):

@@ -17,7 +17,7 @@ HYPE = ("hype/table1", "model=bert_large_uncased", "task=rte")
 
 
 def sigma(config: RunConfig) -> float:
-    return next((settings["sigma"] for settings in config.method.values()), 0.0)
+    return next((settings.get("sigma", 0.0) for settings in config.method.values()), 0.0)
 
 
 def searched(record_of: Any, small: float, large: float) -> Any:
@@ -37,7 +37,7 @@ def searched(record_of: Any, small: float, large: float) -> Any:
 def test_rows_fall_together_at_the_best_mean_of_a_search(record_of, small, large, best):
     table = searched(record_of, small, large)
     numbers = table.numbers.set_index("methods")
-    assert list(numbers.index) == ["", "hype_n", "hype_u"]
+    assert list(numbers.index) == ["", "hype_n", "hype_u", "no_dropout"]
     assert numbers.loc["hype_n", "score_mean"] == pytest.approx(77)
     assert (
         numbers.loc["hype_n", "chosen"].replace("1e-5", "1e-05").replace("1e-4", "0.0001") == f"sigma={best}"
