@@ -118,10 +118,10 @@ def read(task: TaskConfig, split: SplitConfig, file: SplitFiles, columns: list[s
     elif missing:
         meant = hint(missing[0], rows.column_names)
         raise BenchmarkError(
-            f"task {task.name!r}: no column {missing[0]!r} (valid: {rows.column_names}){meant} in {file.paths[0]}; the "
-            "first line of a CSV or TSV file names its columns"
+            f"task {task.name!r}: no column {missing[0]!r} (valid: {rows.column_names}) in {file.paths[0]}; the "
+            f"first line of a CSV or TSV file names its columns{meant}"
             if format_of(file.paths[0].name) in (".csv", ".tsv")
-            else f"task {task.name!r}: no column {missing[0]!r} (valid: {rows.column_names}){meant} in {place}"
+            else f"task {task.name!r}: no column {missing[0]!r} (valid: {rows.column_names}) in {place}{meant}"
         )
     return rows
 
@@ -193,5 +193,14 @@ def _names(listing: Listing, config: str, split: str) -> list[str]:
 def _not_found(task: TaskConfig, source: Source, place: str, error: BenchmarkError) -> BenchmarkError:
     cached = f"{source.repo} (cached revision {source.revision})"
     lacking = f"; {source.lacking}" if source.lacking else ""
+    split = place.rpartition("/")[2]
+    unread = sorted(path.name for path in source.folder.iterdir() if _is_unread(path.name, split))
+    if unread:
+        lacking += f"; {unread[0]} is none of Parquet, CSV, TSV, JSON and Arrow, and is not read"
     where = cached if source.revision else source.folder
     return BenchmarkError(f"task {task.name!r}, {place} of {where}: {error}{lacking}")
+
+
+def _is_unread(name: str, split: str) -> bool:
+    """True for a file that is called as a split, in a format that is not read."""
+    return name.startswith(f"{split}.") and not is_data(name)

@@ -8,27 +8,53 @@ from pathlib import Path
 
 from benchmark.errors import BenchmarkError
 
-MARKS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x1f\x8b": "gzip"}
+# By their first bytes: encodings, the longest mark first, and what is no text at all.
+ENCODINGS = {
+    b"\xff\xfe\0\0": "UTF-32",
+    b"\0\0\xfe\xff": "UTF-32",
+    b"\xff\xfe": "UTF-16",
+    b"\xfe\xff": "UTF-16",
+}
+NO_TEXTS = {
+    b"\x1f\x8b": "compressed by gzip: let its name end in .gz",
+    b"PK\x03\x04": "an archive or a workbook: unpack it, or save it as CSV",
+    b"BZh91AY&SY": "compressed by bzip2: unpack it",
+    b"\xfd7zXZ": "compressed by xz: unpack it",
+    b"PAR1\x15": "Parquet: let its name end in .parquet",
+    b"%PDF-": "a PDF document",
+    b"<!doctype html": "a web page, and not the data",
+    b"<html": "a web page, and not the data",
+}
 
 
 def read_text(path: Path) -> str:
     """The text of a file, unpacked from ``.gz``, without byte order mark.
 
-    Raises: BenchmarkError naming file and line for bytes that are not UTF-8.
+    Raises: BenchmarkError naming the file, and what it is if it is no text in UTF-8.
     """
     content = _content(path)
+    page = content[:100].lstrip().lower()
+    for mark, what in NO_TEXTS.items():
+        if (page if mark.startswith(b"<") else content).startswith(mark):
+            raise BenchmarkError(f"{path} is {what}")
+    for mark, encoding in ENCODINGS.items():
+        if content.startswith(mark):
+            raise _encoded(path, encoding)
+    # Texts have no zeros; of Latin letters every other byte in UTF-16 is one.
+    if len(content) > 3 and 0 in content[:2] and content[:2] != b"\0\0" and b"\0" in content[2:4]:
+        raise _encoded(path, "UTF-16LE" if content[1] == 0 else "UTF-16BE")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        encoding = MARKS.get(content[:2], "not UTF-8")
-        source = "UTF-16" if encoding == "UTF-16" else "ISO-8859-1"
         raise BenchmarkError(
-            f"{path}, line {line}: {encoding} (byte 0x{content[error.start]:02x}, perhaps {source}, Latin-1 or "
-            f"Windows-1252); convert it, e.g. iconv -f {source} -t UTF-8 {path.name}"
-            if source != "UTF-16"
-            else f"{path} is in UTF-16; convert it: iconv -f UTF-16 -t UTF-8 {path.name}"
+            f"{path}, line {line}: not UTF-8 (byte 0x{content[error.start]:02x}, perhaps ISO-8859-1, Latin-1 or "
+            f"Windows-1252); convert it, e.g. iconv -f ISO-8859-1 -t UTF-8 {path.name}"
         ) from error
+
+
+def _encoded(path: Path, encoding: str) -> BenchmarkError:
+    return BenchmarkError(f"{path} is in {encoding}; convert it: iconv -f {encoding} -t UTF-8 {path.name}")
 
 
 def _content(path: Path) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ def read(tmp_path: Path, name: str, text: str | bytes) -> dict[str, list[str]]:
         ("a.csv", "text|label\na|0\n", ["a"]),
         ("a.csv", "text\tlabel\na, b\t0\n", ["a, b"]),
         ("a.csv", "text\na\nb\n", ["a", "b"]),
+        ("a.csv", "text,PAR1,%PDF,BZh\na,0,0,0\n", ["a"]),
         ("a.csv", b"\xef\xbb\xbftext,label\r\na,0\r\nb,1\r\n", ["a", "b"]),
         ("a.csv", 'text,label\n"a, ""b""",0\n5" disk,1\n', ['a, "b"', '5" disk']),
         ("a.csv", "text,label\nNA,0\nnull,1\nNone,0\n,1\nnan,0\n", ["NA", "null", "None", "", "nan"]),
@@ -75,6 +77,13 @@ def test_rows_are_as_the_file_means_them(
         ("a.csv", "\n\n", "a.csv is empty"),
         ("a.csv", "text,label\na,0\né,1\n".encode("latin-1"), r"a.csv, line 3: not UTF-8 \(byte 0xe9.*Latin-1"),
         ("a.csv", "text,label\na,0\n".encode("utf-16"), "a.csv is in UTF-16"),
+        ("a.csv", "text,label\na,0\n".encode("utf-16-le"), "a.csv is in UTF-16LE"),
+        ("a.csv", "text,label\na,0\n".encode("utf-16-be"), "a.csv is in UTF-16BE"),
+        ("a.csv", "text,label\na,0\n".encode("utf-32"), "a.csv is in UTF-32; .* -f UTF-32 "),
+        ("a.csv", gzip.compress(b"text,label\na,0\n"), r"a.csv is compressed by gzip: let its name end in .gz"),
+        ("a.csv", bz2.compress(b"text,label\na,0\n"), "a.csv is compressed by bzip2"),
+        ("a.csv", b"PK\x03\x04rest", "a.csv is an archive or a workbook"),
+        ("a.csv", "\n<!DOCTYPE HTML>\n<html>404</html>", "a.csv is a web page"),
         ("a.csv.gz", b"text,label\n", "a.csv.gz is not a whole gzip file"),
         ("a.csv.gz", gzip.compress(b"text,label\n" * 100, mtime=0)[:-12], "a.csv.gz is not a whole gzip file"),
         ("a.tsv", "text\tlabel\na\t0\tb\n", "a.tsv, line 2: 3 fields"),
