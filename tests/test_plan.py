@@ -134,14 +134,14 @@ def test_the_command_shows_a_row_per_table(capsys, tmp_path):
         "not",
         "measured",
     ]
-    assert lines[2].split() == ["lnsr/table1", "20", "0", "20", "8", "unknown", "unknown", "20"]
-    assert lines[3].split()[:5] == ["lnsr/pvalues", "8", "0", "8", "8"]
-    assert lines[4].split()[:4] == ["together", "20", "0", "20"]
+    assert lines[2].split() == ["lnsr/table1", "48", "0", "48", "16", "unknown", "unknown", "48"]
+    assert lines[3].split()[:5] == ["lnsr/pvalues", "16", "0", "16", "16"]
+    assert lines[4].split()[:4] == ["together", "48", "0", "48"]
 
 
 def test_smoke_runs_can_be_planned(capsys, tmp_path):
     assert plan.main(["lnsr/table1", "--args", f"--smoke store={tmp_path}"]) == 0
-    assert capsys.readouterr().out.splitlines()[2].split()[:2] == ["lnsr/table1", "20"]
+    assert capsys.readouterr().out.splitlines()[2].split()[:2] == ["lnsr/table1", "24"]
 
 
 @pytest.mark.parametrize(
