@@ -25,7 +25,8 @@ Say how likely a table's seeds bear out each of its claims, if the effects are a
   python -m benchmark.power noisytune/table2 model=bert_base_uncased 'seed=range(1,11)'
 
 Spread is that of runs in the store, else the printed one (times the root of n/(n-1) where n divides it), else one
-assumed for the task (results/published/spread.yaml). Tests are two-sided at 5 %; cells are taken to be independent.
+assumed for the task (results/published/spread.yaml). Tests are two-sided at 5 %. Cells are taken to be independent,
+also where they share an arm: the pooled power of a claim against several rivals is too high.
 """
 POOLING = "More tasks at few seeds, pooled, find what one cell at many seeds does not."
 NO_POOLING = "Pooling these claims' cells finds nothing here that the claims themselves do not find."

@@ -90,13 +90,13 @@ def test_a_plan_counts_what_is_done_and_what_tables_share(compose, record_of, st
     done = {record.run_id}
     rows = plan.rows([first, second], done, plan.measure(store))
     assert [(row.runs, row.done, row.to_do, row.shared) for row in rows] == [
-        (125, 1, 124, 50),
-        (50, 1, 49, 50),
+        (300, 1, 299, 100),
+        (100, 1, 99, 100),
     ]
-    assert [row.unknown for row in rows] == [100, 25]  # plain fine-tuning was measured
+    assert [row.unknown for row in rows] == [275, 75]  # plain fine-tuning was measured
     assert rows[0].hours == pytest.approx(24 * 234 * 0.5 / 3600)
     together = plan.total([first, second], done, plan.measure(store))
-    assert (together.runs, together.to_do) == (125, 124)
+    assert (together.runs, together.to_do) == (300, 299)
 
 
 def test_damaged_records_measure_nothing_and_stay(store):
