@@ -90,13 +90,13 @@ def test_a_plan_counts_what_is_done_and_what_tables_share(compose, record_of, st
     done = {record.run_id}
     rows = plan.rows([first, second], done, plan.measure(store))
     assert [(row.runs, row.done, row.to_do, row.shared) for row in rows] == [
-        (125, 1, 124, 50),
-        (50, 1, 49, 50),
+        (300, 1, 299, 100),
+        (100, 1, 99, 100),
     ]
-    assert [row.unknown for row in rows] == [100, 25]  # plain fine-tuning was measured
+    assert [row.unknown for row in rows] == [275, 75]  # plain fine-tuning was measured
     assert rows[0].hours == pytest.approx(24 * 234 * 0.5 / 3600)
     together = plan.total([first, second], done, plan.measure(store))
-    assert (together.runs, together.to_do) == (125, 124)
+    assert (together.runs, together.to_do) == (300, 299)
 
 
 def test_damaged_records_measure_nothing_and_stay(store):
@@ -134,14 +134,14 @@ def test_the_command_shows_a_row_per_table(capsys, tmp_path):
         "not",
         "measured",
     ]
-    assert lines[2].split() == ["lnsr/table1", "20", "0", "20", "8", "unknown", "unknown", "20"]
-    assert lines[3].split()[:5] == ["lnsr/pvalues", "8", "0", "8", "8"]
-    assert lines[4].split()[:4] == ["together", "20", "0", "20"]
+    assert lines[2].split() == ["lnsr/table1", "48", "0", "48", "16", "unknown", "unknown", "48"]
+    assert lines[3].split()[:5] == ["lnsr/pvalues", "16", "0", "16", "16"]
+    assert lines[4].split()[:4] == ["together", "48", "0", "48"]
 
 
 def test_smoke_runs_can_be_planned(capsys, tmp_path):
     assert plan.main(["lnsr/table1", "--args", f"--smoke store={tmp_path}"]) == 0
-    assert capsys.readouterr().out.splitlines()[2].split()[:2] == ["lnsr/table1", "20"]
+    assert capsys.readouterr().out.splitlines()[2].split()[:2] == ["lnsr/table1", "24"]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@
 A cell is a model, a variant and a column that counts in the average. Its gain is the mean difference to plain
 fine-tuning over the seeds that finished on both sides. Gains have the same weight, or are weighed by precision: a
 random-effects mean by REML, with Hartung and Knapp's interval, and the interval of the true gain in a new cell. The
-share of pairs that gained counts failed runs at the floor.
+mean of the middle half of all pairs of seeds (interquartile mean) and the share of pairs that gained count failed runs
+at the floor.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ COLUMNS = [
     "Cells",
     "By precision (REML)",
     "In a new cell",
-    "Pairs gained (failures at the floor)",
+    "Middle half of pairs, failures at the floor",
+    "Pairs gained",
 ]
 
 
@@ -50,7 +52,7 @@ def distinct(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def gains(frame: pd.DataFrame, rule: Rule) -> pd.DataFrame:
-    """One row per method with two cells or more: its mean gains in points, and the share of pairs that gained.
+    """One row per method with two cells or more: its mean gains in points, and those of its pairs.
 
     ``frame`` is as `planned.with_floors` gives it, with one run per cell and seed. Means by precision are NaN if
     no cell has two seeds.
@@ -77,6 +79,7 @@ def _gain(cells: list[tuple[str, pd.DataFrame, pd.DataFrame]]) -> dict[str, floa
     weighted = pooled.random_effects(effects[usable], variances[usable])
     every = [np.subtract(*paired(by_seed(at_floor(a)), by_seed(at_floor(b)))) for _, a, b in cells]
     mean = pooled.equal_weights(effects)
+    middle, middle_low, middle_high = pooled.interquartile_mean(every)
     return {
         "cells": len(known),
         "mean": mean.mean,
@@ -87,6 +90,9 @@ def _gain(cells: list[tuple[str, pd.DataFrame, pd.DataFrame]]) -> dict[str, floa
         "random_high": weighted.high,
         "predicted_low": weighted.predicted_low,
         "predicted_high": weighted.predicted_high,
+        "middle_mean": middle,
+        "middle_low": middle_low,
+        "middle_high": middle_high,
         "share_gained": pooled.share_gained(every),
     }
 
@@ -100,6 +106,7 @@ def _texts(row: Mapping[str, float]) -> list[str]:
         if np.isfinite(row["random_mean"])
         else "–",
         _interval(row["predicted_low"], row["predicted_high"]).strip() or "–",
+        f"{row['middle_mean']:+.2f}{_interval(row['middle_low'], row['middle_high'])}",
         f"{row['share_gained']:.0%}",
     ]
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from benchmark.grids.selectors import combinations
 from benchmark.report import cells
 from benchmark.report.numbers.statistics import CONFIDENCE, POWER
 from benchmark.report.papers.base import WHOLE_ROW
@@ -195,8 +196,12 @@ class Sections:
         runs = dict(row.get("runs", {}))
         if not runs:
             return row["label"], "–"
-        model, methods = runs.pop("model"), "+".join(sorted(runs.pop("method"))) or VANILLA_LABEL
-        name = self.labels.get(model) or model
+        models, alternatives = runs.pop("model"), combinations(runs.pop("method"))
+        names = [
+            self.labels.get(model) or model for model in ([models] if isinstance(models, str) else models)
+        ]
+        name = " or ".join(names)
+        methods = " or ".join("+".join(sorted(combined)) or VANILLA_LABEL for combined in alternatives)
         for key, value in runs.items():
             text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
             if key.startswith("method."):

@@ -14,6 +14,7 @@ from benchmark.config.validation import validate
 from benchmark.errors import BenchmarkError, one_line
 from benchmark.grids import grid
 from benchmark.grids.declaration import publications
+from benchmark.grids.selectors import combinations
 from benchmark.runs.plugins import check_plugins
 from helpers.grids import load
 
@@ -181,8 +182,9 @@ def test_a_publication_uses_our_names_of_models_and_methods(name):
     }
     for row in (row for row in source.get("rows", ()) if isinstance(row, dict)):
         runs = row.get("runs", {"model": row.get("model"), "method": [row.get("method")]})
-        assert {runs["model"]} <= ours["model"] | {None}
-        assert set(runs["method"]) <= ours["method"] | {None, "vanilla"}
+        models = runs["model"] if isinstance(runs["model"], list) else [runs["model"]]
+        assert set(models) <= ours["model"] | {None}
+        assert set().union(*combinations(runs["method"])) <= ours["method"] | {None, "vanilla"}
 
 
 # Hydra looks for its keyword `_global_` anywhere in a package name: no method file may have it in its own.

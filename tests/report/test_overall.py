@@ -44,6 +44,8 @@ def test_the_worked_example():
     assert row["random_mean"] == pytest.approx(0.353074, abs=1e-6)
     assert row["predicted_low"] < row["random_low"] < row["random_mean"]
     assert row["share_gained"] == pytest.approx(22 / 30)
+    assert row["middle_mean"] == pytest.approx(0.441875)
+    assert (row["middle_low"], row["middle_high"]) == pytest.approx((0.17, 0.66), abs=0.01)
 
 
 def test_a_failed_run_is_a_pair_that_did_not_gain():
@@ -63,7 +65,7 @@ def test_only_columns_of_the_average_count():
 
 def test_one_seed_has_a_mean_and_no_precision():
     section = overall.sections(frame({"a": (1.0,), "b": (2.0,)}), ["a", "b"], {"m": "Model"})[0]
-    assert section.rows == [["Model", "ours", "+1.50 [-4.85, +7.85]", "2", "–", "–", "100%"]]
+    assert section.rows == [["Model", "ours", "+1.50 [-4.85, +7.85]", "2", "–", "–", "+1.50", "100%"]]
 
 
 def test_differences_that_do_not_vary_do_not_count_as_exact():

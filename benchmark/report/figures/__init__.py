@@ -11,13 +11,16 @@ from benchmark.grids.grid import Grid
 from benchmark.printable import printable
 from benchmark.privacy import portable_text
 from benchmark.records.record import Record
+from benchmark.report import overall
 from benchmark.report.build import Report
 from benchmark.report.figures import style
 from benchmark.report.figures.differences import differences
 from benchmark.report.figures.displays import DISPLAYS, lying
+from benchmark.report.figures.forest import forest
 from benchmark.report.figures.heat import heat_maps
 from benchmark.report.figures.points import points
 from benchmark.report.numbers.predictions import Arrays
+from benchmark.report.numbers.sampling import weights_of
 from benchmark.report.shared import drawn
 
 QUANTITIES = {
@@ -70,6 +73,8 @@ def draw(grid: Grid, report: Report, records: Mapping[str, Record], arrays: Arra
     )
     if svg := heat_maps(drawn(report.languages), names, labels):
         figures.svg["languages"] = svg
+    if svg := forest(*_pooled(report), labels):
+        figures.svg["forest"] = svg
     if svg := differences(drawn(report.numbers), labels):
         figures.svg["differences"] = svg
     return figures
@@ -94,6 +99,13 @@ def panels(frame: pd.DataFrame, display: str, x: str) -> str:
         panel_axes.set_ylabel(up)
     style.legend(figure, axes)
     return style.svg(figure)
+
+
+def _pooled(report: Report) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The cells behind the pooled means of a report, and these means."""
+    counted = list(weights_of(report.rule)) if report.rule else []
+    cells = report.numbers[report.numbers["task"].isin(counted) & (report.numbers["methods"] != "")]
+    return drawn(cells), drawn(overall.gains(report.frame, report.rule))
 
 
 def _wanted(y: str, shown: list[str]) -> str:

@@ -122,10 +122,12 @@ def interquartile_mean(cells: Sequence[np.ndarray]) -> tuple[float, float, float
     """Mean of the middle half of all differences, with a 95 % bootstrap interval: (mean, low, high).
 
     ``cells`` have differences (n,) by seed each. Seeds are drawn again within cells, the same in every call.
-    NaN without a difference.
+    NaN without a difference, and no interval without a cell of two seeds.
     """
     if not sum(map(len, cells)):
         return np.nan, np.nan, np.nan
+    if max(map(len, cells)) < 2:
+        return float(stats.trim_mean(np.concatenate(list(cells)), 0.25)), np.nan, np.nan
     draws = np.random.default_rng(0)
     again = [values[draws.integers(0, len(values), (DRAWS, len(values)))] for values in cells if len(values)]
     low, high = np.quantile(stats.trim_mean(np.concatenate(again, axis=1), 0.25, axis=1), TAILS)

@@ -58,3 +58,33 @@ def seeds_for(
         middle = (few + enough) // 2
         few, enough = (few, middle) if power(sizes, middle, level) >= wanted else (middle, enough)
     return enough
+
+
+def power_of_some(groups: Sequence[Sequence[float]], n: int, wanted: int, level: float = LEVEL) -> float:
+    """Chance that ``n`` seeds show all effects of at least ``wanted`` groups of cells, all independent.
+
+    Each group is tested at ``level`` over the number of groups that may be missed and one.
+    """
+    chances = [power(effects, n, level / (len(groups) - wanted + 1)) for effects in groups]
+    counts = np.array([1.0])  # chance of 0, 1, … cells so far
+    for chance in chances:
+        counts = np.convolve(counts, [1 - chance, chance])
+    return float(counts[wanted:].sum())
+
+
+def seeds_for_some(groups: Sequence[Sequence[float]], wanted: int, level: float = LEVEL) -> int:
+    """Smallest number of seeds that shows at least ``wanted`` groups of cells with 80 % power.
+
+    At most ``MANY``, which stands for never as well.
+    """
+    if not groups or power_of_some(groups, MANY, wanted, level) < POWER:
+        return MANY
+    few, enough = 1, 2
+    while power_of_some(groups, enough, wanted, level) < POWER:
+        few, enough = enough, min(2 * enough, MANY)
+    while enough - few > 1:
+        middle = (few + enough) // 2
+        few, enough = (
+            (few, middle) if power_of_some(groups, middle, wanted, level) >= POWER else (middle, enough)
+        )
+    return enough

@@ -125,7 +125,7 @@ def test_the_interquartile_mean_and_the_share_gained_of_the_worked_example():
     assert share_gained(CELLS) == pytest.approx(0.733333, abs=1e-6)
     assert share_gained([np.array([0.0, 0.0, 1.0, -1.0])]) == 0.5
     assert np.isnan([*interquartile_mean([]), share_gained([])]).all()
-    assert interquartile_mean([np.array([]), np.array([2.0])]) == (2, 2, 2)
+    assert np.isnan(interquartile_mean([np.array([]), np.array([2.0])])[1:]).all()  # one seed
 
 
 @pytest.mark.parametrize("heterogeneity", [0.0, 0.3])

@@ -1,0 +1,124 @@
+"""Power before any run, against what the papers' seeds can find at their printed effects."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchmark import power as command
+from benchmark.report.foresight import foresee
+from benchmark.report.numbers.power import power, power_of_some, seeds_for_some
+from benchmark.report.numbers.statistics import MANY
+from helpers.grids import load
+
+BOTH = (0.0, 0.5)  # correlations of the two sides of a seed
+
+
+def claims(name: str, correlation: float, *changes: str):
+    return foresee(load(name, *changes), {}, correlation)
+
+
+def test_noisytune_in_every_cell_on_average_and_pooled():
+    for correlation, average, seeds, pooled, enough in zip(
+        BOTH, (0.02, 0.16), (17, 10), (0.90, 0.99), (5, 4), strict=True
+    ):
+        every, on_average, small = claims("noisytune/table2", correlation)
+        assert (every.cells, on_average.cells) == (36, 4)
+        assert every.whole < 1e-6
+        assert every.pooled == pytest.approx(pooled, abs=0.01)
+        assert every.pooled_seeds == enough
+        assert every.whole_seeds == pytest.approx({0.0: 200, 0.5: 100}[correlation], rel=0.04)
+        assert on_average.whole == pytest.approx(average, abs=0.01)
+        assert on_average.whole_seeds == seeds
+        assert np.isnan(small.whole)
+        assert "no effect of this kind" in small.missing
+
+
+def test_one_average_alone():
+    for correlation, found, seeds in zip(BOTH, (0.51, 0.79), (8, 6), strict=True):
+        on_average = claims("noisytune/table2", correlation, "model=bert_base_uncased")[1]
+        assert on_average.whole == on_average.pooled == pytest.approx(found, abs=0.02)
+        assert on_average.whole_seeds == seeds
+
+
+def test_xtremes_averages():
+    for correlation, found, seeds in zip(BOTH, (0.62, 0.95), (6, 5), strict=True):
+        on_average = claims("noisytune/table3", correlation)[1]
+        assert on_average.cells == 4
+        assert on_average.whole == pytest.approx(found, abs=0.03)
+        assert on_average.whole_seeds == seeds
+
+
+def test_pats_in_every_cell():
+    for correlation, seeds in zip(BOTH, (700, 360), strict=True):
+        every = claims("pats/table1", correlation)[0]
+        assert (every.cells, every.origins) == (16, "assumed")
+        assert every.whole_seeds == pytest.approx(seeds, rel=0.04)
+
+
+def test_lnsrs_means_at_printed_deviations():
+    for correlation, found, seeds in zip(BOTH, (0.99, 1.0), (13, 8), strict=True):
+        [against_plain] = claims("lnsr/pvalues", correlation, "model=bert_large_uncased")
+        assert against_plain.missing  # it prints p-values alone
+        best = claims("lnsr/table1", correlation, "model=bert_large_uncased", "method=[],[lnsr]")[0]
+        assert (best.cells, best.origins) == (4, "printed")
+        assert best.whole == pytest.approx(found, abs=0.01)
+        assert best.whole_seeds == pytest.approx(seeds, abs=1)
+    all_four = claims("lnsr/table1", 0.0, "model=bert_large_uncased")[0]
+    assert (all_four.cells, all_four.whole) == (16, pytest.approx(0.001, abs=0.001))
+    assert all_four.whole_seeds == pytest.approx(740, rel=0.05)
+
+
+def test_hypes_deviations_are_of_a_population_and_made_larger():
+    for correlation, found, seeds in zip(BOTH, (0.24, 0.40), (8, 5), strict=True):
+        normal = claims("hype/table1", correlation, "model=bert_large_uncased")[0]
+        assert normal.whole == pytest.approx(found, abs=0.02)
+        assert normal.whole_seeds == pytest.approx(seeds, abs=1)
+
+
+def test_measured_spread_counts_before_a_printed_one(records):
+    planned = load("lnsr/table1", "model=bert_large_uncased", "method=[],[lnsr]", "task=rte,cola")
+    made = records(planned, {1: 70, 2: 71, 3: 72}, {1: 70.5, 2: 71.7, 3: 72.6})
+    best = foresee(planned, made, 0.5)[0]
+    assert best.origins == "measured"
+    spread = np.std([0.5, 0.7, 0.6], ddof=1)
+    assert best.whole == pytest.approx(power([3.18 / spread, 2.81 / spread], 25))
+
+
+def test_at_least_some_groups_of_cells():
+    assert power_of_some([[1.0], [2.0]], 5, 2) == pytest.approx(power([1.0, 2.0], 5))
+    alone = [power(size, 5, 0.05 / 2) for size in (1.0, 2.0)]
+    assert power_of_some([[1.0], [2.0]], 5, 1) == pytest.approx(1 - (1 - alone[0]) * (1 - alone[1]))
+    assert power_of_some([[1.0, 2.0], [0.0]], 5, 2) == pytest.approx(power([1.0, 2.0, 0.0], 5))
+    seeds = seeds_for_some([[1.0], [2.0], [0.0]], 2)
+    assert (
+        power_of_some([[1.0], [2.0], [0.0]], seeds, 2)
+        >= 0.8
+        > power_of_some([[1.0], [2.0], [0.0]], seeds - 1, 2)
+    )
+    assert seeds_for_some([[-1.0], [1.0]], 2) == seeds_for_some([], 1) == MANY
+
+
+def test_the_command_says_first_whether_pooling_helps(capsys, tmp_path):
+    assert command.main(["noisytune/table2", f"store={tmp_path}"]) == 0
+    output = capsys.readouterr().out.splitlines()
+    assert output[0] == command.POOLING
+    assert max(map(len, output)) <= command.WIDTH
+    assert command.main(["noisytune/table2", "model=bert_base_uncased", "task=rte", f"store={tmp_path}"]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == command.NO_POOLING
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["noisytune/tabel2"], "unknown table 'noisytune/tabel2'"),
+        (["demo/noisytune"], "demo/noisytune has no claims, so there is nothing to find"),
+        (["noisytune/table2", "--correlation", "2"], "--correlation 2.0: valid are numbers from -1 to 1"),
+        (["hype/table10"], "has no claims"),
+    ],
+)
+def test_a_mistake_is_refused_in_a_line(arguments, line, capsys):
+    assert command.main(arguments) == 2
+    errors = capsys.readouterr().err
+    assert line in errors
+    assert errors.count("\n") == 1
