@@ -126,6 +126,7 @@ def test_an_evaluation_set_may_be_without_targets_and_training_may_not(folder: P
 
 @pytest.mark.parametrize("name", ["test.xlsx", "test.csv.zip", "test.txt"])
 def test_a_file_of_a_format_that_is_not_read_is_named(name: str, folder: Path, tmp_path: Path) -> None:
+    (folder / "train.csv").write_text("text,label\na,0\n")
     (folder / name).write_text("text,label\n")
     with pytest.raises(BenchmarkError, match=rf"no split 'test' .*; {name} is none of Parquet, CSV"):
         rows(folder, SplitConfig(split="test"), tmp_path)
