@@ -11,12 +11,13 @@ from scipy import stats
 from benchmark.report import paired_tests
 from benchmark.report.enough import in_words, largest_spread, seeds_to_decide
 from benchmark.report.numbers.power import power, seeds_for
-from benchmark.report.numbers.statistics import MANY
+from benchmark.report.numbers.statistics import MANY, estimate
+from benchmark.report.sums import Sum
 
 
 def comparison(values: list[float], printed: float = np.nan):
-    scores = dict(enumerate(values)), dict.fromkeys(range(len(values)), 0.0)
-    return replace(paired_tests.tested("score", "rte", ("a", "b"), scores, 1.0), printed=printed)
+    mean = Sum(estimate(np.array(values)))
+    return replace(paired_tests.of_sum(mean, "rte", ("a", "b"), 1.0), printed=printed)
 
 
 def test_the_spread_is_the_upper_end_of_its_interval():
