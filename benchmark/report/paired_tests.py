@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from benchmark.report.numbers import conjunctions, spread, swaps
-from benchmark.report.numbers.statistics import difference, paired, seeds_to_find
+from benchmark.report.numbers.statistics import MANY, difference, paired, seeds_to_find
 
 BySeed = dict[int, float]
 
@@ -82,7 +82,9 @@ def tested(
     gain = difference(mine, theirs)
 
     def needed(level: float) -> int:
-        return seeds_to_find(gain.effect_size, level) if gain.varies else swaps.fewest_seeds(level)
+        if gain.varies:
+            return seeds_to_find(gain.effect_size, level)
+        return swaps.fewest_seeds(level) if gain.p < 1 else MANY
 
     std = gain.std if gain.varies else 0.0
     return Comparison(column, *names, sign * gain.mean, n, gain.p, needed, std=std)
