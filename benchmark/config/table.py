@@ -174,7 +174,7 @@ class Table:
     layout: Layout = field(default_factory=Layout)
     search: list[str] = field(default_factory=list)
     claims: list[Claim] = field(default_factory=list)
-    controls: list[list[str]] = field(default_factory=list)
+    controls: list[Any] = field(default_factory=list)
     stand_ins: StandIns = field(default_factory=StandIns)
     smoke: bool = False
     cost: bool = False

@@ -27,7 +27,7 @@ def controlled(claim: dict[str, Any], control: Sequence[str]) -> dict[str, Any] 
 
 
 def check(
-    controls: Sequence[Sequence[str]], claims: Sequence[dict[str, Any]], grid: Sequence[Rectangle], place: str
+    controls: Sequence[Any], claims: Sequence[dict[str, Any]], grid: Sequence[Rectangle], place: str
 ) -> None:
     """Refuse a control that no run of the grid has, alone or beside a technique of a claim.
 
@@ -35,6 +35,8 @@ def check(
     """
     declared = {frozenset(parsed("method", text)) for text in values_of("method", grid)}
     for control in controls:
+        if not isinstance(control, list) or not all(isinstance(name, str) for name in control):
+            raise BenchmarkError(f"{place}: controls: {control} is no list of methods, as in [[no_dropout]]")
         if not control:
             raise BenchmarkError(f"{place}: controls: [] is plain fine-tuning, and no control for it")
         needed = {frozenset(control), *(methods for claim in claims for methods in _against(claim, control))}

@@ -10,7 +10,7 @@ import numpy as np
 from benchmark.config.units import QUANTILE, of_arms
 from benchmark.report.arms import BySeed
 from benchmark.report.numbers import conjunctions, quantiles, spread, swaps
-from benchmark.report.numbers.statistics import Estimate, paired, seeds_to_find
+from benchmark.report.numbers.statistics import MANY, Estimate, paired, seeds_to_find
 from benchmark.report.sums import Sum
 
 
@@ -90,7 +90,9 @@ def of_sum(apart: Sum, column: str, names: tuple[str, str], sign: float) -> Comp
     mean = apart.estimate
 
     def needed(level: float) -> int:
-        return seeds_to_find(mean.effect_size, level) if mean.varies else swaps.fewest_seeds(level)
+        if mean.varies:
+            return seeds_to_find(mean.effect_size, level)
+        return swaps.fewest_seeds(level) if mean.p < 1 else MANY
 
     return Comparison(
         column,

@@ -88,7 +88,9 @@ def _reason(against_plain: Verdict, against_control: Verdict) -> str:
     why = against_control.why
     if against_plain.verdict != REPRODUCED or against_control.verdict in (REPRODUCED, NOT_MEASURED):
         return why
-    return f"the gain is not the noise's, as far as these runs show: {why}"
+    return (
+        f"not the noise's, as far as these runs show: the gain over plain fine-tuning is none over it; {why}"
+    )
 
 
 def _worded(verdict: Verdict, changed: bool) -> Verdict:

@@ -113,7 +113,7 @@ def test_a_gain_that_a_control_has_as_well_is_not_the_noises(made):
         [judged] = made(RTE, gain(noisytune=5, **(control | {next(iter(control)): size})), claim()).verdicts
         [against] = judged.controls
         assert (judged.verdict, against.verdict) == (HOLDS_HERE, word)
-        assert against.why.startswith("the gain is not the noise's") == says
+        assert against.why.startswith("not the noise's") == says
         assert [comparison.others for comparison in against.comparisons] == [
             "minilm noisytune_gaussian_matched"
         ]
