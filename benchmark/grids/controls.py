@@ -18,7 +18,8 @@ Methods = frozenset[str]  # a combination of methods
 
 def controlled(claim: dict[str, Any], control: Sequence[str]) -> dict[str, Any] | None:
     """``claim`` with ``control`` in the place of what the claimed runs add a method to; None if they do not."""
-    claimed = (claim["better"] or claim["lower"]).get("method")
+    gains = claim.get("runs") if claim.get("trend") or claim.get("optimum") else None
+    claimed = (claim["better"] or claim["lower"] or gains or {}).get("method")
     if not isinstance(claimed, list) or frozenset(control) in combinations(claimed):
         return None
     sides = {side: _replaced(claim[side], combinations(claimed), control) for side in ("than", "gain_over")}

@@ -16,8 +16,9 @@ import numpy as np
 from scipy import stats
 
 from benchmark.report.claims import CONTRADICTED, REPRODUCED, verdict
-from benchmark.report.numbers.statistics import LEVEL, holm
-from benchmark.report.paired_tests import Comparison, tested, with_planned
+from benchmark.report.numbers.statistics import LEVEL, holm, paired_difference
+from benchmark.report.paired_tests import Comparison, of_sum, tested, with_planned
+from benchmark.report.sums import Sum
 
 TABLES = 100
 MEAN, COLLAPSED, SHARE = 70.0, 50.0, 0.1  # of scores, of collapsed runs, and of runs that collapse or diverge
@@ -75,7 +76,11 @@ def _comparison(rule: Rule, noise: str, ours: np.ndarray, others: np.ndarray, lo
         {seed: float(score) for seed, score in enumerate(scores) if not (bad[seed] and (diverged or spread))}
         for scores, bad in zip(low, lost, strict=True)
     ]
-    comparison = tested(rule.of, "cell", ("ours", "others"), (kept[0], kept[1]), sign)
+    names = ("ours", "others")
+    if rule.of == "score":
+        comparison = of_sum(Sum(paired_difference(kept[0], kept[1])), "cell", names, sign)
+    else:
+        comparison = tested(rule.of, "cell", names, (kept[0], kept[1]), sign)
     if not lost.any() or not (diverged or spread):
         return comparison
     comparison = replace(comparison, lost=(int(lost[0].sum()), int(lost[1].sum())))
