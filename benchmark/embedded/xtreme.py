@@ -9,8 +9,7 @@ indexing for cross-lingual NLP", ACL 2015); and translations side by side (TLM: 
 
     python -m benchmark.embedded.xtreme FOLDER
 
-writes it to a folder, for `model=xtreme_small model.builder=null model.id=FOLDER`; `model=xtreme_small`
-makes its own in the cache.
+writes it, for `model=xtreme_small model.builder=null model.id=FOLDER`; `model=xtreme_small` makes its own.
 """
 
 from __future__ import annotations

@@ -21,7 +21,6 @@ from benchmark.report.facts import Facts, Side, distinct
 from benchmark.report.numbers import planned
 from benchmark.report.numbers.frame import Rule, distinguishing, placed
 from benchmark.report.numbers.predictions import Arrays
-from benchmark.report.numbers.rates import paired_rates
 from benchmark.report.numbers.sampling import weights_of
 from benchmark.report.paired_tests import Comparison, of_sum, tested, with_planned
 from benchmark.report.published import AVERAGE
@@ -101,7 +100,8 @@ class Compared:
         for column, mine, theirs in self.places(claim, side):
             sides, names = ((ours, mine), (others, theirs)), (ours.name, others.name)
             if claim["of"] in RATES:
-                rate = self.rates(claim["of"], column, sides, sign)
+                rows = (self.runs(ours, mine), self.runs(others, theirs))
+                rate = lost.rates(claim["of"], column, names, rows, sign)
                 comparisons.append(self.with_facts(rate, claim, sides, (), sign))
                 continue
             scores = (self.values(claim, ours, mine), self.values(claim, others, theirs))
@@ -152,28 +152,6 @@ class Compared:
             claim["of"],
             self.run_values.machines,
             logs,
-        )
-
-    def rates(self, of: str, column: str, sides: Sides, sign: float) -> Comparison:
-        """Two arms' rates of runs that failed or collapsed, over all pairs of runs that were made."""
-        statuses = planned.LOST if of == "failed" else ("collapsed",)
-        ends = [self.runs(*side).set_index(["task", "seed"])["status"] for side in sides]
-        made = [set(end[end != "missing"].index) for end in ends]
-        mine, theirs = (end[end.isin(statuses)].index for end in ends)
-        rate = paired_rates(mine, theirs, made[0] & made[1])
-        waiting = sum(int((end == "missing").sum()) for end in ends)
-        ours, others = (arm.name for arm, _ in sides)
-        return Comparison(
-            column,
-            ours,
-            others,
-            sign * rate.difference,
-            rate.n,
-            rate.p,
-            rate.needed,
-            waiting=waiting,
-            effect=rate.difference,
-            test="McNemar",
         )
 
     def with_failures(

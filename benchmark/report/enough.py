@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
-from benchmark.report.numbers.power import seeds_for
+from benchmark.report.numbers.noncentral import seeds_for
 from benchmark.report.numbers.statistics import LEVEL, MANY
 from benchmark.report.paired_tests import Comparison
 

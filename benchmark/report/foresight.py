@@ -1,4 +1,4 @@
-"""What a grid can find, before any run: the power of each claim at the effect that the paper prints.
+"""The power of a grid's claims before any run, at the effects that the paper prints.
 
 A claim needs all of its comparisons, or as many as it speaks of; its pooled answer is the mean over them. Cells are
 taken to be independent.
@@ -25,7 +25,7 @@ from benchmark.report.numbers import selection
 from benchmark.report.numbers.conjunctions import most
 from benchmark.report.numbers.frame import by_seed, scores
 from benchmark.report.numbers.planned import with_floors
-from benchmark.report.numbers.power import effect, power, power_of_some, seeds_for, seeds_for_some
+from benchmark.report.numbers.noncentral import effect, power, power_of_some, seeds_for, seeds_for_some
 from benchmark.report.numbers.sampling import weights_of
 from benchmark.report.numbers.statistics import paired_difference
 from benchmark.report.papers.beside import Beside
@@ -45,7 +45,7 @@ class Contrast:
 
 @dataclass(frozen=True)
 class Foresight:
-    """What so many seeds can find of a claim.
+    """The power of so many seeds to find a claim.
 
     ``cells`` are its comparisons, ``origins`` says where their spread comes from, ``missing`` why there is no
     power. ``whole`` is of the claim as it says it, ``pooled`` of the mean over its cells; then the seeds for 80 %.

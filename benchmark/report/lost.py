@@ -1,4 +1,4 @@
-"""Counts of the runs behind a comparison that failed, collapsed or were not made."""
+"""Runs behind a comparison that failed, collapsed or were not made: their counts and rates."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import replace
 import pandas as pd
 
 from benchmark.report.numbers import planned
+from benchmark.report.numbers.rates import paired_rates
 from benchmark.report.paired_tests import Comparison
 
-Weighted = Sequence[
-    tuple[float, pd.DataFrame]
-]  # runs as `Compared.runs` gives them, by their weight in a sum
+# Runs as `Compared.runs` gives them, by their weight in a sum.
+Weighted = Sequence[tuple[float, pd.DataFrame]]
 
 
 def counted(comparison: Comparison, weighted: Weighted, of: str) -> Comparison:
@@ -34,6 +34,28 @@ def have_floors(weighted: Weighted) -> bool:
     """True if runs were lost, and all of those have the score of a model that has learnt nothing."""
     floors = pd.concat([runs[runs["status"].isin(planned.LOST)]["floor"] for _, runs in weighted])
     return bool(len(floors)) and not bool(floors.isna().any())
+
+
+def rates(
+    of: str, column: str, names: tuple[str, str], rows: tuple[pd.DataFrame, pd.DataFrame], sign: float
+) -> Comparison:
+    """Two arms' rates of runs that failed or collapsed, over all pairs of runs that were made."""
+    statuses = planned.LOST if of == "failed" else ("collapsed",)
+    ends = [runs.set_index(["task", "seed"])["status"] for runs in rows]
+    made = [set(end[end != "missing"].index) for end in ends]
+    mine, theirs = (end[end.isin(statuses)].index for end in ends)
+    rate = paired_rates(mine, theirs, made[0] & made[1])
+    return Comparison(
+        column,
+        *names,
+        sign * rate.difference,
+        rate.n,
+        rate.p,
+        rate.needed,
+        waiting=sum(int((end == "missing").sum()) for end in ends),
+        effect=rate.difference,
+        test="McNemar",
+    )
 
 
 def _number(weighted: Weighted, statuses: Sequence[str], sign: float) -> int:

@@ -10,7 +10,7 @@ from scipy import stats
 
 from benchmark.report import paired_tests
 from benchmark.report.enough import in_words, largest_spread, seeds_to_decide
-from benchmark.report.numbers.power import power, seeds_for
+from benchmark.report.numbers.noncentral import power, seeds_for
 from benchmark.report.numbers.statistics import MANY, estimate
 from benchmark.report.sums import Sum
 

@@ -7,7 +7,7 @@ import pytest
 
 from benchmark import power as command
 from benchmark.report.foresight import foresee
-from benchmark.report.numbers.power import power, power_of_some, seeds_for_some
+from benchmark.report.numbers.noncentral import power, power_of_some, seeds_for_some
 from benchmark.report.numbers.statistics import MANY
 from helpers.grids import load
 

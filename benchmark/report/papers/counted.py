@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from benchmark.report.papers import counts
+from benchmark.report.papers import right_answers
 from benchmark.report.papers.base import Finding, Source, in_row, is_copied, of_paper, seeds_of, training_set
 from benchmark.report.published import FOLDER
 
@@ -18,7 +18,7 @@ APART = 10  # printed units between two accuracies; closer ones can have nearly 
 
 
 @dataclass(frozen=True)
-class Accuracy:
+class PrintedAccuracy:
     """A printed accuracy: its place, the number of runs behind it, and the examples of its evaluation set.
 
     ``elsewhere`` is the size of another evaluation set of that name, or 0.
@@ -36,12 +36,14 @@ class Accuracy:
     @property
     def possible(self) -> str | None:
         """The way in which a count of right answers is printed as this number; None if none is."""
-        return counts.possible_mean(self.printed, self.runs * self.examples, self.decimals)
+        return right_answers.possible_mean(self.printed, self.runs * self.examples, self.decimals)
 
     @property
     def only_elsewhere(self) -> bool:
         """True if one run over the other evaluation set is printed so, and no runs over this one are."""
-        return not self.possible and bool(counts.possible_mean(self.printed, self.elsewhere, self.decimals))
+        return not self.possible and bool(
+            right_answers.possible_mean(self.printed, self.elsewhere, self.decimals)
+        )
 
 
 def impossible_means(source: Source) -> Iterator[Finding]:
@@ -55,11 +57,11 @@ def impossible_means(source: Source) -> Iterator[Finding]:
             yield in_row(source, number, "another evaluation set", says)
             continue
         for cell in cells:
-            if cell.possible == counts.ROUNDED:
+            if cell.possible == right_answers.ROUNDED:
                 continue
             runs = f"mean of {cell.runs} runs" if cell.runs > 1 else "run"
             says = f"No {runs} over {cell.examples} examples rounds to this"
-            says += "; cut off, one does" if cell.possible == counts.CUT_OFF else ""
+            says += "; cut off, one does" if cell.possible == right_answers.CUT_OFF else ""
             yield in_row(source, number, "impossible mean", says, cell.column, cell.field, cell.printed)
 
 
@@ -84,12 +86,12 @@ def divided_by_n(paper: str) -> tuple[int, int] | None:
             runs = str(source["rows"][cell.row].get("runs"))
             checked[runs, cell.column, training_set(source), cell.printed, deviation] = kinds
     only = [kinds for kinds in checked.values() if len(kinds) == 1]
-    if not only or any(counts.SAMPLE in kinds for kinds in only):
+    if not only or any(right_answers.SAMPLE in kinds for kinds in only):
         return None
     return len(only), len(checked)
 
 
-def _deviations(source: Source) -> Iterator[tuple[Accuracy, float, frozenset[str]]]:
+def _deviations(source: Source) -> Iterator[tuple[PrintedAccuracy, float, frozenset[str]]]:
     """The accuracies with a printed deviation over few runs, that deviation, and the kinds that it can be."""
     for number, row in enumerate(source["rows"]):
         for cell in _accuracies(source, number, row):
@@ -104,13 +106,13 @@ def _deviations(source: Source) -> Iterator[tuple[Accuracy, float, frozenset[str
                 yield (
                     cell,
                     deviation,
-                    counts.possible_deviations(
+                    right_answers.possible_deviations(
                         cell.printed, deviation, cell.runs, cell.examples, cell.decimals
                     ),
                 )
 
 
-def _accuracies(source: Source, number: int, row: dict[str, Any]) -> Iterator[Accuracy]:
+def _accuracies(source: Source, number: int, row: dict[str, Any]) -> Iterator[PrintedAccuracy]:
     """The printed accuracies of a row's own runs on evaluation sets of known size."""
     sets = _sets().get(str(source.get("benchmark")), {})
     if is_copied(row) or str(source.get("split")).startswith("test") or not seeds_of(source):
@@ -120,7 +122,7 @@ def _accuracies(source: Source, number: int, row: dict[str, Any]) -> Iterator[Ac
             printed = row.get(field, {}).get(column)
             if printed is not None and column in sets:
                 sizes = sets[column]["examples"], sets[column].get("elsewhere", 0)
-                yield Accuracy(number, column, field, printed, source["decimals"], runs, *sizes)
+                yield PrintedAccuracy(number, column, field, printed, source["decimals"], runs, *sizes)
 
 
 @cache

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from benchmark.report import published
-from benchmark.report.numbers.power import effect, power, seeds_for
+from benchmark.report.numbers.noncentral import effect, power, seeds_for
 from benchmark.report.numbers.statistics import MANY, detectable, seeds_to_find
 
 CORRELATIONS = (0.0, 0.5)

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from benchmark.report.papers.counts import (
+from benchmark.report.papers.right_answers import (
     CUT_OFF,
     POPULATION,
     ROUNDED,
