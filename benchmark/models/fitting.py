@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -177,13 +177,38 @@ def _check_vocabulary(checkpoint: Checkpoint, loaded: Any, model: PreTrainedMode
     if not set(vocabulary) - set(loaded.all_special_tokens):
         raise checkpoint.refusal("", f"its tokenizer knows no word, only {len(vocabulary)} special tokens")
     rows = _embedding(model)
-    # Numbers may have gaps, and the special tokens around a text have numbers of their own.
-    numbers = {*vocabulary.values(), *_encoded(checkpoint, loaded)["input_ids"]}
-    if rows is not None and max(numbers) >= rows:
+    # Every text has the special tokens. Another one may have a number that no text uses, see `check_tokens`.
+    encoded = _encoded(checkpoint, loaded)
+    special = [n for n, word in zip(encoded["input_ids"], encoded.word_ids(), strict=True) if word is None]
+    most = max([len(vocabulary), *(number + 1 for number in special)])
+    if rows is not None and most > rows:
         raise checkpoint.refusal(
-            VOCABULARY,
-            f"its tokenizer has {max(numbers) + 1} tokens, and the model an embedding of {rows} ({CONFIG})",
+            VOCABULARY, f"its tokenizer has {most} tokens, and the model an embedding of {rows} ({CONFIG})"
         )
+
+
+def check_tokens(
+    name: str,
+    tokenizer: PreTrainedTokenizerBase,
+    model: PreTrainedModel,
+    texts: Callable[[], Mapping[str, Iterable[torch.Tensor]]],
+) -> None:
+    """Check that no text has a token beyond the embedding of the model ``name``.
+
+    ``texts()`` are the token ids (tokens,) of every example, by set. They are looked at only if the vocabulary has
+    such numbers. Raises: BenchmarkError naming set, example and token.
+    """
+    rows = _embedding(model)
+    if rows is None or max(tokenizer.get_vocab().values()) < rows:
+        return
+    for place, examples in texts().items():
+        for number, ids in enumerate(examples, 1):
+            if int(ids.max()) >= rows:
+                token = tokenizer.convert_ids_to_tokens(int(ids.max()))
+                raise BenchmarkError(
+                    f"model {name!r}: example {number} of {place} has the token {token!r}, number {int(ids.max())} of "
+                    f"its tokenizer, and the model an embedding of {rows} ({CONFIG})"
+                )
 
 
 def _encoded(checkpoint: Checkpoint, loaded: Any) -> Any:

@@ -24,8 +24,8 @@ from benchmark.report.comparisons import Arm, Compared
 from benchmark.report.numbers import selection
 from benchmark.report.numbers.conjunctions import most
 from benchmark.report.numbers.frame import by_seed, scores
-from benchmark.report.numbers.planned import with_floors
 from benchmark.report.numbers.noncentral import effect, power, power_of_some, seeds_for, seeds_for_some
+from benchmark.report.numbers.planned import with_floors
 from benchmark.report.numbers.sampling import weights_of
 from benchmark.report.numbers.statistics import paired_difference
 from benchmark.report.papers.beside import Beside

@@ -157,6 +157,7 @@ def assemble(this: Run, strict: bool = True) -> Ready:
     """
     from benchmark import methods, probes, tasks
     from benchmark.models import pretrained
+    from benchmark.models.fitting import check_tokens
     from benchmark.runs import environment, memory
     from benchmark.training.assemble import assembled
     from benchmark.training.onlooker import NOBODY
@@ -177,10 +178,12 @@ def assemble(this: Run, strict: bool = True) -> Ready:
     make_reproducible(config.threads, protocol.precision, strict)
     seed_shared_streams(derive(seed, "shared"))
     keep_quiet()
-    task = tasks.load(config, pretrained.tokenizer(config.model, cache, len(config.task.text) > 1))
+    tokenizer = pretrained.tokenizer(config.model, cache, len(config.task.text) > 1)
+    task = tasks.load(config, tokenizer)
     memory.keep()
     used = memory.PeakMemory(device)
     model = pretrained.load(config.model, task.units, seed, cache, task.kind.head)
+    check_tokens(config.model.name, tokenizer, model, task.token_ids)
     chosen = methods.build(config.method)
     watch = probes.Probes(config) if config.probe else NOBODY
     check_room(model, config.model.name, device)

@@ -58,6 +58,12 @@ class Task:
         """True if it predicts a value, not a class."""
         return self.kind.regression
 
+    def token_ids(self) -> dict[str, Sequence[torch.Tensor]]:
+        """The token ids (tokens,) of the examples of every set; those of a set that is not kept are read."""
+        return {"the training set": self.training.ids} | {
+            name: examples.ids for name, examples in self.evaluation.items()
+        }
+
     def measure(self, examples: Examples) -> Measure:
         """The measure of ``examples``."""
         return examples.measure or Measure(self.kind, self.metrics)

@@ -24,6 +24,7 @@ from transformers import DebertaV2Config, GPT2Config, PreTrainedModel, RobertaCo
 from benchmark.config.schema import ModelConfig
 from benchmark.errors import BenchmarkError
 from benchmark.models import pretrained
+from benchmark.models.fitting import check_tokens
 from helpers.checkpoints import SHAPE, WEIGHTS, WORDS, checkpoint, configured, tokenizer, weighted
 from helpers.models import ARCHITECTURES, CONFIGS
 
@@ -148,7 +149,6 @@ BROKEN: dict[str, tuple[Break, list[str]]] = {
     "no tokenizer": (lambda f: (f / "tokenizer.json").unlink(), ["has no tokenizer", "tokenizer.json"]),
     "a damaged tokenizer": (cut("tokenizer.json"), ["tokenizer.json", "cannot be read"]),
     "no words": (lambda f: tokenizer(f, WORDS[:4]), ["knows no word"]),
-    "a number beyond the others": (numbered("film", 40), ["41 tokens", "embedding of 10"]),
     "a number around texts": (
         in_json("tokenizer.json", lambda t: t["post_processor"]["special_tokens"]["[SEP]"].update(ids=[12])),
         ["13 tokens", "embedding of 10"],
@@ -178,6 +178,18 @@ def test_a_checkpoint_that_does_not_fit_together_is_refused(name: str, whole: Pa
     line = refusal(folder)
     assert all(fact in line for fact in facts), line
     assert str(folder) in line
+
+
+def test_a_number_beyond_the_embedding_is_refused_if_a_text_uses_it(whole: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(whole, tmp_path / "model"))
+    numbered("film", 40)(folder)
+    reader, model = loaded(folder)
+    texts = {"train": [reader(text, return_tensors="pt")["input_ids"][0] for text in ("good", "good film")]}
+    check_tokens("mine", reader, model, lambda: {"train": texts["train"][:1]})
+    with pytest.raises(
+        BenchmarkError, match=r"'mine': example 2 of train has the token 'film', number 40 .* of 10"
+    ):
+        check_tokens("mine", reader, model, lambda: texts)
 
 
 class Code:

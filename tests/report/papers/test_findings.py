@@ -142,9 +142,13 @@ def test_a_number_that_is_changed_is_found(check, name, change):
 
 
 def cells(name: str, field: str = "values") -> dict[tuple[str, str, str], float]:
-    """Printed numbers by model, methods and column."""
+    """Printed numbers by model, methods and column; of several arms that a row may be of, the first."""
+
+    def methods(named: list[str] | list[list[str]]) -> str:
+        return "+".join(named[0] if named and isinstance(named[0], list) else named)
+
     return {
-        (row["runs"]["model"], "+".join(row["runs"]["method"]), column): value
+        (row["runs"]["model"], methods(row["runs"]["method"]), column): value
         for row in load(name)["rows"]
         for column, value in row.get(field, {}).items()
     }
