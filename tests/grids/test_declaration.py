@@ -89,6 +89,7 @@ def refused(**parts) -> str:
         {"than": {"method": [[], ["hype_n"]]}},
         {"better": {"method": ["hype_n"], "method.hype_n.sigma": [1e-4, 1e-5]}},
         {"better": {"task": ["rte"]}, "than": {"task": "cola"}},
+        {"better": {"task": [["rte"], ["cola"]]}, "than": {"task": ["rte", "cola"]}},
     ],
 )
 def test_a_claim_about_what_the_grid_has_is_taken(claim):
@@ -107,6 +108,7 @@ def test_a_claim_about_what_the_grid_has_is_taken(claim):
         ({"than": {"method": "noisytune"}}, "method: noisytune is no list"),
         ({"than": {"model": "bert_base_cased"}}, "unknown model 'bert_base_cased'"),
         ({"than": {"task": ["rte", "coal"]}}, "did you mean 'cola'?"),
+        ({"than": {"task": [["rte"], ["coal"]]}}, "did you mean 'cola'?"),
         ({"than": {"method.hype_n.sigma": 1e-3}}, "unknown method.hype_n.sigma '0.001'"),
         ({"than": {"protocol.epochs": 3}}, "unknown axis 'protocol.epochs'"),
         ({"lower": {"method": []}}, "give either `better` or `lower`"),
@@ -272,10 +274,11 @@ def test_runs_of_the_whole_set_need_a_place_on_the_axis():
 
 
 @pytest.mark.parametrize("paper", sorted({name.split("/")[0] for name in grid.tables()}))
-def test_every_claim_of_a_paper_has_an_id_of_its_own(paper):
+def test_every_id_of_a_paper_stands_for_one_sentence(paper):
     texts = [yaml.safe_load(path.read_text()) for path in sorted((ROOT / "sweeps" / paper).glob("*.yaml"))]
-    ids = [claim["id"] for text in texts for claim in text["table"].get("claims", ()) if claim.get("id")]
-    assert len(ids) == len(set(ids))
+    claims = [claim for text in texts for claim in text["table"].get("claims", ()) if claim.get("id")]
+    ids = {claim["id"] for claim in claims}
+    assert len(ids) == len({(claim["id"], claim["says"]) for claim in claims})
 
 
 @pytest.mark.parametrize(
@@ -304,6 +307,8 @@ def test_a_selector_stands_for_the_runs_that_have_all_of_it(compose):
     assert not matches({"method": ["hype_n", "rdrop"]}, config)
     assert not matches({"method.hype_n.sigma": 1e-5}, config)
     assert not matches({"method.noisytune.intensity": 0.1}, config)
+    assert matches({"task": [["cola", "rte"], ["wnli"]]}, config)
+    assert not matches({"task": [["cola"], ["wnli"]]}, config)
 
 
 def test_a_list_can_be_one_value(compose):
