@@ -4,7 +4,7 @@
 
 A *selector* maps axes to values, as in ``{method: [noisytune], model: roberta_base}``. It stands for the runs
 that have all these values. A list means any of its values, except under ``method``: there a list is the
-methods of one run, and a list of lists means any of these. See `benchmark/grids/selectors.py`.
+methods of one run, and a list of lists means any of these. In a claim a list of tasks is their mean. See `benchmark/grids/selectors.py`.
 """
 
 from __future__ import annotations
@@ -65,14 +65,15 @@ class Claim:
     Values of the runs ``better`` must be above, or values of the runs ``lower`` below, the values of the runs
     ``than``. Other kinds are about ``runs``, see `benchmark/config/claim_kinds.py`. Two runs are compared if they
     agree on every axis that both have and neither side names. A side's value is the mean over the tasks it
-    names. If a side names several values of another axis, the claim must hold for every pair. ``where`` is
+    names; a list of lists of tasks is any of these means. If a side names several values of another axis, the claim must hold for every pair. ``where`` is
     ``every column``, ``average``, the name of one of the table's ``averages``, a list of columns, or a number of
     columns that is enough. ``at_least`` is a number of comparisons that is enough, or ``most``.
 
     ``of`` is the quantity, with its ``unit`` if it is of a probe of one's own. ``depth`` limits a quantity by
     layer to a share of the depth: ``[0.5, 1]`` is the upper half. With ``gain_over``, the claim is about the gain
     over these runs; with ``gain_of``, about the gain of these methods over the same run without them. ``id`` and
-    ``place`` name the claim and its section in the paper.
+    ``place`` name the claim and its section in the paper. ``untestable`` is the reason why no runs of this
+    benchmark can decide a claim, which then has no kind.
     """
 
     says: str = MISSING
@@ -95,6 +96,7 @@ class Claim:
     depth: list[float] = field(default_factory=list)
     gain_over: dict[str, Any] = field(default_factory=dict)
     gain_of: list[str] = field(default_factory=list)
+    untestable: str = ""
 
 
 @dataclass

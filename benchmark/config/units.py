@@ -24,6 +24,7 @@ OF_PROBES = {
     "probe/norm_change": "relative change",
     "probe/norm_change/change": "relative change",
     "probe/norm_change/norms": "L1 norm",
+    "probe/norm_change/start": "L1 norm",
     "probe/token_similarity": "cosine",
     "probe/token_similarity/similarity": "cosine",
     "probe/linear_probe": POINTS,
@@ -33,6 +34,8 @@ OF_PROBES = {
     "probe/sensitivity/mean": "nats",
     "probe/sensitivity/std": "nats",
     "probe/sensitivity/quantiles": "nats",
+    "probe/sensitivity/insensitive": "share of weights",
+    "probe/sensitivity/top_share": "share of the sum",
 }
 # With a number behind them: a bound, and a share of the weights.
 BELOW, TOP = "probe/sensitivity/below/", "probe/sensitivity/top/"

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmark.errors import BenchmarkError
-from benchmark.grids.selectors import Rectangle, combinations, parsed, values_of
+from benchmark.grids.selectors import Rectangle, combinations, parsed, values_in, values_of
 
 Declared = Mapping[str, str]  # an arm of a declared grid: its value on every axis but the seed, as written
 
@@ -56,7 +56,7 @@ def has_all(selector: Mapping[str, Any], arm: Declared) -> bool:
         if key == "method":
             if frozenset(value) not in combinations(wanted):
                 return False
-        elif value != wanted and not (isinstance(wanted, list) and value in wanted):
+        elif value != wanted and value not in values_in(key, wanted):
             return False
     return True
 

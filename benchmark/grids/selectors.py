@@ -28,7 +28,20 @@ def _has(key: str, wanted: Any, config: RunConfig) -> bool:
         if part not in inner:
             return False
         value = inner[part]
-    return value == wanted or (isinstance(wanted, list) and value in wanted)
+    return value == wanted or value in values_in(key, wanted)
+
+
+def values_in(key: str, wanted: Any) -> list[Any]:
+    """A selector's values of an axis other than ``method``, from a value, a list, or a list of groups of tasks."""
+    if key == "task":
+        return [task for group in groups_of_tasks(wanted) for task in group]
+    return wanted if isinstance(wanted, list) else [wanted]
+
+
+def groups_of_tasks(wanted: Any) -> list[list[str]]:
+    """A selector's groups of tasks, from a name, a list of names for one group, or a list of such lists."""
+    tasks = wanted if isinstance(wanted, list) else [wanted]
+    return tasks if any(isinstance(task, list) for task in tasks) else [tasks]
 
 
 def combinations(methods: list[Any]) -> list[frozenset[str]]:
@@ -59,7 +72,7 @@ def check_selector(selector: Mapping[str, Any], grid: Sequence[Rectangle], where
         elif key.startswith("method.") or all(key in axes for axes in grid):
             # For other axes a run may have a value that its rectangle does not state.
             declared = [parsed(key, text) for text in texts]
-            for value in [] if wanted in declared else wanted if isinstance(wanted, list) else [wanted]:
+            for value in [] if wanted in declared else values_in(key, wanted):
                 if value not in declared:
                     raise unknown(key, value, texts, where)
 

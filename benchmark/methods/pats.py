@@ -10,7 +10,8 @@ and Algorithm 1. For every weight j of a tensor, in every step,
 
 on all weights of the encoder layers but their LayerNorms (A.2). No code is public. In the text r is a variance;
 Algorithm 1 writes N(0, R). Algorithm 1 also makes epsilon N times weaker in a tensor of N
-weights, and drops the absolute value; the ratio then has no meaning if signs differ. Each choice is a field. The noise does not shrink with the learning rate.
+weights, and drops the absolute value; the ratio then has no meaning if signs differ. One mean(S) for all tensors,
+which the paper found unstable, is a choice as well. Each is a field. The noise does not shrink with the learning rate.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from benchmark.step.update import Tensors, Update
 
 NOISE_SCALES = ("sqrt", "linear")
 EPS_FORMS = ("eq4", "algorithm")
+SCOPES = ("matrix", "model")
 
 
 @dataclass
@@ -38,7 +40,8 @@ class PATS(Method):
 
     ``noise_scale``: r is a variance (``sqrt``, the text) or a standard deviation (``linear``).
     ``eps_form``: epsilon as in Eq. 4, or as in Algorithm 1, sum(S) / (N * S_j + epsilon). ``signed``
-    drops the absolute value of Eq. 1. Sensitivities use the optimiser's gradient: a weight whose gradient
+    drops the absolute value of Eq. 1. ``scope``: mean(S) is over the tensor (``matrix``), or over all weights with
+    noise (``model``). Sensitivities use the optimiser's gradient: a weight whose gradient
     another method masks looks insensitive and gets the most noise. With ``mask_noise``, weights without a
     gradient in this update get none. Noise is drawn on the device of the weights: a GPU gives other draws
     than a CPU.
@@ -58,6 +61,7 @@ class PATS(Method):
     eps_form: str = "eq4"
     signed: bool = False
     mask_noise: bool = False
+    scope: str = "matrix"
 
     def __post_init__(self) -> None:
         for key, value in (("intensity", self.intensity), ("gamma", self.gamma), ("epsilon", self.epsilon)):
@@ -71,6 +75,8 @@ class PATS(Method):
             raise unknown("noise_scale", self.noise_scale, NOISE_SCALES)
         if self.eps_form not in EPS_FORMS:
             raise unknown("eps_form", self.eps_form, EPS_FORMS)
+        if self.scope not in SCOPES:
+            raise unknown("scope", self.scope, SCOPES)
 
     @property
     def silent(self) -> bool:
@@ -104,11 +110,15 @@ class PATS(Method):
         return spread
 
     def intensities(self, means: Tensors) -> Tensors:
-        """r of Eq. 4 for every weight, from the running means of the sensitivities."""
-        shares = [1.0 if self.eps_form == "eq4" else 1 / mean.numel() for mean in means]
+        """r of Eq. 4 for every weight, from the running means of the sensitivities of all tensors."""
+        sizes, averages = [mean.numel() for mean in means], [mean.mean() for mean in means]
+        if self.scope == "model":
+            sizes = [sum(sizes)] * len(means)
+            averages = [torch.stack([mean.sum() for mean in means]).sum() / sizes[0]] * len(means)
+        shares = [1.0 if self.eps_form == "eq4" else 1 / size for size in sizes]
         ratios = list(torch._foreach_add(means, [self.epsilon * share for share in shares]))
         torch._foreach_reciprocal_(ratios)
-        torch._foreach_mul_(ratios, [mean.mean() for mean in means])
+        torch._foreach_mul_(ratios, averages)
         torch._foreach_sub_(ratios, self.gamma)
         torch._foreach_clamp_min_(ratios, 0.0)
         torch._foreach_mul_(ratios, self.intensity)

@@ -21,7 +21,7 @@ class NormChange(Probe):
     """L1 norms by kind before the first update, after every ``every``-th and at the end.
 
     ``kinds`` (kinds,) are names; ``steps`` (points,) int64 the updates made; ``norms`` (points, kinds)
-    float64. ``change`` (kinds,) float64 is the last norm's distance from the first over the first; not a
+    float64, and ``start`` (kinds,) the first of them. ``change`` (kinds,) float64 is the last norm's distance from the first over the first; not a
     number if the norm starts at 0.
     """
 
@@ -53,6 +53,7 @@ class NormChange(Probe):
             "kinds": np.array(list(self.norms[0])),
             "steps": np.array(self.steps, np.int64),
             "norms": values,
+            "start": values[0],
             "change": change,
         }
 

@@ -20,6 +20,8 @@ from benchmark.step.passes import autocast
 from benchmark.training.course import micro_batches, to_device
 
 LEVELS = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
+INSENSITIVE = 5e-8  # the least sensitivity that Figure 2 shows
+TOP = 0.01  # of the weights, the most sensitive
 EDGES = np.logspace(-14, 0, 14 * 20 + 1)
 
 
@@ -29,8 +31,9 @@ class SensitivityOfWeights(Probe):
 
     ``batches`` None: all. ``edges`` (bins + 1,) and ``counts`` (bins + 2,) int64 are a histogram with 20 bins
     to a power of ten. The first count is of values below the bins, 0 included; the last of values above them.
-    ``mean`` and ``std`` (n-1) are scalars; ``quantiles`` are those at ``levels``. All but the counts are
-    float64.
+    ``mean`` and ``std`` (n-1) are scalars; ``quantiles`` are those at ``levels``. ``insensitive`` is the share of
+    weights below 5e-8, ``top_share`` the share of the most sensitive hundredth in the sum; not a number if that
+    is 0. All but the counts are float64.
     """
 
     paper: ClassVar[str] = "Zhang et al., EMNLP 2022, Figures 2 and 3"
@@ -73,6 +76,9 @@ def described(values: np.ndarray) -> dict[str, np.ndarray]:
     if not len(values):
         return {}
     counts, _ = np.histogram(values, np.concatenate([[-np.inf], EDGES, [np.inf]]))
+    largest = max(1, round(TOP * len(values)))
+    total = values.sum(dtype=np.float64)
+    top = np.partition(values, -largest)[-largest:].sum(dtype=np.float64)
     return {
         "edges": EDGES,
         "counts": counts,
@@ -80,4 +86,6 @@ def described(values: np.ndarray) -> dict[str, np.ndarray]:
         "std": values.std(dtype=np.float64, ddof=1),
         "levels": np.array(LEVELS),
         "quantiles": np.quantile(values, LEVELS).astype(np.float64),
+        "insensitive": np.mean(values < INSENSITIVE, dtype=np.float64),
+        "top_share": np.float64(top / total if total else np.nan),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
@@ -13,7 +14,7 @@ from benchmark.config.table import AVERAGE as OF_AVERAGE
 from benchmark.config.table import EVERY_COLUMN
 from benchmark.config.units import RATES, of_arms
 from benchmark.grids.grid import Grid
-from benchmark.grids.selectors import matches
+from benchmark.grids.selectors import groups_of_tasks, matches
 from benchmark.records.record import Record
 from benchmark.report import lost, sums
 from benchmark.report.arms import Arm, BySeed, RunValues, Scored
@@ -120,11 +121,11 @@ class Compared:
         tasks = [None if self.own_columns else claim[key].get("task") for key in (side, "than")]
         where, averages = claim["where"], self.grid.table["averages"]
         if any(tasks):
-            named: list[Rule] = [
-                [task] if isinstance(task, str) else list(task or self.columns) for task in tasks
+            groups = [groups_of_tasks(task) if task else [list(self.columns)] for task in tasks]
+            return [
+                ("+".join(mine) + f" / {'+'.join(theirs)}" * bool(claim["than"]), mine, theirs)
+                for mine, theirs in itertools.product(*groups)
             ]
-            names = ["+".join(weights_of(columns)) for columns in named]
-            return [(" / ".join(names) if claim["than"] else names[0], named[0], named[1])]
         if where == OF_AVERAGE:
             return [(AVERAGE, self.rule, self.rule)]
         if isinstance(where, str) and where != EVERY_COLUMN:

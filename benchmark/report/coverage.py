@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from benchmark.grids.grid import Grid
-from benchmark.grids.selectors import combinations, parsed
+from benchmark.grids.selectors import combinations, parsed, values_in
 
 NO_EVIDENCE = ("store", "cache", "device", "seed")  # axes that no claim covers
 
@@ -44,4 +44,4 @@ def _covers(claim: dict[str, Any], key: str, value: str) -> bool:
     stated = parsed(key, value)
     if key == "method":
         return any(frozenset(stated) in combinations(side[key]) for side in sides)
-    return any(side[key] == stated or (isinstance(side[key], list) and stated in side[key]) for side in sides)
+    return any(side[key] == stated or stated in values_in(key, side[key]) for side in sides)

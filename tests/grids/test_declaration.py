@@ -89,6 +89,7 @@ def refused(**parts) -> str:
         {"than": {"method": [[], ["hype_n"]]}},
         {"better": {"method": ["hype_n"], "method.hype_n.sigma": [1e-4, 1e-5]}},
         {"better": {"task": ["rte"]}, "than": {"task": "cola"}},
+        {"better": {"task": [["rte"], ["cola"]]}, "than": {"task": ["rte", "cola"]}},
     ],
 )
 def test_a_claim_about_what_the_grid_has_is_taken(claim):
@@ -107,6 +108,7 @@ def test_a_claim_about_what_the_grid_has_is_taken(claim):
         ({"than": {"method": "noisytune"}}, "method: noisytune is no list"),
         ({"than": {"model": "bert_base_cased"}}, "unknown model 'bert_base_cased'"),
         ({"than": {"task": ["rte", "coal"]}}, "did you mean 'cola'?"),
+        ({"than": {"task": [["rte"], ["coal"]]}}, "did you mean 'cola'?"),
         ({"than": {"method.hype_n.sigma": 1e-3}}, "unknown method.hype_n.sigma '0.001'"),
         ({"than": {"protocol.epochs": 3}}, "unknown axis 'protocol.epochs'"),
         ({"lower": {"method": []}}, "give either `better` or `lower`"),
@@ -247,6 +249,18 @@ def test_a_claim_that_no_run_could_decide_is_refused_with_the_nearest_valid_choi
     assert line in refused(claims=[BETTER | claim], averages={"both": ["rte", "cola"]}, layout=SHOWN)
 
 
+def test_a_claim_that_cannot_be_tested_names_its_reason_and_nothing_to_compare():
+    claim = {"says": "it is universal", "untestable": "no grid has all models"}
+    declared(claims=[claim])
+    refusals = {
+        "better, than": BETTER | claim,
+        "runs, equivalent": RUNS | {"equivalent": {"margin": 1}} | claim,
+        "gain_of": {"gain_of": ["noisytune"]} | claim,
+    }
+    for named, refusable in refusals.items():
+        assert f"an untestable claim compares no runs; leave out {named}, or" in refused(claims=[refusable])
+
+
 def test_two_claims_of_a_table_have_two_ids():
     with pytest.raises(BenchmarkError, match="claim 2: id: N1 is claim 1's; give another"):
         declared(claims=[BETTER | {"id": "N1"}, BETTER | {"id": "N1"}])
@@ -260,10 +274,11 @@ def test_runs_of_the_whole_set_need_a_place_on_the_axis():
 
 
 @pytest.mark.parametrize("paper", sorted({name.split("/")[0] for name in grid.tables()}))
-def test_every_claim_of_a_paper_has_an_id_of_its_own(paper):
+def test_every_id_of_a_paper_stands_for_one_sentence(paper):
     texts = [yaml.safe_load(path.read_text()) for path in sorted((ROOT / "sweeps" / paper).glob("*.yaml"))]
-    ids = [claim["id"] for text in texts for claim in text["table"].get("claims", ()) if claim.get("id")]
-    assert len(ids) == len(set(ids))
+    claims = [claim for text in texts for claim in text["table"].get("claims", ()) if claim.get("id")]
+    ids = {claim["id"] for claim in claims}
+    assert len(ids) == len({(claim["id"], claim["says"]) for claim in claims})
 
 
 @pytest.mark.parametrize(
@@ -292,6 +307,8 @@ def test_a_selector_stands_for_the_runs_that_have_all_of_it(compose):
     assert not matches({"method": ["hype_n", "rdrop"]}, config)
     assert not matches({"method.hype_n.sigma": 1e-5}, config)
     assert not matches({"method.noisytune.intensity": 0.1}, config)
+    assert matches({"task": [["cola", "rte"], ["wnli"]]}, config)
+    assert not matches({"task": [["cola"], ["wnli"]]}, config)
 
 
 def test_a_list_can_be_one_value(compose):

@@ -94,6 +94,28 @@ def test_epsilon_is_weaker_by_the_size_of_the_tensor_in_algorithm_1() -> None:
     torch.testing.assert_close(method.intensities([means])[0], torch.tensor([[0.6, 0.6], [3.0, 0.6]]))
 
 
+def test_one_mean_over_the_model_gives_noise_to_the_least_sensitive_tensor_by_hand() -> None:
+    means = [torch.tensor([[0.2, 0.6], [0.4, 0.4]]), torch.tensor([0.1, 0.1])]  # the mean of all six is 0.3
+    kept = [mean.clone() for mean in means]
+    matrix, model = (
+        PATS(intensity=1.0, gamma=0.5, epsilon=0.0, scope=scope) for scope in ("matrix", "model")
+    )
+    by_matrix = [torch.tensor([[1.5, 1 / 6], [0.5, 0.5]]), torch.tensor([0.5, 0.5])]
+    over_all = [torch.tensor([[1.0, 0.0], [0.25, 0.25]]), torch.tensor([2.5, 2.5])]
+    for method, expected in ((matrix, by_matrix), (model, over_all)):
+        for ours, theirs in zip(method.intensities(means), expected, strict=True):
+            torch.testing.assert_close(ours, theirs)
+    assert all(torch.equal(mean, before) for mean, before in zip(means, kept, strict=True))
+
+
+def test_epsilon_of_algorithm_1_is_weaker_by_the_size_of_the_model_with_one_mean() -> None:
+    method = PATS(intensity=1.0, gamma=0.0, epsilon=0.6, eps_form="algorithm", scope="model")
+    means = [torch.tensor([0.2, 0.0]), torch.tensor([0.4])]  # the sum is 0.6; 3 * S + 0.6 is 1.2, 0.6 and 1.8
+    expected = [torch.tensor([0.5, 1.0]), torch.tensor([1 / 3])]
+    for ours, theirs in zip(method.intensities(means), expected, strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
 def test_noise_is_normal_with_probability_p_entry_by_entry() -> None:
     method, model = PATS(probability=0.35), bert()
     prepare({"mine": method}, model, 1)
@@ -130,7 +152,9 @@ def test_xlnet_normalisations_are_found_although_named_otherwise() -> None:
     assert not any("norm" in name for name in method.sensitivity.names)
 
 
-@pytest.mark.parametrize("method", [PATS(intensity=0.0), PATS(probability=0.0)], ids=repr)
+@pytest.mark.parametrize(
+    "method", [PATS(intensity=0.0), PATS(probability=0.0), PATS(intensity=0.0, scope="model")], ids=repr
+)
 def test_strength_zero_is_plain_fine_tuning_bit_for_bit(method: Method) -> None:
     check_neutral_training(method)
 
@@ -147,13 +171,21 @@ def test_pats_changes_training_and_the_same_seed_repeats_it() -> None:
         ({"beta": 1.0}, "beta=1.0"),
         ({"noise_scale": "sqr"}, "did you mean 'sqrt'"),
         ({"eps_form": "eq5"}, "did you mean 'eq4'"),
+        ({"scope": "matrixx"}, "did you mean 'matrix'"),
     ],
 )
 def test_a_wrong_hyper_parameter_is_named(settings: dict[str, Any], message: str) -> None:
     check_refused("pats.PATS", settings, message)
 
 
-@pytest.mark.parametrize(("name", "method"), [("pats", PATS()), ("pats_linear", PATS(noise_scale="linear"))])
+@pytest.mark.parametrize(
+    ("name", "method"),
+    [
+        ("pats", PATS()),
+        ("pats_linear", PATS(noise_scale="linear")),
+        ("pats_global", PATS(scope="model")),
+    ],
+)
 def test_a_configuration_is_the_method_it_names(
     name: str, method: Method, compose: Callable[..., dict[str, Any]]
 ) -> None:

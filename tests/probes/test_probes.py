@@ -202,6 +202,7 @@ def test_the_change_of_a_norm_is_relative_to_the_start() -> None:
     assert change["classifier.weight"] == pytest.approx(-0.875)
     assert change["pooler.dense.weight"] == 0
     assert np.isnan(change["classifier.bias"])
+    np.testing.assert_array_equal(found["start"], found["norms"][0])
 
 
 @pytest.mark.parametrize("packed", [True, False])
@@ -237,6 +238,15 @@ def test_a_distribution_counts_every_value_once() -> None:
     assert found["counts"][place] == 1
     assert found["std"] == pytest.approx(np.std([0, 1e-6, 3e-6, 5], ddof=1))
     assert found["quantiles"][found["levels"].tolist().index(0.5)] == pytest.approx(2e-6)
+
+
+def test_insensitive_weights_and_the_part_of_the_most_sensitive_hundredth_are_shares() -> None:
+    found = described(np.array([4e-8] * 50 + [6e-8] * 148 + [1e-3, 3e-3], np.float32))
+    assert found["insensitive"] == pytest.approx(50 / 200)
+    total = 50 * 4e-8 + 148 * 6e-8 + 4e-3
+    assert found["top_share"] == pytest.approx(4e-3 / total)  # two of 200
+    assert described(np.array([1e-6, 3e-6], np.float32))["top_share"] == pytest.approx(0.75)  # one at least
+    assert np.isnan(described(np.zeros(3, np.float32))["top_share"])
 
 
 def test_the_similarity_of_tokens_is_the_mean_over_their_pairs() -> None:
