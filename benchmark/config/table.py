@@ -72,7 +72,8 @@ class Claim:
     ``of`` is the quantity, with its ``unit`` if it is of a probe of one's own. ``depth`` limits a quantity by
     layer to a share of the depth: ``[0.5, 1]`` is the upper half. With ``gain_over``, the claim is about the gain
     over these runs; with ``gain_of``, about the gain of these methods over the same run without them. ``id`` and
-    ``place`` name the claim and its section in the paper.
+    ``place`` name the claim and its section in the paper. ``untestable`` is the reason why no runs of this
+    benchmark can decide a claim, which then has no kind.
     """
 
     says: str = MISSING
@@ -95,6 +96,7 @@ class Claim:
     depth: list[float] = field(default_factory=list)
     gain_over: dict[str, Any] = field(default_factory=dict)
     gain_of: list[str] = field(default_factory=list)
+    untestable: str = ""
 
 
 @dataclass

@@ -37,6 +37,9 @@ def check_claims(table: Mapping[str, Any], grid: Sequence[Rectangle], place: str
 def _check_claim(
     claim: Mapping[str, Any], table: Mapping[str, Any], grid: Sequence[Rectangle], place: str
 ) -> None:
+    if claim["untestable"]:
+        _check_untestable(claim, place)
+        return
     kind = _kind(claim, place)
     for key in SELECTORS:
         check_selector(claim[key], grid, f"{place}, {key}")
@@ -55,6 +58,15 @@ def _check_claim(
     for other in ("than", "gain_over"):
         if claim[other]:
             check_sides(claim, (side, other), grid, place)
+
+
+def _check_untestable(claim: Mapping[str, Any], place: str) -> None:
+    """Refuse a claim that cannot be tested and yet names something to compare. Raises: BenchmarkError."""
+    named = [key for key in (*SELECTORS, *KINDS_OF_CLAIM, "gain_of") if claim[key]]
+    if named:
+        raise BenchmarkError(
+            f"{place}: an untestable claim compares no runs; leave out {', '.join(named)}, or untestable"
+        )
 
 
 def _kind(claim: Mapping[str, Any], place: str) -> str:

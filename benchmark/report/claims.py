@@ -1,4 +1,4 @@
-"""Verdicts on a paper's claims: reproduced, contradicted, undecided, not measured.
+"""Verdicts on a paper's claims: reproduced, contradicted, undecided, not measured, cannot be tested here.
 
 A claim is a set of comparisons, paired by seed. It is reproduced if all of them, or as many as it speaks of, are
 surely as claimed (`benchmark/report/numbers/conjunctions.py`), by the runs that finished and by all planned
@@ -23,7 +23,7 @@ from benchmark.report.kinds.shown import effects
 from benchmark.report.numbers.conjunctions import helped, most
 from benchmark.report.numbers.statistics import LEVEL, holm
 from benchmark.report.paired_tests import Comparison
-from benchmark.report.words import CONTRADICTED, NOT_MEASURED, REPRODUCED, UNDECIDED, worded
+from benchmark.report.words import CONTRADICTED, NOT_MEASURED, REPRODUCED, UNDECIDED, UNTESTABLE, worded
 
 OF_SCORES = ("score", "median")  # quantities that collapses change, and that speak of runs as a whole
 
@@ -68,11 +68,13 @@ def judge(
     """
     verdicts = []
     for claim in claims:
+        named = {"id": claim.get("id") or "", "place": claim.get("place") or ""}
+        if reason := claim.get("untestable"):
+            verdicts.append(Verdict(claim["says"], UNTESTABLE, reason, sentences=UNTESTABLE, **named))
+            continue
         missing = " and ".join(filter(None, [left_out(claim, compared.grid), open_]))
         judged = verdict(claim, kinds.comparisons(compared, claim), missing)
-        judged = replace(
-            judged, kind=kinds.kind_of(claim), id=claim.get("id") or "", place=claim.get("place") or ""
-        )
+        judged = replace(judged, kind=kinds.kind_of(claim), **named)
         if claim["of"] in OF_SCORES and any(comparison.collapsed for comparison in judged.comparisons):
             among = verdict(claim, kinds.comparisons(compared.without_collapses(), claim), missing)
             said = f"among runs that did not collapse {worded(among.verdict, changed)}: {among.why.split(';')[0]}"
@@ -125,7 +127,7 @@ def tempered(
     """
     final = []
     for by_paper, fair in zip(verdicts, leak_free, strict=True):
-        if by_paper.verdict == NOT_MEASURED:
+        if by_paper.verdict in (NOT_MEASURED, UNTESTABLE):
             final.append(by_paper)
             continue
         word, sentences = (

@@ -247,6 +247,18 @@ def test_a_claim_that_no_run_could_decide_is_refused_with_the_nearest_valid_choi
     assert line in refused(claims=[BETTER | claim], averages={"both": ["rte", "cola"]}, layout=SHOWN)
 
 
+def test_a_claim_that_cannot_be_tested_names_its_reason_and_nothing_to_compare():
+    claim = {"says": "it is universal", "untestable": "no grid has all models"}
+    declared(claims=[claim])
+    refusals = {
+        "better, than": BETTER | claim,
+        "runs, equivalent": RUNS | {"equivalent": {"margin": 1}} | claim,
+        "gain_of": {"gain_of": ["noisytune"]} | claim,
+    }
+    for named, refusable in refusals.items():
+        assert f"an untestable claim compares no runs; leave out {named}, or" in refused(claims=[refusable])
+
+
 def test_two_claims_of_a_table_have_two_ids():
     with pytest.raises(BenchmarkError, match="claim 2: id: N1 is claim 1's; give another"):
         declared(claims=[BETTER | {"id": "N1"}, BETTER | {"id": "N1"}])

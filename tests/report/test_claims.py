@@ -11,10 +11,12 @@ from benchmark import report
 from benchmark.config.schema import RunConfig
 from benchmark.grids import grid
 from benchmark.report import claims
+from benchmark.report import claims_sheet as sheet
 from benchmark.report.build import build
 from benchmark.report.claims import CONTRADICTED, NOT_MEASURED, REPRODUCED, UNDECIDED, Verdict, tempered
 from benchmark.report.paired_tests import Comparison
-from benchmark.report.words import FAILS_HERE, HOLDS_HERE
+from benchmark.report.words import FAILS_HERE, HOLDS_HERE, UNTESTABLE
+from helpers.claims import reported, table
 from helpers.grids import load
 
 TABLE2 = "noisytune/table2"
@@ -223,3 +225,16 @@ def test_every_form_shows_the_verdicts(record_of, tmp_path, capsys, monkeypatch)
         assert HOLDS_HERE in text
     lines = (tmp_path / "claims.csv").read_text().splitlines()
     assert len(lines) == 1 + 10 + 1
+
+
+def test_a_claim_that_cannot_be_tested_has_its_reason_for_a_verdict(record_of: Any) -> None:
+    reason = "no grid has all models"
+    stated = {"id": "N20", "says": "it is universal", "untestable": reason}
+    better = {"better": {"method": ["noisytune"]}, "than": {"method": []}}
+    planned = table([stated, better], controls=[["noisytune"]])
+    [judged, _] = reported(planned, record_of, gain(5)).verdicts
+    assert (judged.verdict, judged.sentences, judged.why) == (UNTESTABLE, UNTESTABLE, reason)
+    assert (judged.kind, judged.comparisons, judged.controls) == ("", [], ())
+    assert tempered([judged], [judged], changed=True) == [judged]
+    row = sheet.numbers([judged]).iloc[0]
+    assert (row["id"], row["verdict"], row["why"]) == ("N20", UNTESTABLE, reason)
