@@ -68,7 +68,7 @@ def judge(
     """
     verdicts = []
     for claim in claims:
-        named = {"id": claim.get("id") or "", "place": claim.get("place") or ""}
+        named: dict[str, Any] = {"id": claim.get("id") or "", "place": claim.get("place") or ""}
         if reason := claim.get("untestable"):
             verdicts.append(Verdict(claim["says"], UNTESTABLE, reason, sentences=UNTESTABLE, **named))
             continue
