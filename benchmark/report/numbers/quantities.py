@@ -38,6 +38,9 @@ def points(quantity: str, record: Record, config: RunConfig, stored: Stored) -> 
         return [({}, peak * 1e-6)] if peak else []
     if quantity == "time":
         return [({}, record.seconds.per_update)] if record.seconds.per_update else []
+    if quantity == "training":
+        seconds = training_seconds(record)
+        return [({}, seconds)] if seconds > 0 else []
     if quantity == "loss":
         return _losses(record, config, stored)
     name, _, array = quantity.removeprefix("probe/").partition("/")
@@ -70,6 +73,12 @@ def summary(quantity: str, values: list[Point]) -> float:
     if quantity == "probe/norm_change":  # the size of a change, in either direction
         return float(np.nanmean([abs(value) for _, value in values]))
     return float(np.nanmean([value for _, value in values]))
+
+
+def training_seconds(record: Record) -> float:
+    """The time of all updates of a run and of the surveys before them, without evaluations; NaN if unknown."""
+    seconds, curve = record.seconds, record.curve
+    return seconds.survey + seconds.per_update * curve[-1].step if curve else np.nan
 
 
 def _losses(record: Record, config: RunConfig, stored: Stored) -> list[Point]:
