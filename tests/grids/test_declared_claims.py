@@ -12,7 +12,9 @@ CLAIMS = {"lnsr": ("L", 25), "hype": ("H", 41)}  # by paper: the letter of its c
 
 def claims(paper: str) -> list[tuple[str, dict]]:
     """The claims of a paper with the table in which each is declared."""
-    tables = {path.stem: yaml.safe_load(path.read_text()) for path in (ROOT / "sweeps" / paper).glob("*.yaml")}
+    tables = {
+        path.stem: yaml.safe_load(path.read_text()) for path in (ROOT / "sweeps" / paper).glob("*.yaml")
+    }
     return [(name, claim) for name, text in tables.items() for claim in text["table"].get("claims", ())]
 
 
