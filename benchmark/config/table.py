@@ -72,8 +72,7 @@ class Claim:
     ``of`` is the quantity, with its ``unit`` if it is of a probe of one's own. ``depth`` limits a quantity by
     layer to a share of the depth: ``[0.5, 1]`` is the upper half. With ``gain_over``, the claim is about the gain
     over these runs; with ``gain_of``, about the gain of these methods over the same run without them. ``id`` and
-    ``place`` name the claim and its section in the paper. A claim of several parts is declared part by part, with one
-    ``id`` and sentence; ``place`` then names the part as well. ``untestable`` is the reason why no runs of this
+    ``place`` name the claim and its section in the paper. ``untestable`` is the reason why no runs of this
     benchmark can decide a claim, which then has no kind.
     """
 

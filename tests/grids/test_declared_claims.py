@@ -1,32 +1,42 @@
-"""The claims of the papers: all of them are declared, each under its number."""
+"""Every claim of a paper is declared in its sweeps, once or in one sentence."""
 
 from __future__ import annotations
+
+import re
+from collections import defaultdict
+from typing import Any
 
 import pytest
 import yaml
 
-from benchmark.config.compose import ROOT
+from benchmark.places import ROOT
 
-CLAIMS = {"lnsr": ("L", 25), "hype": ("H", 41)}  # by paper: the letter of its claims and their number
+# By paper: the letter of its ids, and the number of its claims.
+CLAIMS = {"hype": ("H", 41), "lnsr": ("L", 25)}
 
 
-def claims(paper: str) -> list[tuple[str, dict]]:
-    """The claims of a paper with the table in which each is declared."""
-    tables = {
-        path.stem: yaml.safe_load(path.read_text()) for path in (ROOT / "sweeps" / paper).glob("*.yaml")
-    }
-    return [(name, claim) for name, text in tables.items() for claim in text["table"].get("claims", ())]
+def declared(paper: str) -> list[dict[str, Any]]:
+    texts = [yaml.safe_load(path.read_text()) for path in sorted((ROOT / "sweeps" / paper).glob("*.yaml"))]
+    return [claim for text in texts for claim in text["table"].get("claims", ())]
 
 
 @pytest.mark.parametrize("paper", CLAIMS)
-def test_every_claim_of_a_paper_is_declared_under_its_number(paper):
-    letter, number = CLAIMS[paper]
-    assert {claim["id"] for _, claim in claims(paper)} == {f"{letter}{n}" for n in range(1, number + 1)}
+def test_every_claim_of_a_paper_is_declared(paper: str) -> None:
+    letter, count = CLAIMS[paper]
+    parts: dict[str, set[str]] = defaultdict(set)
+    for claim in declared(paper):
+        name, part = re.fullmatch(r"([A-Z]\d+)([a-z]?)", claim["id"]).groups()
+        parts[name].add(part)
+    assert set(parts) == {f"{letter}{number}" for number in range(1, count + 1)}
+    for name, letters in parts.items():  # a claim of one test has no letter, one of several has one for each
+        assert sorted(letters) in ([""], list("abcdefghijklmnopqrstuvwxyz"[: len(letters)])), name
+        assert letters != {"a"}, name
 
 
 @pytest.mark.parametrize("paper", CLAIMS)
-def test_every_claim_of_a_paper_names_its_place(paper):
-    declared = [claim for _, claim in claims(paper)]
-    assert all(isinstance(claim.get("place"), str) and claim["place"] for claim in declared)
-    places = [(claim["id"], claim["place"]) for claim in declared]
-    assert len(places) == len(set(places))  # the parts of a claim can be told apart
+def test_every_claim_has_its_place_and_an_id_stands_for_one_sentence(paper: str) -> None:
+    sentences: dict[str, set[str]] = defaultdict(set)
+    for claim in declared(paper):
+        assert claim.get("place"), claim["id"]
+        sentences[claim["id"]].add(claim["says"])
+    assert {id_: len(said) for id_, said in sentences.items()} == dict.fromkeys(sentences, 1)

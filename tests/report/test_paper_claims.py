@@ -15,6 +15,7 @@ from helpers.grids import load
 from helpers.hand_made import scored
 
 LAYERS = 24
+LETTERS = "abcdefghijklmnopqrstuvwxyz"  # of the parts of a claim
 Scores = Callable[[RunConfig], float]
 
 
@@ -34,7 +35,7 @@ def words(record_of, monkeypatch) -> Callable[..., list[str]]:
 
     def judged(name: str, claim: str, score: Scores = unscored, arrays: Any = None) -> list[str]:
         planned = load(name)
-        parts = [stated for stated in planned.table["claims"] if stated["id"] == claim]
+        parts = [stated for stated in planned.table["claims"] if stated["id"].rstrip(LETTERS) == claim]
         monkeypatch.setitem(planned.table, "claims", parts)
         configs = {run.run_id: run.config for run in planned.runs}
         stored = (lambda run: arrays(configs[run])) if arrays else lambda run: {}
