@@ -5,7 +5,7 @@ from __future__ import annotations
 POINTS = "points"
 OF_ARMS = ("std", "max", "median", "quantile", "failed", "collapsed")  # of all runs of an arm together
 RATES = ("failed", "collapsed")  # of runs; lower is better
-LOWER_IS_BETTER = ("loss", "time", "memory")
+LOWER_IS_BETTER = ("loss", "time", "training", "memory")
 UNITS = {
     "score": POINTS,
     "std": "log ratio of deviations",
@@ -13,6 +13,7 @@ UNITS = {
     "median": POINTS,
     "loss": "nats",  # of a regression: squared error
     "time": "s per update",
+    "training": "s",  # of all updates and the surveys before them
     "memory": "MB",
     "failed": "share of runs",
     "collapsed": "share of runs",

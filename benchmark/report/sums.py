@@ -17,7 +17,7 @@ Term = tuple[float, Arm, Rule]  # a weight, an arm, and the columns over which i
 ValuesOf = Callable[[Arm, str], BySeed]  # of an arm on one column
 MachinesOf = Callable[[Arm, str], Mapping[int, str]]
 EXACT = ("memory",)  # quantities that are the same in every repetition on a GPU
-OF_MACHINES = ("time", "memory")  # quantities that differ between machines
+OF_MACHINES = ("time", "training", "memory")  # quantities that differ between machines
 
 
 @dataclass(frozen=True)

@@ -229,7 +229,7 @@ def test_any_other_claim_is_refused_in_a_line(claim, line):
         (RUNS | {"not_worse": {"margin": 1}}, "a claim of not_worse needs `than`"),
         (
             RUNS | {"not_worse": {"margin": 1}, "than": {"method": []}, "of": "probe/linear_probe"},
-            "has no better side; valid for not_worse: score, loss, time, memory",
+            "has no better side; valid for not_worse: score, loss, time, training, memory",
         ),
         (RUNS | {"size": {"printed": 0, "ratio": 2}, "than": {"method": []}}, "printed: 0 is no ratio"),
         (

@@ -12,7 +12,7 @@ import yaml
 from benchmark.places import ROOT
 
 # By paper: the letter of its ids, and the number of its claims.
-CLAIMS = {"noisytune": ("N", 20), "pats": ("P", 20)}
+CLAIMS = {"noisytune": ("N", 20), "pats": ("P", 20), "lnsr": ("L", 25), "hype": ("H", 41)}
 
 
 def declared(paper: str) -> list[dict[str, Any]]:

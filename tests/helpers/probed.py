@@ -10,7 +10,7 @@ PROBED = {
     "probe/norm_change/change": np.array([0.01, -0.02]),
     "probe/token_similarity/similarity": LAYERS,
     "probe/linear_probe/rte/validation/accuracy": LAYERS,
-    "probe/noise_attenuation/relative": np.triu(np.ones((3, 3))),
+    "probe/noise_attenuation/relative": np.triu(np.ones((4, 4))),
     "probe/sensitivity/edges": np.logspace(-2, 0, 3),
     "probe/sensitivity/counts": np.array([5, 2, 3, 0]),
     "probe/sensitivity/std": np.array(0.5),

@@ -109,7 +109,7 @@ def test_a_heat_map_has_a_row_per_series(made):
 def test_noise_is_named_by_the_layer_it_is_added_to(made):
     planned, records = made("lnsr/figure1", "seed=1", "model=bert_large_uncased")
     found = points(planned, build(planned, records), records, lambda _: PROBED)
-    assert list(dict.fromkeys(found["series"])) == [f"noise at layer {number}" for number in (1, 2, 3)]
+    assert list(dict.fromkeys(found["series"])) == [f"noise at layer {number}" for number in (1, 2, 3, 4)]
     assert set(found["panel"]) == {"seed 1"}
 
 

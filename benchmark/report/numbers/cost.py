@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark.records.record import Record
+from benchmark.report.numbers import quantities
 from benchmark.report.numbers.frame import CELL
 from benchmark.report.published import AVERAGE
 
@@ -62,12 +63,10 @@ def _run_costs(record: Record | None) -> dict[str, Any]:
     """
     if record is None:
         return {"device": None} | dict.fromkeys(COLUMNS, np.nan)
-    seconds, curve = record.seconds, record.curve
-    training = seconds.survey + seconds.per_update * curve[-1].step if curve else np.nan
     return {
         "device": record.environment["device"],
-        "update": seconds.per_update,
-        "training": training,
+        "update": record.seconds.per_update,
+        "training": quantities.training_seconds(record),
         "memory": record.memory.peak or np.nan,
     }
 

@@ -40,6 +40,9 @@ def points(quantity: str, record: Record, config: RunConfig, stored: Stored) -> 
         return [({}, peak * 1e-6)] if peak else []
     if quantity == "time":
         return [({}, record.seconds.per_update)] if record.seconds.per_update else []
+    if quantity == "training":
+        seconds = training_seconds(record)
+        return [({}, seconds)] if seconds > 0 else []
     if quantity == "loss":
         return _losses(record, config, stored)
     if quantity.startswith((BELOW, TOP)):
@@ -84,6 +87,12 @@ def _shares(quantity: str, stored: Stored) -> list[Point]:
         return []
     share = share_below if quantity.startswith(BELOW) else share_of_top
     return [({}, share(edges, counts, float(quantity.rpartition("/")[2])))]
+
+
+def training_seconds(record: Record) -> float:
+    """The time of all updates of a run and of the surveys before them, without evaluations; NaN if unknown."""
+    seconds, curve = record.seconds, record.curve
+    return seconds.survey + seconds.per_update * curve[-1].step if curve else np.nan
 
 
 def _losses(record: Record, config: RunConfig, stored: Stored) -> list[Point]:

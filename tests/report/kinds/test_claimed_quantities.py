@@ -53,6 +53,18 @@ def test_an_association_is_of_ranks_over_cells_in_every_seed_or_over_the_runs_of
     assert [v.verdict for v in unrelated] == [UNDECIDED] * 2
 
 
+def test_a_survey_counts_in_the_time_of_training_and_not_in_that_of_an_update(judged):
+    planned = table([{"lower": PLAIN, "than": NOISY, "of": of} for of in ("time", "training")], seeds=7)
+
+    def spent(config: RunConfig) -> dict[str, Any]:
+        updates = seconds(config, 0.5 + 0.001 * noise(config))["seconds"]
+        return {"seconds": updates | {"survey": 10.0 * bool(config.method) + 0.1 * noise(config, shift=1)}}
+
+    found = judged(planned, gain(0), changes=spent)
+    assert [verdict.verdict for verdict in found] == [UNDECIDED, REPRODUCED]
+    assert [verdict.comparisons[0].unit for verdict in found] == ["s per update", "s"]
+
+
 def test_medians_and_quantiles_can_be_claimed(judged):
     planned = table([BETTER | {"of": "median"}, BETTER | {"of": "quantile/0.1"}], seeds=12)
 
