@@ -92,7 +92,7 @@ def _refusal(error: BaseException) -> str | None:
 
 
 def in_the_way(place: str) -> str:
-    """A line on a file where a folder is wanted, or a folder where a file is."""
+    """A line on a file in a folder's place, or the reverse."""
     if os.path.isdir(place):
         return f"{place} is a folder, and a file is wanted there: move it away"
     path = next((path for path in (Path(place), *Path(place).parents) if os.path.lexists(path)), Path(place))

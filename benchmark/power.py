@@ -95,7 +95,7 @@ def render(claims: Sequence[Foresight], seeds: int, correlation: float) -> str:
 
 
 def pooling_helps(claims: Sequence[Foresight]) -> bool:
-    """True if the pooled answer of a claim is likely found and the claim as said is not."""
+    """True if a claim's pooled answer is likely found, and the claim not."""
     return any(
         claim.cells > 1 and claim.pooled >= POWER > claim.whole and not np.isnan(claim.pooled)
         for claim in claims

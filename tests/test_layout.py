@@ -19,6 +19,7 @@ from benchmark.config.compose import ROOT
 PACKAGE = ROOT / "benchmark"
 SHARED_NAMES = {"__init__", "__main__", "base"}  # of files: every room may have one
 FILE_LINES, FUNCTION_LINES = 250, 60  # at most
+LONGEST_FIRST = 15  # words
 NOT_FIRST = ("What", "Where", "How", "Which", "Whether")  # a docstring begins with a noun or a verb
 NOT_MIRRORED = {"helpers", "cuda"}  # folders of tests/ that are for several rooms
 GROUND = {
@@ -225,6 +226,12 @@ def test_no_public_docstring_begins_with_a_question() -> None:
     assert [
         name for name, text in docstrings if text.startswith(tuple(f"{word} " for word in NOT_FIRST))
     ] == []
+
+
+def test_the_first_sentence_of_a_public_docstring_is_short() -> None:
+    docstrings = [entry for module, tree in TREES.items() for entry in public(tree, module)]
+    first = {name: re.split(r"(?<=[.:;])\s", " ".join(text.split()))[0] for name, text in docstrings}
+    assert {name: text for name, text in first.items() if len(text.split()) > LONGEST_FIRST} == {}
 
 
 # Of tests: a name that is refused, and places for code to have moved to.

@@ -21,7 +21,7 @@ KINDS_OF_CLAIM = ("trend", "optimum", "equivalent", "not_worse", "size", "associ
 
 @dataclass
 class Trend:
-    """A quantity that ``rises`` or ``falls`` over an axis, by its slope over the whole axis in every seed.
+    """A quantity that ``rises`` or ``falls`` over an axis, by its slope.
 
     ``over`` is a key of the grid, ``data.size`` (the tasks by their training examples), or an axis within a
     run: ``layer``, ``injection`` or ``step``. The slope is per unit of the axis, or per doubling if ``scale`` is
@@ -37,7 +37,7 @@ class Trend:
 
 @dataclass
 class Optimum:
-    """A quantity that is best at some ``values`` of an axis of numbers, and worse at smaller and larger ones.
+    """A quantity that is best at some ``values`` of an axis of numbers.
 
     The mean at ``values`` must be above those of the smaller and of the larger ones, or below them if the best is
     the ``lowest``.
@@ -63,7 +63,7 @@ class Margin:
 
 @dataclass
 class Size:
-    """A difference, gain or ratio that a paper prints, and how far ours may be from it.
+    """A printed difference, gain or ratio, and how far ours may be off.
 
     With ``margin`` the ``printed`` number is in the quantity's unit. With ``ratio`` it is a ratio of both sides.
     """

@@ -21,7 +21,7 @@ HOME = "home"  # the name of a model in the home folder itself, which is called 
 
 
 def each_own_model(arguments: Sequence[str]) -> list[list[str]]:
-    """The command lines for the values of ``-m model.id=A,B``, each with a name of its own; else the only one.
+    """The command lines for ``-m model.id=A,B``, each with its own name; else the only one.
 
     Raises: BenchmarkError for a sweep that is no list.
     """
@@ -99,7 +99,7 @@ def folders(arguments: Sequence[str]) -> list[Path]:
 
 
 def named(value: str, arguments: Sequence[str], places: Sequence[str] = ()) -> list[str]:
-    """The override with the name of the model at ``value``, one of ``places``, unless ``arguments`` have one."""
+    """The override that names the model at ``value``, unless ``arguments`` have one."""
     if any(argument.startswith(NAME) for argument in arguments):
         return []
     name = name_at(value)

@@ -61,12 +61,12 @@ def unit(quantity: str) -> str | None:
 
 
 def quantities() -> list[str]:
-    """The names of all quantities with a unit, with examples of those that have a number."""
+    """The names of all quantities with a unit; of numbered ones, examples."""
     return [*UNITS, f"{QUANTILE}0.1", *OF_PROBES, f"{BELOW}1e-8", f"{TOP}0.01"]
 
 
 def of_arms(quantity: str) -> bool:
-    """True if a quantity is of all runs of an arm together, and not of one run."""
+    """True if a quantity is of all runs of an arm together."""
     return quantity.split("/")[0] in OF_ARMS
 
 

@@ -202,5 +202,5 @@ def _not_found(task: TaskConfig, source: Source, place: str, error: BenchmarkErr
 
 
 def _is_unread(name: str, split: str) -> bool:
-    """True for a file that is called as a split, in a format that is not read."""
+    """True for a file called as a split, of a format not read."""
     return name.startswith(f"{split}.") and not is_data(name)

@@ -34,9 +34,9 @@ def read_text(path: Path) -> str:
     """
     content = _content(path)
     page = content[:100].lstrip().lower()
-    for mark, what in NO_TEXTS.items():
+    for mark, content_kind in NO_TEXTS.items():
         if (page if mark.startswith(b"<") else content).startswith(mark):
-            raise BenchmarkError(f"{path} is {what}")
+            raise BenchmarkError(f"{path} is {content_kind}")
     for mark, encoding in ENCODINGS.items():
         if content.startswith(mark):
             raise _encoded(path, encoding)

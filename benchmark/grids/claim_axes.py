@@ -1,4 +1,4 @@
-"""The axis of a trend or an optimum in a declared grid, and the positions of its values."""
+"""Axes of trends and optima in a declared grid, and positions on them."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def check_trend(
 def check_optimum(
     claim: Mapping[str, Any], table: Mapping[str, Any], grid: Sequence[Rectangle], place: str
 ) -> None:
-    """Refuse an optimum whose values are not in the axis, or do not lie between others of it.
+    """Refuse an optimum whose values do not lie between others of the axis.
 
     Raises: BenchmarkError.
     """
@@ -79,7 +79,7 @@ def check_optimum(
 
 
 def check_axis(axis: str, table: Mapping[str, Any], grid: Sequence[Rectangle], place: str) -> None:
-    """Refuse an axis that the grid does not have, that has one value or is searched. Raises: BenchmarkError."""
+    """Refuse an axis that is not there, has one value or is searched. Raises: BenchmarkError."""
     keys = list(dict.fromkeys(key for axes in grid for key in axes))
     if axis not in keys or axis == "seed":
         raise unknown(
@@ -108,7 +108,7 @@ def positions_of(
     grid: Sequence[Rectangle],
     place: str,
 ) -> list[float]:
-    """The positions of an axis's values, or of the ``wanted`` ones, and of the claim's runs without the axis.
+    """The positions of an axis's values (or ``wanted`` ones), and of runs without it.
 
     Raises: BenchmarkError for a value without a position.
     """

@@ -20,7 +20,7 @@ OF_PARTS = ("std", *RATES)  # of the quantities of an arm, those that single run
 
 
 def check_claims(table: Mapping[str, Any], grid: Sequence[Rectangle], place: str) -> None:
-    """Refuse a claim that names what its grid does not have, or that no run could decide.
+    """Refuse a claim on what its grid lacks, or that no run decides.
 
     Raises: BenchmarkError with the nearest valid choice.
     """

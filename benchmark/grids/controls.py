@@ -30,7 +30,7 @@ def controlled(claim: dict[str, Any], control: Sequence[str]) -> dict[str, Any] 
 def check(
     controls: Sequence[Any], claims: Sequence[dict[str, Any]], grid: Sequence[Rectangle], place: str
 ) -> None:
-    """Refuse a control that no run of the grid has, alone or beside a technique of a claim.
+    """Refuse a control that no run of the grid has.
 
     Raises: BenchmarkError with the nearest valid name.
     """
@@ -53,7 +53,7 @@ def _against(claim: dict[str, Any], control: Sequence[str]) -> list[Methods]:
 
 
 def _replaced(side: dict[str, Any], claimed: Sequence[Methods], control: Sequence[str]) -> dict[str, Any]:
-    """A selector with ``control`` added to the combinations that every claimed one has and adds a method to."""
+    """A selector with ``control`` added to what every ``claimed`` combination extends."""
     if not isinstance(side.get("method"), list):
         return side
     stated = combinations(side["method"])

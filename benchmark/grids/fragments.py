@@ -1,4 +1,4 @@
-"""Parts of a configuration read from their own files, a hundred times as fast as composing the whole.
+"""Parts of a configuration read from their files, which is fast.
 
 A file of a group that has no defaults list fills its package and changes nothing else. It is enough to read it as
 Hydra does, and to give it the schema's types. Wherever that does not do, the answer is None and Hydra composes.

@@ -32,14 +32,14 @@ def _has(key: str, wanted: Any, config: RunConfig) -> bool:
 
 
 def values_in(key: str, wanted: Any) -> list[Any]:
-    """A selector's values of an axis other than ``method``, from a value, a list, or a list of groups of tasks."""
+    """A selector's values of an axis other than ``method``."""
     if key == "task":
         return [task for group in groups_of_tasks(wanted) for task in group]
     return wanted if isinstance(wanted, list) else [wanted]
 
 
 def groups_of_tasks(wanted: Any) -> list[list[str]]:
-    """A selector's groups of tasks, from a name, a list of names for one group, or a list of such lists."""
+    """A selector's groups of tasks, from a name, a list, or several lists."""
     tasks = wanted if isinstance(wanted, list) else [wanted]
     return tasks if any(isinstance(task, list) for task in tasks) else [tasks]
 

@@ -16,7 +16,7 @@ from benchmark.step.update import Tensors
 
 @dataclass
 class EvenNoise(PATS):
-    """Add PATS's noise to every weight, with the same size for all weights of a tensor.
+    """Add PATS's noise with one size for all weights of a tensor.
 
     The hyper-parameters are PATS's. The mean standard deviation of the noise is kept, not its variance, most of
     which is of few weights.

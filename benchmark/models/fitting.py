@@ -133,7 +133,7 @@ def check_weights(checkpoint: Checkpoint, model: PreTrainedModel, loading: dict[
 
 
 def unused_of(encoder: Encoder, unexpected: Iterable[str]) -> list[str]:
-    """The weights of an encoder among those that its model has no place for, such as of a further layer.
+    """The weights of an encoder that its model has no place for.
 
     Heads of pretraining, a pooler and tables that are computed anew may be left over.
     """

@@ -17,7 +17,7 @@ PUT, GET = ("PUT", "BINPUT", "LONG_BINPUT"), ("GET", "BINGET", "LONG_BINGET")
 
 
 def foreign_code(path: Path) -> str | None:
-    """The first name in the whole pickles of a file that stands for more than tensors; None if there is none."""
+    """The first name in a file's pickles that stands for code; None if there is none."""
     try:
         if not zipfile.is_zipfile(path):
             with path.open("rb") as file:

@@ -187,7 +187,7 @@ def exact(encoder: Encoder) -> Iterator[None]:
 
 @contextmanager
 def spread(encoder: Encoder) -> Iterator[None]:
-    """Multiply the inputs of small weights of the layers by powers of two, for a while.
+    """A context where inputs of small weights are multiplied by powers of two.
 
     Attention by fresh weights is so even that it hides errors of positions. The effect is that of larger
     weights, which need not be touched.

@@ -12,7 +12,7 @@ from benchmark.report.paired_tests import Comparison
 
 
 def favoured(comparisons: Sequence[Comparison], toward: int) -> bool:
-    """True if a side tried more settings, which helps the claim (``toward`` 1) or its contrary (-1)."""
+    """True if more tries help the claim (``toward`` 1) or its contrary (-1)."""
     return any(comparison.favours * toward > 0 for comparison in comparisons)
 
 

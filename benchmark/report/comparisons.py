@@ -188,7 +188,7 @@ class Compared:
         return self.facts.added(comparison, (ours, others), seeds, sign, claim["of"] == "score")
 
     def weighted_runs(self, claim: dict[str, Any], terms: Sequence[Term]) -> list[tuple[float, pd.DataFrame]]:
-        """The runs behind a weighted sum, with those of the arms that a gain is over."""
+        """The runs behind a weighted sum, those that gains are over included."""
         return [
             entry
             for weight, arm, rule in terms

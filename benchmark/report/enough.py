@@ -18,12 +18,12 @@ from benchmark.report.paired_tests import Comparison
 
 
 def largest_spread(std: float, n: int) -> float:
-    """The upper end of the 95 % interval of a standard deviation seen in ``n`` values."""
+    """The upper end of the 95 % interval of a deviation of ``n`` values."""
     return std * float(np.sqrt((n - 1) / stats.chi2.ppf(LEVEL / 2, n - 1)))
 
 
 def seeds_to_decide(cells: Sequence[Sequence[Comparison]], wanted: int) -> tuple[int, str]:
-    """Number of seeds that would decide a claim on at least ``wanted`` of ``cells``, and at which effect.
+    """Seeds that would decide ``wanted`` of ``cells``, and at which effect.
 
     ``MANY`` stands for no number in reach. A cell counts if all its comparisons are as claimed.
     """

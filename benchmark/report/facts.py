@@ -19,7 +19,7 @@ from benchmark.report.paired_tests import Comparison
 
 @dataclass(frozen=True)
 class Side:
-    """The runs of one arm on one column, with the weight (1 or -1) that they have in a difference.
+    """One arm on one column, with its weight (1 or -1) in a difference.
 
     ``frame`` has all runs of the arm. ``rule`` is the columns of which the mean is taken, ``column`` its name.
     """

@@ -1,4 +1,4 @@
-"""The power of a grid's claims before any run, at the effects that the paper prints.
+"""The power of a grid's claims before any run, at printed effects.
 
 A claim needs all of its comparisons, or as many as it speaks of; its pooled answer is the mean over them. Cells are
 taken to be independent.
@@ -87,22 +87,22 @@ def _of_claim(
         or any("task" in claim[side] for side in ("better", "lower"))
     ):
         return Foresight(claim["says"], len(pairs), "", missing="no effect of this kind is printed")
-    found = [printed and contrast(printed, *pair, compared.rule, correlation) for pair in pairs]
-    contrasts = [one for one in found if one]
+    known = [printed and contrast(printed, *sides, compared.rule, correlation) for sides in pairs]
+    contrasts = [pair for pair in known if pair]
     groups = _groups(claim, [column for *_, column in pairs])
     wanted = _wanted(claim, len(groups))
     if not contrasts or len(contrasts) < len(pairs):
         lacking = f"{len(pairs) - len(contrasts)} of {len(pairs)} cells have no printed gain or no spread"
         return Foresight(claim["says"], len(pairs), "", missing=lacking)
     sign = 1.0 if claim["better"] else -1.0
-    effects = [effect(sign * one.gain, one.spread, 0.0) for one in contrasts]
+    effects = [effect(sign * pair.gain, pair.spread, 0.0) for pair in contrasts]
     sizes = [[effects[number] for number in group] for group in groups]
-    spread = np.sqrt(sum(one.spread**2 for one in contrasts)) / len(contrasts)
-    pooled = effect(sign * float(np.mean([one.gain for one in contrasts])), float(spread), 0.0)
+    spread = np.sqrt(sum(pair.spread**2 for pair in contrasts)) / len(contrasts)
+    pooled = effect(sign * float(np.mean([pair.gain for pair in contrasts])), float(spread), 0.0)
     return Foresight(
         claim["says"],
         len(pairs),
-        "+".join(dict.fromkeys(one.origin for one in contrasts)),
+        "+".join(dict.fromkeys(pair.origin for pair in contrasts)),
         power_of_some(sizes, seeds, wanted),
         power(pooled, seeds),
         seeds_for_some(sizes, wanted),
@@ -140,7 +140,7 @@ def _pairs(claim: dict[str, Any], compared: Compared) -> Iterator[tuple[Arm, Arm
 def contrast(
     printed: Beside, ours: Arm, others: Arm, column: str, rule: Any, correlation: float
 ) -> Contrast | None:
-    """The printed gain of one arm over another on a column or the average, with the spread of a difference.
+    """The printed gain of one arm over another, with a difference's spread.
 
     None if a number is not printed, or no spread is known.
     """

@@ -31,7 +31,7 @@ def counted(comparison: Comparison, weighted: Weighted, of: str) -> Comparison:
 
 
 def have_floors(weighted: Weighted) -> bool:
-    """True if runs were lost, and all of those have the score of a model that has learnt nothing."""
+    """True if runs were lost, and a floor is known for all."""
     floors = pd.concat([runs[runs["status"].isin(planned.LOST)]["floor"] for _, runs in weighted])
     return bool(len(floors)) and not bool(floors.isna().any())
 
@@ -39,7 +39,7 @@ def have_floors(weighted: Weighted) -> bool:
 def rates(
     of: str, column: str, names: tuple[str, str], rows: tuple[pd.DataFrame, pd.DataFrame], sign: float
 ) -> Comparison:
-    """Two arms' rates of runs that failed or collapsed, over all pairs of runs that were made."""
+    """Two arms' rates of failed or collapsed runs, over pairs that were made."""
     statuses = planned.LOST if of == "failed" else ("collapsed",)
     ends = [runs.set_index(["task", "seed"])["status"] for runs in rows]
     made = [set(end[end != "missing"].index) for end in ends]

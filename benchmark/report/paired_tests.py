@@ -145,7 +145,7 @@ def with_planned(comparison: Comparison, of: str, scores: tuple[BySeed, BySeed],
 
 
 def _arms_test(of: str, mine: np.ndarray, theirs: np.ndarray) -> tuple[float, float, str]:
-    """The difference of a quantity of all runs of an arm, its two-sided p-value and the test."""
+    """A difference of arms as a whole, its two-sided p-value, the test."""
     if of == "std":
         return (*spread.spread_test(mine, theirs), "swaps of deviations")
     if of == "max":

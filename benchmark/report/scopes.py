@@ -17,7 +17,9 @@ from benchmark.report.words import NOT_MEASURED, PREDICTIONS_MISSING, SEEDS_ALON
 
 
 def satterthwaite(variances: Sequence[float], degrees: Sequence[float]) -> float:
-    """Degrees of freedom of a sum of independent ``variances`` (m,), each known with its ``degrees`` (m,)."""
+    """Degrees of freedom of a sum of independent ``variances`` (m,).
+
+    Each is known with its ``degrees`` (m,)."""
     parts = np.asarray(variances, float) ** 2 / np.asarray(degrees, float)
     return float(np.sum(variances) ** 2 / parts.sum()) if parts.sum() else np.inf
 
@@ -43,7 +45,7 @@ def for_sentences(comparison: Comparison) -> Comparison:
 
 
 def unknown(comparisons: Sequence[Comparison]) -> str:
-    """The word in place of a verdict for sentences like these, or '' if there can be one."""
+    """The word where no verdict for sentences can be; '' where one can."""
     made = [comparison for comparison in comparisons if comparison.n > 0]
     if not made:
         return NOT_MEASURED

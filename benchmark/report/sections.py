@@ -130,7 +130,7 @@ class Sections:
         return rows
 
     def beside(self, numbers: pd.DataFrame) -> list[Section]:
-        """Our scores beside the printed ones of the same runs, and all of the printed table."""
+        """Our scores beside the printed ones, and all of the printed table."""
         printed = self.printed
         if not printed:
             return []

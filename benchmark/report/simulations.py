@@ -68,7 +68,7 @@ def tables(
 
 
 def _comparison(rule: Rule, noise: str, ours: np.ndarray, others: np.ndarray, lost: np.ndarray) -> Comparison:
-    """The comparison that a report makes of scores (seeds,) and (seeds,), of which some runs are ``lost``."""
+    """A report's comparison of scores (seeds,) and (seeds,), some runs ``lost``."""
     diverged, spread = "diverge" in noise, rule.of == "std"
     sign = -1.0 if spread else 1.0
     low = [np.where(bad, COLLAPSED, scores) for scores, bad in zip((ours, others), lost, strict=True)]
@@ -100,19 +100,19 @@ def rates(made: Iterator[list[Comparison]], of: str) -> tuple[float, float]:
 
 
 def before(rule: Rule, made: Iterator[list[Comparison]]) -> float:
-    """The share of tables that Holm's correction over all comparisons of a claim finds, as a rule to compare."""
-    found = [
+    """The share of tables that Holm's correction over all comparisons finds."""
+    decided = [
         bool(
-            (holm([one.p for one in comparisons]) <= LEVEL).all()
-            and all(one.toward > 0 for one in comparisons)
+            (holm([comparison.p for comparison in comparisons]) <= LEVEL).all()
+            and all(comparison.toward > 0 for comparison in comparisons)
         )
         for comparisons in made
     ]
-    return float(np.mean(found))
+    return float(np.mean(decided))
 
 
 def pitman_morgan(noise: str, count: int, seeds: int, ratio: float, seed: int = 0) -> tuple[float, float]:
-    """The shares of tables where Pitman and Morgan's test finds the method less, and more spread."""
+    """Shares of tables that Pitman and Morgan's test finds less, and more spread."""
     rng = np.random.default_rng(seed)
     less = more = 0
     for _ in range(count):

@@ -171,7 +171,7 @@ def server_lines(
 
 
 def _words(file: ServerFile, config: RunConfig, set_name: str) -> list[str]:
-    """The word for each class of the run, by the name that the class has in GLUE, else by its position."""
+    """The word for each class of the run, by name or by position."""
     labels = config.task.labels
     spelling = {label: said for said, label in config.task.evaluate[set_name].label_map.items()}
     words = []

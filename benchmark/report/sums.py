@@ -31,7 +31,7 @@ class Sum:
 def summed(
     terms: Sequence[Term], values_of: ValuesOf, of: str, machines_of: MachinesOf, logs: bool = False
 ) -> Sum:
-    """The weighted sum of the means of ``terms``, with ``logs`` of the logarithms of their values.
+    """The weighted sum of the means of ``terms``; with ``logs``, of logarithms.
 
     Values of one column are paired by seed; times and memory only if they are of one machine.
     """

@@ -71,7 +71,7 @@ def _places(shown: pd.DataFrame, labels: Mapping[str, str]) -> tuple[Places, dic
 
 
 def _panel(axes: Axes, shown: pd.DataFrame, gain: Mapping[str, float], places: Places) -> None:
-    """The cells of one method as points, its means as diamonds, a new cell's interval as a thin line."""
+    """One method: cells as points, means as diamonds, a new cell's interval thin."""
     heights = [places[cell.task, cell.model, cell.variant] for cell in shown.itertuples()]
     axes.axvline(0, color="#888888", linewidth=1)
     axes.hlines(heights, shown["difference_low"], shown["difference_high"], color=COLOURS[0], linewidth=1.6)

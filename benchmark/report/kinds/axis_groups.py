@@ -21,7 +21,7 @@ OfPlanned = Callable[[np.ndarray], float]
 
 
 def groups(compared: Compared, claim: dict[str, Any], axis: str) -> list[list[Arm]]:
-    """The claim's arms by their values on all axes but ``axis``, which has several in every group.
+    """The claim's arms in groups that differ on ``axis`` alone.
 
     An arm without the axis, such as plain fine-tuning, is in every group with which it agrees but for its method.
     """
@@ -36,7 +36,7 @@ def groups(compared: Compared, claim: dict[str, Any], axis: str) -> list[list[Ar
 
 
 def group_name(arms: Sequence[Arm], axis: str) -> str:
-    """The name that the arms of a group have in common, of those with the axis if there are any."""
+    """The name that the arms of a group have in common."""
     having = [arm for arm in arms if axis in arm.place] or list(arms)
     others = [set(arm.name.split()) for arm in having]
     return " ".join(word for word in having[0].name.split() if all(word in names for names in others))
@@ -63,7 +63,7 @@ def with_failures(
 
 
 def by_seed(compared: Compared, claim: dict[str, Any], terms: Sequence[Term], logs: bool) -> np.ndarray:
-    """The weighted sum (n,) of every seed that has all runs, with failures at the floor.
+    """The weighted sum (n,) of every complete seed, failures at the floor.
 
     With ``logs``, of the logarithms; a floor of 0 has none, and counts as a hundredth of a point.
     """

@@ -90,7 +90,7 @@ def _differences(compared: Compared, claim: dict[str, Any]) -> Iterator[Differen
 def _within(
     compared: Compared, claim: dict[str, Any], sides: Difference, stated: Mapping[str, Any]
 ) -> Comparison:
-    """The tests that a difference is within the margin around the printed number, or around 0."""
+    """The tests that a difference is near the printed number, or 0."""
     column, ours, others, terms = sides
     logs, margin = _margin(stated)
     printed = float(stated.get("printed", 1.0 if logs else 0.0))
@@ -121,7 +121,7 @@ def _within(
 def _alike(
     compared: Compared, claim: dict[str, Any], group: list[Arm], column: str, rule: Rule
 ) -> Comparison:
-    """All pairs of a group's arms in one comparison, which shows the pair that differs most."""
+    """All pairs of arms in one comparison, shown by the furthest pair."""
     pairs = [
         _within(
             compared,
@@ -163,7 +163,7 @@ def _less(estimate: Estimate, number: float) -> Estimate:
 
 
 def _shown(estimate: Estimate, logs: bool) -> dict[str, Any]:
-    """The fields of a comparison that show an estimate, a ratio if it is a logarithm."""
+    """The fields of a comparison that show an estimate or a ratio."""
     ends = {"effect": estimate.mean, "low": estimate.low, "high": estimate.high}
     shown: dict[str, Any] = {k: float(np.exp(end) if logs else end) for k, end in ends.items()}
     return shown | {"test": test_of(estimate)}
@@ -183,7 +183,7 @@ def _needed(estimate: Estimate, beyond: float) -> Callable[[float], int]:
 
 
 def _needed_within(estimate: Estimate, margin: float) -> Callable[[float], int]:
-    """Seeds that show an effect as the one seen to be within a margin, or outside."""
+    """Seeds that show the effect seen to be within a margin, or outside."""
     room = margin - abs(estimate.mean)
     if not estimate.varies or room <= 0:
         return _needed(estimate, room)

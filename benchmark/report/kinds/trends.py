@@ -101,7 +101,7 @@ def _positions(
 def _over_columns(
     compared: Compared, claim: dict[str, Any], stated: Mapping[str, Any]
 ) -> list[tuple[str, Positions]]:
-    """The columns of every arm at the number of their training examples, or at the positions stated."""
+    """The columns of every arm, at their training sizes or stated positions."""
     columns = list(dict.fromkeys(name for _, rule, _ in compared.places(claim) for name in weights_of(rule)))
     places = dict(zip(stated["values"], stated["at"], strict=True))
     made = []

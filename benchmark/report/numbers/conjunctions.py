@@ -26,7 +26,9 @@ def one_sided(toward: float, p: float) -> float:
 
 
 def at_least(p_values: Sequence[float], cells: int) -> float:
-    """P-value that at least so many ``cells`` of those with one-sided ``p_values`` (m,) are as claimed.
+    """P-value that at least ``cells`` of m are as claimed.
+
+    ``p_values`` (m,) are one-sided.
 
     More cells are evidence of fewer as well, so the p-value is the smallest one of this number or a larger.
     """

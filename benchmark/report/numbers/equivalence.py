@@ -31,7 +31,7 @@ def outside(difference: Estimate, margin: float) -> float:
 
 
 def alike(p_values: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    """P-values that several arms are within a margin, and that they are not, from those of all pairs.
+    """P-values that several arms are within a margin, and that they are not.
 
     All pairs have to be within, so the first is the largest over pairs. One pair outside is enough, so the
     second is the smallest, times the number of pairs. NaN without pairs, or if a pair has none.
@@ -67,7 +67,7 @@ def seeds_within(spread: float, margin: float) -> int:
 
 
 def power_within(spread: float, margin: float, n: int, level: float = LEVEL) -> float:
-    """Chance that ``n`` differences of deviation ``spread`` show a true mean of 0 to be within ± ``margin``.
+    """Chance that ``n`` differences show a true mean of 0 within ± ``margin``.
 
     By the noncentral t distribution of both one-sided tests, which is exact up to the integral over the
     sample deviation.

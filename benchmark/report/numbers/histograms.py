@@ -16,7 +16,7 @@ def share_below(edges: np.ndarray, counts: np.ndarray, bound: float) -> float:
 
 
 def share_of_top(edges: np.ndarray, counts: np.ndarray, share: float) -> float:
-    """The share of the sum that the largest ``share`` of values has, with every value at the middle of its bin.
+    """The share of the sum that the largest ``share`` of values has.
 
     Values outside the bins are at 0 and at the last edge.
     """

@@ -61,7 +61,7 @@ def seeds_for(
 
 
 def power_of_some(groups: Sequence[Sequence[float]], n: int, wanted: int, level: float = LEVEL) -> float:
-    """Chance that ``n`` seeds show all effects of at least ``wanted`` groups of cells, all independent.
+    """Chance that ``n`` seeds show at least ``wanted`` groups of independent cells.
 
     Each group is tested at ``level`` over the number of groups that may be missed and one.
     """
@@ -73,7 +73,7 @@ def power_of_some(groups: Sequence[Sequence[float]], n: int, wanted: int, level:
 
 
 def seeds_for_some(groups: Sequence[Sequence[float]], wanted: int, level: float = LEVEL) -> int:
-    """Smallest number of seeds that shows at least ``wanted`` groups of cells with 80 % power.
+    """Fewest seeds that show ``wanted`` groups of cells with 80 % power.
 
     At most ``MANY``, which stands for never as well.
     """

@@ -1,4 +1,4 @@
-"""Trends of spreads and of rates over an axis, by exact exchange of positions within seeds."""
+"""Trends of spreads and rates over an axis, by exchange within seeds."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def floor(metric: str, classes: np.ndarray) -> float:
 
 
 def with_floors(grid: Grid, frame: pd.DataFrame, arrays: Arrays) -> pd.DataFrame:
-    """``frame`` with the ``floor`` of every run in points, and ``collapsed`` for those that score no more.
+    """``frame`` with every run's ``floor`` in points, and the runs ``collapsed`` to it.
 
     ``frame`` is as `frame.scores` gives it. Classes are counted in the stored targets of one run per task;
     without any they are taken to be equally frequent. NaN for a gap, which is best for a model that has learnt

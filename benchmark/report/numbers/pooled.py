@@ -46,7 +46,7 @@ class RandomEffects:
 
 
 def equal_weights(effects: np.ndarray) -> Estimate:
-    """Mean of the effects (cells,), each with the same weight, with a t interval over the cells."""
+    """Equal-weight mean of the effects (cells,), with a t interval over cells."""
     return estimate(effects)
 
 
@@ -103,7 +103,7 @@ def reml(effects: np.ndarray, variances: np.ndarray) -> float:
 
 
 def filled(variances: np.ndarray, groups: Sequence[str]) -> np.ndarray:
-    """The variances (cells,), those of 0 or NaN replaced by the mean of the cell's group, or of all cells.
+    """The variances (cells,), with means in the place of 0 or NaN.
 
     A cell whose seeds happen to agree, or that has one seed, does not show that it is exact. NaN where no
     cell has a variance.

@@ -90,7 +90,7 @@ def _shares(quantity: str, stored: Stored) -> list[Point]:
 
 
 def training_seconds(record: Record) -> float:
-    """The time of all updates of a run and of the surveys before them, without evaluations; NaN if unknown."""
+    """Seconds of all updates and of surveys before them, without evaluations; NaN if unknown."""
     seconds, curve = record.seconds, record.curve
     return seconds.survey + seconds.per_update * curve[-1].step if curve else np.nan
 

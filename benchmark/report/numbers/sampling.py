@@ -92,7 +92,7 @@ def of_side(
     shares: Mapping[tuple[str, str], Shares],
     seeds: set[int],
 ) -> Shares | None:
-    """Contributions to the mean over ``seeds`` of the weighted scores of ``frame``, one run per task and seed.
+    """Contributions of examples to the mean over ``seeds`` of weighted scores.
 
     ``shares`` are by run id and column. None if those of a run are unknown.
     """

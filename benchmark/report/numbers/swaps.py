@@ -1,4 +1,4 @@
-"""Exact tests that swap the two sides of seeds, or flip the signs of their differences.
+"""Exact tests that swap the sides of seeds, or flip signs.
 
 If both arms are alike, every pattern of swaps is equally likely. So no shape of the scores is assumed: one
 collapsed run can hide a difference, and cannot make one up.
@@ -77,7 +77,7 @@ def fewest_seeds(level: float) -> int:
 
 
 def _share_as_far(statistics: np.ndarray) -> float:
-    """Share of the patterns that are as far from 0 as the first, which was observed."""
+    """Share of patterns as far from 0 as the first, the observed one."""
     far = np.abs(statistics)
     slack = TIED * far[np.isfinite(far)].max(initial=0.0)
     return float(np.mean(far >= far[0] - slack))

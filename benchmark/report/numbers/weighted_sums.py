@@ -1,4 +1,4 @@
-"""Weighted sums of means, such as averages over tasks and contrasts over an axis, also where runs are missing.
+"""Weighted sums of means: averages over tasks, contrasts over an axis.
 
 Values of one task are paired by seed, and those of different tasks are independent. If every task has the same
 seeds, the sum is taken seed by seed. Else it is the sum of the tasks' own means, with Satterthwaite's degrees of

@@ -1,4 +1,4 @@
-"""A finding about a printed number, and the facts about published tables that several checks need."""
+"""Findings about printed numbers, and facts that several checks need."""
 
 from __future__ import annotations
 
@@ -70,5 +70,5 @@ def is_copied(row: dict[str, Any]) -> bool:
 
 
 def training_set(source: Source) -> Any:
-    """The number of training examples that a table says it has, or None for whole training sets."""
+    """The number of training examples a table states; None: whole sets."""
     return source.get("grid", {}).get("train_samples")

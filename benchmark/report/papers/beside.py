@@ -84,7 +84,7 @@ class Beside:
         return "".join(f" [{self.numbers[text]}]" for text in texts)
 
     def row_of(self, cell: pd.Series | dict[str, Any]) -> int | None:
-        """The number of the printed row that is of the same runs as a cell of ours."""
+        """The number of the printed row of a cell's runs."""
         return self.by_arm[cell["model"], cell["variant"], cell["methods"]]
 
     def mark(self, cell: pd.Series, field: str = "values") -> str:

@@ -40,7 +40,7 @@ class PrintedAccuracy:
 
     @property
     def only_elsewhere(self) -> bool:
-        """True if one run over the other evaluation set is printed so, and no runs over this one are."""
+        """True if only the other evaluation set can give the printed number."""
         return not self.possible and bool(
             right_answers.possible_mean(self.printed, self.elsewhere, self.decimals)
         )
@@ -66,7 +66,7 @@ def impossible_means(source: Source) -> Iterator[Finding]:
 
 
 def impossible_deviations(source: Source) -> Iterator[Finding]:
-    """Printed deviations that no runs with the printed mean have, divided by n or by n - 1."""
+    """Printed deviations that no runs with the printed mean have."""
     for cell, deviation, kinds in _deviations(source):
         if not kinds:
             says = f"No {cell.runs} runs over {cell.examples} examples have this mean and deviation"
@@ -75,7 +75,7 @@ def impossible_deviations(source: Source) -> Iterator[Finding]:
 
 @cache
 def divided_by_n(paper: str) -> tuple[int, int] | None:
-    """Number of a paper's printed deviations that only n can have divided, and of those checked.
+    """Numbers of printed deviations that only n divides, and of all checked.
 
     None if n - 1 may have divided all of them, or divided one for sure. A number that several tables repeat
     counts once.
@@ -92,7 +92,7 @@ def divided_by_n(paper: str) -> tuple[int, int] | None:
 
 
 def _deviations(source: Source) -> Iterator[tuple[PrintedAccuracy, float, frozenset[str]]]:
-    """The accuracies with a printed deviation over few runs, that deviation, and the kinds that it can be."""
+    """Accuracies over few runs, their printed deviations, and those' possible kinds."""
     for number, row in enumerate(source["rows"]):
         for cell in _accuracies(source, number, row):
             deviation = row.get("std", {}).get(cell.column)

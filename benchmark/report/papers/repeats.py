@@ -18,7 +18,7 @@ UNSAID = object()
 
 
 def averages(source: Source) -> Iterator[Finding]:
-    """Printed averages that are not the mean of their row, whose cells may each be rounded."""
+    """Printed averages that are not the mean of their row."""
     rule, unit = rule_of(source), 10.0 ** -source["decimals"]
     for number, row in enumerate(source["rows"]):
         mean = average(row["values"], rule) if rule else None
@@ -96,7 +96,7 @@ def _welch(means: list[float], deviations: list[float], n: int, by: float) -> fl
 
 
 def _same_thing(source: Source, row: dict[str, Any], other: Source, theirs: dict[str, Any]) -> bool:
-    """True if two rows are of the same runs, and more than half of their common means are equal."""
+    """True if two rows are of the same runs, with most means equal."""
     if "runs" not in row or "runs" not in theirs or training_set(source) != training_set(other):
         return False
     if any(source.get(key) != other.get(key) for key in ("benchmark", "split")):

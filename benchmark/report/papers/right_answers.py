@@ -11,7 +11,7 @@ EXACT = 1e-9  # of a printed unit: rounding of the arithmetic itself
 
 
 def possible_mean(printed: float, answers: int, decimals: int) -> str | None:
-    """The way in which a share of ``answers`` right answers, in percent, is printed as this number.
+    """The way (rounded, cut off) in which a share is printed so.
 
     ``answers`` counts those of all runs. None if no share is printed so.
     """
