@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -16,6 +16,7 @@ from benchmark.errors import BenchmarkError
 from benchmark.models import verification
 from benchmark.models.architecture import POOLER, Encoder, encoder_of
 from benchmark.models.checkpoint import CONFIG, TOKENIZER, Checkpoint, in_short, is_pointer
+from benchmark.models.vocabulary import rows_of
 
 POSITIONS = re.compile(
     r"(^|\.)(wpe|\w*positions?|\w*position\w*_embeddings?|\w*pos_emb\w*)$"
@@ -176,8 +177,8 @@ def _check_vocabulary(checkpoint: Checkpoint, loaded: Any, model: PreTrainedMode
     vocabulary = loaded.get_vocab()
     if not set(vocabulary) - set(loaded.all_special_tokens):
         raise checkpoint.refusal("", f"its tokenizer knows no word, only {len(vocabulary)} special tokens")
-    rows = _embedding(model)
-    # Every text has the special tokens. Another one may have a number that no text uses, see `check_tokens`.
+    rows = rows_of(model)
+    # Every text has the special tokens. Another one may have a number that no text uses, see `models/vocabulary.py`.
     encoded = _encoded(checkpoint, loaded)
     special = [n for n, word in zip(encoded["input_ids"], encoded.word_ids(), strict=True) if word is None]
     most = max([len(vocabulary), *(number + 1 for number in special)])
@@ -185,30 +186,6 @@ def _check_vocabulary(checkpoint: Checkpoint, loaded: Any, model: PreTrainedMode
         raise checkpoint.refusal(
             VOCABULARY, f"its tokenizer has {most} tokens, and the model an embedding of {rows} ({CONFIG})"
         )
-
-
-def check_tokens(
-    name: str,
-    tokenizer: PreTrainedTokenizerBase,
-    model: PreTrainedModel,
-    texts: Callable[[], Mapping[str, Iterable[torch.Tensor]]],
-) -> None:
-    """Check that no text has a token beyond the embedding of the model ``name``.
-
-    ``texts()`` are the token ids (tokens,) of every example, by set. They are looked at only if the vocabulary has
-    such numbers. Raises: BenchmarkError naming set, example and token.
-    """
-    rows = _embedding(model)
-    if rows is None or max(tokenizer.get_vocab().values()) < rows:
-        return
-    for place, examples in texts().items():
-        for number, ids in enumerate(examples, 1):
-            if int(ids.max()) >= rows:
-                token = tokenizer.convert_ids_to_tokens(int(ids.max()))
-                raise BenchmarkError(
-                    f"model {name!r}: example {number} of {place} has the token {token!r}, number {int(ids.max())} of "
-                    f"its tokenizer, and the model an embedding of {rows} ({CONFIG})"
-                )
 
 
 def _encoded(checkpoint: Checkpoint, loaded: Any) -> Any:
@@ -246,11 +223,3 @@ def _check_segments(checkpoint: Checkpoint, loaded: Any, model: PreTrainedModel)
 def _listed(names: list[str]) -> str:
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     return f"{', '.join(names[:NAMED])}{more}"
-
-
-def _embedding(model: PreTrainedModel) -> int | None:
-    """The rows of the token embedding; None for a model without one table."""
-    try:
-        return getattr(model.get_input_embeddings(), "num_embeddings", None)
-    except NotImplementedError:
-        return None

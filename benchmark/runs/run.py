@@ -157,7 +157,7 @@ def assemble(this: Run, strict: bool = True) -> Ready:
     """
     from benchmark import methods, probes, tasks
     from benchmark.models import pretrained
-    from benchmark.models.fitting import check_tokens
+    from benchmark.models.vocabulary import check_tokens
     from benchmark.runs import environment, memory
     from benchmark.training.assemble import assembled
     from benchmark.training.onlooker import NOBODY

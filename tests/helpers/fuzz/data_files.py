@@ -189,7 +189,7 @@ def spelling(rng: random.Random, made: Folder, place: Path) -> bool:
     elif way == "blank":
         path.write_bytes(content.replace(b"\n", b"\n\n", 1) + b"\n\n")
     elif way == "gzip":
-        path.with_name(path.name + ".gz").write_bytes(gzip.compress(content))
+        path.with_name(path.name + ".gz").write_bytes(gzip.compress(content, mtime=0))
         path.unlink()
     else:
         path.rename(path.with_name(path.stem + path.suffix.upper()))
@@ -233,7 +233,7 @@ def encoding(rng: random.Random, made: Folder, place: Path) -> bool:
     elif way == "pointer":
         path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
     elif way == "gzip":
-        path.with_name(path.name + ".gz").write_bytes(gzip.compress(content)[: rng.randrange(9, 60)])
+        path.with_name(path.name + ".gz").write_bytes(gzip.compress(content, mtime=0)[: rng.randrange(9, 60)])
         path.unlink()
     else:
         path.write_bytes(content.decode("utf-8", "replace").replace("a", "é", 1).encode(way, "replace"))
