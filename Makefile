@@ -1,7 +1,7 @@
 # `make` lists what can be made. On a fresh machine `make demo` and `make test` do all the set-up.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help env demo reproduce-table plan speed gpu-check test vectors fuzz check format lock clean
+.PHONY: help env demo reproduce-table plan claims speed gpu-check test vectors fuzz check format lock clean
 
 # uv reads none of pip's settings; a folder of wheels that pip is told of is good for uv as well.
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
@@ -35,6 +35,9 @@ reproduce-table: .venv/ready ## plan, run and report a table: TABLE=noisytune/ta
 
 plan: .venv/ready ## say what tables would run, and for how long: TABLE=noisytune/table2 [ARGS=…], or TABLE=all
 	@$(PYTHON) -m benchmark.plan $$TABLE --args="$$ARGS"
+
+claims: .venv/ready ## say what the store shows about the papers' claims, one row each [ARGS="noisytune hype/table5 store=…"]
+	@$(PYTHON) -m benchmark.claims --args="$$ARGS"
 
 speed: .venv/ready ## time runs beside transformers.Trainer and the machine's matrix products, on the GPU where there is one [ARGS=--short]
 	@$(PYTHON) -m benchmark.speed $$ARGS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,7 @@ TEXTS = ["model", "variant", "methods", "task", "status", "run_id", "metric", "c
 NOT_ROWS = ("model", "method", "task", "seed")  # axes that have a place of their own in a table
 
 
-def scores(grid: Grid, records: dict[str, Record], failed: Collection[str] = ()) -> pd.DataFrame:
+def scores(grid: Grid, records: Mapping[str, Record], failed: Collection[str] = ()) -> pd.DataFrame:
     """One row per run and column of the table, with status and score.
 
     ``failed`` are the ids of runs that ended in an error.

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from benchmark.config.schema import RunConfig
-from benchmark.report import claims, render
-from benchmark.report.claims import REPRODUCED, UNDECIDED, Verdict
+from benchmark.report import claims_sheet, render
+from benchmark.report.judge import REPRODUCED, UNDECIDED, Verdict
 from helpers.claims import noise, reported, table
 
 PLAIN: dict[str, Any] = {"method": []}
@@ -104,7 +104,7 @@ def test_beside_a_mean_with_a_collapse_stands_the_claim_without_it(judged):
     assert "; among runs that did not collapse undecided: 0 of 1 comparison as claimed" in mean.why
     assert mean.without_collapses is not None
     assert mean.without_collapses.comparisons[0].n == 19
-    row = claims.numbers([mean]).iloc[0]
+    row = claims_sheet.numbers([mean]).iloc[0]
     assert (row["n"], row["n_without_collapses"]) == (25, 19)
     assert spread.without_collapses is None
     assert "did not collapse" not in judged(planned, gain(0))[0].why
@@ -137,7 +137,7 @@ def test_reports_show_a_claims_id_place_unit_and_effect(record_of):
     for text in (render.terminal(shown), render.markdown(shown), render.page(shown, [])):
         assert "N1 (3.2, Table 2): it is so" in text
         assert "1 of 1 comparison as claimed; +" in text
-    row = claims.numbers(shown.verdicts).iloc[0]
+    row = claims_sheet.numbers(shown.verdicts).iloc[0]
     assert (row["id"], row["place"], row["unit"], row["kind"]) == ("N1", "3.2, Table 2", "points", "better")
     assert row["low"] < row["effect"] < row["high"]
     assert np.isclose(row["effect"], row["toward"])
