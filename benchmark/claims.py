@@ -21,7 +21,7 @@ from benchmark.runs.hits import Hits
 from benchmark.runs.throughput import Measured, measure
 
 if TYPE_CHECKING:
-    from benchmark.report.ledger import Entry
+    from benchmark.report.ledger import LedgerRow
 
 DESCRIPTION = """\
 Say what the runs of a store show about the papers' claims, one row per claim; nothing is run.
@@ -57,7 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
     return carried_out(work)
 
 
-def show(rows: Sequence[Entry], folder: Path) -> None:
+def show(rows: Sequence[LedgerRow], folder: Path) -> None:
     """Print the ledger, and write it to ``folder`` in every form."""
     from benchmark.report import ledger_text, render, shared
 
@@ -70,7 +70,7 @@ def show(rows: Sequence[Entry], folder: Path) -> None:
     print(f"also written: {folder}/claims.csv, .md, .html", file=sys.stderr)
 
 
-def ledger_of(names: Sequence[str], overrides: Sequence[str]) -> list[Entry]:
+def ledger_of(names: Sequence[str], overrides: Sequence[str]) -> list[LedgerRow]:
     """The rows of the tables that ``names`` name, of all papers without any.
 
     Raises: BenchmarkError for a name that is neither a paper nor a table, or a store without any of their runs.
@@ -94,7 +94,7 @@ def ledger_of(names: Sequence[str], overrides: Sequence[str]) -> list[Entry]:
     return [*rows, *ledger.undeclared(rows, papers)]
 
 
-def _rows(planned: Grid, records: dict[str, Record], store: Store, measured: Measured) -> list[Entry]:
+def _rows(planned: Grid, records: dict[str, Record], store: Store, measured: Measured) -> list[LedgerRow]:
     """The rows of one table; without a record nothing is judged."""
     from benchmark.report import evidence, ledger
     from benchmark.report.one_origin import of_one_origin

@@ -16,7 +16,7 @@ from benchmark.grids import grid
 from benchmark.records.record import Record
 from benchmark.records.store import Store
 from benchmark.report import ledger, ledger_text
-from benchmark.report.ledger import Entry
+from benchmark.report.ledger import LedgerRow
 from benchmark.report.published import claim_ids
 from helpers.hand_made import noise, scored
 
@@ -89,8 +89,8 @@ def test_a_wrong_name_and_an_empty_store_are_refused_in_one_line(names, says, tm
     assert not (tmp_path / "out").exists()
 
 
-def entry(name: str, verdict: str, **changes: Any) -> Entry:
-    return Entry(name, "pats", "pats/table1", "3.2", "It helps", "better", verdict, **changes)
+def entry(name: str, verdict: str, **changes: Any) -> LedgerRow:
+    return LedgerRow(name, "pats", "pats/table1", "3.2", "It helps", "better", verdict, **changes)
 
 
 def test_a_claim_of_two_tables_counts_once_by_the_row_with_most_pairs():

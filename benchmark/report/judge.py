@@ -9,7 +9,7 @@ is better than a wrong verdict. Each verdict is given twice, see `benchmark/repo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -158,7 +158,7 @@ def _for_sentences(claim: dict[str, Any], comparisons: list[Comparison]) -> str:
     return _decision(claim, wider, states(wider, corrected))
 
 
-def states(comparisons: Sequence[Comparison], corrected: Sequence[float]) -> list[int]:
+def states(comparisons: Sequence[Comparison], corrected: Iterable[float]) -> list[int]:
     """By comparison 1 for significant as claimed, -1 for significant the other way, 0 for neither."""
     return [
         0 if np.isnan(p) or p > LEVEL else int(comparison.toward > 0) - int(comparison.toward < 0)

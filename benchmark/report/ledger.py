@@ -31,7 +31,7 @@ Hours = Callable[[RunConfig], float | None]  # of a run; None if its workload wa
 
 
 @dataclass(frozen=True)
-class Entry:
+class LedgerRow:
     """One claim of one table.
 
     - ``verdict``: on this evaluation set; ``for_sentences``: for sentences like these.
@@ -93,7 +93,7 @@ def not_measured(grid: Grid) -> list[Verdict]:
     ]
 
 
-def entries(grid: Grid, verdicts: Sequence[Verdict], done: Iterable[str], hours: Hours) -> list[Entry]:
+def entries(grid: Grid, verdicts: Sequence[Verdict], done: Iterable[str], hours: Hours) -> list[LedgerRow]:
     """One entry per verdict on a claim of ``grid``; ``done`` are the ids of the runs in the store."""
     have, seeds = set(done), len({run.config.seed for run in grid.runs})
     return [
@@ -102,32 +102,34 @@ def entries(grid: Grid, verdicts: Sequence[Verdict], done: Iterable[str], hours:
     ]
 
 
-def undeclared(declared: Sequence[Entry], papers: Iterable[str]) -> list[Entry]:
+def undeclared(declared: Sequence[LedgerRow], papers: Iterable[str]) -> list[LedgerRow]:
     """An entry for every id of ``papers`` that no entry has."""
     have = {entry.id for entry in declared}
     return [
-        Entry(name, paper, "", place, "", "", NOT_DECLARED, NOT_DECLARED, own_tables=_own_tables(paper, name))
+        LedgerRow(
+            name, paper, "", place, "", "", NOT_DECLARED, NOT_DECLARED, own_tables=_own_tables(paper, name)
+        )
         for paper in papers
         for name, place in claim_ids().get(paper, {}).items()
         if name not in have
     ]
 
 
-def summary(rows: Sequence[Entry]) -> list[str]:
+def summary(rows: Sequence[LedgerRow]) -> list[str]:
     """One line per paper, and one for all if they are several: the number of claims by verdict."""
     papers = list(dict.fromkeys(entry.paper for entry in rows))
     lines = [_counts(paper, [entry for entry in rows if entry.paper == paper]) for paper in papers]
     return [*lines, *([_counts("together", rows)] if len(papers) > 1 else [])]
 
 
-def frame(rows: Sequence[Entry]) -> pd.DataFrame:
+def frame(rows: Sequence[LedgerRow]) -> pd.DataFrame:
     """The ledger as tidy data, one row per entry."""
     return pd.DataFrame([asdict(entry) for entry in rows])
 
 
 def _entry(
     grid: Grid, claim: dict[str, Any], judged: Verdict, have: set[str], hours: Hours, seeds: int
-) -> Entry:
+) -> LedgerRow:
     paper, made = grid.name.partition("/")[0], judged.comparisons
     missing = [run.config for run in runs_of(claim, grid) if run.run_id not in have]
     needed = [hours(config) for config in missing]
@@ -135,7 +137,7 @@ def _entry(
         [max((getattr(c, name)[side] for c in made), default=least) for side in (0, 1)]
         for name, least in (("lost", 0), ("tried", 1))
     )
-    return Entry(
+    return LedgerRow(
         id=judged.id,
         paper=paper,
         table=grid.name,
@@ -195,8 +197,8 @@ def _own_tables(paper: str, name: str) -> str:
     return "; ".join(stated)
 
 
-def _counts(paper: str, rows: Sequence[Entry]) -> str:
-    by_id: dict[str, Entry] = {}
+def _counts(paper: str, rows: Sequence[LedgerRow]) -> str:
+    by_id: dict[str, LedgerRow] = {}
     for entry in sorted(rows, key=lambda entry: -entry.pairs):
         if entry.id:
             by_id.setdefault(entry.id, entry)

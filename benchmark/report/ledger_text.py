@@ -16,7 +16,7 @@ from benchmark.printable import printable
 from benchmark.report import ledger
 from benchmark.report.build import Report
 from benchmark.report.kinds.shown import in_unit
-from benchmark.report.ledger import Entry
+from benchmark.report.ledger import LedgerRow
 from benchmark.report.sections import Section
 from benchmark.report.words import FOR_SENTENCES, NOT_DECLARED, NOT_MEASURED, ON_THIS_SET
 
@@ -50,7 +50,7 @@ HEADINGS = [
 NARROW = {"Id": 4, "Verdict": 12, "Effect": 18, "Pairs": 9, "Cells": 8, "To do": 9, "Seeds": 9}
 
 
-def report(rows: Sequence[Entry]) -> Report:
+def report(rows: Sequence[LedgerRow]) -> Report:
     """The ledger as a report without figures: one section per paper, and counts as notes."""
     papers = dict.fromkeys(entry.paper for entry in rows)
     sections = [
@@ -61,7 +61,7 @@ def report(rows: Sequence[Entry]) -> Report:
     return Report(TITLE, [], sections, notes, ledger.frame(rows))
 
 
-def terminal(rows: Sequence[Entry], width: int) -> str:
+def terminal(rows: Sequence[LedgerRow], width: int) -> str:
     """The ledger for a terminal of ``width`` columns, table by table; counts below."""
     out = StringIO()
     console = Console(file=out, width=width, color_system=None)
@@ -94,7 +94,7 @@ def _justified(name: str) -> Literal["left", "right"]:
     return "left" if name in ("Id", "Verdict", "Effect") else "right"
 
 
-def _narrow(entry: Entry) -> list[str]:
+def _narrow(entry: LedgerRow) -> list[str]:
     """The cells of the terminal: the second line of a verdict is for sentences like these."""
     words = dict.fromkeys([entry.verdict, entry.for_sentences])
     said = [f"{entry.says} ({', '.join(filter(None, [entry.place, entry.kind]))})"]
@@ -114,7 +114,7 @@ def _narrow(entry: Entry) -> list[str]:
     ]
 
 
-def _row(entry: Entry) -> list[str]:
+def _row(entry: LedgerRow) -> list[str]:
     lost = f"{entry.lost_ours}, {entry.lost_others}" if entry.comparisons else ""
     return [
         entry.id,
@@ -136,27 +136,27 @@ def _row(entry: Entry) -> list[str]:
     ]
 
 
-def _effect(entry: Entry) -> str:
+def _effect(entry: LedgerRow) -> str:
     return in_unit(entry.effect, entry.low, entry.high, entry.unit) if entry.unit else ""
 
 
-def _pairs(entry: Entry) -> str:
+def _pairs(entry: LedgerRow) -> str:
     return f"{entry.pairs} of {entry.planned}" if entry.planned else ""
 
 
-def _cells(entry: Entry) -> str:
+def _cells(entry: LedgerRow) -> str:
     if entry.verdict in (NOT_MEASURED, NOT_DECLARED):
         return ""
     return f"{entry.helped}, {entry.hurt} of {entry.comparisons}"
 
 
-def _leak_free(entry: Entry) -> str:
+def _leak_free(entry: LedgerRow) -> str:
     tried = (entry.tried_ours, entry.tried_others)
     settings = f" ({tried[0]}, {tried[1]})" if max(tried) > 1 else ""
     return f"{entry.leak_free}{settings}" if entry.leak_free else ""
 
 
-def _to_do(entry: Entry) -> str:
+def _to_do(entry: LedgerRow) -> str:
     if not entry.missing:
         return ""
     timed = entry.missing - entry.not_timed
@@ -164,7 +164,7 @@ def _to_do(entry: Entry) -> str:
     return f"{entry.missing}{hours}" + (f" (+{entry.not_timed})" if timed and entry.not_timed else "")
 
 
-def _seeds(entry: Entry) -> str:
+def _seeds(entry: LedgerRow) -> str:
     if np.isnan(entry.seeds):
         return ""
     number = f"{entry.seeds:.0f}" if np.isfinite(entry.seeds) else "none in reach"

@@ -180,12 +180,13 @@ def by_seed(frame: pd.DataFrame) -> dict[int, float]:
 
 def average_by_seed(frame: pd.DataFrame, rule: Rule) -> dict[int, float]:
     """The average of ``rule`` (see ``average``) for every seed that has all its tasks."""
-    averages = {}
-    for seed, block in frame[frame["score"].notna()].groupby("seed"):
-        value = average(dict(zip(block["task"], block["score"], strict=True)), rule)
-        if value is not None:
-            averages[int(str(seed))] = value
-    return averages
+    by_task: dict[int, dict[str, float]] = {}
+    columns = (frame[name].tolist() for name in ("seed", "task", "score"))
+    for seed, task, score in zip(*columns, strict=True):
+        if not np.isnan(score):
+            by_task.setdefault(int(seed), {})[task] = score
+    averages = {seed: average(by_task[seed], rule) for seed in sorted(by_task)}
+    return {seed: value for seed, value in averages.items() if value is not None}
 
 
 def average(values: dict[str, float], rule: Rule) -> float | None:
