@@ -1,7 +1,7 @@
 # `make` lists what can be made. On a fresh machine `make demo` and `make test` do all the set-up.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help env demo reproduce-table plan power speed gpu-check test vectors fuzz check format lock clean
+.PHONY: help env demo reproduce-table plan power claims speed gpu-check test vectors fuzz check format lock clean
 
 # uv reads none of pip's settings; a folder of wheels that pip is told of is good for uv as well.
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
@@ -38,6 +38,9 @@ plan: .venv/ready ## say what tables would run, and for how long: TABLE=noisytun
 
 power: .venv/ready ## say what a table's seeds can find at the printed effects, before any run: TABLE=noisytune/table2 [ARGS="seed=range(1,11)"]
 	@$(PYTHON) -m benchmark.power "$$TABLE" --args="$$ARGS"
+
+claims: .venv/ready ## say what the store shows about the papers' claims, one row each [ARGS="noisytune hype/table5 store=…"]
+	@$(PYTHON) -m benchmark.claims --args="$$ARGS"
 
 speed: .venv/ready ## time runs beside transformers.Trainer and the machine's matrix products, on the GPU where there is one [ARGS=--short]
 	@$(PYTHON) -m benchmark.speed $$ARGS

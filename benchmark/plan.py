@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import json
-import math
-import os
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from statistics import median
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from benchmark.command import carried_out, parse
-from benchmark.config.schema import RunConfig
 from benchmark.errors import BenchmarkError
 from benchmark.grids import grid
 from benchmark.grids.grid import Grid, PlannedRun
-from benchmark.records.record import Record, VersionError
 from benchmark.records.store import Store
 from benchmark.runs.hits import Hits
+from benchmark.runs.throughput import Measured, measure
 
 DESCRIPTION = """\
 Say what tables of sweeps/ would run, and what of it the store has; nothing is run.
@@ -37,82 +30,7 @@ Say what tables of sweeps/ would run, and what of it the store has; nothing is r
 Hours are of one worker: seconds per update, measured where runs of the same model, task and methods are in
 the store, times the updates to do. Runs that nothing was measured for are counted apart.
 """
-RECENT = 2000  # records to take throughput from; to read a store of 100 000 would take minutes
 UNKNOWN = "unknown"
-Workload = tuple[Any, ...]  # model, task, methods, batch size, length and precision
-
-
-@dataclass
-class Measured:
-    """Seconds per update and megabytes of finished runs by workload; training examples by task."""
-
-    seconds: dict[Workload, list[float]] = field(default_factory=dict)
-    megabytes: dict[Workload, list[float]] = field(default_factory=dict)
-    examples: dict[str, int] = field(default_factory=dict)
-
-    def add(self, record: Record, size: float) -> None:
-        """Add a finished record, whose files on disk have ``size`` megabytes."""
-        config = record.config
-        updates = record.curve[-1].step if record.curve else 0
-        if record.status != "finished" or not updates:
-            return
-        protocol, data = config["protocol"], config["data"]
-        batch = (protocol["batch_size"], protocol["max_length"], protocol["precision"])
-        workload = (config["model"]["name"], config["task"]["name"], tuple(sorted(config["method"])), *batch)
-        self.seconds.setdefault(workload, []).append(record.seconds.total / updates)
-        self.megabytes.setdefault(workload, []).append(size)
-        if data["count"] is None and data["share"] is None:
-            self.examples[config["task"]["name"]] = record.examples["train"]
-
-    def hours(self, config: RunConfig) -> float | None:
-        """The hours of a planned run, or None if its workload was not measured."""
-        rates, updates = self.seconds.get(workload_of(config)), self.updates(config)
-        return None if rates is None or updates is None else median(rates) * updates / 3600
-
-    def updates(self, config: RunConfig) -> int | None:
-        """The updates of a run, or None if its training set's size is unknown."""
-        protocol, data = config.protocol, config.data
-        if protocol.steps is not None:
-            return protocol.steps
-        examples = data.count or self.examples.get(config.task.name)
-        if examples is None:
-            return None
-        if data.share is not None:
-            examples = max(1, round(data.share * examples))
-        return max(1, round((protocol.epochs or 0) * math.ceil(examples / protocol.batch_size)))
-
-    def size(self, config: RunConfig) -> float | None:
-        """The megabytes of a planned run's record, or None if its workload was not measured."""
-        sizes = self.megabytes.get(workload_of(config))
-        return None if sizes is None else median(sizes)
-
-
-def workload_of(config: RunConfig) -> Workload:
-    """The workload of a planned run; `Measured.add` builds the same for a record."""
-    protocol = config.protocol
-    batch = (protocol.batch_size, protocol.max_length, protocol.precision)
-    return (config.model.name, config.task.name, tuple(sorted(config.method)), *batch)
-
-
-def measure(store: Store, first: Iterable[str] = ()) -> Measured:
-    """Measurements from the store's latest records, after the runs named by ``first``."""
-    measured = Measured()
-    folders = dict.fromkeys([*(store.folder / name for name in first), *_latest_folders(store.folder)])
-    for folder in list(folders)[:RECENT]:
-        try:
-            record = Record.from_json(json.loads((folder / "record.json").read_text()))
-            measured.add(record, sum(part.stat().st_size for part in folder.iterdir()) / 1e6)
-        except (OSError, ValueError, VersionError):
-            continue  # a damaged record is reported when it is used, not here
-    return measured
-
-
-def _latest_folders(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    with os.scandir(folder) as entries:
-        runs = [(entry.stat().st_mtime, entry.path) for entry in entries if len(entry.name) >= 16]
-    return [Path(path) for _, path in sorted(runs, reverse=True)[:RECENT]]
 
 
 @dataclass(frozen=True)
@@ -215,8 +133,8 @@ def plan(names: Sequence[str], overrides: Sequence[str], smoke: bool) -> str:
     store = Store(first.config.store if first else "")
     wanted = {run.run_id: run.config for planned in grids for run in planned.runs}
     hits = Hits(store)
-    done = {name for name, config in wanted.items() if hits.find(config, name) is not None}
-    measured = measure(store, sorted(done)) if first else Measured()
+    records = {name: record for name, config in wanted.items() if (record := hits.find(config, name))}
+    done, measured = set(records), measure(store, records) if first else Measured()
     last = total(grids, done, measured) if len(grids) > 1 else None
     return render(rows(grids, done, measured), last)
 

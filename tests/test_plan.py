@@ -11,6 +11,7 @@ import pytest
 from benchmark import plan
 from benchmark.grids import grid
 from benchmark.records.store import Store
+from benchmark.runs.throughput import Measured, measure
 
 TABLE = "lnsr/table1"
 
@@ -21,8 +22,8 @@ def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "store")
 
 
-def measured(*records) -> plan.Measured:
-    found = plan.Measured()
+def measured(*records) -> Measured:
+    found = Measured()
     for record in records:
         found.add(record, size=2.0)
     return found
@@ -63,7 +64,7 @@ def test_less_data_and_more_epochs_are_counted(change, updates, compose, record_
 
 
 def test_a_number_of_steps_is_taken_as_it_is(compose):
-    assert plan.Measured().updates(compose(*LNSR, "protocol.epochs=null", "protocol.steps=800")) == 800
+    assert Measured().updates(compose(*LNSR, "protocol.epochs=null", "protocol.steps=800")) == 800
 
 
 @pytest.mark.parametrize(
@@ -88,14 +89,14 @@ def test_a_plan_counts_what_is_done_and_what_tables_share(compose, record_of, st
     record = finished(first.runs[0].config, record_of)
     store.add(record, {})
     done = {record.run_id}
-    rows = plan.rows([first, second], done, plan.measure(store))
+    rows = plan.rows([first, second], done, measure(store))
     assert [(row.runs, row.done, row.to_do, row.shared) for row in rows] == [
         (300, 1, 299, 100),
         (100, 1, 99, 100),
     ]
     assert [row.unknown for row in rows] == [275, 75]  # plain fine-tuning was measured
     assert rows[0].hours == pytest.approx(24 * 234 * 0.5 / 3600)
-    together = plan.total([first, second], done, plan.measure(store))
+    together = plan.total([first, second], done, measure(store))
     assert (together.runs, together.to_do) == (300, 299)
 
 
@@ -103,7 +104,7 @@ def test_damaged_records_measure_nothing_and_stay(store):
     folder = store.folder / ("0" * 16)
     folder.mkdir()
     (folder / "record.json").write_text("{")
-    assert plan.measure(store).seconds == {}
+    assert measure(store).seconds == {}
     assert folder.is_dir()
 
 
@@ -116,7 +117,7 @@ def test_of_a_large_store_only_the_latest_records_are_read(store, monkeypatch, c
     }
     for seed, folder in folders.items():
         os.utime(folder, (seed, seed))
-    assert list(plan.measure(store).seconds.values()) == [[3.0, 2.0]]
+    assert list(measure(store).seconds.values()) == [[3.0, 2.0]]
 
 
 def test_the_command_shows_a_row_per_table(capsys, tmp_path):

@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 from hydra import compose
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from benchmark.config.compose import composing
 from benchmark.config.identity import run_id
@@ -20,11 +21,13 @@ from benchmark.config.own_model import with_own_choice
 from benchmark.config.schema import RunConfig
 from benchmark.config.searchpath import folders, parted
 from benchmark.config.table import Table
+from benchmark.config.written import WrittenSource
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.grids import declaration, parts, rectangles, smoke
 from benchmark.grids.rectangles import Axes, axes
 
-__all__ = ["Grid", "PlannedRun", "axes", "load", "tables"]
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # some ten times as fast, where it was built
+__all__ = ["Grid", "PlannedRun", "axes", "claiming", "load", "tables"]
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,20 @@ def tables(overrides: Iterable[str] = ()) -> list[str]:
     return sorted(_files(parted(list(overrides))[0]))
 
 
+def claiming(overrides: Iterable[str] = ()) -> list[str]:
+    """The names of the sweep files that declare claims, and of those that only `load` can tell."""
+    return sorted(name for name, path in _files(parted(list(overrides))[0]).items() if _may_claim(path))
+
+
+def _may_claim(path: Path) -> bool:
+    try:
+        return bool(yaml.load(path.read_text(), LOADER)["table"]["claims"])
+    except KeyError:
+        return False
+    except (TypeError, ValueError, yaml.YAMLError):
+        return True
+
+
 def _files(search: Sequence[str]) -> dict[str, Path]:
     """The sweep files by name; of two with one name, Hydra takes the first folder's."""
     files: dict[str, Path] = {}
@@ -89,15 +106,14 @@ def load(name: str, changes: Iterable[str] = (), small: bool = False) -> Grid:
     if name not in files:
         raise unknown("table", name, files, "sweeps/")
     with composing():
-        sweep = compose("config", [*search, f"+sweeps={name}"], return_hydra_config=True)
-        table = _declaration(name, sweep)
-        declared = rectangles.declared(sweep.hydra.sweeper.params or {}, table["grids"])
+        fixed = _fixed_choices(files[name])
+        table, params = (fixed is not None and _as_written(name, files[name])) or _composed(name, search)
+        declared = rectangles.declared(params, table["grids"])
         declaration.check(name, table, declared)
         changed = axes(changes)
         if table["static"]:
             return Grid(name, table, {}, changed, [], search=search)
         grid = rectangles.narrowed(declared, changed)
-        fixed = _fixed_choices(files[name])
         if small:
             grid, table, fixed = (
                 smoke.shrunk(grid, table, search),
@@ -113,18 +129,44 @@ def load(name: str, changes: Iterable[str] = (), small: bool = False) -> Grid:
     return Grid(name, table, rectangles.merged(grid), changed, list(runs.values()), whole, search)
 
 
-def _declaration(name: str, sweep: DictConfig) -> dict[str, Any]:
+Declared = tuple[dict[str, Any], dict[str, Any]]  # a table, and the sweeper's parameters
+
+
+def _as_written(name: str, path: Path) -> Declared | None:
+    """The declaration of a sweep file that needs nothing from other files; None: Hydra has to compose it."""
+    read = WrittenSource("sweeps", f"file://{path.parent}").load_config(path.name)
+    stated = read.config
+    if read.header.get("package") != "_global_" or not isinstance(stated, DictConfig):
+        return None
+    try:
+        table = OmegaConf.merge(OmegaConf.structured(Table), stated.get("table") or {"title": name})
+        assert isinstance(table, DictConfig)
+        return _declaration(name, table), _plain(OmegaConf.select(stated, "hydra.sweeper.params"))
+    except (OmegaConfBaseException, BenchmarkError):
+        return None  # Hydra says what is wrong
+
+
+def _composed(name: str, search: Sequence[str]) -> Declared:
+    sweep = compose("config", [*search, f"+sweeps={name}"], return_hydra_config=True)
     node = sweep.table if sweep.table is not None else OmegaConf.structured(Table(title=name))
+    return _declaration(name, node), _plain(sweep.hydra.sweeper.params)
+
+
+def _plain(node: DictConfig | None) -> dict[str, Any]:
+    container = OmegaConf.to_container(node, resolve=True) if node else {}
+    assert isinstance(container, dict)
+    return {str(key): value for key, value in container.items()}
+
+
+def _declaration(name: str, node: DictConfig) -> dict[str, Any]:
     if missing := sorted(OmegaConf.missing_keys(node)):
         raise BenchmarkError(f"sweeps/{name}: no value for table.{missing[0]}")
-    table = OmegaConf.to_container(node, resolve=True)
-    assert isinstance(table, dict)
-    return {str(key): value for key, value in table.items()}
+    return _plain(node)
 
 
 def _fixed_choices(path: Path) -> dict[str, str] | None:
     """A sweep file's choices by group; None if it changes its runs in other ways."""
-    stated = yaml.safe_load(path.read_text())
+    stated = yaml.load(path.read_text(), LOADER)
     if set(stated) - {"defaults", "hydra", "table"}:
         return None
     choices = {}

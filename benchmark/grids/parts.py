@@ -71,8 +71,10 @@ def whole(overrides: Sequence[str], seeds: Sequence[int]) -> list[RunConfig]:
 
 def is_group(key: str) -> bool:
     """True if ``key`` is one of Hydra's config groups, not a key of a run."""
-    loader = GlobalHydra.instance().config_loader()
-    return "." not in key and bool(loader.get_group_options(key))
+    if "." in key:
+        return False
+    repository = GlobalHydra.instance().config_loader().repository  # type: ignore[attr-defined]
+    return bool(repository.get_group_options(key))  # the loader's own method copies all sources first
 
 
 def _resolved(tree: Tree) -> RunConfig:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from benchmark.grids.grid import Grid
 from benchmark.records.record import Record
-from benchmark.report import build, claims_sheet, figures, render, shared, static, submission
+from benchmark.report import build, claims_sheet, evidence, figures, render, shared, static, submission
 from benchmark.report.numbers.predictions import Arrays
 from benchmark.report.one_origin import of_one_origin
 
@@ -19,7 +19,7 @@ def write(
     grid: Grid,
     records: dict[str, Record],
     folder: Path,
-    arrays: Arrays = build.no_arrays,
+    arrays: Arrays = evidence.no_arrays,
     failed: Collection[str] = (),
 ) -> None:
     """Print the table of a grid and write it to ``folder`` in every form.

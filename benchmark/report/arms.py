@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -41,13 +41,15 @@ class Arm:
 class RunValues:
     """The values of runs that claims are about: scores, and quantities from records and stored arrays.
 
-    ``collapsed`` is False to leave out runs that collapsed.
+    ``collapsed`` is False to leave out runs that collapsed. ``known`` keeps quantities by run: a claim asks for them
+    column by column, and each needs the run's arrays.
     """
 
     grid: Grid
     records: Mapping[str, Record]
     arrays: Arrays
     collapsed: bool = True
+    known: dict[tuple[Any, ...], float] = field(default_factory=dict)
 
     def by_seed(self, claim: Mapping[str, Any], arm: Arm, rule: Rule, scored: Scored) -> BySeed:
         """The quantity of ``claim`` by seed: of one column, or the mean over a rule."""
@@ -70,16 +72,22 @@ class RunValues:
         """
         values = []
         for run, number in zip(frame["run_id"], frame["run"], strict=True):
-            record = self.records.get(run)
-            finished = record is not None and record.status == "finished"
-            stored = self.arrays(run) if finished and quantities.names_read(quantity) else {}
-            config = self.grid.runs[number].config
-            points = quantities.points(quantity, record, config, stored) if record and finished else []
-            points = quantities.at_depth(points, depth)
-            values.append(
-                quantities.summary(quantity, points) if axis is None else _slope(points, axis[0], axis[1])
-            )
+            key = (quantity, run, number, *depth, axis)
+            if key not in self.known:
+                self.known[key] = self._quantity(quantity, run, number, depth, axis)
+            values.append(self.known[key])
         return frame.assign(score=values)
+
+    def _quantity(
+        self, quantity: str, run: str, number: int, depth: list[float], axis: tuple[str, str] | None
+    ) -> float:
+        record = self.records.get(run)
+        finished = record is not None and record.status == "finished"
+        stored = self.arrays(run) if finished and quantities.names_read(quantity) else {}
+        config = self.grid.runs[number].config
+        points = quantities.points(quantity, record, config, stored) if record and finished else []
+        points = quantities.at_depth(points, depth)
+        return quantities.summary(quantity, points) if axis is None else _slope(points, axis[0], axis[1])
 
     def machines(self, arm: Arm, column: str) -> dict[int, str]:
         """The machine of every finished run of an arm on ``column``, by seed."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,17 +13,16 @@ from scipy import stats
 from benchmark.grids import recipe
 from benchmark.grids.grid import Grid
 from benchmark.records.record import Record
-from benchmark.report import overall, published, verdicts, words
-from benchmark.report.claims import Verdict
+from benchmark.report import overall, words
+from benchmark.report.evidence import gathered, no_arrays
+from benchmark.report.judge import Verdict
 from benchmark.report.notes import notes
-from benchmark.report.numbers import cost, languages, sampling, selection
+from benchmark.report.numbers import cost, languages, selection
 from benchmark.report.numbers.averages import averages
-from benchmark.report.numbers.frame import CELL, Rule, columns_of, scores
+from benchmark.report.numbers.frame import CELL, Rule, columns_of
 from benchmark.report.numbers.measured import measured, seeds
-from benchmark.report.numbers.planned import with_floors
 from benchmark.report.numbers.predictions import Arrays
 from benchmark.report.numbers.statistics import paired
-from benchmark.report.papers.beside import Beside
 from benchmark.report.published import AVERAGE
 from benchmark.report.sections import Section, Sections
 
@@ -57,11 +56,6 @@ class Report:
     head: list[str] = field(default_factory=list)
 
 
-def no_arrays(_: str) -> Mapping[str, np.ndarray]:
-    """No arrays for any run: for records without stored arrays."""
-    return {}
-
-
 def build(
     grid: Grid, records: dict[str, Record], arrays: Arrays = no_arrays, failed: Collection[str] = ()
 ) -> Report:
@@ -71,27 +65,15 @@ def build(
     them, numbers from predictions and probes are left out.
     """
     table = grid.table
-    layout, everything = table["layout"], with_floors(grid, scores(grid, records, failed), arrays)
-    frame = selection.chosen(everything, "max" if layout["statistic"] == ["max"] else "mean")
-    labels = labels_of(grid)
-    tasks = list(dict.fromkeys(frame["task"]))
-    source = published.load(table["published"]) if table["published"] else None
-    rows = source if source and source["rows"] else None
-    printed = Beside(rows, grid, frame) if rows else None
-    rule = averaging_rule(frame, tasks, rows, bool(table["columns"]))
-    columns = [*tasks, AVERAGE] if len(tasks) > 1 and rule else tasks
-    fair = None
-    if selection.selects(grid, records.values()):
-        fair = selection.leak_free(grid, everything, records, arrays)
-        if {run.config.protocol.selection for run in grid.runs} == {selection.LEAK_FREE}:
-            frame, fair = selection.with_scores(frame, fair), None
-    shares = sampling.of_runs(grid, frame, records, arrays)
-    numbers = measured(frame, columns, rule, shares)
-    if fair is not None and not fair.empty:
-        numbers = with_fair(numbers, measured(selection.with_scores(frame, fair), columns, rule))
+    evidence = gathered(grid, records, arrays, failed)
+    frame, columns, rule, printed = evidence.frame, evidence.columns, evidence.rule, evidence.printed
+    layout, labels, tasks = table["layout"], labels_of(grid), list(dict.fromkeys(frame["task"]))
+    numbers = measured(frame, columns, rule, evidence.shares)
+    if evidence.fair is not None and not evidence.fair.empty:
+        fair = selection.with_scores(frame, evidence.fair)
+        numbers = with_fair(numbers, measured(fair, columns, rule))
     if printed:
         numbers = printed.joined(numbers)
-    facts = verdicts.facts_of(numbers, shares, source)
     changed = recipe.changed(grid) if table["claims"] else {}
     if "p_value" in layout["statistic"]:
         numbers = with_p_values(numbers, frame, rule)
@@ -99,7 +81,7 @@ def build(
     further = averages(frame, own | table["averages"], printed.printed_rows() if printed else {})
     spent = cost.costs(frame, records) if table.get("cost") else None
     maker = Sections(columns, labels, len(set(frame["seed"])), printed)
-    sections = sections_of(table, maker, numbers, source, further, spent)
+    sections = sections_of(table, maker, numbers, evidence.source, further, spent)
     if spent is not None:
         numbers = numbers.merge(spent, how="left", on=CELL)
     names = {task: _column(grid, task, labels) for task in tasks}
@@ -111,7 +93,7 @@ def build(
         notes=notes(grid, frame, numbers, records, labels, printed),
         numbers=numbers,
         labels=labels,
-        verdicts=verdicts.of_table(grid, frame, rule, records, arrays, facts, fair, bool(changed)),
+        verdicts=evidence.verdicts(bool(changed)),
         head=[words.reason(changed)] if changed else [],
         frame=frame,
         rule=rule,
@@ -155,27 +137,6 @@ def sections_of(
         costs = maker.rows(cost.shown(spent), headings, lambda cell, _: cell["text"])
         sections.append(Section(cost.TITLE, costs, headings))
     return [section for section in sections if section.rows]
-
-
-def averaging_rule(
-    frame: pd.DataFrame, tasks: Sequence[str], source: dict[str, Any] | None, own_columns: bool
-) -> Rule:
-    """The paper's rule if all its tasks are present, else the mean over scored tasks.
-
-    A task with hidden labels has no score and does not keep the others from an average. The columns that a
-    table declares may be of several kinds: without a rule of the paper they have no average.
-    """
-    rule = published.rule_of(source) if source else None
-    if rule and published.tasks_of(rule) <= set(tasks):
-        return rule
-    if own_columns:
-        return []
-    hidden = {
-        task
-        for task, block in frame.groupby("task")
-        if (block["status"] == "finished").any() and block["score"].isna().all()
-    }
-    return [task for task in tasks if task not in hidden]
 
 
 def with_fair(numbers: pd.DataFrame, fair: pd.DataFrame) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmark.report.claims import Verdict
+from benchmark.report.judge import Verdict
 from benchmark.report.kinds.shown import fields
 from benchmark.report.numbers.statistics import LEVEL
 from benchmark.report.paired_tests import Comparison

@@ -164,12 +164,8 @@ class Compared:
         counted = lost.counted(comparison, rows, claim["of"])
         if claim["of"].split("/")[0] not in WITH_FLOORS or not lost.have_floors(rows):
             return counted
-        (ours, mine), (others, theirs) = sides
-        scores = (
-            self.values(claim, ours, mine, planned.at_floor),
-            self.values(claim, others, theirs, planned.at_floor),
-        )
-        return with_planned(counted, claim["of"], scores, sign)
+        mine, theirs = (self.values(claim, *side, planned.at_floor) for side in sides)
+        return with_planned(counted, claim["of"], (mine, theirs), sign)
 
     def with_facts(
         self, comparison: Comparison, claim: dict[str, Any], sides: Sides, seeds: Iterable[int], sign: float

@@ -1,12 +1,14 @@
-"""The values of the declared grid that a claim covers and the user's grid lacks."""
+"""The runs that a claim covers, and the values of the declared grid that the user's grid lacks."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from benchmark.grids.grid import Grid
-from benchmark.grids.selectors import combinations, parsed, values_in
+from benchmark.grids.grid import Grid, PlannedRun
+from benchmark.grids.selectors import combinations, matches, parsed, values_in
 
+SIDES = ("better", "lower", "runs", "than", "gain_over")  # of a claim: selectors of runs
 NO_EVIDENCE = ("store", "cache", "device", "seed")  # axes that no claim covers
 
 
@@ -28,6 +30,29 @@ def left_out(claim: dict[str, Any], grid: Grid) -> str:
     return f"{' '.join(gone_by_key)} was left out" if gone_by_key else ""
 
 
+def runs_of(claim: dict[str, Any], grid: Grid) -> list[PlannedRun]:
+    """The planned runs that a claim is about, each once."""
+    searched, where = set(grid.table["search"]), claim["where"]
+    columns = grid.table["columns"]
+    tasks = set(where) if isinstance(where, list) else None
+    if tasks and columns:
+        tasks = {task for name in tasks if name in columns for task in columns[name]["tasks"]}
+    without = set(claim.get("gain_of") or ())
+    sides = [{k: v for k, v in claim[side].items() if k not in searched} for side in SIDES if claim.get(side)]
+    known: dict[tuple[str, ...], bool] = {}  # by overrides without the seed
+    runs: dict[str, PlannedRun] = {}
+    for run in grid.runs:
+        config, arm = run.config, run.overrides[:-1]
+        if arm not in known:
+            whole = dict.fromkeys(without) | config.method  # a run that a gain may be over
+            configs = [config, replace(config, method=whole)] if without else [config]
+            wanted = any(matches(side, config) for side in sides for config in configs) or not sides
+            known[arm] = wanted and (tasks is None or config.task.name in tasks)
+        if known[arm]:
+            runs.setdefault(run.run_id, run)
+    return list(runs.values())
+
+
 def fewer_seeds(grid: Grid) -> str:
     """A number of seeds below the declared one, in words, or ''."""
     declared, kept = (len(axes.get("seed", ())) for axes in (grid.declared, grid.axes))
@@ -37,8 +62,7 @@ def fewer_seeds(grid: Grid) -> str:
 def _covers(claim: dict[str, Any], key: str, value: str) -> bool:
     if key == "task" and isinstance(claim["where"], list):
         return value in claim["where"]
-    named = ("better", "lower", "runs", "than", "gain_over")
-    sides = [claim[side] for side in named if key in claim.get(side, ())]
+    sides = [claim[side] for side in SIDES if key in claim.get(side, ())]
     if not sides:
         return True  # the claim must hold at every value of this axis
     stated = parsed(key, value)

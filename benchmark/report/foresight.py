@@ -19,8 +19,9 @@ from benchmark.config.table import MOST
 from benchmark.grids.grid import Grid
 from benchmark.records.record import Record
 from benchmark.report import published
-from benchmark.report.build import averaging_rule, no_arrays
+from benchmark.report.build import no_arrays
 from benchmark.report.comparisons import Arm, Compared
+from benchmark.report.evidence import averaging_rule
 from benchmark.report.numbers import selection
 from benchmark.report.numbers.conjunctions import most
 from benchmark.report.numbers.frame import by_seed, scores

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import yaml
@@ -24,6 +25,13 @@ def load(name: str) -> dict[str, Any]:
     """
     text = (FOLDER / f"{name}.yaml").read_text()
     return {"columns": [], "rows": [], **yaml.load(text, LOADER)}
+
+
+@cache
+def claim_ids() -> dict[str, dict[str, str]]:
+    """The ids of all claims of every paper, with their places in it."""
+    stated = yaml.load((FOLDER / "claim_ids.yaml").read_text(), LOADER)
+    return {paper: ids for paper, ids in stated.items() if isinstance(ids, dict)}
 
 
 def row_of(source: dict[str, Any], config: RunConfig) -> int | None:

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from benchmark.printable import printable
 from benchmark.report.build import Report
-from benchmark.report.claims import Verdict
+from benchmark.report.judge import Verdict
 from benchmark.report.sections import HEADER, Section
 from benchmark.report.statements import CLAIMS, HEADINGS, cells, statement
 

@@ -11,7 +11,7 @@ import pandas as pd
 from benchmark.printable import printable
 from benchmark.privacy import portable_text
 from benchmark.report.build import Report
-from benchmark.report.claims import Verdict
+from benchmark.report.judge import Verdict
 from benchmark.report.sections import Section
 
 FORMULA = "=+-@＝＋－＠"  # what a spreadsheet takes for the begin of a formula

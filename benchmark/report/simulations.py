@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from benchmark.report.claims import CONTRADICTED, REPRODUCED, verdict
+from benchmark.report.judge import CONTRADICTED, REPRODUCED, verdict
 from benchmark.report.numbers.statistics import LEVEL, holm, paired_difference
 from benchmark.report.paired_tests import Comparison, of_sum, tested, with_planned
 from benchmark.report.sums import Sum

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from benchmark.report.claims import Verdict
+from benchmark.report.judge import Verdict
 from benchmark.report.words import FOR_SENTENCES, ON_THIS_SET
 
 CLAIMS = "What the paper claims, and what these runs say"

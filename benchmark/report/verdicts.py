@@ -11,15 +11,14 @@ import pandas as pd
 from benchmark.grids.controls import controlled
 from benchmark.grids.grid import Grid
 from benchmark.records.record import Record
-from benchmark.report import claims
-from benchmark.report.claims import Verdict
+from benchmark.report import judge
 from benchmark.report.comparisons import Compared
 from benchmark.report.coverage import fewer_seeds
 from benchmark.report.facts import Facts
+from benchmark.report.judge import Verdict
 from benchmark.report.numbers import selection
-from benchmark.report.numbers.frame import CELL, Rule
+from benchmark.report.numbers.frame import Rule
 from benchmark.report.numbers.predictions import Arrays
-from benchmark.report.numbers.sampling import Shares
 from benchmark.report.words import NOT_MEASURED, REPRODUCED, worded
 
 
@@ -45,26 +44,15 @@ def of_table(
 
     def judged(scored: pd.DataFrame) -> list[Verdict]:
         compared = Compared(grid, scored, rule, records, arrays, facts)
-        return claims.judge(compared, [claim for _, _, claim in asked], open_, changed)
+        return judge.judge(compared, [claim for _, _, claim in asked], open_, changed)
 
     verdicts = judged(frame)
     if fair is not None:
-        verdicts = claims.tempered(verdicts, judged(selection.with_scores(frame, fair)), changed)
+        verdicts = judge.tempered(verdicts, judged(selection.with_scores(frame, fair)), changed)
     by_claim: dict[int, list[Verdict]] = {}
     for (number, control, _), verdict in zip(asked, verdicts, strict=True):
         by_claim.setdefault(number, []).append(replace(verdict, control=control))
     return [_whole(first, again, changed) for first, *again in by_claim.values()]
-
-
-def facts_of(
-    numbers: pd.DataFrame, shares: Mapping[tuple[str, str], Shares], source: Mapping[str, Any] | None
-) -> Facts:
-    """Known facts of a table besides its scores; ``numbers`` may have ``published`` values."""
-    printed = {}
-    if "published" in numbers:
-        known = numbers[numbers["published"].notna()]
-        printed = {tuple(cell): float(value) for *cell, value in known[[*CELL, "published"]].to_numpy()}
-    return Facts(shares, printed, source or {})
 
 
 def _asked(table: Mapping[str, Any]) -> list[tuple[int, str, dict[str, Any]]]:
@@ -95,5 +83,8 @@ def _reason(against_plain: Verdict, against_control: Verdict) -> str:
 
 def _worded(verdict: Verdict, changed: bool) -> Verdict:
     return replace(
-        verdict, verdict=worded(verdict.verdict, changed), sentences=worded(verdict.sentences, changed)
+        verdict,
+        verdict=worded(verdict.verdict, changed),
+        sentences=worded(verdict.sentences, changed),
+        leak_free=worded(verdict.leak_free, changed),
     )

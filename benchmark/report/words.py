@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 REPRODUCED, CONTRADICTED = "reproduced", "contradicted"
 HOLDS_HERE, FAILS_HERE = "holds here", "fails here"
-UNDECIDED, NOT_MEASURED = "undecided", "not measured"
+UNDECIDED, NOT_MEASURED, NOT_DECLARED = "undecided", "not measured", "not declared"
 UNTESTABLE = "cannot be tested here"
 #: In place of a word for sentences like these.
 PREDICTIONS_MISSING, SEEDS_ALONE = "predictions missing", "of seeds alone"

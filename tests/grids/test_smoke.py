@@ -21,7 +21,7 @@ from benchmark.records.record import Record
 from benchmark.records.store import Store, make_writable
 from benchmark.report import write
 from benchmark.report.build import build
-from benchmark.report.claims import CONTRADICTED, NOT_MEASURED, REPRODUCED, UNDECIDED
+from benchmark.report.judge import CONTRADICTED, NOT_MEASURED, REPRODUCED, UNDECIDED
 from benchmark.report.numbers.frame import columns_of
 from benchmark.report.published import AVERAGE
 from benchmark.report.words import UNTESTABLE

@@ -17,7 +17,8 @@ from benchmark.config.schema import RunConfig
 from benchmark.config.table import Table
 from benchmark.grids.declaration import check
 from benchmark.grids.grid import Grid, PlannedRun
-from benchmark.report.build import Report, build, no_arrays
+from benchmark.report.build import Report, build
+from benchmark.report.evidence import no_arrays
 
 METRICS = ("accuracy", "f1", "matthews_correlation", "pearson", "spearman")
 

@@ -10,10 +10,10 @@ import numpy as np
 from benchmark import report
 from benchmark.config.schema import RunConfig
 from benchmark.grids import grid
-from benchmark.report import claims
 from benchmark.report import claims_sheet as sheet
+from benchmark.report import judge
 from benchmark.report.build import build
-from benchmark.report.claims import CONTRADICTED, NOT_MEASURED, REPRODUCED, UNDECIDED, Verdict, tempered
+from benchmark.report.judge import CONTRADICTED, NOT_MEASURED, REPRODUCED, UNDECIDED, Verdict, tempered
 from benchmark.report.paired_tests import Comparison
 from benchmark.report.words import FAILS_HERE, HOLDS_HERE, UNTESTABLE
 from helpers.claims import reported, table
@@ -165,7 +165,7 @@ def test_a_number_of_columns_is_enough():
 
     def word(*columns: tuple[float, float]) -> str:
         made = [compared(str(i), *one) for i, one in enumerate(columns)]
-        return claims.verdict(claim, made).verdict
+        return judge.verdict(claim, made).verdict
 
     assert word(yes, yes, no) == REPRODUCED
     assert word(yes, yes, maybe) == REPRODUCED
@@ -179,7 +179,7 @@ def test_a_number_of_comparisons_or_most_of_them_is_enough():
 
     def word(at_least: Any, *pairs: tuple[float, float]) -> str:
         claim = {"says": "usually", "where": "every column", "at_least": at_least}
-        return claims.verdict(claim, [compared("rte", *one) for one in pairs]).verdict
+        return judge.verdict(claim, [compared("rte", *one) for one in pairs]).verdict
 
     assert word(2, yes, yes, no) == word("most", yes, yes, maybe) == REPRODUCED
     assert word(3, yes, yes, no) == word("most", yes, no, no) == CONTRADICTED
@@ -199,9 +199,9 @@ def test_seeds_to_decide_are_the_fewest_that_contradict_or_the_most_that_reprodu
         Comparison("a", "x", "y", 1.0, 5, 0.5, lambda _: 50),
         Comparison("b", "x", "y", 1.0, 5, 0.5, lambda _: 90),
     ]
-    assert claims.verdict(claim, made).why.endswith("about 90 seeds would decide")
+    assert judge.verdict(claim, made).why.endswith("about 90 seeds would decide")
     against = Comparison("c", "x", "y", -1.0, 5, 0.5, lambda _: 300)
-    assert claims.verdict(claim, [*made, against]).why.endswith("about 300 seeds would decide")
+    assert judge.verdict(claim, [*made, against]).why.endswith("about 300 seeds would decide")
 
 
 def test_what_the_leak_free_rule_does_not_bear_out_is_left_open():

@@ -10,7 +10,7 @@ import pytest
 
 from benchmark.config.schema import RunConfig
 from benchmark.report.build import Report, build
-from benchmark.report.claims import CONTRADICTED, REPRODUCED, UNDECIDED
+from benchmark.report.judge import CONTRADICTED, REPRODUCED, UNDECIDED
 from helpers.grids import load
 
 METRICS = ("accuracy", "f1", "matthews_correlation", "pearson", "spearman")

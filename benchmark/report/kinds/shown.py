@@ -52,7 +52,7 @@ def effects(comparisons: Sequence[Comparison]) -> str:
     """The effects of a few comparisons with their intervals, in words; '' for many, or without units."""
     known = [comparison for comparison in comparisons if comparison.n and comparison.unit]
     notes = sorted({comparison.note for comparison in known if comparison.note})
-    texts = [_effect(comparison) for comparison in known] if len(comparisons) <= FEW else []
+    texts = [in_unit(c.effect, c.low, c.high, c.unit) for c in known] if len(comparisons) <= FEW else []
     made, planned = (sum(comparison.pairs[end] for comparison in comparisons) for end in (0, 1))
     pairs = [f"{made} of {planned} pairs of runs"] if 0 < made < planned else []
     return "".join(f"; {text}" for text in [*texts, *notes[:1], *pairs])
@@ -64,9 +64,10 @@ def fields(comparison: Comparison) -> dict[str, Any]:
     return {name: getattr(comparison, name) for name in names}
 
 
-def _effect(comparison: Comparison) -> str:
-    ratio, rate = comparison.unit == "ratio", comparison.unit == unit(RATES[0])
+def in_unit(effect: float, low: float, high: float, unit_name: str) -> str:
+    """An effect with its interval, if it has one, in a unit of its own."""
+    ratio, rate = unit_name == "ratio", unit_name == unit(RATES[0])
     form = "{:.3g}" if ratio else "{:+.0%}" if rate else "{:+.3g}"
-    ends = (comparison.low, comparison.high)
+    ends = (low, high)
     interval = f" [{form.format(ends[0])}, {form.format(ends[1])}]" if np.isfinite(ends).all() else ""
-    return f"{form.format(comparison.effect)}{interval} {comparison.unit}"
+    return f"{form.format(effect)}{interval} {unit_name}"

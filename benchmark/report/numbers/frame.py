@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,7 @@ TEXTS = ["model", "variant", "methods", "task", "status", "run_id", "metric", "c
 NOT_ROWS = ("model", "method", "task", "seed")  # axes that have a place of their own in a table
 
 
-def scores(grid: Grid, records: dict[str, Record], failed: Collection[str] = ()) -> pd.DataFrame:
+def scores(grid: Grid, records: Mapping[str, Record], failed: Collection[str] = ()) -> pd.DataFrame:
     """One row per run and column of the table, with status and score.
 
     ``failed`` are the ids of runs that ended in an error.
@@ -180,12 +180,13 @@ def by_seed(frame: pd.DataFrame) -> dict[int, float]:
 
 def average_by_seed(frame: pd.DataFrame, rule: Rule) -> dict[int, float]:
     """The average of ``rule`` (see ``average``) for every seed that has all its tasks."""
-    averages = {}
-    for seed, block in frame[frame["score"].notna()].groupby("seed"):
-        value = average(dict(zip(block["task"], block["score"], strict=True)), rule)
-        if value is not None:
-            averages[int(str(seed))] = value
-    return averages
+    by_task: dict[int, dict[str, float]] = {}
+    columns = (frame[name].tolist() for name in ("seed", "task", "score"))
+    for seed, task, score in zip(*columns, strict=True):
+        if not np.isnan(score):
+            by_task.setdefault(int(seed), {})[task] = score
+    averages = {seed: average(by_task[seed], rule) for seed in sorted(by_task)}
+    return {seed: value for seed, value in averages.items() if value is not None}
 
 
 def average(values: dict[str, float], rule: Rule) -> float | None:

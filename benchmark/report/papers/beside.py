@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -94,6 +94,15 @@ class Beside:
     def printed_rows(self) -> PrintedRows:
         """The printed row for the same runs, or None, by model, variant and methods."""
         return {arm: None if row is None else self.rows[row] for arm, row in self.by_arm.items()}
+
+    def by_cell(self, columns: Sequence[str]) -> dict[tuple[str, ...], float]:
+        """The printed values of ``columns`` by model, variant, methods and column."""
+        values = {
+            (*arm, column): self.value(row, column, "values")
+            for arm, row in self.by_arm.items()
+            for column in columns
+        }
+        return {cell: float(value) for cell, value in values.items() if value is not None}
 
     def joined(self, numbers: pd.DataFrame) -> pd.DataFrame:
         """``numbers`` with ``published``: the printed number of the same runs and column.

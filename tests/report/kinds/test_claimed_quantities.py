@@ -9,7 +9,7 @@ import pytest
 
 from benchmark.config.schema import RunConfig
 from benchmark.report import claims_sheet, render
-from benchmark.report.claims import REPRODUCED, UNDECIDED, Verdict
+from benchmark.report.judge import REPRODUCED, UNDECIDED, Verdict
 from helpers.claims import noise, reported, table
 
 PLAIN: dict[str, Any] = {"method": []}

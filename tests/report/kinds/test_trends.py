@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmark.config.schema import RunConfig
-from benchmark.report.claims import CONTRADICTED, REPRODUCED, UNDECIDED, Verdict
+from benchmark.report.judge import CONTRADICTED, REPRODUCED, UNDECIDED, Verdict
 from helpers.claims import noise, reported, table
 
 PLAIN: dict[str, Any] = {"method": []}

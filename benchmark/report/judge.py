@@ -9,7 +9,7 @@ is better than a wrong verdict. Each verdict is given twice, see `benchmark/repo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -36,6 +36,7 @@ class Verdict:
     the p-values of the comparisons after Holm's correction. ``control`` names the control of a claim that was
     judged against one, and ``controls`` has these verdicts. ``without_collapses`` is the verdict on the same claim
     among the runs that did not collapse, if some did. ``kind`` is the key of its declaration.
+    ``leak_free`` is the verdict by the leak-free rule, '' if nothing was chosen on the reported set.
     """
 
     says: str
@@ -50,6 +51,7 @@ class Verdict:
     id: str = ""
     place: str = ""
     kind: str = ""
+    leak_free: str = ""
 
     @property
     def sentence(self) -> str:
@@ -92,11 +94,11 @@ def verdict(claim: dict[str, Any], comparisons: list[Comparison], missing: str =
     if not made:
         return Verdict(claim["says"], NOT_MEASURED, "no run covers it", comparisons)
     corrected = holm([comparison.p for comparison in comparisons]).tolist()
-    states = [_state(comparison, p) for comparison, p in zip(comparisons, corrected, strict=True)]
-    word = _decision(claim, comparisons, states)
-    why = f"{helped([c.one_sided for c in comparisons])} of {_count(len(states), 'comparison')} as claimed"
-    if -1 in states:
-        why += f", {states.count(-1)} the other way"
+    signs = states(comparisons, corrected)
+    word = _decision(claim, comparisons, signs)
+    why = f"{helped([c.one_sided for c in comparisons])} of {_count(len(signs), 'comparison')} as claimed"
+    if -1 in signs:
+        why += f", {signs.count(-1)} the other way"
     if len(made) < len(comparisons):
         why += f", {len(comparisons) - len(made)} without runs"
     why += effects(comparisons) + _failures(comparisons) + budgets.in_words(comparisons)
@@ -110,8 +112,8 @@ def verdict(claim: dict[str, Any], comparisons: list[Comparison], missing: str =
             why = f"{why}, but {' and '.join(kept_open)}"
             return Verdict(claim["says"], UNDECIDED, why, comparisons, corrected, sentences)
     if word == UNDECIDED:
-        cells = list(_cells(claim, comparisons).values())
-        why += f"; {enough.in_words(cells, _wanted(claim, len(cells)))}"
+        cells = list(cells_of(claim, comparisons).values())
+        why += f"; {enough.in_words(cells, wanted(claim, len(cells)))}"
     why += f"; {missing}" if missing else ""
     return Verdict(claim["says"], word, why, comparisons, corrected, sentences)
 
@@ -128,7 +130,7 @@ def tempered(
     final = []
     for by_paper, fair in zip(verdicts, leak_free, strict=True):
         if by_paper.verdict in (NOT_MEASURED, UNTESTABLE):
-            final.append(by_paper)
+            final.append(replace(by_paper, leak_free=fair.verdict))
             continue
         word, sentences = (
             _tempered(by_paper, mine, theirs)
@@ -139,7 +141,7 @@ def tempered(
         why = f"{by_paper.why}; {said}"
         if word != by_paper.verdict:
             why = f"{worded(by_paper.verdict, changed)} by the paper's rule: {why}"
-        final.append(replace(by_paper, verdict=word, why=why, sentences=sentences))
+        final.append(replace(by_paper, verdict=word, why=why, sentences=sentences, leak_free=fair.verdict))
     return final
 
 
@@ -155,29 +157,30 @@ def _for_sentences(claim: dict[str, Any], comparisons: list[Comparison]) -> str:
     """The word for sentences like these."""
     wider = [scopes.for_sentences(comparison) for comparison in comparisons]
     corrected = holm([comparison.p for comparison in wider])
-    return _decision(claim, wider, [_state(c, p) for c, p in zip(wider, corrected, strict=True)])
+    return _decision(claim, wider, states(wider, corrected))
 
 
-def _state(comparison: Comparison, p: float) -> int:
-    """1 for significant as claimed, -1 for significant the other way, 0 for neither."""
-    if np.isnan(p) or p > LEVEL or comparison.toward == 0:
-        return 0
-    return 1 if comparison.toward > 0 else -1
+def states(comparisons: Sequence[Comparison], corrected: Iterable[float]) -> list[int]:
+    """By comparison 1 for significant as claimed, -1 for significant the other way, 0 for neither."""
+    return [
+        0 if np.isnan(p) or p > LEVEL else int(comparison.toward > 0) - int(comparison.toward < 0)
+        for comparison, p in zip(comparisons, corrected, strict=True)
+    ]
 
 
-def _decision(claim: dict[str, Any], comparisons: list[Comparison], states: list[int]) -> str:
+def _decision(claim: dict[str, Any], comparisons: list[Comparison], signs: list[int]) -> str:
     """The verdict on at least so many cells."""
-    cells = _cells(claim, comparisons)
-    wanted = _wanted(claim, len(cells))
+    cells = cells_of(claim, comparisons)
+    enough_cells = wanted(claim, len(cells))
     # All comparisons of a cell are needed, so each may use the full level, and the largest p counts.
     p_values = [float(np.max([c.one_sided for c in cell])) for cell in cells.values()]
-    if helped(p_values) >= wanted:
+    if helped(p_values) >= enough_cells:
         return REPRODUCED
-    against = {key for key, state in zip(_keys(claim, comparisons), states, strict=True) if state == -1}
-    return CONTRADICTED if len(cells) >= wanted > len(cells) - len(against) else UNDECIDED
+    against = {key for key, state in zip(_keys(claim, comparisons), signs, strict=True) if state == -1}
+    return CONTRADICTED if len(cells) >= enough_cells > len(cells) - len(against) else UNDECIDED
 
 
-def _cells(claim: dict[str, Any], comparisons: Sequence[Comparison]) -> dict[Any, list[Comparison]]:
+def cells_of(claim: dict[str, Any], comparisons: Sequence[Comparison]) -> dict[Any, list[Comparison]]:
     """The comparisons by what a claim counts."""
     cells: dict[Any, list[Comparison]] = {}
     for key, comparison in zip(_keys(claim, comparisons), comparisons, strict=True):
@@ -191,7 +194,7 @@ def _keys(claim: dict[str, Any], comparisons: Sequence[Comparison]) -> list[Any]
     return [c.column if of_columns else number for number, c in enumerate(comparisons)]
 
 
-def _wanted(claim: dict[str, Any], cells: int) -> int:
+def wanted(claim: dict[str, Any], cells: int) -> int:
     """The number of cells that a claim speaks of."""
     if isinstance(claim["where"], int):
         return claim["where"]

@@ -1,0 +1,217 @@
+"""The ledger: one row per declared claim, with its verdict, its evidence and what is missing.
+
+A claim that several tables declare has a row for each, since each has its own runs. In counts it has the verdict of
+the row with most pairs of runs.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmark.config.schema import RunConfig
+from benchmark.grids.grid import Grid
+from benchmark.report import enough, kinds
+from benchmark.report.coverage import runs_of
+from benchmark.report.judge import Verdict, cells_of, states, wanted
+from benchmark.report.numbers.conjunctions import helped
+from benchmark.report.numbers.pooled import equal_weights
+from benchmark.report.numbers.statistics import MANY
+from benchmark.report.paired_tests import Comparison
+from benchmark.report.papers.findings import sentences
+from benchmark.report.published import claim_ids
+from benchmark.report.words import NOT_DECLARED, NOT_MEASURED
+
+Hours = Callable[[RunConfig], float | None]  # of a run; None if its workload was not measured
+
+
+@dataclass(frozen=True)
+class LedgerRow:
+    """One claim of one table.
+
+    - ``verdict``: on this evaluation set; ``for_sentences``: for sentences like these.
+    - ``effect``, ``low``, ``high``: in ``unit``; of several ``comparisons`` their mean, with an interval over them.
+    - ``pairs`` of runs behind it, of those ``planned``; ``lost_…``: the most runs that a comparison lost on a side.
+    - ``controls``: the verdict against each control.
+    - ``leak_free``: the verdict by the leak-free rule; ``tried_…``: the most settings tried on a side.
+    - ``helped``, ``hurt``: comparisons that are surely as claimed, and surely the other way.
+    - ``missing``: runs that are not in the store; ``hours``: of those whose workload was measured here.
+    - ``not_timed``: missing runs whose workload was not measured.
+    - ``seeds``: those that decide the claim with 80 % power, at the effect that ``seeds_at`` names; NaN if unknown.
+    - ``own_tables``: what the paper's own tables say instead, if they contradict the claim.
+    """
+
+    id: str
+    paper: str
+    table: str
+    place: str
+    says: str
+    kind: str
+    verdict: str
+    for_sentences: str = NOT_MEASURED
+    effect: float = np.nan
+    low: float = np.nan
+    high: float = np.nan
+    unit: str = ""
+    comparisons: int = 0
+    pairs: int = 0
+    planned: int = 0
+    lost_ours: int = 0
+    lost_others: int = 0
+    controls: str = ""
+    leak_free: str = ""
+    tried_ours: int = 1
+    tried_others: int = 1
+    helped: int = 0
+    hurt: int = 0
+    missing: int = 0
+    hours: float = 0.0
+    not_timed: int = 0
+    seeds: float = np.nan
+    seeds_at: str = ""
+    own_tables: str = ""
+    why: str = ""
+
+
+def not_measured(grid: Grid) -> list[Verdict]:
+    """The verdicts on the claims of a table without any run."""
+    return [
+        Verdict(
+            claim["says"],
+            NOT_MEASURED,
+            "no run covers it",
+            id=claim["id"],
+            place=claim["place"],
+            kind=kinds.kind_of(claim),
+        )
+        for claim in grid.table["claims"]
+    ]
+
+
+def entries(grid: Grid, verdicts: Sequence[Verdict], done: Iterable[str], hours: Hours) -> list[LedgerRow]:
+    """One entry per verdict on a claim of ``grid``; ``done`` are the ids of the runs in the store."""
+    have, seeds = set(done), len({run.config.seed for run in grid.runs})
+    return [
+        _entry(grid, claim, judged, have, hours, seeds)
+        for claim, judged in zip(grid.table["claims"], verdicts, strict=True)
+    ]
+
+
+def undeclared(declared: Sequence[LedgerRow], papers: Iterable[str]) -> list[LedgerRow]:
+    """An entry for every id of ``papers`` that no entry has."""
+    have = {entry.id for entry in declared}
+    return [
+        LedgerRow(
+            name, paper, "", place, "", "", NOT_DECLARED, NOT_DECLARED, own_tables=_own_tables(paper, name)
+        )
+        for paper in papers
+        for name, place in claim_ids().get(paper, {}).items()
+        if name not in have
+    ]
+
+
+def summary(rows: Sequence[LedgerRow]) -> list[str]:
+    """One line per paper, and one for all if they are several: the number of claims by verdict."""
+    papers = list(dict.fromkeys(entry.paper for entry in rows))
+    lines = [_counts(paper, [entry for entry in rows if entry.paper == paper]) for paper in papers]
+    return [*lines, *([_counts("together", rows)] if len(papers) > 1 else [])]
+
+
+def frame(rows: Sequence[LedgerRow]) -> pd.DataFrame:
+    """The ledger as tidy data, one row per entry."""
+    return pd.DataFrame([asdict(entry) for entry in rows])
+
+
+def _entry(
+    grid: Grid, claim: dict[str, Any], judged: Verdict, have: set[str], hours: Hours, seeds: int
+) -> LedgerRow:
+    paper, made = grid.name.partition("/")[0], judged.comparisons
+    missing = [run.config for run in runs_of(claim, grid) if run.run_id not in have]
+    needed = [hours(config) for config in missing]
+    lost, tried = (
+        [max((getattr(c, name)[side] for c in made), default=least) for side in (0, 1)]
+        for name, least in (("lost", 0), ("tried", 1))
+    )
+    return LedgerRow(
+        id=judged.id,
+        paper=paper,
+        table=grid.name,
+        place=judged.place,
+        says=judged.says,
+        kind=judged.kind,
+        verdict=judged.verdict,
+        for_sentences=judged.sentences,
+        **_effect(made),
+        comparisons=len(made),
+        pairs=sum(c.pairs[0] or c.n for c in made),
+        planned=sum(c.pairs[1] or seeds for c in made),
+        lost_ours=lost[0],
+        lost_others=lost[1],
+        controls="; ".join(f"{again.control}: {again.verdict}" for again in judged.controls),
+        leak_free=judged.leak_free,
+        tried_ours=tried[0],
+        tried_others=tried[1],
+        helped=helped([c.one_sided for c in made]) if made else 0,
+        hurt=states(made, judged.corrected).count(-1) if judged.corrected else 0,
+        missing=len(missing),
+        hours=sum(hour for hour in needed if hour is not None),
+        not_timed=needed.count(None),
+        **_seeds(claim, made),
+        own_tables=_own_tables(paper, judged.id),
+        why=judged.why,
+    )
+
+
+def _effect(made: Sequence[Comparison]) -> dict[str, Any]:
+    """The effect of the comparisons that have runs, if they are of one unit: of several, their mean."""
+    known = [c for c in made if c.n and np.isfinite(c.effect)]
+    units = {c.unit for c in known}
+    if len(units) != 1:
+        return {}
+    [unit] = units
+    if len(known) == 1:
+        return {"effect": known[0].effect, "low": known[0].low, "high": known[0].high, "unit": unit}
+    effects = np.array([c.effect for c in known])
+    ratio = unit == "ratio" and (effects > 0).all()
+    mean = equal_weights(np.log(effects) if ratio else effects)
+    ends = [float(np.exp(end) if ratio else end) for end in (mean.mean, mean.low, mean.high)]
+    return dict(zip(("effect", "low", "high"), ends, strict=True)) | {"unit": unit}
+
+
+def _seeds(claim: dict[str, Any], made: list[Comparison]) -> dict[str, Any]:
+    """The number of seeds that decide a claim; none without two runs on both sides, or beyond reach."""
+    if all(c.n < 2 for c in made):
+        return {}
+    cells = list(cells_of(claim, made).values())
+    seeds, effect = enough.seeds_to_decide(cells, wanted(claim, len(cells)))
+    return {"seeds": np.inf if seeds >= MANY else seeds, "seeds_at": effect}
+
+
+def _own_tables(paper: str, name: str) -> str:
+    stated = [entry["says"] for entry in sentences(paper) if name and name in entry.get("claims", ())]
+    return "; ".join(stated)
+
+
+def _counts(paper: str, rows: Sequence[LedgerRow]) -> str:
+    by_id: dict[str, LedgerRow] = {}
+    for entry in sorted(rows, key=lambda entry: -entry.pairs):
+        if entry.id:
+            by_id.setdefault(entry.id, entry)
+    words = Counter(entry.verdict for entry in by_id.values())
+    without = words.pop(NOT_DECLARED, 0)
+    nameless = Counter(entry.verdict for entry in rows if not entry.id)
+    against = sum(bool(entry.own_tables) for entry in by_id.values())
+    text = f"{paper}: {len(by_id)} claims: {len(by_id) - without} declared{_listed(words)}"
+    text += f", {without} {NOT_DECLARED}" if without else ""
+    text += f"; {against} contradicted by the paper's own tables" if against else ""
+    return text + (f"; {nameless.total()} more sentences{_listed(nameless)}" if nameless else "")
+
+
+def _listed(words: Mapping[str, int]) -> str:
+    counts = ", ".join(f"{count} {word}" for word, count in sorted(words.items()))
+    return f" ({counts})" if counts else ""
