@@ -63,14 +63,18 @@ def test_one_column_that_does_not_gain_leaves_a_claim_on_every_column_open(recor
     def score(config: RunConfig) -> float:
         return gain(5 * (config.task.name != "rte"))(config)
 
-    first, average, small = verdicts(load(TABLE2, ONE_MODEL), record_of, score)
+    first, average, small, *_ = verdicts(load(TABLE2, ONE_MODEL), record_of, score)
     assert (first.verdict, first.why.split(";")[0]) == (UNDECIDED, "8 of 9 comparisons as claimed")
     assert average.verdict == HOLDS_HERE
-    assert small.verdict == FAILS_HERE  # small sets gain less here, by 5 / 3
+    # One of three small sets gains less than the others, and two of three are most.
+    assert (small.verdict, small.why.split(";")[0]) == (
+        UNDECIDED,
+        "0 of 3 comparisons as claimed, 1 the other way",
+    )
 
 
 def test_chance_alone_decides_few_claims(record_of):
-    """Ten claims' worth of noise: at a level of 5 % a false verdict is rare."""
+    """Noise alone, ten times: at a level of 5 % a false verdict is rare."""
     words = []
     for shift in range(10):
         found = verdicts(
@@ -79,12 +83,13 @@ def test_chance_alone_decides_few_claims(record_of):
             lambda config, shift=shift: 70 + noise(replace(config, seed=config.seed + 100 * shift)),
         )
         words += [one.verdict for one in found]
-    assert words.count(UNDECIDED) >= 27
+    assert words.count(NOT_MEASURED) == 10  # the claim on sizes of training sets, which are all alike here
+    assert words.count(UNDECIDED) >= 0.9 * (len(words) - 10)
 
 
 def test_what_was_left_out_keeps_a_claim_from_being_reproduced(record_of):
     planned = load(TABLE2, ONE_MODEL, "task=rte,wnli")
-    every, average, gains = verdicts(planned, record_of, gain(5))
+    every, average, gains, *_ = verdicts(planned, record_of, gain(5))
     assert every.verdict == average.verdict == UNDECIDED
     assert "but task=mnli,qnli,qqp,sst2,mrpc,cola,stsb was left out" in every.why
     assert gains.verdict == NOT_MEASURED
@@ -107,20 +112,20 @@ def test_a_table_without_runs_has_nothing_measured():
 
 def test_one_seed_decides_nothing(record_of):
     found = verdicts(load(TABLE2, ONE_MODEL, "seed=1"), record_of, gain(50))
-    assert {one.verdict for one in found} == {UNDECIDED}
+    assert {one.verdict for one in found if one.id != "N5"} == {UNDECIDED}  # sizes are all alike here
     assert "one seed shows no spread" in found[0].why
 
 
 def test_every_pair_of_values_has_to_hold_and_an_optimum_is_two_contrasts(record_of):
-    """Figure 6: 0.1 and 0.15 against smaller and against larger values, and each against plain fine-tuning."""
+    """Figure 6: 0.1 and 0.15 against smaller and larger values, against both, and each against plain fine-tuning."""
 
     def score(config: RunConfig) -> float:
         strength = config.method.get("noisytune", {}).get("intensity", 0)
         return 70 + config.seed - 40 * abs(strength - 0.125) + noise(config, 0.05)
 
     found = verdicts(load("noisytune/figure6", ONE_MODEL), record_of, score)
-    assert [len(one.comparisons) for one in found] == [2, 2]
-    assert [one.verdict for one in found] == [HOLDS_HERE] * 2
+    assert [len(one.comparisons) for one in found] == [2, 1, 2]
+    assert [one.verdict for one in found] == [HOLDS_HERE] * 3
 
 
 def test_settings_are_compared_at_equal_values_of_other_axes(record_of):
