@@ -110,7 +110,7 @@ def _rows(planned: Grid, records: dict[str, Record], store: Store, measured: Mea
 
 
 def _chosen(names: Sequence[str], overrides: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The papers that are named as a whole, and the tables with claims that ``names`` name."""
+    """The papers named as a whole, and the tables with claims of ``names``."""
     tables = grid.claiming(overrides)
     papers = list(dict.fromkeys(table.partition("/")[0] for table in tables))
     for name in names:

@@ -70,7 +70,7 @@ def tables(overrides: Iterable[str] = ()) -> list[str]:
 
 
 def claiming(overrides: Iterable[str] = ()) -> list[str]:
-    """The names of the sweep files that declare claims, and of those that only `load` can tell."""
+    """The names of sweep files that declare claims, or may do so."""
     return sorted(name for name, path in _files(parted(list(overrides))[0]).items() if _may_claim(path))
 
 

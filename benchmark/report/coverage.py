@@ -1,4 +1,4 @@
-"""The runs that a claim covers, and the values of the declared grid that the user's grid lacks."""
+"""The runs that a claim covers, and the declared ones it lacks."""
 
 from __future__ import annotations
 

@@ -161,7 +161,7 @@ def _for_sentences(claim: dict[str, Any], comparisons: list[Comparison]) -> str:
 
 
 def states(comparisons: Sequence[Comparison], corrected: Iterable[float]) -> list[int]:
-    """By comparison 1 for significant as claimed, -1 for significant the other way, 0 for neither."""
+    """By comparison 1 for significant as claimed, -1 for the contrary, 0 for neither."""
     return [
         0 if np.isnan(p) or p > LEVEL else int(comparison.toward > 0) - int(comparison.toward < 0)
         for comparison, p in zip(comparisons, corrected, strict=True)
