@@ -55,7 +55,7 @@ from benchmark.testing.fixtures import PROTOCOL, settings_of, small_task, tiny_m
 NAMES = [
     *("child_tuning_d", "child_tuning_d_fisher", "child_tuning_f", "freelb", "freelb_fairseq", "ft_noise"),
     *("hype_n", "hype_n_dropout", "l2sp", "layer_decay", "lnsr", "mixout", "mixout_released", "no_dropout"),
-    *("noisytune", "pats", "prior_wd", "r3f", "r3f_released", "r4f", "rdrop", "recadam"),
+    *("noisytune", "pats", "pats_even", "prior_wd", "r3f", "r3f_released", "r4f", "rdrop", "recadam"),
     *("recadam_random_start", "reinit", "sage", "smart", "smart_mtdnn", "top_k"),
 ]
 VARIANTS = {
@@ -66,6 +66,7 @@ VARIANTS = {
     ("r3f", "r3f_released"),
     ("r3f", "r4f"),
     ("r3f_released", "r4f"),
+    ("pats", "pats_even"),
     ("recadam", "recadam_random_start"),
     ("smart", "smart_mtdnn"),
 }
