@@ -14,6 +14,7 @@ from benchmark.errors import BenchmarkError, unknown
 from benchmark.grids import grid, recipe
 from benchmark.grids.grid import Grid
 from benchmark.places import in_home
+from benchmark.progress import RunProgress
 from benchmark.records.record import Record
 from benchmark.records.store import Store, make_writable
 from benchmark.runs.finished import records_at_hand
@@ -76,21 +77,33 @@ def ledger_of(names: Sequence[str], overrides: Sequence[str]) -> list[LedgerRow]
     Raises: BenchmarkError for a name that is neither a paper nor a table, or a store without any of their runs.
     """
     from benchmark.report import ledger
+    from benchmark.report.ledger import LedgerRow
 
     papers, tables = _chosen(names, overrides)
-    grids = [grid.load(name, overrides) for name in tables]
-    store = Store(next(planned.runs[0].config.store for planned in grids if planned.runs))
-    hits, records = Hits(store), dict[str, dict[str, Record]]()
+    tell, number = RunProgress(), len(tables)
+    first = grid.load(tables[0], overrides)
+    store = Store(first.runs[0].config.store)
+    nothing = BenchmarkError(
+        f"store={store.folder}: has no run of {', '.join(names) or 'any paper'}; make some with "
+        f"python -m benchmark.reproduce {tables[0]}, or name another store"
+    )
+    if store.is_empty():
+        raise nothing
+    grids, hits, records = [first], Hits(store), dict[str, dict[str, Record]]()
+    for name in tables[1:]:
+        grids.append(grid.load(name, overrides))
+        tell("tables loaded", len(grids), number)
     for planned in grids:
         records[planned.name] = records_at_hand(planned, hits)
+        tell("tables looked up", len(records), number)
     every = {run_id: record for of_table in records.values() for run_id, record in of_table.items()}
     if not every:
-        raise BenchmarkError(
-            f"store={store.folder}: has no run of {', '.join(names) or 'any paper'}; make some with "
-            f"python -m benchmark.reproduce {tables[0]}, or name another store"
-        )
-    measured = measure(store, every)
-    rows = [row for planned in grids for row in _rows(planned, records[planned.name], store, measured)]
+        raise nothing
+    measured, rows = measure(store, every), list[LedgerRow]()
+    for done, planned in enumerate(grids, 1):
+        rows += _rows(planned, records[planned.name], store, measured)
+        tell("tables judged", done, number)
+    tell.line.close()
     return [*rows, *ledger.undeclared(rows, papers)]
 
 

@@ -69,6 +69,10 @@ class Store:
                 self.places[run_id] = folder
         return latest
 
+    def is_empty(self) -> bool:
+        """True if there is no record of any run."""
+        return next(self.folder.glob("*/record.json"), None) is None
+
     def folders(self, run_id: str) -> Iterator[Path]:
         """The places of a run's records: ``RUN_ID``, then ``RUN_ID-2`` and so on, of other data or weights."""
         yield self.folder / run_id
