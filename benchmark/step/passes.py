@@ -159,13 +159,15 @@ class Step:
         """
         masks.start_pass(*(self.stream(*name) for name in names))
         self.passes.append(names[0])
-        self.model.train(training)
+        if self.model.training != training:  # setting it walks through all modules
+            self.model.train(training)
         try:
             with autocast(self.precision, self.targets.device):
                 output = self.model(**inputs)
             return self.task.read(output, inputs, targets)
         finally:
-            self.model.train()
+            if not self.model.training:
+                self.model.train()
 
     def task_loss(self, logits: torch.Tensor | None = None) -> torch.Tensor:
         """The task's mean loss on ``logits``; None: on those of the clean pass."""
