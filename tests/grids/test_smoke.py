@@ -85,6 +85,7 @@ def test_every_claim_has_a_verdict_once_all_runs_are_there(
 ) -> None:
     planned = load(name, "seed=1,2")
     metrics = {value for values in METRICS.values() for value in values}
+    tasks = sorted({cell.config.task.name for cell in planned.runs})
     records = {}
     for cell in planned.runs:
         chance = np.random.default_rng(int(cell.run_id, 16))
@@ -92,10 +93,17 @@ def test_every_claim_has_a_verdict_once_all_runs_are_there(
             part: dict.fromkeys(metrics, chance.random()) for part in (*cell.config.task.evaluate, "train")
         }
         records[cell.run_id] = record_of(
-            cell.config, sets, memory={"peak": 1e9 * chance.random(), "reserved": None}
+            cell.config,
+            sets,
+            memory={"peak": 1e9 * chance.random(), "reserved": None},
+            examples=dict.fromkeys(sets, 400) | {"train": 64 + tasks.index(cell.config.task.name)},
         )
     predicted = {"logits/validation": np.ones((1, 4, 3)), "targets/validation": np.array([0, 1, 1, 0])}
-    found = build(planned, records, lambda _: PROBED | predicted).verdicts
+
+    def arrays(run: str) -> dict[str, np.ndarray]:
+        return PROBED | predicted | {"probe/sensitivity/std": np.array(int(run, 16) % 1000)}
+
+    found = build(planned, records, arrays).verdicts
     assert len(found) == len(planned.table["claims"])
     for claim, one in zip(planned.table["claims"], found, strict=True):
         if claim["untestable"]:
