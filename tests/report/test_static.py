@@ -32,7 +32,7 @@ def numbers(name: str, *changes: str) -> pd.DataFrame:
 
 
 def cell(found: pd.DataFrame, of: str, what: str) -> dict[str, Any]:
-    (row,) = found[(found["of"] == of) & (found["what"] == what)].to_dict("records")
+    (row,) = found[(found["of"] == of) & (found["column"] == what)].to_dict("records")
     return row
 
 
@@ -52,7 +52,7 @@ def test_without_a_cache_a_table_is_made_and_has_no_difference_without_a_reason(
     assert len(found)
     assert not found[(found["verdict"] == "differs") & (found["because"] == "")].to_dict("records")
     sizes = {key for key, cell in load(name).table["static"]["cells"].items() if cell["read"] == "size"}
-    assert set(found[found["verdict"] == "not in the cache"]["what"]) == sizes
+    assert set(found[found["verdict"] == "not in the cache"]["column"]) == sizes
 
 
 @pytest.mark.parametrize("name", NAMES)
