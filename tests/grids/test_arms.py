@@ -94,4 +94,4 @@ def test_methods_that_pull_back_do_so_to_either_weights():
 )
 def test_lnsr_is_run_on_both_checkpoints_that_its_paper_names(name):
     models = {run.config.model.name for run in load(f"lnsr/{name}").runs}
-    assert models == {"bert_large_uncased", "bert_large_uncased_wwm"}
+    assert models >= {"bert_large_uncased", "bert_large_uncased_wwm"}

@@ -89,7 +89,7 @@ def test_a_changed_range_makes_a_row_differ(tmp_path, monkeypatch: pytest.Monkey
     source = yaml.safe_load((ROOT / "results" / "published" / "pats/table3.yaml").read_text())
     source["ranges"]["beta"].append(0.9)
     verdicts = {
-        row.what: row.verdict for row in static.printed_cells("sweeps/pats/table3", table, source, [])
+        row.column: row.verdict for row in static.printed_cells("sweeps/pats/table3", table, source, [])
     }
     assert verdicts.pop("beta") == "differs"
     assert set(verdicts.values()) == {"agrees"}
@@ -166,7 +166,7 @@ def test_a_plan_counts_no_runs(capsys: pytest.CaptureFixture[str], tmp_path) -> 
     assert plan.main(["hype/table15"]) == 0
     assert capsys.readouterr().out.splitlines()[2].split()[:4] == ["hype/table15", "0", "0", "0"]
     assert plan.main(["hype/table15", "lnsr/table1", f"store={tmp_path}", "--args", "seed=1"]) == 0
-    assert capsys.readouterr().out.splitlines()[-1].split()[:4] == ["together", "20", "0", "20"]
+    assert capsys.readouterr().out.splitlines()[-1].split()[:4] == ["together", "48", "0", "48"]
 
 
 def test_it_is_no_grid_of_runs(cli: Callable[..., Any]) -> None:
