@@ -11,6 +11,7 @@ import pytest
 from benchmark import plan
 from benchmark.grids import grid
 from benchmark.records.store import Store
+from benchmark.runs import throughput
 from benchmark.runs.throughput import Measured, measure
 
 TABLE = "lnsr/table1"
@@ -109,7 +110,7 @@ def test_damaged_records_measure_nothing_and_stay(store):
 
 
 def test_of_a_large_store_only_the_latest_records_are_read(store, monkeypatch, compose, record_of):
-    monkeypatch.setattr(plan, "RECENT", 2)
+    monkeypatch.setattr(throughput, "RECENT", 2)
     for seed in (3, 2, 1):
         store.add(finished(compose(*LNSR, f"seed={seed}"), record_of, seconds=100.0 * seed), {})
     folders = {

@@ -46,10 +46,10 @@ def drawn(planned: grid.Grid, records: dict[str, Any], stored: dict[str, Any] = 
 
 SCORED = [
     "hype/figure2", "lnsr/figure2", "lnsr/figure3", "lnsr/figure4", "lnsr/figure5",
-    "noisytune/figure2", "noisytune/figure3", "noisytune/figure4", "noisytune/figure6",
+    "noisytune/figure2", "noisytune/figure3", "noisytune/figure4", "noisytune/figure6", "noisytune/footnote2", "pats/limitations",
 ]  # fmt: skip
 PROBES_DRAWN = [
-    "hype/figure3", "hype/figure4", "lnsr/figure1", "noisytune/figure5", "pats/figure2", "pats/figure3",
+    "hype/figure3", "hype/figure4", "lnsr/figure1", "noisytune/figure5", "noisytune/footnote3", "pats/figure2", "pats/figure3", "pats/footnote2",
 ]  # fmt: skip
 
 
@@ -155,7 +155,7 @@ def test_what_probes_found_is_read_by_its_name(record_of, compose):
     read = {name: values(f"probe/{name}", record, config, PROBED) for name in PROBES}
     assert read["norm_change"] == [({"parameter": "query"}, 0.01), ({"parameter": "key"}, -0.02)]
     assert read["linear_probe"][0] == ({"probed": "rte", "layer": 0}, pytest.approx(20))
-    assert len(read["noise_attenuation"]) == 6
+    assert len(read["noise_attenuation"]) == 10
     assert [share for _, share in read["sensitivity"]] == [0.2, 0.3]
     assert values("probe/sensitivity/std", record, config, PROBED) == [({}, 0.5)]
     assert values("probe/token_similarity/similarity", record, config, PROBED) == [({}, LAYERS.mean())]
@@ -167,6 +167,6 @@ def test_figures_are_in_the_page_and_beside_it(made, tmp_path, capsys):
     planned, records = made("noisytune/figure4", "seed=1,2")
     report.write(planned, records, tmp_path)
     page = (tmp_path / "table.html").read_text()
-    assert page.count("<figure>") == 2
+    assert page.count("<figure>") == 3  # the forest is the first
     for name in ("figure", "differences"):
         assert (tmp_path / f"{name}.svg").read_text().strip() in page
