@@ -130,7 +130,9 @@ def tempered(
     final = []
     for by_paper, fair in zip(verdicts, leak_free, strict=True):
         if by_paper.verdict in (NOT_MEASURED, UNTESTABLE):
-            final.append(replace(by_paper, leak_free=fair.verdict))
+            final.append(
+                by_paper if by_paper.verdict == UNTESTABLE else replace(by_paper, leak_free=fair.verdict)
+            )
             continue
         word, sentences = (
             _tempered(by_paper, mine, theirs)

@@ -69,7 +69,7 @@ def test_the_axes_of_a_union_have_all_values():
 
 def test_a_run_of_two_rectangles_is_one_cell():
     cells = grid.load("hype/table8", ["task=rte", "seed=1"]).runs
-    assert len(cells) == len({cell.run_id for cell in cells}) == 8
+    assert len(cells) == len({cell.run_id for cell in cells}) == 10
 
 
 def test_a_sweep_without_values_is_refused():
