@@ -101,7 +101,9 @@ def test_noise_beside_other_methods(words: Any) -> None:
     both = {"noisytune_and_recadam": 3.0, "mixout_and_noisytune": 1.0, "noisytune": 1.5, "mixout": 1.2}
     assert words("noisytune/figure3", added(**both), OTHER) == {
         "N10a": REPRODUCED,
-        "N10b": CONTRADICTED,
+        "N10b": REPRODUCED,
+        "N10c": CONTRADICTED,
+        "N10d": CONTRADICTED,
         "N11a": REPRODUCED,
         "N11b": CONTRADICTED,
         "N20b": REPRODUCED,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from benchmark.report.foresight import foresee
 from benchmark.report.numbers.noncentral import power, power_of_some, seeds_for_some
 from benchmark.report.numbers.statistics import MANY
 from helpers.grids import load
+from helpers.hand_made import claim
 
 BOTH = (0.0, 0.5)  # correlations of the two sides of a seed
 
@@ -22,7 +25,7 @@ def test_noisytune_in_every_cell_on_average_and_pooled():
     for correlation, average, seeds, pooled, enough in zip(
         BOTH, (0.02, 0.16), (17, 10), (0.90, 0.99), (5, 4), strict=True
     ):
-        every, on_average, small = claims("noisytune/table2", correlation)
+        every, on_average, small = claims("noisytune/table2", correlation)[:3]
         assert (every.cells, on_average.cells) == (36, 4)
         assert every.whole < 1e-6
         assert every.pooled == pytest.approx(pooled, abs=0.01)
@@ -45,7 +48,7 @@ def test_xtremes_averages():
     for correlation, found, seeds in zip(BOTH, (0.62, 0.95), (6, 5), strict=True):
         on_average = claims("noisytune/table3", correlation)[1]
         assert on_average.cells == 4
-        assert on_average.whole == pytest.approx(found, abs=0.03)
+        assert on_average.whole == pytest.approx(found, abs=0.05)  # of an assumed spread
         assert on_average.whole_seeds == seeds
 
 
@@ -71,7 +74,9 @@ def test_lnsrs_means_at_printed_deviations():
 
 def test_hypes_deviations_are_of_a_population_and_made_larger():
     for correlation, found, seeds in zip(BOTH, (0.24, 0.40), (8, 5), strict=True):
-        normal = claims("hype/table1", correlation, "model=bert_large_uncased")[0]
+        planned = load("hype/table1", "model=bert_large_uncased")
+        average = claim(better={"method": ["hype_n"]}, where="average")
+        normal = foresee(replace(planned, table=planned.table | {"claims": [average]}), {}, correlation)[0]
         assert normal.whole == pytest.approx(found, abs=0.02)
         assert normal.whole_seeds == pytest.approx(seeds, abs=1)
 
