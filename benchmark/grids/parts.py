@@ -83,8 +83,15 @@ def _resolved(tree: Tree) -> RunConfig:
         place = _workplace()
         _show(place.node, place.shown, tree)
         place.shown = tree
-        tree = tree | {key: _plain(place.node[key]) for key in referring}
+        tree = tree | {key: _ordered(_plain(place.node[key]), tree[key]) for key in referring}
     return RunConfig(**{key: _typed(key, json.dumps(value)) for key, value in tree.items()})
+
+
+def _ordered(value: Any, pattern: Any) -> Any:
+    """``value`` with its keys in the order of ``pattern``: the node still has that of runs before."""
+    if isinstance(value, dict) and isinstance(pattern, dict):
+        return {key: _ordered(value[key], inner) for key, inner in pattern.items()}
+    return value
 
 
 def _plain(value: Any) -> Any:

@@ -64,6 +64,11 @@ def test_a_choice_that_changes_more_than_its_part_is_not_taken_for_one(monkeypat
             parts.part.__wrapped__("task", "xquad")  # it has a defaults list, so it is composed
 
 
+def test_evaluation_sets_keep_their_order_after_runs_of_other_tasks():
+    for run in load("noisytune/table3", "seed=1").runs:
+        assert next(iter(run.config.task.evaluate)) != "dev", run.config.task.name  # no file has it first
+
+
 def test_ten_times_the_runs_take_no_more_composing(monkeypatch):
     calls = []
     composed = parts.compose

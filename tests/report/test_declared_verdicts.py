@@ -150,7 +150,7 @@ def test_the_best_intensity(words: Any) -> None:
 def test_sizes_and_numbers_of_tasks(words: Any) -> None:
     def score(gains: dict[str, float], others: float) -> Callable[[RunConfig], float]:
         def of(config: RunConfig) -> float:
-            points = {"pats": gains.get(config.task.name, 0.5), "sage": others, "noisytune": others}
+            points = {"pats": gains.get(config.task.name, 0.5), "sage_released": others, "noisytune": others}
             return some()(config) + sum(points.get(name, 0) for name in config.method)
 
         return of
