@@ -109,11 +109,11 @@ def ledger_of(names: Sequence[str], overrides: Sequence[str]) -> list[LedgerRow]
 
 def _rows(planned: Grid, records: dict[str, Record], store: Store, measured: Measured) -> list[LedgerRow]:
     """The rows of one table; without a record nothing is judged."""
-    from benchmark.report import evidence, ledger
+    from benchmark.report import evidence, judge, ledger
     from benchmark.report.one_origin import of_one_origin
 
     records, _ = of_one_origin(planned, records)
-    verdicts = ledger.not_measured(planned)
+    verdicts = [judge.without_runs(claim) for claim in planned.table["claims"]]
     if records:
         missing = (run.run_id for run in planned.runs if run.run_id not in records)
         failed = {run_id for run_id in missing if store.failures(run_id)}

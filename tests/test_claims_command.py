@@ -16,6 +16,7 @@ from benchmark.grids import grid
 from benchmark.records.record import Record
 from benchmark.records.store import Store
 from benchmark.report import ledger, ledger_text
+from benchmark.report.judge import without_runs
 from benchmark.report.ledger import LedgerRow
 from benchmark.report.published import claim_ids
 from helpers.hand_made import noise, scored
@@ -100,6 +101,23 @@ def test_a_claim_of_two_tables_counts_once_by_the_row_with_most_pairs():
     assert line.startswith("pats: 20 claims: 1 declared (1 reproduced), 19 not declared")
     assert line.endswith("; 1 more sentences (1 undecided)")
     assert "\nnot declared: P2, P3" in ledger_text.terminal(whole, 100)
+
+
+def test_a_claim_in_parts_is_one_claim():
+    rows = [entry("P4a", "reproduced"), entry("P4b", "undecided"), entry("P5a", "undecided")]
+    assert "P4" not in {row.id for row in ledger.undeclared(rows, ["pats"])}
+    [line] = ledger.summary([*rows, *ledger.undeclared(rows, ["pats"])])
+    assert line.startswith(
+        "pats: 20 claims: 2 declared in 3 parts (1 reproduced, 2 undecided), 18 not declared; 1 contradicted"
+    )
+
+
+def test_a_claim_that_no_run_can_test_says_so_without_a_run():
+    planned = grid.load("hype/table12", ["seed=1", "task=mrpc"])
+    verdicts = [without_runs(claim) for claim in planned.table["claims"]]
+    [row] = ledger.entries(planned, verdicts, [], lambda _: None)
+    assert row.verdict == row.for_sentences == "cannot be tested here"
+    assert (row.id, row.missing, row.comparisons) == ("H31", 0, 0)
 
 
 def test_a_sentence_that_the_papers_tables_contradict_says_so_without_a_run():

@@ -70,19 +70,27 @@ def judge(
     """
     verdicts = []
     for claim in claims:
-        named: dict[str, Any] = {"id": claim.get("id") or "", "place": claim.get("place") or ""}
-        if reason := claim.get("untestable"):
-            verdicts.append(Verdict(claim["says"], UNTESTABLE, reason, sentences=UNTESTABLE, **named))
+        blank = without_runs(claim)
+        if blank.verdict == UNTESTABLE:
+            verdicts.append(blank)
             continue
         missing = " and ".join(filter(None, [left_out(claim, compared.grid), open_]))
         judged = verdict(claim, kinds.comparisons(compared, claim), missing)
-        judged = replace(judged, kind=kinds.kind_of(claim), **named)
+        judged = replace(judged, kind=blank.kind, id=blank.id, place=blank.place)
         if claim["of"] in OF_SCORES and any(comparison.collapsed for comparison in judged.comparisons):
             among = verdict(claim, kinds.comparisons(compared.without_collapses(), claim), missing)
             said = f"among runs that did not collapse {worded(among.verdict, changed)}: {among.why.split(';')[0]}"
             judged = replace(judged, why=f"{judged.why}; {said}", without_collapses=among)
         verdicts.append(judged)
     return verdicts
+
+
+def without_runs(claim: dict[str, Any]) -> Verdict:
+    """The verdict on a claim as long as no run covers it, or ever could."""
+    named: dict[str, Any] = {"id": claim.get("id") or "", "place": claim.get("place") or ""}
+    if reason := claim.get("untestable"):
+        return Verdict(claim["says"], UNTESTABLE, reason, sentences=UNTESTABLE, **named)
+    return Verdict(claim["says"], NOT_MEASURED, "no run covers it", kind=kinds.kind_of(claim), **named)
 
 
 def verdict(claim: dict[str, Any], comparisons: list[Comparison], missing: str = "") -> Verdict:

@@ -16,7 +16,7 @@ import pandas as pd
 
 from benchmark.config.schema import RunConfig
 from benchmark.grids.grid import Grid
-from benchmark.report import enough, kinds
+from benchmark.report import enough
 from benchmark.report.coverage import runs_of
 from benchmark.report.judge import Verdict, cells_of, states, wanted
 from benchmark.report.numbers.conjunctions import helped
@@ -24,7 +24,7 @@ from benchmark.report.numbers.pooled import equal_weights
 from benchmark.report.numbers.statistics import MANY
 from benchmark.report.paired_tests import Comparison
 from benchmark.report.papers.findings import sentences
-from benchmark.report.published import claim_ids
+from benchmark.report.published import claim_ids, claim_of
 from benchmark.report.words import NOT_DECLARED, NOT_MEASURED
 
 Hours = Callable[[RunConfig], float | None]  # of a run; None if its workload was not measured
@@ -78,21 +78,6 @@ class LedgerRow:
     why: str = ""
 
 
-def not_measured(grid: Grid) -> list[Verdict]:
-    """The verdicts on the claims of a table without any run."""
-    return [
-        Verdict(
-            claim["says"],
-            NOT_MEASURED,
-            "no run covers it",
-            id=claim["id"],
-            place=claim["place"],
-            kind=kinds.kind_of(claim),
-        )
-        for claim in grid.table["claims"]
-    ]
-
-
 def entries(grid: Grid, verdicts: Sequence[Verdict], done: Iterable[str], hours: Hours) -> list[LedgerRow]:
     """One entry per verdict on a claim of ``grid``; ``done`` are the ids of the runs in the store."""
     have, seeds = set(done), len({run.config.seed for run in grid.runs})
@@ -104,7 +89,7 @@ def entries(grid: Grid, verdicts: Sequence[Verdict], done: Iterable[str], hours:
 
 def undeclared(declared: Sequence[LedgerRow], papers: Iterable[str]) -> list[LedgerRow]:
     """An entry for every id of ``papers`` that no entry has."""
-    have = {entry.id for entry in declared}
+    have = {claim_of(entry.id) for entry in declared}
     return [
         LedgerRow(
             name, paper, "", place, "", "", NOT_DECLARED, NOT_DECLARED, own_tables=_own_tables(paper, name)
@@ -193,7 +178,8 @@ def _seeds(claim: dict[str, Any], made: list[Comparison]) -> dict[str, Any]:
 
 
 def _own_tables(paper: str, name: str) -> str:
-    stated = [entry["says"] for entry in sentences(paper) if name and name in entry.get("claims", ())]
+    claim = claim_of(name)
+    stated = [entry["says"] for entry in sentences(paper) if claim and claim in entry.get("claims", ())]
     return "; ".join(stated)
 
 
@@ -203,10 +189,11 @@ def _counts(paper: str, rows: Sequence[LedgerRow]) -> str:
         if entry.id:
             by_id.setdefault(entry.id, entry)
     words = Counter(entry.verdict for entry in by_id.values())
-    without = words.pop(NOT_DECLARED, 0)
+    without, claims = words.pop(NOT_DECLARED, 0), {claim_of(name) for name in by_id}
+    parts = f" in {words.total()} parts" if words.total() > len(claims) - without else ""
     nameless = Counter(entry.verdict for entry in rows if not entry.id)
-    against = sum(bool(entry.own_tables) for entry in by_id.values())
-    text = f"{paper}: {len(by_id)} claims: {len(by_id) - without} declared{_listed(words)}"
+    against = len({claim_of(name) for name, entry in by_id.items() if entry.own_tables})
+    text = f"{paper}: {len(claims)} claims: {len(claims) - without} declared{parts}{_listed(words)}"
     text += f", {without} {NOT_DECLARED}" if without else ""
     text += f"; {against} contradicted by the paper's own tables" if against else ""
     return text + (f"; {nameless.total()} more sentences{_listed(nameless)}" if nameless else "")

@@ -145,7 +145,7 @@ def _pairs(entry: LedgerRow) -> str:
 
 
 def _cells(entry: LedgerRow) -> str:
-    if entry.verdict in (NOT_MEASURED, NOT_DECLARED):
+    if not entry.comparisons or entry.verdict == NOT_MEASURED:
         return ""
     return f"{entry.helped}, {entry.hurt} of {entry.comparisons}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from string import ascii_lowercase
 from typing import Any
 
 import yaml
@@ -32,6 +33,11 @@ def claim_ids() -> dict[str, dict[str, str]]:
     """The ids of all claims of every paper, with their places in it."""
     stated = yaml.load((FOLDER / "claim_ids.yaml").read_text(), LOADER)
     return {paper: ids for paper, ids in stated.items() if isinstance(ids, dict)}
+
+
+def claim_of(name: str) -> str:
+    """The claim of an id: ``P4`` of ``P4a``, since a claim that needs several tests is declared in parts."""
+    return name.rstrip(ascii_lowercase)
 
 
 def row_of(source: dict[str, Any], config: RunConfig) -> int | None:
