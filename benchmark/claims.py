@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmark.command import carried_out, parse
+from benchmark.command import carried_out, parse, parser_of
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.grids import grid, recipe
 from benchmark.grids.grid import Grid
@@ -37,15 +36,10 @@ Hours are of one worker: seconds per update in the store, times the updates to d
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command and return its exit status: 0, or 2 for a refusal."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmark.claims",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_of("benchmark.claims", DESCRIPTION)
     parser.add_argument(
         "names", metavar="PAPER|TABLE", nargs="*", help="papers or tables of sweeps/, and overrides"
     )
-    parser.add_argument("--args", default="", metavar="STRING", help="more of these in one string, for make")
     parser.add_argument("--output", type=in_home, default=Path("results/tables"), help="where it is written")
     options = parse(parser, arguments)
 

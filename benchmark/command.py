@@ -42,6 +42,17 @@ def carried_out(work: Callable[[], int]) -> int:
         return REFUSED
 
 
+def parser_of(name: str, description: str) -> argparse.ArgumentParser:
+    """The parser of ``python -m NAME``, with the ``--args`` that `parse` reads."""
+    made = argparse.ArgumentParser(
+        prog=f"python -m {name}",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument("--args", default="", metavar="STRING", help="more of these in one string, for make")
+    return made
+
+
 def parse(parser: argparse.ArgumentParser, arguments: list[str] | None) -> argparse.Namespace:
     """The parsed options, with the words of ``--args`` (one string, for make) added."""
     given = sys.argv[1:] if arguments is None else arguments

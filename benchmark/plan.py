@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -12,7 +11,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from benchmark.command import carried_out, parse
+from benchmark.command import carried_out, parse, parser_of
 from benchmark.errors import BenchmarkError
 from benchmark.grids import grid
 from benchmark.grids.grid import Grid, PlannedRun
@@ -100,15 +99,10 @@ def render(plans: list[Row], last: Row | None) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command and return its exit status: 0, or 2 for a refusal."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmark.plan",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_of("benchmark.plan", DESCRIPTION)
     parser.add_argument(
         "tables", metavar="TABLE", nargs="*", help="tables of sweeps/ or `all`, and overrides"
     )
-    parser.add_argument("--args", default="", metavar="STRING", help="more of these in one string, for make")
     parser.add_argument("--smoke", action="store_true", help="of the smoke runs")
     options = parse(parser, arguments)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 
@@ -11,7 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from benchmark.command import carried_out, parse
+from benchmark.command import carried_out, parse, parser_of
 from benchmark.errors import BenchmarkError
 from benchmark.grids import grid
 from benchmark.report.foresight import Foresight, foresee
@@ -35,16 +34,11 @@ WIDTH = 128
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command and return its exit status: 0, or 2 for a refusal."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmark.power",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_of("benchmark.power", DESCRIPTION)
     parser.add_argument("table", metavar="TABLE", help="a table of sweeps/")
     parser.add_argument(
         "changes", metavar="CHANGE", nargs="*", help="axes narrowed or changed, as seed=1,2,3"
     )
-    parser.add_argument("--args", default="", metavar="STRING", help="more of these in one string, for make")
     parser.add_argument(
         "--correlation", type=float, default=0.5, help="of the two sides of a seed, if not measured [0.5]"
     )

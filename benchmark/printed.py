@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -11,7 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from benchmark.command import carried_out, parse
+from benchmark.command import carried_out, parse, parser_of
 from benchmark.errors import unknown
 from benchmark.report.papers.base import WHOLE_ROW, Finding, tables
 from benchmark.report.papers.counted import divided_by_n
@@ -29,13 +28,8 @@ WIDTH = 132
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command and return its exit status: 0, or 2 for a refusal."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmark.printed",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_of("benchmark.printed", DESCRIPTION)
     parser.add_argument("tables", metavar="TABLE", nargs="*", help="tables of results/published/")
-    parser.add_argument("--args", default="", metavar="STRING", help="more of these in one string")
     options = parse(parser, arguments)
 
     def work() -> int:

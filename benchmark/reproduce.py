@@ -8,7 +8,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from benchmark.command import carried_out, parse
+from benchmark.command import carried_out, parse, parser_of
 from benchmark.config.validation import validate
 from benchmark.errors import BenchmarkError
 from benchmark.grids import grid
@@ -39,14 +39,9 @@ def main(arguments: list[str] | None = None) -> int:
 
     It is 0, 1 if runs failed, 2 for a refusal, or 130 for Ctrl-C.
     """
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmark.reproduce",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_of("benchmark.reproduce", DESCRIPTION)
     parser.add_argument("table", metavar="TABLE", help=f"one of: {', '.join(grid.tables())}")
     parser.add_argument("overrides", metavar="OVERRIDES", nargs="*", help="KEY=VALUE or KEY=VALUE,VALUE,…")
-    parser.add_argument("--args", default="", metavar="STRING", help="more of these in one string, for make")
     parser.add_argument("--smoke", action="store_true", help="on the embedded encoder and tasks: no evidence")
     parser.add_argument("--plan", action="store_true", help="only say what would be run")
     parser.add_argument("--report-only", action="store_true", help="report what the store has, run nothing")
