@@ -38,8 +38,6 @@ OF_PROBES = {
     "probe/sensitivity/insensitive": "share of weights",
     "probe/sensitivity/top_share": "share of the sum",
 }
-# With a number behind them: a bound, and a share of the weights.
-BELOW, TOP = "probe/sensitivity/below/", "probe/sensitivity/top/"
 # By quantity, its axes within a run.
 AXES_WITHIN = {
     "probe/token_similarity": ("layer",),
@@ -53,16 +51,12 @@ def unit(quantity: str) -> str | None:
     """The unit of a quantity; None for one that does not exist, or a probe of one's own."""
     if quantity.startswith(QUANTILE):
         return POINTS if _is_share(quantity.removeprefix(QUANTILE)) else None
-    if quantity.startswith(BELOW):
-        return "share of the weights" if 0 < _number(quantity.removeprefix(BELOW)) < float("inf") else None
-    if quantity.startswith(TOP):
-        return "share of the sum" if _is_share(quantity.removeprefix(TOP)) else None
     return UNITS.get(quantity) or OF_PROBES.get(quantity)
 
 
 def quantities() -> list[str]:
-    """The names of all quantities with a unit; of numbered ones, examples."""
-    return [*UNITS, f"{QUANTILE}0.1", *OF_PROBES, f"{BELOW}1e-8", f"{TOP}0.01"]
+    """The names of all quantities with a unit; of quantiles, an example."""
+    return [*UNITS, f"{QUANTILE}0.1", *OF_PROBES]
 
 
 def of_arms(quantity: str) -> bool:
@@ -71,12 +65,7 @@ def of_arms(quantity: str) -> bool:
 
 
 def _is_share(text: str) -> bool:
-    return 0 < _number(text) < 1
-
-
-def _number(text: str) -> float:
-    """The number that a text is; 0 for another text."""
     try:
-        return float(text)
+        return 0 < float(text) < 1
     except ValueError:
-        return 0.0
+        return False

@@ -11,10 +11,8 @@ from typing import Any
 import numpy as np
 
 from benchmark.config.schema import RunConfig
-from benchmark.config.units import BELOW, TOP
 from benchmark.records.record import Record
 from benchmark.report.numbers import predictions
-from benchmark.report.numbers.histograms import share_below, share_of_top
 
 Stored = Mapping[str, np.ndarray]
 Point = tuple[dict[str, Any], float]  # a place on the axes within a run, and the value there
@@ -45,8 +43,6 @@ def points(quantity: str, record: Record, config: RunConfig, stored: Stored) -> 
         return [({}, seconds)] if seconds > 0 else []
     if quantity == "loss":
         return _losses(record, config, stored)
-    if quantity.startswith((BELOW, TOP)):
-        return _shares(quantity, stored)
     name, _, array = quantity.removeprefix("probe/").partition("/")
     prefix = f"probe/{name}/"
     probed = {key.removeprefix(prefix): values for key, values in stored.items() if key.startswith(prefix)}
@@ -77,16 +73,6 @@ def summary(quantity: str, values: list[Point]) -> float:
     if quantity == "probe/norm_change":  # the size of a change, in either direction
         return float(np.nanmean([abs(value) for _, value in values]))
     return float(np.nanmean([value for _, value in values]))
-
-
-def _shares(quantity: str, stored: Stored) -> list[Point]:
-    """A share from the histogram of sensitivities; empty if it is not stored."""
-    histogram = [stored.get(f"probe/sensitivity/{name}") for name in ("edges", "counts")]
-    edges, counts = (None if part is None else np.asarray(part) for part in histogram)
-    if edges is None or counts is None:
-        return []
-    share = share_below if quantity.startswith(BELOW) else share_of_top
-    return [({}, share(edges, counts, float(quantity.rpartition("/")[2])))]
 
 
 def training_seconds(record: Record) -> float:
