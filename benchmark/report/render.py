@@ -62,7 +62,9 @@ def terminal(report: Report, width: int | None = None) -> str:
         console.print()
     if report.verdicts:
         console.print(Text(CLAIMS))
-        shown = RichTable(*HEADINGS, box=None, pad_edge=False)
+        shown = RichTable(box=None, pad_edge=False)
+        for name in HEADINGS:
+            shown.add_column(name, overflow="fold")  # long words, such as lists of tasks, are not cut
         for row in cells(report.verdicts):
             shown.add_row(*(Text(printable(text)) for text in row))
         console.print(shown)

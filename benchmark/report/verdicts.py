@@ -66,7 +66,9 @@ def _asked(table: Mapping[str, Any]) -> list[tuple[int, str, dict[str, Any]]]:
 
 
 def _whole(first: Verdict, again: list[Verdict], changed: bool) -> Verdict:
-    """A verdict with those against controls, in the words of the recipe."""
+    """A verdict with those against controls, in the words of the recipe; none where nothing was measured."""
+    if first.verdict == NOT_MEASURED:
+        return first
     against = tuple(replace(_worded(verdict, changed), why=_reason(first, verdict)) for verdict in again)
     return replace(_worded(first, changed), controls=against)
 

@@ -124,6 +124,8 @@ def test_a_gain_that_a_control_has_as_well_is_not_the_noises(made):
 def test_a_control_that_was_not_run_is_not_measured(made):
     [judged] = made((*RTE, "method=[],[noisytune]"), gain(noisytune=5), claim()).verdicts
     assert [against.verdict for against in judged.controls] == [NOT_MEASURED]
+    [judged] = made((*RTE, "method=[]"), gain(), claim()).verdicts
+    assert (judged.verdict, judged.controls) == (NOT_MEASURED, ())  # it would say the same again
 
 
 def test_a_technique_beside_the_control_stands_for_a_technique_beside_the_method(made):

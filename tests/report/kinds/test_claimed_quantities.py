@@ -9,21 +9,13 @@ import pytest
 
 from benchmark.config.schema import RunConfig
 from benchmark.report import claims_sheet, render
-from benchmark.report.judge import REPRODUCED, UNDECIDED, Verdict
+from benchmark.report.judge import REPRODUCED, UNDECIDED
 from helpers.claims import noise, reported, table
 
 PLAIN: dict[str, Any] = {"method": []}
 NOISY: dict[str, Any] = {"method": ["noisytune"]}
 BOTH: dict[str, Any] = {"method": [[], ["noisytune"]]}
 BETTER = {"better": NOISY, "than": PLAIN}
-
-
-@pytest.fixture
-def judged(record_of) -> Any:
-    def verdicts(planned: Any, score: Any, **more: Any) -> list[Verdict]:
-        return reported(planned, record_of, score, **more).verdicts
-
-    return verdicts
 
 
 def gain(size: float, spread: float = 0.3) -> Any:

@@ -8,20 +8,12 @@ import pytest
 
 from benchmark.config.schema import RunConfig
 from benchmark.report.claims_sheet import numbers
-from benchmark.report.judge import CONTRADICTED, REPRODUCED, UNDECIDED, Verdict
-from helpers.claims import noise, reported, table
+from benchmark.report.judge import CONTRADICTED, REPRODUCED, UNDECIDED
+from helpers.claims import noise, table
 
 PLAIN: dict[str, Any] = {"method": []}
 NOISY: dict[str, Any] = {"method": ["noisytune"]}
 SIDES = {"runs": NOISY, "than": PLAIN}
-
-
-@pytest.fixture
-def judged(record_of) -> Any:
-    def verdicts(planned: Any, score: Any, **more: Any) -> list[Verdict]:
-        return reported(planned, record_of, score, **more).verdicts
-
-    return verdicts
 
 
 def gain(size: float, spread: float = 0.1) -> Any:

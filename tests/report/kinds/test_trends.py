@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmark.config.schema import RunConfig
-from benchmark.report.judge import CONTRADICTED, REPRODUCED, UNDECIDED, Verdict
+from benchmark.report.judge import CONTRADICTED, REPRODUCED, UNDECIDED
 from helpers.claims import noise, reported, table
 
 PLAIN: dict[str, Any] = {"method": []}
@@ -21,14 +21,6 @@ SIZES = {"rte": 2490, "mrpc": 3668, "sst2": 67349}
 
 def lines(axis: str, x_without: float) -> dict[str, Any]:
     return {"kind": "lines", "rows": ["model"], "x": axis, "x_without": x_without}
-
-
-@pytest.fixture
-def judged(record_of) -> Any:
-    def verdicts(planned: Any, score: Any, **more: Any) -> list[Verdict]:
-        return reported(planned, record_of, score, **more).verdicts
-
-    return verdicts
 
 
 def falls(**more: Any) -> dict[str, Any]:
