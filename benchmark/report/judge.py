@@ -199,7 +199,7 @@ def cells_of(claim: dict[str, Any], comparisons: Sequence[Comparison]) -> dict[A
 
 
 def _keys(claim: dict[str, Any], comparisons: Sequence[Comparison]) -> list[Any]:
-    """What a claim counts: columns if ``where`` is a number, else comparisons."""
+    """The things a claim counts: columns if ``where`` is a number, else comparisons."""
     of_columns = isinstance(claim["where"], int)
     return [c.column if of_columns else number for number, c in enumerate(comparisons)]
 

@@ -147,7 +147,7 @@ def _alike(
 
 
 def _margin(stated: Mapping[str, Any]) -> tuple[bool, float]:
-    """Whether a claim is about a ratio, and its margin, which is then a logarithm."""
+    """True for a claim about a ratio, and its margin, which is then a logarithm."""
     ratio = stated["ratio"] is not None
     return ratio, float(np.log(stated["ratio"])) if ratio else float(stated["margin"])
 
