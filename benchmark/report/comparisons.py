@@ -18,7 +18,7 @@ from benchmark.grids.selectors import groups_of_tasks, matches
 from benchmark.records.record import Record
 from benchmark.report import lost, sums
 from benchmark.report.arms import Arm, BySeed, RunValues, Scored
-from benchmark.report.facts import Facts, Side, distinct
+from benchmark.report.facts import Facts, distinct
 from benchmark.report.numbers import planned
 from benchmark.report.numbers.frame import Rule, distinguishing, placed
 from benchmark.report.numbers.predictions import Arrays
@@ -172,25 +172,22 @@ class Compared:
     ) -> Comparison:
         """``comparison`` with its runs, settings tried, printed effect and sampling error."""
         ours, others = (
-            [
-                Side(weight, arm.frame, rule, comparison.column, arm.config),
-                *(
-                    Side(-weight, base.frame, rule, comparison.column, base.config)
-                    for base in self.bases(claim, arm)
-                ),
-            ]
-            for weight, (arm, rule) in zip((1.0, -1.0), sides, strict=True)
+            self.with_bases(claim, [(weight, *side)]) for weight, side in zip((1.0, -1.0), sides, strict=True)
         )
         return self.facts.added(comparison, (ours, others), seeds, sign, claim["of"] == "score")
 
     def weighted_runs(self, claim: dict[str, Any], terms: Sequence[Term]) -> list[tuple[float, pd.DataFrame]]:
         """The runs behind a weighted sum, those that gains are over included."""
+        return [(weight, self.runs(arm, rule)) for weight, arm, rule in self.with_bases(claim, terms)]
+
+    def with_bases(self, claim: dict[str, Any], terms: Iterable[Term]) -> list[Term]:
+        """``terms``, each followed by the arm that its gain is over, if the claim is about a gain."""
         return [
-            entry
+            term
             for weight, arm, rule in terms
-            for entry in (
-                (weight, self.runs(arm, rule)),
-                *((-weight, self.runs(base, rule)) for base in self.bases(claim, arm)),
+            for term in (
+                (weight, arm, rule),
+                *((-weight, base, rule) for base in self.bases(claim, arm)),
             )
         ]
 

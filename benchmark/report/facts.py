@@ -9,26 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmark.config.schema import RunConfig
 from benchmark.report import published
 from benchmark.report.numbers import sampling
-from benchmark.report.numbers.frame import CELL, Rule
+from benchmark.report.numbers.frame import CELL
 from benchmark.report.numbers.sampling import Shares
 from benchmark.report.paired_tests import Comparison
-
-
-@dataclass(frozen=True)
-class Side:
-    """One arm on one column, with its weight (1 or -1) in a difference.
-
-    ``frame`` has all runs of the arm. ``rule`` is the columns of which the mean is taken, ``column`` its name.
-    """
-
-    weight: float
-    frame: pd.DataFrame
-    rule: Rule
-    column: str
-    config: RunConfig
+from benchmark.report.sums import Term
 
 
 @dataclass(frozen=True)
@@ -46,12 +32,12 @@ class Facts:
     def added(
         self,
         comparison: Comparison,
-        sides: tuple[Sequence[Side], Sequence[Side]],
+        sides: tuple[Sequence[Term], Sequence[Term]],
         seeds: Iterable[int],
         sign: float,
         of_scores: bool,
     ) -> Comparison:
-        """``comparison`` with what is known of its ``sides``: each an arm, and the arm that it gains over.
+        """``comparison`` with what is known of its ``sides``: each an arm, then the arm that it gains over.
 
         ``of_scores`` is False for other quantities than mean scores; ``seeds`` are those of both sides.
         """
@@ -68,31 +54,32 @@ class Facts:
         if not of_scores:
             return comparison
         examples = self.examples(every, set(seeds))
-        printed = sign * sum(side.weight * self.value(side) for side in every)
+        printed = sign * sum(term[0] * self.value(term, comparison.column) for term in every)
         return replace(comparison, examples=examples, printed=printed)
 
-    def examples(self, sides: Sequence[Side], seeds: set[int]) -> tuple[float, float]:
+    def examples(self, terms: Sequence[Term], seeds: set[int]) -> tuple[float, float]:
         """Standard error of a difference over examples, and its degrees of freedom; NaN if unknown."""
         known = []
-        for side in sides:
-            shares = sampling.of_side(side.frame, sampling.weights_of(side.rule), self.shares, seeds)
+        for weight, arm, rule in terms:
+            shares = sampling.of_side(arm.frame, sampling.weights_of(rule), self.shares, seeds)
             if shares is None:
                 return np.nan, np.nan
-            known.append((side.weight, shares))
+            known.append((weight, shares))
         apart = sampling.weighted(known)
         return sampling.error(apart), sampling.degrees(apart)
 
-    def value(self, side: Side) -> float:
-        """The printed value of a side; NaN without one."""
-        cell = tuple(side.frame[CELL[:-1]].iloc[0])
-        if (*cell, side.column) in self.printed:
-            return self.printed[*cell, side.column]
-        weights = sampling.weights_of(side.rule)
-        return sum(weight * self.printed.get((*cell, column), np.nan) for column, weight in weights.items())
+    def value(self, term: Term, column: str) -> float:
+        """The printed value of an arm on ``column``, the name of its rule; NaN without one."""
+        _, arm, rule = term
+        cell = tuple(arm.frame[CELL[:-1]].iloc[0])
+        if (*cell, column) in self.printed:
+            return self.printed[*cell, column]
+        weights = sampling.weights_of(rule)
+        return sum(weight * self.printed.get((*cell, task), np.nan) for task, weight in weights.items())
 
-    def paper_tried(self, sides: tuple[Sequence[Side], Sequence[Side]]) -> tuple[int, int] | None:
+    def paper_tried(self, sides: tuple[Sequence[Term], Sequence[Term]]) -> tuple[int, int] | None:
         """Settings that the paper tried on both sides; None if it does not say."""
-        counts = [published.tried(self.source, of_arm[0].config) for of_arm in sides]
+        counts = [published.tried(self.source, terms[0][1].config) for terms in sides]
         return (counts[0], counts[1]) if counts[0] and counts[1] else None
 
 
@@ -105,14 +92,15 @@ def distinct(comparisons: Sequence[Comparison]) -> list[Comparison]:
     return list(kept.values())
 
 
-def _rows(side: Side) -> pd.DataFrame:
-    return side.frame[side.frame["task"].isin(sampling.weights_of(side.rule))]
+def _rows(term: Term) -> pd.DataFrame:
+    _, arm, rule = term
+    return arm.frame[arm.frame["task"].isin(sampling.weights_of(rule))]
 
 
-def _runs(sides: Sequence[Side]) -> frozenset[str]:
-    return frozenset(run for side in sides for run in _rows(side)["run_id"])
+def _runs(terms: Sequence[Term]) -> frozenset[str]:
+    return frozenset(run for term in terms for run in _rows(term)["run_id"])
 
 
-def _tried(sides: Sequence[Side]) -> int:
-    counts = [_rows(side)["tried"].max() for side in sides[:1] if "tried" in side.frame]
-    return int(counts[0]) if counts and not np.isnan(counts[0]) else 1
+def _tried(terms: Sequence[Term]) -> int:
+    counts = _rows(terms[0]).get("tried", pd.Series([1.0])).max()
+    return 1 if np.isnan(counts) else int(counts)
