@@ -172,6 +172,10 @@ class WithWeights:
     model: PreTrainedModel
     weights: dict[str, torch.Tensor]
 
+    @property
+    def training(self) -> bool:
+        return self.model.training
+
     def train(self, mode: bool = True) -> None:
         self.model.train(mode)
 
