@@ -181,7 +181,7 @@ class Compared:
         return [(weight, self.runs(arm, rule)) for weight, arm, rule in self.with_bases(claim, terms)]
 
     def with_bases(self, claim: dict[str, Any], terms: Iterable[Term]) -> list[Term]:
-        """``terms``, each followed by the arm that its gain is over, if the claim is about a gain."""
+        """``terms``, each followed by the arm that its gain is over, if any."""
         return [
             term
             for weight, arm, rule in terms
