@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
 from benchmark.errors import BenchmarkError
 
@@ -25,20 +26,20 @@ def register(root: Path) -> None:
         OmegaConf.register_new_resolver(name, resolver, replace=True)
 
 
-def pick(name: str, *, _root_: DictConfig) -> Any:
+def pick(name: str, *, _root_: Mapping[str, Any]) -> Any:
     """A run's value from ``protocol.values.NAME``, which nests models, tasks and methods in any order.
 
     Each level is looked up by the run's methods (``a+b`` in alphabetical order, ``vanilla`` for none), then by
     its model, its task, and ``default``. Raises: BenchmarkError if a level has none of these keys.
     """
-    names = ["+".join(sorted(_root_.method)) or PLAIN, _root_.model.name, _root_.task.name]
-    node, place, key = _root_.protocol["values"], "protocol.values", name
-    while isinstance(node, DictConfig):
+    names = ["+".join(sorted(_root_["method"])) or PLAIN, _root_["model"]["name"], _root_["task"]["name"]]
+    node, place, key = _root_["protocol"]["values"], "protocol.values", name
+    while isinstance(node, Mapping):
         if key not in node:
             raise BenchmarkError(
                 f"{place} has nothing for {' '.join(names)}: it needs {key!r} (it has {', '.join(map(str, node))})"
             )
         node, place = node[key], f"{place}.{key}"
-        if isinstance(node, DictConfig):
+        if isinstance(node, Mapping):
             key = next((name for name in names if name in node), OTHERWISE)
     return node

@@ -52,7 +52,7 @@ def value(group: str, tree: Tree, path: Sequence[str], new: Any) -> Any:
     if group not in (*PARTS, *LISTS) or new is None:
         return None
     try:
-        node = typed(group, OmegaConf.create(tree))
+        node = typed(group, OmegaConf.create({path[0]: tree[path[0]]} if path[0] in tree else {}))
         OmegaConf.set_struct(node, True)
         OmegaConf.update(node, ".".join(path), new, merge=True)
     except OmegaConfBaseException:

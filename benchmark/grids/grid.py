@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 from hydra import compose
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -27,6 +28,7 @@ from benchmark.grids import declaration, parts, rectangles, smoke
 from benchmark.grids.rectangles import Axes, axes
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # some ten times as fast, where it was built
+REFUSALS = (parts.Elsewhere, BenchmarkError, HydraException, OmegaConfBaseException)
 __all__ = ["Grid", "PlannedRun", "axes", "claiming", "load", "tables"]
 
 
@@ -225,7 +227,7 @@ def composed(
     """
     try:
         return parts.configurations(choices, values, seeds, search)
-    except Exception:  # composing the whole again lets Hydra give its own, clearer message
+    except REFUSALS:  # composing the whole again lets Hydra give its own, clearer message
         return parts.whole([*search, *(f"{k}={v}" for k, v in choices.items()), *values], seeds)
 
 

@@ -12,20 +12,22 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
-from typing import Any
+from typing import Any, get_args
 
 from hydra import compose
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import MISSING, OmegaConf
 
 from benchmark.config.compose import typed
 from benchmark.config.own_model import with_own_model
 from benchmark.config.schema import RunConfig
-from benchmark.grids import fragments
+from benchmark.config.written import fields_of, required, type_at
+from benchmark.grids import fragments, interpolations
 from benchmark.grids.fragments import PARTS, Tree
+from benchmark.grids.interpolations import put
 
 SEED = re.compile(r"\$\{[^}]*\bseed\b")
 
@@ -50,7 +52,7 @@ def configurations(
     for override in values:
         group = override.lstrip("+").split(".", 1)[0].split("=", 1)[0]
         path, value = _value(group, choices.get(group), override, search)
-        _put(tree, path, value)
+        put(tree, path, value)
     if SEED.search(str(tree)):
         return [_resolved(tree | {"seed": seed}) for seed in seeds]
     config = _resolved(tree)
@@ -69,6 +71,7 @@ def whole(overrides: Sequence[str], seeds: Sequence[int]) -> list[RunConfig]:
     return configs
 
 
+@cache
 def is_group(key: str) -> bool:
     """True if ``key`` is one of Hydra's config groups, not a key of a run."""
     if "." in key:
@@ -78,65 +81,39 @@ def is_group(key: str) -> bool:
 
 
 def _resolved(tree: Tree) -> RunConfig:
-    referring = {key for key, value in tree.items() if "${" in str(value)}
-    if referring:
-        place = _workplace()
-        _show(place.node, place.shown, tree)
-        place.shown = tree
-        tree = tree | {key: _ordered(_plain(place.node[key]), tree[key]) for key in referring}
-    return RunConfig(**{key: _typed(key, json.dumps(value)) for key, value in tree.items()})
+    filled = interpolations.resolved(tree)
+    return RunConfig(
+        **{
+            key: _typed(key, json.dumps(value))
+            if key in PARTS and value is not tree[key]
+            else built(type_at(key), value)
+            for key, value in filled.items()
+        }
+    )
 
 
-def _ordered(value: Any, pattern: Any) -> Any:
-    """``value`` with its keys in the order of ``pattern``: the node still has that of runs before."""
-    if isinstance(value, dict) and isinstance(pattern, dict):
-        return {key: _ordered(value[key], inner) for key, inner in pattern.items()}
-    return value
+def built(kind: Any, value: Any) -> Any:
+    """The object of a part whose values have the types of the schema.
 
-
-def _plain(value: Any) -> Any:
-    """A part with its interpolations resolved."""
-    return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
-
-
-@dataclass
-class Workplace:
-    """A node for resolving interpolations, kept from run to run, and its present content.
-
-    Making nodes is slow, and only few values differ between two runs.
+    Raises: Elsewhere for a mandatory value that is missing.
     """
-
-    node: DictConfig
-    shown: Tree
-
-
-@cache
-def _workplace() -> Workplace:
-    return Workplace(OmegaConf.create({}), {})
-
-
-def _show(node: Any, old: Tree, new: Tree) -> None:
-    """Make ``node``, which holds ``old``, hold ``new``."""
-    for key in old.keys() - new.keys():
-        del node[key]
-    for key, value in new.items():
-        if key in old and old[key] is value:
-            continue  # parts that were composed once are shared, and never changed in place
-        if isinstance(value, dict) and isinstance(old.get(key), dict):
-            _show(node[key], old[key], value)
-        elif key not in old or repr(old[key]) != repr(value):  # in Python, True == 1
-            node[key] = value
+    kind = required(kind)
+    if value == MISSING:
+        raise Elsewhere(MISSING)
+    if value is None:
+        return None
+    if fields := fields_of(kind):
+        return kind(**{name: built(fields[name], inner) for name, inner in value.items()})
+    member = get_args(kind)[-1] if get_args(kind) else Any
+    if isinstance(value, dict):
+        return {name: built(member, inner) for name, inner in value.items()}
+    return [built(member, inner) for inner in value] if isinstance(value, list) else value
 
 
 @cache
 def _typed(key: str, text: str) -> Any:
     """A part of a configuration, from JSON, with the schema's types; cached, since few differ."""
-    value = json.loads(text)
-    if key in PARTS:
-        return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(PARTS[key]), value))
-    run = OmegaConf.to_container(OmegaConf.merge(OmegaConf.structured(RunConfig), {key: value}))
-    assert isinstance(run, dict)
-    return run[key]
+    return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(PARTS[key]), json.loads(text)))
 
 
 @cache
@@ -166,7 +143,7 @@ def _value(
     if parsed.is_delete() or parsed.package is not None or parsed.is_force_add():
         raise Elsewhere(override)
     if not search and not parsed.is_add() and len(path) > 1:
-        tree = part(group, choice) if choice is not None else _defaults().get(group)
+        tree = part(group, choice, search) if choice is not None else _defaults(search).get(group)
         if isinstance(tree, dict):
             typed_value = fragments.value(group, tree, path[1:], parsed.value())
             if typed_value is not None:
@@ -187,11 +164,3 @@ def _composed(*overrides: str) -> Tree:
 
 def _without(tree: Tree, key: str) -> Tree:
     return {name: value for name, value in tree.items() if name != key}
-
-
-def _put(tree: Tree, path: Sequence[str], value: Any) -> None:
-    """Set a value in place; copy the containers on its path, which other trees share."""
-    for key in path[:-1]:
-        tree[key] = dict(tree[key])
-        tree = tree[key]
-    tree[path[-1]] = value
