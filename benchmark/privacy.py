@@ -33,14 +33,18 @@ HIDDEN = "***"
 
 def portable(value: Any, key: str = "") -> Any:
     """A JSON value with every folder in its strings replaced by its name; keys of dictionaries stay."""
+    return _portable(value, key, _secrets())
+
+
+def _portable(value: Any, key: str, secrets: list[str]) -> Any:
     if isinstance(value, dict):
-        return {name: portable(inner, str(name)) for name, inner in value.items()}
+        return {name: _portable(inner, str(name), secrets) for name, inner in value.items()}
     if isinstance(value, list):
-        return [portable(inner, key) for inner in value]
+        return [_portable(inner, key, secrets) for inner in value]
     if not isinstance(value, str):
         return value
     place = WHOLE.fullmatch(value) if key in PLACES else None
-    return without_secrets(name_of(place["path"]) if place else _replaced(value, name_of))
+    return _hidden(name_of(place["path"]) if place else _replaced(value, name_of), secrets)
 
 
 def portable_text(text: str, folders: Iterable[str] = ()) -> str:
@@ -80,9 +84,18 @@ def name_of(path: str) -> str:
 
 def without_secrets(text: str) -> str:
     """``text`` without access tokens: known forms, and the values of variables such as ``HF_TOKEN``."""
-    for name, value in os.environ.items():
-        if SECRET_VARIABLE.search(name) and len(value) >= SHORTEST:
-            text = text.replace(value, HIDDEN)
+    return _hidden(text, _secrets())
+
+
+def _secrets() -> list[str]:
+    """The values of the environment's variables of secrets."""
+    names = (name for name in os.environ if SECRET_VARIABLE.search(name))
+    return [os.environ[name] for name in names if len(os.environ[name]) >= SHORTEST]
+
+
+def _hidden(text: str, secrets: list[str]) -> str:
+    for secret in secrets:
+        text = text.replace(secret, HIDDEN)
     return SECRET.sub(HIDDEN, text)
 
 

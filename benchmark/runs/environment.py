@@ -32,12 +32,17 @@ def stamp(device: torch.device, threads: int, precision: str) -> dict[str, Any]:
     return {
         "code": _code(),
         "python": platform.python_version(),
-        "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
+        "packages": _packages(),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else _processor(),
         "device_type": device.type,
         "threads": threads if device.type == "cpu" else None,
         "precision": precision,
     }
+
+
+@cache
+def _packages() -> dict[str, str]:
+    return {name: importlib.metadata.version(name) for name in PACKAGES}
 
 
 @cache

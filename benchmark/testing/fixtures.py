@@ -31,7 +31,7 @@ from benchmark.training.snapshot import NEVER, Keeping, Snapshot
 
 Settings = dict[str, Any]
 
-LAYERS = 6
+LAYERS = 4
 SHAPE: dict[str, Any] = {
     "vocab_size": 32,
     "hidden_size": 8,
@@ -42,7 +42,7 @@ SHAPE: dict[str, Any] = {
     "pad_token_id": 1,
 }
 PROTOCOL = ProtocolConfig(
-    name="small", batch_size=4, epochs=3, learning_rate=1e-3, weight_decay=0.01, warmup=0.0
+    name="small", batch_size=4, epochs=2, learning_rate=1e-3, weight_decay=0.01, warmup=0.0
 )
 CPU = torch.device("cpu")
 
@@ -64,7 +64,8 @@ def settings_of(path: str | Path, **run: Any) -> Settings:
 @functools.cache
 def _defaults() -> DictConfig:
     """A run's schema, made once: it is large, and merging copies it."""
-    return OmegaConf.structured(RunConfig)
+    values = {"reinit_layers": LAYERS}  # by default more than there are
+    return OmegaConf.structured(RunConfig(protocol=ProtocolConfig(values=values)))
 
 
 def method_of(settings: Settings) -> Method:

@@ -23,7 +23,7 @@ from benchmark.training.journal import Outcome
 from benchmark.training.snapshot import NEVER, Keeping
 from helpers.tuning import finetune
 
-LONGER = replace(PROTOCOL, epochs=3, evaluations_per_epoch=1 / 3)
+LONGER = replace(PROTOCOL, evaluations_per_epoch=1 / 2)
 
 
 def of(name: str) -> dict[str, Method]:

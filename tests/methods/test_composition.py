@@ -49,7 +49,7 @@ from benchmark.models.architecture import encoder_of
 from benchmark.step.groups import parameter_groups
 from benchmark.step.optimizer import Optimizer
 from benchmark.step.passes import Step, total_loss
-from benchmark.testing.fixtures import PROTOCOL, settings_of, small_task, tiny_model, tuned_with
+from benchmark.testing.fixtures import LAYERS, PROTOCOL, settings_of, small_task, tiny_model, tuned_with
 
 # One file of every class, and those whose meaning differs beside others.
 NAMES = [
@@ -324,7 +324,7 @@ def test_recadam_pulls_masked_weights_and_sage_does_not_scale_the_pull() -> None
 
 
 def test_re_initialised_blocks_are_anchored_to_what_was_drawn() -> None:
-    _, before, _ = updated({"l2sp": (l2sp := L2SP()), "reinit": ReInit(layers=6)})
+    _, before, _ = updated({"l2sp": (l2sp := L2SP()), "reinit": ReInit(layers=LAYERS)})
     assert torch.equal(l2sp.anchors[WEIGHT], before[WEIGHT])
     assert not torch.equal(before[WEIGHT], tiny_model().state_dict()[WEIGHT])
 
