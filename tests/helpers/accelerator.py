@@ -27,7 +27,7 @@ from torch.utils.backend_registration import _setup_privateuseone_for_python_bac
 from benchmark import randomness
 from benchmark.models import attention, masks
 from benchmark.models.lined_up_layout import LinedUpLayout
-from benchmark.training import graphs
+from benchmark.training import evaluation, graphs
 
 if torch.cuda.is_available():
     pytest.skip(
@@ -218,6 +218,7 @@ def accelerator() -> Iterator[Accelerator]:
             torch.cuda, CUDAGraph=Graph, graph=captured, graph_pool_handle=object, Stream=str
         ),
         mock.patch.object(attention, "by_kernel", in_one),
+        mock.patch.object(evaluation, "EVALUATION_TOKENS", 512),  # `in_one` takes the square of a batch's tokens
         mock.patch.object(randomness, "generator", stream),
         mock.patch.object(graphs, "generator", stream),
         mock.patch.object(masks, "draw_from", draw_from),

@@ -117,16 +117,17 @@ def test_a_device_computes_what_a_cpu_computes() -> None:
 WHOLE = {
     **{f"task {name}": [f"task={name}"] for name in ("opinion", "closeness")},
     **{
-        f"task {name}": [f"task={name}", "model=embedded_multilingual"]
+        f"task {name}": [f"task={name}", "model=embedded_multilingual", "task.languages=[en,de]"]
         for name in ("word_classes", "questions", "inference")
     },
     **{f"probe {name}": [f"probe=[{name}]"] for name in PROBES},
     "a snapshot": ["snapshot_minutes=0"],
 }
+WHOLE["probe linear_probe_embedded"].append("probe.linear_probe.examples=50")
 
 
 @pytest.mark.parametrize("what", WHOLE)
 def test_a_whole_run_mixes_no_devices(what: str, tiny: Callable[..., RunConfig]) -> None:
     with accelerator():
-        record = run(Run(tiny(*WHOLE[what], f"device={DEVICE}")))
+        record = run(Run(tiny(*WHOLE[what], "data.count=16", f"device={DEVICE}")))
     assert record.status == "finished"
