@@ -8,6 +8,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
@@ -59,8 +60,10 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         return
     from benchmark.embedded import encoder, multilingual_encoder, multilingual_tasks, tasks
 
-    for made in (encoder, tasks, multilingual_encoder, multilingual_tasks):
-        made.build(CACHE)
+    every = (encoder, multilingual_encoder, tasks, multilingual_tasks)
+    with ProcessPoolExecutor() as pool:
+        for made in [pool.submit(module.build, CACHE) for module in every]:
+            made.result()
 
 
 @pytest.fixture(autouse=True)

@@ -17,6 +17,7 @@ from benchmark.records.record import Record
 from benchmark.report.numbers import contrasts, quantities
 from benchmark.report.numbers.frame import Rule, average_by_seed
 from benchmark.report.numbers.predictions import Arrays
+from benchmark.report.numbers.sampling import weights_of
 
 BySeed = dict[int, float]
 Scored = Callable[[pd.DataFrame], pd.DataFrame]
@@ -30,6 +31,17 @@ class Arm:
     place: dict[str, Any]
     frame: pd.DataFrame
     config: RunConfig
+    known: dict[tuple[str, ...], pd.DataFrame] = field(default_factory=dict, repr=False)
+
+    def behind(self, rule: Rule) -> pd.DataFrame:
+        """The rows behind some columns; collapsed runs have a status of that name. Kept: not to be changed."""
+        columns = tuple(weights_of(rule))
+        if columns not in self.known:
+            rows = self.frame[self.frame["task"].isin(columns)]
+            finished = rows["status"] == "finished"
+            status = rows["status"].mask(finished & rows["collapsed"], "collapsed")
+            self.known[columns] = rows.assign(status=status)
+        return self.known[columns]
 
     def same(self, other: Arm, named: set[str]) -> bool:
         """True if two arms agree on every common axis that is not ``named``."""

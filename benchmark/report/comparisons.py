@@ -101,7 +101,7 @@ class Compared:
         for column, mine, theirs in self.places(claim, side):
             sides, names = ((ours, mine), (others, theirs)), (ours.name, others.name)
             if claim["of"] in RATES:
-                rows = (self.runs(ours, mine), self.runs(others, theirs))
+                rows = (ours.behind(mine), others.behind(theirs))
                 rate = lost.rates(claim["of"], column, names, rows, sign)
                 comparisons.append(self.with_facts(rate, claim, sides, (), sign))
                 continue
@@ -178,7 +178,7 @@ class Compared:
 
     def weighted_runs(self, claim: dict[str, Any], terms: Sequence[Term]) -> list[tuple[float, pd.DataFrame]]:
         """The runs behind a weighted sum, those that gains are over included."""
-        return [(weight, self.runs(arm, rule)) for weight, arm, rule in self.with_bases(claim, terms)]
+        return [(weight, arm.behind(rule)) for weight, arm, rule in self.with_bases(claim, terms)]
 
     def with_bases(self, claim: dict[str, Any], terms: Iterable[Term]) -> list[Term]:
         """``terms``, each followed by the arm that its gain is over, if any."""
@@ -196,12 +196,6 @@ class Compared:
         others = copy(self)
         others.run_values = replace(self.run_values, collapsed=False)
         return others
-
-    def runs(self, arm: Arm, rule: Rule) -> pd.DataFrame:
-        """The rows of an arm's frame behind some columns; collapsed runs have a status of that name."""
-        rows = arm.frame[arm.frame["task"].isin(weights_of(rule))]
-        finished = rows["status"] == "finished"
-        return rows.assign(status=rows["status"].mask(finished & rows["collapsed"], "collapsed"))
 
     def values(
         self, claim: dict[str, Any], arm: Arm, rule: Rule, scored: Scored = lambda frame: frame

@@ -43,7 +43,8 @@ class Facts:
         """
         every = [*sides[0], *sides[1]]
         tried = (_tried(sides[0]), _tried(sides[1]))
-        chosen = -1 if _rows(sides[0][0])["lower"].any() else 1  # a search takes the smallest gap
+        _, ours, rule = sides[0][0]
+        chosen = -1 if ours.behind(rule)["lower"].any() else 1  # a search takes the smallest gap
         comparison = replace(
             comparison,
             runs=(_runs(sides[0]), _runs(sides[1])),
@@ -92,15 +93,11 @@ def distinct(comparisons: Sequence[Comparison]) -> list[Comparison]:
     return list(kept.values())
 
 
-def _rows(term: Term) -> pd.DataFrame:
-    _, arm, rule = term
-    return arm.frame[arm.frame["task"].isin(sampling.weights_of(rule))]
-
-
 def _runs(terms: Sequence[Term]) -> frozenset[str]:
-    return frozenset(run for term in terms for run in _rows(term)["run_id"])
+    return frozenset(run for _, arm, rule in terms for run in arm.behind(rule)["run_id"])
 
 
 def _tried(terms: Sequence[Term]) -> int:
-    counts = _rows(terms[0]).get("tried", pd.Series([1.0])).max()
+    _, arm, rule = terms[0]
+    counts = arm.behind(rule).get("tried", pd.Series([1.0])).max()
     return 1 if np.isnan(counts) else int(counts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
 from benchmark.report.numbers import planned
@@ -21,19 +22,20 @@ def counted(comparison: Comparison, weighted: Weighted, of: str) -> Comparison:
     A collapsed run is lost to a claim about spread.
     """
     statuses = planned.LOST if of != "std" else (*planned.LOST, "collapsed")
-    every = pd.concat([runs for _, runs in weighted])
+    sides = [[frame for weight, frame in weighted if weight * sign > 0] for sign in (1, -1)]
     return replace(
         comparison,
-        lost=(_number(weighted, statuses, 1.0), _number(weighted, statuses, -1.0)),
-        waiting=every[every["status"] == "missing"]["run_id"].nunique(),
-        collapsed=every[every["status"] == "collapsed"]["run_id"].nunique(),
+        lost=(_number(sides[0], *statuses), _number(sides[1], *statuses)),
+        waiting=_number([*sides[0], *sides[1]], "missing"),
+        collapsed=_number([*sides[0], *sides[1]], "collapsed"),
     )
 
 
 def have_floors(weighted: Weighted) -> bool:
     """True if runs were lost, and a floor is known for all."""
-    floors = pd.concat([runs[runs["status"].isin(planned.LOST)]["floor"] for _, runs in weighted])
-    return bool(len(floors)) and not bool(floors.isna().any())
+    lost = [runs["floor"].to_numpy()[runs["status"].isin(planned.LOST).to_numpy()] for _, runs in weighted]
+    floors = np.concatenate(lost).astype(float)
+    return bool(len(floors)) and not np.isnan(floors).any()
 
 
 def rates(
@@ -58,12 +60,12 @@ def rates(
     )
 
 
-def _number(weighted: Weighted, statuses: Sequence[str], sign: float) -> int:
-    return len(
-        {
-            run
-            for weight, runs in weighted
-            if weight * sign > 0
-            for run in runs[runs["status"].isin(statuses)]["run_id"]
-        }
-    )
+def _number(frames: Sequence[pd.DataFrame], *statuses: str) -> int:
+    """The number of runs, each counted once, that ended so."""
+    runs = {
+        run
+        for frame in frames
+        for run, status in zip(frame["run_id"], frame["status"], strict=True)
+        if status in statuses
+    }
+    return len(runs)

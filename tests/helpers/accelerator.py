@@ -218,7 +218,7 @@ def accelerator() -> Iterator[Accelerator]:
             torch.cuda, CUDAGraph=Graph, graph=captured, graph_pool_handle=object, Stream=str
         ),
         mock.patch.object(attention, "by_kernel", in_one),
-        mock.patch.object(evaluation, "EVALUATION_TOKENS", 512),  # `in_one` takes the square of a batch's tokens
+        mock.patch.object(evaluation, "EVALUATION_TOKENS", 512),  # `in_one` takes their square
         mock.patch.object(randomness, "generator", stream),
         mock.patch.object(graphs, "generator", stream),
         mock.patch.object(masks, "draw_from", draw_from),

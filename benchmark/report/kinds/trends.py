@@ -187,6 +187,6 @@ def _parts(compared: Compared, claim: dict[str, Any], arm: Arm, rule: Rule) -> d
     if claim["of"] == "std":
         return compared.values(claim, arm, rule)
     statuses = planned.LOST if claim["of"] == "failed" else ("collapsed",)
-    runs = compared.runs(arm, rule)
+    runs = arm.behind(rule)
     made = runs[runs["status"] != "missing"]
     return average_by_seed(made.assign(score=made["status"].isin(statuses).astype(float)), rule)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import yaml
 
@@ -29,11 +30,17 @@ def findings(name: str) -> tuple[Finding, ...]:
     return tuple(finding for check in CHECKS if source["columns"] for finding in check(source))
 
 
-def sentences(name: str) -> list[dict[str, str]]:
+def sentences(name: str) -> list[dict[str, Any]]:
     """Sentences that the paper's tables do not bear out: ``place``, ``sentence`` and what the tables say.
 
     ``name`` is of a published table, below which they are shown, or of a paper.
     """
     paper = name.partition("/")[0]
-    of_paper = yaml.safe_load((FOLDER / "sentences.yaml").read_text()).get(paper, [])
-    return [entry for entry in of_paper if name in (paper, *entry["tables"])]
+    return [entry for entry in _of_papers().get(paper, []) if name in (paper, *entry["tables"])]
+
+
+@cache
+def _of_papers() -> dict[str, list[dict[str, Any]]]:
+    by_paper = yaml.safe_load((FOLDER / "sentences.yaml").read_text())
+    assert isinstance(by_paper, dict)
+    return by_paper
