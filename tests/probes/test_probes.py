@@ -35,10 +35,10 @@ from benchmark.probes.weight_sensitivity import described, sensitivities
 from benchmark.records.store import Store
 from benchmark.runs.plugins import check_plugins
 from benchmark.runs.run import Run, run
+from benchmark.testing import fixtures
 from benchmark.testing.fixtures import (
     CPU,
     LAYERS,
-    PROTOCOL,
     SHAPE,
     Interrupting,
     ProcessGoneError,
@@ -50,6 +50,7 @@ from benchmark.training.onlooker import NOBODY
 from benchmark.training.snapshot import NEVER, Keeping, Snapshot
 from helpers.tuning import finetune
 
+PROTOCOL = replace(fixtures.PROTOCOL, epochs=3)
 ALL = "probe=[norm_change,sensitivity,noise_attenuation,token_similarity,linear_probe_embedded]"
 CHEAP = {
     "norm_change": {"_target_": "benchmark.probes.norm_change.NormChange", "every": 2},
