@@ -14,7 +14,7 @@ from benchmark.speed import __main__ as speed
 from benchmark.speed import costs, limit, markdown
 from benchmark.speed.subjects import load
 from benchmark.speed.timing import GRID, OURS, Amount, Timing, Took
-from benchmark.testing.fixtures import SHAPE, small_task
+from benchmark.testing.fixtures import LAYERS, SHAPE, small_task
 from helpers.sides import CPU, HERE, SUMMARY, sides
 
 FEW = Amount(0, 1, 2)
@@ -23,8 +23,8 @@ FEW = Amount(0, 1, 2)
 def test_the_operations_of_a_pass_are_those_of_its_real_tokens() -> None:
     model = BertForSequenceClassification(BertConfig(**SHAPE))
     lengths = np.array([len(ids) for ids in small_task().training.ids])
-    by_token = 6 * (4 * 8 * 8 + 2 * 8 * 12)  # six layers: four square matrices, and two to and from 12 units
-    attended = 6 * 2 * 8 * (lengths**2).sum()
+    by_token = LAYERS * (4 * 8 * 8 + 2 * 8 * 12)  # by layer: four square matrices, and two to and from 12 units
+    attended = LAYERS * 2 * 8 * (lengths**2).sum()
     whole = 6 * (by_token * lengths.sum() + attended)
     assert limit.operations(model, small_task(), [list(range(12))]) == whole
     assert limit.operations(model, small_task(), [list(range(6)), list(range(6, 12))]) == whole / 2
