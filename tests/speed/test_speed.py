@@ -23,7 +23,7 @@ FEW = Amount(0, 1, 2)
 def test_the_operations_of_a_pass_are_those_of_its_real_tokens() -> None:
     model = BertForSequenceClassification(BertConfig(**SHAPE))
     lengths = np.array([len(ids) for ids in small_task().training.ids])
-    by_token = LAYERS * (4 * 8 * 8 + 2 * 8 * 12)  # by layer: four square matrices, and two to and from 12 units
+    by_token = LAYERS * (4 * 8 * 8 + 2 * 8 * 12)  # four square matrices, two to and from 12
     attended = LAYERS * 2 * 8 * (lengths**2).sum()
     whole = 6 * (by_token * lengths.sum() + attended)
     assert limit.operations(model, small_task(), [list(range(12))]) == whole
