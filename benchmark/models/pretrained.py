@@ -16,6 +16,14 @@ from benchmark.models import fitting
 from benchmark.models.checkpoint import Checkpoint, in_short, located
 from benchmark.randomness import derive
 
+# Values of a configuration that change how a model computes or what it returns, never its result: as they are needed.
+SWITCHES: dict[str, Any] = {
+    "chunk_size_feed_forward": 0,  # saves memory, and fails for most lengths
+    "return_dict": True,
+    "output_attentions": False,
+    "output_hidden_states": False,
+}
+
 
 def source(model: ModelConfig, cache: Path) -> str:
     """The hub id or local folder of ``model``.
@@ -56,8 +64,7 @@ def load(
     # A decoder's head finds the last token of a text by the padding's.
     unpadded = getattr(config, "pad_token_id", 0) is None
     changes: dict[str, Any] = {"pad_token_id": fitting.tokenizer(place).pad_token_id} if unpadded else {}
-    if getattr(config, "chunk_size_feed_forward", 0):  # saves memory, and fails for most lengths
-        changes["chunk_size_feed_forward"] = 0
+    changes |= {key: value for key, value in SWITCHES.items() if getattr(config, key, value) != value}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive(seed, "head"))
         try:

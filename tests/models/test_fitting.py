@@ -359,10 +359,17 @@ def test_a_model_that_cannot_compute_texts_is_refused_and_one_that_needs_an_end_
     assert loaded(checkpoint(tmp_path / "t5", t5))[1].config.model_type == "t5"
 
 
-def test_computing_in_chunks_is_for_all_lengths(whole: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "switch",
+    [{"chunk_size_feed_forward": 3}, {"return_dict": False}, {"output_attentions": True}, {"output_hidden_states": True}],
+    ids=str,
+)  # fmt: skip
+def test_what_a_configuration_says_of_computing_and_of_what_is_returned_changes_nothing(
+    switch: dict[str, Any], whole: Path, tmp_path: Path
+) -> None:
     shutil.copytree(whole, tmp_path / "m")
-    configured(tmp_path / "m", chunk_size_feed_forward=3)
+    configured(tmp_path / "m", **switch)
     texts = {"input_ids": torch.tensor([[2, 5, 6, 3]])}
-    assert torch.equal(
-        loaded(tmp_path / "m")[1].eval()(**texts).logits, loaded(whole)[1].eval()(**texts).logits
-    )
+    ours, stock = (loaded(folder)[1].eval()(**texts) for folder in (tmp_path / "m", whole))
+    assert torch.equal(ours.logits, stock.logits)
+    assert ours.keys() == stock.keys()

@@ -211,7 +211,7 @@ def one_class(rng: random.Random, made: Folder) -> None:
     """Give all rows the same target."""
     split, rows, row = _cell(rng, made)
     for other in rows:
-        other[made.task.target] = rows[row][made.task.target]
+        other[made.task.target] = rows[row].get(made.task.target)
     made.said.append(f"{split} constant targets")
 
 
