@@ -57,7 +57,8 @@ def make(number: int, folder: Path) -> Try:
     made = rng.choice([sentences, sentences, sentences, pairs, values, tagged, answered])(rng)
     made.task = replace(made.task, repo=str(place))
     for _ in range(rng.choice([0, 1, 1, 1, 2])):
-        rng.choice(ROWS)(rng, made)
+        if all(made.rows.values()):  # else there is nothing left to mangle
+            rng.choice(ROWS)(rng, made)
     gold = expected(made) if made.known else None  # before the files are mangled
     data_files.write(made, place)
     if rng.random() < 0.5:
