@@ -37,9 +37,9 @@ def resolved(tree: Tree) -> Tree:
                 left.append(path)
             else:
                 put(filled, path, value)
-        read = _values.__wrapped__ if ENVIRONMENT in str(part) else _values
-        values = read(json.dumps([_named(tree, left), left])) if left else ()
-        for path, text in zip(left, values, strict=True):
+        asked = json.dumps([_named(tree, left), left])
+        read = _values.__wrapped__ if ENVIRONMENT in asked else _values
+        for path, text in zip(left, read(asked), strict=True):
             put(filled, path, json.loads(text))
     return filled
 
@@ -76,7 +76,7 @@ def _named(tree: Tree, paths: Iterable[Path]) -> Tree:
     while new:
         known |= new
         texts = {(*place, *path) for place in new for path in _places(_at(tree, place))}
-        new = {path for place in texts for path in _read_by(tree, place)} - known
+        new = {path for place in texts for path in _read_by(tree, place)} - known - {()}
     part: Tree = {}
     for path in sorted(known, key=len, reverse=True):  # the whole of what was shown in part comes last
         inner, of = part, tree

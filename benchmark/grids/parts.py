@@ -86,13 +86,13 @@ def _resolved(tree: Tree) -> RunConfig:
         **{
             key: _typed(key, json.dumps(value))
             if key in PARTS and value is not tree[key]
-            else built(type_at(key), value)
+            else _built(type_at(key), value)
             for key, value in filled.items()
         }
     )
 
 
-def built(kind: Any, value: Any) -> Any:
+def _built(kind: Any, value: Any) -> Any:
     """The object of a part whose values have the types of the schema.
 
     Raises: Elsewhere for a mandatory value that is missing.
@@ -103,11 +103,11 @@ def built(kind: Any, value: Any) -> Any:
     if value is None:
         return None
     if fields := fields_of(kind):
-        return kind(**{name: built(fields[name], inner) for name, inner in value.items()})
+        return kind(**{name: _built(fields[name], inner) for name, inner in value.items()})
     member = get_args(kind)[-1] if get_args(kind) else Any
     if isinstance(value, dict):
-        return {name: built(member, inner) for name, inner in value.items()}
-    return [built(member, inner) for inner in value] if isinstance(value, list) else value
+        return {name: _built(member, inner) for name, inner in value.items()}
+    return [_built(member, inner) for inner in value] if isinstance(value, list) else value
 
 
 @cache

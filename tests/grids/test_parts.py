@@ -6,10 +6,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
 
 from benchmark.config.compose import ROOT, composing
 from benchmark.config.identity import run_id
 from benchmark.config.schema import as_json
+from benchmark.errors import BenchmarkError
 from benchmark.grids import fragments, grid, parts
 from helpers.grids import load
 
@@ -52,6 +55,14 @@ def test_so_has_a_table_that_was_changed(changes, compose):
         alone = compose(*run.overrides)
         ours = replace(run.config, store=alone.store, cache=alone.cache)
         assert with_types(as_json(ours)) == with_types(as_json(alone))
+
+
+@pytest.mark.parametrize(
+    "text", ["${nothing}", "${.nothing}", "${....nothing}", "${pick:nothing}", "${", "${}"]
+)
+def test_an_interpolation_of_nothing_is_refused_as_hydra_does(text):
+    with pytest.raises((BenchmarkError, HydraException, OmegaConfBaseException)):
+        grid.load("demo/noisytune", ["task=opinion", "seed=1", f"protocol.epochs={text}"])
 
 
 def test_a_choice_that_changes_more_than_its_part_is_not_taken_for_one(monkeypatch):
