@@ -130,9 +130,10 @@ def keep_quiet() -> None:
         *LIBRARIES,
         *logging.root.manager.loggerDict,
     }:  # torch's have levels and handlers of their own
-        logger = logging.getLogger(name)
-        if name.partition(".")[0] in LIBRARIES and logger.level != logging.ERROR:
-            logger.setLevel(logging.ERROR)  # clears what all loggers know of their levels: slow for hundreds
+        if name.partition(".")[0] in LIBRARIES and logging.getLogger(name).level != logging.ERROR:
+            logging.getLogger(name).setLevel(
+                logging.ERROR
+            )  # slow: all loggers forget what they know of levels
     datasets.disable_progress_bars()
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
