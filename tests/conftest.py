@@ -56,7 +56,7 @@ Outcome = tuple[int, str, str]
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Build the embedded encoders and tasks before any worker of pytest-xdist starts, so that none races for them."""
-    if hasattr(session.config, "workerinput") or session.config.option.collectonly:
+    if hasattr(session.config, "workerinput") or session.config.option.collectonly or of_cuda(session.config):
         return
     from benchmark.embedded import encoder, multilingual_encoder, multilingual_tasks, tasks
 
@@ -64,6 +64,12 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     with ProcessPoolExecutor() as pool:
         for made in [pool.submit(module.build, CACHE) for module in every]:
             made.result()
+
+
+def of_cuda(config: pytest.Config) -> bool:
+    """True if only tests of tests/cuda are asked for, which need nothing embedded."""
+    asked = [Path(config.invocation_params.dir, name.split("::")[0]).resolve() for name in config.args]
+    return all(path.is_relative_to(Path(__file__).parent / "cuda") for path in asked)
 
 
 @pytest.fixture(autouse=True)

@@ -17,6 +17,7 @@ Hooks in every step, for every part of an accumulated batch:
 Hooks inside the update, on lists of tensors, in this order:
 
     gradient     after clipping, before Adam's moments are updated
+    measure      the gradients are final, and nothing of the update is done yet
     direction    the direction is known, no weight has moved yet
     before       weights may move before the direction is subtracted
     moved        the weights have moved, not yet decayed
@@ -24,7 +25,7 @@ Hooks inside the update, on lists of tensors, in this order:
 
 Methods compose. At each hook they act in the alphabetical order of their names, and no method undoes the
 work of another. Masks, factors and pulls multiply or add up. Gradients are masked before a method measures
-them (``direction``), and measured before any weight moves. Noise on hidden states is in every training
+them (``measure``, ``direction``), and measured before any weight moves. Noise on hidden states is in every training
 pass, so the clean pass of a method has it too; every pass has other noise. All methods share the one clean
 pass of a step. If one method switches a dropout off, it is off for all. Pulls and noise on weights are
 neither masked (PATS has an option for it) nor scaled by sensitivity. A penalty (L2-SP) is part of the
@@ -160,6 +161,9 @@ class Method(Stateful):
 
     def gradient(self, update: Update) -> None:
         """Change ``update.gradients`` in place."""
+
+    def measure(self, update: Update) -> None:
+        """Read the update's weights and gradients, and change neither."""
 
     def direction(self, update: Update) -> None:
         """Change ``update.directions`` in place."""

@@ -25,7 +25,7 @@ from transformers import PreTrainedModel
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.methods.base import Context, Method
 from benchmark.methods.common.sensitivity import Sensitivity
-from benchmark.methods.common.tensors import in_layers, places, selected
+from benchmark.methods.common.tensors import apart, in_layers, places, selected
 from benchmark.models import masks
 from benchmark.step.update import Tensors, Update
 
@@ -87,7 +87,7 @@ class PATS(Method):
         self.sensitivity = Sensitivity(in_layers(context.encoder, norms=False), self.beta, self.signed)
         self.rng = context.stream(device=next(model.parameters()).device)
 
-    def direction(self, update: Update) -> None:
+    def measure(self, update: Update) -> None:
         if not self.silent:
             self.sensitivity.see(update)
 
@@ -97,7 +97,8 @@ class PATS(Method):
             return
         spread = self.sizes(self.sensitivity.of(update, indices))
         weights = selected(update.weights, indices)
-        torch._foreach_mul_(spread, [self.draw(weight) for weight in weights])
+        drawn = self.draw(weights[0].new_empty(sum(weight.numel() for weight in weights)))
+        torch._foreach_mul_(spread, apart(drawn, weights))
         if self.mask_noise:
             torch._foreach_mul_(spread, [gradient != 0 for gradient in selected(update.gradients, indices)])
         torch._foreach_add_(weights, spread)
@@ -111,14 +112,17 @@ class PATS(Method):
 
     def intensities(self, means: Tensors) -> Tensors:
         """r of Eq. 4 for every weight, from the running means of the sensitivities of all tensors."""
-        sizes, averages = [mean.numel() for mean in means], [mean.mean() for mean in means]
+        sizes = counts = [mean.numel() for mean in means]
+        # One kernel for all tensors; the running means of absolute values are not negative.
+        sums = [mean.sum() for mean in means] if self.signed else torch._foreach_norm(means, 1)
         if self.scope == "model":
-            sizes = [sum(sizes)] * len(means)
-            averages = [torch.stack([mean.sum() for mean in means]).sum() / sizes[0]] * len(means)
+            sizes, sums = [sum(counts)] * len(means), [torch.stack(list(sums)).sum()] * len(means)
+        averages = torch._foreach_div(sums, [float(size) for size in sizes])
         shares = [1.0 if self.eps_form == "eq4" else 1 / size for size in sizes]
         ratios = list(torch._foreach_add(means, [self.epsilon * share for share in shares]))
         torch._foreach_reciprocal_(ratios)
-        torch._foreach_mul_(ratios, averages)
+        spread = torch.cat([average.expand(count) for average, count in zip(averages, counts, strict=True)])
+        torch._foreach_mul_(ratios, apart(spread, means))
         torch._foreach_sub_(ratios, self.gamma)
         torch._foreach_clamp_min_(ratios, 0.0)
         torch._foreach_mul_(ratios, self.intensity)

@@ -10,6 +10,8 @@ import torch
 
 from benchmark.models.packed_layout import PackedLayout
 
+PADDING = 32  # tokens of a sequence of padding: no longer than texts, or a kernel would wait for it alone
+
 
 @dataclass
 class LinedUpLayout(PackedLayout):
@@ -17,8 +19,8 @@ class LinedUpLayout(PackedLayout):
 
     Kernels for sequences of unlike length need this order. ``offsets`` (sequences + 1,) int32 are the begins
     of the sequences, of at most ``longest`` tokens each. ``back`` (places,) is the packed token at every
-    place of the padded batch, -1 at padding. Filled up to a size, each half ends with a sequence of padding
-    that attends to itself alone (`filled_up`).
+    place of the padded batch, -1 at padding. Filled up to a size, each half ends with sequences of padding
+    that attend to themselves alone (`filled_up`).
     """
 
     offsets: torch.Tensor
@@ -53,23 +55,25 @@ class LinedUpLayout(PackedLayout):
         )
 
     def filled_up(self) -> LinedUpLayout | None:
-        """The layout with padding up to one of a few sizes.
+        """The layout with padding up to one of a few sizes, in a number of sequences that the size decides.
 
-        None if the batch has no padding to add.
+        None if the batch has too little padding.
         """
         tokens, places = len(self.tokens), self.padded[0] * self.padded[1]
-        if tokens == places:
-            return None
-        distance = gap(tokens + 1)
-        size = min((tokens // distance + 1) * distance, places)
+        size = tokens
+        while size - tokens < sequences_of_padding(size):
+            if size == places:
+                return None
+            size = min(next_size(size), places)
         padding = np.flatnonzero(self.back.numpy() < 0)[: size - tokens]
+        ends = tokens + np.linspace(0, len(padding), 1 + sequences_of_padding(size))[1:]
         return LinedUpLayout(
             self.padded,
             torch.cat([self.tokens, torch.from_numpy(padding)]),
             torch.cat([self.owner, torch.from_numpy(padding // self.padded[1])]),
-            torch.cat([self.offsets, torch.tensor([size], dtype=torch.int32)]),
+            torch.cat([self.offsets, torch.from_numpy(ends.astype(np.int32))]),
             self.back,
-            max(self.padded[1], gap(size)),  # the same for every batch of this size
+            max(self.padded[1], PADDING + 2),  # the same for every batch of this size
         )
 
     def on(self, device: torch.device) -> LinedUpLayout:
@@ -107,6 +111,17 @@ class _Gathered(torch.autograd.Function):
 
 def _gathered(states: torch.Tensor, take: torch.Tensor) -> torch.Tensor:
     return states.index_select(0, take.clamp_min(0)).mul_((take >= 0).unsqueeze(1))
+
+
+def next_size(tokens: int) -> int:
+    """The smallest size of more than ``tokens`` to which batches are filled up."""
+    distance = gap(tokens + 1)
+    return (tokens // distance + 1) * distance
+
+
+def sequences_of_padding(size: int) -> int:
+    """The number of sequences, none of them empty, into which the padding of a ``size`` is cut."""
+    return max(gap(size - 1) // PADDING, 1)
 
 
 def gap(tokens: int) -> int:

@@ -34,7 +34,7 @@ LIMITS = {
     "base_bfloat16": 60,
     "grid": 145,
     "methods": 40,
-    "several": 40,
+    "several": 75,
     "base_float32": 35,
     "compiled": 60,  # only if the others have left time
 }

@@ -19,7 +19,7 @@ from benchmark.speed.stage import SHORT, Stage
 TABLE, *GRID = costs.GRID_OF_60
 TASKS, MODEL = ("rte", "mrpc"), "sentence-transformers/all-MiniLM-L6-v2"
 TIMES = 10  # factor on the runs per hour of Trainer processes
-RESERVE = 25  # seconds for the repeated runs
+RESERVE = 35  # seconds for the repeated runs
 FEW = ("task=rte", "seed=range(1,6)", "method=[noisytune]")  # the repeated part of the grid
 STAND_IN = ("demo/noisytune", "task=opinion", "data.count=64", "protocol.epochs=1", "seed=1,2", "device=cpu")
 

@@ -82,13 +82,6 @@ def several(stage: Stage) -> None:
     sharing.several(stage)
 
 
-def together(stage: Stage) -> None:
-    """Run the processes of `several`, with MPS if the environment names a daemon."""
-    from benchmark.speed import sharing
-
-    sharing.together(stage)
-
-
 def compiled(stage: Stage) -> None:
     """Time Trainer with torch_compile=True."""
     from benchmark.speed import costs
@@ -109,7 +102,6 @@ STAGES: dict[str, Callable[[Stage], None]] = {
     "grid": grid,
     "methods": methods,
     "several": several,
-    "together": together,
     "compiled": compiled,
 }
 

@@ -102,6 +102,8 @@ class Optimizer:
         )
         for method in self.methods:
             method.gradient(update)
+        for method in self.methods:
+            method.measure(update)
         if self.staged:
             self._step_in_stages(group, update)
         elif self.schedules is None:

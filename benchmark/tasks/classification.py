@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
+import pyarrow
 import torch
 from torch.nn import functional
 
@@ -75,7 +76,7 @@ class Classification(Kind):
             encoded = tokenizer(*(rows[name] for name in fields), truncation=True, max_length=max_length)
             return {key: encoded[key] for key in encoded if key != "attention_mask"}
 
-        def tokenised() -> dict[str, Any]:
+        def tokenised() -> dict[str, list[torch.Tensor]]:
             made = looked.rows.data.map(
                 tokenise,
                 batched=True,
@@ -84,13 +85,13 @@ class Classification(Kind):
                 load_from_cache_file=True,
                 new_fingerprint=path.stem,
             )
-            return made.with_format("numpy")[:]
+            table = made.with_format("arrow")[:]
+            return {name: _numbers(table[name]) for name in table.column_names}
 
-        arrays = healed(path, tokenised, lambda made: _whole(made, len(looked.rows)))
-        segments = arrays.get("token_type_ids")
+        tokens = healed(path, tokenised, lambda made: _whole(made, len(looked.rows)))
         return Examples(
-            ids=[torch.tensor(ids) for ids in arrays["input_ids"]],
-            segments=[torch.tensor(ids) for ids in segments] if segments is not None else None,
+            ids=tokens["input_ids"],
+            segments=tokens.get("token_type_ids"),
             targets=torch.from_numpy(looked.targets),
             counts_as=_counts_as(task.labels, split.fold),
             left_out=looked.rows.left_out,
@@ -156,7 +157,14 @@ class Classification(Kind):
         return {"targets": examples.targets.numpy()}
 
 
-def _whole(columns: dict[str, Any], count: int) -> bool:
+def _numbers(lists: pyarrow.ChunkedArray) -> list[torch.Tensor]:
+    """The ``lists`` of numbers as int64 tensors (numbers,), which share memory."""
+    whole = lists.combine_chunks()
+    numbers = torch.from_numpy(whole.flatten().to_numpy(zero_copy_only=False).astype(np.int64))
+    return list(numbers.split(whole.value_lengths().to_pylist()))
+
+
+def _whole(columns: dict[str, list[torch.Tensor]], count: int) -> bool:
     """True if cached ``columns`` are those of ``count`` tokenised examples."""
     return "input_ids" in columns and all(len(column) == count for column in columns.values())
 

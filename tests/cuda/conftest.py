@@ -15,11 +15,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--share", default="0/1", help="I/N: of the tests on a GPU, share I of N (from 0 on)")
 
 
-@pytest.fixture(scope="session", autouse=True)
-def embedded() -> None:
-    """Nothing here needs what the project makes for itself, which takes a while on a fresh machine."""
-
-
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark the tests of this folder, leave those of other shares, and skip all without a GPU."""
     here = [item for item in items if FOLDER in item.path.parents]

@@ -15,7 +15,7 @@ from helpers.toys import scripted
 
 @pytest.mark.parametrize(("noise_scale", "power"), [("sqrt", 0.5), ("linear", 1.0)])
 def test_all_weights_of_a_tensor_have_the_mean_size_by_hand(noise_scale: str, power: float) -> None:
-    draws = [torch.tensor([[1.0, -1.0], [2.0, 0.0]])]
+    draws = [torch.tensor([1.0, -1.0, 2.0, 0.0])]
     method = scripted(
         EvenNoise, draws, intensity=0.04, gamma=0.5, beta=0.25, epsilon=0.05, noise_scale=noise_scale
     )

@@ -25,7 +25,7 @@ from benchmark.methods import build, prepare
 from benchmark.methods.common.hidden_noise import HiddenNoise
 from benchmark.models import masks, packing
 from benchmark.models.architecture import captured_states, encoder_of
-from benchmark.models.lined_up_layout import LinedUpLayout, gap, lined_up
+from benchmark.models.lined_up_layout import PADDING, LinedUpLayout, gap, lined_up
 from benchmark.models.packing import layout_of
 from benchmark.testing.fixtures import (
     CPU,
@@ -178,6 +178,17 @@ def of_many_lengths() -> list[LinedUpLayout]:
     return [filled for filled in found if filled is not None]
 
 
+def test_padding_is_cut_into_short_sequences_none_of_them_empty() -> None:
+    for tokens in (*range(1, 40), *range(1900, 2100)):
+        mask = torch.arange(-(-tokens // 32) + 40) < torch.full((32, 1), tokens // 32)
+        mask[:, : tokens // 32 + 1][: tokens % 32] = True
+        filled = lined(mask).filled_up()
+        assert filled is not None
+        padding = filled.offsets.diff().tolist()[32:]
+        assert sum(padding) == len(filled.tokens) - tokens
+        assert 0 < min(padding) <= max(padding) <= PADDING + 2
+
+
 def test_a_batch_is_filled_with_padding_up_to_a_few_sizes() -> None:
     mask = torch.tensor([[1] * 9 + [0] * 3, [1] * 5 + [0] * 7])
     filled = lined(mask).filled_up()
@@ -190,8 +201,7 @@ def test_a_batch_is_filled_with_padding_up_to_a_few_sizes() -> None:
     assert len(lined(torch.tensor([[1, 1], [1, 0]])).filled_up().tokens) == 4
     longest = [max(filled.offsets.diff().tolist()) for filled in of_many_lengths()]
     assert all(most <= filled.longest for most, filled in zip(longest, of_many_lengths(), strict=True))
-    assert len({(len(filled.tokens), filled.longest) for filled in of_many_lengths()}) == len(
-        {len(filled.tokens) for filled in of_many_lengths()}
-    )
+    shapes = {(len(filled.tokens), filled.longest, len(filled.offsets)) for filled in of_many_lengths()}
+    assert len(shapes) == len({len(filled.tokens) for filled in of_many_lengths()}) > 2
     sizes = {-(-tokens // gap(tokens)) * gap(tokens) for tokens in range(1024, 2049)}
     assert sorted(sizes) == list(range(1024, 2049, 128))

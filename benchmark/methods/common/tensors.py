@@ -48,3 +48,9 @@ def places(update: Update, names: Collection[str]) -> list[int]:
 def selected(tensors: Tensors, indices: Iterable[int]) -> Tensors:
     """The tensors at ``indices``."""
     return [tensors[index] for index in indices]
+
+
+def apart(entries: torch.Tensor, like: Tensors) -> Tensors:
+    """Views of ``entries`` (n,), taken apart into the shapes of ``like``, of n entries together."""
+    parts = entries.split([tensor.numel() for tensor in like])
+    return [part.view_as(tensor) for part, tensor in zip(parts, like, strict=True)]
