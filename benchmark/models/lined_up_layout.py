@@ -18,7 +18,7 @@ class LinedUpLayout(PackedLayout):
     """The layout for a GPU: tokens example by example.
 
     Kernels for sequences of unlike length need this order. ``offsets`` (sequences + 1,) int32 are the begins
-    of the sequences, of at most ``longest`` tokens each. ``back`` (places,) is the packed token at every
+    of the sequences, of at most ``longest`` tokens each (no more than all tokens: the kernels refuse that). ``back`` (places,) is the packed token at every
     place of the padded batch, -1 at padding. Filled up to a size, each half ends with sequences of padding
     that attend to themselves alone (`filled_up`).
     """
@@ -55,9 +55,9 @@ class LinedUpLayout(PackedLayout):
         )
 
     def filled_up(self) -> LinedUpLayout | None:
-        """The layout with padding up to one of a few sizes, in a number of sequences that the size decides.
+        """The layout with padding up to one of a few sizes.
 
-        None if the batch has too little padding.
+        The size decides the number of sequences of padding. None if the batch has too little padding.
         """
         tokens, places = len(self.tokens), self.padded[0] * self.padded[1]
         size = tokens
@@ -73,7 +73,7 @@ class LinedUpLayout(PackedLayout):
             torch.cat([self.owner, torch.from_numpy(padding // self.padded[1])]),
             torch.cat([self.offsets, torch.from_numpy(ends.astype(np.int32))]),
             self.back,
-            max(self.padded[1], PADDING + 2),  # the same for every batch of this size
+            min(max(self.padded[1], PADDING + 2), size),  # the same for every batch of this size
         )
 
     def on(self, device: torch.device) -> LinedUpLayout:
@@ -120,7 +120,7 @@ def next_size(tokens: int) -> int:
 
 
 def sequences_of_padding(size: int) -> int:
-    """The number of sequences, none of them empty, into which the padding of a ``size`` is cut."""
+    """The number of sequences, none empty, of a ``size``'s padding."""
     return max(gap(size - 1) // PADDING, 1)
 
 

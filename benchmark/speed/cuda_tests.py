@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -21,7 +22,12 @@ def tests(stage: Stage) -> None:
     command = [sys.executable, "-m", "pytest", "-q", "--tb=line", "-rfE", "-p", "no:cacheprovider"]
     started = [
         subprocess.Popen(
-            [*command, *arguments], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            [*command, *arguments],
+            cwd=ROOT,
+            env=os.environ | {"COLUMNS": "1000"},  # else the summary leaves out why a test failed
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
         for arguments in selections
     ]
@@ -37,5 +43,15 @@ def tests(stage: Stage) -> None:
         lines = output.strip().splitlines() or ["nothing"]
         passed = process.returncode == 0 and re.search(r"\d+ passed", lines[-1])
         stage.say(f"{'' if passed else SHORT + ': '}{name}: {lines[-1].strip('= ')}")
-        for line in [line for line in lines if line.startswith(("FAILED", "ERROR"))][:20]:
-            stage.say(f"  {line[:300]}")
+        for why, names in by_reason(lines).items():
+            stage.say(f"  {why[:300]}: {len(names)} tests, first {names[0]}")
+
+
+def by_reason(lines: list[str]) -> dict[str, list[str]]:
+    """The tests that failed, by the reason given in the ``lines`` of pytest's summary."""
+    failed: dict[str, list[str]] = {}
+    for line in lines:
+        if line.startswith(("FAILED ", "ERROR ")):
+            name, _, why = line.split(" ", 1)[1].partition(" - ")
+            failed.setdefault(why or "no reason given", []).append(name)
+    return failed

@@ -232,8 +232,11 @@ def in_one(
 ) -> torch.Tensor:
     """`benchmark.models.attention.by_kernel` in operations whose shapes depend only on the size.
 
-    Shapes: ``q``, ``k``, ``v`` and the result (1, tokens, heads, width).
+    Shapes: ``q``, ``k``, ``v`` and the result (1, tokens, heads, width). The kernels refuse a longest sequence of
+    more tokens than there are.
     """
+    if layout.longest > q.shape[1]:
+        raise RuntimeError(f"Invalid max_seqlen: {layout.longest} of {q.shape[1]} tokens")
     q, k, v = (states.squeeze(0).transpose(0, 1) for states in (q, k, v))
     owner = torch.searchsorted(layout.offsets, torch.arange(q.shape[1], device=q.device), right=True)
     apart = owner[:, None] != owner
