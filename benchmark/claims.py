@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +20,8 @@ from benchmark.records.record import Record
 from benchmark.records.store import Store, make_writable
 from benchmark.runs.finished import records_at_hand
 from benchmark.runs.hits import Hits
-from benchmark.runs.throughput import Measured, measure
+from benchmark.runs.parallel import in_processes
+from benchmark.runs.throughput import RunCost, costs, measure, work_of
 
 if TYPE_CHECKING:
     from benchmark.report.ledger import LedgerRow
@@ -74,34 +77,46 @@ def ledger_of(names: Sequence[str], overrides: Sequence[str]) -> list[LedgerRow]
     from benchmark.report.ledger import LedgerRow
 
     papers, tables = _chosen(names, overrides)
-    tell, number = RunProgress(), len(tables)
-    first = grid.load(tables[0], overrides)
-    store = Store(first.runs[0].config.store)
+    store = Store(grid.load(tables[0], overrides).runs[0].config.store)
     nothing = BenchmarkError(
         f"store={store.folder}: has no run of {', '.join(names) or 'any paper'}; make some with "
         f"python -m benchmark.reproduce {tables[0]}, or name another store"
     )
     if store.is_empty():
         raise nothing
-    grids, hits, records = [first], Hits(store), dict[str, dict[str, Record]]()
-    for name in tables[1:]:
-        grids.append(grid.load(name, overrides))
-        tell("tables loaded", len(grids), number)
-    for planned in grids:
-        records[planned.name] = records_at_hand(planned, hits)
-        tell("tables looked up", len(records), number)
-    every = {run_id: record for of_table in records.values() for run_id, record in of_table.items()}
-    if not every:
-        raise nothing
-    measured, rows = measure(store, every), list[LedgerRow]()
-    for done, planned in enumerate(grids, 1):
-        rows += _rows(planned, records[planned.name], store, measured)
-        tell("tables judged", done, number)
+    judging, tell, rows = Judging(store, overrides), RunProgress(), dict[str, list[LedgerRow]]()
+    spent: dict[str, RunCost | None] = {}
+    for name, (of_table, of_runs) in in_processes(judging, tables, preload=["benchmark.report.ledger"]):
+        rows[name], spent = of_table, spent | of_runs
+        tell("tables judged", len(rows), len(tables))
     tell.line.close()
-    return [*rows, *ledger.undeclared(rows, papers)]
+    if not spent:
+        raise nothing
+    hours = measure(store, spent).hours_of
+    every = ledger.timed((row for name in tables for row in rows[name]), hours)
+    return [*every, *ledger.undeclared(every, papers)]
 
 
-def _rows(planned: Grid, records: dict[str, Record], store: Store, measured: Measured) -> list[LedgerRow]:
+@dataclass(frozen=True)
+class Judging:
+    """The judgement of one table after the other by the runs of a ``store``."""
+
+    store: Store
+    overrides: Sequence[str]
+
+    @cached_property
+    def hits(self) -> Hits:
+        """The store's records, which several tables share."""
+        return Hits(self.store)
+
+    def __call__(self, table: str) -> tuple[list[LedgerRow], dict[str, RunCost | None]]:
+        """A table's rows of the ledger, and the costs of its runs in the store, by run id."""
+        planned = grid.load(table, self.overrides)
+        records = records_at_hand(planned, self.hits)
+        return _rows(planned, records, self.store), costs(self.store, records)
+
+
+def _rows(planned: Grid, records: dict[str, Record], store: Store) -> list[LedgerRow]:
     """The rows of one table; without a record nothing is judged."""
     from benchmark.report import evidence, judge, ledger
     from benchmark.report.one_origin import of_one_origin
@@ -113,7 +128,7 @@ def _rows(planned: Grid, records: dict[str, Record], store: Store, measured: Mea
         failed = {run_id for run_id in missing if store.failures(run_id)}
         gathered = evidence.gathered(planned, records, store.arrays, failed)
         verdicts = gathered.verdicts(bool(recipe.changed(planned)))
-    return ledger.entries(planned, verdicts, records, measured.hours)
+    return ledger.entries(planned, verdicts, records, work_of)
 
 
 def _chosen(names: Sequence[str], overrides: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -17,7 +17,7 @@ from benchmark.grids import grid
 from benchmark.grids.grid import Grid, PlannedRun
 from benchmark.records.store import Store
 from benchmark.runs.hits import Hits
-from benchmark.runs.throughput import Measured, measure
+from benchmark.runs.throughput import Measured, costs, measure
 
 DESCRIPTION = """\
 Say what tables of sweeps/ would run, and what of it the store has; nothing is run.
@@ -128,7 +128,7 @@ def plan(names: Sequence[str], overrides: Sequence[str], smoke: bool) -> str:
     wanted = {run.run_id: run.config for planned in grids for run in planned.runs}
     hits = Hits(store)
     records = {name: record for name, config in wanted.items() if (record := hits.find(config, name))}
-    done, measured = set(records), measure(store, records) if first else Measured()
+    done, measured = set(records), measure(store, costs(store, records)) if first else Measured()
     last = total(grids, done, measured) if len(grids) > 1 else None
     return render(rows(grids, done, measured), last)
 

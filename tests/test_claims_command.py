@@ -19,6 +19,7 @@ from benchmark.report import ledger, ledger_text
 from benchmark.report.judge import without_runs
 from benchmark.report.ledger import LedgerRow
 from benchmark.report.published import claim_ids
+from benchmark.runs.throughput import work_of
 from helpers.hand_made import noise, scored
 
 
@@ -115,7 +116,7 @@ def test_a_claim_in_parts_is_one_claim():
 def test_a_claim_that_no_run_can_test_says_so_without_a_run():
     planned = grid.load("hype/table12", ["seed=1", "task=mrpc"])
     verdicts = [without_runs(claim) for claim in planned.table["claims"]]
-    [row] = ledger.entries(planned, verdicts, [], lambda _: None)
+    [row] = ledger.timed(ledger.entries(planned, verdicts, [], work_of), lambda _: None)
     assert row.verdict == row.for_sentences == "cannot be tested here"
     assert (row.id, row.missing, row.comparisons) == ("H31", 0, 0)
 

@@ -12,7 +12,7 @@ from benchmark import plan
 from benchmark.grids import grid
 from benchmark.records.store import Store
 from benchmark.runs import throughput
-from benchmark.runs.throughput import Measured, measure
+from benchmark.runs.throughput import Measured, measure, work_of
 
 TABLE = "lnsr/table1"
 
@@ -43,7 +43,9 @@ LNSR = ("protocol=lnsr", "model=bert_large_uncased", "task=rte")
 
 def test_hours_are_seconds_per_update_times_updates(compose, record_of):
     known = measured(finished(compose(*LNSR), record_of))  # 0.5 s per update
-    assert known.updates(compose(*LNSR, "seed=7")) == 3 * 78  # ceil(2490 / 32) = 78 batches, 3 epochs
+    assert (
+        known.updates(work_of(compose(*LNSR, "seed=7"))) == 3 * 78
+    )  # ceil(2490 / 32) = 78 batches, 3 epochs
     assert known.hours(compose(*LNSR, "seed=7")) == pytest.approx(234 * 0.5 / 3600)
 
 
@@ -61,11 +63,11 @@ def test_the_median_is_taken(compose, record_of):
     ],
 )
 def test_less_data_and_more_epochs_are_counted(change, updates, compose, record_of):
-    assert measured(finished(compose(*LNSR), record_of)).updates(compose(*LNSR, change)) == updates
+    assert measured(finished(compose(*LNSR), record_of)).updates(work_of(compose(*LNSR, change))) == updates
 
 
 def test_a_number_of_steps_is_taken_as_it_is(compose):
-    assert Measured().updates(compose(*LNSR, "protocol.epochs=null", "protocol.steps=800")) == 800
+    assert Measured().updates(work_of(compose(*LNSR, "protocol.epochs=null", "protocol.steps=800"))) == 800
 
 
 @pytest.mark.parametrize(
@@ -81,7 +83,7 @@ def test_a_run_that_diverged_measures_nothing(compose, record_of):
 
 def test_a_subset_says_nothing_of_the_size_of_a_training_set(compose, record_of):
     known = measured(finished(compose(*LNSR, "data.count=64"), record_of, examples=64))
-    assert known.updates(compose(*LNSR)) is None
+    assert known.updates(work_of(compose(*LNSR))) is None
 
 
 def test_a_plan_counts_what_is_done_and_what_tables_share(compose, record_of, store):

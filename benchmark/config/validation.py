@@ -79,6 +79,11 @@ def _validate_task(task: TaskConfig) -> None:
     for name, split in task.evaluate.items():
         if split.kind not in (None, *KINDS):
             raise unknown("kind", split.kind, KINDS, f"task.evaluate.{name}")
+    for place, split in _training_splits(task).items():
+        if split.kind not in (None, task.kind):
+            raise BenchmarkError(
+                f"{place}.kind={split.kind}: a run trains on task.kind={task.kind}; leave it null"
+            )
     for key, choices in (("rule", RULES), ("threshold", THRESHOLDS)):
         if getattr(task.retrieval, key) not in choices:
             raise unknown(f"task.retrieval.{key}", getattr(task.retrieval, key), choices)
@@ -126,11 +131,14 @@ def _validate_replay(config: RunConfig) -> None:
 
 def _splits(task: TaskConfig) -> dict[str, SplitConfig]:
     """The splits that a run uses, by the configuration key that declares them."""
-    train = {"task.train": task.train}
-    if task.setting != ZERO_SHOT:
-        key = f"task.settings.{task.setting}.train"
-        train = {f"{key}[{number}]": split for number, split in enumerate(splits_of_setting(task))}
-    return train | {f"task.evaluate.{name}": split for name, split in task.evaluate.items()}
+    return _training_splits(task) | {f"task.evaluate.{name}": split for name, split in task.evaluate.items()}
+
+
+def _training_splits(task: TaskConfig) -> dict[str, SplitConfig]:
+    if task.setting == ZERO_SHOT:
+        return {"task.train": task.train}
+    key = f"task.settings.{task.setting}.train"
+    return {f"{key}[{number}]": split for number, split in enumerate(splits_of_setting(task))}
 
 
 def _validate_names(task: TaskConfig) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -15,33 +16,56 @@ from benchmark.config.units import of_arms
 from benchmark.grids.grid import Grid
 from benchmark.records.record import Record
 from benchmark.report.numbers import contrasts, quantities
-from benchmark.report.numbers.frame import Rule, average_by_seed
+from benchmark.report.numbers.frame import CELL, Rule, average_by_seed
 from benchmark.report.numbers.predictions import Arrays
 from benchmark.report.numbers.sampling import weights_of
 
 BySeed = dict[int, float]
 Scored = Callable[[pd.DataFrame], pd.DataFrame]
+Kept = TypeVar("Kept")
 
 
 @dataclass(frozen=True)
 class Arm:
-    """The runs of one row of a table; ``place`` has the row's values by axis."""
+    """The runs of one row of a table; ``place`` has the row's values by axis.
+
+    The claims of a table ask the same of an arm many times: what is computed is kept, and not to be changed.
+    """
 
     name: str
     place: dict[str, Any]
     frame: pd.DataFrame
     config: RunConfig
-    known: dict[tuple[str, ...], pd.DataFrame] = field(default_factory=dict, repr=False)
+    known: dict[Hashable, Any] = field(default_factory=dict, repr=False)
+
+    def kept(self, key: Hashable, make: Callable[[], Kept]) -> Kept:
+        """The result of ``make``, computed once per ``key``."""
+        if key not in self.known:
+            self.known[key] = make()
+        return self.known[key]
+
+    @cached_property
+    def cell(self) -> tuple[Any, ...]:
+        """Model, variant and methods."""
+        return tuple(self.frame[CELL[:-1]].iloc[0])
+
+    def rows(self, column: str) -> pd.DataFrame:
+        """The rows of one column."""
+        return self.kept(("rows", column), lambda: self.frame[self.frame["task"] == column])
+
+    def seeds(self, column: str) -> int:
+        """The number of seeds planned on ``column``."""
+        return self.kept(("seeds", column), lambda: self.rows(column)["seed"].nunique())
 
     def behind(self, rule: Rule) -> pd.DataFrame:
-        """The rows behind some columns; collapsed runs have a status of that name. Kept: not to be changed."""
+        """The rows behind some columns; collapsed runs have a status of that name."""
         columns = tuple(weights_of(rule))
-        if columns not in self.known:
-            rows = self.frame[self.frame["task"].isin(columns)]
-            finished = rows["status"] == "finished"
-            status = rows["status"].mask(finished & rows["collapsed"], "collapsed")
-            self.known[columns] = rows.assign(status=status)
-        return self.known[columns]
+        return self.kept(("behind", *columns), lambda: self._behind(columns))
+
+    def _behind(self, columns: tuple[str, ...]) -> pd.DataFrame:
+        rows = self.frame[self.frame["task"].isin(columns)]
+        finished = rows["status"] == "finished"
+        return rows.assign(status=rows["status"].mask(finished & rows["collapsed"], "collapsed"))
 
     def same(self, other: Arm, named: set[str]) -> bool:
         """True if two arms agree on every common axis that is not ``named``."""
@@ -65,6 +89,11 @@ class RunValues:
 
     def by_seed(self, claim: Mapping[str, Any], arm: Arm, rule: Rule, scored: Scored) -> BySeed:
         """The quantity of ``claim`` by seed: of one column, or the mean over a rule."""
+        of, depth, within = claim["of"], tuple(claim.get("depth") or []), _axis_within(claim)
+        key = ("by seed", of, depth, within, repr(rule), scored, self.collapsed)
+        return arm.kept(key, lambda: self._by_seed(claim, arm, rule, scored))
+
+    def _by_seed(self, claim: Mapping[str, Any], arm: Arm, rule: Rule, scored: Scored) -> BySeed:
         of = claim["of"]
         frame = (
             scored(arm.frame)
@@ -103,7 +132,7 @@ class RunValues:
 
     def machines(self, arm: Arm, column: str) -> dict[int, str]:
         """The machine of every finished run of an arm on ``column``, by seed."""
-        rows = arm.frame[arm.frame["task"] == column]
+        rows = arm.rows(column)
         known = {
             int(seed): self.records[run].environment
             for seed, run in zip(rows["seed"], rows["run_id"], strict=True)
@@ -113,7 +142,7 @@ class RunValues:
 
     def examples(self, arm: Arm, column: str) -> float:
         """The number of training examples of an arm's runs on ``column``: their median; NaN if unknown."""
-        runs = arm.frame[arm.frame["task"] == column]["run_id"]
+        runs = arm.rows(column)["run_id"]
         counts = [self.records[run].examples.get("train") for run in runs if run in self.records]
         known = [count for count in counts if count]
         return float(np.median(known)) if known else np.nan

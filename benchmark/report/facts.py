@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from benchmark.report import published
+from benchmark.report.arms import Arm
 from benchmark.report.numbers import sampling
-from benchmark.report.numbers.frame import CELL
+from benchmark.report.numbers.frame import Rule
 from benchmark.report.numbers.sampling import Shares
 from benchmark.report.paired_tests import Comparison
 from benchmark.report.sums import Term
@@ -62,17 +63,25 @@ class Facts:
         """Standard error of a difference over examples, and its degrees of freedom; NaN if unknown."""
         known = []
         for weight, arm, rule in terms:
-            shares = sampling.of_side(arm.frame, sampling.weights_of(rule), self.shares, seeds)
+            shares = self.of_side(arm, rule, frozenset(seeds))
             if shares is None:
                 return np.nan, np.nan
             known.append((weight, shares))
         apart = sampling.weighted(known)
         return sampling.error(apart), sampling.degrees(apart)
 
+    def of_side(self, arm: Arm, rule: Rule, seeds: frozenset[int]) -> Shares | None:
+        """Contributions of examples to the mean of an arm over ``seeds``; None if unknown."""
+        weights = sampling.weights_of(rule)
+        return arm.kept(
+            ("shares", repr(rule), seeds),
+            lambda: sampling.of_side(arm.frame, weights, self.shares, seeds),
+        )
+
     def value(self, term: Term, column: str) -> float:
         """The printed value of an arm on ``column``, the name of its rule; NaN without one."""
         _, arm, rule = term
-        cell = tuple(arm.frame[CELL[:-1]].iloc[0])
+        cell = arm.cell
         if (*cell, column) in self.printed:
             return self.printed[*cell, column]
         weights = sampling.weights_of(rule)
@@ -94,10 +103,14 @@ def distinct(comparisons: Sequence[Comparison]) -> list[Comparison]:
 
 
 def _runs(terms: Sequence[Term]) -> frozenset[str]:
-    return frozenset(run for _, arm, rule in terms for run in arm.behind(rule)["run_id"])
+    return frozenset().union(*(_runs_behind(arm, rule) for _, arm, rule in terms))
+
+
+def _runs_behind(arm: Arm, rule: Rule) -> frozenset[str]:
+    return arm.kept(("runs", repr(rule)), lambda: frozenset(arm.behind(rule)["run_id"]))
 
 
 def _tried(terms: Sequence[Term]) -> int:
     _, arm, rule = terms[0]
-    counts = arm.behind(rule).get("tried", pd.Series([1.0])).max()
+    counts = arm.kept(("tried", repr(rule)), lambda: arm.behind(rule).get("tried", pd.Series([1.0])).max())
     return 1 if np.isnan(counts) else int(counts)

@@ -7,8 +7,8 @@ the row with most pairs of runs.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,8 @@ from benchmark.report.papers.findings import sentences
 from benchmark.report.published import claim_ids, claim_of
 from benchmark.report.words import NOT_DECLARED, NOT_MEASURED
 
-Hours = Callable[[RunConfig], float | None]  # of a run; None if its workload was not measured
+WorkOf = Callable[[RunConfig], Hashable]  # of a planned run
+Hours = Callable[[Any], float | None]  # of a run of so much work; None if its workload was not measured
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,8 @@ class LedgerRow:
     - ``controls``: the verdict against each control.
     - ``leak_free``: the verdict by the leak-free rule; ``tried_…``: the most settings tried on a side.
     - ``helped``, ``hurt``: comparisons that are surely as claimed, and surely the other way.
-    - ``missing``: runs that are not in the store; ``hours``: of those whose workload was measured here.
+    - ``missing``: runs that are not in the store, ``awaited`` by their work until `timed` has said how long it takes.
+    - ``hours``: of the missing runs whose workload was measured here.
     - ``not_timed``: missing runs whose workload was not measured.
     - ``seeds``: those that decide the claim with 80 % power, at the effect that ``seeds_at`` names; NaN if unknown.
     - ``own_tables``: what the paper's own tables say instead, if they contradict the claim.
@@ -76,15 +78,27 @@ class LedgerRow:
     seeds_at: str = ""
     own_tables: str = ""
     why: str = ""
+    awaited: tuple[tuple[Any, int], ...] = ()
 
 
-def entries(grid: Grid, verdicts: Sequence[Verdict], done: Iterable[str], hours: Hours) -> list[LedgerRow]:
+def entries(grid: Grid, verdicts: Sequence[Verdict], done: Iterable[str], work: WorkOf) -> list[LedgerRow]:
     """One entry per verdict on a claim of ``grid``; ``done`` are the ids of the runs in the store."""
     have, seeds = set(done), len({run.config.seed for run in grid.runs})
     return [
-        _entry(grid, claim, judged, have, hours, seeds)
+        _entry(grid, claim, judged, have, work, seeds)
         for claim, judged in zip(grid.table["claims"], verdicts, strict=True)
     ]
+
+
+def timed(rows: Iterable[LedgerRow], hours: Hours) -> list[LedgerRow]:
+    """The ``rows`` with the time that their missing runs will take."""
+    return [_timed(row, [(hours(work), number) for work, number in row.awaited]) for row in rows]
+
+
+def _timed(row: LedgerRow, each: Sequence[tuple[float | None, int]]) -> LedgerRow:
+    known = sum(hours * number for hours, number in each if hours is not None)
+    unknown = sum(number for hours, number in each if hours is None)
+    return replace(row, hours=known, not_timed=unknown, awaited=())
 
 
 def undeclared(declared: Sequence[LedgerRow], papers: Iterable[str]) -> list[LedgerRow]:
@@ -109,15 +123,14 @@ def summary(rows: Sequence[LedgerRow]) -> list[str]:
 
 def frame(rows: Sequence[LedgerRow]) -> pd.DataFrame:
     """The ledger as tidy data, one row per entry."""
-    return pd.DataFrame([asdict(entry) for entry in rows])
+    return pd.DataFrame([asdict(entry) for entry in rows]).drop(columns="awaited")
 
 
 def _entry(
-    grid: Grid, claim: dict[str, Any], judged: Verdict, have: set[str], hours: Hours, seeds: int
+    grid: Grid, claim: dict[str, Any], judged: Verdict, have: set[str], work: WorkOf, seeds: int
 ) -> LedgerRow:
     paper, made = grid.name.partition("/")[0], judged.comparisons
     missing = [run.config for run in runs_of(claim, grid) if run.run_id not in have]
-    needed = [hours(config) for config in missing]
     lost, tried = (
         [max((getattr(c, name)[side] for c in made), default=least) for side in (0, 1)]
         for name, least in (("lost", 0), ("tried", 1))
@@ -144,8 +157,7 @@ def _entry(
         helped=helped([c.one_sided for c in made]) if made else 0,
         hurt=states(made, judged.corrected).count(-1) if judged.corrected else 0,
         missing=len(missing),
-        hours=sum(hour for hour in needed if hour is not None),
-        not_timed=needed.count(None),
+        awaited=tuple(Counter(map(work, missing)).items()),
         **_seeds(claim, made),
         own_tables=_own_tables(paper, judged.id),
         why=judged.why,

@@ -49,7 +49,7 @@ def summed(
         values.append({seed: sum(weight * known[seed] for weight, _, known in arms) for seed in seeds})
         size = max([size, *(abs(known[seed]) for _, _, known in arms for seed in seeds)])
         pairs += len(seeds)
-        planned += min(arm.frame[arm.frame["task"] == column]["seed"].nunique() for _, arm, _ in arms)
+        planned += min(arm.seeds(column) for _, arm, _ in arms)
     estimate = weighted_sums.numbers(values) if exact else weighted_sums.weighted_sum(values, size)
     return Sum(estimate, (pairs, planned))
 

@@ -19,6 +19,33 @@ RECENT = 2000  # records to take throughput from; to read a store of 100 000 wou
 Workload = tuple[Any, ...]  # model, task, methods, batch size, length and precision
 
 
+@dataclass(frozen=True)
+class Work:
+    """The work of a planned run: its workload, and the settings that decide its number of updates."""
+
+    workload: Workload
+    task: str
+    batch_size: int
+    epochs: float | None
+    steps: int | None
+    count: int | None
+    share: float | None
+
+
+@dataclass(frozen=True)
+class RunCost:
+    """The cost of a finished run of a workload: seconds per update, and megabytes.
+
+    ``examples`` are those of the task's whole training set; None if the run had a part of it.
+    """
+
+    workload: Workload
+    seconds: float
+    megabytes: float
+    task: str
+    examples: int | None
+
+
 @dataclass
 class Measured:
     """Seconds per update and megabytes of finished runs by workload; training examples by task."""
@@ -29,39 +56,47 @@ class Measured:
 
     def add(self, record: Record, size: float) -> None:
         """Add a finished record, whose files on disk have ``size`` megabytes."""
-        config = record.config
-        updates = record.curve[-1].step if record.curve else 0
-        if record.status != "finished" or not updates:
-            return
-        protocol, data = config["protocol"], config["data"]
-        batch = (protocol["batch_size"], protocol["max_length"], protocol["precision"])
-        workload = (config["model"]["name"], config["task"]["name"], tuple(sorted(config["method"])), *batch)
-        self.seconds.setdefault(workload, []).append(record.seconds.total / updates)
-        self.megabytes.setdefault(workload, []).append(size)
-        if data["count"] is None and data["share"] is None:
-            self.examples[config["task"]["name"]] = record.examples["train"]
+        if (cost := cost_of(record, size)) is not None:
+            self.take(cost)
+
+    def take(self, cost: RunCost) -> None:
+        """Add the cost of a run."""
+        self.seconds.setdefault(cost.workload, []).append(cost.seconds)
+        self.megabytes.setdefault(cost.workload, []).append(cost.megabytes)
+        if cost.examples is not None:
+            self.examples[cost.task] = cost.examples
 
     def hours(self, config: RunConfig) -> float | None:
         """The hours of a planned run, or None if its workload was not measured."""
-        rates, updates = self.seconds.get(workload_of(config)), self.updates(config)
+        return self.hours_of(work_of(config))
+
+    def hours_of(self, work: Work) -> float | None:
+        """The hours of so much ``work``, or None if its workload was not measured."""
+        rates, updates = self.seconds.get(work.workload), self.updates(work)
         return None if rates is None or updates is None else median(rates) * updates / 3600
 
-    def updates(self, config: RunConfig) -> int | None:
+    def updates(self, work: Work) -> int | None:
         """The updates of a run, or None if its training set's size is unknown."""
-        protocol, data = config.protocol, config.data
-        if protocol.steps is not None:
-            return protocol.steps
-        examples = data.count or self.examples.get(config.task.name)
+        if work.steps is not None:
+            return work.steps
+        examples = work.count or self.examples.get(work.task)
         if examples is None:
             return None
-        if data.share is not None:
-            examples = max(1, round(data.share * examples))
-        return max(1, round((protocol.epochs or 0) * math.ceil(examples / protocol.batch_size)))
+        if work.share is not None:
+            examples = max(1, round(work.share * examples))
+        return max(1, round((work.epochs or 0) * math.ceil(examples / work.batch_size)))
 
     def size(self, config: RunConfig) -> float | None:
         """The megabytes of a planned run's record, or None if its workload was not measured."""
         sizes = self.megabytes.get(workload_of(config))
         return None if sizes is None else median(sizes)
+
+
+def work_of(config: RunConfig) -> Work:
+    """The work of a planned run."""
+    protocol, data = config.protocol, config.data
+    amount = (protocol.batch_size, protocol.epochs, protocol.steps, data.count, data.share)
+    return Work(workload_of(config), config.task.name, *amount)
 
 
 def workload_of(config: RunConfig) -> Workload:
@@ -71,11 +106,33 @@ def workload_of(config: RunConfig) -> Workload:
     return (config.model.name, config.task.name, tuple(sorted(config.method)), *batch)
 
 
-def measure(store: Store, known: Mapping[str, Record] = {}) -> Measured:
-    """Measurements from ``known`` records of the store, by run id, and from its latest others."""
+def cost_of(record: Record, size: float) -> RunCost | None:
+    """The cost of a run with ``size`` megabytes of files; None if unfinished."""
+    config = record.config
+    updates = record.curve[-1].step if record.curve else 0
+    if record.status != "finished" or not updates:
+        return None
+    protocol, data, task = config["protocol"], config["data"], config["task"]["name"]
+    batch = (protocol["batch_size"], protocol["max_length"], protocol["precision"])
+    workload = (config["model"]["name"], task, tuple(sorted(config["method"])), *batch)
+    whole = data["count"] is None and data["share"] is None
+    return RunCost(
+        workload, record.seconds.total / updates, size, task, record.examples["train"] if whole else None
+    )
+
+
+def costs(store: Store, records: Mapping[str, Record]) -> dict[str, RunCost | None]:
+    """Costs of the runs of a store's ``records`` by run id; None for unfinished ones."""
+    sizes = {name: _megabytes(store.places.get(name, store.folder / name)) for name in records}
+    return {name: cost_of(record, sizes[name]) for name, record in records.items()}
+
+
+def measure(store: Store, known: Mapping[str, RunCost | None] = {}) -> Measured:
+    """Measurements from ``known`` costs by run id, and from the store's latest others."""
     measured = Measured()
-    for name, record in known.items():
-        measured.add(record, _megabytes(store.places.get(name, store.folder / name)))
+    for cost in known.values():
+        if cost is not None:
+            measured.take(cost)
     for folder in _latest_folders(store.folder)[: max(0, RECENT - len(known))]:
         if folder.name in known:
             continue

@@ -5,7 +5,7 @@ They stand beside the spread over seeds, and more seeds do not make them smaller
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import pandas as pd
@@ -90,7 +90,7 @@ def of_side(
     frame: pd.DataFrame,
     weights: Mapping[str, float],
     shares: Mapping[tuple[str, str], Shares],
-    seeds: set[int],
+    seeds: Collection[int],
 ) -> Shares | None:
     """Contributions of examples to the mean over ``seeds`` of weighted scores.
 

@@ -1,0 +1,49 @@
+"""Independent pieces of work in several processes, for commands that train nothing."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from typing import Any, TypeVar
+
+from benchmark.runs.resources import room
+
+Piece = TypeVar("Piece")
+Result = TypeVar("Result")
+FEW = 4  # pieces: for no more, a process would take longer to start than to work
+_work: list[Callable[[Any], Any]] = []
+
+
+def in_processes(
+    work: Callable[[Piece], Result], pieces: Sequence[Piece], preload: list[str]
+) -> Iterator[tuple[Piece, Result]]:
+    """Pairs (piece, its result), as soon as known.
+
+    ``work`` and its results can be pickled; each process keeps one copy of ``work``, and what that remembers.
+    ``preload`` names modules to be imported once for all processes.
+    """
+    processes = min(room(1, "cpu"), len(pieces))
+    if processes == 1 or len(pieces) <= FEW:
+        yield from ((piece, work(piece)) for piece in pieces)
+        return
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(preload)
+    with ProcessPoolExecutor(processes, context, _begin, (work,)) as pool:
+        started = {pool.submit(_done, piece): piece for piece in pieces}
+        try:
+            for done in as_completed(started):
+                yield started[done], done.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _begin(work: Callable[[Any], Any]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the command itself, which ends its processes
+    _work.append(work)
+
+
+def _done(piece: Any) -> Any:
+    return _work[-1](piece)

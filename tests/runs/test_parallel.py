@@ -1,0 +1,50 @@
+"""Pieces of work in several processes: every result, whatever the order, and the first error."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from benchmark.errors import BenchmarkError
+from benchmark.runs import parallel
+from benchmark.runs.parallel import in_processes
+
+
+class Squares:
+    """Work that remembers, in each process, how many pieces it has done there."""
+
+    def __init__(self) -> None:
+        self.done = 0
+
+    def __call__(self, number: int) -> tuple[int, int, int]:
+        if number < 0:
+            raise BenchmarkError(f"{number}: no square")
+        self.done += 1
+        return number * number, os.getpid(), self.done
+
+
+@pytest.fixture(autouse=True)
+def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parallel, "room", lambda threads, device: 2)
+
+
+def test_every_piece_has_its_result_and_a_process_keeps_its_work() -> None:
+    found = dict(in_processes(Squares(), range(20), preload=[]))
+    assert {number: result[0] for number, result in found.items()} == {n: n * n for n in range(20)}
+    of_processes: dict[int, list[int]] = {}
+    for _, process, done in found.values():
+        of_processes.setdefault(process, []).append(done)
+    assert os.getpid() not in of_processes
+    assert 1 <= len(of_processes) <= 2
+    for counts in of_processes.values():
+        assert sorted(counts) == list(range(1, len(counts) + 1))
+
+
+def test_few_pieces_are_done_here() -> None:
+    assert {result[1] for _, result in in_processes(Squares(), range(parallel.FEW), [])} == {os.getpid()}
+
+
+def test_a_refusal_in_a_process_is_a_refusal_here() -> None:
+    with pytest.raises(BenchmarkError, match="-1: no square"):
+        list(in_processes(Squares(), [1, 2, -1, *range(3, 30)], []))
