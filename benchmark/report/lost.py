@@ -65,7 +65,7 @@ def _number(frames: Sequence[pd.DataFrame], *statuses: str) -> int:
     runs = {
         run
         for frame in frames
-        for run, status in zip(frame["run_id"], frame["status"], strict=True)
+        for run, status in zip(frame["run_id"].tolist(), frame["status"].tolist(), strict=True)
         if status in statuses
     }
     return len(runs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 
 import numpy as np
@@ -193,5 +194,5 @@ def average(values: dict[str, float], rule: Rule) -> float | None:
     """The mean over ``rule``, nested lists first; None if a task has no value."""
     if isinstance(rule, str):
         return values.get(rule)
-    means = [average(values, nested) for nested in rule]
-    return None if None in means else float(np.mean([mean for mean in means if mean is not None]))
+    means = [mean for nested in rule if (mean := average(values, nested)) is not None]
+    return math.fsum(means) / len(rule) if rule and len(means) == len(rule) else None
