@@ -15,6 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from benchmark.places import without_gz
+
 VERSION = 1  # of the small file
 FOLDER = "digests"  # of the cache
 FORMATS = {".csv": b"csv", ".tsv": b"tsv"}  # the same bytes are other rows as the one than as the other
@@ -72,7 +74,7 @@ def sha256(paths: Iterable[Path]) -> str:
     """The digest of files one after the other, in hexadecimal digits; of CSV and TSV with the format."""
     digest = hashlib.sha256()
     for path in paths:
-        digest.update(FORMATS.get(path.name.removesuffix(".gz")[-4:].lower(), b""))
+        digest.update(FORMATS.get(without_gz(path.name)[-4:].lower(), b""))
         with path.open("rb") as file:
             while block := file.read(1 << 20):
                 digest.update(block)

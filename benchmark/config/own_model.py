@@ -51,7 +51,8 @@ def with_own_model(arguments: Sequence[str]) -> list[str]:
         value = value.rstrip("/") or value
         if not is_own(value, folders(arguments)):
             return list(arguments)
-        if "," in value and group.removeprefix(GROUP) == value:
+        several = "," in value and group.removeprefix(GROUP).rstrip("/") == value
+        if several and not in_home(value).is_dir():  # a folder's name may have a comma
             raise BenchmarkError(f"{group}: a choice is one model; for several give model.id={value}")
         others = [argument for argument in arguments if argument != group]
         return [*others, "~model", f"{ID}{quoted(value)}", *named(value, others)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,10 +13,12 @@ from pathlib import Path
 from benchmark.data.text import read_text
 from benchmark.data.typed import DECIMAL
 from benchmark.errors import BenchmarkError
+from benchmark.places import without_gz
 
 DELIMITERS = (",", ";", "\t", "|")
 TAB = "\t"
 QUOTE = '"'
+STATED = re.compile(r'"?sep=([^\w\s"]|\t)"?(?=[\r\n])', re.IGNORECASE)  # as Excel wants it
 FEW = 20  # a column with at most so many different values has classes
 LONGEST = 1 << 30  # characters of a field; the library's own limit is 131072
 
@@ -38,8 +41,8 @@ def read(path: Path) -> dict[str, list[str]]:
 
     Raises: BenchmarkError naming file and line, for rows of another width and for stray quotation marks.
     """
-    text = read_text(path)
-    delimiter = delimiter_of(text, path)
+    text, delimiter = stated_delimiter(read_text(path))
+    delimiter = delimiter_of(text, path, delimiter)
     try:
         quoted = delimiter != TAB or is_quoted(text)
         header, *rows = records(text, delimiter, quoted)
@@ -57,15 +60,28 @@ def read(path: Path) -> dict[str, list[str]]:
     return {name: [row.fields[i] for row in rows] for i, name in enumerate(names)}
 
 
-def delimiter_of(text: str, path: Path) -> str:
-    """The delimiter that splits the first line into most columns; the usual one if several do.
+def stated_delimiter(text: str) -> tuple[str, str | None]:
+    """A text, and the delimiter that a first line for Excel states, such as ``sep=;``.
+
+    This line is left blank, so that the others keep their numbers.
+    """
+    stated = STATED.match(text)
+    return (text[stated.end() :], stated[1]) if stated else (text, None)
+
+
+def delimiter_of(text: str, path: Path, stated: str | None) -> str:
+    """The ``stated`` delimiter, or the one that splits the first line into most columns.
+
+    It is the usual one if several do.
 
     Raises: BenchmarkError for an empty file.
     """
     first = next((line for line in io.StringIO(text, newline="") if line.strip()), None)
     if first is None:
         raise BenchmarkError(f"{path} is empty: it has no rows")
-    usual = TAB if path.name.removesuffix(".gz").lower().endswith(".tsv") else ","
+    if stated is not None:
+        return stated
+    usual = TAB if without_gz(path.name).lower().endswith(".tsv") else ","
     return max(
         DELIMITERS,
         key=lambda delimiter: (len(next(csv.reader([first], delimiter=delimiter))), delimiter == usual),

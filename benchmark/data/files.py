@@ -113,7 +113,10 @@ def read(task: TaskConfig, split: SplitConfig, file: SplitFiles, columns: list[s
     except BenchmarkError as error:
         raise BenchmarkError(f"task {task.name!r}, {place}: {error}") from error
     missing = [column for column in (*columns, *split.rows) if column not in rows.column_names]
-    if missing == [task.target] and split.target is None and split not in training_splits(task):
+    # A target in other letters, such as Label, is a slip of the pen, and no set without targets.
+    letters = {column.strip().casefold() for column in rows.column_names}
+    lacks_target = missing == [task.target] and task.target.strip().casefold() not in letters
+    if lacks_target and split.target is None and split not in training_splits(task):
         rows = rows.add_column(task.target, pyarrow.nulls(len(rows)))
     elif missing:
         meant = hint(missing[0], rows.column_names)

@@ -12,6 +12,7 @@ import pyarrow
 
 from benchmark.data.text import read_text
 from benchmark.errors import BenchmarkError
+from benchmark.places import without_gz
 
 Row = dict[str, Any]
 # What Arrow says of values that make no column; half a surrogate pair is no Unicode.
@@ -27,7 +28,7 @@ def read(path: Path) -> list[Row]:
 
     Raises: BenchmarkError naming file, line or row, for text that is no JSON and for rows that are no objects.
     """
-    text, by_line = read_text(path), not path.name.removesuffix(".gz").lower().endswith(".json")
+    text, by_line = read_text(path), not without_gz(path.name).lower().endswith(".json")
     try:
         rows = _lines(text, path) if by_line else _questions(_array(_parse(text), path))
     except json.JSONDecodeError:
@@ -62,14 +63,10 @@ def columns(
         except UNFIT as error:
             if wanted is not None and name not in wanted:
                 continue
-            path, number, value = _unlike(values, places)
-            if isinstance(error, UnicodeEncodeError):
-                raise BenchmarkError(
-                    f"{path}, row {number}: column {name!r} has half a character: {_short(value)}"
-                ) from error
+            first = _unlike(values)
+            path, number = places[first]
             raise BenchmarkError(
-                f"{path}, row {number}: column {name!r} has {_short(value)}, and not the type of the rows "
-                f"before, such as {_short(next(value for value in values if value is not None))}"
+                f"{path}, row {number}: column {name!r} has {_fault(values, first)}"
             ) from error
     return columns
 
@@ -151,8 +148,8 @@ def _questions(rows: list[Any]) -> list[Any]:
     ]
 
 
-def _unlike(values: Sequence[Any], places: Sequence[tuple[Path, int]]) -> tuple[Path, int, Any]:
-    """File, row and value of the first value unlike those before, by halving."""
+def _unlike(values: Sequence[Any]) -> int:
+    """The place of the first value unlike those before, by halving."""
     low, high = 0, len(values)
     while high - low > 1:
         middle = (low + high) // 2
@@ -161,7 +158,22 @@ def _unlike(values: Sequence[Any], places: Sequence[tuple[Path, int]]) -> tuple[
             low = middle
         except UNFIT:
             high = middle
-    return *places[high - 1], values[high - 1]
+    return high - 1
+
+
+def _fault(values: Sequence[Any], first: int) -> str:
+    """What is wrong with the ``first`` value that makes no column, by itself or beside those before."""
+    shown = _short(values[first])
+    try:
+        pyarrow.array([values[first]])
+    except UnicodeEncodeError:
+        return f"half a character: {shown}"
+    except OverflowError:
+        return f"{shown}, and whole numbers have 64 bits at most: write it as a text, in quotation marks"
+    except UNFIT:
+        return f"{shown}, whose parts are of unlike types"
+    before = next(value for value in values if value is not None)
+    return f"{shown}, and not the type of the rows before, such as {_short(before)}"
 
 
 def _short(value: Any) -> str:

@@ -18,6 +18,7 @@ from fsspec.utils import glob_translate
 from benchmark.config.schema import CONFIG
 from benchmark.data.shards import SHARD, are_numbered, check_complete, without_shard
 from benchmark.errors import BenchmarkError, nearest
+from benchmark.places import without_gz
 
 FORMATS = (".parquet", ".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".arrow")
 # JSON beside the data: of `datasets`, and of models.
@@ -138,7 +139,7 @@ def is_data(name: str) -> bool:
 
 def format_of(name: str) -> str | None:
     """The format by a name's end: ``.csv`` also for ``.csv.gz``, or None."""
-    suffix = PurePosixPath(name.removesuffix(".gz")).suffix.lower()
+    suffix = PurePosixPath(without_gz(name)).suffix.lower()
     return suffix if suffix in FORMATS else None
 
 
@@ -205,7 +206,7 @@ def _is_known(name: str) -> bool:
 
 def _stem(name: str) -> str:
     """A file's name without folder, shard and format."""
-    return PurePosixPath(without_shard(name)).name.removesuffix(".gz").removesuffix(str(format_of(name)))
+    return PurePosixPath(without_gz(without_shard(name))).stem
 
 
 def _by_name(patterns: Patterns, split: str, config: str) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmark.data import hub
 from benchmark.data.listing import Listing, listed
 from benchmark.errors import BenchmarkError, hint
-from benchmark.places import in_home
+from benchmark.places import in_home, instead_of_address
 
 HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
 MOST_FILES = 50_000  # of a data set's folder
@@ -24,6 +24,8 @@ def path_of(repo: str) -> Path | None:
     path = in_home(repo)
     if path.exists():
         return path.absolute()
+    if (instead := instead_of_address(repo)) is not None:
+        raise BenchmarkError(f"{repo} is an address: {instead}")
     if HUB_NAME.fullmatch(repo) and not repo.startswith((".", "~")) and not is_file_name(repo):
         return None
     parent = next(folder for folder in path.absolute().parents if folder.is_dir())

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from fnmatch import fnmatchcase
 from typing import Any, Self
 
@@ -104,8 +106,16 @@ def spelt(rows: Rows, target: str, label_map: Mapping[str, str]) -> list[str | N
             return None
         if names and 0 <= value < len(names) and names[value] in label_map:
             return str(names[value])
-        if isinstance(value, float) and value.is_integer() and str(value) not in label_map:
-            return str(int(value))
-        return str(value)
+        ways = _spellings(value)
+        return next((said for said in ways if said in label_map), ways[0])
 
     return [spelling(value) for value in rows.column(target)]
+
+
+def _spellings(value: Any) -> list[str]:
+    """The ways to write a value in a ``label_map``, the plainest first."""
+    if isinstance(value, bool):
+        return [str(value), str(value).lower()]  # as Python writes it, and as YAML and JSON do
+    if isinstance(value, int | float | Decimal) and math.isfinite(value) and value == int(value):
+        return [str(int(value)), f"{int(value)}.0", str(value)]
+    return [str(value)]

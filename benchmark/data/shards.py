@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from benchmark.errors import BenchmarkError
+from benchmark.places import without_gz
 
 # `train-00000-of-00002.parquet`, with what `datasets` once put after it: `-0123456789abcdef`.
 SHARD = re.compile(r"-(?P<number>\d{5})-of-(?P<total>\d{5})(?:-[0-9a-f]{16})?(?=\.)")
@@ -45,8 +46,8 @@ def check_complete(names: Sequence[str]) -> list[str]:
 
 def are_numbered(names: Sequence[str]) -> bool:
     """True for names that differ in a number, counted without a gap."""
-    numbers = [NUMBER.search(name.removesuffix(".gz")) for name in names]
-    if None in numbers or len({NUMBER.sub("#", name.removesuffix(".gz")) for name in names}) > 1:
+    numbers = [NUMBER.search(without_gz(name)) for name in names]
+    if None in numbers or len({NUMBER.sub("#", without_gz(name)) for name in names}) > 1:
         return False
     counted = sorted(int(number[0]) for number in numbers if number)
     return counted in (list(range(len(counted))), list(range(1, len(counted) + 1)))

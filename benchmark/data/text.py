@@ -7,6 +7,7 @@ import zlib
 from pathlib import Path
 
 from benchmark.errors import BenchmarkError
+from benchmark.places import without_gz
 
 # By their first bytes: encodings, the longest mark first, and what is no text at all.
 ENCODINGS = {
@@ -49,17 +50,24 @@ def read_text(path: Path) -> str:
         line = content[: error.start].count(b"\n") + 1
         raise BenchmarkError(
             f"{path}, line {line}: not UTF-8 (byte 0x{content[error.start]:02x}, perhaps ISO-8859-1, Latin-1 or "
-            f"Windows-1252); convert it, e.g. iconv -f ISO-8859-1 -t UTF-8 {path.name}"
+            f"Windows-1252); convert it, e.g. {_converted(path, 'ISO-8859-1')}"
         ) from error
 
 
 def _encoded(path: Path, encoding: str) -> BenchmarkError:
-    return BenchmarkError(f"{path} is in {encoding}; convert it: iconv -f {encoding} -t UTF-8 {path.name}")
+    return BenchmarkError(f"{path} is in {encoding}; convert it: {_converted(path, encoding)}")
+
+
+def _converted(path: Path, encoding: str) -> str:
+    """The command that writes a file's text in UTF-8."""
+    convert, name = f"iconv -f {encoding} -t UTF-8", without_gz(path.name)
+    return f"{convert} {name}" if name == path.name else f"gunzip -c {path.name} | {convert}"
 
 
 def _content(path: Path) -> bytes:
     try:
-        return gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        content = path.read_bytes()
+        return content if without_gz(path.name) == path.name else gzip.decompress(content)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise BenchmarkError(f"{path} is not a whole gzip file: {error}") from error
     except OSError as error:

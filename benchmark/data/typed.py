@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Sequence
+from typing import Any
 
 import pyarrow
 
 # ``01``, ``1_000`` and what no float can hold are names: written again as numbers, they would be others.
 WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 DECIMAL = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?|[-+]?nan", re.IGNORECASE)
+COMMA = re.compile(r"[-+]?[0-9][0-9.]*,[0-9]+")
 NAME = re.compile(r"[-+]?(0[0-9].*|[0-9]{16,})")
 
 
@@ -23,10 +25,27 @@ def typed(values: Sequence[str], names: Container[str] = ()) -> pyarrow.Array:
         return _texts(values)
     if all(WHOLE.fullmatch(value) for value in stated):
         return pyarrow.array([int(value) if value else None for value in values], pyarrow.int64())
-    if all(DECIMAL.fullmatch(value) and not NAME.fullmatch(value) for value in stated):
+    if all(map(is_number, stated)):
         numbers = [float(value) if value else None for value in values]
         return pyarrow.array(numbers, pyarrow.float64(), from_pandas=False)
     return _texts(values)
+
+
+def is_number(text: str) -> bool:
+    """True for a text that a float holds as it is written."""
+    return DECIMAL.fullmatch(text) is not None and NAME.fullmatch(text) is None
+
+
+def has_comma(text: str) -> bool:
+    """True for a number with a comma where a point is wanted."""
+    return COMMA.fullmatch(text) is not None
+
+
+def among_numbers(values: Sequence[Any]) -> int | None:
+    """The place of the first word among numbers written as text. None without such."""
+    words = [row for row, value in enumerate(values) if isinstance(value, str) and not is_number(value)]
+    texts = sum(isinstance(value, str) for value in values)
+    return words[0] if words and len(words) < texts / 2 else None
 
 
 def _texts(values: Sequence[str]) -> pyarrow.Array:

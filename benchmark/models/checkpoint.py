@@ -15,28 +15,16 @@ from safetensors import safe_open
 
 from benchmark.errors import BenchmarkError, hint
 from benchmark.models import fetching
+from benchmark.models.foreign import SHOWN, content
 from benchmark.models.pickled import foreign_code
-from benchmark.places import in_home
+from benchmark.places import in_home, instead_of_address
 from benchmark.printable import looks_like
 
 CONFIG, MODULES, ADAPTER = "config.json", "modules.json", "adapter_config.json"
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")  # in the order in which `transformers` looks for them
 TOKENIZER = ("tokenizer.json", "vocab.*", "*.model", "merges.txt", "*vocab*.txt", "tokenizer*.bpe.model")
-FOREIGN = {  # weights that another library reads
-    "*.onnx": "ONNX",
-    "onnx/*.onnx": "ONNX",
-    "*.gguf": "llama.cpp",
-    "*.h5": "TensorFlow",
-    "saved_model.pb": "TensorFlow",
-    "*.msgpack": "Flax",
-    "*.ot": "Rust",
-    "*.ckpt": "a training script's own format",
-    "*.pt": "a training script's own format",
-    "*.pth": "a training script's own format",
-}
 POINTER = b"version https://git-lfs"
 EIGHT_BITS = ("I8", "U8", "F8", "F4")  # types of safetensors that need scales beside them
-SHOWN = 4  # names in a message
 
 
 @dataclass(frozen=True)
@@ -55,6 +43,13 @@ class Checkpoint:
         place = str(self.folder / file)
         advice = f"; get it whole with `hf download {self.id}` on a connected machine" if self.id else ""
         return BenchmarkError(f"model {self.name!r}: {place}: {problem}{advice}")
+
+    def lacking(self, problem: str) -> BenchmarkError:
+        """The error for a part that is not there; a link that leads nowhere is the likely cause."""
+        for path in sorted(self.folder.iterdir()):
+            if path.is_symlink() and not path.exists():
+                return self.refusal(path.name, f"is a link to {path.readlink()}, and nothing is there")
+        return self.refusal("", problem)
 
     def matching(self, *patterns: str) -> list[Path]:
         """The files that match one of ``patterns``."""
@@ -87,9 +82,7 @@ class Checkpoint:
             index = f"{file}.index.json"
             if (self.folder / index).exists():
                 return self._shards(index)
-        kinds = {kind: path.name for pattern, kind in FOREIGN.items() for path in self.matching(pattern)}
-        has = f"only {next(iter(kinds.values()))}, of {next(iter(kinds))}" if kinds else self._listed()
-        raise self.refusal("", f"has no weights ({' or '.join(WEIGHTS)}); it has {has}")
+        raise self.lacking(f"has no weights ({' or '.join(WEIGHTS)}); it has {content(self.folder)}")
 
     def has_tokenizer(self) -> bool:
         """True if it has a vocabulary."""
@@ -149,11 +142,6 @@ class Checkpoint:
                 error = UnpicklingError("not a whole pickle of weights, of protocol 2 or 3")
             raise self.unreadable(path, error) from error
 
-    def _listed(self) -> str:
-        names = sorted(path.name + "/" * path.is_dir() for path in self.folder.iterdir())
-        more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-        return ", ".join(names[:SHOWN]) + more if names else "nothing in it"
-
 
 def located(name: str, place: str, revision: str | None = None) -> Checkpoint:
     """The checkpoint of the model ``name`` at ``place``, a folder or a hub id.
@@ -165,6 +153,8 @@ def located(name: str, place: str, revision: str | None = None) -> Checkpoint:
         return inside(Checkpoint(name, folder))
     if folder.exists():
         raise BenchmarkError(f"model {name!r}: {place} is a file; give the folder that it is in")
+    if (instead := instead_of_address(place)) is not None:
+        raise BenchmarkError(f"model {name!r}: {place} is an address: {instead}")
     if is_path(place):
         raise BenchmarkError(f"model {name!r}: no folder {place}; {_beside(folder)}")
     cached = fetching.cached(place, revision, CONFIG, MODULES)
@@ -216,10 +206,8 @@ def inside(checkpoint: Checkpoint, strict: bool = True) -> Checkpoint:
     if not strict:
         return checkpoint
     others = sorted({path.parent for depth in ("*", "*/*") for path in folder.glob(f"{depth}/{CONFIG}")})
-    hint = (
-        f"; {', '.join(map(str, others[:SHOWN]))} has one" if others else f"; it has {checkpoint._listed()}"
-    )
-    raise checkpoint.refusal("", f"has no {CONFIG}{hint}")
+    hint = f"; {', '.join(map(str, others[:SHOWN]))} has one" if others else f"; it has {content(folder)}"
+    raise checkpoint.lacking(f"has no {CONFIG}{hint}")
 
 
 def _transformer(checkpoint: Checkpoint) -> Path | None:

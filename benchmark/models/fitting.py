@@ -47,7 +47,7 @@ def tokenizer(checkpoint: Checkpoint, pairs: bool = False) -> PreTrainedTokenize
     ``pairs``: it is for two texts per example. Raises: BenchmarkError if it does not fit the model.
     """
     if not checkpoint.has_tokenizer():
-        raise checkpoint.refusal("", f"has no tokenizer ({VOCABULARY}, or a vocabulary such as vocab.txt)")
+        raise checkpoint.lacking(f"has no tokenizer ({VOCABULARY}, or a vocabulary such as vocab.txt)")
     if pointers := [path for path in checkpoint.matching(*TOKENIZER) if is_pointer(path)]:
         raise checkpoint.unreadable(pointers[0], OSError())
     model = skeleton(checkpoint, configuration(checkpoint))
@@ -153,6 +153,19 @@ def check_computes(checkpoint: Checkpoint, model: PreTrainedModel) -> None:
         raise checkpoint.refusal(
             CONFIG, f"{name} cannot compute a batch of texts ({in_short(error)})"
         ) from error
+
+
+def check_end(checkpoint: Checkpoint, config: Any) -> None:
+    """Check that a tokenizer ends texts as the head of an encoder-decoder wants.
+
+    Raises: BenchmarkError if it does not.
+    """
+    end = getattr(config, "eos_token_id", None)
+    if end not in tokenizer(checkpoint)("")["input_ids"]:
+        raise checkpoint.refusal(
+            VOCABULARY,
+            f"its tokenizer ends no text with token {end}, by which the model finds the end (eos_token_id of {CONFIG})",
+        )
 
 
 def unusable(checkpoint: Checkpoint, stated: dict[str, Any], error: Exception) -> BenchmarkError:

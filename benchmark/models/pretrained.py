@@ -16,6 +16,7 @@ from benchmark.models import fitting
 from benchmark.models.checkpoint import Checkpoint, in_short, located
 from benchmark.randomness import derive
 
+CLASSIFIER = "AutoModelForSequenceClassification"
 # Values of a configuration that change how a model computes or what it returns, never its result: as they are needed.
 SWITCHES: dict[str, Any] = {
     "chunk_size_feed_forward": 0,  # saves memory, and fails for most lengths
@@ -49,7 +50,7 @@ def load(
     units: int,
     seed: int,
     cache: Path,
-    head: str = "AutoModelForSequenceClassification",
+    head: str = CLASSIFIER,
 ) -> PreTrainedModel:
     """Load ``model`` in float32 with a fresh head of ``units`` units.
 
@@ -61,6 +62,8 @@ def load(
     place = checkpoint(model, cache)
     config = fitting.configuration(place)
     fitting.skeleton(place, config, head)
+    if head == CLASSIFIER and config.is_encoder_decoder:
+        fitting.check_end(place, config)
     # A decoder's head finds the last token of a text by the padding's.
     unpadded = getattr(config, "pad_token_id", 0) is None
     changes: dict[str, Any] = {"pad_token_id": fitting.tokenizer(place).pad_token_id} if unpadded else {}

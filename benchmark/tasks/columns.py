@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 from datasets import ClassLabel, Value
 
 from benchmark.data.rows import Rows, spelt
+from benchmark.data.typed import among_numbers, has_comma
 from benchmark.errors import BenchmarkError, nearest
 
 NO_GOLD = -1  # the class of an example or word without a gold label
 IGNORED_TAGS = (-1, -100)  # tags of words that do not count; -100 is what `transformers` writes
 LABELS_SHOWN = 20
+MISSING = "null, or an empty field of a CSV file, stands for"
 LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -131,7 +134,7 @@ def coding(labels: list[str], names: list[str], ignored: Sequence[int]) -> Calla
         if name in labels:
             return labels.index(name)
         if not name.strip():
-            raise UnfitError("is an empty text; null stands for a missing label")
+            raise UnfitError(f"is an empty text; {MISSING} a missing label")
         raise UnfitError(f"is none of the labels{nearest(name, labels[:LABELS_SHOWN])}")
 
     def coded(target: Any) -> int:
@@ -165,7 +168,13 @@ def names_of(feature: Any) -> list[str]:
 
 def _each(rows: Rows, column: str, targets: list[Any], coded: Callable[[Any], Any]) -> list[Any]:
     known: dict[Any, Any] = {}
-    return [_once(rows, column, row, target, coded, known) for row, target in enumerate(targets)]
+    try:
+        return [_once(rows, column, row, target, coded, known) for row, target in enumerate(targets)]
+    except BenchmarkError:
+        if (odd := among_numbers(targets)) is not None:
+            fault = f"is no number, and most values of the column are; {MISSING} a missing one"
+            raise rows.refusal(column, odd, targets[odd], fault) from None
+        raise
 
 
 def _once(
@@ -196,21 +205,24 @@ def _whole(target: Any) -> int:
         raise UnfitError("is a truth value; name the label that it stands for with label_map")
     if isinstance(target, int):
         return target
-    if isinstance(target, float) and target.is_integer():
+    if isinstance(target, float | Decimal) and math.isfinite(target) and target == int(target):
         return int(target)
-    if isinstance(target, float):
-        raise UnfitError("is no whole number, and classes are; null stands for a missing label")
+    if isinstance(target, float | Decimal):
+        raise UnfitError(f"is no whole number, and classes are; {MISSING} a missing label")
     raise UnfitError(f"is {_form(target)}, and a label is wanted")
 
 
 def _value(target: Any) -> float:
     if target is None:
         return math.nan
-    if isinstance(target, bool) or not isinstance(target, int | float):
+    if isinstance(target, str) and has_comma(target):
+        raise UnfitError("has a decimal comma: write numbers with a point")
+    if isinstance(target, bool) or not isinstance(target, int | float | Decimal):
         raise UnfitError(f"is {_form(target)}, and a number is wanted (task.labels is empty: a regression)")
-    if not math.isfinite(target) or abs(target) > LARGEST:
-        raise UnfitError("is no finite number; null stands for a missing value")
-    return float(target)
+    value = float(target)
+    if not math.isfinite(value) or abs(value) > LARGEST:
+        raise UnfitError(f"is no finite number; {MISSING} a missing value")
+    return value
 
 
 def _valid(labels: list[str], names: list[str], numeric: bool) -> str:

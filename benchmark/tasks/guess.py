@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -12,36 +13,12 @@ from datasets import ClassLabel, Dataset, Value
 from datasets.features.features import FeatureType
 
 from benchmark.data.rows import Rows
+from benchmark.data.typed import among_numbers, has_comma
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.tasks import answer_forms
+from benchmark.tasks.columns import MISSING
+from benchmark.tasks.usual_names import ASKED, PAIRS, TAGS, TARGETS, TEXTS, VALUES, WORDS
 
-TARGETS = (
-    "label",
-    "labels",
-    "target",
-    "class",
-    "category",
-    "gold_label",
-    "gold",
-    "sentiment",
-    "stance",
-    "intent",
-)
-VALUES = ("score", "similarity", "similarity_score", "rating", "stars", "y")
-TAGS = ("ner_tags", "pos_tags", "upos", "xpos", "tags", "labels")
-WORDS = ("tokens", "words", "text")
-PAIRS = (
-    ("sentence1", "sentence2"),
-    ("premise", "hypothesis"),
-    ("question1", "question2"),
-    ("question", "sentence"),
-    ("question", "passage"),
-    ("query", "passage"),
-    ("text1", "text2"),
-    ("text_a", "text_b"),
-    ("sentence_a", "sentence_b"),
-)
-TEXTS = ("text", "sentence", "review", "content", "comment", "tweet", "utterance", "document", "body")
 MOST_CLASSES = 100  # a column with more different values is no list of classes
 MOST_NUMBERS = 20  # of whole numbers; more of them are values of a regression
 UNDECIDED = "-"  # a label of SNLI on which its annotators did not agree
@@ -70,7 +47,7 @@ def guessed(rows: Dataset, text: Sequence[str] = (), target: str | None = None) 
     for column in (*text, *([target] if target else [])):
         if column not in rows.column_names:
             raise unknown("column", column, rows.column_names)
-    if not text and not target and {"question", "context", "answers"} <= set(rows.column_names):
+    if not text and not target and set(ASKED) <= set(rows.column_names):
         return _answers(rows)
     lists = [name for name, kind in rows.features.items() if _is_list(kind)]
     if len(lists) > 1 and not (text and text[0] not in lists):
@@ -158,7 +135,7 @@ def _fill_in_labels(guess: Guess, rows: Dataset, most: int | None) -> None:
     kind, values = rows.features[guess.target], [value for value in rows[guess.target] if value is not None]
     if not values:
         raise BenchmarkError(f"the target {guess.target!r} has no value in the training split")
-    if not isinstance(values[0], str | int | float):
+    if not isinstance(values[0], str | int | float | Decimal):
         longest = max(map(str, values), key=len)
         raise BenchmarkError(
             f"the target {guess.target!r} has {longest[:40]}: one label or number per row is wanted, and "
@@ -169,6 +146,8 @@ def _fill_in_labels(guess: Guess, rows: Dataset, most: int | None) -> None:
         guess.labels = list(kind.names)
         guess.reasons.append(f"labels: the {len(guess.labels)} names that the data state for {guess.target}")
     elif isinstance(values[0], str):
+        if len(counts) > MOST_NUMBERS:
+            _check_no_numbers(guess.target, values)
         if (most and len(counts) > most) or len(counts) == len(values) > 2:
             raise BenchmarkError(
                 f"the target {guess.target!r} has {len(counts)} different texts in {len(values)} rows, too many "
@@ -178,6 +157,11 @@ def _fill_in_labels(guess: Guess, rows: Dataset, most: int | None) -> None:
         guess.reasons.append(
             f"labels: the {len(guess.labels)} texts in {guess.target}, in alphabetical order"
         )
+        for names in _spelt_alike(guess.labels):
+            spellings = " and ".join(map(repr, names))
+            guess.reasons.append(
+                f"MIND labels: {spellings} differ in capitals or blanks alone; are they one?"
+            )
         if UNDECIDED in counts:
             guess.label_map = {label: label for label in guess.labels}
             guess.reasons.append(f"label_map: without {UNDECIDED!r}, which stands for no label in SNLI")
@@ -205,6 +189,26 @@ def _number_classes(guess: Guess, values: list[Any]) -> None:
     guess.reasons.append(
         f"labels: the {len(values)} numbers in {guess.target}; give them names if you know them"
     )
+
+
+def _check_no_numbers(target: str, values: Sequence[Any]) -> None:
+    """Refuse numbers that a file does not spell as such. Raises: BenchmarkError naming one of the values."""
+    if all(map(has_comma, values)):
+        raise BenchmarkError(
+            f"the target {target!r} has decimal commas, such as {values[0]!r}: write numbers with a point"
+        )
+    if (odd := among_numbers(values)) is not None:
+        raise BenchmarkError(
+            f"the target {target!r} has {values[odd]!r} among numbers; {MISSING} a missing one"
+        )
+
+
+def _spelt_alike(labels: Sequence[str]) -> list[list[str]]:
+    """The groups of labels that differ in capitals or blanks alone."""
+    groups: dict[str, list[str]] = {}
+    for label in labels:
+        groups.setdefault("".join(label.split()).casefold(), []).append(label)
+    return [group for group in groups.values() if len(group) > 1]
 
 
 def _first(names: Sequence[str], columns: Sequence[str]) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from benchmark.data.rows import LABEL_MAP
 from benchmark.errors import BenchmarkError
 from benchmark.randomness import stream
 from benchmark.tasks import constants, metrics
-from benchmark.tasks.answers import Answers
+from benchmark.tasks.answers import MISPLACED, Answers
 from benchmark.tasks.classification import Classification
 from benchmark.tasks.kind import WITHOUT_GOLD, Examples, Kind, Measure
 from benchmark.tasks.mining import Mining
@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 
 # Reasons to leave out rows that a user may not know of.
 UNEXPECTED = {LABEL_MAP: "label_map does not name their targets", WITHOUT_GOLD: "they have no gold label"}
+UNLEARNT = "have an answer that is not where its answer_start says"
 KINDS: dict[str, type[Kind]] = {
     "classification": Classification,
     "tagging": Tagging,
@@ -80,7 +81,9 @@ def load(config: RunConfig, tokenizer: PreTrainedTokenizerBase) -> Task:
     training = first.followed_by(others) if others else first
     if not len(training):
         names = ", ".join(place_of(split) for split in train)
-        raise BenchmarkError(f"task {task.name!r}: its training split {names} has no example to learn from")
+        raise BenchmarkError(
+            f"task {task.name!r}: its training split {names} has no example to learn from{splits.unlearnt(train)}"
+        )
     subset = draw_subset(training.targets, config.data, config.seed, splits.learnt.stratified)
     training = training.taken(subset) if len(subset) < len(training) else training
     constants.check_learnt(task, ", ".join(place_of(split) for split in train), training.targets)
@@ -192,6 +195,12 @@ class Splits:
         """Read the examples of a split for training."""
         return self.read(self.learnt, split, True)
 
+    def unlearnt(self, splits: Iterable[SplitConfig]) -> str:
+        """The number of questions in training ``splits`` with a misplaced answer, for a message."""
+        by_split = self.remarks.get(MISPLACED, {})
+        count = sum(by_split.get(place_of(split), 0) for split in splits)
+        return f": {count} questions {UNLEARNT}" if count else ""
+
     def evaluation(self, split: SplitConfig) -> Examples:
         """Read the examples of a split for evaluation, with their measure."""
         kind = self.kind_of(split)
@@ -209,7 +218,12 @@ class Splits:
         for reason, words in UNEXPECTED.items():
             if reason in made.left_out:
                 log.warning("%s: %d rows are left out: %s", place, made.left_out[reason], words)
+        if training and MISPLACED in made.remarks:
+            log.warning("%s: %d questions are left out: they %s", place, made.remarks[MISPLACED], UNLEARNT)
         if made.labelled and WITHOUT_GOLD in made.remarks:
             count = made.remarks[WITHOUT_GOLD]
             log.warning("%s: %d targets without a gold label are not scored", place, count)
+        elif WITHOUT_GOLD in made.remarks:
+            _, target = self.reader.columns(split)
+            log.warning("%s: no gold label in %r: predictions are kept, and there is no score", place, target)
         return made

@@ -17,6 +17,7 @@ from benchmark.data.listing import ALIKE, Listing
 from benchmark.errors import BenchmarkError
 from benchmark.hub_answers import DATA_SET, how_to_get
 from benchmark.tasks.guess import Guess, guessed
+from benchmark.tasks.usual_names import USUAL
 
 TRAIN, VALIDATION, TEST = ALIKE
 NAME = re.compile(r"[A-Za-z]\w*")
@@ -43,7 +44,8 @@ def write(
     train, evaluate = splits(listing, config)
     root = folder if folder.is_dir() else folder.parent
     with tempfile.TemporaryDirectory() as cache:
-        guess = guessed(_rows(root, listing, config, train, Path(cache)), text, target)
+        wanted = [*USUAL, *text, *([target] if target else [])]
+        guess = guessed(_rows(root, listing, config, train, Path(cache), wanted), text, target)
     reasons = [f"training split: {train}", f"evaluation sets: {', '.join(evaluate)}", f"kind: {guess.kind}"]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(_text(name, repo, config, train, evaluate, guess))
@@ -75,11 +77,13 @@ def _is(name: str, alike: Sequence[str]) -> bool:
     return any(word in re.split(r"[\W\d_]+", name.lower()) for word in alike)
 
 
-def _rows(root: Path, listing: Listing, config: str, split: str, cache: Path) -> Dataset:
+def _rows(
+    root: Path, listing: Listing, config: str, split: str, cache: Path, wanted: Sequence[str]
+) -> Dataset:
     paths = [root / name for name in listing.files(config, split)]
     for path in paths:
         local.check_readable(path)
-    return formats.read(paths, [], cache)
+    return formats.read(paths, [], cache, wanted=wanted)
 
 
 def _of_hub(repo: str) -> Path:

@@ -94,9 +94,13 @@ def test_two_folders_of_one_name_have_records_of_their_own(cli, tmp_path: Path) 
     assert "null" not in records[0]["command"]
 
 
-def test_several_folders_are_no_choice() -> None:
-    with pytest.raises(BenchmarkError, match=r"model\.id=/a,/b"):
-        with_own_model(["-m", "model=/a,/b"])
+def test_several_folders_are_no_choice(tmp_path: Path) -> None:
+    for value in ("/a,/b", f"{tmp_path},b/"):
+        with pytest.raises(BenchmarkError, match=r"a choice is one model; for several give model\.id=/"):
+            with_own_model(["-m", f"model={value}"])
+    folder = tmp_path / "a, b"
+    folder.mkdir()
+    assert f"model.id='{folder}'" in with_own_model([f"model={folder}/"])
 
 
 @pytest.mark.parametrize("value", ["a b", "it's", "a,b", "[x]", "${y}", "\\'"])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from datasets import ClassLabel, Dataset, Features, Value
 
 from benchmark.config.schema import SplitConfig, TaskConfig
-from benchmark.data.rows import chosen
+from benchmark.data.rows import chosen, spelt
 from benchmark.errors import BenchmarkError
 
 
@@ -51,9 +52,22 @@ def test_no_row_at_all_is_refused() -> None:
         choose({"id": ["de-1"]}, Features({"id": Value("string")}), rows={"id": "en-*"})
 
 
-def test_a_whole_float_is_spelt_as_the_label_map_spells_it() -> None:
+def test_a_truth_value_is_spelt_as_in_python_or_as_in_json() -> None:
+    for no, yes in (("False", "True"), ("false", "true")):
+        spelling = {no: "bad", yes: "good"}
+        rows = choose({"label": [True, False, None]}, label_map=spelling)
+        assert spelt(rows, "label", spelling) == [yes, no, None]
+
+
+def test_a_whole_number_is_spelt_as_the_label_map_spells_it() -> None:
     for spelling in ({"0": "bad", "1": "good"}, {"0.0": "bad", "1.0": "good"}):
         rows = choose({"label": [0.0, 1.0, None]}, label_map=spelling)
         assert (rows.column("label"), rows.left_out) == ([0.0, 1.0, None], {})
+    for numbers, spelling in (
+        ([Decimal("0.00"), Decimal("1.00")], {"0": "a", "1": "b"}),
+        ([0, 1], {"0.0": "a", "1.0": "b"}),
+    ):
+        rows = choose({"label": numbers}, label_map=spelling)
+        assert (len(rows), rows.left_out) == (2, {})
     with pytest.raises(BenchmarkError, match=r"one of the targets neg in 'label' \(it has 0, 1\)"):
         choose({"label": [0.0, 1.0]}, label_map={"neg": "bad"})

@@ -51,6 +51,10 @@ def read(tmp_path: Path, name: str, text: str | bytes) -> dict[str, list[str]]:
         ("a.tsv", 'text\tlabel\n"a\nb"\t0\n', ["a\nb"]),
         ("a.tsv", "text\tlabel\na, b\t0\n", ["a, b"]),
         ("a.csv.gz", gzip.compress(b"text,label\na,0\n", mtime=0), ["a"]),
+        ("A.CSV.GZ", gzip.compress(b"text,label\na,0\n", mtime=0), ["a"]),
+        ("a.csv", "sep=;\ntext;label\na, b;0\n", ["a, b"]),
+        ("a.csv", b'\xef\xbb\xbf"sep=^"\r\ntext^label\r\na,b,c^0\r\n', ["a,b,c"]),
+        ("a.tsv", "sep=\t\ntext\tlabel\na\t0\n", ["a"]),
     ],
 )  # fmt: skip
 def test_rows_are_as_the_file_means_them(
@@ -73,6 +77,8 @@ def test_rows_are_as_the_file_means_them(
         ("a.csv", f'text,label\n{TEN}"a,0\nb,1\nc",1\n', "a.csv, lines 12 to 14: .* joins 3 rows"),
         ("a.csv", "id,text\n" + "".join(f"{i},t {i}\n" for i in range(30)) + '30,"a\n31,b"\n', "lines 32 to 33: .* joins 2"),
         ("a.csv", "text,label,label\na,0,0\n", "a.csv, line 1: 2 columns are named 'label'"),
+        ("a.csv", "sep=;\ntext;label\na;0\nb\n", "a.csv, line 4: 1 fields"),
+        ("a.csv", "sep=;\n", "a.csv is empty"),
         ("a.csv", "", "a.csv is empty"),
         ("a.csv", "\n\n", "a.csv is empty"),
         ("a.csv", "text,label\na,0\né,1\n".encode("latin-1"), r"a.csv, line 3: not UTF-8 \(byte 0xe9.*Latin-1"),
@@ -80,6 +86,7 @@ def test_rows_are_as_the_file_means_them(
         ("a.csv", "text,label\na,0\n".encode("utf-16-le"), "a.csv is in UTF-16LE"),
         ("a.csv", "text,label\na,0\n".encode("utf-16-be"), "a.csv is in UTF-16BE"),
         ("a.csv", "text,label\na,0\n".encode("utf-32"), "a.csv is in UTF-32; .* -f UTF-32 "),
+        ("a.csv.gz", gzip.compress("text,é\n".encode("utf-16"), mtime=0), r": gunzip -c a.csv.gz \| iconv -f UTF-16 "),
         ("a.csv", gzip.compress(b"text,label\na,0\n", mtime=0), r"a.csv is compressed by gzip: let its name end in .gz"),
         ("a.csv", bz2.compress(b"text,label\na,0\n"), "a.csv is compressed by bzip2"),
         ("a.csv", b"PK\x03\x04rest", "a.csv is an archive or a workbook"),

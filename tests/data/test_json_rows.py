@@ -71,6 +71,16 @@ def test_questions_of_squad_are_found_in_their_paragraphs(tmp_path: Path) -> Non
         ),
         ("a.jsonl", '{"x": 1}\n{"x": 2}\n{"x": "y"}\n', "a.jsonl, row 2: column 'x' has \"y\""),
         ("a.jsonl", '{"x": "y"}\n{"x": null}\n{"x": [1]}\n', r"a.jsonl, row 2: column 'x' has \[1\]"),
+        (
+            "a.jsonl",
+            '{"x": 12345678901234567890}\n',
+            "row 0: column 'x' has 1234.*, and whole numbers have 64 bits",
+        ),
+        (
+            "a.jsonl",
+            '{"x": [1]}\n{"x": [1, "a"]}\n',
+            r"row 1: column 'x' has \[1, \"a\"\], whose parts are of unlike types",
+        ),
         ("a.jsonl", '{"x": "y"}\n{"x": "\\ud800"}\n', "a.jsonl, row 1: column 'x' has .*half of a pair"),
     ],
 )

@@ -44,6 +44,7 @@ IN_CARD = ["en/part-1.csv", "en/part-2.csv", "en/held_out.csv", "de/all.csv", "n
         (["train.csv", "gold.csv"], "default", "gold", ["gold.csv"]),
         (["Train.CSV", "Dev.csv"], "default", "train", ["Train.CSV"]),
         (["train.csv.gz", "test.csv.gz"], "default", "test", ["test.csv.gz"]),
+        (["TRAIN.CSV.GZ", "TEST.CSV"], "default", "train", ["TRAIN.CSV.GZ"]),
         (["my_train.csv", "my-dev_v2.csv"], "default", "validation", ["my-dev_v2.csv"]),
         (["msr.train.jsonl", "trainer.jsonl"], "default", "train", ["msr.train.jsonl"]),
         (["reviews.csv"], "default", "train", ["reviews.csv"]),

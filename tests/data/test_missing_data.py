@@ -79,13 +79,14 @@ OURS = ["task=squad", "task.repo=null", "task.builder=benchmark.embedded.tasks.b
 
 
 def test_answers_out_of_place_are_counted_in_the_record_by_split(
-    compose: Compose, questions: Callable[..., None]
+    compose: Compose, questions: Callable[..., None], caplog: pytest.LogCaptureFixture
 ) -> None:
     questions("train", [4, 4, 3, -1, 4])
     questions("validation", [4, 5])
     record = run(Run(compose(*OURS, "protocol.epochs=1")))
     assert record.data.remarks["answers_not_in_place"] == {"SQuAD/train": 2, "SQuAD/validation": 1}
     assert record.examples == {"train": 3, "squad": 2}
+    assert "SQuAD/train: 2 questions are left out: they have an answer that is not" in caplog.text
 
 
 def test_a_training_set_with_no_answer_in_its_place_is_refused(
@@ -93,7 +94,9 @@ def test_a_training_set_with_no_answer_in_its_place_is_refused(
 ) -> None:
     questions("train", [3, 3])
     questions("validation", [4])
-    with pytest.raises(BenchmarkError, match="no example to learn from"):
+    with pytest.raises(
+        BenchmarkError, match="no example to learn from: 2 questions have an answer that is not"
+    ):
         load(compose(*OURS))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,10 @@ def test_an_evaluation_set_may_be_without_targets_and_training_may_not(folder: P
         rows(folder, SplitConfig(split="train"), tmp_path)
     with pytest.raises(BenchmarkError, match="no column 'gold'"):  # asked for by name
         rows(folder, SplitConfig(split="test", target="gold"), tmp_path)
+    for name in ("Label", " label"):
+        (folder / "test.csv").write_text(f"text,{name}\na,1\nb,0\n")
+        with pytest.raises(BenchmarkError, match=rf"no column 'label' .* did you mean '{name}'"):
+            rows(folder, SplitConfig(split="test"), tmp_path)
 
 
 @pytest.mark.parametrize("name", ["test.xlsx", "test.csv.zip", "test.txt"])
@@ -194,6 +199,21 @@ def test_a_path_with_nothing_there_is_no_name_of_the_hub(repo: str, tmp_path: Pa
     with pytest.raises(BenchmarkError, match=r"task 'mine': no folder or file /.*") as caught:
         rows(repo, SplitConfig(split="dev"), tmp_path)
     assert "hf download" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("address", "instead"),
+    [
+        ("https://huggingface.co/datasets/me/it/tree/main", "name the hub's repository, me/it$"),
+        ("hf://datasets/me/it", "name the hub's repository, me/it$"),
+        ("https://hf.co/datasets/glue", "name the hub's repository, glue$"),
+        ("file:///data/mine", "name the path, /data/mine$"),
+        ("s3://bucket/mine", "download it, and name the folder$"),
+    ],
+)
+def test_an_address_says_what_to_name(address: str, instead: str, tmp_path: Path) -> None:
+    with pytest.raises(BenchmarkError, match=f"{re.escape(address)} is an address: {instead}"):
+        rows(address, SplitConfig(split="dev"), tmp_path)
 
 
 def test_a_revision_is_for_the_hub(folder: Path, tmp_path: Path) -> None:

@@ -67,6 +67,14 @@ def written(file: str, text: str) -> Break:
     return lambda folder: (folder / file).write_text(text)
 
 
+def linked(file: str) -> Break:
+    def change(folder: Path) -> None:
+        (folder / file).unlink()
+        (folder / file).symlink_to("nowhere")
+
+    return change
+
+
 def in_json(file: str, change: Callable[[dict[str, Any]], Any]) -> Break:
     def changed(folder: Path) -> None:
         content = json.loads((folder / file).read_text())
@@ -123,11 +131,18 @@ BROKEN: dict[str, tuple[Break, list[str]]] = {
     "git-lfs, tokenizer": (written("tokenizer.json", POINTER), ["tokenizer.json", "git lfs pull"]),
     "no weights": (lambda f: (f / WEIGHTS).unlink(), ["has no weights", "it has config.json"]),
     "ONNX": (lambda f: (f / WEIGHTS).rename(f / "model.onnx"), ["only model.onnx, of ONNX"]),
+    "GGUF alone": (
+        lambda f: ((f / WEIGHTS).rename(f / "q4.gguf"), (f / "config.json").unlink()),
+        ["has no config.json; it has only q4.gguf, of llama.cpp"],
+    ),
     "a shard": (sharded, ["model-00002-of-00002.safetensors", "is missing"]),
     "a shard without a name": (
         lambda f: (sharded(f), written(f"{WEIGHTS}.index.json", '{"weight_map": {"a": 3, "b": "x"}}')(f)),
         [f"{WEIGHTS}.index.json", "no weight_map"],
     ),
+    "a link to nothing": (linked(WEIGHTS), [WEIGHTS, "is a link to nowhere, and nothing is there"]),
+    "a link to no configuration": (linked("config.json"), ["config.json", "is a link to nowhere"]),
+    "a link to no tokenizer": (linked("tokenizer.json"), ["tokenizer.json", "is a link to nowhere"]),
     "no configuration": (lambda f: (f / "config.json").unlink(), ["has no config.json"]),
     "a damaged configuration": (cut("config.json"), ["config.json", "cannot be read"]),
     "a list": (written("config.json", "[]"), ["config.json", "mapping"]),
@@ -260,6 +275,7 @@ def test_what_is_not_there_is_named_with_what_is(whole: Path, tmp_path: Path) ->
     assert "is a file" in refusal(tmp_path / "out" / "checkpoint-5" / WEIGHTS)
     assert "no folder ~/surely/nothing" in refusal("~/surely/nothing")
     assert "no folder ./nothing" in refusal("./nothing")
+    assert "is an address: name the hub's repository, me/it" in refusal("https://huggingface.co/me/it")
 
 
 def test_a_folder_is_found_from_where_the_user_is(
@@ -357,6 +373,10 @@ def test_a_model_that_cannot_compute_texts_is_refused_and_one_that_needs_an_end_
     shape = {"vocab_size": 10, "d_model": 16, "num_layers": 1, "num_heads": 2, "d_ff": 32, "d_kv": 8}
     t5 = T5Config(**shape, decoder_start_token_id=0, eos_token_id=3)
     assert loaded(checkpoint(tmp_path / "t5", t5))[1].config.model_type == "t5"
+    t5.eos_token_id = 9
+    assert "tokenizer.json: its tokenizer ends no text with token 9" in refusal(
+        checkpoint(tmp_path / "end", t5)
+    )
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ def rows_of(features: Features | None = None, **columns: list[Any]) -> Rows:
     [
         (LABELS, [], 1, 1),
         (LABELS, [], 1.0, 1),
+        (LABELS, [], Decimal("1.0"), 1),
         (LABELS, [], "good", 1),
         (LABELS, [], None, -1),
         (LABELS, [], -1, -1),
@@ -51,6 +53,7 @@ def test_a_target_stands_for_a_label_by_name_and_else_by_position(
         (LABELS, [], -2, "out of range"),
         (LABELS, [], -100, "out of range"),
         (LABELS, [], 0.5, "no whole number"),
+        (LABELS, [], Decimal("0.5"), "no whole number"),
         (LABELS, [], float("nan"), "no whole number"),
         (LABELS, [], float("inf"), "no whole number"),
         (LABELS, [], True, "truth value"),
@@ -107,6 +110,7 @@ def test_values_below_zero_are_values_and_null_is_none() -> None:
     assert values.dtype == np.float32
     assert values[:2].tolist() == [-1.5, 2.0]
     assert np.isnan(values[2])
+    assert columns.values(rows_of(score=[Decimal("-1.50"), None]), "score")[0] == -1.5
 
 
 @pytest.mark.parametrize(
@@ -117,12 +121,22 @@ def test_values_below_zero_are_values_and_null_is_none() -> None:
         (1e39, "no finite number"),  # infinite in float32
         (True, "truth value"),
         ("0.5", "is a text"),
+        ("1.000,5", "has a decimal comma: write numbers with a point"),
         ([0.5], "several labels"),
     ],
 )
 def test_what_is_no_value_is_refused(value: Any, fault: str) -> None:
     with pytest.raises(BenchmarkError, match=rf"'score', row 10 .*{fault}"):
         columns.values(rows_of(score=[value]), "score")
+
+
+def test_the_word_that_makes_texts_of_a_column_of_numbers_is_named() -> None:
+    with pytest.raises(BenchmarkError, match=r"'score', row 12 .*'NA' is no number, and most .* empty field"):
+        columns.values(rows_of(score=["3.5", None, "NA", "1e-3"]), "score")
+    with pytest.raises(BenchmarkError, match=r"'label', row 11 .*'x' is no number"):
+        columns.classes(rows_of(label=["0", "x", "1"]), "label", LABELS, {})
+    with pytest.raises(BenchmarkError, match=r"'label', row 10 .*'0' is none of the labels"):
+        columns.classes(rows_of(label=["0", "good", "bad"]), "label", LABELS, {})
 
 
 def test_classes_are_no_values() -> None:

@@ -61,7 +61,7 @@ def test_classes_that_are_hidden_row_by_row(compose: Compose, written: Written, 
 
 @pytest.mark.parametrize("hidden", [-1, None])
 def test_a_set_without_any_gold_has_predictions_and_no_score(
-    compose: Compose, written: Written, hidden: int | None
+    compose: Compose, written: Written, hidden: int | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     written("train", texts(8, lambda i: i % 2))
     written("validation", texts(5, lambda i: hidden))
@@ -69,6 +69,7 @@ def test_a_set_without_any_gold_has_predictions_and_no_score(
     assert (record.scores, record.curve[-1].losses) == ({}, {})
     assert arrays["logits/validation"].shape == (1, 5, 2)
     assert record.data.remarks == {"without_gold_label": {"mine/validation": 5}}
+    assert "mine/validation: no gold label in 'label': predictions are kept" in caplog.text
 
 
 def test_a_training_set_without_any_gold_is_refused(compose: Compose, written: Written) -> None:

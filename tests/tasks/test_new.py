@@ -6,6 +6,7 @@ import json
 import re
 import textwrap
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,8 @@ def rows(count: int = 12, **columns: Callable[[int], Any]) -> Dataset:
         (rows(label=lambda i: i % 2), "classification", ["text"], "label", ["0", "1"], {}, ["accuracy"]),
         (rows(Stance=lambda i: ["pro", "con"][i % 2]), "classification", ["text"], "Stance", ["con", "pro"], {}, ["accuracy"]),
         (rows(label=lambda i: i % 3 - 1), "classification", ["text"], "label", ["-1", "0", "1"], {}, ["accuracy"]),
+        (rows(label=lambda i: Decimal(i % 2).quantize(Decimal("0.01"))), "classification", ["text"], "label", ["0", "1"], {}, ["accuracy"]),
+        (rows(score=lambda i: Decimal(i) / 4), "classification", ["text"], "score", [], {}, ["pearson", "spearman"]),
         (rows(label=lambda i: float(i % 2)), "classification", ["text"], "label", ["0", "1"], {}, ["accuracy"]),
         (rows(label=lambda i: i % 2 == 0), "classification", ["text"], "label", ["False", "True"], {"False": "False", "True": "True"}, ["accuracy"]),
         (rows(label=lambda i: int(i == 0)), "classification", ["text"], "label", ["0", "1"], {}, ["accuracy", "matthews_correlation"]),
@@ -59,6 +62,32 @@ def test_a_task_is_guessed_from_its_columns(
     assert (guess.kind, guess.text, guess.target) == (kind, text, target)
     assert (guess.labels, guess.label_map, guess.metrics) == (labels, label_map, metrics)
     assert guess.reasons
+
+
+@pytest.mark.parametrize(
+    ("score", "line"),
+    [
+        (lambda i: f"{i},5", "has decimal commas, such as '0,5'"),
+        (lambda i: "NA" if i == 7 else f"{i}.5", "has 'NA' among numbers; null, or an empty field"),
+    ],
+)
+def test_numbers_that_are_not_spelt_as_such_are_no_classes(score: Callable[[int], str], line: str) -> None:
+    with pytest.raises(BenchmarkError, match=f"the target 'score' {line}"):
+        guessed(rows(60, score=lambda i: score(i % 30)))
+
+
+def test_a_column_of_unlike_values_that_no_task_has_is_passed_over(tmp_path: Path) -> None:
+    for split in ("train", "dev"):
+        lines = [{"text": "a b", "label": i % 2, "meta": [1, "x"]} for i in range(8)]
+        (tmp_path / f"{split}.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    path, _ = write("mine", str(tmp_path), tmp_path / "conf", "default", [], None)
+    assert yaml.safe_load(path.read_text())["text"] == ["text"]
+
+
+def test_labels_that_may_be_one_are_said() -> None:
+    said = guessed(rows(16, label=lambda i: ["pos", "neg", "Neg ", "so-so"][i % 4])).reasons
+    assert "MIND labels: 'Neg ' and 'neg' differ in capitals or blanks alone; are they one?" in said
+    assert len([reason for reason in said if "MIND" in reason]) == 1
 
 
 def test_names_of_classes_are_taken_from_the_data() -> None:
