@@ -10,7 +10,17 @@ import pandas as pd
 
 from benchmark.grids.grid import Grid
 from benchmark.records.record import Record
-from benchmark.report import build, claims_sheet, evidence, figures, render, shared, static, submission
+from benchmark.report import (
+    build,
+    claims_sheet,
+    evidence,
+    figures,
+    render,
+    shared,
+    static,
+    submission,
+    unscored,
+)
 from benchmark.report.numbers.predictions import Arrays
 from benchmark.report.one_origin import of_one_origin
 
@@ -26,18 +36,19 @@ def write(
 
     Forms are Markdown, CSV, LaTeX and HTML. Figures are in the HTML page, and beside it as SVG.
     ``claims.csv`` has the comparisons behind every verdict, ``averages.csv`` and ``languages.csv`` the
-    further numbers that the table declares, ``submissions`` the files for the GLUE server. ``arrays`` gives
+    further numbers that the table declares, ``submissions`` the files for the GLUE server, ``predictions`` those for sets without gold labels. ``arrays`` gives
     the arrays of a run by its id. ``failed`` are the ids of runs that ended in an error. A static table has no runs.
     """
     records, mixed = of_one_origin(grid, records)
     if grid.table["static"]:
         report, drawn = static.build(grid), figures.Figures()
-        submissions = []
+        submissions, without_gold = [], []
     else:
         report = build.build(grid, records, arrays, failed)
         drawn = figures.draw(grid, report, records, arrays)
         submissions = submission.of_table(grid, report.frame, records)
-    report.notes.extend([*mixed, *drawn.notes, *submission.note(submissions)])
+        without_gold = unscored.of_table(grid, report.frame, records)
+    report.notes.extend([*mixed, *drawn.notes, *submission.note(submissions), *unscored.note(without_gold)])
     print(render.terminal(report, shutil.get_terminal_size((120, 24)).columns))
     folder.mkdir(parents=True, exist_ok=True)
     report = shared.shareable(report)
@@ -52,3 +63,4 @@ def write(
         (folder / f"{name}.svg").write_text(svg)
     (folder / "table.html").write_text(render.page(report, list(drawn.svg.values())))
     submission.write(submissions, records, arrays, folder)
+    unscored.write(without_gold, records, arrays, folder)

@@ -96,7 +96,7 @@ def of_table(grid: Grid, frame: pd.DataFrame, records: Mapping[str, Record]) -> 
         submission = Submission(re.sub(r"[^\w.+=-]+", "_", "-".join(str(word) for word in words if word)))
         for number in dict.fromkeys(runs["run"]):
             run = grid.runs[number]
-            for set_name, file in _files(run.config).items():
+            for set_name, file in server_files(run.config).items():
                 record = records.get(run.run_id)
                 if record is not None and record.status == "finished":
                     submission.sources[file] = (run, set_name)
@@ -107,7 +107,7 @@ def of_table(grid: Grid, frame: pd.DataFrame, records: Mapping[str, Record]) -> 
     return submissions
 
 
-def _files(config: RunConfig) -> dict[str, str]:
+def server_files(config: RunConfig) -> dict[str, str]:
     """Names of the server's files by the evaluation sets of a run."""
     task = config.task
     names = {(file.config, file.split): file.name for file in FILES}
