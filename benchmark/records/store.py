@@ -25,6 +25,7 @@ import numpy as np
 
 from benchmark.damage import SET_ASIDE, set_aside
 from benchmark.errors import BenchmarkError
+from benchmark.records.arrays import fault
 from benchmark.records.record import Failure, Record, VersionError
 
 log = logging.getLogger(__name__)
@@ -108,10 +109,14 @@ class Store:
         path = self.places.get(run_id, self.folder / run_id) / "arrays.npz"
         try:
             with np.load(path, allow_pickle=False) as stored:
-                return dict(stored)
+                read = dict(stored)
         except Exception as error:  # numpy and zipfile raise half a dozen kinds
             log.warning("%s: cannot be read (%s)", path, error)
             return {}
+        if (why := fault(read)) is not None:
+            log.warning("%s: damaged, and not used (%s)", path, why)
+            return {}
+        return read
 
     def add(self, record: Record, arrays: Mapping[str, np.ndarray]) -> Record:
         """Write a finished run and return its record; records of other data or weights stay beside it.

@@ -110,9 +110,11 @@ def test_every_claim_has_a_verdict_once_all_runs_are_there(
             memory={"peak": 1e9 * chance.random(), "reserved": None},
             examples=dict.fromkeys(sets, 400) | {"train": 64 + tasks.index(cell.config.task.name)},
         )
-    predicted = {"logits/validation": np.ones((1, 4, 3)), "targets/validation": np.array([0, 1, 1, 0])}
+    labels = {cell.run_id: len(cell.config.task.labels) for cell in planned.runs}
 
     def arrays(run: str) -> dict[str, np.ndarray]:
+        logits = np.ones((1, 4, max(labels[run], 1)))
+        predicted = {"logits/validation": logits, "targets/validation": np.array([0, 1, 1, 0])}
         return PROBED | predicted | {"probe/sensitivity/std": np.array(int(run, 16) % 1000)}
 
     found = build(planned, records, arrays).verdicts

@@ -251,6 +251,34 @@ def test_damaged_arrays_are_empty_with_a_warning(store, content, caplog):
     assert "arrays.npz" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("name", "array", "says"),
+    [
+        (
+            "targets/validation",
+            np.array([0, 5, 1]),
+            "targets/validation: has 5, and the logits have 2 outputs",
+        ),
+        ("targets/validation", np.array([0, 1]), "int64 of shape (2,), and the logits have 3 examples"),
+        ("logits/validation", np.zeros((3, 2), np.float32), "float32 of shape (3, 2), and not (evaluations"),
+        ("logits/validation", np.zeros((1, 3, 2), np.int64), "int64 of shape (1, 3, 2), and not"),
+        ("losses", np.array(["a"]), "losses: <U1 of shape (1,), and not a number per update"),
+    ],
+)
+def test_arrays_that_do_not_fit_each_other_are_not_used(store, name, array, says, caplog):
+    whole = {
+        "losses": np.zeros(4, np.float32),
+        "logits/validation": np.zeros((1, 3, 2), np.float32),
+        "targets/validation": np.array([0, -1, 1]),
+    }
+    store.add(RECORD, whole)
+    assert set(store.arrays(ID)) == set(whole)
+    assert caplog.text == ""
+    np.savez(store.folder / ID / "arrays.npz", **(whole | {name: array}))
+    assert store.arrays(ID) == {}
+    assert says in caplog.text
+
+
 def test_arrays_with_pickled_objects_are_not_loaded(store):
     store.add(RECORD, ARRAYS)
     np.savez(store.folder / ID / "arrays.npz", losses=np.array([{}], dtype=object))

@@ -38,6 +38,16 @@ def has_gold(targets: np.ndarray) -> np.ndarray:
     return np.isfinite(targets) if targets.dtype.kind == "f" else np.asarray(targets >= 0)
 
 
+def of_set(
+    stored: Mapping[str, np.ndarray], set_name: str, config: RunConfig
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Logits and targets of an evaluation set; None without both, or for other classes than the task's."""
+    logits, targets = (stored.get(f"{kind}/{set_name}") for kind in ("logits", "targets"))
+    if logits is None or targets is None or logits.shape[-1] != max(len(config.task.labels), 1):
+        return None
+    return logits, targets
+
+
 def known(metric: str) -> bool:
     """True if scores of ``metric`` can be computed from stored predictions."""
     return metric in TERMS

@@ -83,12 +83,10 @@ def training_seconds(record: Record) -> float:
 
 def _losses(record: Record, config: RunConfig, stored: Stored) -> list[Point]:
     set_name = next(iter(config.task.evaluate))
-    if f"logits/{set_name}" not in stored:
+    of_set = predictions.of_set(stored, set_name, config)
+    if of_set is None or not predictions.has_gold(of_set[1]).any():
         return []
-    targets = stored[f"targets/{set_name}"]
-    if not predictions.has_gold(targets).any():
-        return []
-    losses = predictions.loss(stored[f"logits/{set_name}"], targets, config)
+    losses = predictions.loss(*of_set, config)
     evaluated = record.curve[-len(losses) :]  # a set may be scored only after the last update
     return [({"step": entry.step}, float(loss)) for entry, loss in zip(evaluated, losses, strict=True)]
 

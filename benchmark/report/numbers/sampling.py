@@ -40,12 +40,11 @@ def of_runs(
             for name, weight in weights:
                 set_name, _, metric = name.rpartition("/")
                 set_name = set_name or next(iter(config.task.evaluate))
-                if not predictions.known(metric) or f"logits/{set_name}" not in stored:
+                of_set = predictions.of_set(stored, set_name, config)
+                if not predictions.known(metric) or of_set is None or len(of_set[0]) < -evaluation:
                     break
-                predicted = predictions.from_logits(
-                    stored[f"logits/{set_name}"][evaluation], config, set_name
-                )
-                targets = stored[f"targets/{set_name}"]
+                logits, targets = of_set
+                predicted = predictions.from_logits(logits[evaluation], config, set_name)
                 gold = predictions.has_gold(targets)
                 adds = weight * predictions.influences(metric, predicted[gold], targets[gold])
                 key = (config.task.name, set_name)

@@ -90,10 +90,11 @@ def scores_of_halves(
     for name in report:
         set_name, _, metric = name.rpartition("/")
         set_name = set_name or next(iter(config.task.evaluate))
-        if not predictions.known(metric) or f"logits/{set_name}" not in stored:
+        of_set = predictions.of_set(stored, set_name, config)
+        if not predictions.known(metric) or of_set is None:
             return None
-        evaluations = predictions.from_logits(stored[f"logits/{set_name}"], config, set_name)
-        targets = stored[f"targets/{set_name}"]
+        logits, targets = of_set
+        evaluations = predictions.from_logits(logits, config, set_name)
         gold = predictions.has_gold(targets)
         evaluations, targets = evaluations[:, gold], targets[gold]
         scores.append(
