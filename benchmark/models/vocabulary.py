@@ -1,4 +1,4 @@
-"""The rows of a model's token embedding, and texts whose tokens it lacks."""
+"""Texts whose tokens a model cannot take: beyond its embedding, or ends of a text in its middle."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 from benchmark.errors import BenchmarkError
 from benchmark.models.checkpoint import CONFIG
 
+Texts = Callable[[], Mapping[str, Iterable[torch.Tensor]]]  # the token ids (tokens,) of every example, by set
+
 
 def rows_of(model: PreTrainedModel) -> int | None:
     """The rows of the token embedding; None for a model without one table."""
@@ -20,12 +22,13 @@ def rows_of(model: PreTrainedModel) -> int | None:
         return None
 
 
-def check_tokens(
-    name: str,
-    tokenizer: PreTrainedTokenizerBase,
-    model: PreTrainedModel,
-    texts: Callable[[], Mapping[str, Iterable[torch.Tensor]]],
-) -> None:
+def check_texts(name: str, tokenizer: PreTrainedTokenizerBase, model: PreTrainedModel, texts: Texts) -> None:
+    """Check that a model can take all texts. Raises: BenchmarkError naming set and example."""
+    check_tokens(name, tokenizer, model, texts)
+    check_ends(name, tokenizer, model, texts)
+
+
+def check_tokens(name: str, tokenizer: PreTrainedTokenizerBase, model: PreTrainedModel, texts: Texts) -> None:
     """Check that no text has a token beyond the embedding of the model ``name``.
 
     ``texts()`` are the token ids (tokens,) of every example, by set. They are looked at only if the vocabulary has
@@ -41,4 +44,24 @@ def check_tokens(
                 raise BenchmarkError(
                     f"model {name!r}: example {number} of {place} has the token {token!r}, number {int(ids.max())} of "
                     f"its tokenizer, and the model an embedding of {rows} ({CONFIG})"
+                )
+
+
+def check_ends(name: str, tokenizer: PreTrainedTokenizerBase, model: PreTrainedModel, texts: Texts) -> None:
+    """Check that all texts have equally many end tokens, for an encoder-decoder.
+
+    Its classifier finds the end of a text by them.     ``texts()`` are the token ids (tokens,) of every example, by set. Raises: BenchmarkError naming set and example.
+    """
+    if not (model.config.is_encoder_decoder and type(model).__name__.endswith("ForSequenceClassification")):
+        return
+    end, first = model.config.eos_token_id, None
+    for place, examples in texts().items():
+        for number, ids in enumerate(examples, 1):
+            count = int((ids == end).sum())
+            first = count if first is None else first
+            if count != first:
+                raise BenchmarkError(
+                    f"model {name!r}: example {number} of {place} has {count} times the token "
+                    f"{tokenizer.convert_ids_to_tokens(end)!r}, and the first example {first} times; this model finds the end "
+                    "of a text by it: take it out of the texts"
                 )

@@ -157,7 +157,7 @@ def assemble(this: Run, strict: bool = True) -> Ready:
     """
     from benchmark import methods, probes, tasks
     from benchmark.models import pretrained
-    from benchmark.models.vocabulary import check_tokens
+    from benchmark.models.vocabulary import check_texts
     from benchmark.runs import environment, memory
     from benchmark.training.assemble import assembled
     from benchmark.training.onlooker import NOBODY
@@ -183,7 +183,7 @@ def assemble(this: Run, strict: bool = True) -> Ready:
     memory.keep()
     used = memory.PeakMemory(device)
     model = pretrained.load(config.model, task.units, seed, cache, task.kind.head)
-    check_tokens(config.model.name, tokenizer, model, task.token_ids)
+    check_texts(config.model.name, tokenizer, model, task.token_ids)
     chosen = methods.build(config.method)
     watch = probes.Probes(config) if config.probe else NOBODY
     check_room(model, config.model.name, device)
