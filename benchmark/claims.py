@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmark.command import carried_out, parse, parser_of
+from benchmark.command import carried_out, parse, parser_of, show_warnings
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.grids import grid, recipe
 from benchmark.grids.grid import Grid
@@ -86,7 +86,9 @@ def ledger_of(names: Sequence[str], overrides: Sequence[str]) -> list[LedgerRow]
         raise nothing
     judging, tell, rows = Judging(store, overrides), RunProgress(), dict[str, list[LedgerRow]]()
     spent: dict[str, RunCost | None] = {}
-    for name, (of_table, of_runs) in in_processes(judging, tables, preload=["benchmark.report.ledger"]):
+    for name, (of_table, of_runs) in in_processes(
+        judging, tables, ["benchmark.report.ledger"], show_warnings
+    ):
         rows[name], spent = of_table, spent | of_runs
         tell("tables judged", len(rows), len(tables))
     tell.line.close()

@@ -21,14 +21,19 @@ class OneLine(logging.Formatter):
         return printable(super().format(record))
 
 
+def show_warnings() -> None:
+    """Show warnings of this process on the terminal, each on one line."""
+    shown = logging.StreamHandler()
+    shown.setFormatter(OneLine("%(levelname)s: %(message)s"))
+    logging.basicConfig(handlers=[shown], level=logging.WARNING)
+
+
 def carried_out(work: Callable[[], int]) -> int:
     """The exit status of ``work``: its own, 2 for a refusal, 130 for Ctrl-C.
 
     Any other error is a fault of the program and is raised on, with its stack trace.
     """
-    shown = logging.StreamHandler()
-    shown.setFormatter(OneLine("%(levelname)s: %(message)s"))
-    logging.basicConfig(handlers=[shown], level=logging.WARNING)
+    show_warnings()
     try:
         return work()
     except KeyboardInterrupt:

@@ -162,7 +162,7 @@ def _unlike(values: Sequence[Any]) -> int:
 
 
 def _fault(values: Sequence[Any], first: int) -> str:
-    """What is wrong with the ``first`` value that makes no column, by itself or beside those before."""
+    """The fault of the ``first`` value that makes no column, by itself or beside those before."""
     shown = _short(values[first])
     try:
         pyarrow.array([values[first]])

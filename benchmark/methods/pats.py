@@ -121,8 +121,8 @@ class PATS(Method):
         shares = [1.0 if self.eps_form == "eq4" else 1 / size for size in sizes]
         ratios = list(torch._foreach_add(means, [self.epsilon * share for share in shares]))
         torch._foreach_reciprocal_(ratios)
-        spread = torch.cat([average.expand(count) for average, count in zip(averages, counts, strict=True)])
-        torch._foreach_mul_(ratios, apart(spread, means))
+        repeated = torch.cat([average.expand(count) for average, count in zip(averages, counts, strict=True)])
+        torch._foreach_mul_(ratios, apart(repeated, means))
         torch._foreach_sub_(ratios, self.gamma)
         torch._foreach_clamp_min_(ratios, 0.0)
         torch._foreach_mul_(ratios, self.intensity)

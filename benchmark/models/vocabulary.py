@@ -25,14 +25,13 @@ def rows_of(model: PreTrainedModel) -> int | None:
 def check_texts(name: str, tokenizer: PreTrainedTokenizerBase, model: PreTrainedModel, texts: Texts) -> None:
     """Check that a model can take all texts. Raises: BenchmarkError naming set and example."""
     check_tokens(name, tokenizer, model, texts)
-    check_ends(name, tokenizer, model, texts)
+    check_end_tokens(name, tokenizer, model, texts)
 
 
 def check_tokens(name: str, tokenizer: PreTrainedTokenizerBase, model: PreTrainedModel, texts: Texts) -> None:
     """Check that no text has a token beyond the embedding of the model ``name``.
 
-    ``texts()`` are the token ids (tokens,) of every example, by set. They are looked at only if the vocabulary has
-    such numbers. Raises: BenchmarkError naming set, example and token.
+    Texts are looked at only if the vocabulary has such numbers. Raises: BenchmarkError naming set, example and token.
     """
     rows = rows_of(model)
     if rows is None or max(tokenizer.get_vocab().values()) < rows:
@@ -47,10 +46,12 @@ def check_tokens(name: str, tokenizer: PreTrainedTokenizerBase, model: PreTraine
                 )
 
 
-def check_ends(name: str, tokenizer: PreTrainedTokenizerBase, model: PreTrainedModel, texts: Texts) -> None:
+def check_end_tokens(
+    name: str, tokenizer: PreTrainedTokenizerBase, model: PreTrainedModel, texts: Texts
+) -> None:
     """Check that all texts have equally many end tokens, for an encoder-decoder.
 
-    Its classifier finds the end of a text by them.     ``texts()`` are the token ids (tokens,) of every example, by set. Raises: BenchmarkError naming set and example.
+    Its classifier finds the end of a text by them. Raises: BenchmarkError naming set and example.
     """
     if not (model.config.is_encoder_decoder and type(model).__name__.endswith("ForSequenceClassification")):
         return

@@ -36,8 +36,9 @@ def write(
 
     Forms are Markdown, CSV, LaTeX and HTML. Figures are in the HTML page, and beside it as SVG.
     ``claims.csv`` has the comparisons behind every verdict, ``averages.csv`` and ``languages.csv`` the
-    further numbers that the table declares, ``submissions`` the files for the GLUE server, ``predictions`` those for sets without gold labels. ``arrays`` gives
-    the arrays of a run by its id. ``failed`` are the ids of runs that ended in an error. A static table has no runs.
+    further numbers that the table declares, ``submissions`` the files for the GLUE server, ``predictions`` those
+    for other sets without gold labels. ``arrays`` gives the arrays of a run by its id. ``failed`` are the ids of
+    runs that ended in an error. A static table has no runs.
     """
     records, mixed = of_one_origin(grid, records)
     if grid.table["static"]:

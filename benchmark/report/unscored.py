@@ -44,9 +44,9 @@ def of_table(grid: Grid, frame: pd.DataFrame, records: Mapping[str, Record]) -> 
         if record is None or record.status != "finished":
             continue
         folder = _plain("-".join(str(word) for word in [*model_and_methods, f"seed{seed}"] if word))
-        scored = {name.partition("/")[0] for name, scores in record.scores.items() if scores}  # SET/LANGUAGE
+        scored = [name for name, scores in record.scores.items() if scores]
         for name in _classified(run.config):
-            if name not in scored:
+            if not any(other == name or other.startswith(f"{name}/") for other in scored):  # SET/LANGUAGE
                 file = _plain(f"{run.config.task.name}-{name}") + ".tsv"
                 found.append(Unscored(run, name, Path(folder, file)))
     return found

@@ -17,12 +17,15 @@ _work: list[Callable[[Any], Any]] = []
 
 
 def in_processes(
-    work: Callable[[Piece], Result], pieces: Sequence[Piece], preload: list[str]
+    work: Callable[[Piece], Result],
+    pieces: Sequence[Piece],
+    preload: list[str],
+    begin: Callable[[], None],
 ) -> Iterator[tuple[Piece, Result]]:
     """Pairs (piece, its result), as soon as known.
 
     ``work`` and its results can be pickled; each process keeps one copy of ``work``, and what that remembers.
-    ``preload`` names modules to be imported once for all processes.
+    ``preload`` names modules to be imported once for all processes, and ``begin`` is called in each.
     """
     processes = min(room(1, "cpu"), len(pieces))
     if processes == 1 or len(pieces) <= FEW:
@@ -30,7 +33,7 @@ def in_processes(
         return
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(preload)
-    with ProcessPoolExecutor(processes, context, _begin, (work,)) as pool:
+    with ProcessPoolExecutor(processes, context, _begin, (work, begin)) as pool:
         started = {pool.submit(_done, piece): piece for piece in pieces}
         try:
             for done in as_completed(started):
@@ -40,8 +43,9 @@ def in_processes(
             raise
 
 
-def _begin(work: Callable[[Any], Any]) -> None:
+def _begin(work: Callable[[Any], Any], begin: Callable[[], None]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the command itself, which ends its processes
+    begin()
     _work.append(work)
 
 

@@ -52,8 +52,8 @@ def run_together(
         operations, limit, square = next(found for found in pool.map(_load, range(most)) if found)
         stage.say(f"{mode}: {most} processes ready after {time.monotonic() - began:.1f} s")
         for number in numbers:
-            alone = [rank < number for rank in range(most)]
-            seconds = [took for took in pool.map(_time_update, alone) if took]
+            computing = [rank < number for rank in range(most)]
+            seconds = [took for took in pool.map(_time_update, computing) if took]
             rate = sum(1 / took for took in seconds)
             best = max(best, 100 * rate * operations / limit)
             stage.say(

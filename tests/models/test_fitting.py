@@ -24,7 +24,7 @@ from transformers import DebertaV2Config, GPT2Config, PreTrainedModel, RobertaCo
 from benchmark.config.schema import ModelConfig
 from benchmark.errors import BenchmarkError
 from benchmark.models import pretrained
-from benchmark.models.vocabulary import check_ends, check_tokens
+from benchmark.models.vocabulary import check_end_tokens, check_tokens
 from helpers.checkpoints import SHAPE, WEIGHTS, WORDS, checkpoint, configured, tokenizer, weighted
 from helpers.models import ARCHITECTURES, CONFIGS
 
@@ -375,11 +375,11 @@ def test_a_model_that_cannot_compute_texts_is_refused_and_one_that_needs_an_end_
     reader, model = loaded(checkpoint(tmp_path / "t5", t5))
     assert model.config.model_type == "t5"
     ids = [torch.tensor(row) for row in ([5, 6, 3], [7, 3], [5, 3, 6, 3])]
-    check_ends("mine", reader, model, lambda: {"train": ids[:2]})
+    check_end_tokens("mine", reader, model, lambda: {"train": ids[:2]})
     with pytest.raises(
         BenchmarkError, match=r"'mine': example 3 of train has 2 times the token .* first example 1 times"
     ):
-        check_ends("mine", reader, model, lambda: {"train": ids})
+        check_end_tokens("mine", reader, model, lambda: {"train": ids})
     t5.eos_token_id = 9
     assert "tokenizer.json: its tokenizer ends no text with token 9" in refusal(
         checkpoint(tmp_path / "end", t5)

@@ -11,6 +11,10 @@ from benchmark.runs import parallel
 from benchmark.runs.parallel import in_processes
 
 
+def nothing() -> None:
+    """Nothing to be done in a process before its work."""
+
+
 class Squares:
     """Work that remembers, in each process, how many pieces it has done there."""
 
@@ -30,7 +34,7 @@ def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_piece_has_its_result_and_a_process_keeps_its_work() -> None:
-    found = dict(in_processes(Squares(), range(20), preload=[]))
+    found = dict(in_processes(Squares(), range(20), [], nothing))
     assert {number: result[0] for number, result in found.items()} == {n: n * n for n in range(20)}
     of_processes: dict[int, list[int]] = {}
     for _, process, done in found.values():
@@ -42,9 +46,11 @@ def test_every_piece_has_its_result_and_a_process_keeps_its_work() -> None:
 
 
 def test_few_pieces_are_done_here() -> None:
-    assert {result[1] for _, result in in_processes(Squares(), range(parallel.FEW), [])} == {os.getpid()}
+    assert {result[1] for _, result in in_processes(Squares(), range(parallel.FEW), [], nothing)} == {
+        os.getpid()
+    }
 
 
 def test_a_refusal_in_a_process_is_a_refusal_here() -> None:
     with pytest.raises(BenchmarkError, match="-1: no square"):
-        list(in_processes(Squares(), [1, 2, -1, *range(3, 30)], []))
+        list(in_processes(Squares(), [1, 2, -1, *range(3, 30)], [], nothing))

@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from benchmark.config.schema import RunConfig
+from benchmark.grids import grid
 from benchmark.records.record import Seconds
 from benchmark.runs import launch
 from benchmark.runs.run import Run
@@ -225,3 +226,8 @@ def test_a_device_of_another_kind_is_refused(capsys: pytest.CaptureFixture[str])
     with pytest.raises(SystemExit):
         speed.main(["--device", "gpu"])
     assert "'gpu': choose from auto, cpu, cuda, cuda:N" in capsys.readouterr().err
+
+
+def test_the_grid_of_60_has_60_runs() -> None:
+    table, *changes = costs.GRID_OF_60
+    assert len(grid.load(table, changes).runs) == 60
