@@ -16,8 +16,9 @@ from benchmark.grids import grid, recipe
 from benchmark.grids.grid import Grid
 from benchmark.places import in_home
 from benchmark.progress import RunProgress
+from benchmark.records.disk import make_writable
 from benchmark.records.record import Record
-from benchmark.records.store import Store, make_writable
+from benchmark.records.store import Store
 from benchmark.runs.finished import records_at_hand
 from benchmark.runs.hits import Hits
 from benchmark.runs.parallel import in_processes

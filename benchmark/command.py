@@ -8,10 +8,11 @@ import shlex
 import sys
 from collections.abc import Callable
 
+from benchmark import stopping
 from benchmark.errors import one_line
 from benchmark.printable import printable
 
-REFUSED, STOPPED = 2, 130
+REFUSED = 2
 
 
 class OneLine(logging.Formatter):
@@ -29,16 +30,20 @@ def show_warnings() -> None:
 
 
 def carried_out(work: Callable[[], int]) -> int:
-    """The exit status of ``work``: its own, 2 for a refusal, 130 for Ctrl-C.
+    """The exit status of ``work``: its own, 2 for a refusal, 130 for Ctrl-C and 143 for SIGTERM.
 
     Any other error is a fault of the program and is raised on, with its stack trace.
     """
     show_warnings()
+    stopping.hear()
     try:
         return work()
-    except KeyboardInterrupt:
-        print("\nstopped: finished runs are kept; the same command goes on from here", file=sys.stderr)
-        return STOPPED
+    except stopping.Stopped as stopped:
+        signs = "\n" if sys.stderr.isatty() else ""  # a terminal shows ^C where the line begins
+        print(
+            f"{signs}{stopped}: finished runs are kept; the same command goes on from here", file=sys.stderr
+        )
+        return stopped.status
     except Exception as error:
         line = one_line(error)
         if line is None:

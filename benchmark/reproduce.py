@@ -10,14 +10,15 @@ from pathlib import Path
 
 from benchmark.command import carried_out, parse, parser_of
 from benchmark.config.validation import validate
-from benchmark.errors import BenchmarkError
+from benchmark.engines import base as engines
+from benchmark.engines.base import Assignment
 from benchmark.grids import grid
 from benchmark.grids.grid import Grid, PlannedRun
 from benchmark.places import in_home
 from benchmark.printable import printable
+from benchmark.records.disk import make_writable
 from benchmark.records.record import Record
-from benchmark.records.store import Store, make_writable
-from benchmark.runs import launch
+from benchmark.records.store import Store
 from benchmark.runs.finished import records_at_hand
 from benchmark.runs.hits import Hits
 from benchmark.runs.plugins import check_plugins
@@ -70,15 +71,9 @@ def reproduce(options: argparse.Namespace) -> int:
     make_writable("--output", folder)
     failed: list[PlannedRun] = []
     if missing and not options.report_only:
-        for run in missing:
-            check_plugins(run.config)
-        make_writable("store", store.folder)
-        make_writable("cache", missing[0].config.cache)
-        workers = launch.default_workers(missing) if options.workers is None else options.workers
-        if workers < 1:
-            raise BenchmarkError(f"--workers {workers}: at least 1")
-        failed = launch.run_all(missing, store, workers, planned.name, records.values())
+        make(Assignment(planned, words(options), missing, store, list(records.values()), options.workers))
         records = records_at_hand(planned, Hits(store))
+        failed = [run for run in missing if run.run_id not in records]
 
     from benchmark import report
 
@@ -92,6 +87,22 @@ def reproduce(options: argparse.Namespace) -> int:
         print(printable(f"failed: {why}"), printable(f"   try again: {again}"), sep="\n", file=sys.stderr)
     print(f"also written: {folder}/table.md, .csv, .tex, .html, and figures", file=sys.stderr)
     return 1 if failed else 0
+
+
+def make(asked: Assignment) -> None:
+    """Have missing runs made by the engine of their configuration. Raises: BenchmarkError before any run."""
+    engine = engines.build(asked.missing[0].config.engine)
+    engine.check()
+    for run in asked.missing:
+        check_plugins(run.config)
+    asked.store.open()
+    make_writable("cache", asked.missing[0].config.cache)
+    engine.make(asked)
+
+
+def words(options: argparse.Namespace) -> tuple[str, ...]:
+    """The words of a command line that mean the grid of this one."""
+    return options.table, *options.overrides, *(["--smoke"] if options.smoke else [])
 
 
 def show(planned: Grid, options: argparse.Namespace) -> int:

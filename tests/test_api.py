@@ -11,7 +11,8 @@ import pytest
 import benchmark
 from benchmark.config.compose import ROOT
 from benchmark.grids import grid
-from benchmark.records.store import Store, make_writable
+from benchmark.records.disk import make_writable
+from benchmark.records.store import Store
 from benchmark.runs.run import run
 
 HEAVY = {"torch", "transformers", "datasets", "pandas", "hydra", "omegaconf"}

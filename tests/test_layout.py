@@ -32,6 +32,7 @@ GROUND = {
     "printable",
     "randomness",
     "progress",
+    "stopping",
 }  # imported by every room, and import nothing of ours
 SHARED_BY_COMMANDS = {"command"}
 ALLOWED = {  # by room, the rooms that it may import, function-level and type-checking imports included
@@ -46,9 +47,10 @@ ALLOWED = {  # by room, the rooms that it may import, function-level and type-ch
     "training": "config records models tasks step methods",  # a `ProtocolConfig`, and what a record says
     "probes": "config models tasks step methods training",
     "runs": "config data grids records models tasks methods training probes",
+    "engines": "config data grids models records runs",
     "report": "config grids records data",
     "embedded": "step",
-    "speed": "config grids records models tasks step methods training runs",
+    "speed": "config grids records models tasks step methods training runs engines",
     "testing": "config records models tasks step methods training",
 }
 

@@ -16,7 +16,8 @@ from benchmark.config.schema import RunConfig
 from benchmark.errors import BenchmarkError
 from benchmark.places import ROOT
 from benchmark.privacy import portable, portable_command, portable_text
-from benchmark.runs.run import Run, failure, run
+from benchmark.runs.failures import failure
+from benchmark.runs.run import Run, run
 
 CACHE = ROOT / ".cache"
 

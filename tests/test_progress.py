@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import pytest
 
 from benchmark import progress
+from benchmark.engines import machine
 from benchmark.grids.grid import PlannedRun
 from benchmark.progress import Line, RunProgress
-from benchmark.runs import launch
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def cell(compose) -> PlannedRun:
 
 def test_progress_says_what_is_left_from_what_it_took_so_far(clock, cell):
     lines: list[str] = []
-    shown = launch.GridProgress(8, 2, lines.append)
+    shown = machine.GridProgress(8, 2, lines.append)
     clock.now += 30
     for _ in range(2):
         shown.finished(cell)
@@ -37,7 +37,7 @@ def test_progress_says_what_is_left_from_what_it_took_so_far(clock, cell):
 
 def test_progress_makes_no_guess_before_the_first_run_is_finished(clock):
     lines: list[str] = []
-    shown = launch.GridProgress(4, 2, lines.append)
+    shown = machine.GridProgress(4, 2, lines.append)
     clock.now += 30
     shown.show(running=2, failed=0)
     assert lines == ["0/4 runs, 2 running, 30s so far, …\n"]
@@ -45,7 +45,7 @@ def test_progress_makes_no_guess_before_the_first_run_is_finished(clock):
 
 def test_progress_counts_failures(clock, cell):
     lines: list[str] = []
-    shown = launch.GridProgress(1, 1, lines.append)
+    shown = machine.GridProgress(1, 1, lines.append)
     shown.finished(cell)
     shown.show(running=0, failed=1)
     assert "1/1 runs, 0 running, 0s so far, 0s left, 1 FAILED" in lines[0]
@@ -53,7 +53,7 @@ def test_progress_counts_failures(clock, cell):
 
 def test_progress_is_seldom_in_a_log(clock, cell):
     lines: list[str] = []
-    shown = launch.GridProgress(100, 2, lines.append)
+    shown = machine.GridProgress(100, 2, lines.append)
     for _ in range(9):
         clock.now += 1
         shown.finished(cell)
@@ -64,7 +64,7 @@ def test_progress_is_seldom_in_a_log(clock, cell):
 def test_progress_on_a_terminal_overwrites_its_line(clock, cell, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     lines: list[str] = []
-    shown = launch.GridProgress(2, 1, lines.append)
+    shown = machine.GridProgress(2, 1, lines.append)
     for _ in range(2):
         clock.now += 100
         shown.finished(cell)

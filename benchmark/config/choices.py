@@ -14,7 +14,7 @@ from hydra.errors import HydraException
 from benchmark.config.own_model import folders
 from benchmark.errors import BenchmarkError, unknown
 
-ONE, SEVERAL = ("model", "task", "protocol", "data", "tracker"), ("method", "probe")
+ONE, SEVERAL = ("model", "task", "protocol", "data", "tracker", "engine"), ("method", "probe")
 OF_SWEEPS = "table"  # the key that only a file of a sweep may set
 LONGEST = 200  # characters of a name; file systems take few more
 PACKAGE = re.compile(r"#\s*@package\s+(\S+)")

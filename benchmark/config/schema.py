@@ -1,7 +1,7 @@
 """The schema of a run's configuration: types, defaults and valid names.
 
-The code passes objects of these classes around. The hyper-parameters of methods, probes and the tracker are
-dictionaries until their objects are built, because those objects' classes are their schemas. A protocol's
+The code passes objects of these classes around. The hyper-parameters of methods, probes, tracker and engine
+are dictionaries until their objects are built, because those objects' classes are their schemas. A protocol's
 ``values`` and ``report`` are dictionaries too.
 """
 
@@ -213,6 +213,7 @@ class RunConfig:
     data: DataConfig = field(default_factory=DataConfig)
     probe: dict[str, Any] = field(default_factory=dict)
     tracker: dict[str, Any] = field(default_factory=dict)
+    engine: dict[str, Any] = field(default_factory=dict)
     seed: int = 1
     store: str = "results/runs"
     cache: str = ".cache"

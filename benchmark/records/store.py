@@ -5,6 +5,8 @@
     STORE/RUN_ID-2/                 the same for the next data, weights or tokenizer behind the same names
     STORE/failures/RUN_ID-N.json    the error of the N-th failed attempt at a run
     STORE/unfinished/RUN_ID.pt      the state of an unfinished run, to continue from (`benchmark.training.snapshot`)
+    STORE/leases/, workers/         who makes which run now (`benchmark.records.lease`, `workers`)
+    STORE/store.json                the token that tells it from a folder in its place (`benchmark.records.token`)
     STORE/set-aside/                damaged or foreign files, never deleted
 
 Reading needs neither torch nor transformers.
@@ -17,6 +19,7 @@ import logging
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from itertools import chain, count, takewhile
 from pathlib import Path
@@ -25,27 +28,19 @@ import numpy as np
 
 from benchmark.damage import SET_ASIDE, set_aside
 from benchmark.errors import BenchmarkError
+from benchmark.records import token
 from benchmark.records.arrays import fault
+from benchmark.records.disk import UnwritableError, make_writable, unwritable
 from benchmark.records.record import Failure, Record, VersionError
+from benchmark.stopping import Stopped
 
 log = logging.getLogger(__name__)
 
 FAILURES, UNFINISHED = "failures", "unfinished"
-
-
-def make_writable(key: str, folder: str | Path) -> None:
-    """Make ``folder`` if needed. Raises: BenchmarkError naming ``key`` if it is not writable."""
-    if str(folder).startswith("~"):
-        raise BenchmarkError(f"{key}={folder}: there is no such home folder")
-    try:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        why = error.strerror or error
-        raise BenchmarkError(
-            f"{key}={folder}: cannot be written to ({why}); choose another folder"
-        ) from error
+SPARE, FILES = (
+    20_000,
+    5,
+)  # bytes and files that a run takes beside its record, for its lease and a snapshot's folder
 
 
 class Store:
@@ -54,6 +49,18 @@ class Store:
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
         self.places: dict[str, Path] = {}  # the folder of the record found last, by run id
+
+    def open(self) -> token.Token:
+        """Make the store ready for a run's record; its token.
+
+        Raises: BenchmarkError if it cannot be written to, StoreGoneError if it is not where it was.
+        """
+        if not token.known(self.folder):
+            make_writable("store", self.folder)
+        try:
+            return token.opened(self.folder)
+        except OSError as error:
+            raise UnwritableError(unwritable(self.folder, error)) from error
 
     def find(self, run_id: str, now: Mapping[str, str] = {}) -> Record | None:
         """The latest finished record of a run with the origins of ``now``, or None.
@@ -69,6 +76,11 @@ class Store:
                 latest = record
                 self.places[run_id] = folder
         return latest
+
+    def size(self, run_id: str) -> int:
+        """The bytes of a run's latest record."""
+        folder = self.places.get(run_id, self.folder / run_id)
+        return sum(path.stat().st_size for path in folder.glob("*"))
 
     def is_empty(self) -> bool:
         """True if there is no record of any run."""
@@ -121,17 +133,33 @@ class Store:
     def add(self, record: Record, arrays: Mapping[str, np.ndarray]) -> Record:
         """Write a finished run and return its record; records of other data or weights stay beside it.
 
-        If another process finished the run first, its record stays and is returned. Raises: BenchmarkError if
-        that record is of another version, or with the place of the result if the store cannot be written to.
+        If another process finished the run first, its record stays and is returned. If the store is gone, wait
+        until it is back. Raises: BenchmarkError if that record is of another version, UnwritableError with the
+        place of the result.
         """
-        try:
-            partial = self.written(record, arrays, self.folder)
-        except OSError as error:
-            rescued = self.written(record, arrays, Path(tempfile.gettempdir()))
-            raise BenchmarkError(
-                f"store={self.folder}: cannot be written to ({error.strerror or error}); the finished run is kept in "
-                f"{rescued}: make room, then move it to {self.folder / record.run_id}"
-            ) from error
+        while True:
+            try:
+                self.wait_until_there()
+                return self._added(record, arrays)
+            except OSError as error:
+                if token.is_there(self.folder):
+                    kept = self._rescued(record, arrays)
+                    raise UnwritableError(f"{unwritable(self.folder, error)}; {kept}") from error
+            except Stopped:
+                log.warning("store=%s: gone; %s", self.folder, self._rescued(record, arrays))
+                raise
+
+    def wait_until_there(self) -> None:
+        """Wait for a store that is not where it was, and say so."""
+        told = False
+        while not token.is_there(self.folder):
+            if not told:
+                log.warning("store=%s is gone: waiting until it is back", self.folder)
+                told = True
+            time.sleep(1)
+
+    def _added(self, record: Record, arrays: Mapping[str, np.ndarray]) -> Record:
+        partial = self.written(record, arrays, self.folder)
         try:
             for folder in self.folders(record.run_id):
                 kept = self._placed(partial, folder, record)
@@ -141,6 +169,11 @@ class Store:
         finally:
             shutil.rmtree(partial, ignore_errors=True)
         raise AssertionError("there is always another folder")
+
+    def _rescued(self, record: Record, arrays: Mapping[str, np.ndarray]) -> str:
+        """Write a finished run to a folder for temporary files; say where."""
+        rescued = self.written(record, arrays, Path(tempfile.gettempdir()))
+        return f"the finished run is kept in {rescued}: move it to {self.folder / record.run_id}"
 
     def written(self, record: Record, arrays: Mapping[str, np.ndarray], folder: Path) -> Path:
         """Write a run to a new folder in ``folder``, completely or not at all."""
@@ -170,8 +203,9 @@ class Store:
     def add_failure(self, failure: Failure) -> Path:
         """Write a run's failure and return its path; earlier failures of it stay.
 
-        Raises: BenchmarkError after 9999 failures.
+        Raises: StoreGoneError; BenchmarkError after 9999 failures.
         """
+        token.opened(self.folder)
         folder = self.folder / FAILURES
         folder.mkdir(exist_ok=True)
         text = json.dumps(failure.to_json(), indent=1, default=str)

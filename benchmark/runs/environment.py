@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
-import subprocess
 from functools import cache
 from typing import Any
 
 import torch
 
-from benchmark.places import IS_CHECKOUT, ROOT
+from benchmark.runs.code import code
 
 PACKAGES = [
     "torch",
@@ -30,7 +29,7 @@ PACKAGES = [
 def stamp(device: torch.device, threads: int, precision: str) -> dict[str, Any]:
     """The environment of a run, without names of users and paths of files."""
     return {
-        "code": _code(),
+        "code": code(),
         "python": platform.python_version(),
         "packages": _packages(),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else _processor(),
@@ -43,26 +42,6 @@ def stamp(device: torch.device, threads: int, precision: str) -> dict[str, Any]:
 @cache
 def _packages() -> dict[str, str]:
     return {name: importlib.metadata.version(name) for name in PACKAGES}
-
-
-@cache
-def _code() -> dict[str, Any]:
-    """Commit of the project, and a flag for uncommitted changes; None for an installed package."""
-    if not IS_CHECKOUT:  # git would report another repository, such as the one around site-packages
-        return {"commit": None, "dirty": None}
-    try:
-        commit = _git("rev-parse", "HEAD")
-        dirty = bool(_git("status", "--porcelain", "--untracked-files=no"))
-    except (OSError, subprocess.CalledProcessError):
-        return {"commit": None, "dirty": None}
-    return {"commit": commit, "dirty": dirty}
-
-
-def _git(*arguments: str) -> str:
-    done = subprocess.run(
-        ["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=True, timeout=30
-    )
-    return done.stdout.strip()
 
 
 @cache

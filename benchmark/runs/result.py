@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # a run that is already in the store needs no torch
     from benchmark.tasks import Task
     from benchmark.training.journal import Outcome
 
-NOT_IN_RECORD = ("store", "cache", "table", "tracker", "snapshot_minutes")
+NOT_IN_RECORD = ("store", "cache", "table", "tracker", "engine", "snapshot_minutes")
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def collapsed(task: Task, outputs: dict[str, np.ndarray]) -> list[str]:
 
 
 def portable(config: RunConfig) -> dict[str, Any]:
-    """A configuration as JSON, without places, table, tracker and snapshot interval; folders by name."""
+    """A configuration as JSON, without places, table, tracker, engine and snapshot interval; folders by name."""
     return privacy.portable(
         {key: value for key, value in as_json(config).items() if key not in NOT_IN_RECORD}
     )

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark.config.identity import run_id
-from benchmark.config.schema import RunConfig, as_json
+from benchmark import stopping
 from benchmark.config.validation import validate
-from benchmark.errors import BenchmarkError, one_line
-from benchmark.privacy import folders_in, portable_text
+from benchmark.errors import BenchmarkError
 from benchmark.progress import Tell, silence
 from benchmark.randomness import derive
-from benchmark.records.record import Failure, Memory, Record, Weights
-from benchmark.records.store import Store, make_writable
+from benchmark.records.disk import make_writable
+from benchmark.records.lease import Lease
+from benchmark.records.record import Memory, Record, Weights
 from benchmark.runs.device import (
     check_precision,
     check_room,
@@ -30,10 +26,12 @@ from benchmark.runs.device import (
     out_of_memory,
     seed_shared_streams,
 )
-from benchmark.runs.failures import cause_of, frames
+from benchmark.runs.failures import failures_recorded
 from benchmark.runs.hits import Hits, keep
+from benchmark.runs.leased import leased
 from benchmark.runs.plugins import check_plugins
-from benchmark.runs.result import Trained, arrays_of, now, portable, portable_command, record_of
+from benchmark.runs.request import Run
+from benchmark.runs.result import Trained, arrays_of, record_of
 
 if TYPE_CHECKING:  # a run that is already in the store needs no torch
     from benchmark.runs.memory import PeakMemory
@@ -42,25 +40,6 @@ if TYPE_CHECKING:  # a run that is already in the store needs no torch
     from benchmark.training.snapshot import Snapshot
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Run:
-    """One fine-tuning: its configuration, the ``command`` to repeat it, and its table (``purpose``)."""
-
-    config: RunConfig
-    command: str = ""
-    purpose: str | None = None
-
-    @cached_property
-    def id(self) -> str:
-        """16 hex digits that name the run; see `benchmark.config.identity`."""
-        return run_id(self.config)
-
-    @cached_property
-    def store(self) -> Store:
-        """The store for its record."""
-        return Store(self.config.store)
 
 
 @dataclass(frozen=True)
@@ -78,35 +57,53 @@ class Ready:
     weights: Weights
 
 
-def run(this: Run, tell: Tell = silence) -> Record:
+def run(this: Run, tell: Tell = silence, wait: bool = True) -> Record:
     """Return the record of a run: from the store, or else from training it now.
 
-    ``tell`` is the progress callback. Raises: BenchmarkError for a mistake that the user can correct; any
-    other error is a bug here. An error during training leaves a failure in the store.
+    ``tell`` is the progress callback. If another process makes the run now, ``wait`` for it. Raises:
+    BenchmarkError for a mistake that the user can correct, ElsewhereError in place of waiting; any other error
+    is a bug here. An error during training leaves a failure in the store.
     """
-    started, hits = time.perf_counter(), Hits(this.store)
-    record = hits.find(this.config, this.id)
-    new = record is None
+    record = Hits(this.store).find(this.config, this.id)
+    new = False
     if record is None:
         validate(this.config)
         check_plugins(this.config)
-        make_writable("store", this.config.store)
+        this.store.open()
         make_writable("cache", this.config.cache)
-        for changed in hits.changed.values():
-            log.warning(
-                "%s changed since the record %s was made: it stays, and the run is made again",
-                ", ".join(changed),
-                this.id,
-            )
-        with failures_recorded(this):
-            trained = train(this, tell)
-            record = record_of(this.id, this.config, this.command, trained)
-            arrays = arrays_of(trained)
-            record.seconds.total = trained.outcome.earlier + time.perf_counter() - started
-            record = this.store.add(record, arrays)
+        with leased(this, wait) as lease:
+            hits = Hits(this.store)
+            record = hits.find(this.config, this.id)  # another process may have made it meanwhile
+            if record is None:
+                new = True
+                say_changed(this, hits)
+                record = made(this, tell, lease)
     this.store.drop_snapshot(this.id)
     track(this, record, new)
     return record
+
+
+def made(this: Run, tell: Tell, lease: Lease) -> Record:
+    """Train a run and add it to its store."""
+    started = time.perf_counter()
+    with failures_recorded(this), stopping.deferred():
+        trained = train(this, tell)
+        record = record_of(this.id, this.config, this.command, trained)
+        arrays = arrays_of(trained)
+        record.seconds.total = trained.outcome.earlier + time.perf_counter() - started
+        if lease.lost():
+            log.warning("%s: another process began it too, as this one had been silent", this.id)
+        return this.store.add(record, arrays)
+
+
+def say_changed(this: Run, hits: Hits) -> None:
+    """Say why a run that has a record is made again."""
+    for changed in hits.changed.values():
+        log.warning(
+            "%s changed since the record %s was made: it stays, and the run is made again",
+            ", ".join(changed),
+            this.id,
+        )
 
 
 def train(this: Run, tell: Tell) -> Trained:
@@ -145,6 +142,7 @@ def attempt(this: Run, strict: bool, tell: Tell) -> Trained:
     from benchmark.training.loop import fine_tune
 
     ready = assemble(this, strict)
+    stopping.obey()
     outcome = fine_tune(ready.training, ready.snapshot, ready.watch, tell)
     memory = Memory(ready.memory.peak(), ready.memory.reserved())
     return Trained(ready.training.task, outcome, ready.weights, ready.environment, memory)
@@ -210,33 +208,6 @@ def assemble(this: Run, strict: bool = True) -> Ready:
         cache=cache,
     )
     return Ready(training, snapshot, watch, used, stamp | {"deterministic": strict}, weights)
-
-
-@contextmanager
-def failures_recorded(this: Run) -> Iterator[None]:
-    """Keep an error raised in the block as the run's failure in the store."""
-    try:
-        yield
-    except Exception as error:
-        try:
-            this.store.add_failure(failure(this, error))
-        except OSError as other:
-            log.warning("%s: no failure could be recorded (%s)", this.store.folder, other)
-        raise
-
-
-def failure(this: Run, error: BaseException | str) -> Failure:
-    """Describe the failure of a run.
-
-    ``error`` is text for a process that died without an exception.
-    """
-    if isinstance(error, str):
-        line, shown = error, ""
-    else:
-        line, shown = one_line(error) or f"{type(error).__name__}: {error}", frames(error)
-    line, shown = (portable_text(text, folders_in(as_json(this.config))) for text in (line, shown))
-    command = portable_command(this.config, this.command)
-    return Failure(this.id, cause_of(error), line, shown, portable(this.config), command, now())
 
 
 def track(this: Run, record: Record, new: bool) -> None:

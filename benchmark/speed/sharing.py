@@ -10,7 +10,7 @@ from multiprocessing import get_context
 from multiprocessing.context import BaseContext
 from typing import Any
 
-from benchmark.runs.mps import mps
+from benchmark.engines.mps import mps
 from benchmark.speed.stage import SHORT, Stage
 from benchmark.speed.timing import Amount
 

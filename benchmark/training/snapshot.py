@@ -19,6 +19,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmark import stopping
+from benchmark.records import token
 from benchmark.records.record import Evaluation
 from benchmark.records.store import Store
 from benchmark.training.assemble import Training
@@ -78,6 +80,8 @@ NEVER = Keeping()
 class Snapshot(Keeping):
     """The snapshot of run ``run_id`` in ``store``, renewed every ``minutes``; None: never.
 
+    It is renewed before the process is stopped, too.
+
     ``stamp`` describes code and machine, as in the record.
     """
 
@@ -105,18 +109,27 @@ class Snapshot(Keeping):
             raise UnusableError from error
 
     def due(self) -> bool:
+        if stopping.asked():
+            return True
         return self.minutes is not None and time.monotonic() - self.taken >= 60 * self.minutes
 
     def take(self, progress: Progress, training: Training, watch: Onlooker, clock: Clock) -> None:
-        """Replace the snapshot; if writing fails, warn and let the run go on."""
+        """Replace the snapshot; if writing fails, warn and let the run go on, unless it is to stop."""
+        if self.minutes is not None:
+            self.write(progress, training, watch, clock)
+        stopping.obey()
+
+    def write(self, progress: Progress, training: Training, watch: Onlooker, clock: Clock) -> None:
+        """Write the snapshot in place of the last one, or warn."""
         progress.seconds, progress.evaluating = clock.elapsed, clock.evaluating
         progress.replayed = training.learner.replayed
         partial = self.path.with_name(f"{self.run_id}.{os.getpid()}.partial")
         try:
+            token.opened(self.store.folder)
             self.path.parent.mkdir(exist_ok=True)
             torch.save(self.head() | state_of(progress, training, watch), partial)
             os.replace(partial, self.path)
-        except (OSError, RuntimeError) as error:
+        except (OSError, RuntimeError, token.StoreGoneError) as error:
             log.warning("%s: no snapshot could be written (%s)", self.path, _line(error))
             partial.unlink(missing_ok=True)
         self.taken = time.monotonic()

@@ -306,7 +306,8 @@ def python(code: str, *arguments: str) -> str:
 
 
 def test_a_run_that_is_in_the_store_is_told_without_torch_or_transformers(compose, record_of):
-    from benchmark.records.store import Store, make_writable
+    from benchmark.records.disk import make_writable
+    from benchmark.records.store import Store
 
     config = compose("method=[noisytune]", "seed=3")
     store = Store(config.store)

@@ -11,7 +11,7 @@ from benchmark.config.overrides import as_written
 from benchmark.config.searchpath import with_ours
 from benchmark.errors import BenchmarkError
 from benchmark.grids import grid
-from benchmark.records.store import make_writable
+from benchmark.records.disk import make_writable
 
 
 @pytest.fixture(autouse=True)

@@ -27,7 +27,7 @@ FOREIGN = [
     "torch.hub.load",
     "benchmarks.methods.rdrop.RDrop",
     "benchmark.embedded.folder.shutil.rmtree",  # an alias within this package
-    "benchmark.runs.environment.subprocess.run",
+    "benchmark.runs.code.subprocess.run",
     "benchmark.config.targets.import_module",
     "benchmark.models.pretrained.transformers.AutoModel",
 ]
@@ -94,7 +94,7 @@ def test_our_own_code_of_another_kind_is_refused(path: str) -> None:
     [
         "benchmark.embedded.folder.built_once",
         "benchmark.methods.build",
-        "benchmark.records.store.make_writable",
+        "benchmark.records.disk.make_writable",
     ],
 )
 def test_a_builder_of_ours_is_one_of_the_embedded_ones(path: str) -> None:

@@ -16,16 +16,17 @@ from benchmark.config.compose import ROOT
 from benchmark.config.schema import METRICS
 from benchmark.config.units import RATES
 from benchmark.config.validation import validate
+from benchmark.engines import machine
 from benchmark.grids import grid
+from benchmark.records.disk import make_writable
 from benchmark.records.record import Record
-from benchmark.records.store import Store, make_writable
+from benchmark.records.store import Store
 from benchmark.report import write
 from benchmark.report.build import build
 from benchmark.report.judge import CONTRADICTED, NOT_MEASURED, REPRODUCED, UNDECIDED
 from benchmark.report.numbers.frame import columns_of
 from benchmark.report.published import AVERAGE
 from benchmark.report.words import UNTESTABLE
-from benchmark.runs import launch
 from benchmark.runs.hits import Hits
 from benchmark.runs.plugins import check_plugins
 from helpers.grids import load
@@ -157,7 +158,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     here = {"store": str(store.folder), "cache": str(CACHE)}
     cells = {cell.run_id: cell for name in MADE for cell in load(name, *MADE[name], small=True).runs}
     waiting = [replace(cell, config=replace(cell.config, **here)) for cell in cells.values()]
-    assert not launch.run_all(waiting, store, launch.default_workers(waiting))
+    assert not machine.run_all(waiting, store, machine.default_workers(waiting))
     return store
 
 

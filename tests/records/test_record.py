@@ -16,10 +16,12 @@ from benchmark.config.compose import ROOT
 from benchmark.config.schema import RunConfig
 from benchmark.errors import BenchmarkError
 from benchmark.records import record as kinds
+from benchmark.records.disk import make_writable
 from benchmark.records.record import VERSION, Evaluation, Failure, Record
-from benchmark.records.store import Store, make_writable
+from benchmark.records.store import Store
+from benchmark.runs.failures import failure
 from benchmark.runs.result import NOT_IN_RECORD
-from benchmark.runs.run import Run, failure, run
+from benchmark.runs.run import Run, run
 from benchmark.training.snapshot import Snapshot
 
 SCHEMA = json.loads((ROOT / "benchmark" / "records" / "schema.json").read_text())

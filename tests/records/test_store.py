@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from benchmark.errors import BenchmarkError
+from benchmark.records.disk import make_writable
 from benchmark.records.record import Data, Failure, Memory, Record, Seconds, Weights
-from benchmark.records.store import Store, make_writable
+from benchmark.records.store import Store
+from benchmark.records.token import FILE as TOKEN
 
 ID = "0123456789abcdef"
 RECORD = Record(
@@ -101,13 +103,13 @@ def test_a_second_writer_leaves_no_temporary_folder(store):
 def test_a_record_that_cannot_be_written_whole_is_not_there_at_all(store):
     with pytest.raises(ValueError, match="JSON"):
         store.add(replace(RECORD, scores={"validation": {"accuracy": float("nan")}}), ARRAYS)
-    assert list(store.folder.iterdir()) == []
+    assert [path.name for path in store.folder.iterdir()] == [TOKEN]
 
 
 def test_arrays_that_would_need_pickle_are_refused_and_nothing_is_left(store):
     with pytest.raises(ValueError, match="allow_pickle"):
         store.add(RECORD, {"losses": np.array([{}, None], dtype=object)})
-    assert list(store.folder.iterdir()) == []
+    assert [path.name for path in store.folder.iterdir()] == [TOKEN]
 
 
 def test_an_interrupted_write_is_invisible(store, monkeypatch):

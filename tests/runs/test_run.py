@@ -17,6 +17,7 @@ from benchmark.config.schema import RunConfig, as_json
 from benchmark.errors import BenchmarkError
 from benchmark.progress import Tell
 from benchmark.records.store import Store
+from benchmark.runs.result import NOT_IN_RECORD
 from benchmark.runs.run import Run, run
 
 Config = RunConfig
@@ -135,7 +136,7 @@ def test_a_run_that_fails_leaves_what_failed_and_how_to_try_again(
     assert failure.command == "python -m benchmark seed=1"
     assert "in broken" in failure.traceback
     assert 'File "benchmark/runs/run.py", line' in failure.traceback
-    left_out = ("store", "cache", "table", "tracker", "snapshot_minutes")
+    left_out = NOT_IN_RECORD
     stated = as_json(config)
     assert failure.config == {key: stated[key] for key in stated if key not in left_out}
     monkeypatch.undo()

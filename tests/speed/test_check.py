@@ -14,9 +14,9 @@ import pytest
 import torch
 
 from benchmark.config.schema import RunConfig
+from benchmark.engines import machine
 from benchmark.grids import grid
 from benchmark.records.record import Seconds
-from benchmark.runs import launch
 from benchmark.runs.run import Run
 from benchmark.speed import __main__ as speed
 from benchmark.speed import costs, limit, markdown, side_by_side
@@ -136,7 +136,7 @@ def test_a_grid_on_a_gpu_is_as_many_runs_as_a_sweep_makes_at_a_time(
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
     cell: Any = SimpleNamespace(config=RunConfig(threads=1, device="auto"))
-    assert side_by_side.at_once(THERE) == launch.default_workers([cell]) == runs
+    assert side_by_side.at_once(THERE) == machine.default_workers([cell]) == runs
     assert side_by_side.at_once(Conditions(CPU, "float32", 3)) == 3
 
 

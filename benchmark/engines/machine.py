@@ -1,12 +1,13 @@
 """Make a grid's missing runs on this machine, several at a time.
 
-A worker (`benchmark.runs.worker`) is forked from a server that has torch and transformers imported already,
+A worker (`benchmark.engines.process`) is forked from a server that has torch and transformers imported already,
 and makes one run after another. The store is the only thing runs share, so stopping and starting again
-loses nothing that was finished.
+loses nothing that was finished, and other commands may make runs of the same grid.
 """
 
 from __future__ import annotations
 
+import logging
 import math
 import multiprocessing
 import signal
@@ -14,22 +15,31 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from multiprocessing import forkserver
 from multiprocessing.context import BaseContext
 from pathlib import Path
 
 from benchmark.config.targets import made_by
+from benchmark.engines.awaited import Awaited
+from benchmark.engines.base import Assignment, Engine
+from benchmark.engines.mps import mps
+from benchmark.engines.pool import Pool, again
+from benchmark.engines.process import ELSEWHERE, RunOutcome, begin
+from benchmark.engines.slots import Job, Needs, Slots
 from benchmark.errors import BenchmarkError
 from benchmark.grids.grid import PlannedRun
 from benchmark.progress import Line, duration
+from benchmark.records.disk import UnwritableError, short_of_room
 from benchmark.records.record import Record
 from benchmark.records.store import Store
 from benchmark.runs.device import unusable_driver
-from benchmark.runs.mps import mps
-from benchmark.runs.pool import Pool, again
+from benchmark.runs.failures import UNWRITABLE, failure
+from benchmark.runs.leased import EVERY
 from benchmark.runs.resources import ANY_GPU, VISIBLE, gpus, room
-from benchmark.runs.run import Run, failure
-from benchmark.runs.slots import Job, Needs, Slots
+from benchmark.runs.run import Run
+
+log = logging.getLogger(__name__)
 
 HEAVY = [
     "benchmark.embedded.encoder",
@@ -40,44 +50,104 @@ HEAVY = [
 ]
 
 
+@dataclass
+class Local(Engine):
+    """The cores and GPUs of this machine. A run that takes more than ``run_minutes`` is stopped; None: never."""
+
+    run_minutes: float | None = None
+
+    def make(self, asked: Assignment) -> None:
+        workers = default_workers(asked.missing) if asked.workers is None else asked.workers
+        if workers < 1:
+            raise BenchmarkError(f"--workers {workers}: at least 1")
+        run_all(asked.missing, asked.store, workers, asked.grid.name, asked.records, self.run_minutes)
+
+
 def run_all(
     runs: Sequence[PlannedRun],
     store: Store,
     workers: int,
     purpose: str | None = None,
     records: Iterable[Record] = (),
+    minutes: float | None = None,
 ) -> list[PlannedRun]:
     """Make ``runs`` for the table ``purpose``; return the failed ones, of which the store keeps a failure.
 
-    ``records`` of like runs tell how much of a GPU they take. Raises: BenchmarkError if nothing can be run.
+    ``records`` of like runs tell how much of a GPU they take. A run that takes more than so many ``minutes``
+    fails. Raises: BenchmarkError if nothing can be run, UnwritableError if the store cannot be written to.
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(HEAVY)
     _start_server()
     _build_what_they_need(context, runs)
-    waiting, failed = deque(Job(planned) for planned in runs), list[PlannedRun]()
     with places(runs, workers) as slots:
-        pool = Pool(context, slots, workers, Needs(records), purpose)
+        pool = Pool(context, slots, workers, Needs(records), store.open(), purpose, minutes)
+        work = GridWork(pool, store, deque(Job(planned) for planned in runs))
         progress = GridProgress(len(runs), workers)
         try:
-            while waiting or pool.busy:
-                pool.hand_out(waiting)
-                for job, outcome in pool.outcomes(progress.line.every):
-                    if outcome.crash is not None:
-                        store.add_failure(
-                            failure(Run(job.planned.config, job.planned.command), outcome.crash)
-                        )
-                    if again(job, outcome):
-                        waiting.append(Job(job.planned, alone=True))
-                        continue
-                    if outcome.failure is not None:
-                        failed.append(job.planned)
-                    progress.finished(job.planned)
-                progress.show(len(pool.busy), len(failed))
+            while work.go_on():
+                for ended in work.ends(progress.line.every):
+                    progress.finished(ended)
+                progress.show(len(pool.busy), len(work.failed), len(work.elsewhere))
         finally:
             progress.close()
             pool.close()
-    return failed
+    return work.failed
+
+
+class GridWork:
+    """The runs of a grid that ``waiting`` has, and what became of them."""
+
+    def __init__(self, pool: Pool, store: Store, waiting: deque[Job]) -> None:
+        self.pool, self.store, self.waiting = pool, store, waiting
+        self.elsewhere = Awaited()
+        self.failed: list[PlannedRun] = []
+        self.largest = 0  # bytes of a record of the grid
+
+    def go_on(self) -> bool:
+        """Begin what can be begun; False if all runs have ended.
+
+        Raises: UnwritableError if no record could be written any more.
+        """
+        self.store.wait_until_there()
+        self.waiting.extend(self.elsewhere.free())
+        if self.waiting and (why := short_of_room(self.store.folder, len(self.pool.busy) + 1, self.largest)):
+            if not self.pool.busy:
+                raise UnwritableError(why)
+        else:
+            self.pool.hand_out(self.waiting)
+        return bool(self.waiting or self.pool.busy or self.elsewhere)
+
+    def ends(self, seconds: float) -> Iterator[PlannedRun]:
+        """The runs that ended for good, after a wait of at most so many ``seconds``."""
+        for job, outcome in self.pool.outcomes(min(seconds, EVERY) if self.elsewhere else seconds):
+            if outcome.failure == UNWRITABLE:
+                self.drain()
+                raise UnwritableError(outcome.error)
+            if outcome.failure == ELSEWHERE:
+                self.elsewhere.add(job)
+            elif (repeated := again(job, outcome)) is not None:
+                self.waiting.append(repeated)
+            else:
+                if outcome.failure is not None:
+                    self.fail(job.planned, outcome)
+                else:
+                    self.largest = max(self.largest, self.store.size(job.planned.run_id))
+                yield job.planned
+
+    def fail(self, planned: PlannedRun, outcome: RunOutcome) -> None:
+        """Note a failed run, and record why if its process could not."""
+        self.failed.append(planned)
+        if outcome.error:
+            run = Run(planned.config, planned.command)
+            self.store.add_failure(failure(run, outcome.error, outcome.failure))
+
+    def drain(self) -> None:
+        """Let the runs end that go on: each keeps its result where it can."""
+        while self.pool.busy:
+            for _, outcome in self.pool.outcomes(EVERY):
+                if outcome.failure == UNWRITABLE:
+                    log.warning("%s", outcome.error)
 
 
 @contextmanager
@@ -137,7 +207,7 @@ def _build_what_they_need(context: BaseContext, runs: Sequence[PlannedRun]) -> N
     }
     for builder, cache in sorted(needed):
         process = context.Process(target=_build, args=(builder, cache))  # type: ignore[attr-defined]
-        process.start()
+        begin(process)
         process.join()
         if process.exitcode:
             raise BenchmarkError(f"{builder} could not be built in cache={cache}; see above")
@@ -164,13 +234,14 @@ class GridProgress:
         config = planned.config
         self.last = f"{config.model.name} {config.task.name} seed {config.seed}"
 
-    def show(self, running: int, failed: int) -> None:
+    def show(self, running: int, failed: int, elsewhere: int = 0) -> None:
         """Write the line if it is time to."""
         if not self.line.due() and self.done < self.total:
             return
         elapsed = self.line.elapsed
         left = f"{duration(elapsed / self.done * (self.total - self.done))} left" if self.done else "…"
         line = f"{self.done}/{self.total} runs, {running} running, {duration(elapsed)} so far, {left}"
+        line += f", {elsewhere} made by other processes" if elsewhere else ""
         line += f", {failed} FAILED" if failed else ""
         self.line.show(line + (f"  (last: {self.last})" if self.last else ""))
 

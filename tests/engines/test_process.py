@@ -18,10 +18,11 @@ import torch
 from benchmark.config.compose import ROOT
 from benchmark.config.identity import run_id
 from benchmark.config.schema import as_json
+from benchmark.engines.process import GROWTH, Message, Order, RunOutcome, Said, Worker
 from benchmark.grids import grid
 from benchmark.grids.grid import PlannedRun
-from benchmark.records.store import Store, make_writable
-from benchmark.runs.worker import GROWTH, Message, Order, RunOutcome, Said, Worker
+from benchmark.records.disk import make_writable
+from benchmark.records.store import Store
 from helpers.processes import forking
 
 CACHE = ROOT / ".cache"
@@ -135,8 +136,8 @@ def worker(folder: Path) -> Iterator[Callable[..., Worker]]:
 
     yield new
     for one in made:
-        one.process.terminate()
-        one.stop()
+        one.process.kill()
+        one.dismiss()
 
 
 def runs(store: Path, methods: list[str], *overrides: str) -> dict[str, PlannedRun]:
@@ -157,7 +158,7 @@ def meddling(store: Path, how: str, seed: int = 1) -> PlannedRun:
 
 def heard(worker: Worker, planned: PlannedRun) -> list[Message]:
     """What ``worker`` says while it makes the run of ``planned``; the outcome is the last."""
-    assert worker.give(Order(planned, None))
+    assert worker.give(Order(planned, None, Store(planned.config.store).open()))
     messages: list[Message] = []
     while not messages or not isinstance(messages[-1], RunOutcome):
         assert worker.connection.poll(300)
@@ -283,7 +284,7 @@ def test_a_refusal_does_not_cost_the_worker(worker: Callable[..., Worker], tmp_p
 
 def test_a_worker_that_is_killed_says_so(worker: Callable[..., Worker], folder: Path, tmp_path: Path) -> None:
     crash = "its process was killed by signal 9"
-    assert outcome(worker(), meddling(tmp_path, "kill")) == RunOutcome("crashed", crash=crash, last=True)
+    assert outcome(worker(), meddling(tmp_path, "kill")) == RunOutcome("crashed", error=crash, last=True)
 
 
 def test_a_worker_that_grew_is_not_used_again(

@@ -5,20 +5,23 @@ from __future__ import annotations
 import copy
 import multiprocessing
 from collections import deque
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
 
+from benchmark.engines import machine, pool
+from benchmark.engines.pool import Pool, again
+from benchmark.engines.process import Order, RunOutcome, Said
+from benchmark.engines.slots import CONTEXT, GIBIBYTE, MARGIN, GpuMemory, Job, Needs, Slots, choose
 from benchmark.errors import BenchmarkError
 from benchmark.records.record import Memory
-from benchmark.runs import launch, pool
-from benchmark.runs.pool import Pool, again
+from benchmark.records.token import Token
 from benchmark.runs.resources import MOST
-from benchmark.runs.slots import CONTEXT, GIBIBYTE, MARGIN, GpuMemory, Job, Needs, Slots, choose
-from benchmark.runs.worker import Order, RunOutcome, Said
 
 PROTOCOL = {"batch_size": 32, "micro_batch_size": None, "max_length": 128, "precision": "float32"}
+TOKEN = Token("a store")
 PLAIN = {"model": {"name": "m"}, "task": {"name": "t"}, "method": {}, "protocol": PROTOCOL}
 WITH = PLAIN | {"method": {"rdrop": {}}}
 OTHER = PLAIN | {"protocol": PROTOCOL | {"batch_size": 64}}
@@ -104,10 +107,14 @@ class Scripted:
 
     def __init__(self, context: Any, environment: dict[str, str], gpu: int | None) -> None:
         self.connection, self.theirs = multiprocessing.Pipe()
-        self.process = SimpleNamespace(sentinel=self.connection, terminate=lambda: None)
+        self.process = SimpleNamespace(terminate=self.terminate)
+        self.terminated = 0
         self.orders: list[Order] = []
         self.stopped = False
         Scripted.all.append(self)
+
+    def terminate(self) -> None:
+        self.terminated += 1
 
     def give(self, order: Order) -> bool:
         self.orders.append(order)
@@ -116,7 +123,7 @@ class Scripted:
     def hear(self) -> Any:
         return self.connection.recv()
 
-    def stop(self) -> None:
+    def dismiss(self) -> None:
         self.stopped = True
 
 
@@ -126,7 +133,7 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> tuple[Pool, deque[Job]]:
     monkeypatch.setattr(Scripted, "all", [])
     monkeypatch.setattr(pool, "Worker", Scripted)
     waiting = deque(Job(SimpleNamespace(config=copy.deepcopy(PLAIN))) for _ in range(10))  # type: ignore[arg-type]
-    return Pool(None, [Slots(MOST, 0)], 4, Needs(), "table"), waiting  # type: ignore[arg-type]
+    return Pool(None, [Slots(MOST, 0)], 4, Needs(), TOKEN, "table"), waiting  # type: ignore[arg-type]
 
 
 def says(worker: Scripted, workers: Pool, *messages: Any) -> list[tuple[Job, RunOutcome]]:
@@ -158,7 +165,7 @@ def test_a_run_that_did_not_fit_is_made_again_alone(gpu: tuple[Pool, deque[Job]]
     workers.hand_out(waiting)
     one, two, *_ = Scripted.all
     ((job, outcome),) = says(one, workers, RunOutcome("out of memory", last=True))
-    assert (again(job, outcome), one.stopped) == (True, True)
+    assert (again(job, outcome), one.stopped) == (Job(job.planned, alone=True), True)
     waiting.clear()
     waiting.append(Job(job.planned, alone=True))
     workers.hand_out(waiting)
@@ -168,14 +175,37 @@ def test_a_run_that_did_not_fit_is_made_again_alone(gpu: tuple[Pool, deque[Job]]
     workers.hand_out(waiting)
     assert two.stopped  # it has nothing to do, and its context takes memory
     last = Scripted.all[-1]
-    assert last.orders == [Order(job.planned, "table", None)]
+    assert last.orders == [Order(job.planned, "table", TOKEN, None)]
     ((job, outcome),) = says(last, workers, RunOutcome("out of memory", last=True))
-    assert not again(job, outcome)
+    assert again(job, outcome) is None
 
 
-@pytest.mark.parametrize("failure", [None, "error", "refused", "crashed"])
+@pytest.mark.parametrize("failure", [None, "error", "refused", "late"])
 def test_no_other_run_is_made_again(failure: str | None) -> None:
-    assert not again(Job(SimpleNamespace()), RunOutcome(failure))  # type: ignore[arg-type]
+    assert again(Job(SimpleNamespace()), RunOutcome(failure)) is None  # type: ignore[arg-type]
+
+
+def test_a_run_whose_process_died_is_made_once_more() -> None:
+    job = Job(SimpleNamespace())  # type: ignore[arg-type]
+    once = again(job, RunOutcome("crashed", last=True))
+    assert once == replace(job, crashes=1)
+    assert again(once, RunOutcome("crashed", last=True)) is None
+
+
+@pytest.mark.parametrize("failure", ["elsewhere", "stopped", "store gone"])
+def test_a_run_that_another_process_makes_or_that_was_stopped_has_not_failed(failure: str) -> None:
+    job = Job(SimpleNamespace(), crashes=1)  # type: ignore[arg-type]
+    assert again(job, RunOutcome(failure, last=True)) == job
+
+
+def test_a_run_that_takes_too_long_is_stopped_once_and_has_failed(gpu: tuple[Pool, deque[Job]]) -> None:
+    workers, waiting = gpu
+    workers.minutes = 0.0
+    workers.hand_out(waiting)
+    says(Scripted.all[0], workers, GpuMemory(1, 1), Said(30, "a line"))
+    assert Scripted.all[0].terminated == 1
+    ((_, outcome),) = says(Scripted.all[0], workers, RunOutcome("stopped", last=True))
+    assert (outcome.failure, outcome.error) == ("late", "it took more than 0 minutes")
 
 
 def test_a_worker_that_is_gone_is_replaced(gpu: tuple[Pool, deque[Job]]) -> None:
@@ -208,13 +238,13 @@ def test_what_many_runs_say_is_said_once(
     ],
 )  # fmt: skip
 def test_one_line_says_how_gpus_are_used(count: int, most: int, shared: bool, line: str) -> None:
-    assert launch.on_gpus(count, most, shared) == line
+    assert machine.on_gpus(count, most, shared) == line
 
 
 def test_devices_are_not_mixed_in_a_grid() -> None:
     runs: Any = [SimpleNamespace(config=SimpleNamespace(device=device)) for device in ("cpu", "cuda")]
     with (
         pytest.raises(BenchmarkError, match="device=cpu,cuda: one device for all runs"),
-        launch.places(runs, 2),
+        machine.places(runs, 2),
     ):
         pass

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.runs import mps as service
-from benchmark.runs.mps import CONTROL, LOG, PIPE, mps
+from benchmark.engines import mps as service
+from benchmark.engines.mps import CONTROL, LOG, PIPE, mps
 
 # Notes its arguments, what it is told, and the folder; ${RUNS} and ${STARTS} are exit statuses.
 DAEMON = """#!/bin/sh

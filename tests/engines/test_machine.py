@@ -13,11 +13,13 @@ import pytest
 
 from benchmark.config.compose import ROOT
 from benchmark.config.identity import run_id
+from benchmark.engines import machine
 from benchmark.grids import grid
 from benchmark.grids.grid import PlannedRun
+from benchmark.records.disk import make_writable
 from benchmark.records.record import Failure
-from benchmark.records.store import Store, make_writable
-from benchmark.runs import launch, resources
+from benchmark.records.store import Store
+from benchmark.runs import resources
 from benchmark.runs.result import portable_command
 
 DEMO, CACHE = "demo/noisytune", ROOT / ".cache"
@@ -56,7 +58,7 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     make_writable("store", store.folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(folder)
-        failed = launch.run_all(list(runs.values()), store, workers=2)
+        failed = machine.run_all(list(runs.values()), store, workers=2)
     return SimpleNamespace(runs=runs, store=store, failed=failed)
 
 
@@ -110,12 +112,12 @@ def test_runs_are_spread_over_several_gpus(device, seen, tmp_path, monkeypatch):
     (tmp_path / "untrustworthy.py").write_text(UNTRUSTWORTHY)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    monkeypatch.setattr(launch, "gpus", lambda device: ["4", "7"])
+    monkeypatch.setattr(machine, "gpus", lambda device: ["4", "7"])
     settings = ["seed=range(1,4)", f"device={device}", f"store='{tmp_path / 'store'}'"]
     store = Store(tmp_path / "store")
     make_writable("store", store.folder)
     cells = [untrustworthy(cell, "look") for cell in grid.load(DEMO, [*QUICK, *settings]).runs]
-    failed = launch.run_all(cells, store, workers=2)
+    failed = machine.run_all(cells, store, workers=2)
     errors = {failure.error for cell in failed for failure in store.failures(cell.run_id)}
     # A run on the cores keeps what its launcher had, which may have hidden the GPUs.
     names = {error.removeprefix("RuntimeError: ") for error in errors}
@@ -175,7 +177,7 @@ def test_ctrl_c_ends_with_status_130(interrupted):
 
 
 def test_ctrl_c_says_that_nothing_is_lost_and_shows_no_stack_trace(interrupted):
-    assert interrupted.err.splitlines()[-1].startswith("stopped: finished runs are kept")
+    assert interrupted.err.splitlines()[-1].startswith("stopped by SIGINT: finished runs are kept")
     assert "Traceback" not in interrupted.err
 
 

@@ -2,7 +2,8 @@
 
 A record does not depend on what its worker did before: all that a run changes for the whole process is set
 by the run itself (`benchmark.runs.device`) or put back after it. A worker that failed, lost the GPU or grew
-is not used again; one that crashes takes its own run along and no other.
+is not used again; one that crashes takes its own run along and no other. One whose launcher is gone saves a
+snapshot and ends.
 """
 
 from __future__ import annotations
@@ -12,29 +13,41 @@ import logging
 import os
 import signal
 import threading
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
+from pathlib import Path
 from typing import Any
 
+from benchmark import stopping
+from benchmark.engines.slots import GpuMemory
 from benchmark.grids.grid import PlannedRun
-from benchmark.runs.failures import REFUSED, cause_of
+from benchmark.records import token, workers
+from benchmark.records.token import Token
+from benchmark.runs.failures import CRASHED, GONE, REFUSED, UNWRITABLE, cause_of
+from benchmark.runs.leased import ElsewhereError
 from benchmark.runs.run import Run, run
-from benchmark.runs.slots import GpuMemory
 
 GROWTH = 1 << 30  # bytes, of host and GPU, by which a worker may have grown since its first run
 QUITTING = 5.0  # seconds in which a worker that is not needed any more ends by itself
+ELSEWHERE, STOPPED = "elsewhere", "stopped"  # another process makes the run; a signal ended this one
+NOT_YET = (ELSEWHERE, STOPPED, GONE)  # ends of a run that is to be made, and has not failed
 
 
 @dataclass(frozen=True)
 class Order:
-    """A run for the table ``purpose``, with at most ``room`` bytes of a GPU; None is all."""
+    """A run for the table ``purpose`` and the store of ``token``.
+
+    It may take at most ``room`` bytes of a GPU; None is all.
+    """
 
     planned: PlannedRun
     purpose: str | None
+    token: Token
     room: int | None = None
 
 
@@ -48,14 +61,15 @@ class Said:
 
 @dataclass(frozen=True)
 class RunOutcome:
-    """The end of a run: the cause of its failure, if it failed, and the bytes that it took of a GPU.
+    """The end of a run in a worker: it has a record, or ``failure`` has a cause or one of `NOT_YET`.
 
-    ``crash`` says how its process died. After the ``last`` outcome the worker is gone.
+    ``reserved`` is the bytes that it took of a GPU. ``error`` is a line on a process that died or a store that
+    cannot be written to. After the ``last`` outcome the worker is gone.
     """
 
     failure: str | None = None
     reserved: int | None = None
-    crash: str | None = None
+    error: str = ""
     last: bool = False
 
 
@@ -69,11 +83,13 @@ class Worker:
         self, context: BaseContext, environment: dict[str, str], gpu: int | None, growth: int = GROWTH
     ) -> None:
         self.connection, theirs = context.Pipe()
+        watched, self.life = context.Pipe(duplex=False)  # it closes with the launcher, however that ends
         self.process = context.Process(  # type: ignore[attr-defined]
-            target=serve, args=(theirs, environment, gpu, growth), daemon=True
+            target=serve, args=(theirs, watched, environment, gpu, growth), daemon=True
         )
-        self.process.start()
+        begin(self.process)
         theirs.close()
+        watched.close()
 
     def give(self, order: Order) -> bool:
         """Hand a run to the process; False if the process is gone."""
@@ -88,30 +104,69 @@ class Worker:
         with suppress(EOFError, OSError):
             if self.connection.poll():
                 return self.connection.recv()
-        self.process.join()
+        self.process.join(QUITTING)
         code = self.process.exitcode or 0
         how = f"killed by signal {-code}" if code < 0 else f"ended with exit status {code}"
-        return RunOutcome("crashed", crash=f"its process was {how}", last=True)
+        return RunOutcome(CRASHED, error=f"its process was {how}", last=True)
 
-    def stop(self) -> None:
+    def dismiss(self) -> None:
         """Let a process that has nothing to do end."""
         self.connection.close()
         self.process.join(QUITTING)
-        self.process.terminate()
+        self.process.kill()
+
+    def end(self, seconds: float) -> None:
+        """Wait at most so many ``seconds`` for a process that was told to stop."""
+        self.process.join(seconds)
+        self.process.kill()
 
 
-def serve(connection: Connection, environment: dict[str, str], gpu: int | None, growth: int) -> None:
+def begin(process: Any) -> None:
+    """Start a process, with a new fork server if the old one was killed."""
+    try:
+        process.start()
+    except (EOFError, ConnectionError):
+        process.start()
+
+
+def serve(
+    connection: Connection, life: Connection, environment: dict[str, str], gpu: int | None, growth: int
+) -> None:
     """The process of a worker, on a ``gpu`` of those it sees; it ends when nobody is at the other end any more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal tells all; the launcher passes it on
+    stopping.hear(signal.SIGTERM, signal.SIGHUP)
+    threading.Thread(target=end_with, args=(life,), daemon=True).start()
+    try:
+        make_runs(connection, environment, gpu, growth)
+    except stopping.Stopped:
+        with suppress(OSError):
+            connection.send(RunOutcome(STOPPED, last=True))
+    finally:
+        for number in stopping.SIGNALS:  # it is ending
+            signal.signal(number, signal.SIG_IGN)
+        workers.leave()
+
+
+def end_with(life: Connection) -> None:
+    """End this process when the launcher's end of ``life`` closes."""
+    with suppress(EOFError, OSError):
+        life.recv_bytes()
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(stopping.PATIENCE + QUITTING)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def make_runs(connection: Connection, environment: dict[str, str], gpu: int | None, growth: int) -> None:
+    """Make the runs that are ordered, one after another."""
     os.environ |= environment
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
     logging.basicConfig(level=logging.WARNING, handlers=[ToLauncher(connection)])
     prepare(connection, gpu)
     first: int | None = None
     while (order := next_order(connection)) is not None:
         outcome, kept = made(order, gpu)
         first = kept if first is None else first
-        last = outcome.failure not in (None, REFUSED) or kept - first > growth
-        connection.send(RunOutcome(outcome.failure, outcome.reserved, last=last))
+        last = outcome.failure not in (None, REFUSED, ELSEWHERE, GONE) or kept - first > growth
+        connection.send(replace(outcome, last=last))
         if last:
             return
 
@@ -145,12 +200,16 @@ def made(order: Order, gpu: int | None) -> tuple[RunOutcome, int]:
 
     if gpu is not None:
         share_gpu(order.room)
+    token.expect(Path(order.planned.config.store), order.token)
     try:
         with put_back():
-            record = run(Run(order.planned.config, order.planned.command, order.purpose))
+            record = run(Run(order.planned.config, order.planned.command, order.purpose), wait=False)
         outcome = RunOutcome(reserved=record.memory.reserved)
+    except ElsewhereError as holder:
+        outcome = RunOutcome(ELSEWHERE, error=str(holder))
     except Exception as error:  # it is in the store already
-        outcome = RunOutcome(cause_of(error))
+        cause = cause_of(error)
+        outcome = RunOutcome(cause, error=str(error) if cause == UNWRITABLE else "")
     return outcome, memory.release()
 
 

@@ -3,27 +3,54 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import wait
 from multiprocessing.context import BaseContext
 
 from benchmark.config.schema import as_json
-from benchmark.runs.failures import GPU_FAULT, OUT_OF_MEMORY
-from benchmark.runs.slots import GpuMemory, Job, Needs, Slots, choose
-from benchmark.runs.worker import Order, RunOutcome, Said, Worker
+from benchmark.engines.process import NOT_YET, QUITTING, Order, RunOutcome, Said, Worker
+from benchmark.engines.slots import GpuMemory, Job, Needs, Slots, choose
+from benchmark.records.token import Token
+from benchmark.runs.failures import CRASHED, GPU_FAULT, LATE, OUT_OF_MEMORY
+from benchmark.stopping import PATIENCE
 
 log = logging.getLogger(__name__)
 
+CRASHES = 1  # of a run's process, after which it is made once more
+
+
+@dataclass(frozen=True)
+class Going:
+    """A job that a worker of ``place`` has. ``begun`` is a time of the monotonic clock."""
+
+    place: Slots
+    job: Job
+    begun: float = field(default_factory=time.monotonic)
+
 
 class Pool:
-    """Workers in ``places``, at most ``most`` at a time, for the table ``purpose``."""
+    """Workers in ``places``, at most ``most`` at a time.
+
+    They make runs for the table ``purpose`` and the store of ``token``. A run may take so many ``minutes``; None is any number.
+    """
 
     def __init__(
-        self, context: BaseContext, places: Sequence[Slots], most: int, needs: Needs, purpose: str | None
+        self,
+        context: BaseContext,
+        places: Sequence[Slots],
+        most: int,
+        needs: Needs,
+        token: Token,
+        purpose: str | None = None,
+        minutes: float | None = None,
     ) -> None:
-        self.context, self.places, self.most, self.needs, self.purpose = context, places, most, needs, purpose
-        self.busy: dict[Worker, tuple[Slots, Job]] = {}
+        self.context, self.places, self.most, self.needs = context, places, most, needs
+        self.token, self.purpose, self.minutes = token, purpose, minutes
+        self.busy: dict[Worker, Going] = {}
+        self.late: set[Worker] = set()
         self.idle: list[tuple[Worker, Slots]] = []
         self.said: set[str] = set()
 
@@ -42,7 +69,7 @@ class Pool:
         """Let a worker of ``place`` make a run; with all of a GPU, if it is to be alone there."""
         if job.alone:  # the others' contexts take memory
             self.dismiss([worker for worker, where in self.idle if where is place])
-        order = Order(job.planned, self.purpose, need)
+        order = Order(job.planned, self.purpose, self.token, need)
         worker = self.idle_in(place)
         while worker is not None and not worker.give(order):  # it died in between
             worker = self.idle_in(place)
@@ -50,7 +77,7 @@ class Pool:
             worker = Worker(self.context, place.environment, place.gpu)
             worker.give(order)
         place.taken[worker] = need
-        self.busy[worker] = place, job
+        self.busy[worker] = Going(place, job)
 
     def idle_in(self, place: Slots) -> Worker | None:
         """A worker of ``place`` that has nothing to do; it is taken off the list."""
@@ -62,9 +89,11 @@ class Pool:
 
     def outcomes(self, seconds: float) -> Iterator[tuple[Job, RunOutcome]]:
         """The runs that ended, waiting for the next message for so many ``seconds``; ``alone`` says that they were."""
-        ends = {end: worker for worker in self.busy for end in (worker.connection, worker.process.sentinel)}
-        for worker in {ends[end]: None for end in wait(list(ends), seconds)}:
-            place, job = self.busy[worker]
+        self.stop_late()
+        talking = {worker.connection: worker for worker in self.busy}  # the connection of a dead one ends
+        for end in wait(list(talking), seconds):
+            worker = talking[end]  # type: ignore[index]
+            place, job = self.busy[worker].place, self.busy[worker].job
             message = worker.hear()
             if isinstance(message, Said):
                 self.say(message)
@@ -74,11 +103,21 @@ class Pool:
                 del self.busy[worker]
                 alone = place.taken.pop(worker) is None
                 if message.last:
-                    worker.stop()
+                    worker.dismiss()
                 else:
                     self.idle.append((worker, place))
                 self.needs.learn(as_json(job.planned.config), message.reserved)
-                yield Job(job.planned, alone), message
+                if worker in self.late and message.failure is not None:
+                    message = RunOutcome(LATE, error=f"it took more than {self.minutes:g} minutes", last=True)
+                yield replace(job, alone=alone), message
+
+    def stop_late(self) -> None:
+        """Stop the runs that have taken too long; each saves a snapshot."""
+        for worker, going in self.busy.items():
+            if self.minutes is not None and time.monotonic() - going.begun > 60 * self.minutes:
+                if worker not in self.late:
+                    worker.process.terminate()
+                self.late.add(worker)
 
     def say(self, message: Said) -> None:
         """Say once what many runs may have to say."""
@@ -90,15 +129,28 @@ class Pool:
         """Let workers end that have nothing to do."""
         self.idle = [entry for entry in self.idle if entry[0] not in workers]
         for worker in workers:
-            worker.stop()
+            worker.dismiss()
 
     def close(self) -> None:
-        """Let all workers end; runs that go on are given up."""
+        """End all workers; runs that go on save a snapshot first."""
         for worker in self.busy:
             worker.process.terminate()
         self.dismiss([worker for worker, _ in self.idle])
+        last = time.monotonic() + PATIENCE + QUITTING
+        for worker in self.busy:
+            worker.end(max(0.0, last - time.monotonic()))
 
 
-def again(job: Job, outcome: RunOutcome) -> bool:
-    """Decide if a failed run is repeated alone: it, or its neighbours, took too much of a GPU."""
-    return outcome.failure in (OUT_OF_MEMORY, GPU_FAULT) and not job.alone
+def again(job: Job, outcome: RunOutcome) -> Job | None:
+    """The job to repeat for a run without a record; None if it failed.
+
+    A run that took too much of a GPU, or had neighbours that did, is repeated alone; one whose process died,
+    once more.
+    """
+    if outcome.failure in NOT_YET:
+        return job
+    if outcome.failure in (OUT_OF_MEMORY, GPU_FAULT) and not job.alone:
+        return replace(job, alone=True)
+    if outcome.failure == CRASHED and job.crashes < CRASHES:
+        return replace(job, crashes=job.crashes + 1)
+    return None

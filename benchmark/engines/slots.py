@@ -2,7 +2,7 @@
 
 What a run takes of a GPU is measured, not guessed: the first run of a model has a GPU for itself, and its
 record says what it took. Runs that are like it, but for the task and the method, may take twice that until
-they are measured as well. A run never gets more than it was given (`benchmark.runs.worker`); one that needs
+they are measured as well. A run never gets more than it was given (`benchmark.engines.process`); one that needs
 more fails, and is made again alone.
 """
 
@@ -23,10 +23,11 @@ UNKNOWN = 2.0  # times what a like run of another task or method takes: a second
 
 @dataclass(frozen=True)
 class Job:
-    """A run that waits; ``alone`` if it must have a GPU for itself."""
+    """A run that waits; ``alone`` if it must have a GPU for itself. ``crashes`` counts processes that died of it."""
 
     planned: PlannedRun
     alone: bool = False
+    crashes: int = 0
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,46 @@
+"""Engines: the interface of those who have a grid's missing runs made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from benchmark.config.targets import built
+from benchmark.grids.grid import Grid, PlannedRun
+from benchmark.records.record import Record
+from benchmark.records.store import Store
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """Runs to be made: those of ``grid`` that ``store`` lacks.
+
+    ``words`` are the words of a command line that mean the grid, for workers elsewhere. ``records`` are those
+    that the grid has. ``workers`` is the number of runs at a time; None leaves it to the engine.
+    """
+
+    grid: Grid
+    words: tuple[str, ...]
+    missing: list[PlannedRun]
+    store: Store
+    records: list[Record] = field(default_factory=list)
+    workers: int | None = None
+
+
+class Engine:
+    """Interface of an engine, whose choices are in `conf/engine/`. Its fields are its settings."""
+
+    def check(self) -> None:
+        """Raises: BenchmarkError if it cannot be used here: not installed, or no cluster."""
+
+    def make(self, asked: Assignment) -> None:
+        """Have the missing runs made; what became of each is in the store.
+
+        Raises: BenchmarkError if no run can be made.
+        """
+        raise NotImplementedError
+
+
+def build(settings: dict[str, Any]) -> Engine:
+    """The engine of a configuration. Raises: BenchmarkError for a setting that it refuses."""
+    return built("engine", settings, Engine)

@@ -1,0 +1,52 @@
+"""The disk below a store: room, and permission to write."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from benchmark.errors import BenchmarkError
+
+SPARE, FILES = 8192, 5  # bytes and files that a run takes beside its record: a lease, a folder of snapshots
+
+
+class UnwritableError(BenchmarkError):
+    """A store cannot be written to, for want of room or permission."""
+
+
+def make_writable(key: str, folder: str | Path) -> None:
+    """Make ``folder`` if needed. Raises: BenchmarkError naming ``key`` if it is not writable."""
+    if str(folder).startswith("~"):
+        raise BenchmarkError(f"{key}={folder}: there is no such home folder")
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        why = error.strerror or error
+        raise BenchmarkError(
+            f"{key}={folder}: cannot be written to ({why}); choose another folder"
+        ) from error
+
+
+def unwritable(folder: Path, error: OSError) -> str:
+    """Say that a store cannot be written to, why, and how much room there is."""
+    try:
+        room = os.statvfs(folder)
+    except OSError:
+        return f"store={folder}: cannot be written to ({error.strerror or error})"
+    free = f"{room.f_bavail * room.f_frsize / 1e6:.1f} MB and {room.f_favail} files are free"
+    return f"store={folder}: cannot be written to ({error.strerror or error}; {free})"
+
+
+def short_of_room(folder: Path, runs: int, each: int) -> str | None:
+    """Say that the disk has no room for so many more ``runs`` of ``each`` bytes; None if it has."""
+    room = os.statvfs(folder)
+    needed, free = runs * (each + each // 4 + SPARE), room.f_bavail * room.f_frsize
+    if needed <= free and (not room.f_files or room.f_favail >= FILES * runs):
+        return None
+    return (
+        f"store={folder}: {free / 1e6:.1f} MB and {room.f_favail} files are free, and {runs} runs need "
+        f"{needed / 1e6:.1f} MB and {FILES * runs} files: make room; the same command goes on from here"
+    )

@@ -1,0 +1,113 @@
+"""The token of a store: it tells the store from a folder that was made in its place.
+
+    STORE/store.json        the store's id, and the seconds after which a lease that is not renewed is over
+
+A folder on a disk that is not mounted, or a folder of the same name on another machine, has not the token that
+was seen before. Nothing is written there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from benchmark.errors import BenchmarkError
+
+FILE = "store.json"
+FORMAT = 1  # of a store's folders and files
+LEASE = 30.0  # seconds; all who share a store must agree, so it is a store's own
+
+
+class StoreGoneError(BenchmarkError):
+    """A store is not where it was; it may come back."""
+
+
+@dataclass(frozen=True)
+class Token:
+    """The ``id`` of a store; a ``lease`` there lasts so many seconds without a heartbeat."""
+
+    id: str
+    lease: float = LEASE
+    format: int = FORMAT
+
+
+_seen: dict[Path, Token] = {}  # by the store's folder: this process writes nowhere else under that name
+
+
+def opened(folder: Path) -> Token:
+    """The token of a store that can be written to; a new store gets one.
+
+    Raises: StoreGoneError if the folder has not the token that it had before, BenchmarkError for a token that
+    cannot be read, OSError.
+    """
+    place = folder.absolute()
+    token = _read(folder)
+    if place in _seen:
+        if token != _seen[place]:
+            raise StoreGoneError(
+                f"store={folder}: gone; in its place is {'another store' if token else 'no store'}"
+            )
+        return _seen[place]
+    _seen[place] = token or _made(folder)
+    return _seen[place]
+
+
+def expect(folder: Path, token: Token) -> None:
+    """Take no other store than that of ``token`` for ``folder`` in this process."""
+    _seen[folder.absolute()] = token
+
+
+def known(folder: Path) -> bool:
+    """True if this process has seen the store, and makes no other in its place."""
+    return folder.absolute() in _seen
+
+
+def is_there(folder: Path) -> bool:
+    """True if the store is where this process saw it."""
+    try:
+        opened(folder)
+    except (BenchmarkError, OSError):
+        return False
+    return True
+
+
+def _read(folder: Path) -> Token | None:
+    try:
+        text = (folder / FILE).read_text()
+    except FileNotFoundError:
+        return None
+    try:
+        token = Token(**json.loads(text))
+        if token.format == FORMAT and isinstance(token.id, str) and float(token.lease) > 0:
+            return token
+    except (TypeError, ValueError) as error:
+        raise BenchmarkError(f"{folder / FILE}: damaged, or not of this project ({error})") from error
+    raise BenchmarkError(
+        f"{folder / FILE}: a store of format {token.format}, and this code writes format {FORMAT}; "
+        "choose another store, or the code that made it"
+    )
+
+
+def _made(folder: Path) -> Token:
+    """Give a store its token, unless another process is first."""
+    descriptor, name = tempfile.mkstemp(prefix=".writing-", dir=folder)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            json.dump(asdict(Token(secrets.token_hex(8))), file, indent=1)
+        os.chmod(name, 0o644)
+        try:
+            os.link(name, folder / FILE)
+        except FileExistsError:
+            pass
+        except OSError:  # a file system without links
+            if not (folder / FILE).exists():
+                os.rename(name, folder / FILE)
+    finally:
+        Path(name).unlink(missing_ok=True)
+    token = _read(folder)
+    assert token is not None, "it was just made"
+    return token

@@ -1,0 +1,75 @@
+"""Signals that end a process: heard at a place where nothing is lost."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+PATIENCE = 20.0  # seconds from a signal until it is obeyed at any place; schedulers kill after 30
+
+
+class Stopped(BaseException):
+    """A signal asked this process to end; ``number`` is the signal's."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"stopped by {signal.Signals(number).name}")
+        self.number = number
+
+    @property
+    def status(self) -> int:
+        """The exit status of a process that ends for it, as shells have it."""
+        return 128 + self.number
+
+
+_asked: list[int] = []  # the signal that waits to be obeyed
+_deferring: list[bool] = []
+
+
+def hear(*numbers: int) -> None:
+    """Raise `Stopped` in the main thread for these signals, those apart that this process ignores."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for number in numbers or SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+            signal.signal(number, _heard)
+    signal.signal(signal.SIGALRM, _impatient)
+
+
+def _heard(number: int, frame: FrameType | None) -> None:
+    if not _deferring or _asked:  # a second signal is obeyed at once
+        _asked.clear()
+        raise Stopped(number)
+    _asked.append(number)
+    signal.setitimer(signal.ITIMER_REAL, PATIENCE)
+
+
+def _impatient(number: int, frame: FrameType | None) -> None:
+    obey()
+
+
+@contextmanager
+def deferred() -> Iterator[None]:
+    """Let a signal wait until `obey`, the end of the block, or `PATIENCE` is over."""
+    _deferring.append(True)
+    try:
+        yield
+    finally:
+        _deferring.pop()
+        if not _deferring:
+            obey()
+
+
+def asked() -> bool:
+    """True if a signal waits to be obeyed."""
+    return bool(_asked)
+
+
+def obey() -> None:
+    """Raise `Stopped` if a signal waits for it."""
+    if _asked:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        raise Stopped(_asked.pop())

@@ -1,0 +1,74 @@
+"""`python -m benchmark.worker TABLE …`: make a grid's missing runs on this machine, beside others elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from benchmark.command import carried_out, parse, parser_of
+from benchmark.engines.base import Assignment
+from benchmark.engines.machine import Local
+from benchmark.engines.stamp import check_stamp
+from benchmark.errors import BenchmarkError
+from benchmark.grids import grid
+from benchmark.records.disk import make_writable
+from benchmark.records.store import Store
+from benchmark.runs.finished import load_records
+from benchmark.runs.plugins import check_plugins
+
+DESCRIPTION = """\
+Make the runs of a table of sweeps/ that a store lacks; any number of workers may share the store.
+
+  python -m benchmark.worker demo/noisytune --store /shared/runs
+  python -m benchmark.worker noisytune/table2 model=minilm 'seed=range(1,4)' --store /shared/runs --workers 2
+
+A run is made by one worker. The others make other runs, and wait for the last ones, so that a worker that
+is gone is replaced. `benchmark.reproduce` reports the table.
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command and return its exit status.
+
+    It is 0 if the store has all runs, 1 if runs failed, 2 for a refusal.
+    """
+    parser = parser_of("benchmark.worker", DESCRIPTION)
+    parser.add_argument("table", metavar="TABLE", help=f"one of: {', '.join(grid.tables())}")
+    parser.add_argument("overrides", metavar="OVERRIDES", nargs="*", help="as for `benchmark.reproduce`")
+    parser.add_argument("--smoke", action="store_true", help="the table's smoke runs")
+    parser.add_argument("--store", type=Path, help="the folder of records (default: as configured)")
+    parser.add_argument("--workers", type=int, help="runs at a time (default: cores / threads)")
+    parser.add_argument("--minutes", type=float, help="stop a run that takes longer, and go on")
+    parser.add_argument("--stamp", help="the id of the grid's stamp in the store: refuse to differ from it")
+    options = parse(parser, arguments)
+    at = [] if options.store is None else [f"store={str(options.store)!r}"]
+
+    def work() -> int:
+        planned = grid.load(options.table, [*options.overrides, *at], options.smoke)
+        return make(planned, options.workers, options.minutes, options.stamp)
+
+    return carried_out(work)
+
+
+def make(planned: grid.Grid, workers: int | None, minutes: float | None, stamp: str | None) -> int:
+    """Make the runs that are missing; 1 if some are missing still."""
+    if not planned.runs:
+        raise BenchmarkError(f"{planned.name} has no runs")
+    store = Store(planned.runs[0].config.store)
+    if stamp is not None:
+        check_stamp(planned, store, stamp)
+    records = load_records(planned, store)
+    missing = list({run.run_id: run for run in planned.runs if run.run_id not in records}.values())
+    if not missing:
+        return 0
+    for run in missing:
+        check_plugins(run.config)
+    store.open()
+    make_writable("cache", missing[0].config.cache)
+    Local(minutes).make(Assignment(planned, (), missing, store, list(records.values()), workers))
+    records = load_records(planned, store)
+    return 0 if all(run.run_id in records for run in missing) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
