@@ -202,6 +202,7 @@ def made(order: Order, gpu: int | None) -> tuple[RunOutcome, int]:
         share_gpu(order.room)
     token.expect(Path(order.planned.config.store), order.token)
     try:
+        workers.arrive(Path(order.planned.config.store))
         with put_back():
             record = run(Run(order.planned.config, order.planned.command, order.purpose), wait=False)
         outcome = RunOutcome(reserved=record.memory.reserved)

@@ -44,7 +44,7 @@ class Lease:
         try:
             self.path.parent.mkdir(exist_ok=True)
             if self.file is None:
-                self.file = SoftFileLease(self.path, lease_duration=seconds)
+                self.file = SoftFileLease(self.path, lease_duration=seconds, thread_local=False)
             self.file.acquire(blocking=False)
         except Timeout:
             self._clear(seconds)

@@ -7,9 +7,10 @@ Leases name machines by their host names, so two machines of one name would take
 
 from __future__ import annotations
 
-import atexit
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import SoftFileLease
@@ -24,14 +25,28 @@ FORGOTTEN = 100  # times a lease's seconds, after which a silent worker of anoth
 _present: dict[tuple[Path, int], Lease] = {}  # by store and process
 
 
-def arrive(store: Path) -> None:
-    """Show this process among the workers of a store, once.
+@contextmanager
+def present(store: Path) -> Iterator[None]:
+    """Show this process among the workers of a store in the block, or for longer if it is there already.
+
+    Raises: as `arrive`.
+    """
+    new = arrive(store)
+    try:
+        yield
+    finally:
+        if new:
+            leave()
+
+
+def arrive(store: Path) -> bool:
+    """Show this process among the workers of a store; False if it is there already.
 
     Raises: BenchmarkError if another machine has this one's name, StoreGoneError.
     """
     key = store.absolute(), os.getpid()
     if key in _present:
-        return
+        return False
     own = Lease(store, WORKERS, secrets.token_hex(8))
     own.take()
     try:
@@ -42,7 +57,7 @@ def arrive(store: Path) -> None:
         own.release()
         raise
     _present[key] = own
-    atexit.register(leave)
+    return True
 
 
 def leave() -> None:

@@ -26,20 +26,20 @@ def leased(this: Run, wait: bool) -> Iterator[Lease]:
 
     Raises: ElsewhereError in place of waiting, BenchmarkError if the store cannot be written to.
     """
-    workers.arrive(this.store.folder)
-    lease = lease_of(this)
-    told = False
-    while not lease.take():
-        if not wait:
-            raise ElsewhereError(lease.holder())
-        if not told:
-            log.warning("%s: %s makes it now; waiting for it", this.id, lease.holder())
-            told = True
-        time.sleep(EVERY)
-    try:
-        yield lease
-    finally:
-        lease.release()
+    with workers.present(this.store.folder):
+        lease = lease_of(this)
+        told = False
+        while not lease.take():
+            if not wait:
+                raise ElsewhereError(lease.holder())
+            if not told:
+                log.warning("%s: %s makes it now; waiting for it", this.id, lease.holder())
+                told = True
+            time.sleep(EVERY)
+        try:
+            yield lease
+        finally:
+            lease.release()
 
 
 def lease_of(this: Run) -> Lease:
