@@ -18,6 +18,7 @@ from benchmark.printable import printable
 from benchmark.records.record import Record
 from benchmark.records.store import Store, make_writable
 from benchmark.runs import launch
+from benchmark.runs.early import check_machine
 from benchmark.runs.finished import records_at_hand
 from benchmark.runs.hits import Hits
 from benchmark.runs.plugins import check_plugins
@@ -72,6 +73,7 @@ def reproduce(options: argparse.Namespace) -> int:
     if missing and not options.report_only:
         for run in missing:
             check_plugins(run.config)
+            check_machine(run.config)
         make_writable("store", store.folder)
         make_writable("cache", missing[0].config.cache)
         workers = launch.default_workers(missing) if options.workers is None else options.workers

@@ -9,6 +9,7 @@ from benchmark.config.schema import DataConfig, ProtocolConfig
 from benchmark.errors import BenchmarkError
 
 MOST_EPOCHS, MOST_UPDATES = 1_000_000, 100_000_000
+LEAST_LENGTH = 3  # tokens: a text has two special ones around it
 MOST_SEED = (1 << 32) - 1  # NumPy's generators take no larger one
 # By key of a protocol, the lowest and the highest value; a rate below is 0 in single precision.
 COUNTS = {
@@ -16,7 +17,7 @@ COUNTS = {
     "batch_size": (1, 1_000_000),
     "micro_batch_size": (1, 1_000_000),
     "evaluations_per_epoch": (1, 10_000),
-    "max_length": (1, 65_536),
+    "max_length": (LEAST_LENGTH, 65_536),
 }
 NUMBERS = {"learning_rate": (1e-37, 10), "epochs": (1e-6, MOST_EPOCHS), "epsilon": (1e-16, 1)}
 OR_ZERO = {"weight_decay": (1e-12, 10), "max_grad_norm": (1e-9, 1e9), "warmup": (1e-9, MOST_UPDATES)}

@@ -6,7 +6,7 @@ import re
 
 from benchmark.config.forms import METRIC_FORMS, OF_TWO_CLASSES, TEXTS
 from benchmark.config.names import check_names
-from benchmark.config.ranges import at_least, check_data, check_protocol, check_seed
+from benchmark.config.ranges import LEAST_LENGTH, at_least, check_data, check_protocol, check_seed
 from benchmark.config.schema import (
     KINDS,
     LEARNT,
@@ -89,7 +89,7 @@ def _validate_task(task: TaskConfig) -> None:
         _validate_texts(task, place, split)
         _validate_labels(task, place, split)
         if split.max_length is not None:
-            at_least(f"{place}.max_length", split.max_length, 1)
+            at_least(f"{place}.max_length", split.max_length, LEAST_LENGTH)
     for name, split in task.evaluate.items():
         _validate_metrics(task, f"task.evaluate.{name}", split)
     if not task.evaluate and not task.score_training:

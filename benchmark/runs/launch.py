@@ -25,6 +25,7 @@ from benchmark.progress import Line, duration
 from benchmark.records.record import Record
 from benchmark.records.store import Store
 from benchmark.runs.device import unusable_driver
+from benchmark.runs.looking import check_data_apart
 from benchmark.runs.mps import mps
 from benchmark.runs.pool import Pool, again
 from benchmark.runs.resources import ANY_GPU, VISIBLE, gpus, room
@@ -55,6 +56,7 @@ def run_all(
     context.set_forkserver_preload(HEAVY)
     _start_server()
     _build_what_they_need(context, runs)
+    check_data_apart(context, [planned.config for planned in runs])
     waiting, failed = deque(Job(planned) for planned in runs), list[PlannedRun]()
     with places(runs, workers) as slots:
         pool = Pool(context, slots, workers, Needs(records), purpose)

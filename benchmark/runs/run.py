@@ -30,6 +30,7 @@ from benchmark.runs.device import (
     out_of_memory,
     seed_shared_streams,
 )
+from benchmark.runs.early import check_machine
 from benchmark.runs.failures import cause_of, frames
 from benchmark.runs.hits import Hits, keep
 from benchmark.runs.plugins import check_plugins
@@ -90,6 +91,7 @@ def run(this: Run, tell: Tell = silence) -> Record:
     if record is None:
         validate(this.config)
         check_plugins(this.config)
+        check_machine(this.config)
         make_writable("store", this.config.store)
         make_writable("cache", this.config.cache)
         for changed in hits.changed.values():
