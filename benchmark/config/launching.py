@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from hydra import compose, initialize_config_dir
 from hydra._internal.utils import get_args_parser
@@ -31,7 +31,9 @@ def parsed(arguments: Sequence[str]) -> Namespace:
 
     Raises: BenchmarkError for options that do not go together, or that read a pickled file.
     """
-    given = get_args_parser().parse_args(list(arguments))
+    parser = get_args_parser()
+    parser.error = _refuse  # type: ignore[method-assign, assignment]
+    given = parser.parse_args(list(arguments))
     if given.experimental_rerun is not None:
         raise BenchmarkError("--experimental-rerun: not here; the command of a record makes its run again")
     if given.resolve and not (given.cfg or given.help):
@@ -47,6 +49,10 @@ def parsed(arguments: Sequence[str]) -> Namespace:
     if len(chosen) > 1:
         raise BenchmarkError(f"{' '.join(chosen)}: give one of them")
     return given
+
+
+def _refuse(message: str) -> NoReturn:
+    raise BenchmarkError(f"{message}; options such as -m come before or after all KEY=VALUE")
 
 
 def check_files(arguments: Sequence[str]) -> None:

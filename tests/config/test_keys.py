@@ -63,6 +63,9 @@ def test_a_mapping_without_an_entry_changes_nothing_and_is_refused(override: str
         (["--experimental-rerun", "x"], "--experimental-rerun: not here"),
         (["--exp=x"], "--experimental-rerun: not here"),
         (["-m", "--cfg", "job"], "--multirun --cfg: give one of them"),
+        (["--nothing", "seed=1"], "unrecognized arguments: --nothing; options such as -m come before"),
+        (["seed=1", "-m", "task=rte"], "unrecognized arguments: task=rte"),
+        (["--cfg", "nothing"], "invalid choice: 'nothing'"),
         (["--info", "all", "-c", "job"], "--cfg --info: give one of them"),
     ],
 )

@@ -48,7 +48,7 @@ def test_markup_is_a_name_and_escaped_by_each_format(compose: Compose) -> None:
 def test_the_name_of_an_evaluation_set_is_a_name(compose: Compose) -> None:
     config = compose()
     config.task.evaluate["a\nb"] = config.task.evaluate["validation"]
-    with pytest.raises(BenchmarkError, match="a name in task.evaluate='a"):
+    with pytest.raises(BenchmarkError, match=r"a name in task\.evaluate='a"):
         validate(config)
 
 
@@ -63,7 +63,8 @@ def test_a_folder_without_a_name_or_with_a_mangled_one_is_refused(key: str, fold
     with pytest.raises(Exception, match=why) as refused:
         run_config(f"{key}={quoted(folder)}")
     line = one_line(refused.value)
-    assert line is not None and line.startswith(f"{key}=")
+    assert line is not None
+    assert line.startswith(f"{key}=")
 
 
 @pytest.mark.parametrize("device", ["gpu", "''", "meta", "cuda:", "cuda:x", "CPU", "cuda:1234"])
@@ -77,7 +78,10 @@ def test_a_device_that_no_machine_has_is_refused(device: str, compose: Compose) 
 @pytest.mark.parametrize(
     ("named", "line"),
     [
-        ("nothing", "unknown score 'nothing' in protocol.report.opinion .*valid: accuracy, validation/accuracy"),
+        (
+            "nothing",
+            "unknown score 'nothing' in protocol.report.opinion .*valid: accuracy, validation/accuracy",
+        ),
         ("accuracy,f1", "unknown score 'f1'"),
         ("test/accuracy", "unknown score 'test/accuracy'.*valid: accuracy, validation/accuracy"),
         ("validation/", "unknown score"),

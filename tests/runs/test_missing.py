@@ -119,7 +119,8 @@ def test_a_run_that_fails_here_is_told_once(cli: Cli, made: list[int], tmp_path:
     status, out, errors = cli(*SWEEP)
     assert (status, records(tmp_path), made) == (1, 3, [1, 2, 3, 4])
     assert (errors.count("\n"), out.count("\n")) == (1, 3)
-    assert "seed=2" in errors and "RuntimeError: this one fails" in errors
+    assert "seed=2" in errors
+    assert "RuntimeError: this one fails" in errors
 
 
 @pytest.mark.parametrize(
