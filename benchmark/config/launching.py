@@ -32,7 +32,7 @@ def parsed(arguments: Sequence[str]) -> Namespace:
     Raises: BenchmarkError for options that do not go together, or that read a pickled file.
     """
     parser = get_args_parser()
-    parser.error = _refuse  # type: ignore[method-assign, assignment]
+    parser.error = _refuse  # type: ignore[method-assign]
     given = parser.parse_args(list(arguments))
     if given.experimental_rerun is not None:
         raise BenchmarkError("--experimental-rerun: not here; the command of a record makes its run again")

@@ -12,15 +12,23 @@ MOST_EPOCHS, MOST_UPDATES = 1_000_000, 100_000_000
 LEAST_LENGTH = 3  # tokens: a text has two special ones around it
 MOST_SEED = (1 << 32) - 1  # NumPy's generators take no larger one
 # By key of a protocol, the lowest and the highest value; a rate below is 0 in single precision.
-COUNTS = {
+COUNTS: dict[str, tuple[int, int]] = {
     "steps": (1, MOST_UPDATES),
     "batch_size": (1, 1_000_000),
     "micro_batch_size": (1, 1_000_000),
     "evaluations_per_epoch": (1, 10_000),
     "max_length": (LEAST_LENGTH, 65_536),
 }
-NUMBERS = {"learning_rate": (1e-37, 10), "epochs": (1e-6, MOST_EPOCHS), "epsilon": (1e-16, 1)}
-OR_ZERO = {"weight_decay": (1e-12, 10), "max_grad_norm": (1e-9, 1e9), "warmup": (1e-9, MOST_UPDATES)}
+NUMBERS: dict[str, tuple[float, float]] = {
+    "learning_rate": (1e-37, 10),
+    "epochs": (1e-6, MOST_EPOCHS),
+    "epsilon": (1e-16, 1),
+}
+OR_ZERO: dict[str, tuple[float, float]] = {
+    "weight_decay": (1e-12, 10),
+    "max_grad_norm": (1e-9, 1e9),
+    "warmup": (1e-9, MOST_UPDATES),
+}
 BETAS = (1e-6, 0.999999)
 SHARES = (1e-9, 1)
 SETTINGS = (1e-20, 1e6)  # of a method or probe, in size
@@ -33,10 +41,10 @@ def check_protocol(protocol: ProtocolConfig) -> None:
         raise BenchmarkError(
             f"protocol.epochs={epochs} and protocol.steps={steps}: give one of them, and null for the other"
         )
-    for key, (low, high) in COUNTS.items():
+    for key, (least, most) in COUNTS.items():
         if (value := getattr(protocol, key)) is not None:
-            at_least(f"protocol.{key}", value, low)
-            _within(f"protocol.{key}", value, low, high)
+            at_least(f"protocol.{key}", value, least)
+            _within(f"protocol.{key}", value, least, most)
     for key, (low, high) in NUMBERS.items():
         if (value := getattr(protocol, key)) is not None:
             at_least(f"protocol.{key}", value, 0, strict=True)

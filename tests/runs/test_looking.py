@@ -28,7 +28,13 @@ def mine(compose: Compose, tmp_path: Path) -> Callable[..., RunConfig]:
     def made(
         seed: int = 1, count: int | None = None, share: float | None = None, **changes: Any
     ) -> RunConfig:
-        config = compose("task=opinion", "task.builder=null", f"task.repo='{tmp_path}'", f"seed={seed}")
+        config = compose(
+            "task=opinion",
+            "task.builder=null",
+            "task.revision=null",
+            f"task.repo='{tmp_path}'",
+            f"seed={seed}",
+        )
         task = replace(config.task, text=["text"], labels=["bad", "good"], **changes)
         task.train = replace(task.train, config="default")
         task.evaluate = {"validation": replace(task.evaluate["validation"], config="default", split="dev")}
