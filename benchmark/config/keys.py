@@ -16,7 +16,7 @@ OF_FILES = ("method", "probe")  # their files tell which settings are lists; the
 
 
 def check_keys(arguments: Sequence[str]) -> None:
-    """Check the keys of overrides, where Hydra ends in an error of its own or takes no notice.
+    """Check keys of overrides that Hydra crashes on, or takes no notice of.
 
     Raises: BenchmarkError for a key below a list, or ``KEY={}``, which is merged with what is there.
     """

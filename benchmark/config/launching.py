@@ -27,7 +27,7 @@ SWEPT = tuple(RunConfig.__dataclass_fields__)
 
 
 def parsed(arguments: Sequence[str]) -> Namespace:
-    """The options and ``overrides`` of a command line, where Hydra refuses options with a stack trace.
+    """The options and ``overrides`` of a command line; Hydra refuses options with a stack trace.
 
     Raises: BenchmarkError for options that do not go together, or that read a pickled file.
     """
