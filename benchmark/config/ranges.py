@@ -101,7 +101,7 @@ def check_seed(key: str, seed: int) -> None:
 
 
 def check_settings(settings: dict[str, Any]) -> None:
-    """Refuse numbers in the settings of a method or probe that are too large or too small to mean anything.
+    """Refuse settings of a method or probe that are out of the range of any of them.
 
     Raises: BenchmarkError naming the setting.
     """
