@@ -36,7 +36,11 @@ failures: list[str] = []  # the ids of runs that failed in this process; an empt
 
 @hydra.main(config_path=str(ROOT / "conf"), config_name="config", version_base="1.3")
 def main(config: DictConfig) -> None:
-    """Run one configuration; in a grid, a run that fails does not stop the others."""
+    """Run one configuration; in a grid, a run that fails does not stop the others.
+
+    One that ends its process (a crash, the out-of-memory killer) stops them under Hydra's basic launcher, which
+    makes all runs in this process; `benchmark.reproduce` gives each a process that it can lose.
+    """
     overrides, this = list(HydraConfig.get().overrides.task), None
     choices = dict(HydraConfig.get().runtime.choices)
     try:

@@ -101,7 +101,7 @@ def check_seed(key: str, seed: int) -> None:
 
 
 def check_settings(settings: dict[str, Any]) -> None:
-    """Refuse settings of a method or probe that are out of the range of any of them.
+    """Refuse a setting of a method or probe that is too large or too small.
 
     Raises: BenchmarkError naming the setting.
     """

@@ -10,7 +10,7 @@ from benchmark.runs.hits import Hits
 
 
 def without_record(runs: Iterable[PlannedRun]) -> list[PlannedRun]:
-    """The planned runs, each once, without a record of the data and weights at hand in their store."""
+    """The planned runs, each once, without a record of the data at hand."""
     hits: dict[str, Hits] = {}
     left: dict[str, PlannedRun] = {}
     for run in runs:
