@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from collections.abc import Mapping, Sequence
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -13,26 +14,34 @@ from omegaconf import DictConfig
 
 from benchmark.command import carried_out
 from benchmark.config.compose import register, typed
-from benchmark.config.launching import SEARCHPATH, check_files, check_sweep
+from benchmark.config.launching import SEARCHPATH, check_files, check_sweep, parsed
 from benchmark.config.overrides import as_written
 from benchmark.config.own_model import each_own_model
 from benchmark.config.searchpath import with_ours
 from benchmark.errors import BenchmarkError, one_line
-from benchmark.grids.grid import axes
-from benchmark.grids.multirun import multiruns
+from benchmark.grids.grid import PlannedRun, axes
+from benchmark.grids.multirun import multiruns, planned
 from benchmark.places import ROOT
 from benchmark.printable import printable
 from benchmark.progress import RunProgress
 from benchmark.records.record import Record
+from benchmark.runs.early import check_grid
+from benchmark.runs.missing import reason, without_record
 from benchmark.runs.run import Run, run
 
-failures: list[str] = []
+BASIC = "basic"  # Hydra's launcher unless another is chosen
+MOST = 1000  # characters of a launcher's own error
+failures: list[str] = []  # the ids of runs that failed in this process; an empty one was not composed
 
 
 @hydra.main(config_path=str(ROOT / "conf"), config_name="config", version_base="1.3")
 def main(config: DictConfig) -> None:
-    """Run one configuration; in a grid, a run that fails does not stop the others."""
-    overrides = list(HydraConfig.get().overrides.task)
+    """Run one configuration; in a grid, a run that fails does not stop the others.
+
+    One that ends its process (a crash, the out-of-memory killer) stops them under Hydra's basic launcher, which
+    makes all runs in this process; `benchmark.reproduce` gives each a process that it can lose.
+    """
+    overrides, this = list(HydraConfig.get().overrides.task), None
     choices = dict(HydraConfig.get().runtime.choices)
     try:
         if config.table and config.table.static:
@@ -42,13 +51,15 @@ def main(config: DictConfig) -> None:
             override for override in HydraConfig.get().overrides.hydra if override.startswith(SEARCHPATH)
         ]
         command = rerun_command([*given, *overrides], choices)
-        record = _run(Run(typed(config), command, choices.get("sweeps")))
+        this = Run(typed(config), command, choices.get("sweeps"))
+        record = _run(this)
     except Exception as error:
         line = one_line(error)
         if line is None and HydraConfig.get().mode is RunMode.RUN:
             raise
-        failures.append(line or f"{type(error).__name__}: {error}")
-        print(printable(f"failed     {' '.join(overrides)}: {failures[-1]}"), file=sys.stderr)
+        failures.append(this.id if this else "")
+        if launched_here(HydraConfig.get().runtime.choices):  # else `_left` tells, in the sweep's own process
+            _failed(overrides, line or f"{type(error).__name__}: {error}")
         return
     print(summary(record), flush=True)
 
@@ -95,22 +106,65 @@ def command_line() -> int:
 def _command_line() -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # let `carried_out` see the errors themselves
     register()
-    for arguments in each_own_model(sys.argv[1:]):
-        _carry_out(with_ours(as_written(arguments)))
-    return 1 if failures else 0
+    lines = [with_ours(as_written(arguments)) for arguments in each_own_model(sys.argv[1:])]
+    sweeps = [_checked(arguments) for arguments in lines]
+    left = 0
+    for arguments, sweep in zip(lines, sweeps, strict=True):
+        left += _carry_out(arguments, sweep)
+    return 1 if failures or left else 0
 
 
-def _carry_out(arguments: list[str]) -> None:
-    given = [argument for argument in arguments if not argument.startswith("-")]
-    if {"-m", "--multirun"} & set(arguments):
+def _checked(arguments: list[str]) -> list[PlannedRun] | None:
+    """The runs of a multirun, all checked; None for a single run, or if only Hydra knows them."""
+    options = parsed(arguments)
+    given = options.overrides
+    if options.multirun:
         axes(given)
-    if "hydra.mode=RUN" in given and any(argument.startswith("+sweeps=") for argument in given):
+    tabled = any(argument.startswith("+sweeps=") for argument in given)
+    if "hydra.mode=RUN" in given and tabled:
         raise BenchmarkError("hydra.mode=RUN: +sweeps=… is a grid of runs; leave one of the two out")
     check_sweep(arguments, os.environ)
     check_files(arguments)
+    shown = options.cfg or options.info or options.help or options.hydra_help or options.shell_completion
+    elsewhere = options.config_dir or options.config_name or options.config_path
+    if not (options.multirun or tabled or "hydra.mode=MULTIRUN" in given) or shown or elsewhere:
+        return None
+    runs = planned(given)
+    if runs is not None:
+        todo = [run.config for run in without_record(runs)]
+        check_grid(todo, launched_here(choices_of(given)))
+    return runs
+
+
+def launched_here(choices: Mapping[str, str]) -> bool:
+    """True if the runs of a multirun are made in this process, one after another."""
+    return choices.get("hydra/launcher", BASIC) == BASIC
+
+
+def choices_of(arguments: Sequence[str]) -> dict[str, str]:
+    """The values of a command line by key, as they are written."""
+    return dict(argument.partition("=")[::2] for argument in arguments if "=" in argument)
+
+
+def _carry_out(arguments: list[str], runs: list[PlannedRun] | None) -> int:
+    """Let Hydra do its work; the number of ``runs`` that have no record after it."""
     for line in multiruns(arguments):
         sys.argv[1:] = line
-        main()
+        try:
+            main()
+        except Exception as error:
+            if runs is None or launched_here(choices_of(arguments)) or one_line(error) is not None:
+                raise
+            print(printable(f"the launcher stopped: {type(error).__name__}: {error}")[:MOST], file=sys.stderr)
+    left = without_record(runs or [])
+    for cell in left:
+        if cell.run_id not in failures:
+            _failed(cell.overrides, reason(cell))
+    return len(left)
+
+
+def _failed(overrides: Sequence[str], why: str) -> None:
+    print(printable(f"failed     {' '.join(overrides)}: {why}"), file=sys.stderr)
 
 
 if __name__ == "__main__":

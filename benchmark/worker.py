@@ -14,6 +14,7 @@ from benchmark.grids import grid
 from benchmark.records.disk import make_writable
 from benchmark.records.store import Store
 from benchmark.runs.finished import load_records
+from benchmark.runs.missing import without_record
 from benchmark.runs.plugins import check_plugins
 
 DESCRIPTION = """\
@@ -57,17 +58,16 @@ def make(planned: grid.Grid, workers: int | None, minutes: float | None, stamp: 
     store = Store(planned.runs[0].config.store)
     if stamp is not None:
         check_stamp(planned, store, stamp)
-    records = load_records(planned, store)
-    missing = list({run.run_id: run for run in planned.runs if run.run_id not in records}.values())
+    missing = without_record(planned.runs)
     if not missing:
         return 0
     for run in missing:
         check_plugins(run.config)
     store.open()
     make_writable("cache", missing[0].config.cache)
-    Local(minutes).make(Assignment(planned, (), missing, store, list(records.values()), workers))
-    records = load_records(planned, store)
-    return 0 if all(run.run_id in records for run in missing) else 1
+    records = list(load_records(planned, store).values())
+    Local(minutes).make(Assignment(planned, (), missing, store, records, workers))
+    return 1 if without_record(missing) else 0
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ UNKNOWN = [
         ["method.noisytune", "unform", "did you mean 'uniform'?"],
     ),
     (["protocol.optimizer=adamm"], ["protocol.optimizer", "adamm", "did you mean 'adamw'?"]),
-    (["+sweeps=demo/noisytun"], ["noisytun", "did you mean 'noisytune'?"]),
+    (["+sweeps=demo/noisytun"], ["noisytun", "did you mean 'demo/noisytune'?"]),
 ]
 WRONG_VALUE = [
     (["seed=abc"], ["seed", "abc"]),

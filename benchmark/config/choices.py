@@ -11,12 +11,12 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
+from benchmark.config.names import LONGEST
 from benchmark.config.own_model import folders
 from benchmark.errors import BenchmarkError, unknown
 
 ONE, SEVERAL = ("model", "task", "protocol", "data", "tracker", "engine"), ("method", "probe")
 OF_SWEEPS = "table"  # the key that only a file of a sweep may set
-LONGEST = 200  # characters of a name; file systems take few more
 PACKAGE = re.compile(r"#\s*@package\s+(\S+)")
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from hydra import compose, initialize_config_dir
+from hydra._internal.utils import get_args_parser
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -22,6 +24,35 @@ SEARCHPATH_OPTIONS = ("--config-dir", "-cd")
 CODE = ("_target_", "()", "class")  # keys of Hydra's own settings that name code; the last two are of logging
 HYDRAS = frozenset({"hydra", "hydra_plugins", logging.__name__})
 SWEPT = tuple(RunConfig.__dataclass_fields__)
+
+
+def parsed(arguments: Sequence[str]) -> Namespace:
+    """The options and ``overrides`` of a command line; Hydra refuses options with a stack trace.
+
+    Raises: BenchmarkError for options that do not go together, or that read a pickled file.
+    """
+    parser = get_args_parser()
+    parser.error = _refuse  # type: ignore[method-assign]
+    given = parser.parse_args(list(arguments))
+    if given.experimental_rerun is not None:
+        raise BenchmarkError("--experimental-rerun: not here; the command of a record makes its run again")
+    if given.resolve and not (given.cfg or given.help):
+        raise BenchmarkError("--resolve: only together with --cfg or --help")
+    modes = {
+        "--run": given.run,
+        "--multirun": given.multirun,
+        "--cfg": given.cfg,
+        "--info": given.info,
+        "--shell-completion": given.shell_completion,
+    }
+    chosen = [option for option, value in modes.items() if value]
+    if len(chosen) > 1:
+        raise BenchmarkError(f"{' '.join(chosen)}: give one of them")
+    return given
+
+
+def _refuse(message: str) -> NoReturn:
+    raise BenchmarkError(f"{message}; options such as -m come before or after all KEY=VALUE")
 
 
 def check_files(arguments: Sequence[str]) -> None:

@@ -14,6 +14,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
 from benchmark.config.choices import check_choices
+from benchmark.config.keys import check_keys
 from benchmark.config.searchpath import KEY as SEARCHPATH
 from benchmark.config.written import type_at
 
@@ -30,9 +31,10 @@ def as_written(overrides: Sequence[str]) -> list[str]:
     """The overrides, with words quoted that Hydra would read as no text.
 
     A mapping of texts becomes an override for each of its keys.
-    Raises: BenchmarkError for a choice that is none.
+    Raises: BenchmarkError for a choice that is none, or a key that cannot be.
     """
     check_choices(overrides)
+    check_keys(overrides)
     return [_quoted(single) for override in overrides for single in _singly(override)]
 
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from omegaconf import MISSING
 
+from benchmark.config.folders import folder_at
 from benchmark.config.table import Table
-from benchmark.places import in_home
 
 OPTIMIZERS = ("adamw", "adamw_no_bias", "bertadam", "adamw_torch", "adamax", "adamax_mtdnn")
 SCHEDULES = ("linear", "linear_from_start", "constant")
@@ -225,8 +225,11 @@ class RunConfig:
     table: Table | None = None
 
     def __post_init__(self) -> None:
-        """Put the home folder in place of ``~``."""
-        self.store, self.cache = str(in_home(self.store)), str(in_home(self.cache))
+        """Put the home folder in place of ``~``.
+
+        Raises: BenchmarkError for a folder without a name, or with one that cannot be printed.
+        """
+        self.store, self.cache = str(folder_at("store", self.store)), str(folder_at("cache", self.cache))
 
 
 def as_json(config: Any) -> Any:

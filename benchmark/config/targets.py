@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from benchmark.config.ranges import check_settings
 from benchmark.errors import BenchmarkError, one_line
 
 Kind = TypeVar("Kind")
@@ -27,7 +28,10 @@ VARIABLE = "BENCHMARK_TRUSTED"
 # Read once, at import: a configuration can set variables too (`hydra.job.env_set`), but only later.
 TRUSTED = frozenset({OURS} | {name.strip() for name in os.environ.get(VARIABLE, "").split(",")} - {""})
 DOTTED = re.compile(r"[A-Za-z]\w*(\._?[A-Za-z]\w*)+")  # two parts or more, no __dunder__
-OUR_BUILDERS = re.compile(rf"{OURS}\.embedded\.\w+\.build")
+BUILDERS = {  # of this package, by what they make
+    "model": ("encoder", "multilingual_encoder", "xtreme"),
+    "task": ("tasks", "multilingual_tasks"),
+}
 
 
 def class_of(key: str, target: object, base: type[Kind]) -> type[Kind]:
@@ -52,9 +56,11 @@ def built(key: str, settings: dict[str, Any], base: type[Kind]) -> Kind:
     values = {name: value for name, value in settings.items() if name != "_target_"}
     try:
         # The dataclass is the schema: OmegaConf checks names and types against its fields.
-        return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(kind), values))  # type: ignore
+        made: Kind = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(kind), values))  # type: ignore
+        check_settings(vars(made))
     except (OmegaConfBaseException, BenchmarkError) as error:
         raise BenchmarkError(f"{key}: {one_line(error)}") from error
+    return made
 
 
 def check_builder(key: str, path: object) -> None:
@@ -63,9 +69,14 @@ def check_builder(key: str, path: object) -> None:
     Raises: BenchmarkError for a path outside the trusted packages, or to something else of this package.
     """
     check_path(key, path)
-    if str(path).partition(".")[0] == OURS and not OUR_BUILDERS.fullmatch(str(path)):
+    if str(path).partition(".")[0] != OURS:
+        return
+    group = key.partition(".")[0]
+    names = BUILDERS.get(group) or [name for of_group in BUILDERS.values() for name in of_group]
+    valid = [f"{OURS}.embedded.{name}.build" for name in names]
+    if path not in valid:
         raise BenchmarkError(
-            f"{key}={path}: no builder (valid: {OURS}.embedded.MODULE.build, or one of yours)"
+            f"{key}={path}: no builder of a {group} (valid: {', '.join(valid)}, or one of yours)"
         )
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import re
 
 from benchmark.config.forms import METRIC_FORMS, OF_TWO_CLASSES, TEXTS
+from benchmark.config.names import check_names
+from benchmark.config.ranges import LEAST_LENGTH, at_least, check_data, check_protocol, check_seed
 from benchmark.config.schema import (
     KINDS,
     LEARNT,
@@ -17,7 +18,6 @@ from benchmark.config.schema import (
     SELECTIONS,
     THRESHOLDS,
     ZERO_SHOT,
-    DataConfig,
     ProtocolConfig,
     RunConfig,
     SplitConfig,
@@ -28,7 +28,7 @@ from benchmark.config.targets import check_builder
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.printable import looks_like
 
-MOST_EPOCHS = 1_000_000
+DEVICE = re.compile(r"auto|cpu|mps|(cuda|xpu)(:\d{1,3})?")
 ENTITY_TAG = re.compile(r"O|[BIES](-.+)?")  # what seqeval reads without `strict`
 
 
@@ -37,13 +37,18 @@ def validate(config: RunConfig) -> None:
 
     Raises: BenchmarkError naming the key, its value and the valid ones.
     """
+    check_names(config)
     _validate_task(config.task)
     _validate_protocol(config.protocol)
-    _validate_data(config.data)
+    check_data(config.data)
+    _validate_report(config)
     _validate_replay(config)
-    _at_least("threads", config.threads, 1)
+    check_seed("seed", config.seed)
+    at_least("threads", config.threads, 1)
+    if not DEVICE.fullmatch(config.device):
+        raise BenchmarkError(f"device={config.device}: not available here; valid: auto, cpu, cuda, cuda:0, …")
     if config.snapshot_minutes is not None:
-        _at_least("snapshot_minutes", config.snapshot_minutes, 0)
+        at_least("snapshot_minutes", config.snapshot_minutes, 0)
     if (config.model.id is None) == (config.model.builder is None):
         raise BenchmarkError(f"model {config.model.name!r}: give either model.id or model.builder")
     for key, builder in (("model.builder", config.model.builder), ("task.builder", config.task.builder)):
@@ -60,17 +65,7 @@ def _validate_protocol(protocol: ProtocolConfig) -> None:
     ):
         if getattr(protocol, key) not in valid:
             raise unknown(f"protocol.{key}", getattr(protocol, key), valid)
-    _validate_length(protocol)
-    _at_least("protocol.learning_rate", protocol.learning_rate, 0, strict=True)
-    for key in ("batch_size", "max_length", "evaluations_per_epoch", "micro_batch_size"):
-        if getattr(protocol, key) is not None:
-            _at_least(f"protocol.{key}", getattr(protocol, key), 1)
-    for key in ("weight_decay", "warmup", "max_grad_norm", "epsilon"):
-        _at_least(f"protocol.{key}", getattr(protocol, key), 0)
-    if 1 < protocol.warmup != int(protocol.warmup):
-        raise BenchmarkError(f"protocol.warmup={protocol.warmup}: a share below 1, or whole steps")
-    if len(protocol.betas) != 2 or not all(0 <= beta < 1 for beta in protocol.betas):
-        raise BenchmarkError(f"protocol.betas={protocol.betas}: two numbers from 0 up to below 1")
+    check_protocol(protocol)
 
 
 def _validate_task(task: TaskConfig) -> None:
@@ -88,13 +83,13 @@ def _validate_task(task: TaskConfig) -> None:
         if getattr(task.retrieval, key) not in choices:
             raise unknown(f"task.retrieval.{key}", getattr(task.retrieval, key), choices)
     for key in ("step", "max_question", "longest"):
-        _at_least(f"task.answers.{key}", getattr(task.answers, key), 1)
+        at_least(f"task.answers.{key}", getattr(task.answers, key), 1)
     _validate_names(task)
     for place, split in _splits(task).items():
         _validate_texts(task, place, split)
         _validate_labels(task, place, split)
         if split.max_length is not None:
-            _at_least(f"{place}.max_length", split.max_length, 1)
+            at_least(f"{place}.max_length", split.max_length, LEAST_LENGTH)
     for name, split in task.evaluate.items():
         _validate_metrics(task, f"task.evaluate.{name}", split)
     if not task.evaluate and not task.score_training:
@@ -107,13 +102,22 @@ def _validate_task(task: TaskConfig) -> None:
         raise BenchmarkError(f"task {task.name!r}: give either task.repo or task.builder")
 
 
-def _validate_data(data: DataConfig) -> None:
-    if data.count is not None and data.share is not None:
-        raise BenchmarkError(f"data.count={data.count} and data.share={data.share}: give one of them")
-    if data.count is not None:
-        _at_least("data.count", data.count, 0, strict=True)
-    if data.share is not None and not 0 < data.share <= 1:
-        raise BenchmarkError(f"data.share={data.share}: a share lies above 0 and up to 1")
+def _validate_report(config: RunConfig) -> None:
+    """Refuse scores that the run's task does not have among those that its protocol reports."""
+    task = config.task
+    key, named = f"protocol.report.{task.name}", config.protocol.report.get(task.name) or []
+    sets = dict(task.evaluate) | evaluation_splits(task)
+    metrics = {name: split.metrics or task.metrics for name, split in sets.items()}
+    metrics |= {"train": task.metrics} if task.score_training else {}
+    known = {
+        name: [value for metric in given for value in METRICS[metric]] for name, given in metrics.items()
+    }
+    scores = [f"{name}/{value}" for name, values in known.items() for value in values]
+    first = next(iter(known))
+    for score in named:
+        place, _, value = score.rpartition("/")
+        if f"{place or first}/{value}" not in scores:
+            raise unknown("score", score, [*dict.fromkeys(known[first]), *scores], key)
 
 
 def _validate_replay(config: RunConfig) -> None:
@@ -175,6 +179,9 @@ def _validate_texts(task: TaskConfig, place: str, split: SplitConfig) -> None:
         columns = {1: "one column", 2: "two columns"}.get(wanted or 0, "one column, or two for a pair")
         key = f"{place}.text" if split.text else "task.text"
         raise BenchmarkError(f"{key}={text}: {columns}, in a set of the kind {kind!r}")
+    if len({*text}) < len(text):
+        key = f"{place}.text" if split.text else "task.text"
+        raise BenchmarkError(f"{key}={text}: the column {text[0]!r} is there twice; a pair has two")
     if kind == task.kind == "classification" and len(text) != len(task.text):
         raise BenchmarkError(f"{place}.text={text}: as many columns as task.text={task.text}")
 
@@ -214,20 +221,6 @@ def _of_labels(task: TaskConfig) -> str:
     return f" of {len(task.labels)} classes" if task.labels else " (task.labels is empty)"
 
 
-def _validate_length(protocol: ProtocolConfig) -> None:
-    epochs, steps = protocol.epochs, protocol.steps
-    if (epochs is None) == (steps is None):
-        raise BenchmarkError(
-            f"protocol.epochs={epochs} and protocol.steps={steps}: give one of them, and null for the other"
-        )
-    if epochs is not None:
-        _at_least("protocol.epochs", epochs, 0, strict=True)
-        if epochs > MOST_EPOCHS:
-            raise BenchmarkError(f"protocol.epochs={epochs}: at most {MOST_EPOCHS}")
-    if steps is not None:
-        _at_least("protocol.steps", steps, 1)
-
-
 def _validate_labels(task: TaskConfig, place: str, split: SplitConfig) -> None:
     """Refuse a label in a split's maps that the task does not have."""
     kind = split.kind or task.kind
@@ -238,8 +231,3 @@ def _validate_labels(task: TaskConfig, place: str, split: SplitConfig) -> None:
         for label in labels:
             if label not in task.labels:
                 raise unknown("label", label, task.labels, f"task {task.name!r}, {place}.{key}")
-
-
-def _at_least(key: str, value: float, bound: float, strict: bool = False) -> None:
-    if not math.isfinite(value) or value < bound or (strict and value == bound):
-        raise BenchmarkError(f"{key}={value}: must be {'above' if strict else 'at least'} {bound}")

@@ -34,8 +34,10 @@ from benchmark.records.disk import UnwritableError, short_of_room
 from benchmark.records.record import Record
 from benchmark.records.store import Store
 from benchmark.runs.device import unusable_driver
+from benchmark.runs.early import check_machine
 from benchmark.runs.failures import UNWRITABLE, failure
 from benchmark.runs.leased import EVERY
+from benchmark.runs.looking import check_data_apart
 from benchmark.runs.resources import ANY_GPU, VISIBLE, gpus, room
 from benchmark.runs.run import Run
 
@@ -57,6 +59,8 @@ class Local(Engine):
     run_minutes: float | None = None
 
     def make(self, asked: Assignment) -> None:
+        for run in asked.missing:
+            check_machine(run.config)
         workers = default_workers(asked.missing) if asked.workers is None else asked.workers
         if workers < 1:
             raise BenchmarkError(f"--workers {workers}: at least 1")
@@ -80,6 +84,7 @@ def run_all(
     context.set_forkserver_preload(HEAVY)
     _start_server()
     _build_what_they_need(context, runs)
+    check_data_apart(context, [planned.config for planned in runs])
     with places(runs, workers) as slots:
         pool = Pool(context, slots, workers, Needs(records), store.open(), purpose, minutes)
         work = GridWork(pool, store, deque(Job(planned) for planned in runs))

@@ -122,7 +122,7 @@ def load(name: str, changes: Iterable[str] = (), small: bool = False) -> Grid:
                 smoke.declaration(table, search),
                 {"protocol": smoke.PROTOCOL},
             )
-        planned = (run for rectangle in grid for run in _planned_runs(name, fixed, rectangle, search))
+        planned = (run for rectangle in grid for run in planned_runs(name, fixed, rectangle, search))
         runs = {run.overrides: run for run in planned}
     if not runs:
         raise BenchmarkError(f"{name}: no run is left of its grid with {shlex.join(changes) or 'no change'}")
@@ -196,7 +196,7 @@ def _check_models(runs: Iterable[PlannedRun]) -> None:
                 )
 
 
-def _planned_runs(
+def planned_runs(
     name: str, fixed: dict[str, str] | None, axes: Axes, search: tuple[str, ...]
 ) -> Iterable[PlannedRun]:
     """The planned runs of a rectangle, composed once per combination without the seed."""

@@ -12,9 +12,30 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from benchmark.config.compose import composing
-from benchmark.grids import rectangles
+from benchmark.config.searchpath import parted
+from benchmark.grids import grid, rectangles
+from benchmark.grids.grid import PlannedRun
 
 TABLE = "+sweeps="
+
+
+def planned(overrides: Sequence[str]) -> list[PlannedRun] | None:
+    """The runs of a multirun: those of its table, or of all combinations of values; None: its sweeper decides.
+
+    Raises: BenchmarkError and Hydra's refusals, for a run that cannot be composed.
+    """
+    if any(override.lstrip("+").startswith(("hydra.sweeper", "hydra/sweeper")) for override in overrides):
+        return None
+    search, given = parted(overrides)
+    of_runs = [
+        change for change in given if not change.lstrip("+").startswith(("hydra.", "hydra/", "sweeps="))
+    ]
+    if table := next((change.removeprefix(TABLE) for change in given if change.startswith(TABLE)), None):
+        return grid.load(table, [*search, *of_runs]).runs
+    left_out = [change for change in of_runs if change.startswith("~")]
+    axes = rectangles.axes(change for change in of_runs if change not in left_out)
+    with composing():
+        return list(grid.planned_runs("", {}, axes, (*search, *left_out)))
 
 
 def multiruns(arguments: Sequence[str]) -> list[list[str]]:

@@ -10,6 +10,7 @@ import pandas as pd
 from benchmark.config.identity import SCHEMA, run_id
 from benchmark.grids.grid import Grid
 from benchmark.records.record import Record
+from benchmark.report.otherwise import otherwise
 from benchmark.report.papers.beside import Beside, prose
 
 ABSENT = {"failed": "failed", "missing": "not run"}  # statuses of runs without a record, in words
@@ -61,6 +62,7 @@ def notes(
     if hidden := sorted(set(frame[(frame["status"] == "finished") & frame["score"].isna()]["task"])):
         names = ", ".join(labels[task] or task for task in hidden)
         lines.append(f"The labels of {names} are hidden: predictions are kept, and there is no score.")
+    lines += otherwise(grid, records)
     if records:
         selection = {run.config.protocol.selection for run in grid.runs}
         lines.append(f"Checkpoint scored: {', '.join(sorted(selection))}.")

@@ -26,6 +26,7 @@ from benchmark.runs.device import (
     out_of_memory,
     seed_shared_streams,
 )
+from benchmark.runs.early import check_machine
 from benchmark.runs.failures import failures_recorded
 from benchmark.runs.hits import Hits, keep
 from benchmark.runs.leased import leased
@@ -69,6 +70,7 @@ def run(this: Run, tell: Tell = silence, wait: bool = True) -> Record:
     if record is None:
         validate(this.config)
         check_plugins(this.config)
+        check_machine(this.config)
         this.store.open()
         make_writable("cache", this.config.cache)
         with leased(this, wait) as lease:

@@ -2,7 +2,8 @@
 
 from benchmark.tasks.classification import Classification
 from benchmark.tasks.kind import Examples, Kind, Measure
-from benchmark.tasks.loading import draw_subset, load
+from benchmark.tasks.loading import load, look
+from benchmark.tasks.subset import draw_subset
 from benchmark.tasks.task import Task
 
-__all__ = ["Classification", "Examples", "Kind", "Measure", "Task", "draw_subset", "load"]
+__all__ = ["Classification", "Examples", "Kind", "Measure", "Task", "draw_subset", "load", "look"]

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import pyarrow
@@ -23,8 +23,7 @@ from benchmark.tasks import columns, constants
 from benchmark.tasks.kind import WITHOUT_GOLD, Examples, Inputs, Kind, Measure, gold_of, scored
 
 
-@dataclass(frozen=True)
-class Looked:
+class Looked(NamedTuple):
     """Fitting rows of a split, their targets (rows,), and the number without text."""
 
     rows: Rows

@@ -7,25 +7,22 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import torch
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
-from benchmark.config.schema import DataConfig, RunConfig, SplitConfig
+from benchmark.config.schema import RunConfig, SplitConfig
 from benchmark.config.splits import evaluation_splits, language_groups, place_of, training_splits
 from benchmark.data import files
 from benchmark.data.reader import Reader
 from benchmark.data.rows import LABEL_MAP
 from benchmark.errors import BenchmarkError
-from benchmark.randomness import stream
 from benchmark.tasks import constants, metrics
 from benchmark.tasks.answers import MISPLACED, Answers
 from benchmark.tasks.classification import Classification
 from benchmark.tasks.kind import WITHOUT_GOLD, Examples, Kind, Measure
 from benchmark.tasks.mining import Mining
 from benchmark.tasks.retrieval import Retrieval
+from benchmark.tasks.subset import check_count, draw_subset
 from benchmark.tasks.tagging import Tagging
 from benchmark.tasks.task import Task
 
@@ -68,13 +65,10 @@ def load(config: RunConfig, tokenizer: PreTrainedTokenizerBase) -> Task:
 
     Raises: BenchmarkError for missing data, with the file and the way to get it.
     """
-    task, cache = config.task, Path(config.cache)
+    task = config.task
     train, evaluate = training_splits(task), evaluation_splits(task)
-    sources = files.find_sources(task, [*train, *evaluate.values()], cache)
-    # An input longer than the model's positions would crash it.
-    max_length = min(config.protocol.max_length, tokenizer.model_max_length)
-    splits = Splits(Reader(task, config.model, sources, tokenizer, max_length, cache))
-    check_special(config, splits.learnt, tokenizer)
+    splits = opened(config, tokenizer)
+    sources, max_length = splits.reader.sources, splits.reader.max_length
     used = [file for split in (*train, *evaluate.values()) for file in splits.files(split)]
     splits.look(evaluate)
     first, *others = [splits.training(split) for split in train]
@@ -115,6 +109,37 @@ def load(config: RunConfig, tokenizer: PreTrainedTokenizerBase) -> Task:
     )
 
 
+def look(config: RunConfig, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Check the data of a run without tokenising them: columns, targets and the size of the training set.
+
+    Raises: BenchmarkError for what does not fit.
+    """
+    splits = opened(config, tokenizer)
+    rows = 0
+    for split in training_splits(config.task):
+        rows += len(splits.learnt.look(splits.reader, split, True)[0])
+    if config.task.kind != "answers":  # of which an example is a window
+        check_count(config.data, rows)
+    for name, split in evaluation_splits(config.task).items():
+        metrics.check(split.metrics or config.task.metrics, split.language, name)
+        splits.kind_of(split).look(splits.reader, split, False)
+
+
+def opened(config: RunConfig, tokenizer: PreTrainedTokenizerBase) -> Splits:
+    """The splits of a run's task, none of which is read yet.
+
+    Raises: BenchmarkError for missing data, or a tokenizer without the special tokens of the task's kind.
+    """
+    task, cache = config.task, Path(config.cache)
+    used = [*training_splits(task), *evaluation_splits(task).values()]
+    sources = files.find_sources(task, used, cache)
+    # An input longer than the model's positions would crash it.
+    max_length = min(config.protocol.max_length, tokenizer.model_max_length)
+    splits = Splits(Reader(task, config.model, sources, tokenizer, max_length, cache))
+    check_special(config, splits.learnt, tokenizer)
+    return splits
+
+
 def check_special(config: RunConfig, kind: Kind, tokenizer: PreTrainedTokenizerBase) -> None:
     """Check that a tokenizer has the special tokens that a kind reads.
 
@@ -126,34 +151,6 @@ def check_special(config: RunConfig, kind: Kind, tokenizer: PreTrainedTokenizerB
                 f"model {config.model.name!r}: its tokenizer has no {name}, which tasks of the kind "
                 f"{config.task.kind!r} need: set it in tokenizer_config.json"
             )
-
-
-def draw_subset(targets: Any, data: DataConfig, seed: int, stratified: bool) -> np.ndarray:
-    """Draw the training examples of a run from the subset stream, as sorted indices.
-
-    Classes keep their shares if ``stratified``.
-
-    Raises: BenchmarkError for more examples than there are.
-    """
-    total = len(targets)
-    count = data.count if data.count is not None else total
-    if data.share is not None:
-        count = max(1, round(data.share * total))
-    if count > total:
-        raise BenchmarkError(f"data.count={count}: the training set has only {total} examples")
-    if count == total:
-        return np.arange(total)
-    subset_seed = seed if data.subset_seed is None else data.subset_seed
-    order = torch.randperm(total, generator=stream(subset_seed, "subset")).numpy()
-    if not stratified:
-        return np.sort(order[:count])
-    # The k-th example of a class of size m stands at (k + 1/2) / m of the way: a cut takes like shares.
-    rank = np.empty(total)
-    labels = targets.numpy()[order]
-    for label in np.unique(labels):
-        members = np.flatnonzero(labels == label)
-        rank[members] = (np.arange(len(members)) + 0.5) / len(members)
-    return np.sort(order[np.argsort(rank, kind="stable")[:count]])
 
 
 class Splits:

@@ -9,14 +9,13 @@ from itertools import islice
 
 import torch
 
+from benchmark.config.ranges import MOST_UPDATES
 from benchmark.config.schema import ProtocolConfig
 from benchmark.errors import BenchmarkError
 from benchmark.models.packing import Packing, layout_of
 from benchmark.randomness import stream
 from benchmark.step.schedule import rate_at
 from benchmark.tasks import Examples, Task
-
-MOST_UPDATES = 100_000_000
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ TASKS = sorted(path.stem for path in (ROOT / "conf" / "task").glob("*.yaml"))
         ([*TAGGING, "+task.evaluate.validation.fold={O: B-X}"], "evaluate.validation.fold: for a classif"),
         (["task.train.kind=tagging"], "a run trains on task.kind=classification"),
         (["task.kind=answers", "task.metrics=[squad]", "task.text=[q]"], "two columns, in a set of the kind"),
-        (["task.evaluate.validation.max_length=0"], "validation.max_length=0: must be at least 1"),
+        (["task.evaluate.validation.max_length=0"], "validation.max_length=0: must be at least 3"),
         (["task.evaluate.validation.metrics=[ner]"], "task.evaluate.validation.metrics: 'ner' does not"),
     ],
 )

@@ -21,6 +21,7 @@ import numpy as np
 from benchmark.config.compose import run_config
 from benchmark.places import ROOT
 from benchmark.runs.run import Run, run
+from helpers.rates import any_rate
 
 SHORT = ["task=opinion", "data.count=48", "protocol.epochs=1"]
 MULTILINGUAL = ["model=embedded_multilingual", "data.count=48", "protocol.epochs=1"]
@@ -72,7 +73,7 @@ def digest(array: np.ndarray) -> str:
 
 def main(output: Path) -> None:
     """Run all of `RUNS` in a store of their own, and write their digests."""
-    with tempfile.TemporaryDirectory() as store:
+    with tempfile.TemporaryDirectory() as store, any_rate():
         found = {name: digests(overrides, store) for name, overrides in RUNS.items()}
     output.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
 

@@ -27,6 +27,7 @@ from benchmark.config.validation import validate
 from benchmark.places import ROOT
 from benchmark.progress import Tell
 from benchmark.records.record import Record
+from benchmark.runs.early import check_machine
 from benchmark.runs.plugins import check_plugins
 from benchmark.runs.run import Run, run
 from helpers.checkpoints import checkpoint
@@ -55,6 +56,13 @@ evaluate:
 MODEL = "name: tiny\nlabel: Tiny\nid: model\n"
 FILES = {"conf/task/mine.yaml": TASK, "conf/model/tiny.yaml": MODEL}
 DATA = "text,label\n" + "".join(f"{word} film,{i % 2}\n" for i, word in enumerate(["a good", "the bad"] * 4))
+# What Hydra ends in an error of its own for, takes no notice of, or does not know the meaning of.
+KINDS = ["--resolve", "--experimental-rerun=x", "--package=x", "protocol=0", "model=true", "data=[1k,full]", "table.title=x",
+         "method=[sage,sage]", "task.retrieval.compared.more=5", "task.labels.x=a", "task.evaluate={}", "device=gpu",
+         "task.evaluate.validation.split=train", "task.text=[text,text]", "task.train.config=nowhere", "data.count=99999999",
+         "data.share=1e-5", "protocol.micro_batch_size=3", "protocol.warmup=5000", "+protocol.report.mine=[accuracy,f1]",
+         "+protocol.report.mine=[other/f1]", "threads=4096", "seed=4294967296"]  # fmt: skip
+SWEPT = ["-m", "data=full,1k"]  # nothing of it is run: what is wrong is to be refused before
 SMALL = [
     "task=mine",
     "model=tiny",
@@ -83,7 +91,7 @@ def make(number: int, folder: Path) -> Try:
         files[name] = mangled(rng, files[name])
     else:
         words = [word for _ in range(rng.choice([1, 1, 1, 2])) for word in argument(rng)]
-    lines = [*SMALL, *words]
+    lines = [*SMALL, *words, *(SWEPT if rng.random() < 0.1 else [])]
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(text.encode("utf-8", "surrogatepass"))
@@ -95,6 +103,8 @@ def argument(rng: random.Random) -> list[str]:
     """An override that is mangled in key, value or both, and the choice of a part that it needs."""
     if rng.random() < 0.15:
         return [choice(rng)]
+    if rng.random() < 0.1:
+        return [rng.choice(KINDS)]
     extra, named = "", keys()
     if rng.random() < 0.3:
         group = rng.choice(["method", "probe"])
@@ -172,23 +182,30 @@ def asked(arguments: list[str], folder: Path, tell: Tell) -> list[tuple[Record, 
     def short(this: Run, _: Tell) -> Record:
         validate(this.config)
         check_plugins(this.config)
+        check_machine(this.config)
         if this.config.model.builder or this.config.task.builder:  # takes minutes to make
             raise EnoughSeen
-        # Neither a tracker, nor a probe that trains on tasks of its own, nor more threads than there are cores.
+        # Neither a tracker nor a probe that trains on tasks of its own.
         probe = {name: part for name, part in this.config.probe.items() if "tasks" not in part}
-        this = replace(this, config=replace(this.config, tracker={}, probe=probe, threads=1))
+        this = replace(this, config=replace(this.config, tracker={}, probe=probe))
         record = run(this, tell)
         command.summary(record)
         records.append((record, this.config))
         return record
 
     search = f"hydra.searchpath=[file://{folder}/conf]"
+
+    def nothing(this: Run, _: Tell) -> Record:
+        validate(this.config)
+        raise EnoughSeen
+
+    arguments = sorted(arguments, key=lambda argument: not argument.startswith("-"))  # options first
     given = ["benchmark", *arguments, f"store={folder}/store", f"cache={folder}/cache", search]
     GlobalHydra.instance().clear()
     seen = io.StringIO()
     with (
         mock.patch.object(sys, "argv", given),
-        mock.patch.object(command, "run", short),
+        mock.patch.object(command, "run", nothing if "-m" in arguments else short),
         mock.patch.object(command, "failures", []),
         mock.patch.object(command, "one_line", return_value=None),  # lets every error through
         contextlib.redirect_stdout(seen),

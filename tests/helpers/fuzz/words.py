@@ -57,7 +57,9 @@ UNICODE = [
     "\x07",
     "x" * 3000,
 ]
-ALL = [NUMBERS, WORDS, NESTED, SIGNS, PLACES, SUBSTITUTED, UNICODE]
+CODE = ["os.system", "shutil.rmtree", "builtins.print", "benchmark.places.in_home", "benchmark.embedded.folder.built_once",
+        "benchmark.embedded.tasks.build", "benchmark.embedded.encoder.build", "nothing.here", "__main__.x"]  # fmt: skip
+ALL = [CODE, NUMBERS, WORDS, NESTED, SIGNS, PLACES, SUBSTITUTED, UNICODE]
 
 
 def word(rng: random.Random) -> str:

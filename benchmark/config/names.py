@@ -1,0 +1,35 @@
+"""Names and places in a configuration: they go to tables, folders and trackers as they are."""
+
+from __future__ import annotations
+
+from benchmark.config.schema import RunConfig
+from benchmark.errors import BenchmarkError
+from benchmark.printable import printable
+
+LONGEST = 200  # characters; file systems take few more
+
+
+def check_names(config: RunConfig) -> None:
+    """Raises: BenchmarkError for a name that is empty, too long, or cannot be printed; a label may be empty."""
+    for group in ("model", "task", "protocol", "data"):
+        check_name(f"{group}.name", getattr(config, group).name)
+    for group in ("model", "task"):
+        if label := getattr(config, group).label:
+            check_name(f"{group}.label", label)
+    for kind, names in (
+        ("task.evaluate", config.task.evaluate),
+        ("method", config.method),
+        ("probe", config.probe),
+    ):
+        for name in names:
+            check_name(f"a name in {kind}", name)
+
+
+def check_name(key: str, name: str) -> None:
+    """Raises: BenchmarkError for a name that is empty, too long, or cannot be printed as it is."""
+    if not name.strip():
+        raise BenchmarkError(f"{key}={name!r}: a name has at least one letter")
+    if printable(name) != name:
+        raise BenchmarkError(f"{key}={name!r}: a name has no control characters and is on one line")
+    if len(name) > LONGEST:
+        raise BenchmarkError(f"{key}={name}: {len(name)} characters, and a name has at most {LONGEST}")

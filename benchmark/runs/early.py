@@ -1,0 +1,52 @@
+"""Checks before the first run of a grid: of its configurations, of this machine, and of its data."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from benchmark.config.schema import RunConfig
+from benchmark.config.validation import validate
+from benchmark.errors import BenchmarkError
+from benchmark.records.disk import make_writable
+from benchmark.records.store import Store
+from benchmark.runs.looking import check_data
+from benchmark.runs.plugins import check_plugins
+
+
+def check_grid(configs: Sequence[RunConfig], here: bool = True) -> None:
+    """Check all configurations of a grid once; if its runs are made ``here``, machine and data as well.
+
+    Raises: BenchmarkError for the first fault.
+    """
+    for config in configs:
+        validate(config)
+    for config in configs:
+        check_plugins(config)
+    if not here:
+        return
+    for config in configs:
+        check_machine(config)
+        Store(config.store).open()
+        make_writable("cache", config.cache)
+    check_data(configs)
+
+
+def check_machine(config: RunConfig) -> None:
+    """Raises: BenchmarkError for more threads than this machine has cores, or a GPU that it does not have."""
+    cores = os.cpu_count() or 1
+    if config.threads > cores:
+        raise BenchmarkError(f"threads={config.threads}: at most {cores}, the cores of this machine")
+    kind, _, number = config.device.partition(":")
+    if kind in ("auto", "cpu"):
+        return
+    import torch  # slow, and needed for no other device
+
+    from benchmark.runs.device import choose_device, unusable_driver
+
+    if kind != "cuda":
+        choose_device(config.device)
+    elif int(number or 0) >= (count := torch.cuda.device_count()):  # unlike `choose_device` takes no memory
+        raise BenchmarkError(
+            f"device={config.device}: not available here ({unusable_driver() or f'torch finds {count} GPUs'})"
+        )

@@ -1,0 +1,77 @@
+"""A look at the data of a grid before its first run trains: labels, columns and sizes, once per task."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from multiprocessing.connection import Connection
+from multiprocessing.context import BaseContext
+from pathlib import Path
+
+from benchmark.config.schema import RunConfig, as_json
+from benchmark.errors import BenchmarkError, one_line
+
+
+def check_data(configs: Iterable[RunConfig]) -> None:
+    """Check that the data of every task are as its configuration says.
+
+    A task is looked at with the first model that is here: a run whose model is missing fails alone.
+    Raises: BenchmarkError with a fault of each task.
+    """
+    seen: set[str] = set()
+    faults = []
+    for config in configs:
+        task = json.dumps([as_json(config.task), as_json(config.data), config.protocol.max_length])
+        if task in seen:
+            continue
+        fault = _fault(config)
+        if fault != NO_MODEL:
+            seen.add(task)
+        if fault not in (None, NO_MODEL):
+            faults.append(fault)
+    if faults:
+        raise BenchmarkError("; ".join(dict.fromkeys(map(str, faults))))
+
+
+NO_MODEL = "the model is not here"
+
+
+def _fault(config: RunConfig) -> str | None:
+    from benchmark import tasks
+    from benchmark.models import pretrained
+    from benchmark.runs.device import keep_quiet
+
+    keep_quiet()
+    try:
+        tokenizer = pretrained.tokenizer(config.model, Path(config.cache), len(config.task.text) > 1)
+    except (BenchmarkError, OSError):
+        return NO_MODEL
+    try:
+        tasks.look(config, tokenizer)
+    except (BenchmarkError, OSError) as error:
+        return one_line(error) or str(error)
+    return None
+
+
+def check_data_apart(context: BaseContext, configs: Sequence[RunConfig]) -> None:
+    """`check_data` in a process of its own, which leaves this one small. Raises: BenchmarkError."""
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_tell, args=(sender, configs))  # type: ignore[attr-defined]
+    process.start()
+    sender.close()
+    try:
+        fault = receiver.recv()
+    except EOFError:  # it died: the runs will say more
+        fault = None
+    process.join()
+    if fault is not None:
+        raise BenchmarkError(fault)
+
+
+def _tell(sender: Connection, configs: Sequence[RunConfig]) -> None:
+    try:
+        check_data(configs)
+    except BenchmarkError as error:
+        sender.send(str(error))
+    else:
+        sender.send(None)
