@@ -148,7 +148,7 @@ def test_a_record_without_a_version_is_told_of_and_not_used(
     put(store, old)
     with caplog.at_level(logging.WARNING):
         assert store.find(made.run_id) is None
-    assert f"{made.run_id}/record.json: a record without a version" in caplog.text
+    assert f"{made.run_id}: a record without a version" in caplog.text
     assert store.add(made, {}) == made == store.find(made.run_id)
     kept = list((store.folder / "set-aside").rglob("record.json"))
     assert [json.loads(path.read_text()) for path in kept] == [old]
@@ -161,7 +161,7 @@ def test_a_record_without_a_version_is_told_of_and_not_used(
         ({"status": "failed"}, "no proper 'status'"),
         ({"padding": "left out"}, "an unknown 'padding'"),
         ({"seconds": {"train": 1.0}}, "no proper 'evaluate' in 'seconds'"),
-        ({"curve": [{"step": "2"}]}, "in 'curve'"),
+        ({"curve": [{"step": "2"}]}, "in 'curve/0'"),
         ({"padding_computed": "computed"}, "no proper 'padding_computed'"),
         ({"resumed": None}, "no proper 'resumed'"),
     ],
