@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from benchmark.places import IS_CHECKOUT, ROOT
+from benchmark.printable import printable
 
 PACKAGES = [
     "torch",
@@ -33,7 +34,7 @@ def stamp(device: torch.device, threads: int, precision: str) -> dict[str, Any]:
         "code": _code(),
         "python": platform.python_version(),
         "packages": _packages(),
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else _processor(),
+        "device": printable(torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()),
         "device_type": device.type,
         "threads": threads if device.type == "cpu" else None,
         "precision": precision,
