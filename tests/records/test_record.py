@@ -10,12 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import numpy as np
 import pytest
 
 from benchmark.config.compose import ROOT
+from benchmark.config.identity import run_id
 from benchmark.config.schema import RunConfig
+from benchmark.config.stored import typed_again
 from benchmark.errors import BenchmarkError
 from benchmark.records import record as kinds
+from benchmark.records.checking import faults
 from benchmark.records.record import VERSION, Evaluation, Failure, Record
 from benchmark.records.store import Store, make_writable
 from benchmark.runs.result import NOT_IN_RECORD
@@ -59,6 +63,11 @@ def test_a_record_of_every_kind_is_as_published(
     written = stored(this.store, record)
     VALIDATOR.validate(written)
     assert Record.from_json(written) == record == this.store.find(this.id)
+    assert run_id(typed_again(record.config)) == this.id
+    arrays = this.store.arrays(this.id)
+    with np.load(this.store.folder / this.id / "arrays.npz") as kept:
+        assert set(arrays) == set(kept) >= {"losses", "subset"}
+    assert list(faults(this.store)) == []
     assert written["version"] == VERSION
     assert (record.status == "diverged") == (record.diverged_at is not None) == (not record.scores)
 
