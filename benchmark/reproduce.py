@@ -109,7 +109,10 @@ def show(planned: Grid, options: argparse.Namespace) -> int:
 
 
 def look_up(planned: Grid, hits: Hits) -> tuple[dict[str, Record], list[PlannedRun]]:
-    """The finished records of a grid by run id, and the runs that are known to have none."""
+    """The finished records of a grid by run id, and the runs without one.
+
+    A run whose record cannot be read now is in neither.
+    """
     records, missing = records_at_hand(planned, hits), dict[str, PlannedRun]()
     for run in planned.runs:
         if run.run_id not in records and run.run_id not in hits.unknown:

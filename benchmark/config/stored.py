@@ -1,4 +1,4 @@
-"""The configuration that a record keeps, as JSON and without folders, read back as the schema's classes."""
+"""The configuration in a record (JSON without folders), as the schema's classes again."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OURS = "benchmark."
 
 
 def of_another_run(stored: Mapping[str, Any], named: str) -> bool:
-    """True if a stored configuration is known to be of another run than the one ``named``.
+    """True if a stored configuration is known to be of another run than ``named``.
 
     It is not known where a folder or a secret may have been shortened in it: the id was of the whole name.
     """

@@ -76,7 +76,7 @@ def _header(name: str, file: IO[bytes]) -> Header:
 
 
 class Expected:
-    """The arrays that a record may have, with their shapes as far as it tells them."""
+    """The arrays that a record may have, and their shapes where it tells them."""
 
     def __init__(self, record: Record) -> None:
         self.record = record

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from benchmark.config.stored import of_another_run
 from benchmark.damage import SET_ASIDE
 from benchmark.printable import printable
 from benchmark.records import arrays
 from benchmark.records.reading import DamagedError, UnreadableError, content_of, record_at, text_of
-from benchmark.records.record import Failure, VersionError
+from benchmark.records.record import Failure, Record, VersionError
 from benchmark.records.store import FAILURES, UNFINISHED, Store
 
 RUN = re.compile(r"([0-9a-f]{16})(-[1-9]\d*)?")
 FAILED = re.compile(r"[0-9a-f]{16}-[1-9]\d*\.json")
 PARTIAL = ".writing-"
+Unlike = Callable[[Record, Mapping[str, np.ndarray]], str | None]
 
 
 @dataclass(frozen=True)
@@ -33,10 +36,10 @@ class Fault:
     damaged: bool = False
 
 
-def faults(store: Store) -> Iterator[Fault]:
+def faults(store: Store, unlike: Unlike = lambda record, stored: None) -> Iterator[Fault]:
     """The faults of a store: of records with their arrays, of failures, and foreign places; nothing is moved.
 
-    Raises: OSError if the store cannot be listed.
+    ``unlike`` says what a record and its arrays deny of each other, see `benchmark.report.proof`. Raises: OSError if the store cannot be listed.
     """
     for place in sorted(store.folder.iterdir()):
         if place.name == FAILURES:
@@ -44,12 +47,12 @@ def faults(store: Store) -> Iterator[Fault]:
         elif place.name.startswith(PARTIAL):
             yield Fault(place, "a record that is being written, or was not finished")
         elif run := RUN.fullmatch(place.name):
-            yield from _of_run(place, run[1])
+            yield from _of_run(place, run[1], unlike)
         elif place.name not in (UNFINISHED, SET_ASIDE):
             yield Fault(place, f"{printable(place.name)} is no run's id")
 
 
-def _of_run(folder: Path, run_id: str) -> Iterator[Fault]:
+def _of_run(folder: Path, run_id: str, unlike: Unlike) -> Iterator[Fault]:
     try:
         record = record_at(folder, run_id)
     except (DamagedError, UnreadableError, VersionError) as error:
@@ -63,7 +66,8 @@ def _of_run(folder: Path, run_id: str) -> Iterator[Fault]:
         yield Fault(folder, "has no seal, as older code wrote it: nothing proves its numbers")
     path = folder / "arrays.npz"
     try:
-        arrays.read(path, record)
+        if (why := unlike(record, arrays.read(path, record))) is not None:
+            yield Fault(folder, why, True)
     except (DamagedError, UnreadableError, FileNotFoundError) as error:
         yield Fault(path, str(error), isinstance(error, DamagedError))
 

@@ -19,7 +19,7 @@ from benchmark.errors import BenchmarkError
 from benchmark.records import seal
 from benchmark.records.coherence import contradiction
 from benchmark.records.record import Record
-from benchmark.records.shape import UnfitError
+from benchmark.records.shape import ShapeError
 
 FILE = "record.json"
 LARGEST = 16_000_000  # bytes of a record, or of a failure
@@ -51,13 +51,13 @@ def record_at(folder: Path, run_id: str) -> Record | None:
     try:
         record = Record.from_json(content)
         if record.run_id != run_id:
-            raise UnfitError(f"belongs to {record.run_id}")
+            raise ShapeError(f"belongs to {record.run_id}")
         if (why := contradiction(record)) is not None:
-            raise UnfitError(why)
+            raise ShapeError(why)
         if seal.broken(content):
-            raise UnfitError("something in it was changed: its content is not what its digest says")
+            raise ShapeError("something in it was changed: its content is not what its digest says")
         if not record.seal and of_another_run(record.config, run_id):
-            raise UnfitError("its configuration is of another run")
+            raise ShapeError("its configuration is of another run")
     except (ValueError, RecursionError) as error:
         raise DamagedError(_said(error)) from error
     return record

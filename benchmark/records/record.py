@@ -22,7 +22,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
-from benchmark.records.shape import UnfitError, check_of, shown
+from benchmark.records.shape import ShapeError, check_of, shown
 
 VERSION = 1  # of the JSON of records and failures; raised when a field changes its name or meaning
 FINISHED, DIVERGED, FAILED = "finished", "diverged", "failed"
@@ -179,7 +179,7 @@ class Record:
     def from_json(cls, stored: Any) -> Self:
         """The record of a file's content.
 
-        Raises: VersionError for another version, UnfitError for content that is no record.
+        Raises: VersionError for another version, ShapeError for content that is no record.
         """
         values = _checked("record", stored)
         inner = {"seconds": Seconds, "memory": Memory, "model": Weights, "data": Data}
@@ -213,7 +213,7 @@ class Failure:
     def from_json(cls, stored: Any) -> Self:
         """The failure of a file's content.
 
-        Raises: VersionError for another version, UnfitError for content that is no failure.
+        Raises: VersionError for another version, ShapeError for content that is no failure.
         """
         return cls(**_checked("failure", stored))
 
@@ -223,10 +223,10 @@ LATER = ("drawn", "left_out", "tokenizer", "seal")
 
 
 def _checked(kind: str, stored: Any) -> dict[str, Any]:
-    """``stored`` if it has the published shape of a ``kind``. Raises: VersionError, UnfitError."""
+    """``stored`` if it has the published shape of a ``kind``. Raises: VersionError, ShapeError."""
     if isinstance(stored, dict) and "run_id" in stored and stored.get("version") != VERSION:
         raise VersionError(stored.get("version"))
     if not isinstance(stored, dict):
-        raise UnfitError(f"{shown(stored)} is no mapping")
+        raise ShapeError(f"{shown(stored)} is no mapping")
     check_of(kind)(stored)
     return stored

@@ -1,4 +1,4 @@
-"""Digests by which a record and its arrays are known to be as they were written.
+"""Digests that show whether a record and its arrays are as they were written.
 
 They prove that nothing was changed by accident. A record whose seal was taken away is like one of old, which has none
 and is read without a proof.

@@ -28,14 +28,14 @@ NOT_CHECKED = {"$schema", "$defs", "title", "description", "format"}
 REFERENCE = "#/$defs/"
 
 
-class UnfitError(ValueError):
+class ShapeError(ValueError):
     """A value that has not the published shape; ``keys`` lead to it, innermost first."""
 
     def __init__(self, why: str, *keys: Any, missing: bool = False) -> None:
         self.why, self.keys, self.missing = why, [str(key) for key in keys], missing
         super().__init__(why)
 
-    def within(self, key: Any) -> UnfitError:
+    def within(self, key: Any) -> ShapeError:
         """This error, seen from one level further out."""
         self.keys.append(str(key))
         return self
@@ -57,7 +57,7 @@ def shown(value: Any) -> str:
 
 @cache
 def check_of(name: str) -> Check:
-    """The check of a definition in the schema: it raises UnfitError for a value of another shape."""
+    """The check of a definition in the schema: it raises ShapeError for a value of another shape."""
     schema = json.loads((Path(__file__).parent / "schema.json").read_text())
     return made(schema["$defs"][name], schema["$defs"])
 
@@ -103,7 +103,7 @@ def _of_type(named: Any, types: tuple[type, ...]) -> Check:
 
     def check(value: Any) -> None:
         if type(value) not in types:  # True is an int to isinstance
-            raise UnfitError(f"{shown(value)} is no {words}")
+            raise ShapeError(f"{shown(value)} is no {words}")
 
     return check
 
@@ -111,7 +111,7 @@ def _of_type(named: Any, types: tuple[type, ...]) -> Check:
 def _one_of(values: list[Any]) -> Check:
     def check(value: Any) -> None:
         if value not in values:
-            raise UnfitError(f"{shown(value)} is not one of {', '.join(map(str, values))}")
+            raise ShapeError(f"{shown(value)} is not one of {', '.join(map(str, values))}")
 
     return check
 
@@ -119,7 +119,7 @@ def _one_of(values: list[Any]) -> Check:
 def _between(low: float, high: float) -> Check:
     def check(value: Any) -> None:
         if value is not None and not low <= value <= high:  # not a number is nowhere between
-            raise UnfitError(f"{shown(value)} is not between {low} and {high}")
+            raise ShapeError(f"{shown(value)} is not between {low} and {high}")
 
     return check
 
@@ -133,9 +133,9 @@ def _text(longest: int | None, pattern: str) -> Check:
         if value is None:
             return
         if longest is not None and len(value) > longest:
-            raise UnfitError(f"{len(value)} characters, and at most {longest} are read")
+            raise ShapeError(f"{len(value)} characters, and at most {longest} are read")
         if pattern and not matches(value):
-            raise UnfitError(f"{shown(value)} has not the form {pattern}")
+            raise ShapeError(f"{shown(value)} has not the form {pattern}")
 
     return check
 
@@ -145,7 +145,7 @@ def _items(inner: Check) -> Check:
         for number, item in enumerate(value):
             try:
                 inner(item)
-            except UnfitError as error:
+            except ShapeError as error:
                 raise error.within(number) from None
 
     return check
@@ -160,18 +160,18 @@ def _object(words: Mapping[str, Any], definitions: Mapping[str, Any]) -> Check:
     def check(value: Any) -> None:
         for name in required:
             if name not in value:
-                raise UnfitError("no proper", name, missing=True)
+                raise ShapeError("no proper", name, missing=True)
         if len(value) < fewest:
-            raise UnfitError("it is empty")
+            raise ShapeError("it is empty")
         for name, part in value.items():
             inner = known.get(name, free)
             if inner is None:
                 if others is True:
                     continue
-                raise UnfitError("an unknown", name[:100], missing=True)
+                raise ShapeError("an unknown", name[:100], missing=True)
             try:
                 inner(part)
-            except UnfitError as error:
+            except ShapeError as error:
                 raise error.within(name) from None
 
     return check
