@@ -73,7 +73,7 @@ class Store:
         """
         latest = None
         folders = self.folders(run_id)
-        for folder in chain([next(folders)], takewhile(Path.is_dir, folders)):
+        for folder in chain([next(folders)], takewhile(os.path.lexists, folders)):
             record = self.read(folder, run_id)
             if record is not None and not record.changed(now):
                 latest = record

@@ -149,3 +149,12 @@ def test_arrays_that_are_a_pipe_are_named_and_never_waited_for(unsealed, caplog)
     os.mkfifo(place(unsealed))
     assert unsealed.arrays(ID) == {}
     assert "no regular file" in caplog.text
+
+
+def test_no_changed_byte_of_the_arrays_ends_a_reader(unsealed):
+    unsealed.add(RECORD, ARRAYS)
+    whole = place(unsealed).read_bytes()
+    for position in range(0, len(whole), 3):
+        changed = bytes([whole[position] ^ (1 + position % 255)])
+        place(unsealed).write_bytes(whole[:position] + changed + whole[position + 1 :])
+        assert set(Store(unsealed.folder).arrays(ID)) <= set(ARRAYS)

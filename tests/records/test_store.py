@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -134,6 +136,33 @@ def test_a_damaged_record_stays_until_its_run_is_made_again_and_is_then_set_asid
     assert store.add(RECORD, ARRAYS) == RECORD == store.find(ID)
     kept = list((store.folder / "set-aside").rglob("record.json"))
     assert [path.read_bytes() for path in kept] == [content]
+
+
+def test_no_changed_byte_of_a_record_passes_or_ends_a_reader(store):
+    store.add(RECORD, ARRAYS)
+    path = store.folder / ID / "record.json"
+    whole = path.read_bytes()
+    for position in range(0, len(whole), 5):
+        changed = bytes([whole[position] ^ (1 + position % 255)])
+        path.write_bytes(whole[:position] + changed + whole[position + 1 :])
+        with suppress(BenchmarkError):  # of a version that is not known
+            assert Store(store.folder).find(ID) in (None, RECORD)
+
+
+def test_a_record_that_cannot_be_read_now_stays_and_the_finished_run_lies_beside_it(store, monkeypatch):
+    store.add(RECORD, ARRAYS)
+    whole_open = os.open
+
+    def failing(path, *rest, **named):
+        if str(path) == str(store.folder / ID / "record.json"):
+            raise OSError(errno.EIO, "Input/output error", str(path))
+        return whole_open(path, *rest, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", failing)
+        assert store.add(RECORD, ARRAYS) == RECORD
+    assert sorted(path.name for path in store.folder.iterdir()) == [ID, f"{ID}-2"]
+    assert store.find(ID) == RECORD
 
 
 def test_a_foreign_file_named_like_a_run_counts_as_missing(store):
