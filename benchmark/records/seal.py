@@ -12,20 +12,25 @@ from collections.abc import Mapping
 from typing import IO, Any
 
 SEAL, RECORD, ARRAYS = "seal", "record", "arrays"
-CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
+OPEN = f'"{RECORD}": ""'  # where the digest of the text goes, which is taken without it
 
 
-def sealed(content: Mapping[str, Any], arrays: str) -> dict[str, Any]:
-    """``content`` of a record with its digest, and that of its file of ``arrays``."""
-    content = {**content, SEAL: {ARRAYS: arrays}}
-    return {**content, SEAL: {ARRAYS: arrays, RECORD: _digest(content)}}
+def sealed(content: Mapping[str, Any], arrays: str) -> str:
+    """The text of a record's ``content`` with its own digest, and that of its file of ``arrays``."""
+    whole = {**content, SEAL: {ARRAYS: arrays, RECORD: ""}}
+    text = json.dumps(whole, indent=1, allow_nan=False)
+    before, _, after = text.rpartition(OPEN)
+    return f'{before}{OPEN[:-1]}{_digest(text)}"{after}'
 
 
-def broken(content: Mapping[str, Any]) -> bool:
-    """True for a record's content that is not as it was sealed; False without a seal."""
-    seal = dict(content.get(SEAL, {}))
-    said = seal.pop(RECORD, None)
-    return said is not None and said != _digest({**content, SEAL: seal})
+def holds(text: str, content: Any) -> bool:
+    """True for the text of a record that has a seal and is as it was sealed."""
+    try:
+        said = content[SEAL][RECORD]
+        before, found, after = text.rpartition(said)
+        return bool(found) and _digest(before + after) == said
+    except (KeyError, TypeError, ValueError, IndexError):
+        return False  # no record, or without a seal
 
 
 def of_file(file: IO[bytes]) -> str:
@@ -33,5 +38,5 @@ def of_file(file: IO[bytes]) -> str:
     return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
 
 
-def _digest(content: Mapping[str, Any]) -> str:
-    return hashlib.sha256(CANONICAL.encode(content).encode()).hexdigest()
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

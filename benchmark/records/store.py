@@ -149,8 +149,8 @@ class Store:
             path = partial / "arrays.npz"
             np.savez_compressed(path, allow_pickle=False, **arrays)
             with path.open("rb") as file:
-                content = sealed(record.to_json(), of_file(file))
-            (partial / "record.json").write_text(json.dumps(content, indent=1, allow_nan=False))
+                text = sealed(record.to_json(), of_file(file))
+            (partial / "record.json").write_text(text)
             partial.chmod(0o755)
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import zipfile
@@ -30,7 +31,9 @@ def store(tmp_path: Path) -> Store:
 def unsealed(store: Store, monkeypatch: pytest.MonkeyPatch) -> Store:
     """A store whose records have no digests, as older code wrote them: only the arrays themselves tell."""
     monkeypatch.setattr(
-        stores, "sealed", lambda content, _: {k: v for k, v in content.items() if k != "seal"}
+        stores,
+        "sealed",
+        lambda content, _: json.dumps({name: value for name, value in content.items() if name != "seal"}),
     )
     return store
 
