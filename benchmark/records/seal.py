@@ -16,7 +16,7 @@ OPEN = f'"{RECORD}": ""'  # where the digest of the text goes, which is taken wi
 
 
 def sealed(content: Mapping[str, Any], arrays: str) -> str:
-    """The text of a record's ``content`` with its own digest, and that of its file of ``arrays``."""
+    """The text of a record with its own digest, and that of its file of ``arrays``."""
     whole = {**content, SEAL: {ARRAYS: arrays, RECORD: ""}}
     text = json.dumps(whole, indent=1, allow_nan=False)
     before, _, after = text.rpartition(OPEN)
@@ -24,7 +24,7 @@ def sealed(content: Mapping[str, Any], arrays: str) -> str:
 
 
 def holds(text: str, content: Any) -> bool:
-    """True for the text of a record that has a seal and is as it was sealed."""
+    """True for the text of a record that is as it was sealed."""
     try:
         said = content[SEAL][RECORD]
         before, found, after = text.rpartition(said)
