@@ -16,7 +16,7 @@ OPEN = f'"{RECORD}": ""'  # where the digest of the text goes, which is taken wi
 
 
 def sealed(content: Mapping[str, Any], arrays: str) -> str:
-    """The text of a record with its own digest, and that of its file of ``arrays``."""
+    """The text of a record with its own digest and that of its ``arrays``."""
     whole = {**content, SEAL: {ARRAYS: arrays, RECORD: ""}}
     text = json.dumps(whole, indent=1, allow_nan=False)
     before, _, after = text.rpartition(OPEN)
