@@ -116,10 +116,10 @@ class Judging:
         """A table's rows of the ledger, and the costs of its runs in the store, by run id."""
         planned = grid.load(table, self.overrides)
         records = records_at_hand(planned, self.hits)
-        return _rows(planned, records, self.store), costs(self.store, records)
+        return _rows(planned, records, self.hits), costs(self.store, records)
 
 
-def _rows(planned: Grid, records: dict[str, Record], store: Store) -> list[LedgerRow]:
+def _rows(planned: Grid, records: dict[str, Record], hits: Hits) -> list[LedgerRow]:
     """The rows of one table; without a record nothing is judged."""
     from benchmark.report import evidence, judge, ledger
     from benchmark.report.one_origin import of_one_origin
@@ -127,9 +127,9 @@ def _rows(planned: Grid, records: dict[str, Record], store: Store) -> list[Ledge
     records, _ = of_one_origin(planned, records)
     verdicts = [judge.without_runs(claim) for claim in planned.table["claims"]]
     if records:
-        missing = (run.run_id for run in planned.runs if run.run_id not in records)
-        failed = {run_id for run_id in missing if store.failures(run_id)}
-        gathered = evidence.gathered(planned, records, store.arrays, failed)
+        missing = {run.run_id for run in planned.runs} - records.keys() - hits.unknown.keys()
+        failed = {run_id for run_id in missing if hits.store.failures(run_id)}
+        gathered = evidence.gathered(planned, records, hits.store.arrays, failed)
         verdicts = gathered.verdicts(bool(recipe.changed(planned)))
     return ledger.entries(planned, verdicts, records, work_of)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from rich import box
@@ -34,7 +34,10 @@ UNKNOWN = "unknown"
 
 @dataclass(frozen=True)
 class Row:
-    """The plan of one table; hours and megabytes are of measured runs to do."""
+    """The plan of one table; hours and megabytes are of measured runs to do.
+
+    ``unread`` counts runs with a record that cannot be read now.
+    """
 
     name: str
     runs: int
@@ -43,41 +46,46 @@ class Row:
     hours: float
     megabytes: float
     unknown: int
+    unread: int = 0
 
     @property
     def to_do(self) -> int:
-        """Runs that the store does not have."""
-        return self.runs - self.done
+        """Runs that the store is known not to have."""
+        return self.runs - self.done - self.unread
 
 
-def rows(grids: Sequence[Grid], done: set[str], measured: Measured) -> list[Row]:
+def rows(
+    grids: Sequence[Grid], done: set[str], measured: Measured, unread: Collection[str] = ()
+) -> list[Row]:
     """The plan of every grid; a run is ``shared`` if another grid has it."""
     tables = Counter(name for planned in grids for name in {run.run_id for run in planned.runs})
     plans = []
     for planned in grids:
         runs = {run.run_id: run for run in planned.runs}
-        missing = [run.config for name, run in runs.items() if name not in done]
+        missing = [run.config for name, run in runs.items() if name not in done and name not in unread]
+        found = len(runs.keys() & done)
         hours = [measured.hours(config) for config in missing]
         sizes = [measured.size(config) or 0.0 for config in missing]
         plans.append(
             Row(
                 name=planned.name,
                 runs=len(runs),
-                done=len(runs) - len(missing),
+                done=found,
                 shared=sum(tables[name] > 1 for name in runs),
                 hours=sum(hour for hour in hours if hour is not None),
                 megabytes=sum(sizes),
                 unknown=hours.count(None),
+                unread=len(runs) - found - len(missing),
             )
         )
     return plans
 
 
-def total(grids: Sequence[Grid], done: set[str], measured: Measured) -> Row:
+def total(grids: Sequence[Grid], done: set[str], measured: Measured, unread: Collection[str] = ()) -> Row:
     """The plan of all grids together; a shared run counts once."""
     runs: dict[str, PlannedRun] = {run.run_id: run for planned in grids for run in planned.runs}
     together = Grid("together", grids[0].table, {}, {}, list(runs.values()))
-    return rows([together], done, measured)[0]
+    return rows([together], done, measured, unread)[0]
 
 
 def render(plans: list[Row], last: Row | None) -> str:
@@ -127,10 +135,10 @@ def plan(names: Sequence[str], overrides: Sequence[str], smoke: bool) -> str:
     store = Store(first.config.store if first else "")
     wanted = {run.run_id: run.config for planned in grids for run in planned.runs}
     hits = Hits(store)
-    records = {name: record for name, config in wanted.items() if (record := hits.find(config, name))}
+    records = hits.of_runs(wanted)
     done, measured = set(records), measure(store, costs(store, records)) if first else Measured()
-    last = total(grids, done, measured) if len(grids) > 1 else None
-    return render(rows(grids, done, measured), last)
+    last = total(grids, done, measured, hits.unknown) if len(grids) > 1 else None
+    return render(rows(grids, done, measured, hits.unknown), last)
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ def reproduce(options: argparse.Namespace) -> int:
         print(line, file=sys.stderr)
     for run in missing:
         validate(run.config)
-    print(plan(planned, missing), file=sys.stderr, flush=True)
+    print(plan(planned, missing, len(hits.unknown)), file=sys.stderr, flush=True)
     if options.plan:
         return 0
     folder = options.output / ("smoke" if options.smoke else "") / planned.name
@@ -72,12 +72,14 @@ def reproduce(options: argparse.Namespace) -> int:
     failed: list[PlannedRun] = []
     if missing and not options.report_only:
         make(Assignment(planned, words(options), missing, store, list(records.values()), options.workers))
-        records = records_at_hand(planned, Hits(store))
-        failed = [run for run in missing if run.run_id not in records]
+        hits = Hits(store)
+        records = records_at_hand(planned, hits)
+        failed = [run for run in missing if run.run_id not in records and run.run_id not in hits.unknown]
 
     from benchmark import report
 
-    ended = {run.run_id for run in planned.runs if run.run_id not in records and store.failures(run.run_id)}
+    without = {run.run_id for run in planned.runs} - records.keys() - hits.unknown.keys()
+    ended = {run_id for run_id in without if store.failures(run_id)}
     report.write(planned, records, folder, store.arrays, ended)
     for run in failed:
         why = next(
@@ -118,10 +120,13 @@ def show(planned: Grid, options: argparse.Namespace) -> int:
 
 
 def look_up(planned: Grid, hits: Hits) -> tuple[dict[str, Record], list[PlannedRun]]:
-    """The finished records of a grid by run id, and the runs without one."""
+    """The finished records of a grid by run id, and the runs without one.
+
+    A run whose record cannot be read now is in neither.
+    """
     records, missing = records_at_hand(planned, hits), dict[str, PlannedRun]()
     for run in planned.runs:
-        if run.run_id not in records:
+        if run.run_id not in records and run.run_id not in hits.unknown:
             missing.setdefault(run.run_id, run)
     return records, list(missing.values())
 
@@ -135,13 +140,15 @@ def others(hits: Hits) -> list[str]:
     ]
 
 
-def plan(planned: Grid, missing: list[PlannedRun]) -> str:
-    """One line: the number of a table's runs, in the store and to do."""
+def plan(planned: Grid, missing: list[PlannedRun], unknown: int = 0) -> str:
+    """One line: the number of a table's runs, in the store, to do, and with a record that cannot be read now."""
     total = len({run.run_id for run in planned.runs})
     axes = ", ".join(f"{len(values)} {key}" for key, values in planned.axes.items() if len(values) > 1)
     if planned.table["static"]:
         return f"{planned.name}: 0 runs, a table of settings and data"
-    return f"{planned.name}: {total} runs ({axes or 'one run'}), {total - len(missing)} in the store, {len(missing)} to do"
+    done = total - len(missing) - unknown
+    line = f"{planned.name}: {total} runs ({axes or 'one run'}), {done} in the store, {len(missing)} to do"
+    return f"{line}, {unknown} that cannot be read now" if unknown else line
 
 
 if __name__ == "__main__":

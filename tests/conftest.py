@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import logging
 import os
 import sys
@@ -161,7 +162,8 @@ def record_of() -> Callable[..., Record]:
             },
         } | changes
         entry = {"step": 2, "epoch": 1.0, "loss": 0.5, "losses": {}}
-        return Record.from_json(stored | {"curve": [entry | one for one in stored["curve"]]})
+        whole = stored | {"curve": [entry | one for one in stored["curve"]]}
+        return Record.from_json(json.loads(json.dumps(whole)))  # numbers of numpy become plain ones
 
     return record
 

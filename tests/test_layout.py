@@ -37,7 +37,7 @@ GROUND = {
 SHARED_BY_COMMANDS = {"command"}
 ALLOWED = {  # by room, the rooms that it may import, function-level and type-checking imports included
     "config": "",
-    "records": "",
+    "records": "config",  # the id of a record is that of its configuration
     "data": "config",  # which rows a `SplitConfig` asks for
     "models": "config",  # which checkpoint a `ModelConfig` names
     "grids": "config",

@@ -19,8 +19,10 @@ has one evaluation. Reading needs neither torch nor transformers.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any, Self
+
+from benchmark.records.shape import ShapeError, check_of, shown
 
 VERSION = 1  # of the JSON of records and failures; raised when a field changes its name or meaning
 FINISHED, DIVERGED, FAILED = "finished", "diverged", "failed"
@@ -38,7 +40,9 @@ class VersionError(Exception):
 
     def __init__(self, version: Any) -> None:
         stated = (
-            "without a version, from before there were any" if version is None else f"of version {version}"
+            "without a version, from before there were any"
+            if version is None
+            else f"of version {shown(version)}"
         )
         super().__init__(f"a record {stated}, and this code reads version {VERSION}")
         self.version = version
@@ -130,7 +134,7 @@ class Record:
     ``padding_computed`` is true if passes computed padding. ``collapsed`` names the evaluation sets on which
     the final model gives one answer to everything. ``scores`` are of the last evaluation, empty if the run
     diverged. ``examples`` are counts by set; the training set is ``train``. ``environment`` has the code's
-    commit, the versions of packages, and the device.
+    commit, the versions of packages, and the device. ``seal`` proves the files, see `benchmark.records.seal`.
     """
 
     run_id: str
@@ -153,6 +157,7 @@ class Record:
     data: Data
     environment: dict[str, Any]
     version: int = VERSION
+    seal: dict[str, str] = field(default_factory=dict, compare=False)
 
     def to_json(self) -> dict[str, Any]:
         """The content of the record's file."""
@@ -174,22 +179,20 @@ class Record:
     def from_json(cls, stored: Any) -> Self:
         """The record of a file's content.
 
-        Raises: VersionError for another version, ValueError for content that is no record.
+        Raises: VersionError for another version, ShapeError for content that is no record.
         """
-        values = _checked(cls, stored)
-        if values["status"] not in (FINISHED, DIVERGED):
-            raise ValueError(f"no proper 'status' ({values['status']!r})")
+        values = _checked("record", stored)
         inner = {"seconds": Seconds, "memory": Memory, "model": Weights, "data": Data}
-        parts = {key: kind(**_checked(kind, values[key], key)) for key, kind in inner.items()}
-        curve = [Evaluation(**_checked(Evaluation, entry, "curve")) for entry in values["curve"]]
-        return cls(**values | parts | {"curve": curve})
+        parts = {key: kind(**values[key]) for key, kind in inner.items()}
+        return cls(**values | parts | {"curve": [Evaluation(**entry) for entry in values["curve"]]})
 
 
 @dataclass
 class Failure:
     """The error of a run that did not finish, with its configuration and command.
 
-    ``cause`` is refused, out of memory, GPU fault, crashed or error. ``error`` is one line. ``traceback`` is empty
+    ``cause`` is refused, out of memory, GPU fault, crashed, late (it took longer than allowed), store unwritable or
+    error. ``error`` is one line. ``traceback`` is empty
     if the process died without a message. ``failed`` is a date and time (ISO 8601, UTC).
     """
 
@@ -211,40 +214,20 @@ class Failure:
     def from_json(cls, stored: Any) -> Self:
         """The failure of a file's content.
 
-        Raises: VersionError for another version, ValueError for content that is no failure.
+        Raises: VersionError for another version, ShapeError for content that is no failure.
         """
-        return cls(**_checked(cls, stored))
+        return cls(**_checked("failure", stored))
 
 
 # Fields that records of this version need not have, since older code did not write them.
-LATER = ("drawn", "left_out", "tokenizer")
-# The types of JSON values by a field's annotation. Nested dataclasses are checked by `from_json`.
-JSON_TYPES: dict[str, type | tuple[type, ...]] = {
-    "str": str,
-    "int": int,
-    "bool": bool,
-    "float": (int, float),
-    "Scores": dict,
-    "list[str]": list,
-    "list[Evaluation]": list,
-    **dict.fromkeys(("dict[str, Any]", "dict[str, int]", "dict[str, float]"), dict),
-}
+LATER = ("drawn", "left_out", "tokenizer", "seal")
 
 
-def _checked(kind: Any, stored: Any, place: str = "") -> dict[str, Any]:
-    """``stored`` if its keys and types fit ``kind``'s fields. Raises: VersionError, ValueError."""
-    where = f" in {place!r}" if place else ""
-    if not isinstance(stored, dict):
-        raise ValueError(f"no mapping{where}")
-    known = {field.name: str(field.type) for field in fields(kind)}
-    if "version" in known and "run_id" in stored and stored.get("version") != VERSION:
+def _checked(kind: str, stored: Any) -> dict[str, Any]:
+    """``stored`` if it has the published shape of a ``kind``. Raises: VersionError, ShapeError."""
+    if isinstance(stored, dict) and "run_id" in stored and stored.get("version") != VERSION:
         raise VersionError(stored.get("version"))
-    if missing := [name for name in known if name not in stored and name not in LATER]:
-        raise ValueError(f"no proper {missing[0]!r}{where}")
-    if extra := [name for name in stored if name not in known]:
-        raise ValueError(f"an unknown {extra[0]!r}{where}")
-    for name, value in stored.items():
-        wanted = JSON_TYPES.get(known[name])
-        if wanted and not isinstance(value, wanted):
-            raise ValueError(f"no proper {name!r}{where}")
+    if not isinstance(stored, dict):
+        raise ShapeError(f"{shown(stored)} is no mapping")
+    check_of(kind)(stored)
     return stored

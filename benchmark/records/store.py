@@ -9,7 +9,9 @@
     STORE/store.json                the token that tells it from a folder in its place (`benchmark.records.token`)
     STORE/set-aside/                damaged or foreign files, never deleted
 
-Reading needs neither torch nor transformers.
+Readers move nothing: a damaged record is named, counts as missing and stays, until its run is made again or the
+store is checked. A record that cannot be read now is unknown: its run is not made again. Reading needs neither
+torch nor transformers.
 """
 
 from __future__ import annotations
@@ -18,7 +20,6 @@ import json
 import logging
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from itertools import chain, count, takewhile
@@ -28,19 +29,21 @@ import numpy as np
 
 from benchmark.damage import SET_ASIDE, set_aside
 from benchmark.errors import BenchmarkError
-from benchmark.records import token
-from benchmark.records.arrays import fault
+from benchmark.records import arrays as record_arrays
+from benchmark.records import token, writing
 from benchmark.records.disk import UnwritableError, make_writable, unwritable
+from benchmark.records.reading import DamagedError, UnreadableError, content_of, record_at, text_of
 from benchmark.records.record import Failure, Record, VersionError
 from benchmark.stopping import Stopped
 
 log = logging.getLogger(__name__)
 
 FAILURES, UNFINISHED = "failures", "unfinished"
-SPARE, FILES = (
-    20_000,
-    5,
-)  # bytes and files that a run takes beside its record, for its lease and a snapshot's folder
+
+
+def refused(folder: Path, error: VersionError) -> BenchmarkError:
+    """The refusal of a record of another version."""
+    return BenchmarkError(f"{folder}: {error}; choose another store, or the code that wrote it")
 
 
 class Store:
@@ -49,6 +52,7 @@ class Store:
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
         self.places: dict[str, Path] = {}  # the folder of the record found last, by run id
+        self.told: set[Path | str] = set()  # warned of
 
     def open(self) -> token.Token:
         """Make the store ready for a run's record; its token.
@@ -65,12 +69,12 @@ class Store:
     def find(self, run_id: str, now: Mapping[str, str] = {}) -> Record | None:
         """The latest finished record of a run with the origins of ``now``, or None.
 
-        A damaged record is set aside and counts as missing. A record without a version stays and counts as
-        missing too. Raises: BenchmarkError for a record of another version.
+        A damaged record is named and counts as missing. A record without a version does too. Raises: UnreadableError
+        if a record cannot be read now, BenchmarkError for a record of another version.
         """
         latest = None
         folders = self.folders(run_id)
-        for folder in chain([next(folders)], takewhile(Path.is_dir, folders)):
+        for folder in chain([next(folders)], takewhile(os.path.lexists, folders)):
             record = self.read(folder, run_id)
             if record is not None and not record.changed(now):
                 latest = record
@@ -93,42 +97,32 @@ class Store:
 
     def read(self, folder: Path, run_id: str) -> Record | None:
         """The record of a run in ``folder``, or None; see `find`."""
-        path = folder / "record.json"
         try:
-            text = path.read_text()
-        except (OSError, UnicodeDecodeError) as error:
-            if folder.exists():
-                self.set_aside(folder, f"not a record ({error})")
-            return None
-        try:
-            record = Record.from_json(json.loads(text))
-            if record.run_id != run_id:
-                raise ValueError(f"belongs to {record.run_id}")
+            return record_at(folder, run_id)
+        except DamagedError as error:
+            self.warn(folder, f"not a record ({error}); it stays there, and counts as missing")
         except VersionError as error:
-            if error.version is None:
-                log.warning("%s: %s; it is not used", path, error)
-                return None
-            raise BenchmarkError(
-                f"{path}: {error}; choose another store, or the code that wrote it"
-            ) from error
-        except ValueError as error:
-            self.set_aside(folder, f"not a record ({error})")
-            return None
-        return record
+            if error.version is not None:
+                raise refused(folder, error) from error
+            self.warn(folder, f"{error}; it is not used")
+        return None
+
+    def warn(self, subject: Path | str, why: object) -> None:
+        """Log a warning of a file or of a fact, once."""
+        if subject not in self.told:
+            self.told.add(subject)
+            log.warning("%s: %s", subject, why)
 
     def arrays(self, run_id: str) -> dict[str, np.ndarray]:
-        """The arrays of the record found last; empty, with a warning, if their file is damaged."""
-        path = self.places.get(run_id, self.folder / run_id) / "arrays.npz"
+        """The arrays of the record found last; empty, with a warning, if they are damaged."""
+        folder = self.places.get(run_id, self.folder / run_id)
+        path = folder / "arrays.npz"
         try:
-            with np.load(path, allow_pickle=False) as stored:
-                read = dict(stored)
-        except Exception as error:  # numpy and zipfile raise half a dozen kinds
-            log.warning("%s: cannot be read (%s)", path, error)
-            return {}
-        if (why := fault(read)) is not None:
-            log.warning("%s: damaged, and not used (%s)", path, why)
-            return {}
-        return read
+            record = self.read(folder, run_id)
+            return {} if record is None else record_arrays.read(path, record)
+        except (DamagedError, FileNotFoundError, UnreadableError) as error:
+            self.warn(path, f"not used ({error})")
+        return {}
 
     def add(self, record: Record, arrays: Mapping[str, np.ndarray]) -> Record:
         """Write a finished run and return its record; records of other data or weights stay beside it.
@@ -143,10 +137,10 @@ class Store:
                 return self._added(record, arrays)
             except OSError as error:
                 if token.is_there(self.folder):
-                    kept = self._rescued(record, arrays)
+                    kept = writing.rescued(record, arrays, self.folder)
                     raise UnwritableError(f"{unwritable(self.folder, error)}; {kept}") from error
             except Stopped:
-                log.warning("store=%s: gone; %s", self.folder, self._rescued(record, arrays))
+                log.warning("store=%s: gone; %s", self.folder, writing.rescued(record, arrays, self.folder))
                 raise
 
     def wait_until_there(self) -> None:
@@ -159,45 +153,43 @@ class Store:
             time.sleep(1)
 
     def _added(self, record: Record, arrays: Mapping[str, np.ndarray]) -> Record:
-        partial = self.written(record, arrays, self.folder)
+        partial = writing.written(record, arrays, self.folder)
         try:
             for folder in self.folders(record.run_id):
                 kept = self._placed(partial, folder, record)
-                if not kept.changed(record.origins()):
+                if kept is not None and not kept.changed(record.origins()):
                     self.places[record.run_id] = folder
                     return kept
         finally:
             shutil.rmtree(partial, ignore_errors=True)
         raise AssertionError("there is always another folder")
 
-    def _rescued(self, record: Record, arrays: Mapping[str, np.ndarray]) -> str:
-        """Write a finished run to a folder for temporary files; say where."""
-        rescued = self.written(record, arrays, Path(tempfile.gettempdir()))
-        return f"the finished run is kept in {rescued}: move it to {self.folder / record.run_id}"
+    def _placed(self, partial: Path, folder: Path, record: Record) -> Record | None:
+        """Move ``partial``, which holds ``record``, to ``folder``; return the record that is there then.
 
-    def written(self, record: Record, arrays: Mapping[str, np.ndarray], folder: Path) -> Path:
-        """Write a run to a new folder in ``folder``, completely or not at all."""
-        partial = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder))
-        try:
-            np.savez_compressed(partial / "arrays.npz", allow_pickle=False, **arrays)
-            (partial / "record.json").write_text(json.dumps(record.to_json(), indent=1, allow_nan=False))
-            partial.chmod(0o755)
-        except BaseException:
-            shutil.rmtree(partial, ignore_errors=True)
-            raise
-        return partial
-
-    def _placed(self, partial: Path, folder: Path, record: Record) -> Record:
-        """Move ``partial``, which holds ``record``, to ``folder``; return the record that is there then."""
+        A damaged record in its place is set aside. None if there is one that cannot be read now: it stays.
+        """
         try:
             os.rename(partial, folder)
-        except OSError:
-            standing = self.read(folder, record.run_id)  # sets a damaged record aside
-            if standing is not None:
-                return standing
-            if folder.exists():
-                self.set_aside(folder, "a record without a version")
-            os.rename(partial, folder)
+            return record
+        except OSError as error:
+            failed = error
+        try:
+            standing, why = record_at(folder, record.run_id), ""
+        except UnreadableError as error:
+            if not os.path.lexists(folder):
+                raise failed from error
+            self.warn(folder, error)
+            return None
+        except (DamagedError, VersionError) as error:
+            if isinstance(error, VersionError) and error.version is not None:
+                raise refused(folder, error) from error
+            standing, why = None, f"not a record ({error})"
+        if standing is not None:
+            return standing
+        if why:
+            self.set_aside(folder, why)
+        os.rename(partial, folder)
         return record
 
     def add_failure(self, failure: Failure) -> Path:
@@ -220,15 +212,18 @@ class Store:
         raise BenchmarkError(f"{folder}: {failure.run_id} has failed too often to be recorded again")
 
     def failures(self, run_id: str) -> list[Failure]:
-        """The readable failures of a run, oldest first."""
-        failures = []
-        paths = (self.folder / FAILURES).glob(f"{run_id}-*.json")
-        for path in sorted(paths, key=lambda path: int(path.stem.rpartition("-")[2])):
+        """The readable failures of a run, oldest first; others are named in a warning."""
+        failures = {}
+        for path in (self.folder / FAILURES).glob(f"{run_id}-*.json"):
+            number = path.stem.removeprefix(f"{run_id}-")
             try:
-                failures.append(Failure.from_json(json.loads(path.read_text())))
-            except (ValueError, VersionError) as error:
-                log.warning("%s: not a readable failure (%s), passed over", path, error)
-        return failures
+                failures[int(number)] = Failure.from_json(content_of(text_of(path)))
+            except FileNotFoundError:
+                continue
+            except (DamagedError, ValueError, VersionError, UnreadableError) as error:
+                why = error if number.isdecimal() else "no number is at the end of its name"
+                self.warn(path, f"not a readable failure ({why}), passed over")
+        return [failures[number] for number in sorted(failures)]
 
     def snapshot(self, run_id: str) -> Path:
         """The path of an unfinished run's snapshot, which need not exist."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from benchmark.printable import printable
 from benchmark.runs.code import code
 
 PACKAGES = [
@@ -32,7 +33,7 @@ def stamp(device: torch.device, threads: int, precision: str) -> dict[str, Any]:
         "code": code(),
         "python": platform.python_version(),
         "packages": _packages(),
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else _processor(),
+        "device": printable(torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()),
         "device_type": device.type,
         "threads": threads if device.type == "cpu" else None,
         "precision": precision,

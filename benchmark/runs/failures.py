@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 REFUSED, CRASHED, LATE, ERROR = "refused", "crashed", "late", "error"
 OUT_OF_MEMORY, GPU_FAULT = "out of memory", "GPU fault"
-GONE, UNWRITABLE = "store gone", "store unwritable"  # never recorded
+GONE, UNWRITABLE = "store gone", "store unwritable"
 
 
 def cause_of(error: BaseException) -> str:
@@ -48,8 +48,6 @@ def failures_recorded(this: Run) -> Iterator[None]:
     """Keep an error raised in the block as the run's failure in the store."""
     try:
         yield
-    except (UnwritableError, StoreGoneError):  # neither could the failure be written
-        raise
     except Exception as error:
         try:
             this.store.add_failure(failure(this, error))

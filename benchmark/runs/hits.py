@@ -14,6 +14,7 @@ from benchmark.config.schema import ModelConfig, RunConfig, TaskConfig
 from benchmark.data import task_files as data
 from benchmark.digests import again, computed, recalled
 from benchmark.models import model_files as models
+from benchmark.records.reading import UnreadableError
 from benchmark.records.record import DATA, Record, Weights
 from benchmark.records.store import Store
 
@@ -21,17 +22,41 @@ from benchmark.records.store import Store
 class Hits:
     """The records of ``store`` for configurations, each compared with what is at hand.
 
-    ``changed``: by run id, what changed since the latest record, where none is of what is at hand.
+    ``changed``: by run id, what changed since the latest record, where none is of what is at hand. ``unknown``:
+    the reason by run id, where a record is there and cannot be read now.
     """
 
     def __init__(self, store: Store) -> None:
         self.store = store
         self.changed: dict[str, list[str]] = {}
+        self.unknown: dict[str, UnreadableError] = {}
         # By the identity of a part, which runs of a grid share; the part is kept so that its id stays its own.
         self.known: dict[int, tuple[Any, Mapping[str, str]]] = {}
 
+    def of_runs(self, configs: Mapping[str, RunConfig]) -> dict[str, Record]:
+        """The records of runs by id; a warning counts those that cannot be read now, which are `unknown`."""
+        records, before = {}, len(self.unknown)
+        for run_id, config in configs.items():
+            try:
+                record = self.find(config, run_id)
+            except UnreadableError as error:
+                self.unknown[run_id] = error
+                continue
+            self.unknown.pop(run_id, None)
+            if record is not None:
+                records[run_id] = record
+        if len(self.unknown) > before:
+            first = next(iter(self.unknown.values()))
+            self.store.warn(
+                f"{len(self.unknown)} runs are left out, their records are unknown", f"first {first}"
+            )
+        return records
+
     def find(self, config: RunConfig, run_id: str) -> Record | None:
-        """The record of a run that is of what is at hand, or None."""
+        """The record of a run that is of what is at hand, or None.
+
+        Raises: UnreadableError if it cannot be read now.
+        """
         latest = self.store.find(run_id)
         if latest is None:
             return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Mapping
@@ -12,9 +11,11 @@ from statistics import median
 from typing import Any
 
 from benchmark.config.schema import RunConfig
+from benchmark.records.reading import DamagedError, UnreadableError, record_at
 from benchmark.records.record import Record, VersionError
 from benchmark.records.store import Store
 
+ID = 16  # letters of a run's id
 RECENT = 2000  # records to take throughput from; to read a store of 100 000 would take minutes
 Workload = tuple[Any, ...]  # model, task, methods, batch size, length and precision
 
@@ -137,20 +138,29 @@ def measure(store: Store, known: Mapping[str, RunCost | None] = {}) -> Measured:
         if folder.name in known:
             continue
         try:
-            record = Record.from_json(json.loads((folder / "record.json").read_text()))
-            measured.add(record, _megabytes(folder))
-        except (OSError, ValueError, VersionError):
-            continue  # a damaged record is reported when it is used, not here
+            record = record_at(folder, folder.name[:ID])
+            if record is not None:
+                measured.add(record, _megabytes(folder))
+        except (DamagedError, UnreadableError, VersionError):
+            continue  # such a record is reported when it is used, not here
     return measured
 
 
 def _megabytes(folder: Path) -> float:
-    return sum(part.stat().st_size for part in folder.iterdir()) / 1e6
+    try:
+        with os.scandir(folder) as parts:
+            return sum(part.stat(follow_symlinks=False).st_size for part in parts) / 1e6
+    except OSError:  # it was moved since, or may not be listed
+        return 0.0
 
 
 def _latest_folders(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
     with os.scandir(folder) as entries:
-        runs = [(entry.stat().st_mtime, entry.path) for entry in entries if len(entry.name) >= 16]
+        runs = [
+            (entry.stat(follow_symlinks=False).st_mtime, entry.path)
+            for entry in entries
+            if len(entry.name) >= ID
+        ]
     return [Path(path) for _, path in sorted(runs, reverse=True)[:RECENT]]

@@ -1,7 +1,8 @@
 """Experiment trackers, which receive the record of a run once it is in the store.
 
 A tracker sees only records, so it cannot change or lose a run. If a tracker fails, one warning is logged and
-it is not used again in the process. The choices are in `conf/tracker/`.
+it is not used again in the process; a record that cannot be told costs that record alone. The choices are in
+`conf/tracker/`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import netrc
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlparse
 
 import numpy as np
@@ -30,13 +31,18 @@ FACTS = ("status", "diverged_at", "collapsed", "resumed", "seconds", "memory", "
 broken: set[str] = set()
 
 
+class UntellableError(Exception):
+    """A record that a tracker cannot be told of; it goes on with others."""
+
+
 class Tracker:
     """Interface for a receiver of records."""
 
     def track(self, record: Record, arrays: Arrays, purpose: str | None, new: bool) -> None:
         """Receive ``record`` with its ``arrays``; ``purpose`` names the table that wanted the run.
 
-        ``new`` is False if the record was in the store already. An error raised here becomes a warning.
+        ``new`` is False if the record was in the store already. An error raised here becomes a warning, and the
+        tracker is not used again; after an UntellableError it is.
         """
         raise NotImplementedError
 
@@ -64,8 +70,7 @@ class WandB(Tracker):
             return
         import wandb
 
-        config = record.config
-        methods = sorted(config["method"])
+        told = Told.of(record, arrays)
         folder = in_home(self.folder)
         folder.mkdir(parents=True, exist_ok=True)
         try:
@@ -75,10 +80,10 @@ class WandB(Tracker):
                     entity=self.entity,
                     mode=self.chosen_mode(),  # type: ignore[arg-type]
                     dir=folder,
-                    name=f"{config['model']['name']} {config['task']['name']} [{','.join(methods)}] seed {config['seed']}",
+                    name=told.name,
                     group=purpose,
-                    job_type="+".join(methods)[:64] or "vanilla",
-                    config=portable({"run_id": record.run_id, **config, "environment": record.environment}),
+                    job_type="+".join(told.methods)[:64] or "vanilla",
+                    config=told.config,
                     # No facts that W&B collects by itself: they name files, users and machines.
                     settings=wandb.Settings(
                         silent=True,
@@ -93,18 +98,43 @@ class WandB(Tracker):
                     ),
                 ) as run
             ):
-                for step, values in history(record, arrays.get("losses", [])):
+                for step, values in told.history:
                     run.log(values, step=step)
-                run.summary.update(
-                    flat(record.scores)
-                    | flat({key: value for key, value in record.to_json().items() if key in FACTS})
-                )
+                run.summary.update(told.summary)
         finally:
             wandb.teardown()  # writes everything out; the next run may have another environment
 
     def chosen_mode(self) -> str:
         """The mode of the configuration, else of the environment, else by presence of an account."""
         return self.mode or os.environ.get("WANDB_MODE") or ("online" if has_account() else "offline")
+
+
+@dataclass(frozen=True)
+class Told:
+    """The content of a record as a tracker is told it."""
+
+    name: str
+    methods: list[str]
+    config: dict[str, Any]
+    history: list[tuple[int, dict[str, float]]]
+    summary: dict[str, Any]
+
+    @classmethod
+    def of(cls, record: Record, arrays: Arrays) -> Self:
+        """Take it from a record. Raises: UntellableError."""
+        config = record.config
+        try:
+            methods = sorted(config["method"])
+            return cls(
+                f"{config['model']['name']} {config['task']['name']} [{','.join(methods)}] seed {config['seed']}",
+                methods,
+                portable({"run_id": record.run_id, **config, "environment": record.environment}),
+                history(record, arrays.get("losses", [])),
+                flat(record.scores)
+                | flat({key: value for key, value in record.to_json().items() if key in FACTS}),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+            raise UntellableError(f"{type(error).__name__}: {error}") from error
 
 
 def build(settings: dict[str, Any]) -> Tracker:
@@ -119,6 +149,8 @@ def track(settings: dict[str, Any], record: Record, arrays: Arrays, purpose: str
         return
     try:
         build(settings).track(record, arrays, purpose, new)
+    except UntellableError as error:
+        log.warning("tracker: the record %s cannot be told (%s)", record.run_id, error)
     except Exception as error:  # networks, accounts and missing packages raise many kinds
         broken.add(target)
         why = f"{type(error).__name__}: {error}".split("\n")[0]

@@ -18,8 +18,8 @@ from benchmark.embedded.folder import built_once
 from benchmark.errors import BenchmarkError, one_line
 from benchmark.models import pretrained
 from benchmark.places import ROOT
+from benchmark.records import writing
 from benchmark.records.record import Record
-from benchmark.records.store import Store
 from benchmark.runs.run import Run, run
 from benchmark.tasks import load
 
@@ -173,16 +173,16 @@ def test_a_folder_that_the_project_built_is_built_anew(damage: Damage, tmp_path:
 def test_a_finished_run_is_kept_if_the_store_is_full(
     tiny: Callable[..., RunConfig], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config, write, elsewhere = tiny("data.count=16"), Store.written, tmp_path / "elsewhere"
+    config, write, elsewhere = tiny("data.count=16"), writing.written, tmp_path / "elsewhere"
     elsewhere.mkdir()
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(elsewhere))
 
-    def full(store: Store, record: Record, arrays: dict[str, np.ndarray], folder: Path) -> Path:
-        if folder == store.folder:
+    def full(record: Record, arrays: dict[str, np.ndarray], folder: Path) -> Path:
+        if folder == Path(config.store):
             raise OSError(errno.ENOSPC, "No space left on device", str(folder))
-        return write(store, record, arrays, folder)
+        return write(record, arrays, folder)
 
-    monkeypatch.setattr(Store, "written", full)
+    monkeypatch.setattr(writing, "written", full)
     this = Run(config)
     with pytest.raises(BenchmarkError, match="No space left on device") as error:
         run(this)

@@ -108,7 +108,7 @@ def test_every_claim_has_a_verdict_once_all_runs_are_there(
         records[cell.run_id] = record_of(
             cell.config,
             sets,
-            memory={"peak": 1e9 * chance.random(), "reserved": None},
+            memory={"peak": int(1e9 * chance.random()), "reserved": None},
             examples=dict.fromkeys(sets, 400) | {"train": 64 + tasks.index(cell.config.task.name)},
         )
     labels = {cell.run_id: len(cell.config.task.labels) for cell in planned.runs}

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from benchmark.config.schema import RunConfig
-from benchmark.records import disk, token
+from benchmark.records import disk, token, writing
 from benchmark.records.disk import UnwritableError, short_of_room
 from benchmark.records.record import Failure, Record
 from benchmark.records.store import Store
@@ -73,14 +73,14 @@ def test_nothing_is_written_in_the_place_of_a_store_that_is_gone(store: Store):
 def test_a_run_that_cannot_be_written_is_kept_elsewhere(
     store: Store, record: Record, number: int, monkeypatch: pytest.MonkeyPatch
 ):
-    written = Store.written
+    written = writing.written
 
-    def refuse(self: Store, record: object, arrays: object, folder: Path) -> Path:
+    def refuse(record: object, arrays: object, folder: Path) -> Path:
         if folder == store.folder:
             raise OSError(number, os.strerror(number))
-        return written(self, record, arrays, folder)  # type: ignore[arg-type]
+        return written(record, arrays, folder)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Store, "written", refuse)
+    monkeypatch.setattr(writing, "written", refuse)
     with pytest.raises(UnwritableError, match=rf"{os.strerror(number)}; .* MB and \d+ files are free") as why:
         store.add(record, ARRAYS)
     kept = Path(str(why.value).partition("is kept in ")[2].partition(":")[0])

@@ -10,12 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import numpy as np
 import pytest
 
 from benchmark.config.compose import ROOT
+from benchmark.config.identity import run_id
 from benchmark.config.schema import RunConfig
+from benchmark.config.stored import typed_again
 from benchmark.errors import BenchmarkError
 from benchmark.records import record as kinds
+from benchmark.records.checking import faults
 from benchmark.records.disk import make_writable
 from benchmark.records.record import VERSION, Evaluation, Failure, Record
 from benchmark.records.store import Store
@@ -63,6 +67,11 @@ def test_a_record_of_every_kind_is_as_published(
     written = stored(this.store, record)
     VALIDATOR.validate(written)
     assert Record.from_json(written) == record == this.store.find(this.id)
+    assert run_id(typed_again(record.config)) == this.id
+    arrays = this.store.arrays(this.id)
+    with np.load(this.store.folder / this.id / "arrays.npz") as kept:
+        assert set(arrays) == set(kept) >= {"losses", "subset"}
+    assert list(faults(this.store)) == []
     assert written["version"] == VERSION
     assert (record.status == "diverged") == (record.diverged_at is not None) == (not record.scores)
 
@@ -152,7 +161,7 @@ def test_a_record_without_a_version_is_told_of_and_not_used(
     put(store, old)
     with caplog.at_level(logging.WARNING):
         assert store.find(made.run_id) is None
-    assert f"{made.run_id}/record.json: a record without a version" in caplog.text
+    assert f"{made.run_id}: a record without a version" in caplog.text
     assert store.add(made, {}) == made == store.find(made.run_id)
     kept = list((store.folder / "set-aside").rglob("record.json"))
     assert [json.loads(path.read_text()) for path in kept] == [old]
@@ -165,7 +174,7 @@ def test_a_record_without_a_version_is_told_of_and_not_used(
         ({"status": "failed"}, "no proper 'status'"),
         ({"padding": "left out"}, "an unknown 'padding'"),
         ({"seconds": {"train": 1.0}}, "no proper 'evaluate' in 'seconds'"),
-        ({"curve": [{"step": "2"}]}, "in 'curve'"),
+        ({"curve": [{"step": "2"}]}, "in 'curve/0'"),
         ({"padding_computed": "computed"}, "no proper 'padding_computed'"),
         ({"resumed": None}, "no proper 'resumed'"),
     ],

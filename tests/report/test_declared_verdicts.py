@@ -18,9 +18,11 @@ SIZES = {"mnli": 392702, "qnli": 104743, "qqp": 363846, "rte": 2490, "sst2": 673
 SIZES |= {"mrpc": 3668, "cola": 8551, "stsb": 5749, "wnli": 635}
 CARD = {
     "code": {"commit": "0123456789abcdef", "dirty": False},
+    "python": "3.11.0",
     "packages": {"torch": "2.0.0", "transformers": "5.0.0"},
     "device": "a card",
     "device_type": "cuda",
+    "threads": None,
     "precision": "float32",
 }
 EXACT = 0.02  # points; noise that hides nothing

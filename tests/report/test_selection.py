@@ -130,7 +130,7 @@ def test_a_gap_is_reported_where_the_development_score_is_best(record_of):
     )
     curve = [
         {"step": i, "scores": {"train": {"accuracy": train}, "validation": {"accuracy": dev}}}
-        for i, (train, dev) in enumerate([(0.7, 0.6), (0.8, 0.75), (1.0, 0.7)])
+        for i, (train, dev) in enumerate([(0.7, 0.6), (0.8, 0.75), (1.0, 0.7)], 1)
     ]
     record = record_of(planned.runs[0].config, {}, curve=curve)
     numbers = build(planned, {planned.runs[0].run_id: record}).numbers.set_index("task")["score_mean"]

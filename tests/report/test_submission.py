@@ -60,10 +60,16 @@ def made(tmp_path: Path, record_of, monkeypatch) -> Callable[..., tuple[grid.Gri
             task = cell.config.task
             hidden = [part for part, split in task.evaluate.items() if split.split.startswith("test")]
             known = {part: dict.fromkeys(task.metrics, 0.5) for part in task.evaluate if part not in hidden}
-            records[cell.run_id] = store.add(
-                record_of(cell.config, known),
-                {f"logits/{part}": logits(cell.config, part) for part in hidden},
+            arrays = {f"logits/{part}": logits(cell.config, part) for part in hidden}
+            arrays |= {f"targets/{part}": np.full(arrays[f"logits/{part}"].shape[1], -1) for part in hidden}
+            sizes = {part: arrays[f"logits/{part}"].shape[1] for part in hidden}
+            record = record_of(
+                cell.config,
+                known,
+                examples={"train": 64} | dict.fromkeys(known, 400) | sizes,
+                curve=[{"step": step, "scores": known} for step in (1, 2)],
             )
+            records[cell.run_id] = store.add(record, arrays)
         return planned, records, store
 
     return of

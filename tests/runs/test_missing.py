@@ -20,7 +20,8 @@ from hydra.plugins.launcher import Launcher
 from benchmark.records.disk import make_writable
 from benchmark.records.record import Record
 from benchmark.records.store import Store
-from benchmark.runs.run import Run, failures_recorded
+from benchmark.runs.failures import failures_recorded
+from benchmark.runs.request import Run
 
 Cli = Callable[..., tuple[int, str, str]]
 FORK = multiprocessing.get_context("fork")

@@ -89,9 +89,11 @@ def costs(device: str, **other: str) -> Any:
     def changes(config: RunConfig) -> dict[str, Any]:
         stamp = {
             "code": {"commit": "0123456789abcdef", "dirty": False},
+            "python": "3.11.0",
             "packages": {"torch": "2.0.0", "transformers": "5.0.0"},
             "device": other.get("noisy", device) if config.method else device,
             "device_type": device.split()[0],
+            "threads": None,
             "precision": "float32",
         }
         seconds = dict.fromkeys(("train", "evaluate", "survey", "probes", "total"), 1.0)

@@ -1,0 +1,85 @@
+"""A whole store looked at: every place that is not what it should be."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmark.config.stored import of_another_run
+from benchmark.damage import SET_ASIDE
+from benchmark.printable import printable
+from benchmark.records import arrays
+from benchmark.records.reading import DamagedError, UnreadableError, content_of, record_at, text_of
+from benchmark.records.record import Failure, Record, VersionError
+from benchmark.records.store import FAILURES, UNFINISHED, Store
+
+RUN = re.compile(r"([0-9a-f]{16})(-[1-9]\d*)?")
+FAILED = re.compile(r"[0-9a-f]{16}-[1-9]\d*\.json")
+PARTIAL = ".writing-"
+Unlike = Callable[[Record, Mapping[str, np.ndarray]], str | None]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A place in a store that is not what it should be, and ``why``.
+
+    ``damaged`` is True if it was read and is wrong: `Store.set_aside` may move it. The others are foreign, cannot be
+    read now, or are read without a proof.
+    """
+
+    place: Path
+    why: str
+    damaged: bool = False
+
+
+def faults(store: Store, unlike: Unlike = lambda record, stored: None) -> Iterator[Fault]:
+    """The faults of a store: of records with their arrays, of failures, and foreign places; nothing is moved.
+
+    ``unlike`` says what a record and its arrays deny of each other, see `benchmark.report.proof`. Raises: OSError if the store cannot be listed.
+    """
+    for place in sorted(store.folder.iterdir()):
+        if place.name == FAILURES:
+            yield from _of_failures(place)
+        elif place.name.startswith(PARTIAL):
+            yield Fault(place, "a record that is being written, or was not finished")
+        elif run := RUN.fullmatch(place.name):
+            yield from _of_run(place, run[1], unlike)
+        elif place.name not in (UNFINISHED, SET_ASIDE):
+            yield Fault(place, f"{printable(place.name)} is no run's id")
+
+
+def _of_run(folder: Path, run_id: str, unlike: Unlike) -> Iterator[Fault]:
+    try:
+        record = record_at(folder, run_id)
+    except (DamagedError, UnreadableError, VersionError) as error:
+        yield Fault(folder, str(error), isinstance(error, DamagedError))
+        return
+    if record is None:  # it was moved since
+        return
+    if record.seal and of_another_run(record.config, run_id):
+        yield Fault(folder, "its configuration is of another run", True)
+    if not record.seal:
+        yield Fault(folder, "has no seal, as older code wrote it: nothing proves its numbers")
+    path = folder / "arrays.npz"
+    try:
+        if (why := unlike(record, arrays.read(path, record))) is not None:
+            yield Fault(folder, why, True)
+    except (DamagedError, UnreadableError, FileNotFoundError) as error:
+        yield Fault(path, str(error), isinstance(error, DamagedError))
+
+
+def _of_failures(folder: Path) -> Iterator[Fault]:
+    for path in sorted(folder.iterdir()):
+        try:
+            if FAILED.fullmatch(path.name) is None:
+                yield Fault(path, "no number of a run's failure is at the end of its name")
+            else:
+                Failure.from_json(content_of(text_of(path)))
+        except (DamagedError, ValueError) as error:
+            yield Fault(path, str(error), True)
+        except (UnreadableError, VersionError, FileNotFoundError) as error:
+            yield Fault(path, str(error))
