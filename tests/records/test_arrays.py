@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark.records import store as stores
+from benchmark.records import writing
 from benchmark.records.disk import make_writable
 from benchmark.records.record import Evaluation
 from benchmark.records.store import Store
@@ -32,7 +32,7 @@ def store(tmp_path: Path) -> Store:
 def unsealed(store: Store, monkeypatch: pytest.MonkeyPatch) -> Store:
     """A store whose records have no digests, as older code wrote them: only the arrays themselves tell."""
     monkeypatch.setattr(
-        stores,
+        writing,
         "sealed",
         lambda content, _: json.dumps({name: value for name, value in content.items() if name != "seal"}),
     )
