@@ -45,15 +45,12 @@ class WrittenSource(FileConfigSource):
         path = Path(self.path, name)
         if not path.exists():
             raise ConfigLoadError(f"Config not found : {path.resolve()}")
-        text = read(path)
-        header = ConfigSource._get_header_dict(text[:512])
-        kind = type_of(header.get("package"), os.path.dirname(name))
-        content = load(text, path, kind) or {}
-        if not isinstance(content, dict):
-            raise BenchmarkError(f"{path}: must be a mapping of keys to values, not {content!r}")
-        content = OmegaConf.create(content)
+        stated, header = content(path, os.path.dirname(name))
         return ConfigResult(
-            config=content, path=f"{self.scheme()}://{self.path}", provider=self.provider, header=header
+            config=OmegaConf.create(stated),
+            path=f"{self.scheme()}://{self.path}",
+            provider=self.provider,
+            header=header,
         )
 
 
@@ -61,6 +58,25 @@ def register() -> None:
     """Let Hydra read configuration files as they are written."""
     Plugins.instance()  # registers Hydra's own source, which it would not let another one replace
     SourcesRegistry.instance().types[WrittenSource.scheme()] = WrittenSource
+
+
+def content(path: Path, group: str) -> tuple[dict[Any, Any], dict[str, str | None]]:
+    """The content of a configuration file of ``group``, not to be changed, and its header.
+
+    Raises: BenchmarkError naming file, line and column, for text that is no mapping.
+    """
+    text = read(path)
+    header = ConfigSource._get_header_dict(text[:512])
+    stated = _loaded(text, path, type_of(header.get("package"), group)) or {}
+    if not isinstance(stated, dict):
+        raise BenchmarkError(f"{path}: must be a mapping of keys to values, not {stated!r}")
+    return stated, header
+
+
+@cache
+def _loaded(text: str, path: Path, kind: Any) -> Any:
+    """The content of a text; cached, since Hydra reads a file again for everything that it composes."""
+    return load(text, path, kind)
 
 
 def read(path: Path) -> str:
