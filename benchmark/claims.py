@@ -17,7 +17,7 @@ from benchmark.grids.grid import Grid
 from benchmark.places import in_home
 from benchmark.progress import RunProgress
 from benchmark.records.record import Record
-from benchmark.records.store import Store, make_writable
+from benchmark.records.store import FAILURES, Store, make_writable
 from benchmark.runs.finished import records_at_hand
 from benchmark.runs.hits import Hits
 from benchmark.runs.parallel import in_processes
@@ -126,8 +126,10 @@ def _rows(planned: Grid, records: dict[str, Record], store: Store) -> list[Ledge
     records, _ = of_one_origin(planned, records)
     verdicts = [judge.without_runs(claim) for claim in planned.table["claims"]]
     if records:
+        # One look at the folder: a search of it per run would take longer than all else of a small table.
+        named = {path.stem.rpartition("-")[0] for path in (store.folder / FAILURES).glob("*.json")}
         missing = (run.run_id for run in planned.runs if run.run_id not in records)
-        failed = {run_id for run_id in missing if store.failures(run_id)}
+        failed = {run_id for run_id in missing if run_id in named and store.failures(run_id)}
         gathered = evidence.gathered(planned, records, store.arrays, failed)
         verdicts = gathered.verdicts(bool(recipe.changed(planned)))
     return ledger.entries(planned, verdicts, records, work_of)
