@@ -7,14 +7,15 @@ from typing import Any
 
 from benchmark.config.claim_kinds import DIRECTIONS, KINDS_OF_CLAIM, UNITS_OF_ASSOCIATION
 from benchmark.config.table import AVERAGE, EVERY_COLUMN, MOST
-from benchmark.config.units import AXES_WITHIN, LOWER_IS_BETTER, PROBE, RATES, of_arms, quantities, unit
+from benchmark.config.units import AXES_WITHIN, PROBE, RATES, of_arms, quantities, unit
 from benchmark.errors import BenchmarkError, unknown
-from benchmark.grids.claim_axes import check_axis, check_optimum, check_trend, columns_of
+from benchmark.grids.claim_axes import check_optimum, check_trend, columns_of
+from benchmark.grids.claim_margins import check_margin, check_p_value
 from benchmark.grids.claim_sides import check_sides
 from benchmark.grids.selectors import Rectangle, check_selector, parsed, values_of
 
 SELECTORS = ("better", "lower", "runs", "than", "gain_over")
-TWO_SIDED = ("better", "lower", "equivalent", "not_worse", "size")  # claims that may have `than`
+TWO_SIDED = ("better", "lower", "equivalent", "not_worse", "size", "p_value")  # claims that may have `than`
 WITHOUT_GAINS = (*RATES, "median", "quantile")
 OF_PARTS = ("std", *RATES)  # of the quantities of an arm, those that single runs add to
 
@@ -52,8 +53,10 @@ def _check_claim(
         check_optimum(claim, table, grid, place)
     elif kind == "association":
         _check_association(claim, grid, place)
+    elif kind == "p_value":
+        check_p_value(claim, columns_of(table, grid), place)
     elif kind in ("equivalent", "not_worse", "size"):
-        _check_margin(kind, claim, table, grid, place)
+        check_margin(kind, claim, table, grid, place)
     side = kind if kind in ("better", "lower") else "runs"
     for other in ("than", "gain_over"):
         if claim[other]:
@@ -87,7 +90,7 @@ def _kind(claim: Mapping[str, Any], place: str) -> str:
         raise BenchmarkError(
             f"{place}: a claim of {kind} has no `than`; valid with it: {', '.join(TWO_SIDED)}"
         )
-    if not claim["than"] and kind in ("better", "lower", "not_worse"):
+    if not claim["than"] and kind in ("better", "lower", "not_worse", "p_value"):
         raise BenchmarkError(f"{place}: a claim of {kind} needs `than`, the runs to compare with")
     return kind
 
@@ -177,49 +180,6 @@ def _check_where(
         raise BenchmarkError(
             f"{place}: where: {where!r}; valid: a name, a list of columns or a number of them"
         )
-
-
-def _check_margin(
-    kind: str, claim: Mapping[str, Any], table: Mapping[str, Any], grid: Sequence[Rectangle], place: str
-) -> None:
-    stated = claim[kind]
-    margin, ratio = stated["margin"], stated["ratio"]
-    if (margin is None) == (ratio is None):
-        raise BenchmarkError(
-            f"{place}: {kind} needs the largest difference that does not matter; give either margin (in "
-            f"{claim['unit'] or unit(claim['of'])}) or ratio (such as 1.05)"
-        )
-    if margin is not None and not 0 < margin < float("inf") and not (kind == "not_worse" and margin == 0):
-        raise BenchmarkError(f"{place}: margin: {margin:g}; valid: a number above 0")
-    if ratio is not None:
-        _check_ratio(kind, claim, place)
-    if over := stated.get("over"):
-        if kind == "not_worse" or claim["than"]:
-            raise BenchmarkError(f"{place}: give either over: {over} or `than`; over is of equivalent alone")
-        check_axis(over, table, grid, place)
-        if over == "task":
-            raise BenchmarkError(f"{place}: tasks are not alike; valid for over: axes of one task's runs")
-    elif kind == "equivalent" and not (claim["than"] or claim["gain_over"] or claim["gain_of"]):
-        raise BenchmarkError(
-            f"{place}: equivalent to what? Give `than`, or a gain (gain_over), or the axis of the runs that are "
-            f"alike, over"
-        )
-    if kind == "not_worse" and claim["of"].startswith(PROBE):
-        raise BenchmarkError(
-            f"{place}: {claim['of']} has no better side; valid for not_worse: score, {', '.join(LOWER_IS_BETTER)}"
-        )
-
-
-def _check_ratio(kind: str, claim: Mapping[str, Any], place: str) -> None:
-    stated = claim[kind]
-    if not 1 < stated["ratio"] < float("inf"):
-        raise BenchmarkError(f"{place}: ratio: {stated['ratio']:g}; valid: a number above 1, such as 1.05")
-    if claim["gain_over"] or claim["gain_of"]:
-        raise BenchmarkError(f"{place}: a gain may be below 0 and has no ratio; give a margin")
-    if not (claim["than"] or stated.get("over")):
-        raise BenchmarkError(f"{place}: a ratio has two sides; give `than`")
-    if kind == "size" and not stated["printed"] > 0:
-        raise BenchmarkError(f"{place}: printed: {stated['printed']:g} is no ratio; valid: a number above 0")
 
 
 def _check_association(claim: Mapping[str, Any], grid: Sequence[Rectangle], place: str) -> None:
