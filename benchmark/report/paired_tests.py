@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmark.config.units import QUANTILE, of_arms
 from benchmark.report.arms import BySeed
-from benchmark.report.numbers import conjunctions, quantiles, spread, swaps
+from benchmark.report.numbers import conjunctions, maxima, quantiles, spread, swaps
 from benchmark.report.numbers.statistics import MANY, Estimate, paired, seeds_to_find
 from benchmark.report.sums import Sum
 
@@ -149,6 +149,6 @@ def _arms_test(of: str, mine: np.ndarray, theirs: np.ndarray) -> tuple[float, fl
     if of == "std":
         return (*spread.spread_test(mine, theirs), "swaps of deviations")
     if of == "max":
-        return (*swaps.maximum_test(mine, theirs), "swaps of sides")
+        return (*maxima.maximum_test(mine, theirs), "swaps of sides")
     level = 0.5 if of == "median" else float(of.removeprefix(QUANTILE))
     return (*quantiles.quantile_test(mine, theirs, level), "swaps of sides")
