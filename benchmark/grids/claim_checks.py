@@ -11,12 +11,13 @@ from benchmark.config.units import AXES_WITHIN, PROBE, RATES, of_arms, quantitie
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.grids.claim_axes import check_optimum, check_trend, columns_of
 from benchmark.grids.claim_margins import check_margin, check_p_value
-from benchmark.grids.claim_sides import check_sides
+from benchmark.grids.claim_sides import agree, check_sides, has_all, seeds_by_arm
 from benchmark.grids.selectors import Rectangle, check_selector, parsed, values_of
 
 SELECTORS = ("better", "lower", "runs", "than", "gain_over")
 TWO_SIDED = ("better", "lower", "equivalent", "not_worse", "size", "p_value")  # claims that may have `than`
 WITHOUT_GAINS = (*RATES, "median", "quantile")
+FEWEST_ARMS = 3  # that a rank correlation over arms is of
 OF_PARTS = ("std", *RATES)  # of the quantities of an arm, those that single runs add to
 
 
@@ -58,6 +59,7 @@ def _check_claim(
     elif kind in ("equivalent", "not_worse", "size"):
         check_margin(kind, claim, table, grid, place)
     side = kind if kind in ("better", "lower") else "runs"
+    _check_enough(claim, side, columns_of(table, grid), grid, place)
     for other in ("than", "gain_over"):
         if claim[other]:
             check_sides(claim, (side, other), grid, place)
@@ -162,6 +164,10 @@ def _check_where(
         raise BenchmarkError(
             f"{place}: at_least: {enough!r}; valid: a number of comparisons from 1 on, or {MOST!r}"
         )
+    if isinstance(where, bool) or where == []:
+        raise BenchmarkError(
+            f"{place}: where: {where}; valid: {EVERY_COLUMN}, {AVERAGE}, a list of columns or a number of them"
+        )
     if enough is not None and isinstance(where, int):
         raise BenchmarkError(
             f"{place}: at_least: {enough} counts comparisons, and where: {where} columns; give one of them"
@@ -180,6 +186,33 @@ def _check_where(
         raise BenchmarkError(
             f"{place}: where: {where!r}; valid: a name, a list of columns or a number of them"
         )
+
+
+def _check_enough(
+    claim: Mapping[str, Any], side: str, columns: Sequence[str], grid: Sequence[Rectangle], place: str
+) -> None:
+    """Refuse a number of comparisons that is more than the claim can have. Raises: BenchmarkError."""
+    arms = [
+        dict(arm) for arm in {tuple(pair for pair in arm if pair[0] != "task") for arm in seeds_by_arm(grid)}
+    ]
+    ours, others = ([arm for arm in arms if has_all(_of_arms(claim[key]), arm)] for key in (side, "than"))
+    named = {*claim[side], *claim["than"]}
+    pairs = (
+        sum(agree(mine, theirs, named) for mine in ours for theirs in others) if claim["than"] else len(ours)
+    )
+    enough, most = claim["at_least"], pairs * len(columns)
+    if isinstance(enough, int) and "task" not in named and 0 < most < enough:
+        raise BenchmarkError(f"{place}: at_least: {enough} comparisons, and there are {most} at most")
+    association = claim["association"]
+    if association and association["over"] == "cells" and 0 < len(ours) < FEWEST_ARMS:
+        raise BenchmarkError(
+            f"{place}: an association over cells needs {FEWEST_ARMS} arms or more, and its runs are of {len(ours)}; valid: "
+            f"over: runs, or more runs"
+        )
+
+
+def _of_arms(selector: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in selector.items() if key != "task"}
 
 
 def _check_association(claim: Mapping[str, Any], grid: Sequence[Rectangle], place: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from benchmark.config.table import EVERY_COLUMN
 from benchmark.config.units import LOWER_IS_BETTER, PROBE, unit
 from benchmark.errors import BenchmarkError, unknown
-from benchmark.grids.claim_axes import check_axis
+from benchmark.grids.claim_axes import check_axis, check_claimed
 from benchmark.grids.selectors import Rectangle
 
 
@@ -31,6 +31,7 @@ def check_margin(
         if kind == "not_worse" or claim["than"]:
             raise BenchmarkError(f"{place}: give either over: {over} or `than`; over is of equivalent alone")
         check_axis(over, table, grid, place)
+        check_claimed(claim, over, grid, place)
         if over == "task":
             raise BenchmarkError(f"{place}: tasks are not alike; valid for over: axes of one task's runs")
     elif kind == "equivalent" and not (claim["than"] or claim["gain_over"] or claim["gain_of"]):

@@ -188,6 +188,8 @@ def _seeds(claim: dict[str, Any], made: list[Comparison]) -> dict[str, Any]:
     if all(c.n < 2 for c in made):
         return {}
     cells = list(cells_of(claim, made).values())
+    if enough.stuck(cells):
+        return {}
     seeds, effect = enough.seeds_to_decide(cells, wanted(claim, len(cells)))
     return {"seeds": np.inf if seeds >= MANY else seeds, "seeds_at": effect}
 

@@ -41,6 +41,8 @@ def effect_of(p: float, n: int) -> float:
 
 def p_of(effect: float, n: int) -> float:
     """The two-sided p-value of a paired test in which ``n`` seeds show an ``effect``."""
+    if np.isinf(effect):  # of differences that are all the same, by their signs
+        return 2.0 ** (1 - n)
     return float(2 * stats.t.sf(abs(effect) * np.sqrt(n), n - 1))
 
 
@@ -74,7 +76,7 @@ def _compared(
         difference.n,
         float(np.minimum(1, 2 * np.minimum(above, below))),
         lambda level: _needed(float(seen), wanted, level),
-        effect=p_of(seen, n) if difference.varies else 2.0 ** (1 - n) if difference.mean else 1.0,
+        effect=np.nan if difference.n < 2 else p_of(seen, n) if difference.mean else 1.0,
         claimed_p=above,
         note=f"p = {difference.p:.2g} by these {difference.n} seeds, and {printed:.2g} is printed",
         pairs=apart.pairs,
@@ -87,7 +89,7 @@ def _compared(
 
 def _needed(seen: float, wanted: float, level: float) -> int:
     """About the seeds that show the effect seen to be above or below the wanted one; at most ``MANY``."""
-    apart = abs(seen - wanted)
+    apart = abs(seen - wanted) if seen else np.inf  # no difference at all has no deviation
     if not np.isfinite(apart) or not apart:
         return MANY
     distance = stats.norm.isf(level / 2) + stats.norm.isf(1 - POWER)

@@ -53,7 +53,7 @@ def unit_of(claim: Mapping[str, Any], kind: str, regression: bool = False) -> st
 
 def effects(comparisons: Sequence[Comparison]) -> str:
     """The effects of a few comparisons with their intervals, in words; '' for many, or without units."""
-    known = [comparison for comparison in comparisons if comparison.n and comparison.unit]
+    known = [c for c in comparisons if c.n and c.unit and np.isfinite(c.effect)]
     notes = sorted({comparison.note for comparison in known if comparison.note})
     texts = [in_unit(c.effect, c.low, c.high, c.unit) for c in known] if len(comparisons) <= FEW else []
     made, planned = (sum(comparison.pairs[end] for comparison in comparisons) for end in (0, 1))
