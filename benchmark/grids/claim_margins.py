@@ -1,4 +1,4 @@
-"""Checks of claims within a margin, of a printed size or of a printed p-value, before anything runs."""
+"""Checks of claims within a margin, and of printed sizes and p-values."""
 
 from __future__ import annotations
 

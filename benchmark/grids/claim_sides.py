@@ -62,7 +62,7 @@ def has_all(selector: Mapping[str, Any], arm: Declared) -> bool:
 
 
 def agree(mine: Declared, theirs: Declared, named: set[str]) -> bool:
-    """True if two arms have the same value on every axis that both have and that is not ``named``."""
+    """True if two arms agree on every common axis that is not ``named``."""
     both = (mine.keys() & theirs.keys()) - named
     return all(mine[axis] == theirs[axis] for axis in both)
 

@@ -1,4 +1,4 @@
-"""The declaration of a sweep file: read from the file alone where that does, else composed by Hydra, which is slow."""
+"""The declaration of a sweep file, read from the file alone, or composed by Hydra."""
 
 from __future__ import annotations
 

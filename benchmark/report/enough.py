@@ -42,7 +42,10 @@ def seeds_to_decide(cells: Sequence[Sequence[Comparison]], wanted: int) -> tuple
 
 
 def stuck(cells: Sequence[Sequence[Comparison]]) -> bool:
-    """True if a comparison is open for which no more is known than the fewest seeds that can decide, and it has them."""
+    """True if an open comparison has the fewest seeds that can decide it already.
+
+    No more is known of the seeds it needs.
+    """
     every = [comparison for cell in cells for comparison in cell if comparison.test == OF_SIDES]
     return any(c.p > LEVEL and c.n >= c.needed(LEVEL) for c in every)
 

@@ -90,7 +90,7 @@ class Comparison:
 
     @property
     def holds_the_other_way(self) -> bool:
-        """False if the planned seeds do not bear out a difference against the claim among the runs that finished.
+        """True if all planned seeds bear out a difference against the claim.
 
         Without a floor, that is if the other side lost more runs.
         """

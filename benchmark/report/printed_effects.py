@@ -1,4 +1,4 @@
-"""Printed effects of a claim's comparisons, with the spread that tells how many seeds find them.
+"""Printed effects of a claim's comparisons, with the spread of one difference.
 
 Spread is that of runs in the store, else the printed one, else one assumed for the task.
 """

@@ -47,7 +47,9 @@ def p_of(effect: float, n: int) -> float:
 
 
 def as_large(difference: Estimate, effect: float) -> tuple[float, float]:
-    """P-values that the true effect is above ``effect``, and below; both are one-sided, NaN below two seeds.
+    """One-sided p-values that the true effect is above ``effect``, and below.
+
+    NaN below two seeds.
 
     Differences that are all the same have no standard deviation: their signs are counted.
     """

@@ -1,4 +1,4 @@
-"""Comparison of the maxima of two arms over seeds: exact, and what so many seeds can find."""
+"""Exact comparison of the maxima of two arms over seeds, and its power."""
 
 from __future__ import annotations
 
