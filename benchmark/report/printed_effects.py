@@ -55,7 +55,7 @@ def of_means(printed: Beside, terms: Sequence[Term], correlation: float) -> Cont
 
 
 def of_maxima(printed: Beside, terms: Sequence[Term]) -> Contrast | None:
-    """The printed gain in means of one arm over another on one column, and both spreads of a run."""
+    """The printed gain in means on one column, and both spreads of a run."""
     columns = list(by_column(terms).items())
     if len(columns) != 1 or len(columns[0][1]) != 2:
         return None
