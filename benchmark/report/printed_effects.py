@@ -38,7 +38,7 @@ class Contrast:
 
 
 def of_means(printed: Beside, terms: Sequence[Term], correlation: float) -> Contrast | None:
-    """The printed weighted sum of means, with the spread of one sum over the runs of a seed.
+    """The printed weighted sum of means, with the spread of one such sum.
 
     None if a number is not printed, or no spread is known. ``correlation`` is of any two runs of a seed.
     """
