@@ -75,14 +75,14 @@ def test_a_seed_that_fails_on_every_task_is_one_seed_of_an_average(report, monke
     claim = {"says": "on average", "better": {"method": ["lnsr"]}, "lower": {}, "than": {"method": []}}
     claim |= {"where": "average", "at_least": None, "of": "score", "gain_over": {}}
     monkeypatch.setitem(load(*P_VALUES).table, "claims", [claim])
-    judged, _ = report(P_VALUES, gains(3), of_method("diverged", 3)).verdicts
+    [judged] = report(P_VALUES, gains(3), of_method("diverged", 3)).verdicts
     assert judged.verdict == REPRODUCED
     assert judged.comparisons[0].lost == (4, 0)
     assert judged.comparisons[0].all_p < 1e-3
 
 
 def test_runs_that_were_not_run_yet_leave_a_claim_open(report):
-    judged, _ = report(P_VALUES, gains(3), of_method("missing", 7)).verdicts
+    [judged] = report(P_VALUES, gains(3), of_method("missing", 7)).verdicts
     assert judged.verdict == UNDECIDED
     assert "but 8 runs of its comparisons not run yet" in judged.why
 

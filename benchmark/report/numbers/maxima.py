@@ -40,7 +40,7 @@ def p_values(ours: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 
 def power(gain: float, ours: float, others: float, correlation: float, n: int, level: float = LEVEL) -> float:
-    """Chance that ``n`` seeds show the larger maximum of an arm with a ``gain`` in its mean.
+    """Chance that ``n`` seeds show that an arm with a ``gain`` has the larger maximum.
 
     Runs are normal with the deviations ``ours`` and ``others``, and the ``correlation`` of the two sides of a seed. By
     simulation, with the same draws in every call.
