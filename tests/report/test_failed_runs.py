@@ -82,7 +82,7 @@ def test_a_seed_that_fails_on_every_task_is_one_seed_of_an_average(report, monke
 
 
 def test_runs_that_were_not_run_yet_leave_a_claim_open(report):
-    [judged] = report(P_VALUES, gains(3), of_method("missing", 7)).verdicts
+    judged, _ = report(P_VALUES, gains(3), of_method("missing", 7)).verdicts
     assert judged.verdict == UNDECIDED
     assert "but 8 runs of its comparisons not run yet" in judged.why
 

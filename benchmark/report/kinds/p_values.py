@@ -35,7 +35,7 @@ def p_value(compared: Compared, claim: dict[str, Any]) -> list[Comparison]:
 
 
 def effect_of(p: float, n: int) -> float:
-    """The effect in standard deviations that has the two-sided ``p`` in a paired test of ``n`` seeds."""
+    """The effect, in standard deviations, of a paired two-sided ``p`` with ``n`` seeds."""
     return float(stats.t.isf(p / 2, n - 1) / np.sqrt(n))
 
 
