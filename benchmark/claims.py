@@ -18,7 +18,7 @@ from benchmark.places import in_home
 from benchmark.progress import RunProgress
 from benchmark.records.disk import make_writable
 from benchmark.records.record import Record
-from benchmark.records.store import Store
+from benchmark.records.store import FAILURES, Store
 from benchmark.runs.finished import records_at_hand
 from benchmark.runs.hits import Hits
 from benchmark.runs.parallel import in_processes
@@ -127,9 +127,12 @@ def _rows(planned: Grid, records: dict[str, Record], hits: Hits) -> list[LedgerR
     records, _ = of_one_origin(planned, records)
     verdicts = [judge.without_runs(claim) for claim in planned.table["claims"]]
     if records:
+        store = hits.store
+        # One look at the folder: a search of it per run would take longer than all else of a small table.
+        named = {path.stem.rpartition("-")[0] for path in (store.folder / FAILURES).glob("*.json")}
         missing = {run.run_id for run in planned.runs} - records.keys() - hits.unknown.keys()
-        failed = {run_id for run_id in missing if hits.store.failures(run_id)}
-        gathered = evidence.gathered(planned, records, hits.store.arrays, failed)
+        failed = {run_id for run_id in missing & named if store.failures(run_id)}
+        gathered = evidence.gathered(planned, records, store.arrays, failed)
         verdicts = gathered.verdicts(bool(recipe.changed(planned)))
     return ledger.entries(planned, verdicts, records, work_of)
 

@@ -25,7 +25,9 @@ Say how likely a table's seeds bear out each of its claims, if the effects are a
 
 Spread is that of runs in the store, else the printed one (times the root of n/(n-1) where n divides it), else one
 assumed for the task (results/published/spread.yaml). Tests are two-sided at 5 %. Cells are taken to be independent,
-also where they share an arm: the pooled power of a claim against several rivals is too high.
+also where they share an arm: the pooled power of a claim against several rivals is too high. Maxima are of normal
+runs with the printed means, by simulation; deviations of normal runs with the printed ratio. Memory is compared as a
+number. All of an arm's runs have the same correlation with those that it gains over.
 """
 POOLING = "More tasks at few seeds, pooled, find what one cell at many seeds does not."
 NO_POOLING = "Pooling these claims' cells finds nothing here that the claims themselves do not find."
@@ -67,17 +69,17 @@ def render(claims: Sequence[Foresight], seeds: int, correlation: float) -> str:
         shown.add_column(name, justify="right")
     shown.add_column("spread")
     for claim in claims:
-        numbers = (str(claim.cells), str(seeds))
+        numbers = (str(claim.cells or "–"), str(seeds))
         if claim.missing:
             shown.add_row(claim.says, *numbers, "–", "–", "–", "–", claim.missing)
             continue
-        chances = [f"{chance:.3f}" for chance in (claim.whole, claim.pooled)]
+        chances = ["–" if np.isnan(chance) else f"{chance:.3f}" for chance in (claim.whole, claim.pooled)]
         shown.add_row(
             claim.says,
             *numbers,
             *chances,
             _seeds(claim.whole_seeds),
-            _seeds(claim.pooled_seeds),
+            "–" if np.isnan(claim.pooled) else _seeds(claim.pooled_seeds),
             claim.origins,
         )
     console = Console(width=WIDTH, color_system=None)

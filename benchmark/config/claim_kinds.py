@@ -16,7 +16,7 @@ ENDS = ("highest", "lowest")
 UNITS_OF_ASSOCIATION = ("cells", "runs")
 DATA_SIZE = "data.size"  # the number of training examples, an axis over tasks
 WITHIN_A_RUN = ("layer", "injection", "step")  # axes of probes and curves
-KINDS_OF_CLAIM = ("trend", "optimum", "equivalent", "not_worse", "size", "association")
+KINDS_OF_CLAIM = ("trend", "optimum", "equivalent", "not_worse", "size", "p_value", "association")
 
 
 @dataclass
@@ -71,6 +71,17 @@ class Size:
     printed: float = MISSING
     margin: float | None = None
     ratio: float | None = None
+
+
+@dataclass
+class PrintedP:
+    """Printed p-values of a difference, by column, and the number of ``seeds`` behind each.
+
+    Ours is as sure if the effect is surely as large as the one that gives such a p-value at the paper's seeds.
+    """
+
+    printed: dict[str, float] = MISSING
+    seeds: int = MISSING
 
 
 @dataclass

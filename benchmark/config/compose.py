@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from omegaconf import DictConfig, OmegaConf
 
 from benchmark.config import resolvers, written
+from benchmark.config.members import check_members
 from benchmark.config.schema import RunConfig
 from benchmark.errors import BenchmarkError
 from benchmark.places import ROOT
@@ -58,5 +59,5 @@ def typed(config: DictConfig) -> RunConfig:
     resolved.pop("hydra", None)
     # Hydra's `+KEY=VALUE` gets past the schema, so merge with it once more.
     config_object = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(RunConfig), resolved))
-    written.check_members(config_object, RunConfig)
+    check_members(config_object, RunConfig)
     return config_object  # type: ignore

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Container
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 from benchmark.config.schema import RunConfig, SplitConfig, TaskConfig, as_json
@@ -54,8 +54,32 @@ def _task(task: TaskConfig) -> dict[str, Any]:
 
 def run_id(config: RunConfig, schema: int = SCHEMA) -> str:
     """16 hex digits that name the run of a configuration."""
-    text = json.dumps(_canonical(identity(config, schema)), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return _hash(_texts(config, schema))
+
+
+def run_ids(configs: Sequence[RunConfig]) -> list[str]:
+    """The `run_id` of each of some configurations, quickly if they differ in the seed alone."""
+    if not configs or not all(_differ_in_seed(configs[0], config) for config in configs):
+        return [run_id(config) for config in configs]
+    texts = _texts(configs[0], SCHEMA)
+    return [_hash(texts | {"seed": json.dumps(config.seed)}) for config in configs]
+
+
+def _texts(config: RunConfig, schema: int) -> dict[str, str]:
+    """The identity of a configuration as JSON, key by key."""
+    whole = _canonical(identity(config, schema))
+    return {key: json.dumps(value, sort_keys=True) for key, value in whole.items()}
+
+
+def _hash(texts: Mapping[str, str]) -> str:
+    text = ", ".join(f'"{key}": {texts[key]}' for key in sorted(texts))  # as json.dumps writes the whole
+    return hashlib.sha256(f"{{{text}}}".encode()).hexdigest()[:16]
+
+
+def _differ_in_seed(one: RunConfig, other: RunConfig) -> bool:
+    """True if two configurations share all parts that count."""
+    parts = ("model", "task", "protocol", "data", "method", "probe", "threads", "packed")
+    return all(getattr(one, part) is getattr(other, part) for part in parts)
 
 
 def _by_name(value: Any) -> Any:

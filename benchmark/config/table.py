@@ -14,7 +14,7 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from benchmark.config.claim_kinds import Association, Margin, Optimum, Size, Trend
+from benchmark.config.claim_kinds import Association, Margin, Optimum, PrintedP, Size, Trend
 
 KINDS = ("table", "lines", "box", "bars", "heat", "histogram")
 STATISTICS = ("mean", "std", "max", "p_value")
@@ -88,6 +88,7 @@ class Claim:
     equivalent: Margin | None = None
     not_worse: Margin | None = None
     size: Size | None = None
+    p_value: PrintedP | None = None
     association: Association | None = None
     where: Any = EVERY_COLUMN
     at_least: Any = None

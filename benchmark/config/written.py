@@ -6,7 +6,6 @@ place whose type is text these are what was written, as keys and as values. Else
 
 from __future__ import annotations
 
-import math
 import os
 import re
 import types
@@ -45,15 +44,12 @@ class WrittenSource(FileConfigSource):
         path = Path(self.path, name)
         if not path.exists():
             raise ConfigLoadError(f"Config not found : {path.resolve()}")
-        text = read(path)
-        header = ConfigSource._get_header_dict(text[:512])
-        kind = type_of(header.get("package"), os.path.dirname(name))
-        content = load(text, path, kind) or {}
-        if not isinstance(content, dict):
-            raise BenchmarkError(f"{path}: must be a mapping of keys to values, not {content!r}")
-        content = OmegaConf.create(content)
+        stated, header = content(path, os.path.dirname(name))
         return ConfigResult(
-            config=content, path=f"{self.scheme()}://{self.path}", provider=self.provider, header=header
+            config=OmegaConf.create(stated),
+            path=f"{self.scheme()}://{self.path}",
+            provider=self.provider,
+            header=header,
         )
 
 
@@ -61,6 +57,25 @@ def register() -> None:
     """Let Hydra read configuration files as they are written."""
     Plugins.instance()  # registers Hydra's own source, which it would not let another one replace
     SourcesRegistry.instance().types[WrittenSource.scheme()] = WrittenSource
+
+
+def content(path: Path, group: str) -> tuple[dict[Any, Any], dict[str, str | None]]:
+    """The content of a configuration file of ``group``, not to be changed, and its header.
+
+    Raises: BenchmarkError naming file, line and column, for text that is no mapping.
+    """
+    text = read(path)
+    header = ConfigSource._get_header_dict(text[:512])
+    stated = _loaded(text, path, type_of(header.get("package"), group)) or {}
+    if not isinstance(stated, dict):
+        raise BenchmarkError(f"{path}: must be a mapping of keys to values, not {stated!r}")
+    return stated, header
+
+
+@cache
+def _loaded(text: str, path: Path, kind: Any) -> Any:
+    """The content of a text; cached, since Hydra reads a file again for everything that it composes."""
+    return load(text, path, kind)
 
 
 def read(path: Path) -> str:
@@ -178,34 +193,6 @@ def check_keys(node: yaml.Node, path: Path) -> None:
                 )
             lines[name] = line
             check_keys(value, path)
-
-
-def check_members(value: Any, kind: Any, key: str = "") -> None:
-    """Refuse what OmegaConf lets through: lists inside of lists of single values, and settings that are not finite.
-
-    Raises: BenchmarkError naming the key.
-    """
-    kind = required(kind)
-    members = typing.get_args(kind)
-    if fields := fields_of(kind):
-        for name, inner in fields.items():
-            check_members(getattr(value, name, None), inner, f"{key}.{name}" if key else name)
-    elif members and isinstance(value, dict):
-        for name, inner in value.items():
-            check_members(inner, members[-1], f"{key}.{name}")
-    elif members and isinstance(value, list):
-        for number, inner in enumerate(value):
-            check_members(inner, members[-1], f"{key}[{number}]")
-    elif kind in (str, int, float, bool) and isinstance(value, list | dict):
-        raise BenchmarkError(f"{key}={value}: expected a single value")
-    elif isinstance(value, dict):  # of any values: settings of a method, which are part of a run's identity
-        for name, inner in value.items():
-            check_members(inner, Any, f"{key}.{name}")
-    elif isinstance(value, list):
-        for number, inner in enumerate(value):
-            check_members(inner, Any, f"{key}[{number}]")
-    elif kind is Any and isinstance(value, float) and not math.isfinite(value):
-        raise BenchmarkError(f"{key}={value}: must be a finite number")
 
 
 def type_of(package: str | None, group: str) -> Any:

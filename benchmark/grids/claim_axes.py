@@ -38,6 +38,7 @@ def check_trend(
         _check_within(trend["over"], claim["of"], place)
         return
     check_axis(trend["over"], table, grid, place)
+    check_claimed(claim, trend["over"], grid, place)
     if trend["at"] and len(trend["at"]) != len(trend["values"]):
         raise BenchmarkError(
             f"{place}: at has {len(trend['at'])} positions for {len(trend['values'])} values of {trend['over']}; "
@@ -67,6 +68,7 @@ def check_optimum(
     over, best = optimum["over"], optimum["values"]
     _check_name("best", optimum["best"], ENDS, place)
     check_axis(over, table, grid, place)
+    check_claimed(claim, over, grid, place)
     positions = positions_of(claim, over, [], table, grid, place)
     for value in best:
         if value not in positions:
@@ -89,6 +91,20 @@ def check_axis(axis: str, table: Mapping[str, Any], grid: Sequence[Rectangle], p
         raise BenchmarkError(f"{place}: {axis} is searched over, so that only its best value is reported")
     if len(values := values_of(axis, grid)) < 2:
         raise BenchmarkError(f"{place}: the axis {axis} has one value, {values[0]}; two or more are needed")
+
+
+def check_claimed(claim: Mapping[str, Any], axis: str, grid: Sequence[Rectangle], place: str) -> None:
+    """Refuse an axis on which a claim's runs all have one place. Raises: BenchmarkError.
+
+    Runs that do not state what the claim names are not judged here.
+    """
+    claimed = [dict(arm) for arm in seeds_by_arm(grid) if has_all(claim["runs"], dict(arm))]
+    places = list(dict.fromkeys(arm.get(axis, "none") for arm in claimed))
+    if len(places) == 1:
+        raise BenchmarkError(
+            f"{place}: its runs have one value of {axis}, {places[0]}; two or more are needed; valid: "
+            f"{', '.join(values_of(axis, grid))}"
+        )
 
 
 def check_values(axis: str, wanted: Sequence[Any], grid: Sequence[Rectangle], place: str) -> None:

@@ -7,15 +7,17 @@ from typing import Any
 
 from benchmark.config.claim_kinds import DIRECTIONS, KINDS_OF_CLAIM, UNITS_OF_ASSOCIATION
 from benchmark.config.table import AVERAGE, EVERY_COLUMN, MOST
-from benchmark.config.units import AXES_WITHIN, LOWER_IS_BETTER, PROBE, RATES, of_arms, quantities, unit
+from benchmark.config.units import AXES_WITHIN, PROBE, RATES, of_arms, quantities, unit
 from benchmark.errors import BenchmarkError, unknown
-from benchmark.grids.claim_axes import check_axis, check_optimum, check_trend, columns_of
-from benchmark.grids.claim_sides import check_sides
+from benchmark.grids.claim_axes import check_optimum, check_trend, columns_of
+from benchmark.grids.claim_margins import check_margin, check_p_value
+from benchmark.grids.claim_sides import agree, check_sides, has_all, seeds_by_arm
 from benchmark.grids.selectors import Rectangle, check_selector, parsed, values_of
 
 SELECTORS = ("better", "lower", "runs", "than", "gain_over")
-TWO_SIDED = ("better", "lower", "equivalent", "not_worse", "size")  # claims that may have `than`
+TWO_SIDED = ("better", "lower", "equivalent", "not_worse", "size", "p_value")  # claims that may have `than`
 WITHOUT_GAINS = (*RATES, "median", "quantile")
+FEWEST_ARMS = 3  # that a rank correlation over arms is of
 OF_PARTS = ("std", *RATES)  # of the quantities of an arm, those that single runs add to
 
 
@@ -52,9 +54,12 @@ def _check_claim(
         check_optimum(claim, table, grid, place)
     elif kind == "association":
         _check_association(claim, grid, place)
+    elif kind == "p_value":
+        check_p_value(claim, columns_of(table, grid), place)
     elif kind in ("equivalent", "not_worse", "size"):
-        _check_margin(kind, claim, table, grid, place)
+        check_margin(kind, claim, table, grid, place)
     side = kind if kind in ("better", "lower") else "runs"
+    _check_enough(claim, side, columns_of(table, grid), grid, place)
     for other in ("than", "gain_over"):
         if claim[other]:
             check_sides(claim, (side, other), grid, place)
@@ -87,7 +92,7 @@ def _kind(claim: Mapping[str, Any], place: str) -> str:
         raise BenchmarkError(
             f"{place}: a claim of {kind} has no `than`; valid with it: {', '.join(TWO_SIDED)}"
         )
-    if not claim["than"] and kind in ("better", "lower", "not_worse"):
+    if not claim["than"] and kind in ("better", "lower", "not_worse", "p_value"):
         raise BenchmarkError(f"{place}: a claim of {kind} needs `than`, the runs to compare with")
     return kind
 
@@ -159,6 +164,10 @@ def _check_where(
         raise BenchmarkError(
             f"{place}: at_least: {enough!r}; valid: a number of comparisons from 1 on, or {MOST!r}"
         )
+    if isinstance(where, bool) or where == []:
+        raise BenchmarkError(
+            f"{place}: where: {where}; valid: {EVERY_COLUMN}, {AVERAGE}, a list of columns or a number of them"
+        )
     if enough is not None and isinstance(where, int):
         raise BenchmarkError(
             f"{place}: at_least: {enough} counts comparisons, and where: {where} columns; give one of them"
@@ -179,47 +188,31 @@ def _check_where(
         )
 
 
-def _check_margin(
-    kind: str, claim: Mapping[str, Any], table: Mapping[str, Any], grid: Sequence[Rectangle], place: str
+def _check_enough(
+    claim: Mapping[str, Any], side: str, columns: Sequence[str], grid: Sequence[Rectangle], place: str
 ) -> None:
-    stated = claim[kind]
-    margin, ratio = stated["margin"], stated["ratio"]
-    if (margin is None) == (ratio is None):
+    """Refuse a number of comparisons that is more than the claim can have. Raises: BenchmarkError."""
+    arms = [
+        dict(arm) for arm in {tuple(pair for pair in arm if pair[0] != "task") for arm in seeds_by_arm(grid)}
+    ]
+    ours, others = ([arm for arm in arms if has_all(_of_arms(claim[key]), arm)] for key in (side, "than"))
+    named = {*claim[side], *claim["than"]}
+    pairs = (
+        sum(agree(mine, theirs, named) for mine in ours for theirs in others) if claim["than"] else len(ours)
+    )
+    enough, most = claim["at_least"], pairs * len(columns)
+    if isinstance(enough, int) and "task" not in named and 0 < most < enough:
+        raise BenchmarkError(f"{place}: at_least: {enough} comparisons, and there are {most} at most")
+    association = claim["association"]
+    if association and association["over"] == "cells" and 0 < len(ours) < FEWEST_ARMS:
         raise BenchmarkError(
-            f"{place}: {kind} needs the largest difference that does not matter; give either margin (in "
-            f"{claim['unit'] or unit(claim['of'])}) or ratio (such as 1.05)"
-        )
-    if margin is not None and not 0 < margin < float("inf") and not (kind == "not_worse" and margin == 0):
-        raise BenchmarkError(f"{place}: margin: {margin:g}; valid: a number above 0")
-    if ratio is not None:
-        _check_ratio(kind, claim, place)
-    if over := stated.get("over"):
-        if kind == "not_worse" or claim["than"]:
-            raise BenchmarkError(f"{place}: give either over: {over} or `than`; over is of equivalent alone")
-        check_axis(over, table, grid, place)
-        if over == "task":
-            raise BenchmarkError(f"{place}: tasks are not alike; valid for over: axes of one task's runs")
-    elif kind == "equivalent" and not (claim["than"] or claim["gain_over"] or claim["gain_of"]):
-        raise BenchmarkError(
-            f"{place}: equivalent to what? Give `than`, or a gain (gain_over), or the axis of the runs that are "
-            f"alike, over"
-        )
-    if kind == "not_worse" and claim["of"].startswith(PROBE):
-        raise BenchmarkError(
-            f"{place}: {claim['of']} has no better side; valid for not_worse: score, {', '.join(LOWER_IS_BETTER)}"
+            f"{place}: an association over cells needs {FEWEST_ARMS} arms or more, and its runs are of {len(ours)}; valid: "
+            f"over: runs, or more runs"
         )
 
 
-def _check_ratio(kind: str, claim: Mapping[str, Any], place: str) -> None:
-    stated = claim[kind]
-    if not 1 < stated["ratio"] < float("inf"):
-        raise BenchmarkError(f"{place}: ratio: {stated['ratio']:g}; valid: a number above 1, such as 1.05")
-    if claim["gain_over"] or claim["gain_of"]:
-        raise BenchmarkError(f"{place}: a gain may be below 0 and has no ratio; give a margin")
-    if not (claim["than"] or stated.get("over")):
-        raise BenchmarkError(f"{place}: a ratio has two sides; give `than`")
-    if kind == "size" and not stated["printed"] > 0:
-        raise BenchmarkError(f"{place}: printed: {stated['printed']:g} is no ratio; valid: a number above 0")
+def _of_arms(selector: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in selector.items() if key != "task"}
 
 
 def _check_association(claim: Mapping[str, Any], grid: Sequence[Rectangle], place: str) -> None:

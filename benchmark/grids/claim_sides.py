@@ -28,7 +28,7 @@ def check_sides(
         texts = " ".join(f"{key}={value}" for key, value in both[0].items() if key in named)
         raise BenchmarkError(f"{place}: {side} and {other} both name {texts}: no run is compared with itself")
     for mine in ours:
-        partners = [seeds[theirs] for theirs in others if _agree(dict(mine), dict(theirs), named)]
+        partners = [seeds[theirs] for theirs in others if agree(dict(mine), dict(theirs), named)]
         if partners and not any(seeds[mine] & shared for shared in partners):
             raise BenchmarkError(
                 f"{place}: {side} has the seeds {_texts(seeds[mine])} and {other} {_texts(set().union(*partners))}: runs "
@@ -61,7 +61,8 @@ def has_all(selector: Mapping[str, Any], arm: Declared) -> bool:
     return True
 
 
-def _agree(mine: Declared, theirs: Declared, named: set[str]) -> bool:
+def agree(mine: Declared, theirs: Declared, named: set[str]) -> bool:
+    """True if two arms agree on every common axis that is not ``named``."""
     both = (mine.keys() & theirs.keys()) - named
     return all(mine[axis] == theirs[axis] for axis in both)
 

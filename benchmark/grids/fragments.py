@@ -1,20 +1,22 @@
 """Parts of a configuration read from their files, which is fast.
 
-A file of a group that has no defaults list fills its package and changes nothing else. It is enough to read it as
-Hydra does, and to give it the schema's types. Wherever that does not do, the answer is None and Hydra composes.
+A file of a group fills its package and changes nothing else, if its defaults list names only files of the group. It
+is enough to read them as Hydra does, and to give them the schema's types. Wherever that does not do, Hydra composes.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
+from hydra.core.default_element import ConfigDefault
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
+from benchmark.config.conforming import Unsure, conforming, merged
 from benchmark.config.schema import DataConfig, ModelConfig, ProtocolConfig, TaskConfig
+from benchmark.config.written import fields_of, required
 
 PARTS: dict[str, type] = {
     "model": ModelConfig,
@@ -23,6 +25,7 @@ PARTS: dict[str, type] = {
     "data": DataConfig,
 }
 LISTS = ("method", "probe")  # groups of which a run has several, each under its name
+SELF = ConfigDefault("_self_")
 CHOICE, CHOICES = re.compile(r"\w+"), re.compile(r"\[(\w+(?:,\w+)*)?\]")
 Tree = dict[str, Any]
 
@@ -32,54 +35,97 @@ def part(group: str, choice: str) -> Tree | None:
 
     Needs Hydra to be initialised.
     """
-    if group in PARTS and CHOICE.fullmatch(choice):
-        content = _content(group, choice, (None, group))
-        return None if content is None else _plain(typed(group, content))
-    named = CHOICES.fullmatch(choice) if group in LISTS else None
-    if named is None:
-        return None
-    tree: Tree = {}
-    for name in named[1].split(",") if named[1] else ():
-        content = _content(group, name, (f"{group}.{name}",))
-        if content is None or name in tree:
+    try:
+        if group in PARTS and CHOICE.fullmatch(choice):
+            read = _of_group(group, choice)
+            return None if read is None else typed(group, read)
+        named = CHOICES.fullmatch(choice) if group in LISTS else None
+        if named is None:
             return None
-        tree[name] = _plain(content)
+        tree: Tree = {}
+        for name in named[1].split(",") if named[1] else ():
+            read = _content(group, name, (f"{group}.{name}",))
+            if read is None or name in tree:
+                return None
+            tree[name] = read
+    except Unsure:
+        return None
     return tree
 
 
-def value(group: str, tree: Tree, path: Sequence[str], new: Any) -> Any:
-    """The ``new`` value at ``path`` with the type that it has in the part ``tree``; None: Hydra has to tell."""
-    if group not in (*PARTS, *LISTS) or new is None:
-        return None
-    try:
-        node = typed(group, OmegaConf.create({path[0]: tree[path[0]]} if path[0] in tree else {}))
-        OmegaConf.set_struct(node, True)
-        OmegaConf.update(node, ".".join(path), new, merge=True)
-    except OmegaConfBaseException:
-        return None
-    changed: Any = _plain(node)
+def value(group: str, tree: Tree, path: Sequence[str], new: Any, adds: bool = False) -> Any:
+    """The ``new`` value at ``path`` with the type that it has in the part ``tree``.
+
+    ``adds`` is True if keys of ``new``, which is a dictionary then, may be new ones. Raises: Unsure if Hydra has to tell.
+    """
+    if group not in (*PARTS, *LISTS):
+        raise Unsure(f"{group} has no types")
+    kind, old = (PARTS[group] if group in PARTS else dict[str, Any]), tree
     for key in path:
-        if not isinstance(changed, dict) or key not in changed:
+        if not isinstance(old, dict) or key not in old:
+            raise Unsure(f"no {key}")
+        [kind] = [fields_of(required(kind)).get(key) or (*get_args(required(kind)), Any)[-1]]
+        old = old[key]
+    if isinstance(new, dict) and (not isinstance(old, dict) or not (adds or _within(new, old))):
+        raise Unsure(f"{new} has other keys than {old}")
+    if isinstance(old, dict) != isinstance(new, dict) or (adds and not isinstance(new, dict)):
+        raise Unsure(f"{new} in the place of {old}")
+    return conforming(kind, merged(old, new))
+
+
+def _within(new: Any, old: Any) -> bool:
+    """True if a dictionary has only keys that ``old`` has, at any depth."""
+    if not isinstance(new, dict):
+        return True
+    return isinstance(old, dict) and all(
+        key in old and _within(inner, old[key]) for key, inner in new.items()
+    )
+
+
+def typed(group: str, content: Tree) -> Tree:
+    """The content of a part of the schema with its types and defaults."""
+    try:
+        return conforming(PARTS[group], content)
+    except Unsure:
+        node = OmegaConf.merge(OmegaConf.structured(PARTS[group]), content)
+        assert isinstance(node, DictConfig)
+        return _plain(node)
+
+
+def _of_group(group: str, name: str, within: tuple[str, ...] = ()) -> Tree | None:
+    """A file of a group over the files of the same group that its defaults list names; None: Hydra has to compose it."""
+    if name in within:
+        return None
+    result = _load(f"{group}/{name}")
+    if result is None or result.header.get("package") not in (None, group):
+        return None
+    *bases, last = result.defaults_list or [SELF]
+    named = [base for base in bases if isinstance(base, ConfigDefault) and _is_plain(base)]
+    if len(named) < len(bases) or not (last is SELF or (isinstance(last, ConfigDefault) and last.is_self())):
+        return None
+    tree: Tree = {}
+    for base in named:
+        below = _of_group(group, str(base.path), (*within, name))
+        if below is None:
             return None
-        changed = changed[key]
-    return changed
+        tree = merged(tree, below)
+    return merged(tree, _plain(result.config))
 
 
-def typed(group: str, content: DictConfig) -> DictConfig:
-    """The content of a part with the types of the schema, where it has some."""
-    if group not in PARTS:
-        return content
-    merged = OmegaConf.merge(OmegaConf.structured(PARTS[group]), content)
-    assert isinstance(merged, DictConfig)
-    return merged
+def _is_plain(base: ConfigDefault) -> bool:
+    """True for an entry of a defaults list that is the name of a file beside it, and nothing else."""
+    return bool(base.package is None and not base.optional and CHOICE.fullmatch(base.path or ""))
 
 
-def _content(group: str, name: str, packages: Sequence[str | None]) -> DictConfig | None:
-    result = GlobalHydra.instance().config_loader().repository.load_config(f"{group}/{name}")  # type: ignore
+def _content(group: str, name: str, packages: Sequence[str | None]) -> Tree | None:
+    result = _load(f"{group}/{name}")
     if result is None or result.defaults_list or result.header.get("package") not in packages:
         return None
-    content = result.config
-    return content if isinstance(content, DictConfig) else None
+    return _plain(result.config) if isinstance(result.config, DictConfig) else None
+
+
+def _load(path: str) -> Any:
+    return GlobalHydra.instance().config_loader().repository.load_config(path)  # type: ignore
 
 
 def _plain(node: DictConfig) -> Tree:

@@ -10,21 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from hydra import compose
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from benchmark.config.compose import composing
-from benchmark.config.identity import run_id
+from benchmark.config.identity import run_ids
 from benchmark.config.overrides import as_written
 from benchmark.config.own_model import with_own_choice
 from benchmark.config.schema import RunConfig
 from benchmark.config.searchpath import folders, parted
-from benchmark.config.table import Table
-from benchmark.config.written import WrittenSource
 from benchmark.errors import BenchmarkError, unknown
-from benchmark.grids import declaration, parts, rectangles, smoke
+from benchmark.grids import declaration, parts, rectangles, smoke, stated
 from benchmark.grids.rectangles import Axes, axes
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # some ten times as fast, where it was built
@@ -109,7 +105,9 @@ def load(name: str, changes: Iterable[str] = (), small: bool = False) -> Grid:
         raise unknown("table", name, files, "sweeps/")
     with composing():
         fixed = _fixed_choices(files[name])
-        table, params = (fixed is not None and _as_written(name, files[name])) or _composed(name, search)
+        table, params = (fixed is not None and stated.as_written(name, files[name])) or stated.composed(
+            name, search
+        )
         declared = rectangles.declared(params, table["grids"])
         declaration.check(name, table, declared)
         changed = axes(changes)
@@ -131,48 +129,13 @@ def load(name: str, changes: Iterable[str] = (), small: bool = False) -> Grid:
     return Grid(name, table, rectangles.merged(grid), changed, list(runs.values()), whole, search)
 
 
-Declared = tuple[dict[str, Any], dict[str, Any]]  # a table, and the sweeper's parameters
-
-
-def _as_written(name: str, path: Path) -> Declared | None:
-    """The declaration of a sweep file that needs nothing from other files; None: Hydra has to compose it."""
-    read = WrittenSource("sweeps", f"file://{path.parent}").load_config(path.name)
-    stated = read.config
-    if read.header.get("package") != "_global_" or not isinstance(stated, DictConfig):
-        return None
-    try:
-        table = OmegaConf.merge(OmegaConf.structured(Table), stated.get("table") or {"title": name})
-        assert isinstance(table, DictConfig)
-        return _declaration(name, table), _plain(OmegaConf.select(stated, "hydra.sweeper.params"))
-    except (OmegaConfBaseException, BenchmarkError):
-        return None  # Hydra says what is wrong
-
-
-def _composed(name: str, search: Sequence[str]) -> Declared:
-    sweep = compose("config", [*search, f"+sweeps={name}"], return_hydra_config=True)
-    node = sweep.table if sweep.table is not None else OmegaConf.structured(Table(title=name))
-    return _declaration(name, node), _plain(sweep.hydra.sweeper.params)
-
-
-def _plain(node: DictConfig | None) -> dict[str, Any]:
-    container = OmegaConf.to_container(node, resolve=True) if node else {}
-    assert isinstance(container, dict)
-    return {str(key): value for key, value in container.items()}
-
-
-def _declaration(name: str, node: DictConfig) -> dict[str, Any]:
-    if missing := sorted(OmegaConf.missing_keys(node)):
-        raise BenchmarkError(f"sweeps/{name}: no value for table.{missing[0]}")
-    return _plain(node)
-
-
 def _fixed_choices(path: Path) -> dict[str, str] | None:
     """A sweep file's choices by group; None if it changes its runs in other ways."""
-    stated = yaml.load(path.read_text(), LOADER)
-    if set(stated) - {"defaults", "hydra", "table"}:
+    read = yaml.load(path.read_text(), LOADER)
+    if set(read) - {"defaults", "hydra", "table"}:
         return None
     choices = {}
-    for entry in stated.get("defaults", ()):
+    for entry in read.get("defaults", ()):
         key, choice = next(iter(entry.items())) if isinstance(entry, dict) else (entry, None)
         if (
             not key.startswith("override /")
@@ -214,8 +177,8 @@ def planned_runs(
             choices = {key: value for key, value in (fixed | values).items() if key in groups or key in fixed}
             others = [f"{k}={v}" for k, v in values.items() if k not in groups]
             configs = composed(choices, others, seeds, search)
-        for seed, config in zip(seeds, configs, strict=True):
-            yield PlannedRun(config, (*shared, *chosen, f"seed={seed}"), run_id(config))
+        for seed, config, name_of_run in zip(seeds, configs, run_ids(configs), strict=True):
+            yield PlannedRun(config, (*shared, *chosen, f"seed={seed}"), name_of_run)
 
 
 def composed(

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from typing import Any, get_args
@@ -22,6 +23,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import MISSING, OmegaConf
 
 from benchmark.config.compose import typed
+from benchmark.config.conforming import Unsure, conforming
 from benchmark.config.own_model import with_own_model
 from benchmark.config.schema import RunConfig
 from benchmark.config.written import fields_of, required, type_at
@@ -84,9 +86,7 @@ def _resolved(tree: Tree) -> RunConfig:
     filled = interpolations.resolved(tree)
     return RunConfig(
         **{
-            key: _typed(key, json.dumps(value))
-            if key in PARTS and value is not tree[key]
-            else _built(type_at(key), value)
+            key: _typed(key, json.dumps(value)) if key in PARTS else _built(type_at(key), value)
             for key, value in filled.items()
         }
     )
@@ -112,8 +112,12 @@ def _built(kind: Any, value: Any) -> Any:
 
 @cache
 def _typed(key: str, text: str) -> Any:
-    """A part of a configuration, from JSON, with the schema's types; cached, since few differ."""
-    return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(PARTS[key]), json.loads(text)))
+    """A part of a configuration, from JSON, with the schema's types; cached, since few differ: runs share them."""
+    value = json.loads(text)
+    try:
+        return _built(PARTS[key], conforming(PARTS[key], value))
+    except (Unsure, Elsewhere):
+        return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(PARTS[key]), value))
 
 
 @cache
@@ -142,12 +146,11 @@ def _value(
     path = tuple(parsed.key_or_group.split("."))
     if parsed.is_delete() or parsed.package is not None or parsed.is_force_add():
         raise Elsewhere(override)
-    if not search and not parsed.is_add() and len(path) > 1:
+    if not search and len(path) > 1:
         tree = part(group, choice, search) if choice is not None else _defaults(search).get(group)
         if isinstance(tree, dict):
-            typed_value = fragments.value(group, tree, path[1:], parsed.value())
-            if typed_value is not None:
-                return path, typed_value
+            with suppress(Unsure):
+                return path, fragments.value(group, tree, path[1:], parsed.value(), parsed.is_add())
     value: Any = _composed(*search, *([f"{group}={choice}"] if choice is not None else []), override)
     for key in path:
         if key not in value:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Glob, Override
@@ -18,15 +19,23 @@ def axes(overrides: Iterable[str]) -> Axes:
     Raises: BenchmarkError for an axis without values, or with a pattern (``glob(*)``) instead of values.
     """
     values_by_key = {}
-    for override in OverridesParser.create().parse_overrides(list(overrides)):
-        key = override.get_key_element()
-        if isinstance(override.value(), Glob):
-            raise BenchmarkError(f"{override.input_line}: name the values themselves, as in {key}=ONE,OTHER")
-        values = [value.split("=", 1)[1] for value in _single_values(override)]
-        if not values:
-            raise BenchmarkError(f"{override.input_line}: names no value")
-        values_by_key[key] = values
+    for override in overrides:
+        key, values = _axis(override)
+        values_by_key[key] = list(values)
     return values_by_key
+
+
+@cache
+def _axis(text: str) -> tuple[str, tuple[str, ...]]:
+    """The key and the values of an override; cached, since the rectangles of a grid share most axes."""
+    [override] = OverridesParser.create().parse_overrides([text])
+    key = override.get_key_element()
+    if isinstance(override.value(), Glob):
+        raise BenchmarkError(f"{override.input_line}: name the values themselves, as in {key}=ONE,OTHER")
+    values = tuple(value.split("=", 1)[1] for value in _single_values(override))
+    if not values:
+        raise BenchmarkError(f"{override.input_line}: names no value")
+    return key, values
 
 
 def _single_values(override: Override) -> list[str]:

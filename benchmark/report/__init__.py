@@ -14,7 +14,6 @@ from benchmark.report import (
     build,
     claims_sheet,
     evidence,
-    figures,
     render,
     shared,
     static,
@@ -40,6 +39,8 @@ def write(
     for other sets without gold labels. ``arrays`` gives the arrays of a run by its id. ``failed`` are the ids of
     runs that ended in an error. A static table has no runs.
     """
+    from benchmark.report import figures  # with matplotlib, which the ledger does without
+
     records, mixed = of_one_origin(grid, records)
     if grid.table["static"]:
         report, drawn = static.build(grid), figures.Figures()

@@ -21,8 +21,14 @@ from benchmark.report.numbers.predictions import Arrays
 from benchmark.report.numbers.sampling import weights_of
 
 BySeed = dict[int, float]
-Scored = Callable[[pd.DataFrame], pd.DataFrame]
+Rows = Mapping[str, np.ndarray]  # of runs, by the names of a frame's columns
+Scored = Callable[[Rows], np.ndarray]
 Kept = TypeVar("Kept")
+
+
+def scores_of(rows: Rows) -> np.ndarray:
+    """The scores of runs as they are (runs,)."""
+    return rows["score"]
 
 
 @dataclass(frozen=True)
@@ -49,23 +55,29 @@ class Arm:
         """Model, variant and methods."""
         return tuple(self.frame[CELL[:-1]].iloc[0])
 
-    def rows(self, column: str) -> pd.DataFrame:
+    @cached_property
+    def every(self) -> Rows:
+        """All rows, as arrays: claims ask thousands of small questions. Collapsed runs have a status of that name."""
+        rows = {str(name): self.frame[name].to_numpy() for name in self.frame}
+        lost = (rows["status"] == "finished") & rows["collapsed"].astype(bool)
+        return rows | {"status": np.where(lost, "collapsed", rows["status"]).astype(object)}
+
+    def rows(self, column: str) -> Rows:
         """The rows of one column."""
-        return self.kept(("rows", column), lambda: self.frame[self.frame["task"] == column])
+        return self.behind(column)
 
     def seeds(self, column: str) -> int:
         """The number of seeds planned on ``column``."""
-        return self.kept(("seeds", column), lambda: self.rows(column)["seed"].nunique())
+        return len(set(self.rows(column)["seed"].tolist()))
 
-    def behind(self, rule: Rule) -> pd.DataFrame:
-        """The rows behind some columns; collapsed runs have a status of that name."""
+    def behind(self, rule: Rule) -> Rows:
+        """The rows behind some columns."""
         columns = tuple(weights_of(rule))
         return self.kept(("behind", *columns), lambda: self._behind(columns))
 
-    def _behind(self, columns: tuple[str, ...]) -> pd.DataFrame:
-        rows = self.frame[self.frame["task"].isin(columns)]
-        finished = rows["status"] == "finished"
-        return rows.assign(status=rows["status"].mask(finished & rows["collapsed"], "collapsed"))
+    def _behind(self, columns: tuple[str, ...]) -> Rows:
+        chosen = np.array([task in columns for task in self.every["task"]], bool)
+        return {name: values[chosen] for name, values in self.every.items()}
 
     def same(self, other: Arm, named: set[str]) -> bool:
         """True if two arms agree on every common axis that is not ``named``."""
@@ -94,30 +106,30 @@ class RunValues:
         return arm.kept(key, lambda: self._by_seed(claim, arm, rule, scored))
 
     def _by_seed(self, claim: Mapping[str, Any], arm: Arm, rule: Rule, scored: Scored) -> BySeed:
-        of = claim["of"]
-        frame = (
-            scored(arm.frame)
+        of, rows = claim["of"], arm.every
+        values = (
+            scored(rows)
             if of == "score" or of_arms(of)
-            else self.with_quantity(of, arm.frame, claim.get("depth") or [], _axis_within(claim))
+            else self.of_rows(of, rows, claim.get("depth") or [], _axis_within(claim))
         )
         if of == "std" or not self.collapsed:  # a collapse is a rate of its own, and no spread
-            frame = frame.assign(score=frame["score"].mask(frame["collapsed"]))
-        return average_by_seed(frame, rule)
+            values = np.where(rows["collapsed"].astype(bool), np.nan, values)
+        return average_by_seed({**rows, "score": values}, rule)
 
-    def with_quantity(
-        self, quantity: str, frame: pd.DataFrame, depth: list[float], axis: tuple[str, str] | None = None
-    ) -> pd.DataFrame:
-        """``frame`` with another quantity of its runs in place of the score.
+    def of_rows(
+        self, quantity: str, rows: Rows, depth: list[float], axis: tuple[str, str] | None = None
+    ) -> np.ndarray:
+        """A quantity of runs besides the score (runs,).
 
         With an ``axis`` within a run and its scale, it is the quantity's slope over this axis.
         """
         values = []
-        for run, number in zip(frame["run_id"], frame["run"], strict=True):
+        for run, number in zip(rows["run_id"].tolist(), rows["run"].tolist(), strict=True):
             key = (quantity, run, number, *depth, axis)
             if key not in self.known:
                 self.known[key] = self._quantity(quantity, run, number, depth, axis)
             values.append(self.known[key])
-        return frame.assign(score=values)
+        return np.array(values, float)
 
     def _quantity(
         self, quantity: str, run: str, number: int, depth: list[float], axis: tuple[str, str] | None
@@ -135,14 +147,14 @@ class RunValues:
         rows = arm.rows(column)
         known = {
             int(seed): self.records[run].environment
-            for seed, run in zip(rows["seed"], rows["run_id"], strict=True)
+            for seed, run in zip(rows["seed"].tolist(), rows["run_id"].tolist(), strict=True)
             if run in self.records
         }
         return {seed: f"{stamp['device_type']}: {stamp['device']}" for seed, stamp in known.items()}
 
     def examples(self, arm: Arm, column: str) -> float:
         """The number of training examples of an arm's runs on ``column``: their median; NaN if unknown."""
-        runs = arm.rows(column)["run_id"]
+        runs = arm.rows(column)["run_id"].tolist()
         counts = [self.records[run].examples.get("train") for run in runs if run in self.records]
         known = [count for count in counts if count]
         return float(np.median(known)) if known else np.nan

@@ -17,7 +17,7 @@ from benchmark.grids.grid import Grid
 from benchmark.grids.selectors import groups_of_tasks, matches
 from benchmark.records.record import Record
 from benchmark.report import lost, sums
-from benchmark.report.arms import Arm, BySeed, RunValues, Scored
+from benchmark.report.arms import Arm, BySeed, Rows, RunValues, Scored, scores_of
 from benchmark.report.facts import Facts, distinct
 from benchmark.report.numbers import planned
 from benchmark.report.numbers.frame import Rule, distinguishing, placed
@@ -143,7 +143,7 @@ class Compared:
         self,
         claim: dict[str, Any],
         terms: list[Term],
-        scored: Scored = lambda frame: frame,
+        scored: Scored = scores_of,
         logs: bool = False,
     ) -> Sum:
         """The weighted sum of the compared quantity over some arms."""
@@ -164,7 +164,7 @@ class Compared:
         counted = lost.counted(comparison, rows, claim["of"])
         if claim["of"].split("/")[0] not in WITH_FLOORS or not lost.have_floors(rows):
             return counted
-        mine, theirs = (self.values(claim, *side, planned.at_floor) for side in sides)
+        mine, theirs = (self.values(claim, *side, planned.floored) for side in sides)
         return with_planned(counted, claim["of"], (mine, theirs), sign)
 
     def with_facts(
@@ -176,7 +176,7 @@ class Compared:
         )
         return self.facts.added(comparison, (ours, others), seeds, sign, claim["of"] == "score")
 
-    def weighted_runs(self, claim: dict[str, Any], terms: Sequence[Term]) -> list[tuple[float, pd.DataFrame]]:
+    def weighted_runs(self, claim: dict[str, Any], terms: Sequence[Term]) -> list[tuple[float, Rows]]:
         """The runs behind a weighted sum, those that gains are over included."""
         return [(weight, arm.behind(rule)) for weight, arm, rule in self.with_bases(claim, terms)]
 
@@ -197,12 +197,10 @@ class Compared:
         others.run_values = replace(self.run_values, collapsed=False)
         return others
 
-    def values(
-        self, claim: dict[str, Any], arm: Arm, rule: Rule, scored: Scored = lambda frame: frame
-    ) -> BySeed:
+    def values(self, claim: dict[str, Any], arm: Arm, rule: Rule, scored: Scored = scores_of) -> BySeed:
         """The compared quantity of an arm by seed, or its gain over another arm.
 
-        ``scored`` may change the scores of the arm's runs.
+        ``scored`` gives the scores of the arm's runs.
         """
         mine = self.run_values.by_seed(claim, arm, rule, scored)
         if not (claim["gain_over"] or claim.get("gain_of")):

@@ -14,7 +14,7 @@ from scipy import stats
 
 from benchmark.report.numbers.noncentral import seeds_for
 from benchmark.report.numbers.statistics import LEVEL, MANY
-from benchmark.report.paired_tests import Comparison
+from benchmark.report.paired_tests import OF_SIDES, Comparison
 
 
 def largest_spread(std: float, n: int) -> float:
@@ -41,10 +41,21 @@ def seeds_to_decide(cells: Sequence[Sequence[Comparison]], wanted: int) -> tuple
     return _to_show(tested, seen, wanted), "the effect seen"
 
 
+def stuck(cells: Sequence[Sequence[Comparison]]) -> bool:
+    """True if an open comparison has the fewest seeds that can decide it already.
+
+    No more is known of the seeds it needs.
+    """
+    every = [comparison for cell in cells for comparison in cell if comparison.test == OF_SIDES]
+    return any(c.p > LEVEL and c.n >= c.needed(LEVEL) for c in every)
+
+
 def in_words(cells: Sequence[Sequence[Comparison]], wanted: int) -> str:
     """The number of seeds that would decide, in words."""
     if all(comparison.n < 2 for cell in cells for comparison in cell):
         return "one seed shows no spread"
+    if stuck(cells):
+        return "these seeds could have decided it, and how many would is not known"
     seeds, effect = seeds_to_decide(cells, wanted)
     number = "no number of seeds in reach" if seeds >= MANY else f"about {seeds} seeds"
     return f"at {effect}, {number} would decide"

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from benchmark.report import published
 from benchmark.report.arms import Arm
@@ -75,7 +74,7 @@ class Facts:
         weights = sampling.weights_of(rule)
         return arm.kept(
             ("shares", repr(rule), seeds),
-            lambda: sampling.of_side(arm.frame, weights, self.shares, seeds),
+            lambda: sampling.of_side(arm.every, weights, self.shares, seeds),
         )
 
     def value(self, term: Term, column: str) -> float:
@@ -107,10 +106,10 @@ def _runs(terms: Sequence[Term]) -> frozenset[str]:
 
 
 def _runs_behind(arm: Arm, rule: Rule) -> frozenset[str]:
-    return arm.kept(("runs", repr(rule)), lambda: frozenset(arm.behind(rule)["run_id"]))
+    return arm.kept(("runs", repr(rule)), lambda: frozenset(arm.behind(rule)["run_id"].tolist()))
 
 
 def _tried(terms: Sequence[Term]) -> int:
     _, arm, rule = terms[0]
-    counts = arm.kept(("tried", repr(rule)), lambda: arm.behind(rule).get("tried", pd.Series([1.0])).max())
-    return 1 if np.isnan(counts) else int(counts)
+    counts = arm.behind(rule).get("tried", np.ones(1))
+    return int(counts.max()) if len(counts) else 1

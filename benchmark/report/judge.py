@@ -25,6 +25,12 @@ from benchmark.report.numbers.statistics import LEVEL, holm
 from benchmark.report.paired_tests import Comparison
 from benchmark.report.words import CONTRADICTED, NOT_MEASURED, REPRODUCED, UNDECIDED, UNTESTABLE, worded
 
+MARGINS = (
+    "equivalent",
+    "not_worse",
+    "size",
+)  # two arms that have learnt nothing are not alike in what they learn
+NO_RUN = "no run covers it"
 OF_SCORES = ("score", "median")  # quantities that collapses change, and that speak of runs as a whole
 
 
@@ -81,6 +87,8 @@ def judge(
             among = verdict(claim, kinds.comparisons(compared.without_collapses(), claim), missing)
             said = f"among runs that did not collapse {worded(among.verdict, changed)}: {among.why.split(';')[0]}"
             judged = replace(judged, why=f"{judged.why}; {said}", without_collapses=among)
+            if judged.kind in MARGINS and judged.verdict == REPRODUCED != among.verdict:
+                judged = replace(judged, verdict=UNDECIDED, sentences=_open(judged.sentences))
         verdicts.append(judged)
     return verdicts
 
@@ -90,7 +98,7 @@ def without_runs(claim: dict[str, Any]) -> Verdict:
     named: dict[str, Any] = {"id": claim.get("id") or "", "place": claim.get("place") or ""}
     if reason := claim.get("untestable"):
         return Verdict(claim["says"], UNTESTABLE, reason, sentences=UNTESTABLE, **named)
-    return Verdict(claim["says"], NOT_MEASURED, "no run covers it", kind=kinds.kind_of(claim), **named)
+    return Verdict(claim["says"], NOT_MEASURED, NO_RUN, kind=kinds.kind_of(claim), **named)
 
 
 def verdict(claim: dict[str, Any], comparisons: list[Comparison], missing: str = "") -> Verdict:
@@ -100,7 +108,7 @@ def verdict(claim: dict[str, Any], comparisons: list[Comparison], missing: str =
     """
     made = [comparison for comparison in comparisons if comparison.n > 0]
     if not made:
-        return Verdict(claim["says"], NOT_MEASURED, "no run covers it", comparisons)
+        return Verdict(claim["says"], NOT_MEASURED, _nothing(comparisons), comparisons)
     corrected = holm([comparison.p for comparison in comparisons]).tolist()
     signs = states(comparisons, corrected)
     word = _decision(claim, comparisons, signs)
@@ -115,7 +123,7 @@ def verdict(claim: dict[str, Any], comparisons: list[Comparison], missing: str =
     kept_open += [f"{_count(waiting, 'run')} of its comparisons not run yet"] if waiting else []
     sentences = scopes.unknown(comparisons) or _for_sentences(claim, comparisons)
     if REPRODUCED in (word, sentences) and kept_open:
-        sentences = UNDECIDED if sentences == REPRODUCED else sentences
+        sentences = _open(sentences)
         if word == REPRODUCED:
             why = f"{why}, but {' and '.join(kept_open)}"
             return Verdict(claim["says"], UNDECIDED, why, comparisons, corrected, sentences)
@@ -171,9 +179,14 @@ def _for_sentences(claim: dict[str, Any], comparisons: list[Comparison]) -> str:
 
 
 def states(comparisons: Sequence[Comparison], corrected: Iterable[float]) -> list[int]:
-    """By comparison 1 for significant as claimed, -1 for the contrary, 0 for neither."""
+    """By comparison 1 for significant as claimed, -1 for the contrary, 0 for neither.
+
+    Runs that were lost may make the contrary as well: then all planned seeds have to show it too.
+    """
     return [
-        0 if np.isnan(p) or p > LEVEL else int(comparison.toward > 0) - int(comparison.toward < 0)
+        0
+        if np.isnan(p) or p > LEVEL or (comparison.toward < 0 and not comparison.holds_the_other_way)
+        else int(comparison.toward > 0) - int(comparison.toward < 0)
         for comparison, p in zip(comparisons, corrected, strict=True)
     ]
 
@@ -210,6 +223,20 @@ def wanted(claim: dict[str, Any], cells: int) -> int:
         return claim["where"]
     number = claim.get("at_least")
     return most(cells) if number == MOST else number or cells
+
+
+def _nothing(comparisons: Sequence[Comparison]) -> str:
+    """The reason why runs show nothing at all."""
+    if not comparisons:
+        return NO_RUN
+    waiting = sum(comparison.waiting for comparison in comparisons)
+    left = f"; {_count(waiting, 'run')} not run yet" if waiting else ""
+    return f"no seed has all the values that it needs{_failures(comparisons)}{left}"
+
+
+def _open(word: str) -> str:
+    """A word that does not call a claim reproduced."""
+    return UNDECIDED if word == REPRODUCED else word
 
 
 def _failures(comparisons: Sequence[Comparison]) -> str:

@@ -19,6 +19,7 @@ from benchmark.grids.grid import Grid
 from benchmark.report import enough
 from benchmark.report.coverage import runs_of
 from benchmark.report.judge import Verdict, cells_of, states, wanted
+from benchmark.report.kinds.shown import P_AT
 from benchmark.report.numbers.conjunctions import helped
 from benchmark.report.numbers.pooled import equal_weights
 from benchmark.report.numbers.statistics import MANY
@@ -173,6 +174,8 @@ def _effect(made: Sequence[Comparison]) -> dict[str, Any]:
     [unit] = units
     if len(known) == 1:
         return {"effect": known[0].effect, "low": known[0].low, "high": known[0].high, "unit": unit}
+    if unit.startswith(P_AT):
+        return {}  # p-values have no mean
     effects = np.array([c.effect for c in known])
     ratio = unit == "ratio" and (effects > 0).all()
     mean = equal_weights(np.log(effects) if ratio else effects)
@@ -185,6 +188,8 @@ def _seeds(claim: dict[str, Any], made: list[Comparison]) -> dict[str, Any]:
     if all(c.n < 2 for c in made):
         return {}
     cells = list(cells_of(claim, made).values())
+    if enough.stuck(cells):
+        return {}
     seeds, effect = enough.seeds_to_decide(cells, wanted(claim, len(cells)))
     return {"seeds": np.inf if seeds >= MANY else seeds, "seeds_at": effect}
 

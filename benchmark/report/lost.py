@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 
+from benchmark.report.arms import Rows
 from benchmark.report.numbers import planned
 from benchmark.report.numbers.rates import paired_rates
 from benchmark.report.paired_tests import Comparison
 
 # Runs as `Compared.runs` gives them, by their weight in a sum.
-Weighted = Sequence[tuple[float, pd.DataFrame]]
+Weighted = Sequence[tuple[float, Rows]]
 
 
 def counted(comparison: Comparison, weighted: Weighted, of: str) -> Comparison:
@@ -33,19 +33,24 @@ def counted(comparison: Comparison, weighted: Weighted, of: str) -> Comparison:
 
 def have_floors(weighted: Weighted) -> bool:
     """True if runs were lost, and a floor is known for all."""
-    lost = [runs["floor"].to_numpy()[runs["status"].isin(planned.LOST).to_numpy()] for _, runs in weighted]
-    floors = np.concatenate(lost).astype(float)
-    return bool(len(floors)) and not np.isnan(floors).any()
+    floors = [
+        floor
+        for _, runs in weighted
+        for floor, status in zip(runs["floor"].tolist(), runs["status"].tolist(), strict=True)
+        if status in planned.LOST
+    ]
+    return bool(floors) and not np.isnan(floors).any()
 
 
-def rates(
-    of: str, column: str, names: tuple[str, str], rows: tuple[pd.DataFrame, pd.DataFrame], sign: float
-) -> Comparison:
+def rates(of: str, column: str, names: tuple[str, str], rows: tuple[Rows, Rows], sign: float) -> Comparison:
     """Two arms' rates of failed or collapsed runs, over pairs that were made."""
     statuses = planned.LOST if of == "failed" else ("collapsed",)
-    ends = [runs.set_index(["task", "seed"])["status"] for runs in rows]
-    made = [set(end[end != "missing"].index) for end in ends]
-    mine, theirs = (end[end.isin(statuses)].index for end in ends)
+    ends = [
+        dict(zip(zip(runs["task"].tolist(), runs["seed"].tolist(), strict=True), runs["status"], strict=True))
+        for runs in rows
+    ]
+    made = [{run for run, status in end.items() if status != "missing"} for end in ends]
+    mine, theirs = ({run for run, status in end.items() if status in statuses} for end in ends)
     rate = paired_rates(mine, theirs, made[0] & made[1])
     return Comparison(
         column,
@@ -54,13 +59,13 @@ def rates(
         rate.n,
         rate.p,
         rate.needed,
-        waiting=sum(int((end == "missing").sum()) for end in ends),
+        waiting=sum(list(end.values()).count("missing") for end in ends),
         effect=rate.difference,
         test="McNemar",
     )
 
 
-def _number(frames: Sequence[pd.DataFrame], *statuses: str) -> int:
+def _number(frames: Sequence[Rows], *statuses: str) -> int:
     """The number of runs, each counted once, that ended so."""
     runs = {
         run

@@ -82,6 +82,8 @@ def _gain(cells: list[tuple[str, pd.DataFrame, pd.DataFrame]]) -> dict[str, floa
     middle, middle_low, middle_high = pooled.interquartile_mean(every)
     return {
         "cells": len(known),
+        "tried": max(_tried(ours) for _, ours, _ in cells),
+        "tried_vanilla": max(_tried(vanilla) for *_, vanilla in cells),
         "mean": mean.mean,
         "low": mean.low,
         "high": mean.high,
@@ -97,9 +99,20 @@ def _gain(cells: list[tuple[str, pd.DataFrame, pd.DataFrame]]) -> dict[str, floa
     }
 
 
+def _tried(runs: pd.DataFrame) -> int:
+    """The settings that the best one was chosen from."""
+    return int(runs["tried"].max()) if "tried" in runs and len(runs) else 1
+
+
 def _texts(row: Mapping[str, float]) -> list[str]:
+    unequal = row["tried"] > row["tried_vanilla"]
+    budget = (
+        f" (best of {row['tried']:.0f} settings, {VANILLA_LABEL} of {row['tried_vanilla']:.0f})"
+        if unequal
+        else ""
+    )
     return [
-        str(row["methods"]),
+        f"{row['methods']}{budget}",
         f"{row['mean']:+.2f}{_interval(row['low'], row['high'])}",
         f"{row['cells']}",
         f"{row['random_mean']:+.2f}{_interval(row['random_low'], row['random_high'])}"

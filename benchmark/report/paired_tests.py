@@ -9,9 +9,13 @@ import numpy as np
 
 from benchmark.config.units import QUANTILE, of_arms
 from benchmark.report.arms import BySeed
-from benchmark.report.numbers import conjunctions, quantiles, spread, swaps
-from benchmark.report.numbers.statistics import MANY, Estimate, paired, seeds_to_find
+from benchmark.report.numbers import conjunctions, maxima, quantiles, spread, swaps
+from benchmark.report.numbers.statistics import LEVEL, MANY, Estimate, paired, seeds_to_find
 from benchmark.report.sums import Sum
+
+OF_SIDES = (
+    "swaps of sides"  # a test of which `Comparison.needed` tells the fewest seeds that can decide, no more
+)
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,20 @@ class Comparison:
             return np.nan if self.lost[0] > self.lost[1] else p
         return float(np.maximum(p, planned))
 
+    @property
+    def holds_the_other_way(self) -> bool:
+        """True if all planned seeds bear out a difference against the claim.
+
+        Without a floor, that is if the other side lost more runs.
+        """
+        if not any(self.lost):
+            return True
+        if not np.isnan(self.claimed_all_p):
+            return self.claimed_all_p > LEVEL / 2
+        if not np.isnan(self.all_p):
+            return self.all_toward < 0 and self.all_p <= LEVEL
+        return self.lost[1] <= self.lost[0]
+
 
 def of_sum(apart: Sum, column: str, names: tuple[str, str], sign: float) -> Comparison:
     """Test that a weighted sum of means is not 0; ``sign`` is -1 for a claim that less is better."""
@@ -149,6 +167,6 @@ def _arms_test(of: str, mine: np.ndarray, theirs: np.ndarray) -> tuple[float, fl
     if of == "std":
         return (*spread.spread_test(mine, theirs), "swaps of deviations")
     if of == "max":
-        return (*swaps.maximum_test(mine, theirs), "swaps of sides")
+        return (*maxima.maximum_test(mine, theirs), OF_SIDES)
     level = 0.5 if of == "median" else float(of.removeprefix(QUANTILE))
-    return (*quantiles.quantile_test(mine, theirs, level), "swaps of sides")
+    return (*quantiles.quantile_test(mine, theirs, level), OF_SIDES)

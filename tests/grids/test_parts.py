@@ -10,6 +10,7 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from benchmark.config.compose import ROOT, composing
+from benchmark.config.conforming import Unsure
 from benchmark.config.identity import run_id
 from benchmark.config.schema import as_json
 from benchmark.errors import BenchmarkError
@@ -72,7 +73,9 @@ def test_a_choice_that_changes_more_than_its_part_is_not_taken_for_one(monkeypat
         other = parts._composed("threads=2")
         monkeypatch.setattr(parts, "_defaults", lambda *_: other)
         with pytest.raises(parts.Elsewhere):
-            parts.part.__wrapped__("task", "xquad")  # it has a defaults list, so it is composed
+            parts.part.__wrapped__(
+                "probe", "[linear_probe]"
+            )  # its defaults list names other groups: it is composed
 
 
 def test_evaluation_sets_keep_their_order_after_runs_of_other_tasks():
@@ -91,6 +94,14 @@ def test_ten_times_the_runs_take_no_more_composing(monkeypatch):
     assert len(calls) == 1  # the defaults; tasks, methods, model and protocol are read from their files
 
 
+@pytest.mark.parametrize("choice", ["snli_transfer", "xnli_retrieval", "xquad_mlqa", "udpos_xtreme"])
+def test_a_task_over_other_tasks_is_the_composed_one(choice):
+    with composing():
+        assert with_types(fragments.part("task", choice)) == with_types(
+            parts._composed(f"task={choice}")["task"]
+        )
+
+
 @pytest.mark.parametrize("group", [*fragments.PARTS, *fragments.LISTS])
 def test_a_part_that_is_read_from_its_file_is_the_composed_one(group):
     read = 0
@@ -106,7 +117,7 @@ def test_a_part_that_is_read_from_its_file_is_the_composed_one(group):
 def test_a_part_is_not_read_from_its_file_where_that_does_not_do():
     with composing():
         for group, choice in [
-            ("task", "xquad"),
+            ("probe", "[linear_probe]"),
             ("task", "nothing"),
             ("method", "hype_n"),
             ("tracker", "none"),
@@ -115,5 +126,22 @@ def test_a_part_is_not_read_from_its_file_where_that_does_not_do():
         assert fragments.part("method", "[hype_n,hype_n]") is None
         hype = fragments.part("method", "[hype_n]")
         assert fragments.value("method", hype, ["hype_n", "sigma"], 1) == 1
-        assert fragments.value("method", hype, ["hype_n", "sigmas"], 1) is None
-        assert fragments.value("data", fragments.part("data", "full"), ["count"], "many") is None
+        data = fragments.part("data", "full")
+        assert fragments.value("data", data, ["share"], None) is None
+        for group, part, path, new in [
+            ("method", hype, ["hype_n", "sigmas"], 1),
+            ("method", hype, ["hype_n"], 1),
+            ("data", data, ["count"], "many"),
+            ("data", data, ["name"], None),
+            ("threads", {}, ["a"], 1),
+        ]:
+            with pytest.raises(Unsure):
+                fragments.value(group, part, path, new)
+        task = fragments.part("task", "rte")
+        added = {"test": {"config": "rte", "split": "test"}}
+        with pytest.raises(Unsure):  # only `+` adds keys
+            fragments.value("task", task, ["evaluate"], added)
+        assert list(fragments.value("task", task, ["evaluate"], added, adds=True)) == [
+            *task["evaluate"],
+            "test",
+        ]

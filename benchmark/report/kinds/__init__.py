@@ -8,6 +8,7 @@ from typing import Any
 from benchmark.report.comparisons import Compared
 from benchmark.report.kinds.associations import association
 from benchmark.report.kinds.margins import equivalent, not_worse, size
+from benchmark.report.kinds.p_values import p_value
 from benchmark.report.kinds.shown import with_units
 from benchmark.report.kinds.trends import optimum, trend
 from benchmark.report.paired_tests import Comparison
@@ -18,6 +19,7 @@ JUDGED: dict[str, Callable[[Compared, dict[str, Any]], list[Comparison]]] = {
     "equivalent": equivalent,
     "not_worse": not_worse,
     "size": size,
+    "p_value": p_value,
     "association": association,
 }
 

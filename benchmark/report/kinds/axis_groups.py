@@ -68,7 +68,7 @@ def by_seed(compared: Compared, claim: dict[str, Any], terms: Sequence[Term], lo
     With ``logs``, of the logarithms; a floor of 0 has none, and counts as a hundredth of a point.
     """
     sides = [
-        (weight, compared.values(claim, arm, column, planned.at_floor))
+        (weight, compared.values(claim, arm, column, planned.floored))
         for column, arms in by_column(terms).items()
         for weight, arm in arms
     ]

@@ -12,6 +12,7 @@ from benchmark.config.units import RATES, unit
 from benchmark.grids.grid import Grid
 from benchmark.report.paired_tests import Comparison
 
+P_AT = "p at "  # the unit of an effect that is shown as a p-value
 FEW = 2  # comparisons that a verdict shows one by one
 NOUNS = {"layer": "layer", "injection": "layer of the noise", "step": "update"}
 
@@ -41,6 +42,8 @@ def unit_of(claim: Mapping[str, Any], kind: str, regression: bool = False) -> st
         return "rank correlation"
     if kind in ("trend", "optimum") and claim["of"] == "std":
         name = "points of deviation"
+    if kind == "p_value":
+        return f"{P_AT}{stated['seeds']} seeds"
     if kind == "trend":
         over = NOUNS.get(stated["over"], stated["over"])
         step = "doubling of " if stated["scale"] == "log" else "" if over in NOUNS.values() else "unit of "
@@ -50,12 +53,12 @@ def unit_of(claim: Mapping[str, Any], kind: str, regression: bool = False) -> st
 
 def effects(comparisons: Sequence[Comparison]) -> str:
     """The effects of a few comparisons with their intervals, in words; '' for many, or without units."""
-    known = [comparison for comparison in comparisons if comparison.n and comparison.unit]
+    known = [c for c in comparisons if c.n and c.unit and np.isfinite(c.effect)]
     notes = sorted({comparison.note for comparison in known if comparison.note})
     texts = [in_unit(c.effect, c.low, c.high, c.unit) for c in known] if len(comparisons) <= FEW else []
     made, planned = (sum(comparison.pairs[end] for comparison in comparisons) for end in (0, 1))
     pairs = [f"{made} of {planned} pairs of runs"] if 0 < made < planned else []
-    return "".join(f"; {text}" for text in [*texts, *notes[:1], *pairs])
+    return "".join(f"; {text}" for text in [*texts, *(notes if len(notes) == 1 else []), *pairs])
 
 
 def fields(comparison: Comparison) -> dict[str, Any]:
@@ -67,7 +70,7 @@ def fields(comparison: Comparison) -> dict[str, Any]:
 def in_unit(effect: float, low: float, high: float, unit_name: str) -> str:
     """An effect with its interval, if it has one, in a unit of its own."""
     ratio, rate = unit_name == "ratio", unit_name == unit(RATES[0])
-    form = "{:.3g}" if ratio else "{:+.0%}" if rate else "{:+.3g}"
+    form = "{:.3g}" if ratio or unit_name.startswith(P_AT) else "{:+.0%}" if rate else "{:+.3g}"
     ends = (low, high)
     interval = f" [{form.format(ends[0])}, {form.format(ends[1])}]" if np.isfinite(ends).all() else ""
     return f"{form.format(effect)}{interval} {unit_name}"

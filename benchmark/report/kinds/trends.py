@@ -188,5 +188,5 @@ def _parts(compared: Compared, claim: dict[str, Any], arm: Arm, rule: Rule) -> d
         return compared.values(claim, arm, rule)
     statuses = planned.LOST if claim["of"] == "failed" else ("collapsed",)
     runs = arm.behind(rule)
-    made = runs[runs["status"] != "missing"]
-    return average_by_seed(made.assign(score=made["status"].isin(statuses).astype(float)), rule)
+    failed = [np.nan if status == "missing" else float(status in statuses) for status in runs["status"]]
+    return average_by_seed({**runs, "score": np.array(failed)}, rule)

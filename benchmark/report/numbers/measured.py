@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from benchmark.report.numbers.statistics import Estimate, estimate, holm, paired
 from benchmark.report.published import AVERAGE
 
 STATUSES = ("finished", "diverged", "failed", "missing")
-SharesByRun = dict[tuple[str, str], Shares]  # by run id and column
+SharesByRun = Mapping[tuple[str, str], Shares]  # by run id and column
 
 
 def measured(

@@ -6,12 +6,17 @@ test, by the noncentral t distribution.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 from scipy import stats
 
 from benchmark.report.numbers.statistics import LEVEL, MANY, POWER
+
+Cell = TypeVar("Cell")
+Chance: TypeAlias = Callable[[Sequence[Cell], int, float], float]  # of cells, seeds and a level
 
 
 def effect(gain: float, ours: float, others: float, correlation: float = 0.0) -> float:
@@ -48,8 +53,12 @@ def seeds_for(
     Every cell is tested at a two-sided ``level``. At most ``MANY``, which stands for never as well: an effect
     that is not as claimed cannot be shown.
     """
-    sizes = np.atleast_1d(np.asarray(effects, float))
-    if not len(sizes) or not (sizes > 0).all() or power(sizes, MANY, level) < wanted:
+    return _seeds_for(tuple(np.atleast_1d(np.asarray(effects, float)).tolist()), level, wanted)
+
+
+@cache
+def _seeds_for(sizes: tuple[float, ...], level: float, wanted: float) -> int:
+    if not sizes or not all(size > 0 for size in sizes) or power(sizes, MANY, level) < wanted:
         return MANY
     few, enough = 1, 2
     while power(sizes, enough, level) < wanted:
@@ -60,31 +69,46 @@ def seeds_for(
     return enough
 
 
-def power_of_some(groups: Sequence[Sequence[float]], n: int, wanted: int, level: float = LEVEL) -> float:
+def power_of_some(
+    groups: Sequence[Sequence[Cell]],
+    n: int,
+    wanted: int,
+    level: float = LEVEL,
+    of_cells: Chance[Cell] = power,  # type: ignore[assignment]
+) -> float:
     """Chance that ``n`` seeds show at least ``wanted`` groups of independent cells.
 
-    Each group is tested at ``level`` over the number of groups that may be missed and one.
+    Each group is tested at ``level`` over the number of groups that may be missed and one. ``of_cells`` is the chance
+    that all cells of a group are shown; cells are effects, unless it says otherwise.
     """
-    chances = [power(effects, n, level / (len(groups) - wanted + 1)) for effects in groups]
+    chances = [of_cells(cells, n, level / (len(groups) - wanted + 1)) for cells in groups]
     counts = np.array([1.0])  # chance of 0, 1, … cells so far
     for chance in chances:
         counts = np.convolve(counts, [1 - chance, chance])
     return float(counts[wanted:].sum())
 
 
-def seeds_for_some(groups: Sequence[Sequence[float]], wanted: int, level: float = LEVEL) -> int:
-    """Fewest seeds that show ``wanted`` groups of cells with 80 % power.
+def seeds_for_some(
+    groups: Sequence[Sequence[Cell]],
+    wanted: int,
+    level: float = LEVEL,
+    of_cells: Chance[Cell] = power,  # type: ignore[assignment]
+    most: int = MANY,
+) -> int:
+    """Fewest seeds that show ``wanted`` groups of cells with 80 % power, as `power_of_some`.
 
-    At most ``MANY``, which stands for never as well.
+    ``MANY``, which stands for never as well, if they are more than ``most``.
     """
-    if not groups or power_of_some(groups, MANY, wanted, level) < POWER:
+
+    def found(n: int) -> bool:
+        return power_of_some(groups, n, wanted, level, of_cells) >= POWER
+
+    if not groups or not found(most):
         return MANY
     few, enough = 1, 2
-    while power_of_some(groups, enough, wanted, level) < POWER:
-        few, enough = enough, min(2 * enough, MANY)
+    while not found(enough):
+        few, enough = enough, min(2 * enough, most)
     while enough - few > 1:
         middle = (few + enough) // 2
-        few, enough = (
-            (few, middle) if power_of_some(groups, middle, wanted, level) >= POWER else (middle, enough)
-        )
+        few, enough = (few, middle) if found(middle) else (middle, enough)
     return enough

@@ -8,6 +8,7 @@ model that has learnt nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -66,8 +67,13 @@ def with_floors(grid: Grid, frame: pd.DataFrame, arrays: Arrays) -> pd.DataFrame
 
 def at_floor(frame: pd.DataFrame) -> pd.DataFrame:
     """``frame`` with the floor as the score of runs that diverged or failed."""
-    lost = frame["status"].isin(LOST)
-    return frame.assign(score=frame["score"].where(~lost, frame["floor"]))
+    return frame.assign(score=floored(frame))
+
+
+def floored(rows: Mapping[str, Any]) -> np.ndarray:
+    """Scores (runs,) with the floor for runs that diverged or failed; ``rows`` are a frame, or its columns."""
+    lost = np.array([status in LOST for status in rows["status"]], bool)
+    return np.where(lost, np.asarray(rows["floor"], float), np.asarray(rows["score"], float))
 
 
 def _floor_of(name: str, config: RunConfig, stored: Mapping[str, np.ndarray]) -> float:

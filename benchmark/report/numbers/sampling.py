@@ -5,11 +5,13 @@ They stand beside the spread over seeds, and more seeds do not make them smaller
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from benchmark.config.schema import RunConfig
 from benchmark.grids.grid import Grid
 from benchmark.records.record import Record
 from benchmark.report.numbers import predictions
@@ -21,37 +23,77 @@ Shares = dict[tuple[str, str], np.ndarray]  # contribution of each example, by t
 
 def of_runs(
     grid: Grid, frame: pd.DataFrame, records: Mapping[str, Record], arrays: Arrays
-) -> dict[tuple[str, str], Shares]:
+) -> Mapping[tuple[str, str], Shares]:
     """Contributions of examples to the scores of ``frame``, in points, by run id and column.
 
-    Scores that cannot be computed from stored predictions have no entry.
+    Scores that cannot be computed from stored predictions have no entry. A run's arrays are read when it is asked for.
     """
-    shares_by_run = {}
-    for run, rows in frame[frame["score"].notna()].groupby("run_id", sort=False):
-        config, record, stored = grid.runs[int(rows["run"].iloc[0])].config, records[str(run)], None
-        for column, report, minus in columns_of(grid, config):
-            if column not in set(rows["task"]):
-                continue
-            stored = arrays(str(run)) if stored is None else stored
-            evaluation = selected(record, config, report, minus)
-            weights = [(name, 100 / len(report)) for name in report]
-            weights += [(name, -100 / len(minus)) for name in minus]
-            shares: Shares = {}
-            for name, weight in weights:
-                set_name, _, metric = name.rpartition("/")
-                set_name = set_name or next(iter(config.task.evaluate))
-                of_set = predictions.of_set(stored, set_name, config)
-                if not predictions.known(metric) or of_set is None or len(of_set[0]) < -evaluation:
-                    break
-                logits, targets = of_set
-                predicted = predictions.from_logits(logits[evaluation], config, set_name)
-                gold = predictions.has_gold(targets)
-                adds = weight * predictions.influences(metric, predicted[gold], targets[gold])
-                key = (config.task.name, set_name)
-                shares[key] = shares.get(key, 0) + adds
-            else:
-                shares_by_run[str(run), column] = shares
-    return shares_by_run
+    scored: dict[str, tuple[int, set[str]]] = {}
+    names = ("run_id", "run", "task", "score")
+    for run, number, column, score in zip(*(frame[name].tolist() for name in names), strict=True):
+        if not np.isnan(score):
+            scored.setdefault(run, (number, set()))[1].add(column)
+    return _OfRuns(grid, scored, records, arrays)
+
+
+class _OfRuns(Mapping[tuple[str, str], Shares]):
+    """The contributions of runs that were scored, each computed once; ``scored`` has their numbers and columns."""
+
+    def __init__(
+        self,
+        grid: Grid,
+        scored: Mapping[str, tuple[int, set[str]]],
+        records: Mapping[str, Record],
+        arrays: Arrays,
+    ) -> None:
+        self.grid, self.scored, self.records, self.arrays = grid, scored, records, arrays
+        self.known: dict[str, dict[str, Shares]] = {}
+
+    def __getitem__(self, key: tuple[str, str]) -> Shares:
+        run, column = key
+        if run not in self.known:
+            number, wanted = self.scored[run]
+            config, stored = self.grid.runs[number].config, self.arrays(run)
+            self.known[run] = {
+                column: shares
+                for column, report, minus in columns_of(self.grid, config)
+                if column in wanted
+                and (shares := _of_run(self.records[run], config, stored, report, minus)) is not None
+            }
+        return self.known[run][column]
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        every = [(run, column) for run, (_, columns) in self.scored.items() for column in columns]
+        return (key for key in every if self.get(key) is not None)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __bool__(self) -> bool:
+        return bool(self.scored)  # without reading any array
+
+
+def _of_run(
+    record: Record, config: RunConfig, stored: Mapping[str, np.ndarray], report: list[str], minus: list[str]
+) -> Shares | None:
+    """Contributions of examples to a run's score of one column; None if they are unknown."""
+    evaluation = selected(record, config, report, minus)
+    weights = [(name, 100 / len(report)) for name in report]
+    weights += [(name, -100 / len(minus)) for name in minus]
+    shares: Shares = {}
+    for name, weight in weights:
+        set_name, _, metric = name.rpartition("/")
+        set_name = set_name or next(iter(config.task.evaluate))
+        of_set = predictions.of_set(stored, set_name, config)
+        if not predictions.known(metric) or of_set is None or len(of_set[0]) < -evaluation:
+            return None
+        logits, targets = of_set
+        predicted = predictions.from_logits(logits[evaluation], config, set_name)
+        gold = predictions.has_gold(targets)
+        adds = weight * predictions.influences(metric, predicted[gold], targets[gold])
+        key = (config.task.name, set_name)
+        shares[key] = shares.get(key, 0) + adds
+    return shares
 
 
 def mean(several: list[Shares | None]) -> Shares | None:
@@ -86,19 +128,23 @@ def degrees(shares: Shares) -> float:
 
 
 def of_side(
-    frame: pd.DataFrame,
+    rows: Mapping[str, Any],
     weights: Mapping[str, float],
     shares: Mapping[tuple[str, str], Shares],
     seeds: Collection[int],
 ) -> Shares | None:
     """Contributions of examples to the mean over ``seeds`` of weighted scores.
 
-    ``shares`` are by run id and column. None if those of a run are unknown.
+    ``rows`` are a frame, or its columns. ``shares`` are by run id and column. None if those of a run are unknown.
     """
+    columns = (list(rows[name]) for name in ("task", "seed", "score", "run_id"))
+    runs: dict[str, list[str]] = {}
+    for task, seed, score, run in zip(*columns, strict=True):
+        if seed in seeds and not np.isnan(score):
+            runs.setdefault(task, []).append(run)
     summands = []
     for task, weight in weights.items():
-        runs = frame[(frame["task"] == task) & frame["score"].notna() & frame["seed"].isin(seeds)]
-        of_task = mean([shares.get((run, task)) for run in runs["run_id"]])
+        of_task = mean([shares.get((run, task)) for run in runs.get(task, ())])
         if of_task is None:
             return None
         summands.append((weight, of_task))

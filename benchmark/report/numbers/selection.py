@@ -18,7 +18,7 @@ from benchmark.grids.grid import Grid
 from benchmark.records.record import Record
 from benchmark.report.numbers import predictions
 from benchmark.report.numbers.frame import CELL, columns_of
-from benchmark.report.numbers.planned import at_floor
+from benchmark.report.numbers.planned import floored
 from benchmark.report.numbers.predictions import Arrays
 
 LEAK_FREE = "leak_free"
@@ -38,14 +38,20 @@ def chosen(frame: pd.DataFrame, statistic: str = "mean") -> pd.DataFrame:
     """
     if not frame["choice"].any():
         return frame.assign(tried=1)
-    best_runs = []
-    for _, cell in frame.groupby(CELL, sort=False):
-        finished = (cell["status"] == "finished").groupby(cell["choice"], sort=False).sum()
-        by_setting = at_floor(cell).groupby("choice", sort=False)["score"].agg(statistic)
-        by_setting = by_setting.loc[finished.sort_values(ascending=False, kind="stable").index]
-        best = _best(by_setting.to_dict(), bool(cell["lower"].iloc[0]))
-        best_runs.append(cell[cell["choice"] == best].assign(tried=len(by_setting)))
-    return pd.concat(best_runs).sort_index()
+    settings = [*CELL, "choice"]
+    done = frame.assign(done=frame["status"] == "finished", score=floored(frame))
+    known = done.groupby(settings, sort=False).agg({"done": "sum", "score": statistic, "lower": "first"})
+    cells: dict[tuple[Any, ...], dict[str, float]] = {}
+    lower: dict[tuple[Any, ...], bool] = {}
+    for (*cell, choice), row in known.sort_values("done", ascending=False, kind="stable").iterrows():
+        cells.setdefault(tuple(cell), {})[choice] = float(row["score"])
+        lower[tuple(cell)] = bool(row["lower"])
+    best = {cell: _best(by_setting, lower[cell]) for cell, by_setting in cells.items()}
+    of_run = list(zip(*(frame[name].tolist() for name in CELL), strict=True))
+    kept = np.array(
+        [best[cell] == choice for cell, choice in zip(of_run, frame["choice"], strict=True)], bool
+    )
+    return frame.assign(tried=[len(cells[cell]) for cell in of_run])[kept]
 
 
 def leak_free(grid: Grid, frame: pd.DataFrame, records: Mapping[str, Record], arrays: Arrays) -> pd.DataFrame:

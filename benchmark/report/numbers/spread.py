@@ -38,13 +38,30 @@ def seeds_to_find(log_ratio: float, level: float = LEVEL) -> int:
     """
     if np.isnan(log_ratio) or log_ratio == 0:
         return MANY
-    smaller = np.exp(-abs(log_ratio))  # the deviation of one side, in those of the other
-    apart = 2 / np.pi * (1 - smaller) ** 2
-    chance = (1 - 2 / np.pi) * (1 + smaller**2)
-    swapped = chance + apart
+    apart, chance, swapped = _variances(log_ratio)
     distance = stats.norm.isf(level / 2) + np.sqrt(chance / swapped) * stats.norm.isf(1 - POWER)
     needed = np.ceil(distance**2 * swapped / apart)
     return int(min(max(needed, fewest_seeds(level)), MANY))
+
+
+def power(log_ratio: float, n: int, level: float = LEVEL) -> float:
+    """Chance that ``n`` seeds of normal values show a true ``log_ratio``; 0 for one that is not below 0.
+
+    Approximate, as `seeds_to_find`: sides of a seed are taken to be independent.
+    """
+    if not log_ratio < 0 or n < fewest_seeds(level):
+        return 0.0
+    apart, chance, swapped = _variances(log_ratio)
+    beyond = (np.sqrt(n * apart / swapped) - stats.norm.isf(level / 2)) * np.sqrt(swapped / chance)
+    return float(stats.norm.cdf(beyond))
+
+
+def _variances(log_ratio: float) -> tuple[float, float, float]:
+    """Per seed: the squared difference of mean deviations, their variance, and that of swapped ones."""
+    smaller = np.exp(-abs(log_ratio))  # the deviation of one side, in those of the other
+    apart = 2 / np.pi * (1 - smaller) ** 2
+    chance = (1 - 2 / np.pi) * (1 + smaller**2)
+    return apart, chance, chance + apart
 
 
 def _log_ratio(ours: np.ndarray, others: np.ndarray) -> np.ndarray:

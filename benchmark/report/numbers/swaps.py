@@ -45,11 +45,6 @@ def swap_test(ours: np.ndarray, others: np.ndarray, statistic: Statistic) -> tup
     return float(values[0]), _share_as_far(values)
 
 
-def maximum_test(ours: np.ndarray, others: np.ndarray) -> tuple[float, float]:
-    """Test that paired values (n,) and (n,) have equal maxima: (difference, p)."""
-    return swap_test(ours, others, lambda mine, theirs: mine.max(-1) - theirs.max(-1))
-
-
 def ranked_signs(differences: np.ndarray) -> tuple[float, float]:
     """Two-sided test of Wilcoxon for differences (n,): (sum of signed ranks, p).
 

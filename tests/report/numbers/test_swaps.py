@@ -7,13 +7,14 @@ import pytest
 from scipy import stats
 
 from benchmark.report.numbers import spread
+from benchmark.report.numbers.maxima import maximum_test, p_values
 from benchmark.report.numbers.spread import spread_test
 from benchmark.report.numbers.statistics import MANY
 from benchmark.report.numbers.swaps import (
     fewest_seeds,
-    maximum_test,
     patterns,
     ranked_signs,
+    swap_test,
 )
 
 OURS = np.array([70.4, 71.2, 69.8, 70.9, 70.1, 70.6, 71.0, 69.9])
@@ -99,8 +100,21 @@ def test_a_swapped_maximum():
     # Of 8 patterns only none and all swapped leave the maxima 4 apart.
     assert maximum_test(ours, others) == (4, 0.25)
     assert maximum_test(others, ours) == (-4, 0.25)
-    assert maximum_test(np.full(30, 5.0), np.full(30, 1.0))[1] == 1e-4
+    assert (
+        maximum_test(np.full(30, 5.0), np.full(30, 1.0))[1] == 2.0**-29
+    )  # of all 2^30 patterns, two are as far
     assert np.isnan(maximum_test(ours[:1], others[:1])).all()
+
+
+@pytest.mark.parametrize("decimals", [6, 1])  # without ties, and with them
+def test_p_values_of_maxima_are_those_of_all_patterns(decimals):
+    rng = np.random.default_rng(3)
+    for n in (2, 3, 6, 10):
+        ours, others = np.round(rng.normal(size=(2, 20, n)), decimals)
+        by_hand = [
+            swap_test(*sides, lambda a, b: a.max(-1) - b.max(-1)) for sides in zip(ours, others, strict=True)
+        ]
+        assert np.transpose(p_values(ours, others)) == pytest.approx(np.array(by_hand))
 
 
 def test_seeds_that_find_a_ratio_of_spreads_find_it():
