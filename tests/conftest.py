@@ -43,12 +43,13 @@ from hydra.core.global_hydra import GlobalHydra  # noqa: E402
 
 from benchmark import __main__ as command  # noqa: E402
 from benchmark import reproduce as reproduce_command  # noqa: E402
-from benchmark.config.compose import ROOT, run_config  # noqa: E402
+from benchmark.config.compose import ROOT  # noqa: E402
 from benchmark.config.identity import run_id  # noqa: E402
 from benchmark.config.schema import RunConfig  # noqa: E402
 from benchmark.grids.grid import Grid  # noqa: E402
 from benchmark.records.record import VERSION, Record  # noqa: E402
 from benchmark.runs.result import portable  # noqa: E402
+from helpers.grids import composed  # noqa: E402
 
 CACHE = ROOT / ".cache"
 Outcome = tuple[int, str, str]
@@ -93,8 +94,8 @@ def compose(tmp_path: Path) -> Callable[..., RunConfig]:
 
 @functools.cache
 def composed_once(overrides: tuple[str, ...]) -> RunConfig:
-    """Composing takes Hydra a tenth of a second, and many tests want the same."""
-    return run_config(*overrides)
+    """Many tests want the same run."""
+    return composed(overrides)
 
 
 @pytest.fixture

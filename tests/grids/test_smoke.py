@@ -28,7 +28,7 @@ from benchmark.report.words import UNTESTABLE
 from benchmark.runs import launch
 from benchmark.runs.hits import Hits
 from benchmark.runs.plugins import check_plugins
-from helpers.grids import load
+from helpers.grids import load, of_two_seeds
 from helpers.probed import PROBED
 
 CACHE = ROOT / ".cache"
@@ -84,7 +84,7 @@ def test_a_smoke_run_says_that_it_shows_nothing_and_compares_with_nothing(name: 
 
 @pytest.mark.parametrize("name", DECLARED)
 def test_a_table_is_reported_before_any_run_is_there(name: str) -> None:
-    planned = load(name, "seed=1,2")
+    planned = of_two_seeds(name)
     shown = build(planned, {})
     assert shown.title == planned.table["title"]
     assert {cell for row in shown.sections[0].rows for cell in row[2:]} == {"missing"}
@@ -95,7 +95,7 @@ def test_a_table_is_reported_before_any_run_is_there(name: str) -> None:
 def test_every_claim_has_a_verdict_once_all_runs_are_there(
     name: str, record_of: Callable[..., Record]
 ) -> None:
-    planned = load(name, "seed=1,2")
+    planned = of_two_seeds(name)
     metrics = {value for values in METRICS.values() for value in values}
     tasks = sorted({cell.config.task.name for cell in planned.runs})
     records = {}

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from omegaconf import OmegaConf
 
-from benchmark.config.compose import run_config
 from benchmark.config.identity import run_id
 from benchmark.config.schema import RunConfig
 from benchmark.config.table import Table
@@ -19,13 +18,14 @@ from benchmark.grids.declaration import check
 from benchmark.grids.grid import Grid, PlannedRun
 from benchmark.report.build import Report, build
 from benchmark.report.evidence import no_arrays
+from helpers.grids import composed
 
 METRICS = ("accuracy", "f1", "matthews_correlation", "pearson", "spearman")
 
 
 @functools.cache
-def composed(*overrides: str) -> RunConfig:
-    return run_config("model=minilm", *overrides)
+def minilm(*overrides: str) -> RunConfig:
+    return composed(("model=minilm", *overrides))
 
 
 def table(
@@ -66,7 +66,7 @@ def _runs(rectangle: Mapping[str, Sequence[str]]) -> list[PlannedRun]:
     runs = []
     for values in itertools.product(*rectangle.values()):
         place = dict(zip(rectangle, values, strict=True))
-        config = composed(f"task={place['task']}", f"method={place['method']}")
+        config = minilm(f"task={place['task']}", f"method={place['method']}")
         share = place.get("data.share", "null")
         config = replace(
             config,
