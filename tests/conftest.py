@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import pickle
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from copy import deepcopy
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,7 @@ def tiny(compose: Callable[..., RunConfig]) -> Callable[..., RunConfig]:
     return composed
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def record_of() -> Callable[..., Record]:
     """``record_of(config, scores, **changes)``: a finished record as `benchmark/runs/run.py` writes it, by hand.
 
@@ -128,7 +129,7 @@ def record_of() -> Callable[..., Record]:
             "replayed": 0,
             "attention": "flash",
             "padding_computed": False,
-            "config": portable(config),
+            "config": portable_once(config),
             "scores": scores,
             "curve": [{"scores": scores}],
             "seconds": {
@@ -165,6 +166,18 @@ def record_of() -> Callable[..., Record]:
         return Record.from_json(stored | {"curve": [entry | one for one in stored["curve"]]})
 
     return record
+
+
+PORTABLE: dict[tuple[int, ...], tuple[list[Any], bytes]] = {}
+
+
+def portable_once(config: RunConfig) -> dict[str, Any]:
+    """A copy of ``portable(config)``, which is made once for all seeds of a planned run: tables have thousands."""
+    parts = [getattr(config, part.name) for part in fields(config) if part.name != "seed"]
+    key = tuple(map(id, parts))  # kept beside the bytes, so that no other part gets the same
+    if key not in PORTABLE:
+        PORTABLE[key] = parts, pickle.dumps(portable(config))
+    return pickle.loads(PORTABLE[key][1]) | {"seed": config.seed}
 
 
 @pytest.fixture
