@@ -196,8 +196,9 @@ def tuned_with(
     snapshots: list[Keeping] = [NEVER]
     if interrupted:
         folder, stops = interrupted
-        kept = (Store(folder), "small", None, {})
-        snapshots = [*(Interrupting(*kept, stop) for stop in stops), Snapshot(*kept)]
+        store = Store(folder)
+        snapshots = [Interrupting(store, "small", None, {}, stop) for stop in stops]
+        snapshots.append(Snapshot(store, "small", None, {}))
     for snapshot in snapshots:
         model, gradients = tiny_model(dropout), Gradients()
         methods = build(chosen)
@@ -207,7 +208,7 @@ def tuned_with(
             training = assembled(model, small_task(EXAMPLES), acting, protocol, 1, CPU)
             outcome = fine_tune(training, snapshot)
     if interrupted:
-        Store(folder).drop_snapshot("small")
+        store.drop_snapshot("small")
     return Tuned(model, outcome, gradients.seen, bool(asked))
 
 
