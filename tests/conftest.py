@@ -6,12 +6,13 @@ import functools
 import json
 import logging
 import os
+import pickle
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from copy import deepcopy
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,12 +45,13 @@ from hydra.core.global_hydra import GlobalHydra  # noqa: E402
 
 from benchmark import __main__ as command  # noqa: E402
 from benchmark import reproduce as reproduce_command  # noqa: E402
-from benchmark.config.compose import ROOT, run_config  # noqa: E402
+from benchmark.config.compose import ROOT  # noqa: E402
 from benchmark.config.identity import run_id  # noqa: E402
 from benchmark.config.schema import RunConfig  # noqa: E402
 from benchmark.grids.grid import Grid  # noqa: E402
 from benchmark.records.record import VERSION, Record  # noqa: E402
 from benchmark.runs.result import portable  # noqa: E402
+from helpers.grids import composed  # noqa: E402
 
 CACHE = ROOT / ".cache"
 Outcome = tuple[int, str, str]
@@ -94,8 +96,8 @@ def compose(tmp_path: Path) -> Callable[..., RunConfig]:
 
 @functools.cache
 def composed_once(overrides: tuple[str, ...]) -> RunConfig:
-    """Composing takes Hydra a tenth of a second, and many tests want the same."""
-    return run_config(*overrides)
+    """Many tests want the same run."""
+    return composed(overrides)
 
 
 @pytest.fixture
@@ -108,7 +110,7 @@ def tiny(compose: Callable[..., RunConfig]) -> Callable[..., RunConfig]:
     return composed
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def record_of() -> Callable[..., Record]:
     """``record_of(config, scores, **changes)``: a finished record as `benchmark/runs/run.py` writes it, by hand.
 
@@ -128,7 +130,7 @@ def record_of() -> Callable[..., Record]:
             "replayed": 0,
             "attention": "flash",
             "padding_computed": False,
-            "config": portable(config),
+            "config": portable_once(config),
             "scores": scores,
             "curve": [{"scores": scores}],
             "seconds": {
@@ -166,6 +168,18 @@ def record_of() -> Callable[..., Record]:
         return Record.from_json(json.loads(json.dumps(whole)))  # numbers of numpy become plain ones
 
     return record
+
+
+PORTABLE: dict[tuple[int, ...], tuple[list[Any], bytes]] = {}
+
+
+def portable_once(config: RunConfig) -> dict[str, Any]:
+    """A copy of ``portable(config)``, which is made once for all seeds of a planned run: tables have thousands."""
+    parts = [getattr(config, part.name) for part in fields(config) if part.name != "seed"]
+    key = tuple(map(id, parts))  # kept beside the bytes, so that no other part gets the same
+    if key not in PORTABLE:
+        PORTABLE[key] = parts, pickle.dumps(portable(config))
+    return pickle.loads(PORTABLE[key][1]) | {"seed": config.seed}
 
 
 @pytest.fixture

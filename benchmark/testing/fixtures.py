@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,7 @@ PROTOCOL = ProtocolConfig(
     name="small", batch_size=4, epochs=2, learning_rate=1e-3, weight_decay=0.01, warmup=0.0
 )
 CPU = torch.device("cpu")
+EXAMPLES = 8  # of a check: two updates in each of two epochs
 
 
 def settings_of(path: str | Path, **run: Any) -> Settings:
@@ -159,12 +160,12 @@ def tuned(
     dropout: float = 0.1,
     protocol: dict[str, Any] | None = None,
     seed_of_methods: int = 1,
-    interrupted: tuple[Path, int] | None = None,
+    interrupted: tuple[Path, Sequence[int]] | None = None,
 ) -> Tuned:
     """Fine-tune a small model with a method, or with none.
 
-    ``protocol`` changes values of `PROTOCOL`. ``interrupted`` names a folder and the update after which the process ends. Return the result of the
-    process that continued.
+    ``protocol`` changes values of `PROTOCOL`. ``interrupted`` names a folder and the updates after which a process ends. Return the result of the
+    last process.
     """
     chosen = {} if settings is None else {"one": settings}
     return tuned_with(chosen, dropout, replace(PROTOCOL, **(protocol or {})), seed_of_methods, interrupted)
@@ -189,27 +190,26 @@ def tuned_with(
     dropout: float = 0.1,
     protocol: ProtocolConfig = PROTOCOL,
     seed_of_methods: int = 1,
-    interrupted: tuple[Path, int] | None = None,
+    interrupted: tuple[Path, Sequence[int]] | None = None,
 ) -> Tuned:
     """Fine-tune a small model with the methods ``chosen``, by name."""
-    snapshot: Keeping = NEVER
+    snapshots: list[Keeping] = [NEVER]
     if interrupted:
-        folder, stop = interrupted
-        snapshot = Interrupting(Store(folder), "small", 0, {}, stop)
-    while True:
+        folder, stops = interrupted
+        store = Store(folder)
+        snapshots = [Interrupting(store, "small", None, {}, stop) for stop in stops]
+        snapshots.append(Snapshot(store, "small", None, {}))
+    for snapshot in snapshots:
         model, gradients = tiny_model(dropout), Gradients()
         methods = build(chosen)
         acting = methods | {"gradients": gradients}
-        try:
-            with streams_watched() as asked:
-                prepare(methods, model, seed_of_methods)
-                outcome = fine_tune(assembled(model, small_task(), acting, protocol, 1, CPU), snapshot)
-        except ProcessGoneError:
-            snapshot = Snapshot(Store(folder), "small", None, {})
-            continue
-        if interrupted:
-            Store(folder).drop_snapshot("small")
-        return Tuned(model, outcome, gradients.seen, bool(asked))
+        with suppress(ProcessGoneError), streams_watched() as asked:
+            prepare(methods, model, seed_of_methods)
+            training = assembled(model, small_task(EXAMPLES), acting, protocol, 1, CPU)
+            outcome = fine_tune(training, snapshot)
+    if interrupted:
+        store.drop_snapshot("small")
+    return Tuned(model, outcome, gradients.seen, bool(asked))
 
 
 @contextmanager
@@ -228,7 +228,7 @@ def streams_watched() -> Iterator[list[str]]:
 
 def logits_of(model: PreTrainedModel) -> np.ndarray:
     """The outputs of ``model`` in evaluation."""
-    return evaluate(model, small_task(), "float32", CPU)[0]["validation"]
+    return evaluate(model, small_task(EXAMPLES), "float32", CPU)[0]["validation"]
 
 
 def same_weights(first: nn.Module, other: nn.Module) -> bool:

@@ -36,12 +36,12 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> Ran:
     ("name", "changes", "number"),
     [
         ("demo/noisytune", ["seed=1", "task=opinion"], 2),  # one rectangle
-        ("hype/table8", ["seed=1", "task=rte"], 10),
+        ("hype/table8", ["seed=1", "task=rte", "method=[],[hype_n]"], 5),
         ("hype/table8", ["seed=1,2", "task=rte", "method=[hype_n]", "method.hype_n.sigma=1e-4"], 2),
         (
             "lnsr/figure5",
-            ["seed=3", "task=rte", "method.lnsr.layer=1,24"],
-            6,
+            ["seed=3", "task=rte", "method.lnsr.layer=1,24", "model=bert_large_uncased"],
+            3,
         ),  # plain fine-tuning lacks that axis
         (
             "hype/table12",

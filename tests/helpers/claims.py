@@ -4,28 +4,30 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from omegaconf import OmegaConf
 
-from benchmark.config.compose import run_config
 from benchmark.config.identity import run_id
 from benchmark.config.schema import RunConfig
 from benchmark.config.table import Table
+from benchmark.grids import recipe
 from benchmark.grids.declaration import check
 from benchmark.grids.grid import Grid, PlannedRun
 from benchmark.report.build import Report, build
-from benchmark.report.evidence import no_arrays
+from benchmark.report.evidence import gathered, no_arrays
+from benchmark.report.judge import Verdict
+from helpers.grids import composed
 
 METRICS = ("accuracy", "f1", "matthews_correlation", "pearson", "spearman")
 
 
 @functools.cache
-def composed(*overrides: str) -> RunConfig:
-    return run_config("model=minilm", *overrides)
+def minilm(*overrides: str) -> RunConfig:
+    return composed(("model=minilm", *overrides))
 
 
 def table(
@@ -66,7 +68,7 @@ def _runs(rectangle: Mapping[str, Sequence[str]]) -> list[PlannedRun]:
     runs = []
     for values in itertools.product(*rectangle.values()):
         place = dict(zip(rectangle, values, strict=True))
-        config = composed(f"task={place['task']}", f"method={place['method']}")
+        config = minilm(f"task={place['task']}", f"method={place['method']}")
         share = place.get("data.share", "null")
         config = replace(
             config,
@@ -88,7 +90,33 @@ def reported(
     changes: Callable[[RunConfig], dict[str, Any]] = lambda config: {},
     arrays: Any = no_arrays,
 ) -> Report:
-    """The report of records with the ``score`` of each run in percent.
+    """The report of records by hand; see `recorded`."""
+    records, failed = recorded(planned, record_of, score, end, changes)
+    return build(planned, records, arrays, failed)
+
+
+def verdicts_on(
+    planned: Grid, records: Mapping[str, Any], arrays: Any = no_arrays, failed: Collection[str] = ()
+) -> list[Verdict]:
+    """The verdicts of the report of ``records``: the rest of it takes longer to make, and they do not need it."""
+    changed = bool(planned.table["claims"] and recipe.changed(planned))
+    return gathered(planned, records, arrays, failed).verdicts(changed)
+
+
+def verdicts_of(planned: Grid, *by_hand: Any, arrays: Any = no_arrays, **more: Any) -> list[Verdict]:
+    """The verdicts of `reported`."""
+    records, failed = recorded(planned, *by_hand, **more)
+    return verdicts_on(planned, records, arrays, failed)
+
+
+def recorded(
+    planned: Grid,
+    record_of: Callable[..., Any],
+    score: Callable[[RunConfig], float],
+    end: Callable[[RunConfig], str] = lambda config: "finished",
+    changes: Callable[[RunConfig], dict[str, Any]] = lambda config: {},
+) -> tuple[dict[str, Any], set[str]]:
+    """Records with the ``score`` of each run in percent, and the ids of the runs that failed.
 
     ``end`` gives each run's end: finished, diverged, failed, missing or collapsed. ``changes`` are of its record.
     """
@@ -102,7 +130,7 @@ def reported(
         scores = {name: dict.fromkeys(METRICS, score(run.config) / 100) for name in run.config.task.evaluate}
         own = {"diverged": {"status": "diverged", "curve": []}, "collapsed": {"collapsed": ["validation"]}}
         records[run.run_id] = record_of(run.config, scores, **(own.get(ended, {}) | changes(run.config)))
-    return build(planned, records, arrays, failed)
+    return records, failed
 
 
 def noise(config: RunConfig, size: float = 1.0, shift: int = 0) -> float:

@@ -16,7 +16,7 @@ from benchmark.report.build import build
 from benchmark.report.judge import CONTRADICTED, NOT_MEASURED, REPRODUCED, UNDECIDED, Verdict, tempered
 from benchmark.report.paired_tests import Comparison
 from benchmark.report.words import FAILS_HERE, HOLDS_HERE, UNTESTABLE
-from helpers.claims import reported, table
+from helpers.claims import reported, table, verdicts_on
 from helpers.grids import load
 
 TABLE2 = "noisytune/table2"
@@ -42,7 +42,7 @@ def noise(config: RunConfig, size: float = 1.0) -> float:
 
 
 def verdicts(planned: grid.Grid, record_of: Any, score: Any) -> list[Verdict]:
-    return build(planned, scored(planned, record_of, score)).verdicts
+    return verdicts_on(planned, scored(planned, record_of, score))
 
 
 def gain(size: float) -> Any:

@@ -11,7 +11,7 @@ import pytest
 from benchmark.config.schema import RunConfig
 from benchmark.report.build import no_arrays
 from benchmark.report.words import CONTRADICTED, HERE, REPRODUCED, UNDECIDED
-from helpers.claims import noise, reported
+from helpers.claims import noise, verdicts_of
 from helpers.grids import load
 
 SIZES = {"mnli": 392702, "qnli": 104743, "qqp": 363846, "rte": 2490, "sst2": 67349}
@@ -38,7 +38,7 @@ def words(record_of: Any) -> Callable[..., dict[str, str]]:
     def judged(
         name: str, score: Callable[[RunConfig], float], part: tuple[str, ...] = (), **more: Any
     ) -> dict[str, str]:
-        verdicts = reported(load(name, *part), record_of, score, **more).verdicts
+        verdicts = verdicts_of(load(name, *part), record_of, score, **more)
         declared = {here: word for word, here in HERE.items()}
         return {verdict.id: declared.get(verdict.verdict, verdict.verdict) for verdict in verdicts}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ import pytest
 
 from benchmark.config.schema import RunConfig
 from benchmark.report.build import Report, build
-from benchmark.report.judge import CONTRADICTED, REPRODUCED, UNDECIDED
+from benchmark.report.judge import CONTRADICTED, REPRODUCED, UNDECIDED, Verdict
+from helpers.claims import verdicts_on
 from helpers.grids import load
 
 METRICS = ("accuracy", "f1", "matthews_correlation", "pearson", "spearman")
@@ -28,8 +30,12 @@ def report(record_of) -> Callable[..., Report]:
     """``report(table, score, ends)``: ``ends`` gives each run's end: finished, diverged, failed, missing, collapsed."""
 
     def built(
-        table: tuple[str, ...], score: Any, end: Any = lambda config: "finished", **arrays: Any
-    ) -> Report:
+        table: tuple[str, ...],
+        score: Any,
+        end: Any = lambda config: "finished",
+        make: Any = build,
+        **arrays: Any,
+    ) -> Any:
         planned, records, failed = load(*table), {}, set()
         for run in planned.runs:
             ended = end(run.config)
@@ -42,9 +48,15 @@ def report(record_of) -> Callable[..., Report]:
             changes = {"status": "diverged", "curve": []} if ended == "diverged" else {}
             changes |= {"collapsed": ["validation"]} if ended == "collapsed" else {}
             records[run.run_id] = record_of(run.config, scores, **changes)
-        return build(planned, records, failed=failed, **arrays)
+        return make(planned, records, failed=failed, **arrays)
 
     return built
+
+
+@pytest.fixture
+def verdicts(report) -> Callable[..., list[Verdict]]:
+    """The verdicts of ``report`` alone, which is quicker."""
+    return partial(report, make=verdicts_on)
 
 
 def gains(size: float, spread: float = 0.5) -> Any:
@@ -65,58 +77,57 @@ def test_a_method_that_fails_in_most_seeds_is_not_reproduced(report, end):
     assert not counted["best"].any()
 
 
-def test_few_failures_do_not_hide_a_large_gain(report):
-    shown = report(P_VALUES, gains(3), of_method("diverged", 3))
-    assert [shown.verdicts[0].verdict] == [REPRODUCED]
-    assert report(P_VALUES, gains(-3), of_method("diverged", 3)).verdicts[0].verdict == CONTRADICTED
+def test_few_failures_do_not_hide_a_large_gain(verdicts):
+    assert verdicts(P_VALUES, gains(3), of_method("diverged", 3))[0].verdict == REPRODUCED
+    assert verdicts(P_VALUES, gains(-3), of_method("diverged", 3))[0].verdict == CONTRADICTED
 
 
-def test_a_seed_that_fails_on_every_task_is_one_seed_of_an_average(report, monkeypatch):
+def test_a_seed_that_fails_on_every_task_is_one_seed_of_an_average(verdicts, monkeypatch):
     claim = {"says": "on average", "better": {"method": ["lnsr"]}, "lower": {}, "than": {"method": []}}
     claim |= {"where": "average", "at_least": None, "of": "score", "gain_over": {}}
     monkeypatch.setitem(load(*P_VALUES).table, "claims", [claim])
-    [judged] = report(P_VALUES, gains(3), of_method("diverged", 3)).verdicts
+    [judged] = verdicts(P_VALUES, gains(3), of_method("diverged", 3))
     assert judged.verdict == REPRODUCED
     assert judged.comparisons[0].lost == (4, 0)
     assert judged.comparisons[0].all_p < 1e-3
 
 
-def test_runs_that_were_not_run_yet_leave_a_claim_open(report):
-    judged, _ = report(P_VALUES, gains(3), of_method("missing", 7)).verdicts
+def test_runs_that_were_not_run_yet_leave_a_claim_open(verdicts):
+    judged, _ = verdicts(P_VALUES, gains(3), of_method("missing", 7))
     assert judged.verdict == UNDECIDED
     assert "but 8 runs of its comparisons not run yet" in judged.why
 
 
-def test_failures_of_plain_fine_tuning_alone_are_no_gain(report):
+def test_failures_of_plain_fine_tuning_alone_are_no_gain(verdicts):
     def end(config: RunConfig) -> str:
         return "diverged" if not config.method and config.seed <= 15 else "finished"
 
-    assert report(P_VALUES, gains(0), end).verdicts[0].verdict == UNDECIDED
-    assert report(P_VALUES, gains(3), end).verdicts[0].verdict == REPRODUCED
+    assert verdicts(P_VALUES, gains(0), end)[0].verdict == UNDECIDED
+    assert verdicts(P_VALUES, gains(3), end)[0].verdict == REPRODUCED
 
 
-def test_spread_is_of_runs_that_did_not_fail_or_collapse(report):
+def test_spread_is_of_runs_that_did_not_fail_or_collapse(verdicts):
     figure = ("lnsr/figure2",)
     stable = lambda config: 70 + noise(config, 0.5 if config.method else 4.0)  # noqa: E731
-    assert report(figure, stable).verdicts[0].verdict == REPRODUCED
+    assert verdicts(figure, stable)[0].verdict == REPRODUCED
     for end in ("diverged", "failed", "collapsed"):  # what is left may be alike
-        [judged] = report(figure, stable, of_method(end, *range(6, SEEDS + 1))).verdicts
+        [judged] = verdicts(figure, stable, of_method(end, *range(6, SEEDS + 1)))
         assert judged.verdict == UNDECIDED
-    [judged] = report(figure, stable, of_method("diverged", 1)).verdicts
+    [judged] = verdicts(figure, stable, of_method("diverged", 1))
     assert judged.verdict == UNDECIDED  # a side that lost more runs is not more stable
 
     def plain(config: RunConfig) -> str:
         return "collapsed" if not config.method and config.seed == 1 else "finished"
 
-    assert report(figure, gains(0), plain).verdicts[0].verdict == UNDECIDED
-    assert report(figure, stable, plain).verdicts[0].verdict == REPRODUCED
+    assert verdicts(figure, gains(0), plain)[0].verdict == UNDECIDED
+    assert verdicts(figure, stable, plain)[0].verdict == REPRODUCED
 
 
-def test_one_outlier_does_not_contradict_a_claim_on_spread(report):
+def test_one_outlier_does_not_contradict_a_claim_on_spread(verdicts):
     def score(config: RunConfig) -> float:
         return 30 if config.method and config.seed == 1 else 70 + noise(config, 1 if config.method else 2)
 
-    assert report(("lnsr/figure2",), score).verdicts[0].verdict != CONTRADICTED
+    assert verdicts(("lnsr/figure2",), score)[0].verdict != CONTRADICTED
 
 
 @pytest.mark.parametrize(("seeds", "word"), [(5, UNDECIDED), (6, UNDECIDED), (10, REPRODUCED)])
@@ -130,20 +141,20 @@ def test_maxima_need_as_many_seeds_as_their_swaps(report, seeds, word):
     assert ("about 6 seeds would decide" in maxima.why) == (seeds < 6)
 
 
-def test_differences_that_are_all_the_same_are_decided_by_their_signs(report):
+def test_differences_that_are_all_the_same_are_decided_by_their_signs(verdicts):
     alike = lambda config: 70 + config.seed + 0.36 * bool(config.method)  # noqa: E731
-    assert report(P_VALUES, alike).verdicts[0].verdict == REPRODUCED
-    few = report((*P_VALUES, "seed=range(1,6)"), alike).verdicts[0]
+    assert verdicts(P_VALUES, alike)[0].verdict == REPRODUCED
+    few = verdicts((*P_VALUES, "seed=range(1,6)"), alike)[0]
     assert (few.verdict, few.comparisons[0].p) == (UNDECIDED, 2 / 32)
 
 
-def test_all_cells_are_each_tested_at_the_full_level(report):
+def test_all_cells_are_each_tested_at_the_full_level(verdicts):
     """A gain that each cell shows with p = .01 to .04: after Holm no cell would be left."""
 
     def score(config: RunConfig) -> float:
         return 70 + bool(config.method) * (1 + 0.72 * (config.seed - 3) / np.sqrt(2))
 
-    [every, *_] = report(("noisytune/table2", "model=bert_base_uncased"), score).verdicts
+    [every, *_] = verdicts(("noisytune/table2", "model=bert_base_uncased"), score)
     assert 0.01 < every.comparisons[0].p < 0.05
     assert every.why.startswith("9 of 9 comparisons as claimed")
     assert min(every.corrected) > 0.05
@@ -192,7 +203,7 @@ def test_a_run_that_scores_the_most_frequent_answer_has_collapsed(report):
     assert set(shown.numbers["runs_collapsed"]) == {1}
 
 
-def test_rates_of_failure_can_be_claimed(report, monkeypatch):
+def test_rates_of_failure_can_be_claimed(verdicts, monkeypatch):
     """No gain, but plain fine-tuning collapses in 8 of 25 seeds: the rate is lower, and the score no better."""
     claim = {
         "says": "LNSR collapses less",
@@ -206,11 +217,11 @@ def test_rates_of_failure_can_be_claimed(report, monkeypatch):
     def end(config: RunConfig) -> str:
         return "collapsed" if not config.method and config.seed <= 8 else "finished"
 
-    collapsed, failed = report(P_VALUES, gains(0), end).verdicts
+    collapsed, failed = verdicts(P_VALUES, gains(0), end)
     assert collapsed.verdict == REPRODUCED
     assert {(c.n, c.toward, c.p) for c in collapsed.comparisons} == {(25, 8 / 25, 2.0**-7)}
     assert (failed.verdict, {c.p for c in failed.comparisons}) == (UNDECIDED, {1.0})
-    collapsed, failed = report(P_VALUES, gains(0), of_method("diverged", *range(1, 11))).verdicts
+    collapsed, failed = verdicts(P_VALUES, gains(0), of_method("diverged", *range(1, 11)))
     assert (collapsed.verdict, failed.verdict) == (UNDECIDED, CONTRADICTED)
-    collapsed, _ = report(P_VALUES, gains(0), lambda c: "missing" if c.seed == 25 else end(c)).verdicts
+    collapsed, _ = verdicts(P_VALUES, gains(0), lambda c: "missing" if c.seed == 25 else end(c))
     assert (collapsed.verdict, collapsed.comparisons[0].n) == (UNDECIDED, 24)

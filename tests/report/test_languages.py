@@ -30,7 +30,7 @@ def score_of(number: int, config: RunConfig, metric: str) -> float:
     return 0.3 + 0.01 * number + 0.02 * config.seed + gain - 0.1 * (metric == "exact_match")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def made(record_of):
     def records(planned: grid.Grid, leave_out: str = "none") -> dict[str, Any]:
         found = {}
@@ -48,7 +48,7 @@ def made(record_of):
     return records
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def whole(made) -> Report:
     return build(load(*NARROW), made(load(*NARROW)))
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from benchmark.config.schema import RunConfig
-from benchmark.report.build import build
 from benchmark.report.words import CONTRADICTED, REPRODUCED, UNDECIDED
+from helpers.claims import verdicts_on
 from helpers.grids import load
 from helpers.hand_made import scored
 
@@ -39,9 +39,9 @@ def words(record_of, monkeypatch) -> Callable[..., list[str]]:
         monkeypatch.setitem(planned.table, "claims", parts)
         configs = {run.run_id: run.config for run in planned.runs}
         stored = (lambda run: arrays(configs[run])) if arrays else lambda run: {}
-        report = build(planned, scored(planned, record_of, score), stored)
+        verdicts = verdicts_on(planned, scored(planned, record_of, score), stored)
         monkeypatch.undo()
-        return [verdict.verdict for verdict in report.verdicts]
+        return [verdict.verdict for verdict in verdicts]
 
     return judged
 

@@ -24,10 +24,11 @@ HERE, THERE = (Conditions(device, "float32", 1) for device in (CPU, DEVICE))
 def test_an_update_of_minilm_dispatches_little(name: str) -> None:
     _, tokenizer, task = subjects.load("embedded", "opinion", 1, CPU)
     model = subjects.drawn(MINILM, task.units)
-    padded, _ = counts.of_eager(copy.deepcopy(model), tokenizer, task, HERE)
+    eager = copy.deepcopy(model)
     with accelerator():
         method = subjects.method_of(name, HERE) if name else {}
         ours = counts.of_ours(model.to(DEVICE), task, THERE, method)
     assert ours["replayed"][0] <= ALLOWED
     if not name:
+        padded, _ = counts.of_eager(eager, tokenizer, task, HERE)
         assert ours["computed"][0] < padded

@@ -29,6 +29,7 @@ from benchmark.tasks.retrieval import Retrieval, inner
 from benchmark.tasks.tagging import Tagging
 from benchmark.tasks.word_pieces import IGNORED
 from benchmark.training.evaluation import over_languages
+from helpers.learning import FILES
 from helpers.tuning import finetune
 
 Compose = Callable[..., RunConfig]
@@ -365,8 +366,13 @@ def small() -> Callable[[Compose, str], tuple[dict[str, Any], tasks.Task]]:
     return loaded
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("name", ["inference", "entities", "questions"])
+KINDS = ("inference", "entities", "questions")
+# A method of every class on every kind; files that only set other values of a class are on one kind each, in turn.
+LEARNT = [(kind, name) for kind in KINDS for name in FILES.values()]
+LEARNT += [(KINDS[number % 3], name) for number, name in enumerate(sorted({*METHODS} - {*FILES.values()}))]
+
+
+@pytest.mark.parametrize(("name", "method"), LEARNT)
 def test_every_method_learns_every_kind(
     compose: Compose, small: Callable[..., Any], name: str, method: str
 ) -> None:

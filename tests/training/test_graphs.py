@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,6 +32,8 @@ from helpers.learning import tuned as learnt
 from helpers.models import CONFIGS, HEADS
 from helpers.tuning import finetune
 
+SHALLOW = SHAPE | {"num_hidden_layers": 2}
+
 
 @pytest.fixture(autouse=True)
 def device() -> Iterator[Accelerator]:
@@ -40,7 +42,11 @@ def device() -> Iterator[Accelerator]:
         yield found
 
 
-tuned = partial(learnt, on=DEVICE)
+def tuned(
+    names: Sequence[str] = (), *, model: PreTrainedModel | None = None, on: torch.device = DEVICE, **more: Any
+) -> tuple[PreTrainedModel, Outcome]:
+    """`learnt` on the device, of two layers: the stand-in takes its time for every operation."""
+    return learnt(names, model=model or fresh(BertConfig(**SHALLOW)), on=on, **more)
 
 
 @pytest.mark.parametrize("name", REPLAYED)
@@ -81,7 +87,7 @@ def test_every_optimiser_is_replayed_as_it_is_computed_and_takes_a_cpus_steps(
     assert replayed[1].replayed > 0
     assert_same(replayed, computed)
     if names != ["pats"]:
-        config = BertConfig(**SHAPE, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+        config = BertConfig(**SHALLOW, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
         there, here = (tuned(names, model=fresh(config), on=device, **recipe) for device in (DEVICE, HOST))
         np.testing.assert_allclose(there[1].losses, here[1].losses, rtol=1e-5)
 
@@ -92,12 +98,19 @@ def fresh(config: BertConfig) -> PreTrainedModel:
     return HEADS["bert"][0](config)
 
 
-@pytest.mark.parametrize("head", [0, 1, 2], ids=["classification", "tagging", "answers"])
-@pytest.mark.parametrize("architecture", CONFIGS)
+# The heads of classification differ between architectures. Those of tagging and of answers are one linear layer in
+# all of them, so that every other architecture is enough for each.
+REPLAYABLE = [(architecture, 0) for architecture in CONFIGS]
+REPLAYABLE += [(architecture, 1 + number % 2) for number, architecture in enumerate(CONFIGS)]
+
+
+@pytest.mark.parametrize(("architecture", "head"), REPLAYABLE)
 def test_every_model_and_head_can_be_replayed(architecture: str, head: int) -> None:
     def once(replay: bool | None) -> tuple[PreTrainedModel, Outcome]:
         torch.manual_seed(0)
-        model = HEADS[architecture][head](copy.deepcopy(CONFIGS[architecture]))
+        config = copy.deepcopy(CONFIGS[architecture])
+        config.num_hidden_layers = SHALLOW["num_hidden_layers"]
+        model = HEADS[architecture][head](config)
         return tuned(task=TASKS[head](), model=model, replay=replay)
 
     replayed = once(None)
@@ -111,7 +124,7 @@ def test_a_filled_batch_has_the_loss_of_the_batch(make: Callable[[], Task]) -> N
     losses = []
     for device in (DEVICE, HOST):
         torch.manual_seed(0)
-        config = BertConfig(**SHAPE, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+        config = BertConfig(**SHALLOW, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
         outcome = tuned(task=make(), model=HEADS["bert"][head](config), on=device)[1]
         assert (outcome.replayed > 0) == (device == DEVICE)
         losses.append(outcome.losses)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from benchmark.report.judge import Verdict
-from helpers.claims import reported
+from helpers.claims import verdicts_of
 
 
 @pytest.fixture
@@ -15,6 +15,6 @@ def judged(record_of) -> Any:
     """``judged(planned, score, …)``: the verdicts on hand-made records."""
 
     def verdicts(planned: Any, score: Any, **more: Any) -> list[Verdict]:
-        return reported(planned, record_of, score, **more).verdicts
+        return verdicts_of(planned, record_of, score, **more)
 
     return verdicts
