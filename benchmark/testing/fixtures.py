@@ -197,7 +197,7 @@ def tuned_with(
     if interrupted:
         folder, stops = interrupted
         store = Store(folder)
-        snapshots = [Interrupting(store, "small", None, {}, stop) for stop in stops]
+        snapshots = [Interrupting(store, "small", 0, {}, stop) for stop in stops]
         snapshots.append(Snapshot(store, "small", None, {}))
     for snapshot in snapshots:
         model, gradients = tiny_model(dropout), Gradients()

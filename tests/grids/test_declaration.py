@@ -28,7 +28,7 @@ GRID = [
 SHARES = {
     "model": ["bert_base_uncased"],
     "task": ["rte"],
-    "method": ["[]"],
+    "method": ["[]", "[noisytune]"],
     "data.share": ["0.1", "0.2", "0.5", "null"],
     "seed": ["1"],
 }
@@ -37,6 +37,8 @@ GRID += [SHARES, LATER]
 TWO_SIDES: dict[str, dict[str, list[str]]] = {"better": {}, "than": {}}
 SHOWN = {"kind": "lines", "x": "data.share", "x_without": 1.0}
 RUNS = TWO_SIDES | {"runs": {"method": ["noisytune"]}}
+HYPE = TWO_SIDES | {"runs": {"method": ["hype_n"]}}
+EVERY = TWO_SIDES | {"runs": {"model": "bert_base_uncased"}}
 BETTER = {"says": "it is better", "better": {"method": ["noisytune"]}, "than": {"method": []}}
 
 
@@ -79,12 +81,12 @@ def refused(**parts) -> str:
         RUNS | {"size": {"printed": 7.45, "margin": 1}, "than": {"method": []}},
         RUNS | {"size": {"printed": 0.69, "ratio": 1.1}, "than": {"method": []}, "of": "memory"},
         RUNS | {"trend": {"over": "data.size", "direction": "falls", "scale": "log"}},
-        RUNS | {"trend": {"over": "method.hype_n.sigma", "direction": "falls", "scale": "log"}},
+        HYPE | {"trend": {"over": "method.hype_n.sigma", "direction": "falls", "scale": "log"}},
         RUNS | {"trend": {"over": "task", "values": ["rte", "cola"], "at": [1, 2], "direction": "rises"}},
         RUNS | {"trend": {"over": "layer", "direction": "rises"}, "of": "probe/linear_probe"},
         RUNS | {"trend": {"over": "data.size", "direction": "rises"}, "of": "std"},
         RUNS | {"optimum": {"over": "data.share", "values": [0.2]}},
-        RUNS | {"association": {"to": "probe/sensitivity/std", "direction": "falls"}},
+        EVERY | {"association": {"to": "probe/sensitivity/std", "direction": "falls"}},
         {"gain_over": {"method": []}},
         {"than": {"method": [[], ["hype_n"]]}},
         {"better": {"method": ["hype_n"], "method.hype_n.sigma": [1e-4, 1e-5]}},
