@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+import threading
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from benchmark.command import carried_out, parse, parser_of
 from benchmark.engines.base import Assignment
 from benchmark.engines.machine import Local
+from benchmark.engines.process import end_with
 from benchmark.engines.stamp import check_stamp
 from benchmark.errors import BenchmarkError
 from benchmark.grids import grid
@@ -40,7 +45,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, help="runs at a time (default: cores / threads)")
     parser.add_argument("--minutes", type=float, help="stop a run that takes longer, and go on")
     parser.add_argument("--stamp", help="the id of the grid's stamp in the store: refuse to differ from it")
+    parser.add_argument("--ends-with-stdin", action="store_true", help="for engines: stop when stdin closes")
     options = parse(parser, arguments)
+    if options.ends_with_stdin:
+        end_with_stdin()
     at = [] if options.store is None else [f"store={str(options.store)!r}"]
 
     def work() -> int:
@@ -48,6 +56,18 @@ def main(arguments: list[str] | None = None) -> int:
         return make(planned, options.workers, options.minutes, options.stamp)
 
     return carried_out(work)
+
+
+def end_with_stdin() -> None:
+    """Stop this process, runs saving snapshots, when its standard input closes: its place is gone.
+
+    Schedulers send their warnings to every process of a place. The place hears them and closes the pipe, so
+    this process and its children do not die of them.
+    """
+    for number in (signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(number, signal.SIG_IGN)
+    life = Connection(os.dup(sys.stdin.fileno()), writable=False)
+    threading.Thread(target=end_with, args=(life,), daemon=True).start()
 
 
 def make(planned: grid.Grid, workers: int | None, minutes: float | None, stamp: str | None) -> int:

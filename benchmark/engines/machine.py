@@ -13,7 +13,7 @@ import multiprocessing
 import signal
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from multiprocessing import forkserver
@@ -23,13 +23,13 @@ from pathlib import Path
 from benchmark.config.targets import made_by
 from benchmark.engines.awaited import Awaited
 from benchmark.engines.base import Assignment, Engine
+from benchmark.engines.grid_progress import GridProgress
 from benchmark.engines.mps import mps
 from benchmark.engines.pool import Pool, again
 from benchmark.engines.process import ELSEWHERE, RunOutcome, begin
 from benchmark.engines.slots import Job, Needs, Slots
 from benchmark.errors import BenchmarkError
 from benchmark.grids.grid import PlannedRun
-from benchmark.progress import Line, duration
 from benchmark.records.disk import UnwritableError, short_of_room
 from benchmark.records.record import Record
 from benchmark.records.store import Store
@@ -218,33 +218,3 @@ def _build(builder: str, cache: str) -> None:
 
     keep_quiet()
     made_by("builder", builder, Path(cache))
-
-
-class GridProgress:
-    """Tells how far a grid is."""
-
-    def __init__(self, total: int, workers: int, write: Callable[[str], object] = sys.stderr.write) -> None:
-        self.total, self.workers, self.line = total, workers, Line(write)
-        self.done = 0
-        self.last = ""
-
-    def finished(self, planned: PlannedRun) -> None:
-        """Count a run that ended."""
-        self.done += 1
-        config = planned.config
-        self.last = f"{config.model.name} {config.task.name} seed {config.seed}"
-
-    def show(self, running: int, failed: int, elsewhere: int = 0) -> None:
-        """Write the line if it is time to."""
-        if not self.line.due() and self.done < self.total:
-            return
-        elapsed = self.line.elapsed
-        left = f"{duration(elapsed / self.done * (self.total - self.done))} left" if self.done else "…"
-        line = f"{self.done}/{self.total} runs, {running} running, {duration(elapsed)} so far, {left}"
-        line += f", {elsewhere} made by other processes" if elsewhere else ""
-        line += f", {failed} FAILED" if failed else ""
-        self.line.show(line + (f"  (last: {self.last})" if self.last else ""))
-
-    def close(self) -> None:
-        """Leave the last line standing."""
-        self.line.close()
