@@ -75,8 +75,7 @@ def make(planned: grid.Grid, workers: int | None, minutes: float | None, stamp: 
     if not planned.runs:
         raise BenchmarkError(f"{planned.name} has no runs")
     store = Store(planned.runs[0].config.store)
-    if stamp is not None:
-        check_stamp(planned, store, stamp)
+    since = None if stamp is None else check_stamp(planned, store, stamp)
     records = load_records(planned, store)
     missing = list({run.run_id: run for run in planned.runs if run.run_id not in records}.values())
     if not missing:
@@ -85,7 +84,7 @@ def make(planned: grid.Grid, workers: int | None, minutes: float | None, stamp: 
         check_plugins(run.config)
     store.open()
     make_writable("cache", missing[0].config.cache)
-    Local(minutes).make(Assignment(planned, (), missing, store, list(records.values()), workers))
+    Local(minutes).make(Assignment(planned, (), missing, store, list(records.values()), workers, since))
     records = load_records(planned, store)
     return 0 if all(run.run_id in records for run in missing) else 1
 

@@ -23,6 +23,7 @@ from pathlib import Path
 from benchmark.config.targets import made_by
 from benchmark.engines.awaited import Awaited
 from benchmark.engines.base import Assignment, Engine
+from benchmark.engines.given_up import GivenUp
 from benchmark.engines.grid_progress import GridProgress
 from benchmark.engines.mps import mps
 from benchmark.engines.pool import Pool, again
@@ -60,7 +61,15 @@ class Local(Engine):
         workers = default_workers(asked.missing) if asked.workers is None else asked.workers
         if workers < 1:
             raise BenchmarkError(f"--workers {workers}: at least 1")
-        run_all(asked.missing, asked.store, workers, asked.grid.name, asked.records, self.run_minutes)
+        run_all(
+            asked.missing,
+            asked.store,
+            workers,
+            asked.grid.name,
+            asked.records,
+            self.run_minutes,
+            asked.since,
+        )
 
 
 def run_all(
@@ -70,11 +79,12 @@ def run_all(
     purpose: str | None = None,
     records: Iterable[Record] = (),
     minutes: float | None = None,
+    since: float | None = None,
 ) -> list[PlannedRun]:
     """Make ``runs`` for the table ``purpose``; return the failed ones, of which the store keeps a failure.
 
     ``records`` of like runs tell how much of a GPU they take. A run that takes more than so many ``minutes``
-    fails. Raises: BenchmarkError if nothing can be run, UnwritableError if the store cannot be written to.
+    fails; ``since`` is as in `Assignment`. Raises: BenchmarkError if nothing can be run, UnwritableError if the store cannot be written to.
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(HEAVY)
@@ -82,7 +92,7 @@ def run_all(
     _build_what_they_need(context, runs)
     with places(runs, workers) as slots:
         pool = Pool(context, slots, workers, Needs(records), store.open(), purpose, minutes)
-        work = GridWork(pool, store, deque(Job(planned) for planned in runs))
+        work = GridWork(pool, store, deque(Job(planned) for planned in runs), since)
         progress = GridProgress(len(runs), workers)
         try:
             while work.go_on():
@@ -98,9 +108,9 @@ def run_all(
 class GridWork:
     """The runs of a grid that ``waiting`` has, and what became of them."""
 
-    def __init__(self, pool: Pool, store: Store, waiting: deque[Job]) -> None:
+    def __init__(self, pool: Pool, store: Store, waiting: deque[Job], since: float | None = None) -> None:
         self.pool, self.store, self.waiting = pool, store, waiting
-        self.elsewhere = Awaited()
+        self.elsewhere, self.given_up = Awaited(), GivenUp(store, since)
         self.failed: list[PlannedRun] = []
         self.largest = 0  # bytes of a record of the grid
 
@@ -111,6 +121,7 @@ class GridWork:
         """
         self.store.wait_until_there()
         self.waiting.extend(self.elsewhere.free())
+        self.failed += [job.planned for job in self.given_up.take(self.waiting)]
         if self.waiting and (why := short_of_room(self.store.folder, len(self.pool.busy) + 1, self.largest)):
             if not self.pool.busy:
                 raise UnwritableError(why)

@@ -87,7 +87,8 @@ class RayCluster(Engine):
                     if not watch.missing:
                         tasks.wait(stopping.PATIENCE)  # they see it themselves
                 finally:
-                    watch.progress.close()
+                    if stopping.asked():
+                        watch.progress.close()
                     tasks.end()
             watch.close()
 
@@ -162,7 +163,7 @@ class Tasks:
 
 @contextmanager
 def connected(address: str | None) -> Iterator[Any]:
-    """The package ray, connected to a cluster, or to one of our own that ends with the block.
+    """The package ray, connected to a cluster; without an address, to one that ends with the block.
 
     Raises: BenchmarkError if there is none.
     """

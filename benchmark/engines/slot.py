@@ -32,10 +32,13 @@ EVERY = 0.2  # seconds between two looks at the child
 
 @dataclass
 class Slot:
-    """A call makes the runs that are missing in ``place``, and gives the worker's exit status."""
+    """The worker in a place, begun by a call, which gives its exit status.
+
+    What it says goes to the file ``log``; None: where this process says it.
+    """
 
     place: Workplace
-    log: Path | None = None  # the file of what the worker says; None: where this process says it
+    log: Path | None = None
     child: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     def __call__(self) -> int:

@@ -94,13 +94,12 @@ class SlurmCluster(Engine):
                 watch.look(jobs.running())
                 time.sleep(1)
         except stopping.Stopped as stopped:
+            watch.progress.close()
             if stopped.number == signal.SIGINT:
                 jobs.cancel()
             else:
                 log.warning("engine=slurm: the jobs go on; `scancel --name %s` ends them", jobs.name)
             raise
-        finally:
-            watch.progress.close()
         jobs.drop_waiting()
         watch.close()
         if not watch.missing and jobs.gone(3 * QUITTING):

@@ -28,7 +28,7 @@ NOT_PASSED_ON = re.compile(  # a worker's own progress, and the ends of workers 
 
 
 class Watch:
-    """The runs of a grid that are still missing, and what its workers say in the files of ``logs``."""
+    """The runs of a grid that are missing, and what its workers say in ``logs``."""
 
     def __init__(self, asked: Assignment, logs: Path, workers: int = 1) -> None:
         self.store, self.hits = asked.store, Hits(asked.store)

@@ -23,7 +23,7 @@ PASSED_ON = (
 
 @dataclass(frozen=True)
 class Workplace:
-    """The words of the worker's command, and the folder and variables that it is run with."""
+    """The words of the worker's command, with the folder and variables of its process."""
 
     words: tuple[str, ...]
     folder: str

@@ -18,6 +18,8 @@ from benchmark.engines.slot import CRASHES, Slot
 from benchmark.engines.slurm_cluster import ENDING, HANGING, Jobs, SlurmCluster, refusal
 from benchmark.engines.workplace import Begun, Workplace
 from benchmark.errors import BenchmarkError
+from benchmark.records.store import Store
+from helpers import grids
 
 PLACE = Workplace((), "/", {})
 RAY, SLURM = (
@@ -207,3 +209,18 @@ def test_a_second_signal_is_obeyed_at_once_unless_it_is_the_first_ones_echo(
         signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def test_a_command_that_is_begun_again_adds_no_jobs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The jobs of the first are there, and end without a run: they were cancelled by hand."""
+    monkeypatch.setattr(Jobs, "call", Queue(*["1_0 RUNNING\n1_1 RUNNING\n"] * 2, ""))
+    monkeypatch.setattr(slurm_cluster, "EVERY", 0.0)
+    monkeypatch.setattr(SlurmCluster, "submit", lambda *_: pytest.fail("it was submitted"))
+    planned = grids.load("demo/noisytune", "task=opinion", "method=[]", "seed=1,2", f"store='{tmp_path}'")
+    store = Store(tmp_path)
+    store.open()
+    with pytest.raises(BenchmarkError, match="no worker is left, and 2 runs are missing"):
+        SlurmCluster().make(base.Assignment(planned, (), list(planned.runs), store))
+    assert "2 jobs of this grid are there already: none is added" in caplog.text
