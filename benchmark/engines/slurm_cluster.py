@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import getpass
 import logging
+import os
+import re
 import shutil
 import signal
 import subprocess
@@ -37,6 +39,8 @@ log = logging.getLogger(__name__)
 WORKERS = 4  # of an array, unless --workers says
 REQUEUES = 10_000  # of a job whose time was over
 WARNED = 90  # seconds before the end of its time, in which a job saves and is queued again
+TERMINATED = 128 + signal.SIGTERM  # the status of a worker
+LEAVING = 60.0  # seconds in which Slurm ends a job that goes back to the queue
 EVERY = 5.0  # seconds between two questions to Slurm
 ANSWER = 60.0  # seconds in which Slurm must answer
 ENDING = "COMPLETING"
@@ -137,7 +141,15 @@ class SlurmCluster(Engine):
 
 @dataclass
 class SlurmSlot(Slot):
-    """The job of one worker."""
+    """The worker in a job of Slurm."""
+
+    def __call__(self) -> int:
+        status = super().__call__()
+        if status == TERMINATED and preempted():
+            # A job that ends in the time that it has left to end would not be queued again.
+            called("scontrol", "requeue", own_job())
+            time.sleep(LEAVING)
+        return status
 
     def checkpoint(self) -> Any:
         """End the child when Slurm warns of the job's end; the job that is queued again is this one."""
@@ -201,12 +213,26 @@ class Jobs:
         self.call("scancel", "--state=PENDING")
 
     def call(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """A command of Slurm on the jobs; one that takes too long has failed."""
-        words = (*words, "--name", self.name, "--user", getpass.getuser())
-        try:
-            return subprocess.run(words, capture_output=True, text=True, check=False, timeout=ANSWER)
-        except subprocess.TimeoutExpired:
-            return subprocess.CompletedProcess(words, 1, "", f"{words[0]} does not answer")
+        """A command of Slurm on the jobs."""
+        return called(*words, "--name", self.name, "--user", getpass.getuser())
+
+
+def called(*words: str) -> subprocess.CompletedProcess[str]:
+    """A command of Slurm; one that takes too long has failed."""
+    try:
+        return subprocess.run(words, capture_output=True, text=True, check=False, timeout=ANSWER)
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess(words, 1, "", f"{words[0]} does not answer")
+
+
+def own_job() -> str:
+    """The job that this process is in."""
+    return os.environ["SLURM_JOB_ID"]
+
+
+def preempted() -> bool:
+    """True if Slurm ends this job because others go first; it does not tell so by a signal of its own."""
+    return re.search(r"PreemptTime=\d", called("scontrol", "show", "job", own_job()).stdout) is not None
 
 
 def refusal(said: str) -> str:

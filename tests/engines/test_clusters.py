@@ -149,6 +149,16 @@ def assert_nothing_left(asked: Assignment, mark: str) -> None:
     assert [str(path.relative_to(store)) for path in kept] == []
 
 
+def queued_again(node: slurm.OneNode, job: str) -> str:
+    """The state of a job, once it waits; it has a minute for that."""
+    last = time.monotonic() + 60
+    state = ""
+    while state != "PENDING" and time.monotonic() < last:
+        time.sleep(0.1)
+        state = node.call("squeue", "--noheader", "--format=%T", "--jobs", job).stdout.strip()
+    return state
+
+
 @needs_ray
 def test_a_grid_on_ray_is_made_though_a_process_of_ray_is_killed(
     cluster: None, undisturbed: Assignment, tmp_path: Path
@@ -174,7 +184,7 @@ class TestSlurm:
 
     pytestmark = needs_slurm
 
-    def test_a_grid_is_made_though_a_job_is_preempted(
+    def test_a_grid_is_made_though_the_time_of_a_job_is_over(
         self, cluster: None, node: slurm.OneNode, undisturbed: Assignment, tmp_path: Path
     ) -> None:
         asked = assignment(tmp_path / "store")
@@ -183,16 +193,32 @@ class TestSlurm:
         def harm(asked: Assignment) -> None:
             job = node.call("squeue", "--noheader", "--array", "--format=%i").stdout.split()[0]
             node.call("scancel", "--signal=USR2", "--full", job)
-            last = time.monotonic() + 60
-            while "PENDING" not in seen and time.monotonic() < last:
-                seen.append(node.call("squeue", "--noheader", "--format=%T", "--jobs", job).stdout.strip())
-                time.sleep(0.1)
+            seen.append(queued_again(node, job))
 
         made(SlurmCluster(), asked, harm)
-        assert "PENDING" in seen  # it was queued again
+        assert seen == ["PENDING"]
         assert_same(asked, undisturbed)
         assert_nothing_left(asked, tmp_path.name)
         assert node.call("squeue", "--noheader").stdout == ""
+
+    def test_a_job_that_gives_way_to_another_goes_on_later(
+        self, cluster: None, node: slurm.OneNode, undisturbed: Assignment, tmp_path: Path
+    ) -> None:
+        asked = assignment(tmp_path / "store", workers=1)
+        seen: list[str] = []
+
+        def harm(asked: Assignment) -> None:
+            job = node.call("squeue", "--noheader", "--format=%A").stdout.strip()
+            node.call("sbatch", "--output=/dev/null", "--partition=urgent", "--ntasks=4", "--wrap=sleep 1")
+            seen.append(queued_again(node, job))
+            seen.append(str(len(list(asked.store.folder.glob("*/record.json")))))
+            node.call("scontrol", "update", f"jobid={job}", "starttime=now")  # it would wait for two minutes
+
+        made(SlurmCluster(), asked, harm)
+        assert seen[0] == "PENDING"
+        assert int(seen[1]) < len(asked.missing)
+        assert_same(asked, undisturbed)
+        assert_nothing_left(asked, tmp_path.name)
 
     def test_ctrl_c_cancels_the_jobs(self, cluster: None, node: slurm.OneNode, tmp_path: Path) -> None:
         asked = assignment(tmp_path / "store", workers=1)

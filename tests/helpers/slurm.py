@@ -2,7 +2,8 @@
 
     make slurm-here     starts one, says what to export, and ends with Ctrl-C
 
-It needs the packages slurm-wlm and munge, and root, and shows no other machine anything: it listens on 127.0.0.1.
+It needs the packages slurm-wlm and munge, and root. It listens on this machine alone. Jobs of the partition `urgent`
+take the places of others, which have a minute to end.
 """
 
 from __future__ import annotations
@@ -48,10 +49,13 @@ SlurmdParameters=config_overrides
 MpiDefault=none
 ReturnToService=2
 JobRequeue=1
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
 KillWait=30
 SchedulerParameters=batch_sched_delay=0,sched_interval=5
 NodeName={node} NodeAddr=127.0.0.1 CPUs={cpus} State=UNKNOWN
-PartitionName=here Nodes={node} Default=YES MaxTime=INFINITE State=UP
+PartitionName=here Nodes={node} Default=YES MaxTime=INFINITE State=UP PriorityTier=1 GraceTime=60
+PartitionName=urgent Nodes={node} MaxTime=INFINITE State=UP PriorityTier=10
 """
 
 
