@@ -80,8 +80,9 @@ def make(planned: grid.Grid, workers: int | None, minutes: float | None, stamp: 
     missing = list({run.run_id: run for run in planned.runs if run.run_id not in records}.values())
     if not missing:
         return 0
-    for run in missing:
-        check_plugins(run.config)
+    if stamp is None:  # else the command that began the grid has done it, with the same code
+        for run in missing:
+            check_plugins(run.config)
     store.open()
     make_writable("cache", missing[0].config.cache)
     Local(minutes).make(Assignment(planned, (), missing, store, list(records.values()), workers, since))

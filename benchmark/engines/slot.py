@@ -16,16 +16,10 @@ from pathlib import Path
 
 from benchmark.engines.process import QUITTING
 from benchmark.engines.workplace import Workplace
-from benchmark.stopping import PATIENCE
+from benchmark.stopping import PATIENCE, SIGNALS
 
-AS_ASKED = (
-    0,
-    1,
-    2,
-    129,
-    130,
-    143,
-)  # all runs made, some failed, refused, stopped by a signal; others crashed
+STOPPED = {number for sign in SIGNALS for number in (128 + sign, -sign)}  # by a signal, heard or not
+AS_ASKED = {0, 1, 2} | STOPPED  # all runs made, some failed, refused; a worker with another status crashed
 CRASHES = 3  # of a worker, after which its place is given up
 EVERY = 0.2  # seconds between two looks at the child
 

@@ -29,7 +29,7 @@ from benchmark import stopping
 from benchmark.engines.base import Assignment, Engine
 from benchmark.engines.extras import need
 from benchmark.engines.process import QUITTING
-from benchmark.engines.slot import Slot
+from benchmark.engines.slot import STOPPED, Slot
 from benchmark.engines.watch import Watch
 from benchmark.engines.workplace import Begun, begin, threads_of
 from benchmark.errors import BenchmarkError
@@ -39,7 +39,6 @@ log = logging.getLogger(__name__)
 WORKERS = 4  # of an array, unless --workers says
 REQUEUES = 10_000  # of a job whose time was over
 WARNED = 90  # seconds before the end of its time, in which a job saves and is queued again
-TERMINATED = 128 + signal.SIGTERM  # the status of a worker
 LEAVING = 60.0  # seconds in which Slurm ends a job that goes back to the queue
 EVERY = 5.0  # seconds between two questions to Slurm
 ANSWER = 60.0  # seconds in which Slurm must answer
@@ -145,7 +144,7 @@ class SlurmSlot(Slot):
 
     def __call__(self) -> int:
         status = super().__call__()
-        if status == TERMINATED and preempted():
+        if status in STOPPED and preempted():
             # A job that ends in the time that it has left to end would not be queued again.
             called("scontrol", "requeue", own_job())
             time.sleep(LEAVING)

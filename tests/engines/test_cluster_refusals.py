@@ -141,7 +141,15 @@ def test_a_worker_that_no_node_has_room_for_is_refused() -> None:
 
 @pytest.mark.parametrize(
     ("ends", "status", "times"),
-    [([0], 0, 1), ([1], 1, 1), ([2], 2, 1), ([143], 143, 1), ([-9, 0], 0, 2), ([-9] * 9, -9, 1 + CRASHES)],
+    [
+        ([0], 0, 1),
+        ([1], 1, 1),
+        ([2], 2, 1),
+        ([143], 143, 1),
+        ([-15], -15, 1),
+        ([-9, 0], 0, 2),
+        ([-9] * 9, -9, 1 + CRASHES),
+    ],
 )
 def test_a_worker_that_crashed_is_begun_again(
     ends: list[int], status: int, times: int, monkeypatch: pytest.MonkeyPatch
