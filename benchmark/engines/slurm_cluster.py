@@ -84,7 +84,7 @@ class SlurmCluster(Engine):
             raise BenchmarkError(f"--workers {workers}: at least 1")
         cpus = self.cpus_per_task or threads_of(asked)
         begun = begin(asked, cpus, self.run_minutes)
-        jobs = Jobs(f"benchmark-{begun.stamp}")
+        jobs = Jobs(f"benchmark-{asked.store.open().id}-{begun.stamp}")
         watch = Watch(asked, begun.logs)
         if jobs.there():
             log.warning(
@@ -165,6 +165,7 @@ class Jobs:
         self.name = name
         self.states: dict[str, str] = {}
         self.asked = self.seen = float("-inf")
+        self.answered = True
         self.ask()
 
     def submitted(self, ids: Iterable[str]) -> None:
@@ -186,9 +187,10 @@ class Jobs:
         """Ask Slurm; without an answer all is as it was."""
         done = self.call("squeue", "--noheader", "--array", "--format=%i %T")
         self.asked = time.monotonic()
-        if done.returncode:
+        if done.returncode and self.answered:
             log.warning("engine=slurm: %s; the jobs may go on", refusal(done.stderr))
-        else:
+        self.answered = not done.returncode
+        if self.answered:
             self.states = dict(line.split() for line in done.stdout.splitlines())
         if done.returncode or {*self.states.values()} - {ENDING}:
             self.seen = self.asked

@@ -69,7 +69,8 @@ class Watch:
         self.progress.close()
         if not self.missing.keys() - self.failed:
             return
-        why = f"{self.logs.error or 'they said nothing'} (all they said: {self.logs.folder})"
+        silent = f"they said nothing; do all machines see {self.logs.folder}?"
+        why = f"{self.logs.error} (all they said: {self.logs.folder})" if self.logs.error else silent
         line = f"no worker is left, and {len(self.missing)} runs are missing: {why}"
         if len(self.missing) == self.progress.total and not self.failed:
             raise BenchmarkError(line)

@@ -180,13 +180,14 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
 
 def test_jobs_are_there_until_slurm_says_that_they_are_not(
-    monkeypatch: pytest.MonkeyPatch, clock: SimpleNamespace
+    monkeypatch: pytest.MonkeyPatch, clock: SimpleNamespace, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(Jobs, "call", Queue("1_0 RUNNING\n1_1 PENDING\n", "down", "down", ""))
     jobs = Jobs("a")
     for there in (True, True, True, False):
         assert jobs.there() is there
         clock.now += 10
+    assert caplog.messages == ["engine=slurm: down; the jobs may go on"]  # once, however long it is silent
 
 
 def test_a_job_that_ends_for_ever_has_ended(monkeypatch: pytest.MonkeyPatch, clock: SimpleNamespace) -> None:
