@@ -91,11 +91,7 @@ class Logs:
         self.read = {path: path.stat().st_size for path in folder.glob("*.err")}  # of earlier commands
         self.said: set[str] = set()
         self.refusals: list[str] = []  # not shown yet
-
-    @property
-    def error(self) -> str:
-        """The last refusal."""
-        return self.refusals[-1].removeprefix(REFUSAL) if self.refusals else ""
+        self.error = ""  # the last refusal
 
     def pass_on(self, refusals: bool) -> None:
         """Show the new lines; those of workers that were refused only if ``refusals``."""
@@ -108,8 +104,9 @@ class Logs:
                 if line and line not in self.said and not NOT_PASSED_ON.match(line):
                     self.said.add(line)
                     if line.startswith(REFUSAL):
-                        self.refusals.append(line)
+                        self.error = line.removeprefix(REFUSAL)
+                        self.refusals.append(self.error)
                     else:
                         print(printable(line), file=sys.stderr, flush=True)
         while refusals and self.refusals:
-            log.warning("a worker was refused: %s", self.refusals.pop(0).removeprefix(REFUSAL))
+            log.warning("a worker was refused: %s", self.refusals.pop(0))

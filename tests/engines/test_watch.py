@@ -90,6 +90,13 @@ def test_the_end_without_any_run_says_why_a_worker_was_refused(
     assert "error" not in capsys.readouterr().err
 
 
+def test_the_end_repeats_a_refusal_that_was_told_before(watch: Watch) -> None:
+    (watch.logs.folder / "1.err").write_text(REFUSED)
+    look(watch, workers=1)
+    with pytest.raises(BenchmarkError, match="2 runs are missing: code: commit a here"):
+        watch.close()
+
+
 def test_the_end_with_some_runs_is_a_warning(
     watch: Watch, planned: Grid, record_of: Callable[..., Record], caplog: pytest.LogCaptureFixture
 ) -> None:
