@@ -1,7 +1,7 @@
 # `make` lists what can be made. On a fresh machine `make demo` and `make test` do all the set-up.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help env demo reproduce-table plan power claims speed gpu-check test vectors fuzz check format lock clean
+.PHONY: help env demo reproduce-table plan power claims speed gpu-check slurm-here test vectors fuzz check format lock clean
 
 # uv reads none of pip's settings; a folder of wheels that pip is told of is good for uv as well.
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
@@ -48,6 +48,9 @@ speed: .venv/ready ## time runs beside transformers.Trainer and the machine's ma
 gpu-check: ## what only a GPU shows, in 8 minutes, into results/reference/gpu.md [PYTHON=python3 without .venv, ARGS="--stages tests,grid"]
 	@$(PYTHON) -m benchmark.speed.check $$ARGS
 
+slurm-here: .venv/ready ## start Slurm with one node on this machine until Ctrl-C, to try engine=slurm [root; packages slurm-wlm and munge]
+	@PYTHONPATH=tests $(PYTHON) -m helpers.slurm
+
 test: check ## all checks and tests, on all cores; those for a GPU in processes of their own [ARGS="-k store", ARGS=tests/runs]
 	CUDA_VISIBLE_DEVICES= $(PYTHON) -m pytest -n $$(nproc) --dist loadfile $$ARGS
 	@if $(PYTHON) -c "import sys, torch; sys.exit(not torch.cuda.is_available())"; then \
@@ -68,7 +71,7 @@ format: .venv/ready ## format the code
 	$(PYTHON) -m ruff check --fix . ; $(PYTHON) -m ruff format .
 
 lock: ## renew requirements.lock from pyproject.toml
-	echo "torch==$(TORCH)" | env -u UV_FIND_LINKS uv pip compile pyproject.toml --extra dev --constraints - --universal \
+	echo "torch==$(TORCH)" | env -u UV_FIND_LINKS uv pip compile pyproject.toml --extra dev --extra ray --extra slurm --constraints - --universal \
 	  --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet --upgrade --output-file requirements.lock
 	sed -i 's/^torch==$(TORCH) \\$$/&\n    --hash=$(TORCH_CPU) \\/' requirements.lock
 

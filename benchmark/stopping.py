@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+AGAIN = 2.0  # seconds in which a second signal is taken for the first one's: schedulers and launchers both send one
 PATIENCE = 20.0  # seconds from a signal until it is obeyed at any place; schedulers kill after 30
 
 
@@ -25,7 +27,7 @@ class Stopped(BaseException):
         return 128 + self.number
 
 
-_asked: list[int] = []  # the signal that waits to be obeyed
+_asked: list[tuple[int, float]] = []  # the signal that waits to be obeyed, and when it came
 _deferring: list[bool] = []
 
 
@@ -40,10 +42,12 @@ def hear(*numbers: int) -> None:
 
 
 def _heard(number: int, frame: FrameType | None) -> None:
+    if _deferring and _asked and time.monotonic() - _asked[0][1] < AGAIN:
+        return
     if not _deferring or _asked:  # a second signal is obeyed at once
         _asked.clear()
         raise Stopped(number)
-    _asked.append(number)
+    _asked.append((number, time.monotonic()))
     signal.setitimer(signal.ITIMER_REAL, PATIENCE)
 
 
@@ -72,4 +76,4 @@ def obey() -> None:
     """Raise `Stopped` if a signal waits for it."""
     if _asked:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        raise Stopped(_asked.pop())
+        raise Stopped(_asked.pop()[0])

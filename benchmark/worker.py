@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+import threading
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from benchmark.command import carried_out, parse, parser_of
 from benchmark.engines.base import Assignment
 from benchmark.engines.machine import Local
+from benchmark.engines.process import end_with
 from benchmark.engines.stamp import check_stamp
 from benchmark.errors import BenchmarkError
 from benchmark.grids import grid
@@ -41,7 +46,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, help="runs at a time (default: cores / threads)")
     parser.add_argument("--minutes", type=float, help="stop a run that takes longer, and go on")
     parser.add_argument("--stamp", help="the id of the grid's stamp in the store: refuse to differ from it")
+    parser.add_argument("--ends-with-stdin", action="store_true", help="for engines: stop when stdin closes")
     options = parse(parser, arguments)
+    if options.ends_with_stdin:
+        end_with_stdin()
     at = [] if options.store is None else [f"store={str(options.store)!r}"]
 
     def work() -> int:
@@ -51,22 +59,34 @@ def main(arguments: list[str] | None = None) -> int:
     return carried_out(work)
 
 
+def end_with_stdin() -> None:
+    """Stop this process, runs saving snapshots, when its standard input closes: its place is gone.
+
+    Schedulers send their warnings to every process of a place. The place hears them and closes the pipe, so
+    this process and its children do not die of them.
+    """
+    for number in (signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(number, signal.SIG_IGN)
+    life = Connection(os.dup(sys.stdin.fileno()), writable=False)
+    threading.Thread(target=end_with, args=(life,), daemon=True).start()
+
+
 def make(planned: grid.Grid, workers: int | None, minutes: float | None, stamp: str | None) -> int:
     """Make the runs that are missing; 1 if some are missing still."""
     if not planned.runs:
         raise BenchmarkError(f"{planned.name} has no runs")
     store = Store(planned.runs[0].config.store)
-    if stamp is not None:
-        check_stamp(planned, store, stamp)
+    since = None if stamp is None else check_stamp(planned, store, stamp)
     missing = without_record(planned.runs)
     if not missing:
         return 0
-    for run in missing:
-        check_plugins(run.config)
+    if stamp is None:  # else the command that began the grid has done it, with the same code
+        for run in missing:
+            check_plugins(run.config)
     store.open()
     make_writable("cache", missing[0].config.cache)
     records = list(load_records(planned, store).values())
-    Local(minutes).make(Assignment(planned, (), missing, store, records, workers))
+    Local(minutes).make(Assignment(planned, (), missing, store, records, workers, since))
     return 1 if without_record(missing) else 0
 
 

@@ -16,7 +16,8 @@ class Assignment:
     """Runs to be made: those of ``grid`` that ``store`` lacks.
 
     ``words`` are the words of a command line that mean the grid, for workers elsewhere. ``records`` are those
-    that the grid has. ``workers`` is the number of runs at a time; None leaves it to the engine.
+    that the grid has. ``workers`` is the number of runs at a time; None leaves it to the engine. A run that
+    failed for another worker after the time ``since`` of the store's disk, None for now, is not tried again.
     """
 
     grid: Grid
@@ -25,6 +26,7 @@ class Assignment:
     store: Store
     records: list[Record] = field(default_factory=list)
     workers: int | None = None
+    since: float | None = None
 
 
 class Engine:

@@ -13,7 +13,7 @@ import multiprocessing
 import signal
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from multiprocessing import forkserver
@@ -23,13 +23,14 @@ from pathlib import Path
 from benchmark.config.targets import made_by
 from benchmark.engines.awaited import Awaited
 from benchmark.engines.base import Assignment, Engine
+from benchmark.engines.given_up import GivenUp
+from benchmark.engines.grid_progress import GridProgress
 from benchmark.engines.mps import mps
 from benchmark.engines.pool import Pool, again
 from benchmark.engines.process import ELSEWHERE, RunOutcome, begin
 from benchmark.engines.slots import Job, Needs, Slots
 from benchmark.errors import BenchmarkError
 from benchmark.grids.grid import PlannedRun
-from benchmark.progress import Line, duration
 from benchmark.records.disk import UnwritableError, short_of_room
 from benchmark.records.record import Record
 from benchmark.records.store import Store
@@ -64,7 +65,15 @@ class Local(Engine):
         workers = default_workers(asked.missing) if asked.workers is None else asked.workers
         if workers < 1:
             raise BenchmarkError(f"--workers {workers}: at least 1")
-        run_all(asked.missing, asked.store, workers, asked.grid.name, asked.records, self.run_minutes)
+        run_all(
+            asked.missing,
+            asked.store,
+            workers,
+            asked.grid.name,
+            asked.records,
+            self.run_minutes,
+            asked.since,
+        )
 
 
 def run_all(
@@ -74,11 +83,12 @@ def run_all(
     purpose: str | None = None,
     records: Iterable[Record] = (),
     minutes: float | None = None,
+    since: float | None = None,
 ) -> list[PlannedRun]:
     """Make ``runs`` for the table ``purpose``; return the failed ones, of which the store keeps a failure.
 
     ``records`` of like runs tell how much of a GPU they take. A run that takes more than so many ``minutes``
-    fails. Raises: BenchmarkError if nothing can be run, UnwritableError if the store cannot be written to.
+    fails; ``since`` is as in `Assignment`. Raises: BenchmarkError if nothing can be run, UnwritableError if the store cannot be written to.
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(HEAVY)
@@ -87,7 +97,7 @@ def run_all(
     check_data_apart(context, [planned.config for planned in runs])
     with places(runs, workers) as slots:
         pool = Pool(context, slots, workers, Needs(records), store.open(), purpose, minutes)
-        work = GridWork(pool, store, deque(Job(planned) for planned in runs))
+        work = GridWork(pool, store, deque(Job(planned) for planned in runs), since)
         progress = GridProgress(len(runs), workers)
         try:
             while work.go_on():
@@ -103,9 +113,9 @@ def run_all(
 class GridWork:
     """The runs of a grid that ``waiting`` has, and what became of them."""
 
-    def __init__(self, pool: Pool, store: Store, waiting: deque[Job]) -> None:
+    def __init__(self, pool: Pool, store: Store, waiting: deque[Job], since: float | None = None) -> None:
         self.pool, self.store, self.waiting = pool, store, waiting
-        self.elsewhere = Awaited()
+        self.elsewhere, self.given_up = Awaited(), GivenUp(store, since)
         self.failed: list[PlannedRun] = []
         self.largest = 0  # bytes of a record of the grid
 
@@ -116,6 +126,7 @@ class GridWork:
         """
         self.store.wait_until_there()
         self.waiting.extend(self.elsewhere.free())
+        self.failed += [job.planned for job in self.given_up.take(self.waiting)]
         if self.waiting and (why := short_of_room(self.store.folder, len(self.pool.busy) + 1, self.largest)):
             if not self.pool.busy:
                 raise UnwritableError(why)
@@ -223,33 +234,3 @@ def _build(builder: str, cache: str) -> None:
 
     keep_quiet()
     made_by("builder", builder, Path(cache))
-
-
-class GridProgress:
-    """Tells how far a grid is."""
-
-    def __init__(self, total: int, workers: int, write: Callable[[str], object] = sys.stderr.write) -> None:
-        self.total, self.workers, self.line = total, workers, Line(write)
-        self.done = 0
-        self.last = ""
-
-    def finished(self, planned: PlannedRun) -> None:
-        """Count a run that ended."""
-        self.done += 1
-        config = planned.config
-        self.last = f"{config.model.name} {config.task.name} seed {config.seed}"
-
-    def show(self, running: int, failed: int, elsewhere: int = 0) -> None:
-        """Write the line if it is time to."""
-        if not self.line.due() and self.done < self.total:
-            return
-        elapsed = self.line.elapsed
-        left = f"{duration(elapsed / self.done * (self.total - self.done))} left" if self.done else "…"
-        line = f"{self.done}/{self.total} runs, {running} running, {duration(elapsed)} so far, {left}"
-        line += f", {elsewhere} made by other processes" if elsewhere else ""
-        line += f", {failed} FAILED" if failed else ""
-        self.line.show(line + (f"  (last: {self.last})" if self.last else ""))
-
-    def close(self) -> None:
-        """Leave the last line standing."""
-        self.line.close()

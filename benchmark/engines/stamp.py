@@ -35,14 +35,14 @@ def leave_stamp(grid: Grid, store: Store) -> str:
     return name
 
 
-def check_stamp(grid: Grid, store: Store, name: str) -> None:
-    """Compare a grid with the stamp of the command that began it.
+def check_stamp(grid: Grid, store: Store, name: str) -> float:
+    """Compare a grid with the stamp of the command that began it; return that time.
 
     Raises: BenchmarkError if the store is not seen from here, or something differs.
     """
     path = store.folder / STAMPS / f"{name}.json"
     try:
-        theirs = json.loads(path.read_text())
+        theirs, begun = json.loads(path.read_text()), path.stat().st_mtime
     except (OSError, ValueError) as error:
         raise BenchmarkError(
             f"store={store.folder}: this worker does not see the store that the grid was begun on ({error}); "
@@ -60,6 +60,7 @@ def check_stamp(grid: Grid, store: Store, name: str) -> None:
             raise BenchmarkError(
                 f"{key}: other files here than where the grid was begun; give all machines the same"
             )
+    return begun
 
 
 def stamp_of(grid: Grid) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from benchmark.report.otherwise import otherwise
 from benchmark.report.papers.beside import Beside, prose
 
 ABSENT = {"failed": "failed", "missing": "not run"}  # statuses of runs without a record, in words
-PLACES = ("store", "cache", "device")  # a grid stays the same grid in other places
+PLACES = ("store", "cache", "device", "engine")  # a grid stays the same grid in other places
 
 
 def notes(
@@ -31,7 +31,7 @@ def notes(
     """
     runs = frame.drop_duplicates("run_id")
     lines = []
-    changed = {key: values for key, values in grid.changed.items() if key not in PLACES}
+    changed = {key: values for key, values in grid.changed.items() if key.partition(".")[0] not in PLACES}
     if changed:
         changes = ", ".join(f"{key}={','.join(values)}" for key, values in changed.items())
         lines.append(f"The grid was changed from the one declared: {changes}.")

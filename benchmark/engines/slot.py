@@ -1,0 +1,76 @@
+"""A place of a cluster: it runs the worker command as a child process, as long as it lives itself.
+
+The child ends when its standard input closes, so it never outlives the place, however that ends; and it saves
+snapshots first. What a signal means to a cluster, its engine knows: the child is told by the pipe alone.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmark.engines.process import QUITTING
+from benchmark.engines.workplace import Workplace
+from benchmark.stopping import PATIENCE, SIGNALS
+
+STOPPED = {number for sign in SIGNALS for number in (128 + sign, -sign)}  # by a signal, heard or not
+AS_ASKED = {0, 1, 2} | STOPPED  # all runs made, some failed, refused; a worker with another status crashed
+CRASHES = 3  # of a worker, after which its place is given up
+EVERY = 0.2  # seconds between two looks at the child
+
+
+@dataclass
+class Slot:
+    """The worker in a place, begun by a call, which gives its exit status.
+
+    What it says goes to the file ``log``; None: where this process says it.
+    """
+
+    place: Workplace
+    log: Path | None = None
+    child: subprocess.Popen[bytes] | None = field(default=None, init=False)
+
+    def __call__(self) -> int:
+        status = self.once()
+        for _ in range(CRASHES):
+            if status in AS_ASKED:
+                break
+            status = self.once()
+        return status
+
+    def once(self) -> int:
+        """Run the command once, to its end or this process's."""
+        said = None if self.log is None else self.log.open("ab")
+        try:
+            self.child = subprocess.Popen(
+                [sys.executable, "-m", "benchmark.worker", *self.place.words, "--ends-with-stdin"],
+                cwd=self.place.folder,
+                env=os.environ | self.place.environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=said,
+            )
+            # An interrupt of this process is raised between two looks, never inside a wait of the library.
+            while self.child.poll() is None:
+                time.sleep(EVERY)
+            return self.child.returncode
+        finally:
+            self.stop()
+            if said is not None:
+                said.close()
+
+    def stop(self) -> None:
+        """End the child; its runs save snapshots first."""
+        child, self.child = self.child, None
+        if child is None or child.stdin is None:
+            return
+        child.stdin.close()
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(PATIENCE + 2 * QUITTING)
+        child.kill()
+        child.wait()
