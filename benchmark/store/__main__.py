@@ -15,9 +15,6 @@ from benchmark.printable import printable
 from benchmark.progress import RunProgress, duration
 from benchmark.records.store import FAILURES, Store
 from benchmark.store.adding import Added
-from benchmark.store.checked import check
-from benchmark.store.every_eval_ever import write_all
-from benchmark.store.exporting import exported, of_tables
 from benchmark.store.merging import check_store, merge, runs_of
 from benchmark.store.unpacking import add
 
@@ -81,6 +78,8 @@ def _check(words: list[str]) -> int:
     options = parse(parser, words)
 
     def work() -> int:
+        from benchmark.store.checked import check  # the report behind it takes seconds to import
+
         started = time.monotonic()
         check_store(options.store)
         checked = check(Store(options.store), options.move, _say, progress := RunProgress())
@@ -143,6 +142,9 @@ def _export(words: list[str]) -> int:
 
 
 def _exported(options: argparse.Namespace) -> int:
+    from benchmark.store.every_eval_ever import write_all
+    from benchmark.store.exporting import exported, of_tables  # and Hydra behind it
+
     if options.output is None and options.every_eval_ever is None:
         raise BenchmarkError("name --output FILE.tar.gz, or --every-eval-ever FOLDER")
     chosen = of_tables(options.tables, options.smoke)

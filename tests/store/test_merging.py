@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +47,7 @@ def test_records_of_several_stores_are_copied_byte_for_byte(tmp_path: Path) -> N
     [
         {"command": "python -m benchmark seed=1", "finished": "2026-02-02T00:00:00+00:00", "resumed": 3},
         {"environment": RECORD.environment | {"device": "another processor"}},
-        {"seconds": RECORD.seconds.__class__(9.0, 9.0, 9.0, 9.0, 9.0, 9.0)},
+        {"seconds": replace(RECORD.seconds, total=9.0), "memory": replace(RECORD.memory, peak=9)},
     ],
 )
 def test_the_same_bits_are_kept_once_whatever_surrounded_them(tmp_path: Path, change: dict) -> None:
@@ -68,11 +69,21 @@ def test_arrays_that_were_compressed_in_another_way_are_the_same_bits(tmp_path: 
     assert merge(one.folder, [two.folder]).there == 1
 
 
+def test_scores_that_no_seal_proves_are_compared_with_the_outputs(tmp_path: Path) -> None:
+    two = store(tmp_path / "two", record(scores=SCORES, curve=[replace(RECORD.curve[0], scores=SCORES)]))
+    path = two.folder / ID / "record.json"
+    content = json.loads(path.read_text())
+    del content["seal"]
+    path.write_text(json.dumps(content))
+    [line] = merge(tmp_path / "all", [two.folder]).left_out
+    assert "its outputs give accuracy 0.666667 on validation, and it says 0.333333" in line
+
+
 SCORES = {"validation": {"accuracy": 1 / 3}}
 DIFFERENT = {
     "one bit of a loss": ({}, other_bits(), "losses"),
     "a score": (
-        {"scores": SCORES, "curve": [RECORD.curve[0].__class__(2, 1.0, 0.5, {"validation": 0.7}, SCORES)]},
+        {"scores": SCORES, "curve": [replace(RECORD.curve[0], scores=SCORES)]},
         ARRAYS,
         "validation accuracy 0.6666666666666666 / 0.3333333333333333",
     ),
@@ -119,7 +130,7 @@ def test_reports_use_the_record_that_was_first_and_say_so(
 
 
 def test_a_record_of_one_origin_is_no_other_one_of_another(tmp_path: Path) -> None:
-    weights = RECORD.model.__class__("somebody/encoder", "1" * 40)
+    weights = replace(RECORD.model, revision="1" * 40)
     one = store(tmp_path / "one", record())
     two = store(tmp_path / "two", record(model=weights, finished="2026-05-05T00:00:00+00:00"))
     added = merge(one.folder, [two.folder])

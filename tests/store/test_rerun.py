@@ -14,7 +14,6 @@ import pytest
 
 from benchmark.config.compose import ROOT
 from benchmark.config.identity import run_id
-from benchmark.config.schema import RunConfig
 from benchmark.records.record import Record
 from benchmark.records.store import Store
 from benchmark.runs.run import Run, run
@@ -229,7 +228,7 @@ def test_wrong_input_is_refused_in_one_line(words, says, tmp_path, monkeypatch, 
     assert err.count("\n") == 1
 
 
-def test_configurations_are_complete_by_their_ids(made, tiny: Callable[..., RunConfig]) -> None:
+def test_a_configuration_is_completed_with_places_of_here(made) -> None:
     folder, record = made
     config = rerun.complete(record, "somewhere", Store(folder))
     assert (config.cache, config.store, config.snapshot_minutes) == ("somewhere", str(folder), None)
