@@ -85,17 +85,22 @@ def _check(words: list[str]) -> int:
         checked = check(Store(options.store), options.move, _say, progress := RunProgress())
         progress.line.close()
         failures = len(list((options.store / FAILURES).glob("*.json")))
-        facts = [f"{len(runs_of(options.store))} records", f"{failures} failures", _faults(checked.faults)]
+        facts = [_counted(len(runs_of(options.store)), "record"), _counted(failures, "failure")]
+        facts += [_counted(checked.faults, "fault") if checked.faults else "no fault"]
         facts += [f"{checked.moved} set aside"] if options.move else []
-        facts += [f"{checked.unproven} records of older code without a seal"] if checked.unproven else []
+        facts += (
+            [f"{_counted(checked.unproven, 'record')} of older code without a seal"]
+            if checked.unproven
+            else []
+        )
         _say(f"{', '.join(facts)}; {duration(time.monotonic() - started)}")
         return 1 if checked.faults else 0
 
     return carried_out(work)
 
 
-def _faults(number: int) -> str:
-    return "no fault" if not number else f"{number} fault{'s' if number > 1 else ''}"
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def _merge(words: list[str]) -> int:
@@ -122,9 +127,9 @@ def _added(work: Callable[[RunProgress], Added], into: Path) -> int:
     progress.line.close()
     for line in (*added.left_out, *added.beside):
         _say(line)
-    facts = [f"{added.new} records new in {into}", f"{added.there} there already"]
+    facts = [f"{_counted(added.new, 'record')} new in {into}", f"{added.there} there already"]
     facts += [f"{len(added.beside)} with other bits"] if added.beside else []
-    facts += [f"{added.failures} failures"] if added.failures else []
+    facts += [_counted(added.failures, "failure")] if added.failures else []
     facts += [f"{len(added.left_out)} damaged, left out"] if added.left_out else []
     _say(f"{', '.join(facts)}; {duration(progress.line.elapsed)}")
     return 1 if added.left_out else 0
@@ -157,8 +162,8 @@ def _exported(options: argparse.Namespace) -> int:
     if options.every_eval_ever is not None:
         written = write_all(chosen.records.values(), options.every_eval_ever, options.organization)
         scoreless = len(chosen.records) - written
-        more = f"; {scoreless} runs without a score have none" if scoreless else ""
-        _say(f"{options.every_eval_ever}: {written} files{more}")
+        more = f"; {_counted(scoreless, 'run')} without a score: no file" if scoreless else ""
+        _say(f"{options.every_eval_ever}: {_counted(written, 'file')}{more}")
     return 1 if chosen.left_out else 0
 
 

@@ -94,7 +94,7 @@ def made(record: Record, config: RunConfig, tell: Tell) -> Result:
     again = run(Run(config), tell)
     if changed := record.changed(again.origins()):
         raise BenchmarkError(f"{', '.join(changed)} here is not what it was made with")
-    return Result.read(store.places.get(again.run_id, store.folder / again.run_id), again.run_id)
+    return Result.read(store.folder / again.run_id, again.run_id)
 
 
 def compared(first: Result, again: Result) -> Rerun:

@@ -83,7 +83,7 @@ def test_every_fault_is_a_line(whole: Path, capsys: pytest.CaptureFixture[str]) 
         "b" * 16: "a lease that was not renewed for 27h46",
         f"{OTHERS[2]}-3": "is not found by readers, because there",
     }
-    assert out.splitlines()[-1].startswith("5 records, 1 failures, 9 faults; ")
+    assert out.splitlines()[-1].startswith("5 records, 1 failure, 9 faults; ")
 
 
 def test_nothing_is_moved_unless_asked_for(whole: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -158,7 +158,7 @@ def test_records_of_older_code_are_counted_and_no_fault(
     path.write_text(json.dumps(content))
     status, out, _ = called(main, capsys, "check", whole)
     assert status == 0
-    assert "1 records of older code without a seal" in out
+    assert "1 record of older code without a seal" in out
 
 
 def test_a_store_without_a_token_is_checked_too(whole: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -159,7 +159,7 @@ def test_the_command_writes_a_file_per_run_with_a_score(tmp_path, record_of, mon
         store(tmp_path / "store").add(one, {"losses": ARRAYS["losses"]})
     status, out, err = called(main, capsys, "export", *words, "--every-eval-ever", tmp_path / "out")
     assert status == 0, err
-    assert out == f"{tmp_path / 'out'}: 1 files; 1 runs without a score have none\n"
+    assert out == f"{tmp_path / 'out'}: 1 file; 1 run without a score: no file\n"
     [path] = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
     assert PLACE.fullmatch(str(path.relative_to(tmp_path / "out")))
     valid(json.loads(path.read_text()))
