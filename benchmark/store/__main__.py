@@ -19,7 +19,7 @@ from benchmark.store.merging import check_store, merge, runs_of
 from benchmark.store.unpacking import add
 
 DESCRIPTION = """\
-Check, merge and give away stores of records. A store is never changed but by adding to it.
+Check, merge and give away stores of records. Nothing in a store is changed or deleted.
 
   python -m benchmark.store check [STORE] [--move]        verify all records; --move sets damaged ones aside
   python -m benchmark.store merge INTO FROM…              copy what other stores have into one

@@ -44,10 +44,10 @@ def test_an_archive_gives_the_records_back_byte_for_byte(tmp_path: Path) -> None
 
 
 def test_the_same_records_give_the_same_bytes(tmp_path: Path) -> None:
-    for name, records in (("a", (record(), record(OTHER))), ("b", (record(OTHER), record()))):
-        (tmp_path / name).mkdir()
-        packed(tmp_path / name, *records)
-    assert (tmp_path / "a/records.tar.gz").read_bytes() == (tmp_path / "b/records.tar.gz").read_bytes()
+    made = store(tmp_path / "from", record(), record(OTHER)).folder
+    for name, run_ids in (("a", (ID, OTHER)), ("b", (OTHER, ID))):
+        archive.write(tmp_path / name, {run_id: made / run_id for run_id in run_ids}, [])
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
 def test_an_archive_names_nobody_and_no_time(tmp_path: Path) -> None:

@@ -81,6 +81,7 @@ def test_scores_that_no_seal_proves_are_compared_with_the_outputs(tmp_path: Path
 
 SCORES = {"validation": {"accuracy": 1 / 3}}
 DIFFERENT = {
+    "the same losses in another order": ({}, {**ARRAYS, "losses": ARRAYS["losses"][::-1]}, "losses"),
     "one bit of a loss": ({}, other_bits(), "losses"),
     "a score": (
         {"scores": SCORES, "curve": [replace(RECORD.curve[0], scores=SCORES)]},
