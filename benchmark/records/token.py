@@ -91,11 +91,11 @@ def read(folder: Path) -> Token | None:
             token = Token(**stated)
             if isinstance(token.id, str) and float(token.lease) > 0:
                 return token
-            raise ValueError("no id, or no seconds of a lease")
+            raise ValueError(f"of format {FORMAT}, without an id or the seconds of a lease")
     except (KeyError, TypeError, ValueError) as error:
         raise BenchmarkError(f"{folder / FILE}: damaged, or not of this project ({error})") from error
     raise BenchmarkError(
-        f"{folder / FILE}: a store of format {made_for}, and this code reads and writes format {FORMAT}; "
+        f"{folder / FILE}: a store of format {made_for}, and this code writes format {FORMAT}; "
         "choose another store, or the code that made it"
     )
 

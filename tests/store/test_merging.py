@@ -213,7 +213,7 @@ def test_what_is_no_store_is_refused_before_anything_is_written(tmp_path: Path) 
     for sources, says in (
         ([tmp_path / "nowhere"], "nowhere: there is no such folder"),
         ([whole, tmp_path / "empty"], "empty: no store: it has neither a store.json nor a record"),
-        ([newer], "a store of format 2, and this code reads and writes format 1"),
+        ([newer], "a store of format 2, and this code writes format 1"),
     ):
         with pytest.raises(BenchmarkError, match=says):
             merge(tmp_path / "all", sources)
