@@ -1,12 +1,13 @@
 # `make` lists what can be made. On a fresh machine `make demo` and `make test` do all the set-up.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help env demo reproduce-table plan power claims speed gpu-check slurm-here test vectors fuzz check format lock clean
+.PHONY: help env demo reproduce-table plan power claims store-check verify speed gpu-check slurm-here reliability test vectors fuzz check format lock clean
 
 # uv reads none of pip's settings; a folder of wheels that pip is told of is good for uv as well.
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 export TOKENIZERS_PARALLELISM := false
 export TABLE
+export RECORDS ?= results/runs
 export ARGS
 PYTHON := .venv/bin/python
 N := 2000
@@ -42,6 +43,12 @@ power: .venv/ready ## say what a table's seeds can find at the printed effects, 
 claims: .venv/ready ## say what the store shows about the papers' claims, one row each [ARGS="noisytune hype/table5 store=…"]
 	@$(PYTHON) -m benchmark.claims --args="$$ARGS"
 
+store-check: .venv/ready ## verify every record of a store, and name what should not be there [ARGS="STORE --move"]
+	@$(PYTHON) -m benchmark.store check --args="$$ARGS"
+
+verify: .venv/ready ## run a sample of a store's or an archive's records again, and compare bits: RECORDS=results/runs [ARGS="--sample 5 --seed 1"]
+	@$(PYTHON) -m benchmark.verify "$$RECORDS" --args="$$ARGS"
+
 speed: .venv/ready ## time runs beside transformers.Trainer and the machine's matrix products, on the GPU where there is one [ARGS=--short]
 	@$(PYTHON) -m benchmark.speed $$ARGS
 
@@ -61,6 +68,9 @@ vectors: .venv/ready ## compare methods and metrics with reference values: ../sh
 
 fuzz: .venv/ready ## ask mangled configurations, data and models of it, N of each, and show what went wrong [N=2000, ARGS="--only data --first 7"]
 	@PYTHONPATH=tests $(PYTHON) -m helpers.fuzz --tries $(N) $$ARGS
+
+reliability: .venv/ready ## kill what makes grids at random moments and count what is lost [ARGS="--signals 100 --output results/reference/reliability.md"]
+	@PYTHONPATH=tests $(PYTHON) -m helpers.reliability $$ARGS
 
 check: .venv/ready ## lint, format and types
 	$(PYTHON) -m ruff check .

@@ -6,6 +6,7 @@ import argparse
 import shlex
 import sys
 from collections import Counter
+from collections.abc import Collection
 from pathlib import Path
 
 from benchmark.command import carried_out, parse, parser_of
@@ -33,6 +34,7 @@ Make a table of sweeps/: plan its runs, skip what the store has, run what is mis
 OVERRIDES narrow or change the grid in Hydra's syntax: an axis (model, task, method, data, seed) or any
 key of a run's configuration (protocol.epochs=3). See `python -m benchmark --help` for the keys.
 """
+NAMED = 5  # ids in a note
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -80,7 +82,7 @@ def reproduce(options: argparse.Namespace) -> int:
 
     without = {run.run_id for run in planned.runs} - records.keys() - hits.unknown.keys()
     ended = {run_id for run_id in without if store.failures(run_id)}
-    report.write(planned, records, folder, store.arrays, ended)
+    report.write(planned, records, folder, store.arrays, ended, repeated(hits, records))
     for run in failed:
         why = next(
             (failure.error for failure in reversed(store.failures(run.run_id))), "no reason was recorded"
@@ -137,6 +139,18 @@ def others(hits: Hits) -> list[str]:
     return [
         f"{changed} changed since {count} records were made: they stay, and are not used"
         for changed, count in counts.items()
+    ]
+
+
+def repeated(hits: Hits, records: Collection[str]) -> list[str]:
+    """A note on runs with several records, of which the table has the first."""
+    names = sorted(run_id for run_id in records if hits.store.beside.get(run_id))
+    if not names:
+        return []
+    count = "1 run has" if len(names) == 1 else f"{len(names)} runs have"
+    return [
+        f"{count} further records of the same data with other bits, as another machine may make them: the table has "
+        f"the first of each ({', '.join(names[:NAMED])}{', …' if len(names) > NAMED else ''})."
     ]
 
 

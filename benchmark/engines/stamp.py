@@ -18,10 +18,9 @@ from benchmark.digests import recalled
 from benchmark.errors import BenchmarkError
 from benchmark.grids.grid import Grid
 from benchmark.models import model_files
-from benchmark.records.store import Store
+from benchmark.records.store import STAMPS, Store
 from benchmark.runs.code import code
 
-STAMPS = "stamps"
 DIGITS = 16
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,14 +13,19 @@ import numpy as np
 from benchmark.config.stored import of_another_run
 from benchmark.damage import SET_ASIDE
 from benchmark.printable import printable
+from benchmark.progress import Tell, silence
 from benchmark.records import arrays
+from benchmark.records.lease import LEASES
+from benchmark.records.leftovers import PARTIAL
 from benchmark.records.reading import DamagedError, UnreadableError, content_of, record_at, text_of
 from benchmark.records.record import Failure, Record, VersionError
-from benchmark.records.store import FAILURES, UNFINISHED, Store
+from benchmark.records.store import FAILURES, STAMPS, UNFINISHED, Store
+from benchmark.records.token import FILE as TOKEN
+from benchmark.records.workers import WORKERS
 
 RUN = re.compile(r"([0-9a-f]{16})(-[1-9]\d*)?")
 FAILED = re.compile(r"[0-9a-f]{16}-[1-9]\d*\.json")
-PARTIAL = ".writing-"
+OURS = {UNFINISHED, SET_ASIDE, LEASES, WORKERS, STAMPS, TOKEN}
 Unlike = Callable[[Record, Mapping[str, np.ndarray]], str | None]
 
 
@@ -28,31 +34,39 @@ class Fault:
     """A place in a store that is not what it should be, and ``why``.
 
     ``damaged`` is True if it was read and is wrong: `Store.set_aside` may move it. The others are foreign, cannot be
-    read now, or are read without a proof.
+    read now, or are ``unproven``: whole records that older code wrote without a seal.
     """
 
     place: Path
     why: str
     damaged: bool = False
+    unproven: bool = False
 
 
-def faults(store: Store, unlike: Unlike = lambda record, stored: None) -> Iterator[Fault]:
+def faults(
+    store: Store, unlike: Unlike = lambda record, stored: None, tell: Tell = silence
+) -> Iterator[Fault]:
     """The faults of a store: of records with their arrays, of failures, and foreign places; nothing is moved.
 
-    ``unlike`` says what a record and its arrays deny of each other, see `benchmark.report.proof`. Raises: OSError if the store cannot be listed.
+    ``unlike`` says what a record and its arrays deny of each other, see `benchmark.report.proof`. One record is in
+    memory at a time. Raises: OSError if the store cannot be listed.
     """
-    for place in sorted(store.folder.iterdir()):
+    names = sorted(os.listdir(store.folder))
+    for done, place in enumerate(map(store.folder.joinpath, names), 1):
         if place.name == FAILURES:
             yield from _of_failures(place)
-        elif place.name.startswith(PARTIAL):
-            yield Fault(place, "a record that is being written, or was not finished")
         elif run := RUN.fullmatch(place.name):
-            yield from _of_run(place, run[1], unlike)
-        elif place.name not in (UNFINISHED, SET_ASIDE):
+            yield from of_run(place, run[1], unlike)
+        elif place.name not in OURS and not place.name.startswith(PARTIAL):
             yield Fault(place, f"{printable(place.name)} is no run's id")
+        tell("places", done, len(names))
 
 
-def _of_run(folder: Path, run_id: str, unlike: Unlike) -> Iterator[Fault]:
+def of_run(folder: Path, run_id: str, unlike: Unlike) -> Iterator[Fault]:
+    """The faults of one record of a run."""
+    number = int(folder.name.partition("-")[2] or 1)
+    if number > 2 and not os.path.lexists(before := folder.with_name(f"{run_id}-{number - 1}")):
+        yield Fault(folder, f"is not found by readers, because there is no {before.name}: rename it to that")
     try:
         record = record_at(folder, run_id)
     except (DamagedError, UnreadableError, VersionError) as error:
@@ -63,7 +77,7 @@ def _of_run(folder: Path, run_id: str, unlike: Unlike) -> Iterator[Fault]:
     if record.seal and of_another_run(record.config, run_id):
         yield Fault(folder, "its configuration is of another run", True)
     if not record.seal:
-        yield Fault(folder, "has no seal, as older code wrote it: nothing proves its numbers")
+        yield Fault(folder, "has no seal, as older code wrote it: nothing proves its numbers", unproven=True)
     path = folder / "arrays.npz"
     try:
         if (why := unlike(record, arrays.read(path, record))) is not None:

@@ -2,7 +2,8 @@
 
     STORE/RUN_ID/record.json        configuration, scores, curve, timings, environment: see `benchmark.records.record`
     STORE/RUN_ID/arrays.npz         training losses; logits and targets of every evaluation
-    STORE/RUN_ID-2/                 the same for the next data, weights or tokenizer behind the same names
+    STORE/RUN_ID-2/                 the same for the next data, weights or tokenizer behind the same names, or
+                                    of another store that was merged into this one, with other bits
     STORE/failures/RUN_ID-N.json    the error of the N-th failed attempt at a run
     STORE/unfinished/RUN_ID.pt      the state of an unfinished run, to continue from (`benchmark.training.snapshot`)
     STORE/leases/, workers/         who makes which run now (`benchmark.records.lease`, `workers`)
@@ -34,11 +35,12 @@ from benchmark.records import token, writing
 from benchmark.records.disk import UnwritableError, make_writable, unwritable
 from benchmark.records.reading import DamagedError, UnreadableError, content_of, record_at, text_of
 from benchmark.records.record import Failure, Record, VersionError
+from benchmark.records.several import chosen
 from benchmark.stopping import Stopped
 
 log = logging.getLogger(__name__)
 
-FAILURES, UNFINISHED = "failures", "unfinished"
+FAILURES, UNFINISHED, STAMPS = "failures", "unfinished", "stamps"
 
 
 def refused(folder: Path, error: VersionError) -> BenchmarkError:
@@ -52,6 +54,7 @@ class Store:
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
         self.places: dict[str, Path] = {}  # the folder of the record found last, by run id
+        self.beside: dict[str, list[Path]] = {}  # by run id: further records of the same origins
         self.told: set[Path | str] = set()  # warned of
 
     def open(self) -> token.Token:
@@ -67,18 +70,23 @@ class Store:
             raise UnwritableError(unwritable(self.folder, error)) from error
 
     def find(self, run_id: str, now: Mapping[str, str] = {}) -> Record | None:
-        """The latest finished record of a run with the origins of ``now``, or None.
+        """The finished record of a run with the origins of ``now``, or None; see `benchmark.records.several`.
 
-        A damaged record is named and counts as missing. A record without a version does too. Raises: UnreadableError
-        if a record cannot be read now, BenchmarkError for a record of another version.
+        A warning names others of the same origins. A damaged record is named and counts as missing. A record without
+        a version does too. Raises: UnreadableError if a record cannot be read now, BenchmarkError for a record of
+        another version.
         """
-        latest = None
-        folders = self.folders(run_id)
+        records, folders = [], self.folders(run_id)
         for folder in chain([next(folders)], takewhile(os.path.lexists, folders)):
             record = self.read(folder, run_id)
             if record is not None and not record.changed(now):
-                latest = record
-                self.places[run_id] = folder
+                records.append((folder, record))
+        if not records:
+            return None
+        place, latest, self.beside[run_id] = chosen(records)
+        self.places[run_id] = place
+        for folder in self.beside[run_id]:
+            self.warn(folder, f"of the same run and data as {place.name}, which is used; this one is not")
         return latest
 
     def size(self, run_id: str) -> int:

@@ -45,7 +45,7 @@ def opened(folder: Path) -> Token:
     cannot be read, OSError.
     """
     place = folder.absolute()
-    token = _read(folder)
+    token = read(folder)
     if place in _seen:
         if token != _seen[place]:
             raise StoreGoneError(
@@ -75,19 +75,27 @@ def is_there(folder: Path) -> bool:
     return True
 
 
-def _read(folder: Path) -> Token | None:
+def read(folder: Path) -> Token | None:
+    """The token of a store as it stands; None if there is none.
+
+    Raises: BenchmarkError for one that is damaged, or of another format.
+    """
     try:
         text = (folder / FILE).read_text()
     except FileNotFoundError:
         return None
     try:
-        token = Token(**json.loads(text))
-        if token.format == FORMAT and isinstance(token.id, str) and float(token.lease) > 0:
-            return token
-    except (TypeError, ValueError) as error:
+        stated = json.loads(text)
+        made_for = stated["format"]
+        if made_for == FORMAT:
+            token = Token(**stated)
+            if isinstance(token.id, str) and float(token.lease) > 0:
+                return token
+            raise ValueError(f"of format {FORMAT}, without an id or the seconds of a lease")
+    except (KeyError, TypeError, ValueError) as error:
         raise BenchmarkError(f"{folder / FILE}: damaged, or not of this project ({error})") from error
     raise BenchmarkError(
-        f"{folder / FILE}: a store of format {token.format}, and this code writes format {FORMAT}; "
+        f"{folder / FILE}: a store of format {made_for}, and this code writes format {FORMAT}; "
         "choose another store, or the code that made it"
     )
 
@@ -108,6 +116,6 @@ def _made(folder: Path) -> Token:
                 os.rename(name, folder / FILE)
     finally:
         Path(name).unlink(missing_ok=True)
-    token = _read(folder)
+    token = read(folder)
     assert token is not None, "it was just made"
     return token

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -30,6 +30,7 @@ def write(
     folder: Path,
     arrays: Arrays = evidence.no_arrays,
     failed: Collection[str] = (),
+    further: Sequence[str] = (),
 ) -> None:
     """Print the table of a grid and write it to ``folder`` in every form.
 
@@ -37,7 +38,7 @@ def write(
     ``claims.csv`` has the comparisons behind every verdict, ``averages.csv`` and ``languages.csv`` the
     further numbers that the table declares, ``submissions`` the files for the GLUE server, ``predictions`` those
     for other sets without gold labels. ``arrays`` gives the arrays of a run by its id. ``failed`` are the ids of
-    runs that ended in an error. A static table has no runs.
+    runs that ended in an error, ``further`` are notes on the records themselves. A static table has no runs.
     """
     from benchmark.report import figures  # with matplotlib, which the ledger does without
 
@@ -50,7 +51,9 @@ def write(
         drawn = figures.draw(grid, report, records, arrays)
         submissions = submission.of_table(grid, report.frame, records)
         without_gold = unscored.of_table(grid, report.frame, records)
-    report.notes.extend([*mixed, *drawn.notes, *submission.note(submissions), *unscored.note(without_gold)])
+    report.notes.extend(
+        [*mixed, *further, *drawn.notes, *submission.note(submissions), *unscored.note(without_gold)]
+    )
     print(render.terminal(report, shutil.get_terminal_size((120, 24)).columns))
     folder.mkdir(parents=True, exist_ok=True)
     report = shared.shareable(report)

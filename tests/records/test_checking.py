@@ -92,7 +92,7 @@ def test_outputs_that_do_not_give_the_scores_are_named(change: object, planned: 
 
 def test_foreign_places_and_failures_are_named(planned: Grid) -> None:
     folder = store_of(planned).folder
-    for name in ("failures", "unfinished", "set-aside", ".writing-abc", "a\x1b[2Jb"):
+    for name in ("failures", "unfinished", "set-aside", "stamps", ".writing-abc", "a\x1b[2Jb"):
         (folder / name).mkdir()
     (folder / "notes.txt").write_text("mine")
     for name in ("0" * 16 + "-1.json", "x.json"):
@@ -101,7 +101,7 @@ def test_foreign_places_and_failures_are_named(planned: Grid) -> None:
     shutil.rmtree(folder / damaged(planned))
     listed = {name: (why, is_damaged) for name, why, is_damaged in found(store_of(planned))}
     assert set(listed) == {
-        ".writing-abc", "a\x1b[2Jb", "notes.txt", "0" * 16 + "-1.json", "x.json", f"{'1' * 16}-1.json",
+        "a\x1b[2Jb", "notes.txt", "0" * 16 + "-1.json", "x.json", f"{'1' * 16}-1.json",
     }  # fmt: skip
     assert all(why.isprintable() for why, _ in listed.values())
     assert {name for name, (_, is_damaged) in listed.items() if is_damaged} == {
