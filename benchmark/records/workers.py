@@ -27,7 +27,9 @@ _present: dict[tuple[Path, int], Lease] = {}  # by store and process
 
 @contextmanager
 def present(store: Path) -> Iterator[None]:
-    """Show this process among the workers of a store in the block, or for longer if it is there already.
+    """Show this process among the workers of a store in the block.
+
+    If it is there already, it stays.
 
     Raises: as `arrive`.
     """

@@ -198,7 +198,7 @@ def in_order(folder: Path) -> tuple[dict[str, PlannedRun], dict[str, PlannedRun]
         worker = Worker(context, {}, None)
         for name in order:
             assert outcome(worker, chosen[name]) == RunOutcome(), name
-        worker.stop()
+        worker.dismiss()
     return found
 
 

@@ -163,7 +163,7 @@ def test_a_record_that_cannot_be_read_now_stays_and_the_finished_run_lies_beside
     with monkeypatch.context() as patch:
         patch.setattr(os, "open", failing)
         assert store.add(RECORD, ARRAYS) == RECORD
-    assert sorted(path.name for path in store.folder.iterdir()) == [ID, f"{ID}-2"]
+    assert sorted(path.name for path in store.folder.iterdir()) == [ID, f"{ID}-2", TOKEN]
     assert store.find(ID) == RECORD
 
 
