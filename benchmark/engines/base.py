@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from benchmark.config.targets import built
+from benchmark.errors import BenchmarkError
 from benchmark.grids.grid import Grid, PlannedRun
 from benchmark.records.record import Record
 from benchmark.records.store import Store
@@ -27,6 +28,10 @@ class Assignment:
     records: list[Record] = field(default_factory=list)
     workers: int | None = None
     since: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.workers is not None and self.workers < 1:
+            raise BenchmarkError(f"--workers {self.workers}: at least 1")
 
 
 class Engine:

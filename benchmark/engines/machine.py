@@ -63,8 +63,6 @@ class Local(Engine):
         for run in asked.missing:
             check_machine(run.config)
         workers = default_workers(asked.missing) if asked.workers is None else asked.workers
-        if workers < 1:
-            raise BenchmarkError(f"--workers {workers}: at least 1")
         run_all(
             asked.missing,
             asked.store,

@@ -71,8 +71,6 @@ class RayCluster(Engine):
         return self.address or os.environ.get(ADDRESS) or None
 
     def make(self, asked: Assignment) -> None:
-        if asked.workers is not None and asked.workers < 1:
-            raise BenchmarkError(f"--workers {asked.workers}: at least 1")
         cpus = float(threads_of(asked)) if self.cpus is None else self.cpus
         with connected(self.place()) as ray:
             resources = {"num_cpus": cpus, "num_gpus": self.gpus_of(asked, ray)}

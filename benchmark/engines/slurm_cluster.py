@@ -80,8 +80,6 @@ class SlurmCluster(Engine):
 
     def make(self, asked: Assignment) -> None:
         workers = min(WORKERS, len(asked.missing)) if asked.workers is None else asked.workers
-        if workers < 1:
-            raise BenchmarkError(f"--workers {workers}: at least 1")
         cpus = self.cpus_per_task or threads_of(asked)
         begun = begin(asked, cpus, self.run_minutes)
         jobs = Jobs(f"benchmark-{asked.store.open().id}-{begun.stamp}")

@@ -124,7 +124,6 @@ def test_an_override_is_what_was_typed(typed: str, quoted: str) -> None:
         ("+task.train.label_map={0: bad, 1: 'a: 1e5'}", {"0": "bad", "1": "a: 1e5"}),
         ("task.train.label_map={0:bad,1:010}", {"0": "bad", "1": "010"}),
         ("task.train.label_map={no: very bad}", {"no": "very bad"}),
-        ("task.train.label_map={}", {}),
     ],
 )
 def test_a_mapping_of_texts_reaches_its_place(typed: str, keys: dict[str, str]) -> None:

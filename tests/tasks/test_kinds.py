@@ -289,7 +289,7 @@ def test_methods_act_on_every_kind(
         written("PAN-X.en", split, tagged)
     written("PAN-X.de", "test", tagged)
     narrow = ["task.languages=[de]"] if task == "panx" else []
-    size = ["protocol.batch_size=4", "protocol.micro_batch_size=3"]
+    size = ["protocol.batch_size=4", "protocol.micro_batch_size=2"]
     record = run(Run(compose(*OURS, f"task={task}", f"method={methods}", *narrow, *size)))
     plain = run(Run(compose(*OURS, f"task={task}", *narrow, *size)))
     assert record.status == "finished"

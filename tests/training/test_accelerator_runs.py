@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -146,8 +147,13 @@ def little_to_evaluate(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("what", WHOLE)
 def test_a_whole_run_mixes_no_devices(
-    what: str, tiny: Callable[..., RunConfig], little_to_evaluate: None
+    what: str,
+    tiny: Callable[..., RunConfig],
+    little_to_evaluate: None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("benchmark.config.validation.DEVICE", re.compile(str(DEVICE)))
+    monkeypatch.setattr("benchmark.runs.run.check_machine", lambda config: None)
     with accelerator():
         record = run(Run(tiny(*WHOLE[what], "data.count=16", f"device={DEVICE}")))
     assert record.status == "finished"

@@ -46,7 +46,8 @@ def tuned(
     names: Sequence[str] = (), *, model: PreTrainedModel | None = None, on: torch.device = DEVICE, **more: Any
 ) -> tuple[PreTrainedModel, Outcome]:
     """`learnt` on the device, of two layers: the stand-in takes its time for every operation."""
-    return learnt(names, model=model or fresh(BertConfig(**SHALLOW)), on=on, **more)
+    shape = SHAPE if {"reinit", "top_k"} & set(names) else SHALLOW  # their files name layers
+    return learnt(names, model=model or fresh(BertConfig(**shape)), on=on, **more)
 
 
 @pytest.mark.parametrize("name", REPLAYED)
