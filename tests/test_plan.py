@@ -116,7 +116,8 @@ def test_of_a_large_store_only_the_latest_records_are_read(store, monkeypatch, c
     for seed in (3, 2, 1):
         store.add(finished(compose(*LNSR, f"seed={seed}"), record_of, seconds=100.0 * seed), {})
     folders = {
-        json.loads((f / "record.json").read_text())["config"]["seed"]: f for f in store.folder.iterdir()
+        json.loads(path.read_text())["config"]["seed"]: path.parent
+        for path in store.folder.glob("*/record.json")
     }
     for seed, folder in folders.items():
         os.utime(folder, (seed, seed))

@@ -111,7 +111,7 @@ def test_a_table_without_runs_has_nothing_measured():
 
 
 def test_one_seed_decides_nothing(record_of):
-    found = verdicts(load(TABLE2, ONE_MODEL, "seed=1"), record_of, gain(50))
+    found = verdicts(load(TABLE2, ONE_MODEL, "seed=1"), record_of, gain(10))
     assert {one.verdict for one in found if one.id != "N5"} == {UNDECIDED}  # sizes are all alike here
     assert "one seed shows no spread" in found[0].why
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmark.config.compose import ROOT
+from benchmark.config.compose import ROOT, run_config
 from benchmark.config.identity import run_id
 from benchmark.records.record import Record
 from benchmark.records.store import Store
@@ -30,10 +30,8 @@ Change = Callable[[Record, dict[str, np.ndarray]], Record]
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Record]:
     """A store with one real record."""
-    from conftest import composed_once
-
-    config = composed_once(
-        ("task=opinion", "data.count=64", "protocol.epochs=null", "protocol.steps=3", "method=[noisytune]")
+    config = run_config(
+        "task=opinion", "data.count=64", "protocol.epochs=null", "protocol.steps=3", "method=[noisytune]"
     )
     folder = tmp_path_factory.mktemp("made") / "store"
     return folder, run(Run(replace(config, store=str(folder), cache=str(CACHE))))
