@@ -31,7 +31,8 @@ Tiny = Callable[..., RunConfig]
 def hearing():
     """The signals are heard as a command hears them."""
     before = {number: signal.getsignal(number) for number in (*stopping.SIGNALS, signal.SIGALRM)}
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    for number in stopping.SIGNALS:  # whatever runs the tests may ignore some, which children inherit
+        signal.signal(number, signal.SIG_DFL)
     stopping.hear()
     yield
     for number, handler in before.items():
@@ -145,7 +146,9 @@ def test_without_snapshots_a_signal_ends_a_run_and_leaves_none(tiny: Tiny, heari
     assert not (Path(config.store) / "unfinished").exists()
 
 
-def test_a_second_signal_is_obeyed_at_once(hearing: None):
+def test_a_second_signal_is_obeyed_at_once(hearing: None, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(stopping, "AGAIN", 0.0)
+
     def twice() -> None:
         with stopping.deferred():
             os.kill(os.getpid(), signal.SIGTERM)
@@ -157,6 +160,19 @@ def test_a_second_signal_is_obeyed_at_once(hearing: None):
         twice()
     assert stopped.value.number == signal.SIGINT
     assert not stopping.asked()
+
+
+def test_a_signal_that_comes_twice_at_once_is_one(hearing: None):
+    """A scheduler tells every process, and the launcher tells its own again."""
+
+    def told_twice() -> None:
+        with stopping.deferred():
+            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert stopping.asked()
+
+    with pytest.raises(Stopped):
+        told_twice()
 
 
 def test_a_signal_that_cannot_be_obeyed_is_obeyed_after_a_while(
