@@ -145,7 +145,7 @@ def test_spreads_and_rates_have_trends(judged):
     )
 
     def score(config: RunConfig) -> float:
-        return 70 + noise(config, 1 if config.method else 2 / (config.data.share or 1.0))
+        return 50 + noise(config, 0.5 if config.method else 1 / (config.data.share or 1.0))
 
     def ends(config: RunConfig) -> str:
         return "collapsed" if config.data.share == 0.1 and config.seed <= 9 else "finished"
