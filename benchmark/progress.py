@@ -21,8 +21,8 @@ def silence(unit: str, done: int, total: int) -> None:
 class Line:
     """A line of stderr, overwritten on a terminal."""
 
-    def __init__(self, write: Callable[[str], object] = sys.stderr.write) -> None:
-        self.write = write
+    def __init__(self, write: Callable[[str], object] | None = None) -> None:
+        self.write = write or sys.stderr.write
         self.live = sys.stderr.isatty()
         self.every = 1.0 if self.live else 10.0
         self.started = self.shown = time.monotonic()

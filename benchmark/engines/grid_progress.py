@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 
 from benchmark.grids.grid import PlannedRun
@@ -12,7 +11,7 @@ from benchmark.progress import Line, duration
 class GridProgress:
     """Tells how far a grid is."""
 
-    def __init__(self, total: int, workers: int, write: Callable[[str], object] = sys.stderr.write) -> None:
+    def __init__(self, total: int, workers: int, write: Callable[[str], object] | None = None) -> None:
         self.total, self.workers, self.line = total, workers, Line(write)
         self.done = 0
         self.last = ""
