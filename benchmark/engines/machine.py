@@ -220,9 +220,12 @@ def _build_what_they_need(context: BaseContext, runs: Sequence[PlannedRun]) -> N
         if part.builder
     }
     for builder, cache in sorted(needed):
-        process = context.Process(target=_build, args=(builder, cache))  # type: ignore[attr-defined]
-        begin(process)
-        process.join()
+        for _ in range(2):  # once more, if it was killed
+            process = context.Process(target=_build, args=(builder, cache))  # type: ignore[attr-defined]
+            begin(process)
+            process.join()
+            if (process.exitcode or 0) >= 0:
+                break
         if process.exitcode:
             raise BenchmarkError(f"{builder} could not be built in cache={cache}; see above")
 

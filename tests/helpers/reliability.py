@@ -190,13 +190,23 @@ def main() -> None:
     options = parser.parse_args()
     draw, begin = random.Random(options.seed), time.monotonic()
     place = Path(tempfile.mkdtemp(prefix="reliability-"))
-    text = [
+    kills, sharing = Tally(), Tally()
+    title = [
         "# Reliability",
         "",
         f'`make reliability ARGS="--signals {options.signals} --seed {options.seed}"`',
         "",
     ]
-    kills, sharing = Tally(), Tally()
+
+    def tell() -> None:
+        """Say what is known so far: the experiments take long."""
+        rows = [*title, f"## One driver, {RUNS} runs a grid, two at a time", "", *kills.lines(), ""]
+        if sharing.grids:
+            rows += [f"## {options.drivers} drivers at once on one store", "", *sharing.lines(), ""]
+        if options.output:
+            options.output.write_text("\n".join(rows))
+        print("\n".join(rows), flush=True)
+
     (place / "straight").mkdir()
     assert begun(place / "straight").wait() == 0
     number = 0
@@ -206,16 +216,13 @@ def main() -> None:
         number += disturb(folder, options.signals - number, draw, kills) or 1
         judge(folder, Store(place / "straight" / "store"), kills)
         print(f"{number}/{options.signals} signals, {time.monotonic() - begin:.0f} s", file=sys.stderr)
-    text += [f"## One driver, {RUNS} runs a grid, two at a time", "", *kills.lines(), ""]
+        tell()
     if options.drivers > 1:
         (place / "alone").mkdir()
         assert begun(place / "alone", options.shared_runs).wait() == 0
         share(place / "shared", options.drivers, options.shared_runs, sharing)
         judge(place / "shared", Store(place / "alone" / "store"), sharing, options.shared_runs)
-        text += [f"## {options.drivers} drivers at once on one store", "", *sharing.lines(), ""]
-    print("\n".join(text))
-    if options.output:
-        options.output.write_text("\n".join(text))
+        tell()
     shutil.rmtree(place)
 
 

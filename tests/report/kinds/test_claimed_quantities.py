@@ -50,7 +50,9 @@ def test_a_survey_counts_in_the_time_of_training_and_not_in_that_of_an_update(ju
 
     def spent(config: RunConfig) -> dict[str, Any]:
         updates = seconds(config, 0.5 + 0.001 * noise(config))["seconds"]
-        return {"seconds": updates | {"survey": 1.0 + 10.0 * bool(config.method) + 0.1 * noise(config, shift=1)}}
+        return {
+            "seconds": updates | {"survey": 1.0 + 10.0 * bool(config.method) + 0.1 * noise(config, shift=1)}
+        }
 
     found = judged(planned, gain(0), changes=spent)
     assert [verdict.verdict for verdict in found] == [UNDECIDED, REPRODUCED]
