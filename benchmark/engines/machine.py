@@ -86,7 +86,8 @@ def run_all(
     """Make ``runs`` for the table ``purpose``; return the failed ones, of which the store keeps a failure.
 
     ``records`` of like runs tell how much of a GPU they take. A run that takes more than so many ``minutes``
-    fails; ``since`` is as in `Assignment`. Raises: BenchmarkError if nothing can be run, UnwritableError if the store cannot be written to.
+    fails; ``since`` is as in `Assignment`. Raises: BenchmarkError if nothing can be run, UnwritableError if the
+    store cannot be written to.
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(HEAVY)
