@@ -13,7 +13,7 @@ import multiprocessing
 import signal
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from multiprocessing import forkserver
@@ -96,12 +96,11 @@ def run_all(
     check_data_apart(context, [planned.config for planned in runs])
     with places(runs, workers) as slots:
         pool = Pool(context, slots, workers, Needs(records), store.open(), purpose, minutes)
-        work = GridWork(pool, store, deque(Job(planned) for planned in runs), since)
         progress = GridProgress(len(runs), workers)
+        work = GridWork(pool, store, deque(Job(planned) for planned in runs), progress.finished, since)
         try:
             while work.go_on():
-                for ended in work.ends(progress.line.every):
-                    progress.finished(ended)
+                work.hear(progress.line.every)
                 progress.show(len(pool.busy), len(work.failed), len(work.elsewhere))
         finally:
             progress.close()
@@ -110,10 +109,17 @@ def run_all(
 
 
 class GridWork:
-    """The runs of a grid that ``waiting`` has, and what became of them."""
+    """The runs of a grid that ``waiting`` has, and what became of them; ``ended`` hears of each that has ended."""
 
-    def __init__(self, pool: Pool, store: Store, waiting: deque[Job], since: float | None = None) -> None:
-        self.pool, self.store, self.waiting = pool, store, waiting
+    def __init__(
+        self,
+        pool: Pool,
+        store: Store,
+        waiting: deque[Job],
+        ended: Callable[[PlannedRun], object],
+        since: float | None = None,
+    ) -> None:
+        self.pool, self.store, self.waiting, self.ended = pool, store, waiting, ended
         self.elsewhere, self.given_up = Awaited(), GivenUp(store, since)
         self.failed: list[PlannedRun] = []
         self.largest = 0  # bytes of a record of the grid
@@ -125,7 +131,9 @@ class GridWork:
         """
         self.store.wait_until_there()
         self.waiting.extend(self.elsewhere.free())
-        self.failed += [job.planned for job in self.given_up.take(self.waiting)]
+        for job in self.given_up.take(self.waiting):
+            self.failed.append(job.planned)
+            self.ended(job.planned)
         if self.waiting and (why := short_of_room(self.store.folder, len(self.pool.busy) + 1, self.largest)):
             if not self.pool.busy:
                 raise UnwritableError(why)
@@ -133,8 +141,11 @@ class GridWork:
             self.pool.hand_out(self.waiting)
         return bool(self.waiting or self.pool.busy or self.elsewhere)
 
-    def ends(self, seconds: float) -> Iterator[PlannedRun]:
-        """The runs that ended for good, after a wait of at most so many ``seconds``."""
+    def hear(self, seconds: float) -> None:
+        """Hear what became of runs, after a wait of at most so many ``seconds``.
+
+        Raises: UnwritableError if a record could not be written.
+        """
         for job, outcome in self.pool.outcomes(min(seconds, EVERY) if self.elsewhere else seconds):
             if outcome.failure == UNWRITABLE:
                 self.drain()
@@ -148,7 +159,7 @@ class GridWork:
                     self.fail(job.planned, outcome)
                 else:
                     self.largest = max(self.largest, self.store.size(job.planned.run_id))
-                yield job.planned
+                self.ended(job.planned)
 
     def fail(self, planned: PlannedRun, outcome: RunOutcome) -> None:
         """Note a failed run, and record why if its process could not."""

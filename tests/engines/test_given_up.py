@@ -77,11 +77,12 @@ def test_the_launcher_hands_no_such_run_out(store: Store, runs: list[PlannedRun]
         waiting.clear()
 
     pool = SimpleNamespace(busy={}, hand_out=hand_out)
-    work = GridWork(pool, store, jobs(runs))  # type: ignore[arg-type]
+    ended: list[PlannedRun] = []
+    work = GridWork(pool, store, jobs(runs), ended.append)  # type: ignore[arg-type]
     fail(store, runs[1])
     assert not work.go_on()
     assert handed == [Job(runs[0])]
-    assert work.failed == [runs[1]]
+    assert work.failed == ended == [runs[1]]
 
 
 def test_the_stamp_tells_when_a_grid_was_begun_last(store: Store, runs: list[PlannedRun]) -> None:
