@@ -13,6 +13,8 @@ from benchmark.records.lease import LEASES
 from benchmark.records.store import Store
 from benchmark.records.workers import WORKERS
 
+NOISE = ("Traceback", "(raylet)", "core_worker", "slurmstepd: error")
+
 
 @dataclass
 class Tally:
@@ -26,7 +28,7 @@ class Tally:
     other_bits: int = 0
     twice: int = 0
     living_on: int = 0
-    tracebacks: int = 0
+    noise: int = 0
     litter: list[str] = field(default_factory=list)
     begun: float = field(default_factory=time.monotonic)
 
@@ -60,7 +62,7 @@ class Tally:
         left += [*store.folder.glob("logs/**/*.pkl"), *store.folder.glob("logs/**/*.sh")]
         self.litter += [str(path.relative_to(store.folder)) for path in left]
         said = [*folder.glob("said-*"), *store.folder.glob("logs/**/*.err")]
-        self.tracebacks += sum("Traceback" in path.read_text(errors="replace") for path in said)
+        self.noise += sum(any(words in path.read_text(errors="replace") for words in NOISE) for path in said)
 
     def faults(self) -> dict[str, object]:
         """The counts that should be zero, by their names in a table."""
@@ -70,7 +72,7 @@ class Tally:
             "runs trained to their end more than once": self.twice,
             "processes that lived on": self.living_on,
             "files left over": ", ".join(self.litter) or 0,
-            "tracebacks": self.tracebacks,
+            "commands that said what users need not see": self.noise,
         }
 
     def rows(self) -> dict[str, object]:
