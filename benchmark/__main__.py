@@ -26,11 +26,13 @@ from benchmark.printable import printable
 from benchmark.progress import RunProgress
 from benchmark.records.record import Record
 from benchmark.runs.early import check_grid
+from benchmark.runs.failures import REFUSED, cause_of
 from benchmark.runs.missing import reason, without_record
 from benchmark.runs.run import Run, run
 
 BASIC = "basic"  # Hydra's launcher unless another is chosen
 MOST = 1000  # characters of a launcher's own error
+refusals: list[str] = []  # of a single run
 failures: list[str] = []  # the ids of runs that failed in this process; an empty one was not composed
 
 
@@ -55,8 +57,12 @@ def main(config: DictConfig) -> None:
         record = _run(this)
     except Exception as error:
         line = one_line(error)
-        if line is None and HydraConfig.get().mode is RunMode.RUN:
-            raise
+        if HydraConfig.get().mode is RunMode.RUN:
+            if line is None:
+                raise
+            if cause_of(error) == REFUSED:
+                refusals.append(line)  # raised where Hydra does not say it, too
+                return
         failures.append(this.id if this else "")
         if launched_here(HydraConfig.get().runtime.choices):  # else `_left` tells, in the sweep's own process
             _failed(overrides, line or f"{type(error).__name__}: {error}")
@@ -111,6 +117,8 @@ def _command_line() -> int:
     left = 0
     for arguments, sweep in zip(lines, sweeps, strict=True):
         left += _carry_out(arguments, sweep)
+    if refusals:
+        raise BenchmarkError(refusals[0])
     return 1 if failures or left else 0
 
 

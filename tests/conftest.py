@@ -228,6 +228,7 @@ def cli(
         added = [f"{key}='{path}'" for key, path in defaults.items() if key not in given]
         monkeypatch.setattr(sys, "argv", ["benchmark", *arguments, *added])
         monkeypatch.setattr(command, "failures", [])
+        monkeypatch.setattr(command, "refusals", [])
         monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
         return in_process(command.command_line, tmp_path, monkeypatch, capsys)
 

@@ -131,7 +131,7 @@ def test_reproduce_refuses_a_bad_value_before_the_first_run(arguments, said, rep
 def test_a_store_that_cannot_be_written_to_is_refused_by_name(cli, tmp_path):
     (tmp_path / "file").write_text("")
     status, _, err = cli(f"store='{tmp_path / 'file'}'")
-    assert (status, err.count("\n")) == (1, 1)
+    assert (status, err.count("\n")) == (2, 1)
     assert f"store={tmp_path / 'file'}" in err
 
 
@@ -145,13 +145,13 @@ def test_reproduce_refuses_a_store_that_cannot_be_written_to_by_name(reproduce, 
 @pytest.mark.parametrize("device", ["cuda:99", "cudaa"])
 def test_a_device_that_is_not_there_is_refused_by_name(device, cli):
     status, _, err = cli(f"device={device}")
-    assert (status, err.count("\n")) == (1, 1)
+    assert (status, err.count("\n")) == (2, 1)
     assert f"device={device}: not available here" in err
 
 
 def test_a_checkpoint_that_is_not_there_is_named_with_how_to_get_it(cli):
     status, _, err = cli("model=roberta_base")
-    assert (status, err.count("\n")) == (1, 1)
+    assert (status, err.count("\n")) == (2, 1)
     assert "model 'roberta_base'" in err
     assert "hf download FacebookAI/roberta-base" in err
 
@@ -164,27 +164,27 @@ def test_a_run_without_its_checkpoint_is_kept_as_a_failure_and_not_as_a_record(c
 
 def test_data_that_are_not_there_are_named_with_how_to_get_them(cli):
     status, _, err = cli("task=rte", "task.repo=nobody/nothing")
-    assert (status, err.count("\n")) == (1, 1)
+    assert (status, err.count("\n")) == (2, 1)
     assert "'nobody/nothing'" in err
     assert "hf download nobody/nothing --repo-type dataset --include 'rte/*'" in err
 
 
 def test_a_split_that_is_not_in_the_cache_is_named_with_how_to_get_it(cli, hub):
     status, _, err = cli("model=embedded", "task=mnli")
-    assert (status, err.count("\n")) == (1, 1)
+    assert (status, err.count("\n")) == (2, 1)
     assert "mnli/train of nyu-mll/glue" in err
     assert "hf download nyu-mll/glue --repo-type dataset --include 'mnli/*'" in err
 
 
 def test_data_without_known_labels_cannot_be_trained_on(cli, hub):
     status, _, err = cli("task=rte", "task.train.split=test")
-    assert (status, err.count("\n")) == (1, 1)
+    assert (status, err.count("\n")) == (2, 1)
     assert "rte/test, column 'label': no row has a gold label to learn from" in err
 
 
 def test_more_examples_than_there_are_is_refused_by_the_number_there_is(cli):
     status, _, err = cli("task=opinion", "data.count=100000")
-    assert (status, err.count("\n")) == (1, 1)
+    assert (status, err.count("\n")) == (2, 1)
     assert "data.count=100000: the training set has only" in err
 
 
