@@ -91,7 +91,7 @@ class RayCluster(Engine):
                     if stopping.asked():
                         watch.progress.close()
                     tasks.end()
-            watch.close()
+            watch.close(tasks.lost)
 
     def gpus_of(self, asked: Assignment, ray: Any) -> float:
         """The GPUs of a worker."""
@@ -116,6 +116,7 @@ class Tasks:
         self.task = ray.remote(max_retries=RESTARTS, **resources)(work)
         self.begun, self.number = begun, 0
         self.going: list[Any] = []
+        self.lost = ""  # why the last worker was
         if not self.room():
             asked = f"{resources['num_cpus']:g} CPUs and {resources['num_gpus']:g} GPUs"
             there = ray.cluster_resources()
@@ -145,7 +146,8 @@ class Tasks:
             try:
                 self.ray.get(task)
             except Exception as error:  # of Ray, or of the place: no such folder
-                log.warning("engine=ray: a worker was lost (%s)", str(error).strip().splitlines()[-1])
+                self.lost = str(error).strip().splitlines()[-1]
+                log.warning("engine=ray: a worker was lost (%s)", self.lost)
         return bool(self.going)
 
     def wait(self, seconds: float) -> None:
@@ -169,7 +171,11 @@ def connected(address: str | None) -> Iterator[Any]:
     Raises: BenchmarkError if there is none.
     """
     with ExitStack() as stack:
-        variables = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+        variables = {
+            "RAY_USAGE_STATS_ENABLED": "0",
+            "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+            "RAY_BACKEND_LOG_LEVEL": "fatal",  # it writes on stderr
+        }
         where: dict[str, Any] = {"address": address}
         if address is None:
             folder = stack.enter_context(

@@ -58,8 +58,8 @@ class Watch:
         self.progress.show(min(workers, len(self.missing)), len(self.failed))
         self.next = time.monotonic() + max(EVERY, (time.monotonic() - began) / SHARE)
 
-    def close(self) -> None:
-        """Look for the last time, after all workers have ended.
+    def close(self, lost: str = "") -> None:
+        """Look for the last time, after all workers have ended; ``lost`` is why the last one was lost.
 
         Raises: BenchmarkError if they made nothing and nothing failed.
         """
@@ -69,7 +69,7 @@ class Watch:
         self.progress.close()
         if not self.missing.keys() - self.failed:
             return
-        silent = f"they said nothing; do all machines see {self.logs.folder}?"
+        silent = lost or f"they said nothing; do all machines see {self.logs.folder}?"
         why = f"{self.logs.error} (all they said: {self.logs.folder})" if self.logs.error else silent
         line = f"no worker is left, and {len(self.missing)} runs are missing: {why}"
         if len(self.missing) == self.progress.total and not self.failed:
