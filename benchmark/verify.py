@@ -33,7 +33,7 @@ kind every score must be within 3·√(0.2/n) over n examples (twice that for co
 of the examples would make of it, right as often as wrong. A record cannot be rerun if its data, weights or classes are
 not here. A class of its configuration is imported only from a package that you trust (BENCHMARK_TRUSTED).
 
-The exit status is 0 if none differs and some could be rerun, 1 otherwise, 2 for a refusal.
+The exit status is 0 if none differs or is damaged and some could be rerun, 1 otherwise, 2 for a refusal.
 """
 
 
@@ -83,7 +83,8 @@ def _verified(folder: Path, store: Store, options: argparse.Namespace) -> int:
     progress.line.close()
     said = ", ".join(f"{counts[outcome]} {outcome}" for outcome in rerun.OUTCOMES if counts[outcome])
     print(f"{len(sample)} of {len(places)} records: {said}; {duration(time.monotonic() - started)}")
-    return 1 if counts[rerun.DIFFERS] or counts[rerun.NOT_RUN] == len(sample) else 0
+    wrong = counts[rerun.DIFFERS] or counts[rerun.DAMAGED]
+    return 1 if wrong or counts[rerun.NOT_RUN] == len(sample) else 0
 
 
 def _tell(progress: RunProgress, number: int, total: int) -> Tell:

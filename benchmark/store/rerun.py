@@ -22,15 +22,16 @@ from benchmark.config.validation import validate
 from benchmark.errors import BenchmarkError, one_line
 from benchmark.progress import Tell, silence
 from benchmark.records.reading import DamagedError, UnreadableError
-from benchmark.records.record import Record, VersionError
+from benchmark.records.record import Record
 from benchmark.records.store import Store
 from benchmark.runs.hits import Hits
 from benchmark.runs.request import Run
 from benchmark.store.likeness import Result, few, of_environments, of_results
 
 CHURN, DEVIATIONS = 0.2, 3.0
-EQUAL, WITHIN, DIFFERS, NOT_RUN = "equal", "within", "differs", "could not be rerun"
-OUTCOMES = (EQUAL, WITHIN, DIFFERS, NOT_RUN)
+EQUAL, WITHIN, DIFFERS, DAMAGED = "equal", "within", "differs", "damaged"
+NOT_RUN = "could not be rerun"
+OUTCOMES = (EQUAL, WITHIN, DIFFERS, DAMAGED, NOT_RUN)
 NO_KIND = ("code.",)  # of the environment's facts: another version of this project must make the same bits
 CORRELATIONS = ("matthews_correlation", "pearson", "spearman")
 
@@ -53,8 +54,8 @@ def proven(folder: Path, cache: str, store: Store, tell: Tell = silence) -> Reru
         result.check()
         config = complete(result.record, cache, store)
         again = made(result.record, config, tell)
-    except (DamagedError, VersionError) as error:
-        return Rerun(NOT_RUN, f"damaged: {error}")
+    except DamagedError as error:
+        return Rerun(DAMAGED, str(error))
     except Exception as error:  # what a foreign configuration meets may be anything, and the others go on
         return Rerun(NOT_RUN, one_line(error) or f"{type(error).__name__}: {error}")
     return compared(result, again)
@@ -101,8 +102,10 @@ def compared(first: Result, again: Result) -> Rerun:
     """The verdict on a record by the result of running it again."""
     try:
         parts = of_results(first, again)
-    except (DamagedError, UnreadableError) as error:
-        return Rerun(NOT_RUN, f"damaged: {error}")
+    except DamagedError as error:
+        return Rerun(DAMAGED, str(error))
+    except UnreadableError as error:
+        return Rerun(NOT_RUN, str(error))
     around = of_environments(first.record, again.record)
     kind = [fact for fact in around if not fact.startswith(NO_KIND)]
     if not parts:

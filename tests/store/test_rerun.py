@@ -188,8 +188,8 @@ def test_a_damaged_record_is_named_and_the_others_go_on(made, tmp_path, capsys) 
     shutil.copytree(folder, tmp_path / "store")
     shutil.copytree(folder / record.run_id, tmp_path / "store" / ("f" * 16))
     status, lines = verified(capsys, tmp_path / "store")
-    assert status == 0
-    assert sorted(line.split("  ")[0].strip() for line in lines[:2]) == ["could not be rerun", "equal"]
+    assert status == 1
+    assert sorted(line.split("  ")[0].strip() for line in lines[:2]) == ["damaged", "equal"]
     assert sum("belongs to" in line for line in lines) == 1
 
 
