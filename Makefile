@@ -59,7 +59,7 @@ slurm-here: .venv/ready ## start Slurm with one node on this machine until Ctrl-
 	@PYTHONPATH=tests $(PYTHON) -m helpers.slurm
 
 test: check ## all checks and tests, on all cores; those for a GPU in processes of their own [ARGS="-k store", ARGS=tests/runs]
-	CUDA_VISIBLE_DEVICES= $(PYTHON) -m pytest -n $$(nproc) --dist loadfile $$ARGS
+	CUDA_VISIBLE_DEVICES= $(PYTHON) -m pytest -n $$(nproc) --dist loadfile --no-loadscope-reorder $$ARGS
 	@if $(PYTHON) -c "import sys, torch; sys.exit(not torch.cuda.is_available())"; then \
 	  $(PYTHON) -m pytest -n 4 --dist loadfile tests/cuda; fi
 

@@ -54,6 +54,21 @@ from benchmark.runs.result import portable  # noqa: E402
 from helpers.grids import composed  # noqa: E402
 
 CACHE = ROOT / ".cache"
+# The files that take longest, in seconds of a clock: begun first, so that no worker is left with one at the end.
+LONGEST = [
+    *(
+        "engines/test_clusters.py",
+        "grids/test_smoke.py",
+        "testing/test_checks.py",
+        "models/test_architectures.py",
+    ),
+    *(
+        "training/test_graphs.py",
+        "engines/test_process.py",
+        "methods/test_composition.py",
+        "tasks/test_kinds.py",
+    ),
+]
 Outcome = tuple[int, str, str]
 
 
@@ -67,6 +82,13 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     with ProcessPoolExecutor() as pool:
         for made in [pool.submit(module.build, CACHE) for module in every]:
             made.result()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files that take longest first; the workers of pytest-xdist take files in this order."""
+    tests = Path(__file__).parent
+    places = {tests / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 def of_cuda(config: pytest.Config) -> bool:
