@@ -48,7 +48,7 @@ class LNSR(HiddenNoise):
     neutral: ClassVar[dict[str, Any] | None] = {"scale": 0.0}
     not_captured = ""
 
-    sigma: float = 1e-2
+    sigma: float = 1e-3
     layer: int = 1
     scale: float = 1.0
     reduction: str = "sum"
