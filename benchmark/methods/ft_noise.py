@@ -1,8 +1,9 @@
 """FT+Noise: fine-tuning with Gaussian noise at one layer and nothing else.
 
 Hua et al., "Noise Stability Regularization for Improving BERT Fine-tuning", NAACL 2021, Table 2: the
-ablation that keeps LNSR's noise and drops its regulariser. One pass, whose loss is the task's. The paper
-does not give sigma.
+ablation that keeps LNSR's noise and drops its regulariser. One pass, whose loss is the task's. Section 5.1 adds
+the noise "to the output of a specific layer"; Algorithm 1, whose noise it keeps, adds it to a layer's input. The
+paper gives neither sigma nor the layer.
 """
 
 from __future__ import annotations
@@ -12,14 +13,17 @@ from typing import Any, ClassVar
 
 from transformers import PreTrainedModel
 
+from benchmark.errors import unknown
 from benchmark.methods.base import Context
 from benchmark.methods.common.hidden_noise import HiddenNoise, check_layer
-from benchmark.models.architecture import on_input
+from benchmark.models.architecture import on_input, on_output
+
+PLACES = ("output", "input")
 
 
 @dataclass
 class FTNoise(HiddenNoise):
-    """Add N(0, sigma^2) to the input of layer ``layer`` (from 1), in training only."""
+    """Add N(0, sigma^2) to the ``output`` or ``input`` of layer ``layer`` (from 1), in training only."""
 
     paper: ClassVar[str] = "Hua et al., NAACL 2021"
     cost: ClassVar[str] = "a draw per hidden unit of one layer"
@@ -28,9 +32,16 @@ class FTNoise(HiddenNoise):
 
     sigma: float = 1e-2
     layer: int = 1
+    place: str = "output"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.place not in PLACES:
+            raise unknown("place", self.place, PLACES)
 
     def attach(self, model: PreTrainedModel, context: Context) -> None:
         super().attach(model, context)
         check_layer("layer", self.layer, context.encoder)
         if self.sigma > 0:
-            self.perturb_in_training(context.encoder.layers[self.layer - 1], on_input)
+            hang = on_output if self.place == "output" else on_input
+            self.perturb_in_training(context.encoder.layers[self.layer - 1], hang)

@@ -3,9 +3,9 @@
 Hua et al., "Noise Stability Regularization for Improving BERT Fine-tuning", NAACL 2021, Eq. 1-2 and Algorithm
 1: with eps ~ N(0, sigma^2) on the input x_b of layer b,
 
-    R = sum over r = b..L of || f_r(x_b + eps) - f_r(x_b) ||^2,    loss = task loss (clean pass) + R,
+    R = sum over r = b..L of lambda_r || f_r(x_b + eps) - f_r(x_b) ||^2,    loss = task loss (clean pass) + R,
 
-b the first layer and all weights 1 in the main table. No code is public. The paper leaves open sigma, the
+b the first layer and all weights lambda_r 1 in the main table. No code is public. The paper leaves open sigma, the
 reduction over tokens and hidden units, padding and dropout; each is a field below. Algorithm 1 accumulates R
 inside its loop over examples; here R is the mean over examples, which Algorithm 1 means.
 """
@@ -35,7 +35,7 @@ TOKENS = ("real", "all")
 class LNSR(HiddenNoise):
     """Add R times ``scale`` to the loss, with noise on the input of layer ``layer``.
 
-    The first layer is 1. ``reduction`` is ``sum`` over the tokens and hidden units of an example, as the norm
+    The first layer is 1. ``weights`` are those of the layers from ``layer`` to the last; None: 1 each. ``reduction`` is ``sum`` over the tokens and hidden units of an example, as the norm
     is written, or the ``mean`` over them. ``tokens``: padding counts (``all``) or not (``real``). ``dropout``
     of the noised pass is that of the clean pass (``shared``) or ``independent`` of it, which makes R positive
     even without noise; ``off`` compares two further passes, both without dropout. The gradient flows through
@@ -48,9 +48,10 @@ class LNSR(HiddenNoise):
     neutral: ClassVar[dict[str, Any] | None] = {"scale": 0.0}
     not_captured = ""
 
-    sigma: float = 1e-2
+    sigma: float = 1e-3
     layer: int = 1
     scale: float = 1.0
+    weights: list[float] | None = None
     reduction: str = "sum"
     tokens: str = "real"
     dropout: str = "shared"
@@ -59,6 +60,8 @@ class LNSR(HiddenNoise):
         super().__post_init__()
         if self.scale < 0:
             raise BenchmarkError(f"scale={self.scale}: the weight of the regulariser must be at least 0")
+        if any(not 0 <= weight < float("inf") for weight in self.weights or ()):
+            raise BenchmarkError(f"weights={self.weights}: numbers of at least 0")
         for key, value, valid in (
             ("reduction", self.reduction, REDUCTIONS),
             ("tokens", self.tokens, TOKENS),
@@ -70,12 +73,19 @@ class LNSR(HiddenNoise):
     def attach(self, model: PreTrainedModel, context: Context) -> None:
         super().attach(model, context)
         check_layer("layer", self.layer, context.encoder)
+        count = len(context.encoder.layers) - self.layer + 1
+        if self.weights is not None and len(self.weights) != count:
+            raise BenchmarkError(
+                f"weights={self.weights}: {len(self.weights)} numbers; layers {self.layer} to "
+                f"{len(context.encoder.layers)} have {count}"
+            )
         self.length_first = length_first(context.encoder)
 
     @property
     def idle(self) -> bool:
         """True if R is 0 for every batch."""
-        return self.scale == 0 or (self.sigma == 0 and self.dropout != "independent")
+        weightless = self.weights is not None and not any(self.weights)
+        return self.scale == 0 or weightless or (self.sigma == 0 and self.dropout != "independent")
 
     @property
     def needs_padding(self) -> bool:
@@ -133,10 +143,11 @@ class LNSR(HiddenNoise):
         ``mask`` has their leading shape, 1 at tokens that count.
         """
         total = torch.zeros((), device=mask.device)
-        for before, after in zip(clean, noisy, strict=True):
+        weights = [1.0] * len(clean) if self.weights is None else self.weights
+        for before, after, weight in zip(clean, noisy, weights, strict=True):
             # The square of a small difference is lost in half precision.
             wide = torch.promote_types(before.dtype, torch.float32)
             squares = (after.to(wide) - before.to(wide)).square().sum(-1) * mask
             count = examples if self.reduction == "sum" else mask.sum() * before.shape[-1]
-            total = total + squares.sum() / count
+            total = total + weight * squares.sum() / count
         return total

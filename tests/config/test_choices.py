@@ -12,7 +12,7 @@ from benchmark.errors import BenchmarkError
 @pytest.mark.parametrize(
     ("override", "line"),
     [
-        ("protocol=0", "unknown protocol '0' (valid: demo, "),
+        ("protocol=0", "unknown protocol '0' (valid: bert, "),
         ("task=null", "unknown task 'None'"),
         ("tracker=true", "unknown tracker 'True' (valid: none, wandb)"),
         ("method=[null]", "unknown method 'None'"),

@@ -28,7 +28,9 @@ def test_ft_noise_equals_its_reference_values(case: Case) -> None:
     layers = layers_of(case) or []
     if len(layers) != 1:
         case.skip(f"layer_range={layers}: noise at one layer is offered, not at several")
-    compare_perturbed_pass(case, scripted(FTNoise, [], sigma=case.hyper["sigma"], layer=layers[0]))
+    compare_perturbed_pass(
+        case, scripted(FTNoise, [], sigma=case.hyper["sigma"], layer=layers[0], place="input")
+    )
 
 
 def test_noise_is_normal() -> None:
@@ -43,6 +45,7 @@ def test_strength_zero_is_plain_fine_tuning_bit_for_bit() -> None:
 
 def test_a_wrong_hyper_parameter_is_named() -> None:
     check_refused("ft_noise.FTNoise", {"sigma": float("nan")}, "sigma=nan")
+    check_refused("ft_noise.FTNoise", {"place": "inputs"}, "place")
 
 
 @pytest.mark.parametrize("layer", [0, 4])
@@ -50,3 +53,14 @@ def test_a_layer_that_the_encoder_does_not_have_is_refused(layer: int) -> None:
     method: Any = FTNoise(layer=layer)
     with pytest.raises(BenchmarkError, match=rf"layer={layer}: .* 1 to 3"):
         prepare({"it": method}, bert(), 1)
+
+
+def test_the_output_of_a_layer_is_the_input_of_the_next() -> None:
+    def logits(**hyper: Any) -> torch.Tensor:
+        model = bert(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+        prepare({"it": FTNoise(sigma=0.1, **hyper)}, model, 1)
+        return model(input_ids=torch.arange(12).view(2, 6)).logits
+
+    at_the_output = logits(layer=1)
+    torch.testing.assert_close(at_the_output, logits(layer=2, place="input"), rtol=0, atol=0)
+    assert not torch.allclose(at_the_output, logits(layer=1, place="input"))

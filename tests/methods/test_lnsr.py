@@ -84,21 +84,18 @@ def stack_step(method: LNSR, model: Stack, x: torch.Tensor, mask: torch.Tensor) 
     return Step(model, encoder, TASK, inputs, torch.zeros(len(x)), 0, 1, seed=1)
 
 
-def scale_of(case: Case) -> float:
-    """The weight that all layers share."""
+def weights_of(case: Case) -> dict[str, Any]:
+    """The weights of layers in a case: each one's own, or that of all."""
     weights = case.hyper.get("weights", 1.0)
     if isinstance(weights, str):
         case.only("weights", "1 for every layer b..L")
-        return 1.0
-    shared = set(weights) if isinstance(weights, list) else {weights}
-    if len(shared) > 1:
-        case.skip(f"weights={weights}: a weight of each layer's own is not offered")
-    return shared.pop()
+        return {}
+    return {"weights": weights} if isinstance(weights, list) else {"scale": weights}
 
 
 @vectors.drives("lnsr")
 def test_lnsr_equals_its_reference_values(case: Case) -> None:
-    scale, readings = scale_of(case), [reading for reading in READINGS if reading in case]
+    readings = [reading for reading in READINGS if reading in case]
     assert readings, f"{case.label}: none of the arrays {', '.join(READINGS)}"
     for reading in readings:
         reduction, tokens = READINGS[reading]
@@ -107,7 +104,7 @@ def test_lnsr_equals_its_reference_values(case: Case) -> None:
             [case.tensor("noise") / case.hyper["sigma"]],  # the file has it already scaled
             sigma=case.hyper["sigma"],
             layer=case.hyper["b"],
-            scale=scale,
+            **weights_of(case),
             reduction=reduction,
             tokens=tokens,
         )
@@ -166,6 +163,7 @@ def compare_bert(case: Case, method: Any, reading: str) -> None:
         ({"tokens": "all"}, 1.8 * (5 + 25) / 2),
         ({"reduction": "mean"}, 1.8 * (5 + 9) / 3),  # three real tokens of one unit
         ({"layer": 2}, 0.36 * (5 + 9) / 2),  # ||2 * 0.3 u||^2, of the last layer alone
+        ({"weights": [0.5, 2.0]}, (0.5 * 4 + 2 * 16) * 0.09 * (5 + 9) / 2),
     ],
 )
 def test_lnsr_by_hand(settings: dict[str, Any], expected: float) -> None:
@@ -214,7 +212,7 @@ def test_lnsr_leaves_out_the_padding_of_xlnet(examples: int) -> None:
     torch.testing.assert_close(value, expected)
 
 
-@pytest.mark.parametrize("method", [LNSR(sigma=0), LNSR(scale=0)], ids=repr)
+@pytest.mark.parametrize("method", [LNSR(sigma=0), LNSR(scale=0), LNSR(weights=[0.0] * 3)], ids=repr)
 def test_strength_zero_is_plain_fine_tuning_bit_for_bit(method: Method) -> None:
     check_neutral_pass(method)
 
@@ -224,6 +222,7 @@ def test_strength_zero_is_plain_fine_tuning_bit_for_bit(method: Method) -> None:
     [
         ({"scale": -1.0}, "scale=-1.0"),
         ({"reduction": "total"}, "reduction"),
+        ({"weights": [1.0, -1.0]}, "weights=[1.0, -1.0]"),
         ({"tokens": "rael"}, "did you mean 'real'"),
         ({"dropout": "same"}, "dropout"),
     ],
@@ -235,3 +234,5 @@ def test_a_wrong_hyper_parameter_is_named(settings: dict[str, Any], message: str
 def test_a_layer_that_the_encoder_does_not_have_is_refused() -> None:
     with pytest.raises(BenchmarkError, match=r"layer=0: .* 1 to 3"):
         prepare({"it": LNSR(layer=0)}, bert(), 1)
+    with pytest.raises(BenchmarkError, match=r"2 numbers; layers 1 to 3 have 3"):
+        prepare({"it": LNSR(weights=[1.0, 2.0])}, bert(), 1)

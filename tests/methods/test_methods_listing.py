@@ -56,9 +56,9 @@ def test_a_method_is_shown_with_paper_hooks_cost_and_values(capsys: pytest.Captu
         "acts at: attach, beside, loss",
         "cost:    +1 pass; +2 with dropout off",
     ]
-    assert rest[3].split(maxsplit=1) == [
-        "lnsr",
-        "sigma=0.01, layer=1, scale=1.0, reduction=sum, tokens=real, dropout=shared",
+    assert " ".join(rest[3:]).split() == [
+        *("lnsr", "sigma=0.001,", "layer=1,", "scale=1.0,", "weights=null,"),
+        *("reduction=sum,", "tokens=real,", "dropout=shared"),
     ]
 
 
