@@ -30,6 +30,7 @@ RUNS = 10
 AT_MOST = 20  # signals to a grid: it is to end, too
 GRID = ["task=opinion", "method=[],[noisytune]", "protocol.epochs=null", "protocol.steps=30", "data.count=64"]
 OFTEN = ["snapshot_minutes=0.002", "+tracker._target_=helpers.reliability.counting.Count"]
+RUNS_FIRST = 3  # times as often as any other kind of process: they are begun again soonest
 GONE_AFTER = 60.0  # seconds in which all processes of a driver that ended are gone
 TOO_LONG = 1800.0  # seconds for a grid
 
@@ -88,7 +89,8 @@ class Experiment:
     def hit(self) -> int:
         """Send a random signal to a random process of a random kind; return the number of signals sent."""
         there = family(str(self.folder))
-        kind = self.draw.choice(sorted(set(there.values())))
+        kinds = sorted(set(there.values()))
+        [kind] = self.draw.choices(kinds, [RUNS_FIRST if kind == "run" else 1 for kind in kinds])
         number = self.draw.choice(SIGNALS) if kind in OURS else signal.SIGKILL
         try:
             os.kill(self.draw.choice(sorted(pid for pid, what in there.items() if what == kind)), number)
