@@ -65,7 +65,18 @@ NAMES = [
         "ft_noise",
     ),
     *("hype_n", "hype_n_dropout", "l2sp", "layer_decay", "lnsr", "mixout", "mixout_released", "no_dropout"),
-    *("noisytune", "pats", "pats_even", "prior_wd", "r3f", "r3f_released", "r4f", "rdrop", "recadam"),
+    *(
+        "neftune",
+        "noisytune",
+        "pats",
+        "pats_even",
+        "prior_wd",
+        "r3f",
+        "r3f_released",
+        "r4f",
+        "rdrop",
+        "recadam",
+    ),
     *("recadam_random_start", "reinit", "sage", "sam", "smart", "smart_mtdnn", "top_k"),
 ]
 VARIANTS = {
