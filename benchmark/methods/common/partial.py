@@ -1,4 +1,4 @@
-"""Methods that train a small part of the encoder and the head, shared by BitFit and LayerNorm tuning."""
+"""Training of a small part of the encoder, shared by BitFit and LayerNorm tuning."""
 
 from __future__ import annotations
 
