@@ -26,7 +26,7 @@ def build(chosen: dict[str, Any]) -> dict[str, Method]:
     """
     methods = {name: built(f"method.{name}", chosen[name], Method) for name in sorted(chosen)}
     for (name, method), (other, beside) in permutations(methods.items(), 2):
-        if reason := _variants(method, beside) or _two_task_losses(method, beside) or method.conflict(beside):
+        if reason := _variants(method, beside) or _alone(method, beside) or method.conflict(beside):
             pair = " and ".join(sorted((f"method.{name}", f"method.{other}")))
             raise BenchmarkError(f"{pair} cannot act together: {reason}")
     return methods
@@ -38,10 +38,10 @@ def _variants(method: Method, beside: Method) -> str | None:
     return None
 
 
-def _two_task_losses(method: Method, beside: Method) -> str | None:
-    if overrides(method, "task_loss") and overrides(beside, "task_loss"):
-        return "both replace the task loss"
-    return None
+def _alone(method: Method, beside: Method) -> str | None:
+    hooks = {"task_loss": "replace the task loss", "climb": "move the weights before the gradient is taken"}
+    both = (does for hook, does in hooks.items() if overrides(method, hook) and overrides(beside, hook))
+    return next((f"both {does}" for does in both), None)
 
 
 def prepare(methods: dict[str, Method], model: PreTrainedModel, seed: int) -> None:

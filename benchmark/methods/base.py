@@ -14,6 +14,10 @@ Hooks in every step, for every part of an accumulated batch:
     task_loss    replace the loss of the clean pass (at most one method)
     loss         add a term, with further passes if it needs them
 
+Hook between a batch's passes and its update, on all trained tensors (at most one method):
+
+    climb        move the weights; the batch's passes are made again there, and then the weights put back
+
 Hooks inside the update, on lists of tensors, in this order:
 
     gradient     after clipping, before Adam's moments are updated
@@ -48,6 +52,7 @@ from transformers import PreTrainedModel
 from benchmark import randomness
 from benchmark.models.architecture import Encoder
 from benchmark.randomness import derive
+from benchmark.step.ascent import Ascent
 from benchmark.step.doubling import FurtherPass
 from benchmark.step.passes import Step
 from benchmark.step.state import Stateful
@@ -158,6 +163,9 @@ class Method(Stateful):
 
         It is a mean over the examples of the part.
         """
+
+    def climb(self, ascent: Ascent) -> None:
+        """Change ``ascent.weights`` in place: the batch's gradient is taken there, and replaces the one that is."""
 
     def gradient(self, update: Update) -> None:
         """Change ``update.gradients`` in place."""

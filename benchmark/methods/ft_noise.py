@@ -23,7 +23,10 @@ PLACES = ("output", "input")
 
 @dataclass
 class FTNoise(HiddenNoise):
-    """Add N(0, sigma^2) to the ``output`` or ``input`` of layer ``layer`` (from 1), in training only."""
+    """Add N(0, sigma^2) to the states of one layer, in training only.
+
+    It is layer ``layer`` (from 1), at its ``output`` or ``input``.
+    """
 
     paper: ClassVar[str] = "Hua et al., NAACL 2021"
     cost: ClassVar[str] = "a draw per hidden unit of one layer"

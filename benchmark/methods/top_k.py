@@ -13,6 +13,7 @@ from transformers import PreTrainedModel
 
 from benchmark.errors import BenchmarkError
 from benchmark.methods.base import Context, Method
+from benchmark.methods.common.tensors import freeze
 from benchmark.methods.reinit import ReInit
 from benchmark.models.architecture import Encoder
 
@@ -50,9 +51,7 @@ class TopK(Method):
         if self.k > layers:
             raise BenchmarkError(f"k={self.k}: the encoder has {layers} layers")
         if self.k < layers:
-            for name, parameter in model.named_parameters():
-                if not self.trains(name, context.encoder):
-                    parameter.requires_grad_(False)
+            freeze(model, lambda name: not self.trains(name, context.encoder))
 
     def trains(self, name: str, encoder: Encoder) -> bool:
         """True if the parameter ``name`` is trained while some layers are frozen."""

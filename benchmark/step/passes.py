@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -87,6 +87,10 @@ class Step:
         partial = self.packing is not None and self.packing.first_only
         self.hidden_states = states[:-1] if partial else states
         return logits
+
+    def again(self) -> Step:
+        """The same part of the batch, of which nothing is computed yet."""
+        return replace(self, announced=None)
 
     @property
     def examples(self) -> int:

@@ -16,6 +16,7 @@ from benchmark.methods.base import Method, overrides
 from benchmark.models.architecture import Encoder
 from benchmark.models.packing import Packing
 from benchmark.randomness import derive
+from benchmark.step.ascent import moved
 from benchmark.step.optimizer import Optimizer
 from benchmark.step.passes import Step, learn
 from benchmark.tasks import Task
@@ -46,6 +47,11 @@ class Learner:
         """The trained parameters."""
         return [parameter for group in self.optimizer.groups for parameter in group.parameters]
 
+    @cached_property
+    def climbing(self) -> list[Method]:
+        """The methods that want a batch's gradient somewhere beside the weights."""
+        return [method for method in self.methods if overrides(method, "climb") and not method.idle]
+
     def update(self, number: int, batch: list[int]) -> torch.Tensor:
         """Make update ``number`` on ``batch``; return its loss ()."""
         return self.learn(self.steps(number, batch))
@@ -53,14 +59,23 @@ class Learner:
     def learn(self, steps: Iterable[Step]) -> torch.Tensor:
         """Make one update from the micro-batches of a batch; return its loss ().
 
-        Methods act in the passes and inside the optimiser's step.
+        Methods act in the passes, between them and the update, and inside the optimiser's step.
         """
-        loss = torch.zeros((), device=self.device)
-        for step in steps:
-            loss += learn(step, self.methods)  # forward and backward
+        steps = list(steps) if self.climbing else steps
+        loss = self.passes(steps)
+        for method in self.climbing:
+            with moved(method, self.optimizer.groups):
+                self.passes(step.again() for step in steps)
         if self.protocol.max_grad_norm:
             nn.utils.clip_grad_norm_(self.parameters, self.protocol.max_grad_norm, foreach=True)
         self.optimizer.step()
+        return loss
+
+    def passes(self, steps: Iterable[Step]) -> torch.Tensor:
+        """Take the micro-batches of a batch forward and backward; return its loss ()."""
+        loss = torch.zeros((), device=self.device)
+        for step in steps:
+            loss += learn(step, self.methods)
         return loss
 
     def steps(self, number: int, batch: list[int]) -> Iterator[Step]:

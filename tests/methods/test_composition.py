@@ -54,10 +54,30 @@ from helpers.tuning import finetune
 
 # One file of every class, and those whose meaning differs beside others.
 NAMES = [
-    *("child_tuning_d", "child_tuning_d_fisher", "child_tuning_f", "freelb", "freelb_fairseq", "ft_noise"),
+    *(
+        "bitfit",
+        "layer_norm_tuning",
+        "child_tuning_d",
+        "child_tuning_d_fisher",
+        "child_tuning_f",
+        "freelb",
+        "freelb_fairseq",
+        "ft_noise",
+    ),
     *("hype_n", "hype_n_dropout", "l2sp", "layer_decay", "lnsr", "mixout", "mixout_released", "no_dropout"),
-    *("noisytune", "pats", "pats_even", "prior_wd", "r3f", "r3f_released", "r4f", "rdrop", "recadam"),
-    *("recadam_random_start", "reinit", "sage", "smart", "smart_mtdnn", "top_k"),
+    *(
+        "neftune",
+        "noisytune",
+        "pats",
+        "pats_even",
+        "prior_wd",
+        "r3f",
+        "r3f_released",
+        "r4f",
+        "rdrop",
+        "recadam",
+    ),
+    *("recadam_random_start", "reinit", "sage", "sam", "smart", "smart_mtdnn", "top_k"),
 ]
 VARIANTS = {
     ("child_tuning_d", "child_tuning_d_fisher"),
@@ -72,6 +92,13 @@ VARIANTS = {
     ("smart", "smart_mtdnn"),
 }
 MEANINGLESS = {
+    ("bitfit", "layer_norm_tuning"): "each freezes",
+    ("bitfit", "mixout"): "frozen at what",
+    ("bitfit", "mixout_released"): "frozen at what",
+    ("bitfit", "reinit"): "would stay random",
+    ("layer_norm_tuning", "mixout"): "frozen at what",
+    ("layer_norm_tuning", "mixout_released"): "frozen at what",
+    ("layer_norm_tuning", "reinit"): "would stay random",
     ("freelb", "rdrop"): "task loss",
     ("freelb_fairseq", "rdrop"): "task loss",
     ("mixout_released", "r4f"): "modules=encoder",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 import torch
 
@@ -33,6 +33,13 @@ def is_matrix(name: str, weight: torch.Tensor) -> bool:
     XLNet's attention biases have two dimensions too; they are told by their name.
     """
     return weight.ndim >= 2 and not name.endswith("bias")
+
+
+def freeze(model: torch.nn.Module, frozen: Callable[[str], bool]) -> None:
+    """Do not train the parameters whose names are ``frozen``."""
+    for name, parameter in model.named_parameters():
+        if frozen(name):
+            parameter.requires_grad_(False)
 
 
 def copies(encoder: Encoder, names: Collection[str]) -> dict[str, torch.Tensor]:

@@ -1,0 +1,52 @@
+"""Training of a small part of the encoder, shared by BitFit and LayerNorm tuning."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from transformers import PreTrainedModel
+
+from benchmark.errors import BenchmarkError
+from benchmark.methods.base import Context, Method
+from benchmark.methods.common.tensors import freeze
+from benchmark.methods.mixout import Mixout
+from benchmark.methods.reinit import ReInit
+
+
+@dataclass
+class PartialTuning(Method):
+    """Freeze what is not a part; the part and the head learn at ``rate`` times the protocol's rate."""
+
+    cost: ClassVar[str] = "less than none: frozen weights need no gradients"
+    not_captured = ""
+
+    rate: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.rate < float("inf"):
+            raise BenchmarkError(f"rate={self.rate}: a factor above 0 on the protocol's learning rate")
+
+    @property
+    def exempt(self) -> dict[str, str]:
+        return {"neutral": "no value of rate trains the other weights"}
+
+    def conflict(self, other: Method) -> str | None:
+        if isinstance(other, PartialTuning):
+            return "each freezes what the other one trains"
+        if isinstance(other, Mixout):
+            return "the matrices that Mixout mixes are frozen at what it mixes them with"
+        if isinstance(other, ReInit):
+            return "the blocks drawn anew would stay random"
+        return None
+
+    def attach(self, model: PreTrainedModel, context: Context) -> None:
+        part = self.part(context)
+        freeze(model, lambda name: not (name in part or context.encoder.in_head(name)))
+
+    def part(self, context: Context) -> set[str]:
+        """The names of the encoder's parameters that are trained."""
+        raise NotImplementedError
+
+    def rate_factor(self, name: str) -> float:
+        return self.rate
