@@ -39,7 +39,11 @@ def _variants(method: Method, beside: Method) -> str | None:
 
 
 def _alone(method: Method, beside: Method) -> str | None:
-    hooks = {"task_loss": "replace the task loss", "climb": "move the weights before the gradient is taken"}
+    hooks = {
+        "task_loss": "replace the task loss",
+        "climb": "move the weights before the gradient is taken",
+        "evaluated": "replace the weights that are evaluated",
+    }
     both = (does for hook, does in hooks.items() if overrides(method, hook) and overrides(beside, hook))
     return next((f"both {does}" for does in both), None)
 

@@ -27,6 +27,10 @@ Hooks inside the update, on lists of tensors, in this order:
     moved        the weights have moved, not yet decayed
     after        the update is complete
 
+Hook around every evaluation (at most one method):
+
+    evaluated    put other weights in place of those that are trained
+
 Methods compose. At each hook they act in the alphabetical order of their names, and no method undoes the
 work of another. Masks, factors and pulls multiply or add up. Gradients are masked before a method measures
 them (``measure``, ``direction``), and measured before any weight moves. Noise on hidden states is in every training
@@ -43,13 +47,16 @@ types can be saved. `benchmark.testing` checks the promises of this page.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
+from torch import nn
 from transformers import PreTrainedModel
 
 from benchmark import randomness
+from benchmark.config.schema import ProtocolConfig
 from benchmark.models.architecture import Encoder
 from benchmark.randomness import derive
 from benchmark.step.ascent import Ascent
@@ -126,6 +133,9 @@ class Method(Stateful):
         """
         return False
 
+    def check(self, protocol: ProtocolConfig) -> None:
+        """Raises: BenchmarkError for a protocol under which it has no meaning."""
+
     def initialise(self, model: PreTrainedModel, context: Context) -> None:
         """Change the start of fine-tuning: the checkpoint is loaded and the head drawn."""
 
@@ -184,6 +194,10 @@ class Method(Stateful):
 
     def after(self, update: Update) -> None:
         """Change ``update.weights`` in place, after everything else."""
+
+    def evaluated(self, model: nn.Module) -> AbstractContextManager[None]:
+        """The weights of ``model`` are those to evaluate, for the block."""
+        return nullcontext()
 
 
 def overrides(method: Any, hook: str) -> bool:

@@ -14,7 +14,8 @@ def check_plugins(config: RunConfig) -> None:
     if config.method:
         from benchmark import methods
 
-        methods.build(config.method)
+        for method in methods.build(config.method).values():
+            method.check(config.protocol)
     if config.probe:
         from benchmark import probes
 

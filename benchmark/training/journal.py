@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -84,15 +85,18 @@ class Journal:
     def evaluate(self, tell: Tell) -> None:
         """Evaluate the current model. Raises: NotFiniteError if an output is not finite."""
         training, task = self.training, self.training.task
-        outputs, scores = evaluate(
-            training.model,
-            task,
-            training.precision,
-            training.device,
-            self.ends,
-            tell,
-            training.packing,
-        )
+        with ExitStack() as stack:
+            for method in training.methods.values():
+                stack.enter_context(method.evaluated(training.model))
+            outputs, scores = evaluate(
+                training.model,
+                task,
+                training.precision,
+                training.device,
+                self.ends,
+                tell,
+                training.packing,
+            )
         self.progress.kept.append(outputs)
         recent = self.progress.losses[-min(self.done, training.course.per_epoch) :]
         self.progress.curve.append(

@@ -54,29 +54,10 @@ from helpers.tuning import finetune
 
 # One file of every class, and those whose meaning differs beside others.
 NAMES = [
-    *(
-        "bitfit",
-        "layer_norm_tuning",
-        "child_tuning_d",
-        "child_tuning_d_fisher",
-        "child_tuning_f",
-        "freelb",
-        "freelb_fairseq",
-        "ft_noise",
-    ),
-    *("hype_n", "hype_n_dropout", "l2sp", "layer_decay", "lnsr", "mixout", "mixout_released", "no_dropout"),
-    *(
-        "neftune",
-        "noisytune",
-        "pats",
-        "pats_even",
-        "prior_wd",
-        "r3f",
-        "r3f_released",
-        "r4f",
-        "rdrop",
-        "recadam",
-    ),
+    *("bitfit", "layer_norm_tuning", "child_tuning_d", "child_tuning_d_fisher", "child_tuning_f"),
+    *("ema", "swa", "freelb", "freelb_fairseq", "ft_noise", "hype_n", "hype_n_dropout", "l2sp"),
+    *("layer_decay", "lnsr", "mixout", "mixout_released", "no_dropout", "neftune", "noisytune"),
+    *("pats", "pats_even", "prior_wd", "r3f", "r3f_released", "r4f", "rdrop", "recadam"),
     *("recadam_random_start", "reinit", "sage", "sam", "smart", "smart_mtdnn", "top_k"),
 ]
 VARIANTS = {
@@ -93,6 +74,7 @@ VARIANTS = {
 }
 MEANINGLESS = {
     ("bitfit", "layer_norm_tuning"): "each freezes",
+    ("ema", "swa"): "weights that are evaluated",
     ("bitfit", "mixout"): "frozen at what",
     ("bitfit", "mixout_released"): "frozen at what",
     ("bitfit", "reinit"): "would stay random",

@@ -1,0 +1,61 @@
+"""A mean of the weights of all updates, which is evaluated in their place, shared by EMA and SWA."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+
+from benchmark.methods.base import Context, Method
+from benchmark.step.update import Tensors, Update
+
+
+@dataclass
+class WeightAverage(Method):
+    """Evaluate a mean of the weights; training goes on from the weights themselves.
+
+    Probes see the weights, snapshots keep both.
+    """
+
+    cost: ClassVar[str] = "a running mean per weight and update"
+    not_captured = ""
+
+    def attach(self, model: PreTrainedModel, context: Context) -> None:
+        self.means: dict[str, torch.Tensor] = {}
+
+    def share(self, number: int, total: int) -> float:
+        """The part of the mean that update ``number`` of ``total`` (from 1) makes new; 1 forgets what was."""
+        raise NotImplementedError
+
+    def after(self, update: Update) -> None:
+        if self.idle:
+            return
+        for name, weight in zip(update.names, update.weights, strict=True):
+            if name not in self.means:
+                self.means[name] = weight.detach().clone()
+        means: Tensors = [self.means[name] for name in update.names]
+        share = update.scheduled(lambda number, rate: self.share(number, update.total))
+        if isinstance(share, float):
+            torch._foreach_lerp_(means, update.weights, share)
+        else:
+            torch._foreach_add_(means, torch._foreach_mul(torch._foreach_sub(update.weights, means), share))
+
+    @contextmanager
+    def evaluated(self, model: nn.Module) -> Iterator[None]:
+        there = dict(model.named_parameters())
+        weights = [there[name] for name in self.means]
+        with torch.no_grad():
+            kept = [weight.clone() for weight in weights]
+            if weights:
+                torch._foreach_copy_(weights, list(self.means.values()))
+        try:
+            yield
+        finally:
+            with torch.no_grad():
+                for weight, value in zip(weights, kept, strict=True):
+                    weight.copy_(value)

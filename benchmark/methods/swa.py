@@ -1,0 +1,45 @@
+"""SWA: evaluate the mean of the weights of a run's last part, at a rate that does not fall.
+
+Izmailov et al., "Averaging Weights Leads to Wider Optima and Better Generalization", UAI 2018; for fine-tuned encoders
+Lu et al., Findings of EMNLP 2022. Over the last ``part`` of the updates,
+
+    m <- m + (w - m) / n,    n the number of updates averaged with this one.
+
+The mean is taken after every update, where the paper takes it after every epoch. Under a rate that falls to 0 the last
+weights are all alike and their mean is the last of them, so such a schedule is refused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from benchmark.config.schema import ProtocolConfig
+from benchmark.errors import BenchmarkError
+from benchmark.methods.common.weight_average import WeightAverage
+
+
+@dataclass
+class SWA(WeightAverage):
+    """Evaluate the mean of the weights over the last ``part`` of the updates."""
+
+    paper: ClassVar[str] = "Izmailov et al., UAI 2018"
+    cost: ClassVar[str] = "a running mean per weight and update"
+    neutral: ClassVar[dict[str, Any] | None] = {"part": 0.0}
+
+    part: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.part <= 1:
+            raise BenchmarkError(f"part={self.part}: must be between 0 and 1")
+
+    def check(self, protocol: ProtocolConfig) -> None:
+        if self.part and protocol.schedule != "constant":
+            raise BenchmarkError(
+                f"protocol.schedule={protocol.schedule}: the rate ends at 0, where a mean of the last weights is "
+                "the last of them; set protocol.schedule=constant, for what it is compared with as well"
+            )
+
+    def share(self, number: int, total: int) -> float:
+        averaged = number - round(total * (1 - self.part))
+        return 1 / max(averaged, 1)
