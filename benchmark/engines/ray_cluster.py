@@ -171,11 +171,7 @@ def connected(address: str | None) -> Iterator[Any]:
     Raises: BenchmarkError if there is none.
     """
     with ExitStack() as stack:
-        variables = {
-            "RAY_USAGE_STATS_ENABLED": "0",
-            "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-            "RAY_BACKEND_LOG_LEVEL": "fatal",  # it writes on stderr
-        }
+        variables = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
         where: dict[str, Any] = {"address": address}
         if address is None:
             folder = stack.enter_context(
