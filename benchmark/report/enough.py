@@ -34,10 +34,10 @@ def seeds_to_decide(cells: Sequence[Sequence[Comparison]], wanted: int) -> tuple
     if all(not np.isnan(c.printed) and not np.isnan(c.std) for c in every):
         return _to_show(tested, [[c.printed for c in cell] for cell in tested], wanted), "the printed effect"
     seen = [[c.toward for c in cell] for cell in tested]
-    against = sorted(_single(c, LEVEL / len(every)) for c in every if c.toward < 0)
+    against = [c for c in every if c.toward < 0]
     spared = len(tested) - wanted  # cells that may go the other way
     if len(against) > spared >= 0:
-        return against[spared], "the effect seen"
+        return sorted(_single(c, LEVEL / len(every)) for c in against)[spared], "the effect seen"
     return _to_show(tested, seen, wanted), "the effect seen"
 
 

@@ -15,7 +15,8 @@ from benchmark.report.comparisons import Compared
 from benchmark.report.kinds.axis_groups import groups, ranked, with_failures
 from benchmark.report.numbers import equivalence, swaps
 from benchmark.report.numbers.frame import Rule
-from benchmark.report.numbers.statistics import MANY, Estimate, seeds_to_find
+from benchmark.report.numbers.noncentral import seeds_for
+from benchmark.report.numbers.statistics import MANY, Estimate
 from benchmark.report.paired_tests import Comparison, test_of
 from benchmark.report.sums import Term
 
@@ -179,7 +180,7 @@ def _needed(estimate: Estimate, beyond: float) -> Callable[[float], int]:
     """Seeds that show an effect as far beyond a bound as the one seen."""
     if not estimate.varies:
         return swaps.fewest_seeds
-    return lambda level: seeds_to_find(beyond / estimate.std, level) if beyond else MANY
+    return lambda level: seeds_for(abs(beyond / estimate.std), level) if beyond else MANY
 
 
 def _needed_within(estimate: Estimate, margin: float) -> Callable[[float], int]:
@@ -188,4 +189,4 @@ def _needed_within(estimate: Estimate, margin: float) -> Callable[[float], int]:
     if not estimate.varies or room <= 0:
         return _needed(estimate, room)
     fewest = equivalence.seeds_within(estimate.std, margin)
-    return lambda level: max(fewest, seeds_to_find(room / estimate.std, 2 * level))
+    return lambda level: max(fewest, seeds_for(abs(room / estimate.std), 2 * level))

@@ -22,7 +22,8 @@ from benchmark.report.numbers import contrasts, planned
 from benchmark.report.numbers.frame import Rule, average_by_seed
 from benchmark.report.numbers.orders import deviations, order_test
 from benchmark.report.numbers.sampling import weights_of
-from benchmark.report.numbers.statistics import estimate, seeds_to_find
+from benchmark.report.numbers.noncentral import seeds_for
+from benchmark.report.numbers.statistics import estimate
 from benchmark.report.numbers.swaps import fewest_seeds
 from benchmark.report.paired_tests import Comparison, of_sum
 from benchmark.report.sums import Term
@@ -176,7 +177,7 @@ def _of_parts(
         sign * effect,
         len(seeds),
         p,
-        lambda level: max(seeds_to_find(size, level), fewest_seeds(level)),
+        lambda level: max(seeds_for(abs(size), level), fewest_seeds(level)),
         effect=effect,
         test="exchanged positions",
     )
