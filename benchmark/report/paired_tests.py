@@ -10,7 +10,8 @@ import numpy as np
 from benchmark.config.units import QUANTILE, of_arms
 from benchmark.report.arms import BySeed
 from benchmark.report.numbers import conjunctions, maxima, quantiles, spread, swaps
-from benchmark.report.numbers.statistics import LEVEL, MANY, Estimate, paired, seeds_to_find
+from benchmark.report.numbers.noncentral import seeds_for
+from benchmark.report.numbers.statistics import LEVEL, MANY, Estimate, paired, settled
 from benchmark.report.sums import Sum
 
 OF_SIDES = (
@@ -109,7 +110,7 @@ def of_sum(apart: Sum, column: str, names: tuple[str, str], sign: float) -> Comp
 
     def needed(level: float) -> int:
         if mean.varies:
-            return seeds_to_find(mean.effect_size, level)
+            return seeds_for(abs(mean.effect_size), level)
         return swaps.fewest_seeds(level) if mean.p < 1 else MANY
 
     return Comparison(
@@ -167,6 +168,8 @@ def _arms_test(of: str, mine: np.ndarray, theirs: np.ndarray) -> tuple[float, fl
     if of == "std":
         return (*spread.spread_test(mine, theirs), "swaps of deviations")
     if of == "max":
-        return (*maxima.maximum_test(mine, theirs), OF_SIDES)
-    level = 0.5 if of == "median" else float(of.removeprefix(QUANTILE))
-    return (*quantiles.quantile_test(mine, theirs, level), OF_SIDES)
+        apart, p = maxima.maximum_test(mine, theirs)
+    else:
+        level = 0.5 if of == "median" else float(of.removeprefix(QUANTILE))
+        apart, p = quantiles.quantile_test(mine, theirs, level)
+    return settled(apart, float(np.abs([mine, theirs]).max(initial=0.0))), p, OF_SIDES
