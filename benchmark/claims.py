@@ -93,9 +93,8 @@ def ledger_of(names: Sequence[str], overrides: Sequence[str]) -> list[LedgerRow]
     tell.line.close()
     if not spent:
         raise nothing
-    from benchmark.report import (
-        ledger,
-    )  # not before the processes have begun, which import it at the same time
+    # Not before the processes have begun, which import it at the same time.
+    from benchmark.report import ledger
 
     hours = measure(store, spent).hours_of
     every = ledger.timed((row for name in tables for row in rows[name]), hours)

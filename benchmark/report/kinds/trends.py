@@ -20,9 +20,9 @@ from benchmark.report.comparisons import Compared
 from benchmark.report.kinds.axis_groups import group_name, groups, ranked, with_failures
 from benchmark.report.numbers import contrasts, planned
 from benchmark.report.numbers.frame import Rule, average_by_seed
+from benchmark.report.numbers.noncentral import seeds_for
 from benchmark.report.numbers.orders import deviations, order_test
 from benchmark.report.numbers.sampling import weights_of
-from benchmark.report.numbers.noncentral import seeds_for
 from benchmark.report.numbers.statistics import estimate
 from benchmark.report.numbers.swaps import fewest_seeds
 from benchmark.report.paired_tests import Comparison, of_sum
