@@ -32,7 +32,7 @@ class Comparison:
     ``effect`` is the estimate in ``unit``, with its 95 % interval; ``note`` says what else a reader needs. ``pairs`` are
     the pairs of runs behind a mean, and those planned.
     ``claimed_p`` is a one-sided p-value as claimed where it is not half of ``p``, on the scale of such a half, and
-    ``claimed_all_p`` the same of all planned seeds.
+    ``claimed_all_p`` the same of all planned seeds; ``contrary_all_p`` is one-sided against the claim.
 
     ``std`` is of the paired differences, with ``freedom`` degrees of freedom; NaN for other quantities than means.
     ``examples`` has the standard error of the difference over examples and its degrees of freedom, NaN without
@@ -63,6 +63,7 @@ class Comparison:
     test: str = ""
     claimed_p: float | None = None
     claimed_all_p: float = np.nan
+    contrary_all_p: float = np.nan
     std: float = np.nan
     freedom: float = np.nan
     examples: tuple[float, float] | None = None
@@ -97,8 +98,8 @@ class Comparison:
         """
         if not any(self.lost):
             return True
-        if not np.isnan(self.claimed_all_p):
-            return self.claimed_all_p > LEVEL / 2
+        if not np.isnan(self.contrary_all_p):
+            return self.contrary_all_p <= LEVEL / 2
         if not np.isnan(self.all_p):
             return self.all_toward < 0 and self.all_p <= LEVEL
         return self.lost[1] <= self.lost[0]

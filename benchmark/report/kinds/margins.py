@@ -12,8 +12,9 @@ import numpy as np
 from benchmark.config.units import LOWER_IS_BETTER
 from benchmark.report.arms import Arm
 from benchmark.report.comparisons import Compared
-from benchmark.report.kinds.axis_groups import groups, ranked, with_failures
+from benchmark.report.kinds.axis_groups import above_zero, groups, ranked, with_failures
 from benchmark.report.numbers import equivalence, swaps
+from benchmark.report.numbers.conjunctions import one_sided
 from benchmark.report.numbers.frame import Rule
 from benchmark.report.numbers.noncentral import seeds_for
 from benchmark.report.numbers.statistics import MANY, Estimate
@@ -69,7 +70,9 @@ def not_worse(compared: Compared, claim: dict[str, Any]) -> list[Comparison]:
             **_shown(mean, logs),
         )
         made.append(
-            with_failures(compared, claim, comparison, signed, lambda values: ranked(values + margin), logs)
+            with_failures(
+                compared, claim, comparison, signed, lambda values: above_zero(values + margin), logs
+            )
         )
     return made
 
@@ -112,9 +115,10 @@ def _within(
         **_shown(apart.estimate, logs),
     )
 
-    def of_planned(values: np.ndarray) -> float:
+    def of_planned(values: np.ndarray) -> tuple[float, float]:
         off = values - centre
-        return HALF * float(np.maximum(ranked(off + margin), ranked(margin - off)))
+        inside = HALF * float(np.maximum(ranked(off + margin), ranked(margin - off)))
+        return inside, float(np.minimum(ranked(off - margin), ranked(-margin - off)))
 
     return with_failures(compared, claim, comparison, terms, of_planned, logs)
 
@@ -140,11 +144,17 @@ def _alike(
         p=apart,
         claimed_p=inside,
         claimed_all_p=inside,
+        contrary_all_p=len(pairs) * float(np.fmin.reduce([_contrary(pair) for pair in pairs])),
         needed=lambda level: max(pair.needed(level) for pair in pairs),
         lost=(max(max(pair.lost) for pair in pairs), 0),
         waiting=sum(pair.waiting for pair in pairs),
         note=note,
     )
+
+
+def _contrary(pair: Comparison) -> float:
+    """One-sided p-value of all planned seeds that a pair is apart; NaN without a floor."""
+    return pair.contrary_all_p if any(pair.lost) else one_sided(-pair.toward, pair.p)
 
 
 def _margin(stated: Mapping[str, Any]) -> tuple[bool, float]:

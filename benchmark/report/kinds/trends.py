@@ -17,7 +17,7 @@ from benchmark.config.units import RATES
 from benchmark.grids.selectors import parsed
 from benchmark.report.arms import Arm
 from benchmark.report.comparisons import Compared
-from benchmark.report.kinds.axis_groups import group_name, groups, ranked, with_failures
+from benchmark.report.kinds.axis_groups import above_zero, group_name, groups, with_failures
 from benchmark.report.numbers import contrasts, planned
 from benchmark.report.numbers.frame import Rule, average_by_seed
 from benchmark.report.numbers.noncentral import seeds_for
@@ -152,7 +152,7 @@ def _contrast(
         return _of_parts(compared, claim, column, names, terms, sign)
     made = of_sum(compared.summed(claim, terms), column, names, sign)
     signed = [(sign * weight, arm, rule) for weight, arm, rule in terms]
-    return with_failures(compared, claim, made, signed, ranked)
+    return with_failures(compared, claim, made, signed, above_zero)
 
 
 def _of_parts(
@@ -181,7 +181,7 @@ def _of_parts(
         effect=effect,
         test="exchanged positions",
     )
-    return with_failures(compared, claim, made, terms, ranked) if claim["of"] == "std" else made
+    return with_failures(compared, claim, made, terms, above_zero) if claim["of"] == "std" else made
 
 
 def _parts(compared: Compared, claim: dict[str, Any], arm: Arm, rule: Rule) -> dict[int, float]:
