@@ -122,10 +122,7 @@ class Store:
             log.warning("%s: %s", subject, why)
 
     def arrays(self, run_id: str, record: Record | None = None) -> dict[str, np.ndarray]:
-        """The arrays of the record found last; empty, with a warning, if they are damaged.
-
-        ``record`` is that record, where it is at hand and need not be read again.
-        """
+        """The arrays of the record found last (``record``, if at hand); empty, with a warning, if they are damaged."""
         folder = self.places.get(run_id, self.folder / run_id)
         path = folder / "arrays.npz"
         try:

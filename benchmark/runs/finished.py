@@ -30,5 +30,8 @@ def records_at_hand(grid: Grid, hits: Hits) -> dict[str, Record]:
 
 
 def arrays_of(store: Store, records: Mapping[str, Record]) -> Callable[[str], dict[str, np.ndarray]]:
-    """The arrays of ``records`` that ``store`` has just found, each run's by its id, read when they are asked for."""
+    """The arrays by run id of the ``records`` that ``store`` found last.
+
+    They are read when they are asked for.
+    """
     return lambda run_id: store.arrays(run_id, records.get(run_id))
