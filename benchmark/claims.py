@@ -19,7 +19,7 @@ from benchmark.progress import RunProgress
 from benchmark.records.disk import make_writable
 from benchmark.records.record import Record
 from benchmark.records.store import FAILURES, Store
-from benchmark.runs.finished import records_at_hand
+from benchmark.runs.finished import arrays_of, records_at_hand
 from benchmark.runs.hits import Hits
 from benchmark.runs.parallel import in_processes
 from benchmark.runs.throughput import RunCost, costs, measure, work_of
@@ -74,9 +74,6 @@ def ledger_of(names: Sequence[str], overrides: Sequence[str]) -> list[LedgerRow]
 
     Raises: BenchmarkError for a name that is neither a paper nor a table, or a store without any of their runs.
     """
-    from benchmark.report import ledger
-    from benchmark.report.ledger import LedgerRow
-
     papers, tables = _chosen(names, overrides)
     store = Store(grid.load(tables[0], overrides).runs[0].config.store)
     nothing = BenchmarkError(
@@ -85,7 +82,8 @@ def ledger_of(names: Sequence[str], overrides: Sequence[str]) -> list[LedgerRow]
     )
     if store.is_empty():
         raise nothing
-    judging, tell, rows = Judging(store, overrides), RunProgress(), dict[str, list[LedgerRow]]()
+    judging, tell = Judging(store, overrides), RunProgress()
+    rows: dict[str, list[LedgerRow]] = {}
     spent: dict[str, RunCost | None] = {}
     for name, (of_table, of_runs) in in_processes(
         judging, tables, ["benchmark.report.ledger"], show_warnings
@@ -95,6 +93,9 @@ def ledger_of(names: Sequence[str], overrides: Sequence[str]) -> list[LedgerRow]
     tell.line.close()
     if not spent:
         raise nothing
+    # Not before the processes have begun, which import it at the same time.
+    from benchmark.report import ledger
+
     hours = measure(store, spent).hours_of
     every = ledger.timed((row for name in tables for row in rows[name]), hours)
     return [*every, *ledger.undeclared(every, papers)]
@@ -132,7 +133,7 @@ def _rows(planned: Grid, records: dict[str, Record], hits: Hits) -> list[LedgerR
         named = {path.stem.rpartition("-")[0] for path in (store.folder / FAILURES).glob("*.json")}
         missing = {run.run_id for run in planned.runs} - records.keys() - hits.unknown.keys()
         failed = {run_id for run_id in missing & named if store.failures(run_id)}
-        gathered = evidence.gathered(planned, records, store.arrays, failed)
+        gathered = evidence.gathered(planned, records, arrays_of(store, records), failed)
         verdicts = gathered.verdicts(bool(recipe.changed(planned)))
     return ledger.entries(planned, verdicts, records, work_of)
 

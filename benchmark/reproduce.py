@@ -20,7 +20,7 @@ from benchmark.printable import printable
 from benchmark.records.disk import make_writable
 from benchmark.records.record import Record
 from benchmark.records.store import Store
-from benchmark.runs.finished import records_at_hand
+from benchmark.runs.finished import arrays_of, records_at_hand
 from benchmark.runs.hits import Hits
 from benchmark.runs.plugins import check_plugins
 
@@ -82,7 +82,7 @@ def reproduce(options: argparse.Namespace) -> int:
 
     without = {run.run_id for run in planned.runs} - records.keys() - hits.unknown.keys()
     ended = {run_id for run_id in without if store.failures(run_id)}
-    report.write(planned, records, folder, store.arrays, ended, repeated(hits, records))
+    report.write(planned, records, folder, arrays_of(store, records), ended, repeated(hits, records))
     for run in failed:
         why = next(
             (failure.error for failure in reversed(store.failures(run.run_id))), "no reason was recorded"

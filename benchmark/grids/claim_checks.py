@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from omegaconf import MISSING
+
 from benchmark.config.claim_kinds import DIRECTIONS, KINDS_OF_CLAIM, UNITS_OF_ASSOCIATION
 from benchmark.config.table import AVERAGE, EVERY_COLUMN, MOST
 from benchmark.config.units import AXES_WITHIN, PROBE, RATES, of_arms, quantities, unit
@@ -84,6 +86,8 @@ def _kind(claim: Mapping[str, Any], place: str) -> str:
             f"{', '.join(KINDS_OF_CLAIM)}; got {', '.join(kinds) or 'none of them'}"
         )
     [kind] = kinds
+    if lacking := [key for key, value in claim[kind].items() if value == MISSING and kind in KINDS_OF_CLAIM]:
+        raise BenchmarkError(f"{place}: {kind} needs {' and '.join(lacking)}")
     one_sided = kind not in ("better", "lower")
     if one_sided != bool(claim["runs"]):
         side = "`runs`, the runs that it is about" if one_sided else f"`{kind}` and `than`, without `runs`"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import math
 import zipfile
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -70,10 +72,17 @@ def _header(name: str, file: IO[bytes]) -> Header:
     version = np.lib.format.read_magic(file)
     if version not in HEADERS:
         raise DamagedError(f"{name}: of version {version}")
-    shape, by_column, kind = HEADERS[version](file)
+    size = file.read(2 * version[0])
+    shape, by_column, kind = _parsed(version, size + file.read(int.from_bytes(size, "little")))
     if kind.hasobject:
         raise DamagedError(f"{name}: holds objects that would have to be executed")
     return shape, by_column, kind
+
+
+@lru_cache(maxsize=1024)
+def _parsed(version: tuple[int, int], header: bytes) -> Header:
+    """A header from its length on; the arrays of a table have few different ones, and numpy compiles each."""
+    return HEADERS[version](io.BytesIO(header))
 
 
 class Expected:

@@ -121,12 +121,12 @@ class Store:
             self.told.add(subject)
             log.warning("%s: %s", subject, why)
 
-    def arrays(self, run_id: str) -> dict[str, np.ndarray]:
-        """The arrays of the record found last; empty, with a warning, if they are damaged."""
+    def arrays(self, run_id: str, record: Record | None = None) -> dict[str, np.ndarray]:
+        """The arrays of the record found last (``record``, if at hand); empty, with a warning, if they are damaged."""
         folder = self.places.get(run_id, self.folder / run_id)
         path = folder / "arrays.npz"
         try:
-            record = self.read(folder, run_id)
+            record = record or self.read(folder, run_id)
             return {} if record is None else record_arrays.read(path, record)
         except (DamagedError, FileNotFoundError, UnreadableError) as error:
             self.warn(path, f"not used ({error})")

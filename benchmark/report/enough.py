@@ -25,20 +25,25 @@ def largest_spread(std: float, n: int) -> float:
 def seeds_to_decide(cells: Sequence[Sequence[Comparison]], wanted: int) -> tuple[int, str]:
     """Seeds that would decide ``wanted`` of ``cells``, and at which effect.
 
-    ``MANY`` stands for no number in reach. A cell counts if all its comparisons are as claimed.
+    ``MANY`` stands for no number in reach. A cell counts if all its comparisons are as claimed. The number is for
+    runs that finish: lost ones make it larger, and the text says so.
     """
-    tested = [[c for c in cell if c.n > 1] for cell in cells]
-    tested = [cell for cell in tested if cell]
-    wanted -= len(cells) - len(tested)  # what was not run cannot tell
+    tested = [some for cell in cells if (some := [c for c in cell if c.n > 1])]
+    lossy = [any(any(c.lost) for c in cell) for cell in cells]
+    untold = [all(c.n < 2 for c in cell) for cell in cells]
+    # What was not run cannot tell. What lost its runs is not shown by more of them.
+    wanted -= sum(not lost for lost, unknown in zip(lossy, untold, strict=True) if unknown)
     every = [comparison for cell in tested for comparison in cell]
+    kept = ", if no run is lost" if any(lossy) else ""
+    printed, observed = f"the printed effect{kept}", f"the effect seen{kept}"
     if all(not np.isnan(c.printed) and not np.isnan(c.std) for c in every):
-        return _to_show(tested, [[c.printed for c in cell] for cell in tested], wanted), "the printed effect"
+        return _to_show(tested, [[c.printed for c in cell] for cell in tested], wanted), printed
     seen = [[c.toward for c in cell] for cell in tested]
-    against = sorted(_single(c, LEVEL / len(every)) for c in every if c.toward < 0)
+    against = [c for c in every if c.toward < 0]
     spared = len(tested) - wanted  # cells that may go the other way
     if len(against) > spared >= 0:
-        return against[spared], "the effect seen"
-    return _to_show(tested, seen, wanted), "the effect seen"
+        return sorted(_single(c, LEVEL / len(every)) for c in against)[spared], observed
+    return _to_show(tested, seen, wanted), observed
 
 
 def stuck(cells: Sequence[Sequence[Comparison]]) -> bool:

@@ -119,8 +119,8 @@ def verdict(claim: dict[str, Any], comparisons: list[Comparison], missing: str =
         why += f", {len(comparisons) - len(made)} without runs"
     why += effects(comparisons) + _failures(comparisons) + budgets.in_words(comparisons)
     waiting = sum(comparison.waiting for comparison in comparisons)
-    kept_open = [missing] if missing else []
-    kept_open += [f"{_count(waiting, 'run')} of its comparisons not run yet"] if waiting else []
+    left = f"{_count(waiting, 'run')} of its comparisons not run yet" if waiting else ""
+    kept_open = [reason for reason in (missing, left) if reason]
     sentences = scopes.unknown(comparisons) or _for_sentences(claim, comparisons)
     if REPRODUCED in (word, sentences) and kept_open:
         sentences = _open(sentences)
@@ -130,6 +130,7 @@ def verdict(claim: dict[str, Any], comparisons: list[Comparison], missing: str =
     if word == UNDECIDED:
         cells = list(cells_of(claim, comparisons).values())
         why += f"; {enough.in_words(cells, wanted(claim, len(cells)))}"
+        why += f"; {left}" if left else ""
     why += f"; {missing}" if missing else ""
     return Verdict(claim["says"], word, why, comparisons, corrected, sentences)
 

@@ -27,7 +27,7 @@ NOTES = [
     "claimed side, and on the other.",
     "Cells: comparisons that are surely as claimed, and surely the other way, of all.",
     "To do: runs that the claim covers and the store lacks, with the hours of one worker here; (+n) were not timed.",
-    "Seeds: the number that decides the claim with 80 % power, at the effect that the paper printed or else the one seen.",
+    "Seeds: the number that decides the claim with 80 % power, at the effect that the paper printed or else the one seen, if no run is lost.",
 ]
 FIRST, LAST = ("Id", "Table"), "Claim"
 HEADINGS = [
@@ -168,4 +168,4 @@ def _seeds(entry: LedgerRow) -> str:
     if np.isnan(entry.seeds):
         return ""
     number = f"{entry.seeds:.0f}" if np.isfinite(entry.seeds) else "none in reach"
-    return f"{number} ({entry.seeds_at.split()[1]})"
+    return f"{number} ({'printed' if 'printed' in entry.seeds_at else 'seen'})"

@@ -1,7 +1,8 @@
 """One answer per method over all cells of a table: does it help?
 
 A cell is a model, a variant and a column that counts in the average. Its gain is the mean difference to plain
-fine-tuning over the seeds that finished on both sides. Gains have the same weight, or are weighed by precision: a
+fine-tuning over the seeds that finished on both sides. Where runs failed, the mean with failures at the floor stands
+beside it, so that no method helps by losing its worst seeds. Gains have the same weight, or are weighed by precision: a
 random-effects mean by REML, with Hartung and Knapp's interval, and the interval of the true gain in a new cell. The
 mean of the middle half of all pairs of seeds (interquartile mean) and the share of pairs that gained count failed runs
 at the floor.
@@ -9,19 +10,21 @@ at the floor.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from benchmark.report.numbers import pooled
 from benchmark.report.numbers.frame import Rule, by_seed
-from benchmark.report.numbers.planned import at_floor
+from benchmark.report.numbers.planned import LOST, at_floor
 from benchmark.report.numbers.sampling import weights_of
-from benchmark.report.numbers.statistics import paired, paired_difference
+from benchmark.report.numbers.statistics import Estimate, paired_difference
+from benchmark.report.numbers.weighted_sums import weighted_sum
 from benchmark.report.sections import VANILLA_LABEL, Section
 
 TITLE = f"Does it help? Mean gain over {VANILLA_LABEL} over all cells [95 % interval]"
+FEW = 6  # cells: fewer do not show how gains differ between cells, and the interval is over seeds
 COLUMNS = [
     "Equal weights",
     "Cells",
@@ -73,20 +76,30 @@ def _gain(cells: list[tuple[str, pd.DataFrame, pd.DataFrame]]) -> dict[str, floa
     differences = [(task, paired_difference(by_seed(a), by_seed(b))) for task, a, b in cells]
     known = [(task, difference) for task, difference in differences if difference.n]
     effects = np.array([difference.mean for _, difference in known])
+    lost = [
+        sum(int(runs["status"].isin(LOST).sum()) for runs in side)
+        for side in list(zip(*cells, strict=True))[1:]
+    ]
     errors = [difference.std**2 / difference.n if difference.varies else np.nan for _, difference in known]
     variances = pooled.filled(np.array(errors), [task for task, _ in known])
     usable = ~np.isnan(variances)  # all of them, or none
     weighted = pooled.random_effects(effects[usable], variances[usable])
-    every = [np.subtract(*paired(by_seed(at_floor(a)), by_seed(at_floor(b)))) for _, a, b in cells]
-    mean = pooled.equal_weights(effects)
+    all_planned = [_apart(at_floor(a), at_floor(b)) for _, a, b in cells]
+    every = [np.array(list(values.values())) for values in all_planned]
+    mean, floored = equal_weights([_apart(a, b) for _, a, b in cells]), equal_weights(all_planned)
     middle, middle_low, middle_high = pooled.interquartile_mean(every)
     return {
         "cells": len(known),
         "tried": max(_tried(ours) for _, ours, _ in cells),
         "tried_vanilla": max(_tried(vanilla) for *_, vanilla in cells),
+        "lost": lost[0],
+        "lost_vanilla": lost[1],
         "mean": mean.mean,
         "low": mean.low,
         "high": mean.high,
+        "floor_mean": floored.mean,
+        "floor_low": floored.low,
+        "floor_high": floored.high,
         "random_mean": weighted.mean,
         "random_low": weighted.low,
         "random_high": weighted.high,
@@ -97,6 +110,21 @@ def _gain(cells: list[tuple[str, pd.DataFrame, pd.DataFrame]]) -> dict[str, floa
         "middle_high": middle_high,
         "share_gained": pooled.share_gained(every),
     }
+
+
+def equal_weights(cells: Sequence[Mapping[int, float]]) -> Estimate:
+    """The equal-weight mean of the differences of ``cells`` by seed; its interval is over cells, of few over seeds."""
+    known = [values for values in cells if values]
+    if len(known) < FEW and min(map(len, known), default=0) > 1:
+        size = max(abs(value) for values in known for value in values.values())
+        return weighted_sum([{s: value / len(known) for s, value in v.items()} for v in known], size)
+    return pooled.equal_weights(np.array([np.mean(list(values.values())) for values in known]))
+
+
+def _apart(ours: pd.DataFrame, others: pd.DataFrame) -> dict[int, float]:
+    """The differences of two arms by seed, over the seeds that both have."""
+    mine, theirs = by_seed(ours), by_seed(others)
+    return {seed: mine[seed] - theirs[seed] for seed in sorted(mine.keys() & theirs.keys())}
 
 
 def _tried(runs: pd.DataFrame) -> int:
@@ -111,9 +139,14 @@ def _texts(row: Mapping[str, float]) -> list[str]:
         if unequal
         else ""
     )
+    failed = beside = ""
+    if row["lost"] or row["lost_vanilla"]:
+        failed = f" (lost {row['lost']:.0f} runs, {VANILLA_LABEL} {row['lost_vanilla']:.0f})"
+        interval = _interval(row["floor_low"], row["floor_high"])
+        beside = f"; failures at the floor {row['floor_mean']:+.2f}{interval}"
     return [
-        f"{row['methods']}{budget}",
-        f"{row['mean']:+.2f}{_interval(row['low'], row['high'])}",
+        f"{row['methods']}{budget}{failed}",
+        f"{row['mean']:+.2f}{_interval(row['low'], row['high'])}{beside}",
         f"{row['cells']}",
         f"{row['random_mean']:+.2f}{_interval(row['random_low'], row['random_high'])}"
         if np.isfinite(row["random_mean"])

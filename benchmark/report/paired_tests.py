@@ -10,7 +10,8 @@ import numpy as np
 from benchmark.config.units import QUANTILE, of_arms
 from benchmark.report.arms import BySeed
 from benchmark.report.numbers import conjunctions, maxima, quantiles, spread, swaps
-from benchmark.report.numbers.statistics import LEVEL, MANY, Estimate, paired, seeds_to_find
+from benchmark.report.numbers.noncentral import seeds_for
+from benchmark.report.numbers.statistics import LEVEL, MANY, Estimate, paired, settled
 from benchmark.report.sums import Sum
 
 OF_SIDES = (
@@ -31,7 +32,7 @@ class Comparison:
     ``effect`` is the estimate in ``unit``, with its 95 % interval; ``note`` says what else a reader needs. ``pairs`` are
     the pairs of runs behind a mean, and those planned.
     ``claimed_p`` is a one-sided p-value as claimed where it is not half of ``p``, on the scale of such a half, and
-    ``claimed_all_p`` the same of all planned seeds.
+    ``claimed_all_p`` the same of all planned seeds; ``contrary_all_p`` is one-sided against the claim.
 
     ``std`` is of the paired differences, with ``freedom`` degrees of freedom; NaN for other quantities than means.
     ``examples`` has the standard error of the difference over examples and its degrees of freedom, NaN without
@@ -62,6 +63,7 @@ class Comparison:
     test: str = ""
     claimed_p: float | None = None
     claimed_all_p: float = np.nan
+    contrary_all_p: float = np.nan
     std: float = np.nan
     freedom: float = np.nan
     examples: tuple[float, float] | None = None
@@ -96,8 +98,8 @@ class Comparison:
         """
         if not any(self.lost):
             return True
-        if not np.isnan(self.claimed_all_p):
-            return self.claimed_all_p > LEVEL / 2
+        if not np.isnan(self.contrary_all_p):
+            return self.contrary_all_p <= LEVEL / 2
         if not np.isnan(self.all_p):
             return self.all_toward < 0 and self.all_p <= LEVEL
         return self.lost[1] <= self.lost[0]
@@ -109,7 +111,7 @@ def of_sum(apart: Sum, column: str, names: tuple[str, str], sign: float) -> Comp
 
     def needed(level: float) -> int:
         if mean.varies:
-            return seeds_to_find(mean.effect_size, level)
+            return seeds_for(abs(mean.effect_size), level)
         return swaps.fewest_seeds(level) if mean.p < 1 else MANY
 
     return Comparison(
@@ -167,6 +169,8 @@ def _arms_test(of: str, mine: np.ndarray, theirs: np.ndarray) -> tuple[float, fl
     if of == "std":
         return (*spread.spread_test(mine, theirs), "swaps of deviations")
     if of == "max":
-        return (*maxima.maximum_test(mine, theirs), OF_SIDES)
-    level = 0.5 if of == "median" else float(of.removeprefix(QUANTILE))
-    return (*quantiles.quantile_test(mine, theirs, level), OF_SIDES)
+        apart, p = maxima.maximum_test(mine, theirs)
+    else:
+        level = 0.5 if of == "median" else float(of.removeprefix(QUANTILE))
+        apart, p = quantiles.quantile_test(mine, theirs, level)
+    return settled(apart, float(np.abs([mine, theirs]).max(initial=0.0))), p, OF_SIDES

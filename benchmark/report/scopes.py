@@ -27,7 +27,8 @@ def satterthwaite(variances: Sequence[float], degrees: Sequence[float]) -> float
 def for_sentences(comparison: Comparison) -> Comparison:
     """``comparison`` with p-values for sentences like these; NaN if predictions are missing.
 
-    No larger population is surer than this set: the p-value is never below the one of the seeds alone.
+    No larger population is surer than this set: the p-value is never below the one of the seeds alone. Examples that
+    all gained alike have no variance: they are as sure as their number of equal signs.
     """
     if comparison.examples is None or np.isnan(comparison.p):
         return replace(comparison, p=np.nan, all_p=np.nan)
@@ -35,8 +36,11 @@ def for_sentences(comparison: Comparison) -> Comparison:
     variance = of_seeds + of_examples
     if np.isnan(variance):
         return replace(comparison, p=np.nan, all_p=np.nan)
-    if variance == 0:
-        return comparison
+    if of_examples == 0:
+        signs = 2.0 ** -comparison.examples[1] if comparison.toward else 0.0
+        return replace(
+            comparison, p=max(comparison.p, signs), all_p=float(np.maximum(comparison.all_p, signs))
+        )
     degrees = satterthwaite((of_seeds, of_examples), (comparison.freedom, comparison.examples[1]))
     p = float(2 * stats.t.sf(abs(comparison.toward) / np.sqrt(variance), degrees))
     return replace(

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
 from benchmark.grids.grid import Grid
 from benchmark.records.record import Record
 from benchmark.records.store import Store
@@ -23,3 +27,11 @@ def load_records(grid: Grid, store: Store | None = None) -> dict[str, Record]:
 def records_at_hand(grid: Grid, hits: Hits) -> dict[str, Record]:
     """The records that ``hits`` has of a grid, by run id."""
     return hits.of_runs({run.run_id: run.config for run in grid.runs})
+
+
+def arrays_of(store: Store, records: Mapping[str, Record]) -> Callable[[str], dict[str, np.ndarray]]:
+    """The arrays by run id of the ``records`` that ``store`` found last.
+
+    They are read when they are asked for.
+    """
+    return lambda run_id: store.arrays(run_id, records.get(run_id))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import signal
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +14,7 @@ from benchmark.runs.resources import room
 Piece = TypeVar("Piece")
 Result = TypeVar("Result")
 FEW = 4  # pieces: for no more, a process would take longer to start than to work
+SELDOM = 50_000  # new objects between looks for cycles: grids and records are many small objects that stay
 _work: list[Callable[[Any], Any]] = []
 
 
@@ -45,6 +47,7 @@ def in_processes(
 
 def _begin(work: Callable[[Any], Any], begin: Callable[[], None]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the command itself, which ends its processes
+    gc.set_threshold(SELDOM)
     begin()
     _work.append(work)
 

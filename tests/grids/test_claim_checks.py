@@ -30,6 +30,9 @@ RISES = {"over": "data.share", "direction": "rises"}
         ),
         ({"better": NOISY, "than": {"method": []}, "where": True}, "where: True; valid: every column"),
         ({"better": NOISY, "than": {"method": []}, "where": []}, "where: .*; valid: every column"),
+        ({"runs": NOISY, "than": {"method": []}, "p_value": {}}, "p_value needs printed and seeds"),
+        ({"runs": NOISY, "than": {"method": []}, "size": {"margin": 1}}, "size needs printed"),
+        ({"runs": NOISY, "trend": {}}, "trend needs over and direction"),
         ({"runs": {"method": []}, "association": {"to": "loss", "direction": "falls"}}, "3 arms or more"),
     ],
 )

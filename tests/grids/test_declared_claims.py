@@ -40,3 +40,11 @@ def test_every_claim_has_its_place_and_an_id_stands_for_one_sentence(paper: str)
         assert claim.get("place"), claim["id"]
         sentences[claim["id"]].add(claim["says"])
     assert {id_: len(said) for id_, said in sentences.items()} == dict.fromkeys(sentences, 1)
+
+
+def test_claims_of_lnsr_are_against_the_mixout_that_was_released() -> None:
+    """The paper ran the code "from the repository" (appendix A); the exact gradient stands beside it."""
+    rivals = [claim["than"]["method"] for claim in declared("lnsr") if "than" in claim]
+    names = {name for rival in rivals for one in rival if isinstance(one, list) for name in one}
+    assert "mixout_released" in names
+    assert "mixout" not in names

@@ -68,3 +68,13 @@ def test_one_seed_shows_no_spread():
 def test_the_interval_is_scipys():
     low = stats.chi2(4).interval(0.95)[0]
     assert largest_spread(1.5, 5) == pytest.approx(1.5 * np.sqrt(4 / low))
+
+
+def test_lost_runs_are_not_counted_in_the_number_of_seeds():
+    lossy = replace(comparison([2.9, 3.4, 2.5, 3.2, 3.0]), lost=(20, 0))
+    assert seeds_to_decide([[lossy]], 1)[1] == "the effect seen, if no run is lost"
+    assert "at the effect seen, if no run is lost, about " in in_words([[lossy]], 1)
+    gone = replace(comparison([]), lost=(5, 0))  # a cell in which the method always diverges
+    whole = comparison([2.9, 3.4, 2.5, 3.2, 3.0])
+    assert "no number of seeds in reach" in in_words([[whole], [gone]], 2)
+    assert seeds_to_decide([[whole], [comparison([])]], 2)[0] < MANY  # one that was not run yet

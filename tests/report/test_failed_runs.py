@@ -96,6 +96,8 @@ def test_runs_that_were_not_run_yet_leave_a_claim_open(verdicts):
     judged, _ = verdicts(P_VALUES, gains(3), of_method("missing", 7))
     assert judged.verdict == UNDECIDED
     assert "but 8 runs of its comparisons not run yet" in judged.why
+    judged, _ = verdicts(P_VALUES, gains(0), of_method("missing", 7))
+    assert judged.why.endswith("would decide; 8 runs of its comparisons not run yet")
 
 
 def test_failures_of_plain_fine_tuning_alone_are_no_gain(verdicts):

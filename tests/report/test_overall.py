@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from benchmark.report import overall
 from benchmark.report.build import build
@@ -54,6 +55,24 @@ def test_a_failed_run_is_a_pair_that_did_not_gain():
     assert row["share_gained"] == pytest.approx(20 / 30)
     effects = [np.mean([value for value in values if value is not None]) for values in failed.values()]
     assert row["mean"] == pytest.approx(np.mean(effects))
+    assert (row["lost"], row["lost_vanilla"]) == (2, 0)
+    planned = (-50, -0.36, -50, 0.72, 1.81)
+    assert row["floor_mean"] == pytest.approx(np.mean([np.mean(planned), *effects[1:]]))
+
+
+def test_a_method_is_not_said_to_help_by_diverging():
+    diverging = dict.fromkeys("abcdef", (None, None, None, 2.9, 3.1))
+    [[_, method, mean, *_]] = overall.sections(frame(diverging), [*diverging], {})[0].rows
+    assert method == "ours (lost 18 runs, plain fine-tuning 0)"
+    assert mean.endswith("; failures at the floor -28.80")
+
+
+def test_the_interval_of_few_cells_is_over_seeds():
+    few = {task: DIFFERENCES[task] for task in "ab"}
+    [row] = overall.gains(frame(few), [*few]).to_dict("records")
+    averages = np.mean([*few.values()], axis=0)
+    interval = stats.t.interval(0.95, 4, averages.mean(), stats.sem(averages))
+    assert (row["mean"], row["low"], row["high"]) == pytest.approx((averages.mean(), *interval))
 
 
 def test_only_columns_of_the_average_count():
@@ -77,7 +96,7 @@ def test_a_report_begins_with_it_if_there_are_two_cells(records):
     planned = load(DEMO, TWO)
     first, second = build(planned, records(planned, PLAIN, NOISY)).sections[:2]
     assert first.title.startswith("Does it help?")
-    assert [row[1:4] for row in first.rows] == [["noisytune", "+2.00", "2"]]
+    assert [row[1:4] for row in first.rows] == [["noisytune", "+2.00 [+0.04, +3.96]", "2"]]
     assert second.title.startswith("Score")
     alone = load(DEMO, "task=opinion")
     assert build(alone, records(alone, PLAIN, NOISY)).sections[0].title.startswith("Score")

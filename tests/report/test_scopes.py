@@ -9,6 +9,7 @@ import pytest
 from scipy import stats
 
 from benchmark.report import paired_tests
+from benchmark.report.numbers.sampling import degrees, error
 from benchmark.report.numbers.statistics import estimate
 from benchmark.report.scopes import for_sentences, satterthwaite, unknown
 from benchmark.report.sums import Sum
@@ -49,6 +50,15 @@ def test_more_sentences_are_never_surer_than_this_set():
 def test_gains_without_spread_are_as_sure_as_their_examples():
     alike = comparison([1.4] * 25, (0.7, 276))
     assert for_sentences(alike).p == pytest.approx(2 * stats.t.sf(2.0, 276))
+
+
+def test_examples_that_all_gained_are_as_sure_as_their_number():
+    """Of one example nobody knows others: on a set of one, ten seeds that gain it show nothing of sentences."""
+    for examples, p in ((1, 1.0), (3, 0.25), (9, 2**-8)):
+        shares = {("rte", "validation"): np.zeros(examples)}
+        alike = comparison([100.0] * 10, (error(shares), degrees(shares)))
+        assert for_sentences(alike).p == pytest.approx(max(p, alike.p))
+    assert for_sentences(comparison([0.0] * 10, (0.0, 0.0))).p == 1  # no gain, and none to be sure of
 
 
 def test_what_is_missing_is_said():

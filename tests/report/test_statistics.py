@@ -8,6 +8,7 @@ from scipy import stats
 
 from benchmark.config.schema import RunConfig, TaskConfig
 from benchmark.report.numbers import predictions, sampling
+from benchmark.report.numbers.noncentral import seeds_for
 from benchmark.report.numbers.statistics import (
     MANY,
     POWER,
@@ -15,8 +16,8 @@ from benchmark.report.numbers.statistics import (
     estimate,
     holm,
     paired_difference,
-    seeds_to_find,
 )
+from benchmark.report.numbers.weighted_sums import weighted_sum
 from benchmark.tasks import metrics
 
 DRAWN = np.random.default_rng(3)
@@ -54,6 +55,16 @@ def test_no_spread_is_a_matter_of_the_values_own_size():
     assert paired_difference(rounded, scores).p == 2.0**-6
 
 
+def test_the_rounding_of_a_difference_is_no_difference():
+    ours, others = (dict(enumerate(values)) for values in ([0.1 + 0.2, 0.7, 70.0], [0.3, 0.1 * 7, 70.0]))
+    assert any(ours[seed] != others[seed] for seed in ours)
+    apart = paired_difference(ours, others)
+    assert (apart.mean, apart.std, apart.low, apart.high, apart.p) == (0.0, 0.0, 0.0, 0.0, 1.0)
+    incomplete = weighted_sum([{1: 3e-15, 2: -1e-15}, {1: 2e-15, 2: 1e-15, 3: 2e-15}], 70.0)
+    assert (incomplete.mean, incomplete.low, incomplete.high) == (0.0, 0.0, 0.0)
+    assert estimate(np.array([2e-15, 2e-15])).mean == 2e-15  # beside nothing larger it is a value
+
+
 def test_holm_multiplies_by_the_tests_that_are_left_and_keeps_the_order():
     corrected = holm([0.01, 0.04, np.nan, 0.03])
     np.testing.assert_allclose(corrected, [0.03, 0.06, np.nan, 0.06])
@@ -71,10 +82,10 @@ def test_what_is_detectable_is_found_as_often_as_the_power_says():
 
 def test_seeds_to_find_is_the_first_number_that_is_enough():
     for effect in (0.3, 1.0, 3.0):
-        needed = seeds_to_find(effect)
+        needed = seeds_for(effect)
         assert detectable(needed) <= effect < detectable(needed - 1)
-    assert seeds_to_find(0.5) == 34  # G*Power
-    assert seeds_to_find(0) == seeds_to_find(np.nan) == MANY
+    assert seeds_for(0.5) == 34  # G*Power
+    assert seeds_for(0) == seeds_for(np.nan) == MANY
 
 
 @pytest.mark.parametrize("name", ["accuracy", "f1", "matthews_correlation", "pearson", "spearman"])

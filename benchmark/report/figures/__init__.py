@@ -105,7 +105,7 @@ def _pooled(report: Report) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The cells behind the pooled means of a report, and these means."""
     counted = list(weights_of(report.rule)) if report.rule else []
     cells = report.numbers[report.numbers["task"].isin(counted) & (report.numbers["methods"] != "")]
-    return drawn(cells), drawn(overall.gains(report.frame, report.rule))
+    return drawn(cells), drawn(overall.gains(overall.distinct(report.frame), report.rule))
 
 
 def _wanted(y: str, shown: list[str]) -> str:

@@ -16,8 +16,8 @@ from benchmark.report.paired_tests import Comparison
 from benchmark.report.sums import Term, by_column
 
 LEAST = 0.01  # points
-# P-values as claimed of all planned values by seed (n,), on the scale of half of a two-sided one.
-OfPlanned = Callable[[np.ndarray], float]
+# P-values as claimed and of the contrary of all planned values by seed (n,), on the scale of half of a two-sided one.
+OfPlanned = Callable[[np.ndarray], tuple[float, float]]
 
 
 def groups(compared: Compared, claim: dict[str, Any], axis: str) -> list[list[Arm]]:
@@ -58,8 +58,8 @@ def with_failures(
     counted = lost.counted(comparison, rows, claim["of"])
     if claim["of"] != "score" or not lost.have_floors(rows):
         return counted
-    values = by_seed(compared, claim, terms, logs)
-    return replace(counted, claimed_all_p=of_planned(values))
+    as_claimed, contrary = of_planned(by_seed(compared, claim, terms, logs))
+    return replace(counted, claimed_all_p=as_claimed, contrary_all_p=contrary)
 
 
 def by_seed(compared: Compared, claim: dict[str, Any], terms: Sequence[Term], logs: bool) -> np.ndarray:
@@ -75,6 +75,11 @@ def by_seed(compared: Compared, claim: dict[str, Any], terms: Sequence[Term], lo
     seeds = sorted(set.intersection(*(set(values) for _, values in sides))) if sides else []
     scale = (lambda value: np.log(max(value, LEAST))) if logs else float
     return np.array([sum(weight * scale(values[seed]) for weight, values in sides) for seed in seeds])
+
+
+def above_zero(values: np.ndarray) -> tuple[float, float]:
+    """One-sided p-values by signed ranks that values (n,) are above 0, and below."""
+    return ranked(values), ranked(-values)
 
 
 def ranked(values: np.ndarray) -> float:

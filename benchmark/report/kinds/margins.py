@@ -12,10 +12,12 @@ import numpy as np
 from benchmark.config.units import LOWER_IS_BETTER
 from benchmark.report.arms import Arm
 from benchmark.report.comparisons import Compared
-from benchmark.report.kinds.axis_groups import groups, ranked, with_failures
+from benchmark.report.kinds.axis_groups import above_zero, groups, ranked, with_failures
 from benchmark.report.numbers import equivalence, swaps
+from benchmark.report.numbers.conjunctions import one_sided
 from benchmark.report.numbers.frame import Rule
-from benchmark.report.numbers.statistics import MANY, Estimate, seeds_to_find
+from benchmark.report.numbers.noncentral import seeds_for
+from benchmark.report.numbers.statistics import MANY, Estimate
 from benchmark.report.paired_tests import Comparison, test_of
 from benchmark.report.sums import Term
 
@@ -68,7 +70,9 @@ def not_worse(compared: Compared, claim: dict[str, Any]) -> list[Comparison]:
             **_shown(mean, logs),
         )
         made.append(
-            with_failures(compared, claim, comparison, signed, lambda values: ranked(values + margin), logs)
+            with_failures(
+                compared, claim, comparison, signed, lambda values: above_zero(values + margin), logs
+            )
         )
     return made
 
@@ -111,9 +115,10 @@ def _within(
         **_shown(apart.estimate, logs),
     )
 
-    def of_planned(values: np.ndarray) -> float:
+    def of_planned(values: np.ndarray) -> tuple[float, float]:
         off = values - centre
-        return HALF * float(np.maximum(ranked(off + margin), ranked(margin - off)))
+        inside = HALF * float(np.maximum(ranked(off + margin), ranked(margin - off)))
+        return inside, float(np.minimum(ranked(off - margin), ranked(-margin - off)))
 
     return with_failures(compared, claim, comparison, terms, of_planned, logs)
 
@@ -139,11 +144,17 @@ def _alike(
         p=apart,
         claimed_p=inside,
         claimed_all_p=inside,
+        contrary_all_p=len(pairs) * float(np.fmin.reduce([_contrary(pair) for pair in pairs])),
         needed=lambda level: max(pair.needed(level) for pair in pairs),
         lost=(max(max(pair.lost) for pair in pairs), 0),
         waiting=sum(pair.waiting for pair in pairs),
         note=note,
     )
+
+
+def _contrary(pair: Comparison) -> float:
+    """One-sided p-value of all planned seeds that a pair is apart; NaN without a floor."""
+    return pair.contrary_all_p if any(pair.lost) else one_sided(-pair.toward, pair.p)
 
 
 def _margin(stated: Mapping[str, Any]) -> tuple[bool, float]:
@@ -179,7 +190,7 @@ def _needed(estimate: Estimate, beyond: float) -> Callable[[float], int]:
     """Seeds that show an effect as far beyond a bound as the one seen."""
     if not estimate.varies:
         return swaps.fewest_seeds
-    return lambda level: seeds_to_find(beyond / estimate.std, level) if beyond else MANY
+    return lambda level: seeds_for(abs(beyond / estimate.std), level) if beyond else MANY
 
 
 def _needed_within(estimate: Estimate, margin: float) -> Callable[[float], int]:
@@ -188,4 +199,4 @@ def _needed_within(estimate: Estimate, margin: float) -> Callable[[float], int]:
     if not estimate.varies or room <= 0:
         return _needed(estimate, room)
     fewest = equivalence.seeds_within(estimate.std, margin)
-    return lambda level: max(fewest, seeds_to_find(room / estimate.std, 2 * level))
+    return lambda level: max(fewest, seeds_for(abs(room / estimate.std), 2 * level))

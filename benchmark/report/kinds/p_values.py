@@ -84,9 +84,7 @@ def _compared(
         pairs=apart.pairs,
         test=test_of(difference),
     )
-    return with_failures(
-        compared, claim, comparison, terms, lambda every: as_large(estimate(every), wanted)[0]
-    )
+    return with_failures(compared, claim, comparison, terms, lambda every: as_large(estimate(every), wanted))
 
 
 def _needed(seen: float, wanted: float, level: float) -> int:

@@ -17,12 +17,13 @@ from benchmark.config.units import RATES
 from benchmark.grids.selectors import parsed
 from benchmark.report.arms import Arm
 from benchmark.report.comparisons import Compared
-from benchmark.report.kinds.axis_groups import group_name, groups, ranked, with_failures
+from benchmark.report.kinds.axis_groups import above_zero, group_name, groups, with_failures
 from benchmark.report.numbers import contrasts, planned
 from benchmark.report.numbers.frame import Rule, average_by_seed
+from benchmark.report.numbers.noncentral import seeds_for
 from benchmark.report.numbers.orders import deviations, order_test
 from benchmark.report.numbers.sampling import weights_of
-from benchmark.report.numbers.statistics import estimate, seeds_to_find
+from benchmark.report.numbers.statistics import estimate
 from benchmark.report.numbers.swaps import fewest_seeds
 from benchmark.report.paired_tests import Comparison, of_sum
 from benchmark.report.sums import Term
@@ -151,7 +152,7 @@ def _contrast(
         return _of_parts(compared, claim, column, names, terms, sign)
     made = of_sum(compared.summed(claim, terms), column, names, sign)
     signed = [(sign * weight, arm, rule) for weight, arm, rule in terms]
-    return with_failures(compared, claim, made, signed, ranked)
+    return with_failures(compared, claim, made, signed, above_zero)
 
 
 def _of_parts(
@@ -176,11 +177,11 @@ def _of_parts(
         sign * effect,
         len(seeds),
         p,
-        lambda level: max(seeds_to_find(size, level), fewest_seeds(level)),
+        lambda level: max(seeds_for(abs(size), level), fewest_seeds(level)),
         effect=effect,
         test="exchanged positions",
     )
-    return with_failures(compared, claim, made, terms, ranked) if claim["of"] == "std" else made
+    return with_failures(compared, claim, made, terms, above_zero) if claim["of"] == "std" else made
 
 
 def _parts(compared: Compared, claim: dict[str, Any], arm: Arm, rule: Rule) -> dict[int, float]:

@@ -51,7 +51,7 @@ def seeds_for(
     """Smallest number of seeds that shows all of the effects (cells,) with the ``wanted`` power.
 
     Every cell is tested at a two-sided ``level``. At most ``MANY``, which stands for never as well: an effect
-    that is not as claimed cannot be shown.
+    that is not as claimed, or NaN, cannot be shown.
     """
     return _seeds_for(tuple(np.atleast_1d(np.asarray(effects, float)).tolist()), level, wanted)
 
@@ -60,9 +60,13 @@ def seeds_for(
 def _seeds_for(sizes: tuple[float, ...], level: float, wanted: float) -> int:
     if not sizes or not all(size > 0 for size in sizes) or power(sizes, MANY, level) < wanted:
         return MANY
-    few, enough = 1, 2
+    # A known spread would need fewer seeds than one that has to be measured, and the smallest effect fewer than all.
+    few = int(((stats.norm.isf(level / 2) + stats.norm.ppf(wanted)) / min(sizes)) ** 2)
+    few, step = max(few - 1, 1), 1
+    enough = few + step
     while power(sizes, enough, level) < wanted:
-        few, enough = enough, min(2 * enough, MANY)
+        step *= 2
+        few, enough = enough, min(enough + step, MANY)
     while enough - few > 1:
         middle = (few + enough) // 2
         few, enough = (few, middle) if power(sizes, middle, level) >= wanted else (middle, enough)

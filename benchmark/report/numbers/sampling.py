@@ -121,10 +121,15 @@ def error(shares: Shares | None) -> float:
 
 
 def degrees(shares: Shares) -> float:
-    """Degrees of freedom of the error of ``shares``: examples less one, over several sets by Satterthwaite."""
+    """Degrees of freedom of the error of ``shares``: examples less one, over several sets by Satterthwaite.
+
+    Without any error they are those of all sets together.
+    """
     variances = np.array([float(np.sum(adds**2)) / len(adds) ** 2 for adds in shares.values()])
     each = np.sum(variances**2 / [max(len(adds) - 1, 1) for adds in shares.values()])
-    return float(variances.sum() ** 2 / each) if each else np.inf
+    return (
+        float(variances.sum() ** 2 / each) if each else float(sum(len(adds) - 1 for adds in shares.values()))
+    )
 
 
 def of_side(

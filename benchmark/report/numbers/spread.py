@@ -6,7 +6,7 @@ import numpy as np
 from scipy import stats
 
 from benchmark.report.numbers import swaps
-from benchmark.report.numbers.statistics import LEVEL, MANY, POWER
+from benchmark.report.numbers.statistics import LEVEL, MANY, NO_SPREAD, POWER
 
 
 def spread_test(ours: np.ndarray, others: np.ndarray) -> tuple[float, float]:
@@ -18,7 +18,10 @@ def spread_test(ours: np.ndarray, others: np.ndarray) -> tuple[float, float]:
     """
     if len(ours) < 2:
         return np.nan, np.nan
-    return swaps.swap_test(ours - np.median(ours), others - np.median(others), _log_ratio)
+    rounding = NO_SPREAD * max(np.abs(ours).max(), np.abs(others).max())
+    centred = [side - np.median(side) for side in (ours, others)]
+    mine, theirs = (np.where(np.abs(values) <= rounding, 0.0, values) for values in centred)
+    return swaps.swap_test(mine, theirs, _log_ratio)
 
 
 def fewest_seeds(level: float) -> int:

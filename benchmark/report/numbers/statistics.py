@@ -91,14 +91,19 @@ def estimate(values: np.ndarray, size: float | None = None) -> Estimate:
     n = len(values)
     if n == 0:
         return Estimate(np.nan, np.nan, 0, np.nan, np.nan)
-    mean = float(np.mean(values))
+    size = float(np.abs(values).max()) if size is None else size
+    mean = settled(float(np.mean(values)), size)
     if n == 1:
         return Estimate(mean, np.nan, 1, np.nan, np.nan)
-    std = float(np.std(values, ddof=1))
+    std = settled(float(np.std(values, ddof=1)), size)
     half = float(stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) * std / np.sqrt(n)
-    size = float(np.abs(values).max()) if size is None else size
     whole = Estimate(mean, std, n, mean - half, mean + half, size)
     return whole if whole.varies or mean == 0 else replace(whole, low=np.nan, high=np.nan)
+
+
+def settled(value: float, size: float) -> float:
+    """A computed ``value``, or 0 if it is the rounding of numbers of a ``size``."""
+    return 0.0 if abs(value) <= NO_SPREAD * size else value
 
 
 def paired(ours: dict[int, float], others: dict[int, float]) -> tuple[np.ndarray, np.ndarray]:
@@ -145,16 +150,3 @@ def detectable(n: int, level: float = LEVEL) -> float:
     while missed(beyond) > 0:
         beyond *= 2
     return float(optimize.brentq(missed, 0, beyond)) / float(np.sqrt(n))
-
-
-def seeds_to_find(effect: float, level: float = LEVEL) -> int:
-    """Number of seeds that detect a mean of ``effect`` standard deviations; at most ``MANY``."""
-    if np.isnan(effect) or detectable(MANY, level) > abs(effect):
-        return MANY
-    few, enough = 1, 2
-    while detectable(enough, level) > abs(effect):
-        few, enough = enough, min(2 * enough, MANY)
-    while enough - few > 1:
-        middle = (few + enough) // 2
-        few, enough = (few, middle) if detectable(middle, level) <= abs(effect) else (middle, enough)
-    return enough

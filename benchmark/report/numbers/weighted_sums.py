@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 from scipy import stats
 
-from benchmark.report.numbers.statistics import CONFIDENCE, Estimate, estimate
+from benchmark.report.numbers.statistics import CONFIDENCE, Estimate, estimate, settled
 
 BySeed = dict[int, float]
 
@@ -29,13 +29,13 @@ def weighted_sum(tasks: Sequence[BySeed], size: float) -> Estimate:
     if all(values.keys() == tasks[0].keys() for values in tasks):
         return estimate(np.array([sum(values[s] for values in tasks) for s in sorted(tasks[0])]), size)
     every = [np.array(list(values.values())) for values in tasks]
-    mean, n = float(sum(values.mean() for values in every)), min(map(len, every))
+    mean, n = settled(float(sum(values.mean() for values in every)), size), min(map(len, every))
     if n < 2:
-        return replace(estimate(np.array([mean])), n=n)
+        return replace(estimate(np.array([mean]), size), n=n)
     variances = np.array([values.var(ddof=1) / len(values) for values in every])
     shares = variances**2 / [len(values) - 1 for values in every]
     freedom = float(variances.sum() ** 2 / shares.sum()) if shares.sum() else float(n - 1)
-    error = float(np.sqrt(variances.sum()))
+    error = settled(float(np.sqrt(variances.sum())), size)
     half = float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom)) * error
     return Estimate(mean, error * float(np.sqrt(n)), n, mean - half, mean + half, size, freedom)
 

@@ -80,6 +80,21 @@ def test_no_trend_is_rarely_found_and_one_run_at_the_floor_does_not_make_one(jud
     assert (lost.verdict, lost.comparisons[0].lost) == (UNDECIDED, (3, 0))
 
 
+def test_lost_runs_contradict_a_trend_only_if_all_planned_seeds_do(judged):
+    planned = over_shares({"runs": NOISY, "trend": falls()}, seeds=14)
+
+    def rising(config: RunConfig) -> float:
+        return 90 + np.log2(config.data.share or 1.0) + noise(config, 0.1)
+
+    def ends(lost: int) -> Any:
+        return lambda c: "diverged" if c.method and not c.data.share and c.seed <= lost else "finished"
+
+    assert judged(planned, rising)[0].verdict == CONTRADICTED
+    assert judged(planned, rising, end=ends(1))[0].verdict == CONTRADICTED
+    # The score rises in the runs that finished; the floor of the others makes it fall.
+    assert judged(planned, rising, end=ends(6))[0].verdict == UNDECIDED
+
+
 def test_a_trend_over_the_sizes_of_training_sets_takes_them_from_the_records(judged):
     by_name = falls(over="task", values=["mrpc", "rte"], at=[11, 10], scale="linear")
     planned = table(

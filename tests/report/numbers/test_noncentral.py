@@ -8,7 +8,7 @@ from scipy import stats
 
 from benchmark.report import published
 from benchmark.report.numbers.noncentral import effect, power, seeds_for
-from benchmark.report.numbers.statistics import MANY, detectable, seeds_to_find
+from benchmark.report.numbers.statistics import MANY, detectable
 
 CORRELATIONS = (0.0, 0.5)
 # Standard deviations of one run where a paper prints none: sizes of those that others print; WNLI is assumed.
@@ -46,7 +46,7 @@ def test_power_of_one_cell_is_gpowers():
     assert seeds_for(0.5) == 34
     for seeds in (3, 5, 25):
         assert power(detectable(seeds), seeds) == pytest.approx(0.8, abs=0.002)
-        assert seeds_for(detectable(seeds) * 1.001) == seeds_to_find(detectable(seeds) * 1.001)
+        assert seeds_for(detectable(seeds) * 1.001) == seeds
 
 
 def test_power_is_the_share_of_tables_that_find_all_cells():

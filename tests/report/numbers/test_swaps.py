@@ -86,6 +86,11 @@ def test_values_without_spread_are_no_evidence_of_it():
     assert (found, p) == (-np.inf, 2 / 256)
 
 
+def test_rounding_is_no_spread():
+    alike = 70 + 1e-14 * np.arange(8)
+    assert np.isnan(spread_test(alike, np.full(8, 70.0))[1])
+
+
 def test_patterns_are_all_or_many_and_start_with_the_observed():
     assert patterns(3).shape == (8, 3)
     assert len(np.unique(patterns(13), axis=0)) == 2**13
