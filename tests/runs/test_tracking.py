@@ -164,13 +164,17 @@ def test_a_failing_tracker_is_warned_of_once_and_harms_no_run(
 
 
 def test_w_and_b_that_is_not_installed_is_warned_of_and_harms_no_run(
-    tracked: Callable[..., Config], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    tracked: Callable[..., Config],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(sys.modules, "wandb", None)
+    (tmp_path / "wandb.py").write_text("raise ModuleNotFoundError(\"No module named 'wandb'\")")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     assert run(Run(tracked())).status == "finished"
     (warning,) = caplog.records
     assert warning.levelno == logging.WARNING
-    assert "wandb" in warning.getMessage()
+    assert "No module named 'wandb'" in warning.getMessage()
 
 
 def test_the_mode_is_the_configurations_then_the_environments_then_offline_without_account(
