@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import netrc
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,8 +24,8 @@ from benchmark.records.record import Record
 from benchmark.runs.request import Run
 from benchmark.runs.result import portable
 from benchmark.runs.streaming import Stream
-from benchmark.runs.told import Arrays, Heading, Lines, Told, UntellableError
-from benchmark.runs.wandb_pipe import Pipe
+from benchmark.runs.told import DIGEST, Arrays, Heading, Lines, Told, UntellableError
+from benchmark.runs.wandb_pipe import Pipe, WandBError
 from benchmark.training.listener import DEAF, Listener
 
 if TYPE_CHECKING:
@@ -97,11 +97,18 @@ class WandB(Tracker):
         if self.chosen_mode() == "disabled" or not (new or under_agent()):
             return
         told = Told.of(record, arrays)
-        if self.pipe is None:
-            self.pipe = Pipe()
+        self.pipe = self.pipe or Pipe()
         self.open(self.pipe, self.opening(told.heading, purpose))
         summary = told.summary | ({"dropped_lines": self.pipe.dropped} if self.pipe.dropped else {})
         self.pipe.ask({"close": {"lines": told.history, "config": told.heading.config, "summary": summary}})
+        self.opened = False
+
+    def known(self, ids: Sequence[str]) -> dict[str, str]:
+        """The digests of the records that the server has under these run ids. Raises: WandBError."""
+        self.pipe = self.pipe or Pipe()
+        asked = {"entity": self.entity, "project": self.project, "ids": list(ids), "key": DIGEST}
+        known: dict[str, str] = self.pipe.ask({"known": asked})["known"]
+        return known
 
     def close(self) -> None:
         if self.pipe is not None:
@@ -132,7 +139,11 @@ class WandB(Tracker):
 
     def chosen_mode(self) -> str:
         """The mode of the configuration, else of the environment, else by presence of an account."""
-        return self.mode or os.environ.get("WANDB_MODE") or ("online" if has_account() else "offline")
+        return self.named_mode() or ("online" if has_account() else "offline")
+
+    def named_mode(self) -> str | None:
+        """The mode that the configuration or the environment names."""
+        return self.mode or os.environ.get("WANDB_MODE") or None
 
 
 class Tracking(Listener):
@@ -189,7 +200,8 @@ class Tracking(Listener):
             self.hearing = DEAF
             if self.target not in broken:
                 broken.add(self.target)
-                why = without_secrets(f"{type(error).__name__}: {error}".split("\n")[0])
+                kind = "W&B" if isinstance(error, WandBError) else type(error).__name__
+                why = without_secrets(f"{kind}: {error}".split("\n")[0])
                 log.warning("tracker: %s; runs go on untracked, their records are in the store", why)
 
 

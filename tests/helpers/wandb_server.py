@@ -6,6 +6,7 @@ As a program it serves for timing by hand: `python -m helpers.wandb_server` prin
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 import threading
@@ -15,7 +16,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 KEY = "0123456789abcdef" * 2 + "01234567"  # 40 characters, as keys have
 ENTITY, PROJECT = "somebody", "finetuning-noise-benchmark"
@@ -58,9 +62,13 @@ class Server(ThreadingHTTPServer):
         self.runs: dict[str, ServedRun] = {}
         self.views: dict[str, dict[str, Any]] = {}
         self.asked = Counter[str]()
+        self.strangers: list[str] = []  # other hosts that were called
         self.delay = 0.0  # seconds before every answer
         self.ill = ""  # error: HTTP 500 | field: an answer lacks one
         self.lock = threading.Lock()
+
+    def handle_error(self, *_: Any) -> None:
+        """Say nothing of a client that hung up."""
 
     def answer(self, operation: str, variables: dict[str, Any]) -> dict[str, Any]:
         """The data that a GraphQL operation asks for."""
@@ -72,6 +80,9 @@ class Server(ThreadingHTTPServer):
     def on_viewer(self, _: Any) -> dict[str, Any]:
         user = {"id": "u", "entity": ENTITY, "username": ENTITY, "name": ENTITY, "email": "", "admin": False}
         return {"viewer": user | {"flags": "{}", "teams": {"edges": []}}}
+
+    def on_getdefaultentity(self, _: Any) -> dict[str, Any]:
+        return {"viewer": {"id": "u", "entity": ENTITY}}
 
     def on_serverfeaturesquery(self, _: Any) -> dict[str, Any]:
         return {"serverInfo": {"features": []}}
@@ -88,7 +99,7 @@ class Server(ThreadingHTTPServer):
         bucket = self.bucket(run) | {
             "historyLineCount": len(run.lines), "eventsLineCount": 0, "logLineCount": 0,
             "historyTail": json.dumps([json.dumps(line) for line in run.history[-1:]]), "eventsTail": "[]",
-            "summaryMetrics": json.dumps(run.summary), "wandbConfig": "{}", "tags": [],
+            "summaryMetrics": json.dumps(run.summary), "wandbConfig": json.dumps({"t": 1}), "tags": [],
         }  # fmt: skip
         return {
             "model": {"id": "p", "name": PROJECT, "entity": {"id": "e", "name": ENTITY}, "bucket": bucket}
@@ -114,15 +125,26 @@ class Server(ThreadingHTTPServer):
         answer = {"runID": "r", "uploadHeaders": [], "files": files}
         return {"createRunFiles": None if self.ill == "field" else answer}
 
-    def on_summaries(self, asked: dict[str, Any]) -> dict[str, Any]:
-        """Of our own question: the summaries of a project's runs, two a page."""
-        names = sorted(self.runs)
-        first = names.index(asked["cursor"]) + 1 if asked.get("cursor") else 0
-        page = names[first : first + 2]
-        nodes = [{"name": n, "summaryMetrics": json.dumps(self.runs[n].summary)} for n in page]
-        info = {"hasNextPage": first + 2 < len(names), "endCursor": page[-1] if page else None}
-        found = {"edges": [{"node": node} for node in nodes], "pageInfo": info}
-        return {"project": {"runs": found} if self.runs else None}
+    def on_runs(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """The runs of a project whose ids are in the filter."""
+        if not self.runs:
+            return {"project": None}
+        wanted = json.loads(asked["filters"])["name"]["$in"]
+        found = [self.listed(run) for name, run in self.runs.items() if name in wanted]
+        edges = [{"node": node, "cursor": node["name"]} for node in found]
+        page = {"endCursor": None, "hasNextPage": False}
+        runs = {"edges": edges, "pageInfo": page}
+        return {"project": {"internalId": "1", "runCount": len(edges), "readOnly": False, "runs": runs}}
+
+    def listed(self, run: ServedRun) -> dict[str, Any]:
+        nothing = dict.fromkeys(
+            ("commit", "description", "notes", "heartbeatAt", "sweepName", "jobType", "group")
+        )
+        return nothing | self.bucket(run) | {
+            "tags": [], "state": "finished", "readOnly": False, "createdAt": "2026-01-01T00:00:00Z",
+            "systemMetrics": "{}", "summaryMetrics": json.dumps(run.summary), "historyKeys": None, "projectId": "1",
+            "user": {"name": ENTITY, "username": ENTITY},
+        }  # fmt: skip
 
     def on_projectinternalid(self, _: Any) -> dict[str, Any]:
         return {"project": {"id": "p", "internalId": "UHJvamVjdDp2MTox"}}
@@ -187,6 +209,12 @@ class Handler(BaseHTTPRequestHandler):
                 self.server.streamed(found[1], body)
             self.reply({})
 
+    def do_CONNECT(self) -> None:
+        self.server.strangers.append(
+            self.path
+        )  # it is the proxy as well: somebody is asked who was not named
+        self.reply({}, 502)
+
     def do_PUT(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.server.asked["upload"] += 1
@@ -219,6 +247,39 @@ def serving() -> Iterator[Server]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def pointed_at(server: Server, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Let W&B know this server alone, an account there, and no settings of the machine's user."""
+    for name in [name for name in os.environ if name.startswith("WANDB_")]:
+        monkeypatch.delenv(name)
+    told = {"WANDB_BASE_URL": server.url, "WANDB_API_KEY": KEY, "WANDB_CONFIG_DIR": str(folder / "settings"),
+            "WANDB_X_FILE_STREAM_TRANSMIT_INTERVAL": "0.1", "NETRC": str(folder / "netrc"),
+            "HTTPS_PROXY": server.url, "HTTP_PROXY": server.url, "NO_PROXY": "127.0.0.1"}  # fmt: skip
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+
+
+def clients(server: Server) -> list[int]:
+    """The living processes that were told of this server when they began."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            state = (path / "stat").read_text().rpartition(")")[2].split()[0]
+            told = f"WANDB_BASE_URL={server.url}".encode() in (path / "environ").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if told and state != "Z" and int(path.name) != os.getpid():
+            found.append(int(path.name))
+    return found
+
+
+def none_left(server: Server, seconds: float = 5.0) -> bool:
+    """True if all its clients end within these seconds."""
+    end = time.monotonic() + seconds
+    while clients(server) and time.monotonic() < end:
+        time.sleep(0.05)
+    return not clients(server)
 
 
 if __name__ == "__main__":
