@@ -7,11 +7,10 @@ import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmark.command import carried_out, parse, parser_of
 from benchmark.config.compose import run_config
-from benchmark.dashboard.content import Content, content_of
 from benchmark.dashboard.kept import Kept
 from benchmark.errors import BenchmarkError
 from benchmark.grids import grid
@@ -23,6 +22,9 @@ from benchmark.records.disk import make_writable
 from benchmark.records.store import Store
 from benchmark.runs.finished import load_records
 from benchmark.runs.tracking import LIVE, WandB, build
+
+if TYPE_CHECKING:
+    from benchmark.dashboard.content import Content
 
 DESCRIPTION = """\
 Make or renew a table's dashboard in Weights & Biases from the records in the store.
@@ -74,6 +76,8 @@ def checked(name: str, changes: Sequence[str]) -> Grid:
 
 def content(planned: Grid) -> Content:
     """The content of a dashboard. Raises: BenchmarkError if the store has none of its runs."""
+    from benchmark.dashboard.content import content_of  # the report behind it takes seconds to import
+
     store = Store(planned.runs[0].config.store)
     records = load_records(planned, store)
     if not records:

@@ -21,7 +21,7 @@ NAMED = ("task", "model", "protocol")  # axes whose values are parts of a config
 
 @dataclass(frozen=True)
 class Content:
-    """What a dashboard shows.
+    """The things that a dashboard shows.
 
     ``runs`` are ids. ``groups`` are keys of a run's configuration by which the table groups, with METHODS for its
     job type. ``scores`` are names such as ``validation/accuracy``, each with the tasks that report it. ``table`` and

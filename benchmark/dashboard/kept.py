@@ -1,4 +1,4 @@
-"""The ids of dashboards that were made, so that the next time the same ones are renewed."""
+"""Ids of dashboards that were made: the next time the same ones are renewed."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ LONGEST = 128  # characters of a report's title
 
 @contextmanager
 def same_ids(name: str) -> Iterator[None]:
-    """Let the ids of panels, which are drawn at random, be the same for a name every time."""
+    """Give panels the same ids every time: W&B's library draws them at random."""
     state = random.getstate()
     random.seed(name)
     try:

@@ -28,7 +28,7 @@ class UntellableError(Exception):
 
 @dataclass(frozen=True)
 class Heading:
-    """The name of a run for people, its methods, and its configuration without places of this machine."""
+    """The name and methods of a run, and its configuration without folders of this machine."""
 
     run_id: str
     name: str
@@ -94,7 +94,10 @@ def evaluated(entry: Evaluation) -> dict[str, Any]:
 
 
 def blocks(losses: Sequence[float], done: int, most: int) -> list[tuple[int, float]]:
-    """Pairs (last update, mean loss) of at most ``most`` equal blocks of the updates after ``done``."""
+    """Pairs (last update, mean loss) of blocks of updates.
+
+    There are at most ``most`` blocks of one size; the first begins after update ``done``.
+    """
     size = max(1, math.ceil(len(losses) / most))
     parts = (losses[start : start + size] for start in range(0, len(losses), size))
     return [(done + min((i + 1) * size, len(losses)), sum(part) / len(part)) for i, part in enumerate(parts)]

@@ -207,7 +207,7 @@ class Tracking(Listener):
 
 @contextmanager
 def tracked(settings: dict[str, Any]) -> Iterator[Tracking]:
-    """The tracking of a run by the tracker of ``settings``, if it has one, to the end of the block."""
+    """Track a run in the block by the tracker of ``settings``, if there is one."""
     tracking = Tracking(settings)
     try:
         yield tracking

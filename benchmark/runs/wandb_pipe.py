@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import select
 import subprocess
 import sys
@@ -18,9 +19,10 @@ from typing import Any
 from benchmark.places import PACKAGE
 from benchmark.privacy import without_secrets
 
-PATIENCE = 30.0  # seconds for an answer: more than W&B may take to begin and to finish
+PATIENCE = 40.0  # seconds for an answer: more than W&B takes to be imported, to begin and to finish
 LEAVING = 5.0  # seconds for the end of a process that nobody waits for any more
 LONGEST = 300  # characters of an error
+OF_A_RUN = re.compile(r"\brun [0-9a-f]{16}\b")  # all runs give one line, which a launcher says once
 
 
 class WandBError(Exception):
@@ -75,7 +77,7 @@ class Pipe:
         line, _, self.heard = self.heard.partition(b"\n")
         answer: dict[str, Any] = json.loads(line)
         if "failed" in answer:
-            raise WandBError(without_secrets(answer["failed"])[:LONGEST])
+            raise WandBError(without_secrets(OF_A_RUN.sub("a run", answer["failed"]))[:LONGEST])
         return answer
 
     def close(self, seconds: float = LEAVING) -> None:

@@ -24,7 +24,7 @@ Reply = Callable[[dict[str, Any]], None]
 
 
 def main() -> int:
-    """Carry out messages until stdin closes; return the exit status."""
+    """Carry out messages until stdin closes, and return the exit status."""
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 1)
@@ -110,7 +110,7 @@ class Telling:
         self.reply({"closed": run.id})
 
     def do_known(self, content: dict[str, Any]) -> None:
-        """Answer with a value of the summaries that the server has, by the id of the run."""
+        """Answer with a value of the summaries on the server, by run id."""
         api = self.wandb.Api(timeout=round(INIT))
         entity = content["entity"] or api.default_entity
         known: dict[str, str] = {}

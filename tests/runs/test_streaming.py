@@ -25,7 +25,7 @@ from benchmark.runs.told import DIGEST, digest
 from helpers.wandb_server import KEY, Server, clients, none_left, pointed_at, serving
 
 UPDATES = 24
-BOUND = 45.0  # seconds of wall that the worst server may cost a run
+BOUND = 60.0  # seconds of wall that the worst server may cost a run
 Config = RunConfig
 
 
@@ -160,6 +160,7 @@ def test_a_server_that_is_ill_costs_a_warning_and_a_bounded_time(
     run(Run(live("seed=2")))  # it is warned of once, and waited for once
     (warning,) = caplog.records
     assert "runs go on untracked" in warning.getMessage()
+    assert this.id not in warning.getMessage()  # a launcher says equal lines of its workers once
     assert KEY not in caplog.text
     assert capfd.readouterr() == ("", "")
 
