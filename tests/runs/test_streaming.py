@@ -19,7 +19,7 @@ import pytest
 from benchmark.config.compose import ROOT
 from benchmark.config.schema import RunConfig
 from benchmark.records.store import Store
-from benchmark.runs import streaming, tracking, wandb_pipe
+from benchmark.runs import streaming, tracking
 from benchmark.runs.run import Run, run
 from benchmark.runs.told import DIGEST, digest
 from helpers.wandb_server import KEY, Server, clients, none_left, pointed_at, serving
@@ -239,19 +239,6 @@ def test_a_run_that_is_killed_leaves_no_process(server: Server, tmp_path: Path) 
     assert none_left(server, 30.0)
     (told,) = server.runs.values()
     assert told.exit_code == 1
-
-
-def test_a_pipe_without_room_is_not_waited_for(server: Server) -> None:
-    pipe = wandb_pipe.Pipe()
-    os.kill(pipe.process.pid, signal.SIGSTOP)
-    started = time.monotonic()
-    for step in range(5000):
-        pipe.offer({"lines": [[step, {"loss": 0.5, "validation/accuracy": 0.5}]]})
-    assert time.monotonic() - started < 2.0
-    assert 0 < pipe.dropped < 5000
-    with pytest.raises(wandb_pipe.WandBError, match="does not answer"):
-        pipe.ask({"known": {}}, 0.2)
-    pipe.close(0.2)
 
 
 def test_lines_are_few_whatever_the_number_of_updates(
