@@ -33,10 +33,12 @@ from benchmark.runs.leased import leased
 from benchmark.runs.plugins import check_plugins
 from benchmark.runs.request import Run
 from benchmark.runs.result import Trained, arrays_of, record_of
+from benchmark.runs.tracking import Tracking, tracked
 
 if TYPE_CHECKING:  # a run that is already in the store needs no torch
     from benchmark.runs.memory import PeakMemory
     from benchmark.training.assemble import Training
+    from benchmark.training.listener import Listener
     from benchmark.training.onlooker import Onlooker
     from benchmark.training.snapshot import Snapshot
 
@@ -65,31 +67,38 @@ def run(this: Run, tell: Tell = silence, wait: bool = True) -> Record:
     BenchmarkError for a mistake that the user can correct, ElsewhereError in place of waiting; any other error
     is a bug here. An error during training leaves a failure in the store.
     """
-    record = Hits(this.store).find(this.config, this.id)
-    new = False
-    if record is None:
-        validate(this.config)
-        check_plugins(this.config)
-        check_machine(this.config)
-        this.store.open()
-        make_writable("cache", this.config.cache)
-        with leased(this, wait) as lease:
-            hits = Hits(this.store)
-            record = hits.find(this.config, this.id)  # another process may have made it meanwhile
-            if record is None:
-                new = True
-                say_changed(this, hits)
-                record = made(this, tell, lease)
-    this.store.drop_snapshot(this.id)
-    track(this, record, new)
+    with tracked(this.config.tracker) as tracking:
+        record, new = found_or_made(this, tell, wait, tracking)
+        this.store.drop_snapshot(this.id)
+        tracking.track(record, lambda: this.store.arrays(record.run_id), this.purpose, new)
     return record
 
 
-def made(this: Run, tell: Tell, lease: Lease) -> Record:
+def found_or_made(this: Run, tell: Tell, wait: bool, tracking: Tracking) -> tuple[Record, bool]:
+    """The record of a run, and True if it was made now. Raises: see `run`."""
+    record = Hits(this.store).find(this.config, this.id)
+    if record is not None:
+        return record, False
+    validate(this.config)
+    check_plugins(this.config)
+    check_machine(this.config)
+    this.store.open()
+    make_writable("cache", this.config.cache)
+    with leased(this, wait) as lease:
+        hits = Hits(this.store)
+        record = hits.find(this.config, this.id)  # another process may have made it meanwhile
+        if record is not None:
+            return record, False
+        say_changed(this, hits)
+        tracking.follow(this)
+        return made(this, tell, lease, tracking), True
+
+
+def made(this: Run, tell: Tell, lease: Lease, listener: Listener) -> Record:
     """Train a run and add it to its store."""
     started = time.perf_counter()
     with failures_recorded(this), stopping.deferred():
-        trained = train(this, tell)
+        trained = train(this, tell, listener)
         record = record_of(this.id, this.config, this.command, trained)
         arrays = arrays_of(trained)
         record.seconds.total = trained.outcome.earlier + time.perf_counter() - started
@@ -108,7 +117,7 @@ def say_changed(this: Run, hits: Hits) -> None:
         )
 
 
-def train(this: Run, tell: Tell) -> Trained:
+def train(this: Run, tell: Tell, listener: Listener) -> Trained:
     """Assemble and fine-tune; a run that was interrupted continues from its snapshot.
 
     If an operation has no deterministic implementation, the run is made again without asking for one, and its
@@ -119,7 +128,7 @@ def train(this: Run, tell: Tell) -> Trained:
     strict, anew = True, False
     while True:
         try:
-            return attempt(this, strict, tell)
+            return attempt(this, strict, tell, listener)
         except UnusableError:  # the snapshot is set aside by now: begin anew
             if anew:
                 raise
@@ -136,7 +145,7 @@ def train(this: Run, tell: Tell) -> Trained:
             strict = False
 
 
-def attempt(this: Run, strict: bool, tell: Tell) -> Trained:
+def attempt(this: Run, strict: bool, tell: Tell, listener: Listener) -> Trained:
     """Assemble and fine-tune once; nothing of an attempt that fails is kept in memory.
 
     Raises: UnusableError for a snapshot that does not fit, RuntimeError from torch.
@@ -145,7 +154,7 @@ def attempt(this: Run, strict: bool, tell: Tell) -> Trained:
 
     ready = assemble(this, strict)
     stopping.obey()
-    outcome = fine_tune(ready.training, ready.snapshot, ready.watch, tell)
+    outcome = fine_tune(ready.training, ready.snapshot, ready.watch, tell, listener)
     memory = Memory(ready.memory.peak(), ready.memory.reserved())
     return Trained(ready.training.task, outcome, ready.weights, ready.environment, memory)
 
@@ -210,12 +219,3 @@ def assemble(this: Run, strict: bool = True) -> Ready:
         cache=cache,
     )
     return Ready(training, snapshot, watch, used, stamp | {"deterministic": strict}, weights)
-
-
-def track(this: Run, record: Record, new: bool) -> None:
-    """Send a record in the store to the configuration's tracker, if it has one."""
-    if this.config.tracker:
-        from benchmark.runs import tracking
-
-        arrays = this.store.arrays(record.run_id)
-        tracking.track(this.config.tracker, record, arrays, this.purpose, new)

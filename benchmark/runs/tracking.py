@@ -1,8 +1,8 @@
-"""Experiment trackers, which receive the record of a run once it is in the store.
+"""Experiment trackers: they hear a run while it trains, and receive its record once it is in the store.
 
-A tracker sees only records, so it cannot change or lose a run. If a tracker fails, one warning is logged and
-it is not used again in the process; a record that cannot be told costs that record alone. The choices are in
-`conf/tracker/`.
+A tracker sees only what is written anyway, so it cannot change or lose a run. If a tracker fails, one warning is
+logged and it is not used again in the process; a record that cannot be told costs that record alone. The choices
+are in `conf/tracker/`.
 """
 
 from __future__ import annotations
@@ -10,33 +10,43 @@ from __future__ import annotations
 import logging
 import netrc
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
-
-import numpy as np
 
 from benchmark.config.targets import built
 from benchmark.errors import unknown
 from benchmark.places import in_home
-from benchmark.privacy import portable
+from benchmark.privacy import without_secrets
 from benchmark.records.record import Record
+from benchmark.runs.request import Run
+from benchmark.runs.result import portable
+from benchmark.runs.streaming import Stream
+from benchmark.runs.told import DIGEST, Arrays, Heading, Lines, Told, UntellableError
+from benchmark.runs.wandb_pipe import Pipe, WandBError
+from benchmark.training.listener import DEAF, Listener
+
+if TYPE_CHECKING:
+    from benchmark.training.clock import Clock
+    from benchmark.training.course import Course
+    from benchmark.training.snapshot import Progress
 
 log = logging.getLogger(__name__)
 
-Arrays = Mapping[str, np.ndarray]
 MODES = ("online", "offline", "disabled", "shared")
-FACTS = ("status", "diverged_at", "collapsed", "resumed", "seconds", "memory", "examples")
+LIVE = ("online", "shared")
+LONGEST = 64  # characters of a job type
 broken: set[str] = set()
-
-
-class UntellableError(Exception):
-    """A record that a tracker cannot be told of; it goes on with others."""
 
 
 class Tracker:
     """Interface for a receiver of records."""
+
+    def listener(self, this: Run) -> Listener:
+        """The listener of a run that is going to be trained; none by default."""
+        return DEAF
 
     def track(self, record: Record, arrays: Arrays, purpose: str | None, new: bool) -> None:
         """Receive ``record`` with its ``arrays``; ``purpose`` names the table that wanted the run.
@@ -46,14 +56,18 @@ class Tracker:
         """
         raise NotImplementedError
 
+    def close(self) -> None:
+        """Let go of everything: the run has ended, with a record or without."""
+
 
 @dataclass
 class WandB(Tracker):
     """Weights & Biases: one run per record, grouped by table, with methods as job type.
 
-    ``mode`` None: the value of WANDB_MODE, else online with an account and offline without one. Offline runs
-    are in ``folder`` for `wandb sync`. A record that is not new is sent only under a sweep's agent, because
-    the agent waits for it.
+    ``mode`` None: the value of WANDB_MODE, else online with an account and offline without one. Online it hears
+    the run train. Offline runs are in ``folder`` for `wandb sync`. The id there is the record's, so that a run that
+    goes on, or is told twice, is one. A record that is not new is sent only under a sweep's agent, because the agent
+    waits for it.
     """
 
     project: str = "finetuning-noise-benchmark"
@@ -64,77 +78,141 @@ class WandB(Tracker):
     def __post_init__(self) -> None:
         if self.mode is not None and self.mode not in MODES:
             raise unknown("mode", self.mode, MODES)
+        self.pipe: Pipe | None = None
+        self.opened = False
+
+    def listener(self, this: Run) -> Listener:
+        if self.chosen_mode() not in LIVE:
+            return DEAF
+        pipe = self.pipe = Pipe()
+        opening = self.opening(Heading.of(this.id, portable(this.config)), this.purpose)
+
+        def offer(lines: Lines) -> None:
+            self.open(pipe, opening)
+            pipe.offer({"lines": lines})
+
+        return Stream(offer)
 
     def track(self, record: Record, arrays: Arrays, purpose: str | None, new: bool) -> None:
-        if not new and "WANDB_SWEEP_ID" not in os.environ:
+        if self.chosen_mode() == "disabled" or not (new or under_agent()):
             return
-        import wandb
-
         told = Told.of(record, arrays)
-        folder = in_home(self.folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            with (
-                wandb.init(
-                    project=self.project,
-                    entity=self.entity,
-                    mode=self.chosen_mode(),  # type: ignore[arg-type]
-                    dir=folder,
-                    name=told.name,
-                    group=purpose,
-                    job_type="+".join(told.methods)[:64] or "vanilla",
-                    config=told.config,
-                    # No facts that W&B collects by itself: they name files, users and machines.
-                    settings=wandb.Settings(
-                        silent=True,
-                        console="off",
-                        disable_git=True,
-                        disable_code=True,
-                        host="",
-                        x_disable_meta=True,
-                        x_disable_stats=True,
-                        x_disable_machine_info=True,
-                        x_save_requirements=False,
-                    ),
-                ) as run
-            ):
-                for step, values in told.history:
-                    run.log(values, step=step)
-                run.summary.update(told.summary)
-        finally:
-            wandb.teardown()  # writes everything out; the next run may have another environment
+        self.pipe = self.pipe or Pipe()
+        self.open(self.pipe, self.opening(told.heading, purpose))
+        summary = told.summary | ({"dropped_lines": self.pipe.dropped} if self.pipe.dropped else {})
+        self.pipe.ask({"close": {"lines": told.history, "config": told.heading.config, "summary": summary}})
+        self.opened = False
+
+    def known(self, ids: Sequence[str]) -> dict[str, str]:
+        """The digests of the records that the server has under these run ids. Raises: WandBError."""
+        self.pipe = self.pipe or Pipe()
+        asked = {"entity": self.entity, "project": self.project, "ids": list(ids), "key": DIGEST}
+        known: dict[str, str] = self.pipe.ask({"known": asked})["known"]
+        return known
+
+    def close(self) -> None:
+        if self.pipe is not None:
+            self.pipe.close()
+
+    def open(self, pipe: Pipe, opening: dict[str, Any]) -> None:
+        """Begin the run in W&B, once."""
+        if not self.opened:
+            pipe.offer({"open": opening})
+            self.opened = True
+
+    def opening(self, heading: Heading, purpose: str | None) -> dict[str, Any]:
+        """The words with which W&B begins a run, or goes on with it."""
+        mode = self.chosen_mode()
+        run_id = os.environ.get("WANDB_RUN_ID") if under_agent() else None  # the agent waits for its own
+        return {
+            "project": self.project,
+            "entity": self.entity,
+            "mode": mode,
+            "dir": str(in_home(self.folder).absolute()),
+            "id": run_id or heading.run_id,
+            "resume": "allow" if mode in LIVE else None,
+            "name": heading.name,
+            "group": purpose,
+            "job_type": "+".join(heading.methods)[:LONGEST] or "vanilla",
+            "config": heading.config,
+        }
 
     def chosen_mode(self) -> str:
         """The mode of the configuration, else of the environment, else by presence of an account."""
-        return self.mode or os.environ.get("WANDB_MODE") or ("online" if has_account() else "offline")
+        return self.named_mode() or ("online" if has_account() else "offline")
+
+    def named_mode(self) -> str | None:
+        """The mode that the configuration or the environment names."""
+        return self.mode or os.environ.get("WANDB_MODE") or None
 
 
-@dataclass(frozen=True)
-class Told:
-    """The content of a record as a tracker is told it."""
+class Tracking(Listener):
+    """The tracker of one run; its errors are logged, never raised."""
 
-    name: str
-    methods: list[str]
-    config: dict[str, Any]
-    history: list[tuple[int, dict[str, float]]]
-    summary: dict[str, Any]
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self.settings = settings
+        self.target = str(settings.get("_target_"))
+        self.tracker: Tracker | None = None
+        self.hearing = DEAF
 
-    @classmethod
-    def of(cls, record: Record, arrays: Arrays) -> Self:
-        """Take it from a record. Raises: UntellableError."""
-        config = record.config
+    @property
+    def wanted(self) -> bool:
+        """True if there is a tracker, and it has not failed before."""
+        return bool(self.settings) and self.target not in broken
+
+    def follow(self, this: Run) -> None:
+        """Let the tracker hear a run that is going to be trained."""
+        if self.wanted:
+            self._guard(lambda: setattr(self, "hearing", self._built().listener(this)))
+
+    def begin(self, course: Course, progress: Progress, clock: Clock) -> None:
+        """Pass on the state of a run that begins or continues."""
+        self._guard(lambda: self.hearing.begin(course, progress, clock))
+
+    def updated(self) -> None:
+        """Pass on that there is one more update."""
+        self._guard(self.hearing.updated)
+
+    def track(self, record: Record, arrays: Callable[[], Arrays], purpose: str | None, new: bool) -> None:
+        """Send a record in the store; its ``arrays`` are read if there is a tracker."""
+        if self.wanted:
+            found = arrays()
+            try:
+                self._guard(lambda: self._built().track(record, found, purpose, new))
+            except UntellableError as error:
+                log.warning("tracker: the record %s cannot be told (%s)", record.run_id, error)
+
+    def close(self) -> None:
+        """End what the tracker has begun."""
+        if self.tracker is not None:
+            self._guard(self.tracker.close)
+
+    def _built(self) -> Tracker:
+        self.tracker = self.tracker or build(self.settings)
+        return self.tracker
+
+    def _guard(self, call: Callable[[], None]) -> None:
         try:
-            methods = sorted(config["method"])
-            return cls(
-                f"{config['model']['name']} {config['task']['name']} [{','.join(methods)}] seed {config['seed']}",
-                methods,
-                portable({"run_id": record.run_id, **config, "environment": record.environment}),
-                history(record, arrays.get("losses", [])),
-                flat(record.scores)
-                | flat({key: value for key, value in record.to_json().items() if key in FACTS}),
-            )
-        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-            raise UntellableError(f"{type(error).__name__}: {error}") from error
+            call()
+        except UntellableError:
+            raise
+        except Exception as error:  # networks, accounts and missing packages raise many kinds
+            self.hearing = DEAF
+            if self.target not in broken:
+                broken.add(self.target)
+                kind = "W&B" if isinstance(error, WandBError) else type(error).__name__
+                why = without_secrets(f"{kind}: {error}".split("\n")[0])
+                log.warning("tracker: %s; runs go on untracked, their records are in the store", why)
+
+
+@contextmanager
+def tracked(settings: dict[str, Any]) -> Iterator[Tracking]:
+    """Track a run in the block by the tracker of ``settings``, if there is one."""
+    tracking = Tracking(settings)
+    try:
+        yield tracking
+    finally:
+        tracking.close()
 
 
 def build(settings: dict[str, Any]) -> Tracker:
@@ -142,40 +220,9 @@ def build(settings: dict[str, Any]) -> Tracker:
     return built("tracker", settings, Tracker)
 
 
-def track(settings: dict[str, Any], record: Record, arrays: Arrays, purpose: str | None, new: bool) -> None:
-    """Send a record to the tracker of ``settings``; errors are logged, never raised."""
-    target = str(settings.get("_target_"))
-    if target in broken:
-        return
-    try:
-        build(settings).track(record, arrays, purpose, new)
-    except UntellableError as error:
-        log.warning("tracker: the record %s cannot be told (%s)", record.run_id, error)
-    except Exception as error:  # networks, accounts and missing packages raise many kinds
-        broken.add(target)
-        why = f"{type(error).__name__}: {error}".split("\n")[0]
-        log.warning("tracker: %s; runs go on untracked, their records are in the store", why)
-
-
-def history(record: Record, losses: Iterable[float]) -> list[tuple[int, dict[str, float]]]:
-    """Pairs (update, values): the training loss, and at evaluations also epoch, losses and scores.
-
-    Scores are named ``SET/METRIC``, losses ``SET/loss``.
-    """
-    steps: dict[int, dict[str, float]] = {i: {"loss": float(loss)} for i, loss in enumerate(losses, 1)}
-    for entry in record.curve:
-        values = {"epoch": entry.epoch} | flat(entry.scores)
-        values |= {f"{name}/loss": loss for name, loss in entry.losses.items()}
-        steps.setdefault(entry.step, {}).update(values)
-    return sorted(steps.items())
-
-
-def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Flatten nested mappings, with names such as ``validation/accuracy``."""
-    entries: dict[str, Any] = {}
-    for key, value in values.items():
-        entries |= flat(value, f"{prefix}{key}/") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return entries
+def under_agent() -> bool:
+    """True if the agent of a W&B sweep started this process."""
+    return "WANDB_SWEEP_ID" in os.environ
 
 
 def has_account() -> bool:

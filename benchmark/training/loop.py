@@ -7,17 +7,22 @@ from benchmark.training.assemble import Training
 from benchmark.training.clock import Clock
 from benchmark.training.evaluation import NotFiniteError
 from benchmark.training.journal import Journal, Outcome
+from benchmark.training.listener import DEAF, Listener
 from benchmark.training.onlooker import NOBODY, Onlooker
 from benchmark.training.snapshot import NEVER, Keeping, Progress
 
 
 def fine_tune(
-    training: Training, snapshot: Keeping = NEVER, watch: Onlooker = NOBODY, tell: Tell = silence
+    training: Training,
+    snapshot: Keeping = NEVER,
+    watch: Onlooker = NOBODY,
+    tell: Tell = silence,
+    listener: Listener = DEAF,
 ) -> Outcome:
     """Fine-tune the model of ``training`` in place, and evaluate it as its course plans.
 
     The run continues from ``snapshot`` if there is one. ``watch`` looks on and changes nothing. ``tell`` is
-    the progress callback. Raises: UnusableError if the snapshot does not fit.
+    the progress callback, ``listener`` hears losses and scores. Raises: UnusableError if the snapshot does not fit.
     """
     course, learner = training.course, training.learner
     clock = Clock(training.device)
@@ -30,6 +35,7 @@ def fine_tune(
         watch.begin()
     clock.resume(progress.seconds, progress.evaluating)
     journal = Journal(training, progress)
+    listener.begin(course, progress, clock)
     try:
         for number, batch in course.batches(progress.done):
             with clock.update():
@@ -40,6 +46,7 @@ def fine_tune(
             if journal.evaluates:
                 with clock.evaluation():
                     journal.evaluate(tell)
+            listener.updated()
             if snapshot.due() and not journal.ends:
                 snapshot.take(progress, training, watch, clock)
     except NotFiniteError:

@@ -24,6 +24,7 @@ from benchmark.report.numbers.planned import with_floors
 from benchmark.runs import tracking
 from benchmark.runs.hits import Hits
 from benchmark.runs.run import Run, run
+from benchmark.runs.told import Told
 from helpers.hand_made import claim
 
 TABLE = "demo/noisytune"
@@ -46,7 +47,7 @@ class Heard(tracking.Tracker):
         self.told = told
 
     def track(self, record: Any, arrays: Any, purpose: Any, new: bool) -> None:
-        tracking.Told.of(record, arrays)
+        Told.of(record, arrays)
         self.told.append(record.run_id)
 
 
@@ -78,7 +79,8 @@ def by_tracker(planned: Grid) -> Any:
             logging.getLogger("tracker").warning("%s", error)
             continue
         if record is not None:
-            tracking.track({"_target_": "heard"}, record, store.arrays(one.run_id), None, True)
+            arrays = store.arrays(one.run_id)
+            tracking.Tracking({"_target_": "heard"}).track(record, lambda found=arrays: found, None, True)
     return told
 
 

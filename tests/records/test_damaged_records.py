@@ -95,7 +95,7 @@ def test_a_tracker_goes_on_after_a_record_that_it_cannot_be_told(
     first, second, *_ = load_records(planned).values()
     bad = replace(first, config={"method": {}})
     for record in (bad, second):
-        tracking.track({"_target_": "heard"}, record, {}, None, True)
+        tracking.Tracking({"_target_": "heard"}).track(record, dict, None, True)
     assert told == [second.run_id]
     [line] = caplog.records
     assert f"the record {bad.run_id} cannot be told" in line.getMessage()

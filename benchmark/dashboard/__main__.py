@@ -1,0 +1,147 @@
+"""`python -m benchmark.dashboard TABLE`: a table's workspace and report in Weights & Biases."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmark.command import carried_out, parse, parser_of
+from benchmark.config.compose import run_config
+from benchmark.dashboard.kept import Kept
+from benchmark.errors import BenchmarkError
+from benchmark.grids import grid
+from benchmark.grids.grid import Grid
+from benchmark.places import in_home
+from benchmark.printable import printable
+from benchmark.privacy import without_secrets
+from benchmark.records.disk import make_writable
+from benchmark.records.store import Store
+from benchmark.runs.finished import load_records
+from benchmark.runs.tracking import LIVE, WandB, build
+
+if TYPE_CHECKING:
+    from benchmark.dashboard.content import Content
+
+DESCRIPTION = """\
+Make or renew a table's dashboard in Weights & Biases from the records in the store.
+
+  python -m benchmark.dashboard demo/noisytune
+  python -m benchmark.dashboard noisytune/table2 model=minilm tracker.project=mine store=results/other
+
+The workspace has curves, paired differences and scores by task, grouped as the table groups; the report has the
+table, its verdicts and figures. They show runs that W&B was told of (tracker=wandb, `python -m benchmark.track`).
+The next time the same ones are renewed: their ids are in results/wandb/dashboards.json. Without an account the
+workspace is written as JSON. It needs the extra `dashboards`: pip install '.[dashboards]'.
+"""
+PACKAGE = "wandb_workspaces"
+ENDED = 60  # seconds for everything that a server is asked
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command and return its exit status: 0, or 2 for a refusal."""
+    parser = parser_of("benchmark.dashboard", DESCRIPTION)
+    parser.add_argument("table", metavar="TABLE", help="a table of sweeps/")
+    parser.add_argument("overrides", metavar="OVERRIDES", nargs="*", help="as for `benchmark.reproduce`")
+    options = parse(parser, arguments)
+
+    def work() -> int:
+        settings = [word for word in options.overrides if word.lstrip("+").startswith("tracker.")]
+        changes = [word for word in options.overrides if word not in settings]
+        tracker = build(run_config("tracker=wandb", *settings).tracker)
+        assert isinstance(tracker, WandB)
+        planned = checked(options.table, changes)
+        show(content(planned), tracker)
+        return 0
+
+    return carried_out(work)
+
+
+def checked(name: str, changes: Sequence[str]) -> Grid:
+    """The grid of a table that can have a dashboard here. Raises: BenchmarkError."""
+    if not name:
+        raise BenchmarkError(f"name a table: TABLE=… (valid: {', '.join(grid.tables(changes))})")
+    planned = grid.load(name, changes)
+    if not planned.runs:
+        raise BenchmarkError(f"{name} has no runs, so there is nothing for a dashboard to show")
+    if find_spec(PACKAGE) is None:
+        raise BenchmarkError(
+            f"dashboards need the package {PACKAGE}, which is not installed: pip install '.[dashboards]'"
+        )
+    return planned
+
+
+def content(planned: Grid) -> Content:
+    """The content of a dashboard. Raises: BenchmarkError if the store has none of its runs."""
+    from benchmark.dashboard.content import content_of  # the report behind it takes seconds to import
+
+    store = Store(planned.runs[0].config.store)
+    records = load_records(planned, store)
+    if not records:
+        raise BenchmarkError(
+            f"{planned.name}: the store {store.folder} has none of its {len(planned.runs)} runs, so a dashboard would "
+            f"show nothing; make them first (make reproduce-table TABLE={planned.name}), or name another store=…"
+        )
+    return content_of(planned, records, store.arrays)
+
+
+def show(shown: Content, tracker: WandB) -> None:
+    """Make or renew the dashboard, and write its specification."""
+    os.environ |= {"WANDB_SILENT": "true", "WANDB_ERROR_REPORTING": "false"}
+    from benchmark.dashboard import views
+
+    folder = in_home(tracker.folder)
+    make_writable("tracker.folder", folder)
+    path = folder / f"{shown.name.replace('/', '-')}.workspace.json"
+    path.write_text(views.specification(views.workspace(shown, tracker.entity or "", tracker.project)))
+    print(printable(f"the workspace as JSON: {path}"))
+    if tracker.chosen_mode() not in LIVE:
+        print(
+            "not sent: W&B has no account here, or is to stay offline. A workspace and a report need an account: set "
+            "WANDB_API_KEY, or say `wandb login`, and ask again"
+        )
+        return
+    for kind, address in sent(shown, tracker, folder).items():
+        print(printable(f"{kind}: {address}"))
+
+
+def sent(shown: Content, tracker: WandB, folder: Path) -> dict[str, str]:
+    """Make or renew workspace and report on the server; their addresses. Raises: BenchmarkError."""
+    import wandb
+
+    from benchmark.dashboard import views
+
+    kept = Kept(folder)
+    try:
+        api = wandb.Api(timeout=ENDED // 4)
+        entity = tracker.entity or api.default_entity or ""
+        place = f"{api.settings['base_url']}/{entity}/{tracker.project}/{shown.name}"
+        ids = kept.of(place)
+        workspace = views.workspace(shown, entity, tracker.project)
+        workspace._internal_name, workspace._internal_id = ids.get("view", ""), ids.get("workspace", "")
+        workspace.save()
+        kept.keep(place, {"view": workspace._internal_name, "workspace": workspace._internal_id})
+        report = views.report(shown, entity, tracker.project)
+        report.id = ids.get("report", "")
+        report.save()
+        kept.keep(place, {"report": report.id})
+        return {"workspace": workspace.url, "report": report.url}
+    except BenchmarkError:
+        raise
+    except Exception as error:  # networks, accounts and servers raise many kinds
+        raise refused(error) from error
+    finally:
+        wandb.teardown()
+
+
+def refused(error: Any) -> BenchmarkError:
+    """The refusal for an error of W&B's."""
+    words = without_secrets(str(error).strip().split("\n")[0])
+    return BenchmarkError(f"W&B: {type(error).__name__}: {words}; the same command goes on from here")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
