@@ -31,6 +31,7 @@ from benchmark.engines.process import ELSEWHERE, RunOutcome, begin
 from benchmark.engines.slots import Job, Needs, Slots
 from benchmark.errors import BenchmarkError
 from benchmark.grids.grid import PlannedRun
+from benchmark.progress import IMPORTING
 from benchmark.records.disk import UnwritableError, short_of_room
 from benchmark.records.record import Record
 from benchmark.records.store import Store
@@ -43,6 +44,8 @@ from benchmark.runs.resources import ANY_GPU, VISIBLE, gpus, room
 from benchmark.runs.run import Run
 
 log = logging.getLogger(__name__)
+
+SEEN = 5.0  # seconds at most until the grid's note in the store is renewed
 
 HEAVY = [
     "benchmark.embedded.encoder",
@@ -91,22 +94,32 @@ def run_all(
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(HEAVY)
+    progress = GridProgress(len(runs), workers, store=store.folder, table=purpose)
+    try:
+        _get_ready(context, runs, progress)
+        with places(runs, workers) as slots:
+            pool = Pool(context, slots, workers, Needs(records), store.open(), purpose, minutes)
+            work = GridWork(pool, store, deque(Job(planned) for planned in runs), since)
+            try:
+                while work.go_on():
+                    for ended in work.ends(min(progress.line.every, SEEN)):
+                        progress.finished(ended)
+                    progress.show(len(pool.busy), len(work.failed), len(work.elsewhere))
+            finally:
+                pool.close()
+    finally:
+        progress.close()
+    return work.failed
+
+
+def _get_ready(context: BaseContext, runs: Sequence[PlannedRun], progress: GridProgress) -> None:
+    """Import and build what all runs need, once, and look at their data."""
+    progress.phase(IMPORTING)
     _start_server()
     _build_what_they_need(context, runs)
+    progress.phase("checking data")
     check_data_apart(context, [planned.config for planned in runs])
-    with places(runs, workers) as slots:
-        pool = Pool(context, slots, workers, Needs(records), store.open(), purpose, minutes)
-        work = GridWork(pool, store, deque(Job(planned) for planned in runs), since)
-        progress = GridProgress(len(runs), workers)
-        try:
-            while work.go_on():
-                for ended in work.ends(progress.line.every):
-                    progress.finished(ended)
-                progress.show(len(pool.busy), len(work.failed), len(work.elsewhere))
-        finally:
-            progress.close()
-            pool.close()
-    return work.failed
+    progress.phase("starting workers")
 
 
 class GridWork:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from benchmark import stopping
 from benchmark.config.validation import validate
 from benchmark.errors import BenchmarkError
-from benchmark.progress import Tell, silence
+from benchmark.progress import IMPORTING, IN_STORE, LOADING, Tell, silence
 from benchmark.randomness import derive
 from benchmark.records.disk import make_writable
 from benchmark.records.lease import Lease
@@ -33,6 +33,7 @@ from benchmark.runs.leased import leased
 from benchmark.runs.plugins import check_plugins
 from benchmark.runs.request import Run
 from benchmark.runs.result import Trained, arrays_of, record_of
+from benchmark.runs.told import told
 
 if TYPE_CHECKING:  # a run that is already in the store needs no torch
     from benchmark.runs.memory import PeakMemory
@@ -80,6 +81,8 @@ def run(this: Run, tell: Tell = silence, wait: bool = True) -> Record:
                 new = True
                 say_changed(this, hits)
                 record = made(this, tell, lease)
+    if not new:
+        tell(IN_STORE, 0, 0)
     this.store.drop_snapshot(this.id)
     track(this, record, new)
     return record
@@ -88,8 +91,8 @@ def run(this: Run, tell: Tell = silence, wait: bool = True) -> Record:
 def made(this: Run, tell: Tell, lease: Lease) -> Record:
     """Train a run and add it to its store."""
     started = time.perf_counter()
-    with failures_recorded(this), stopping.deferred():
-        trained = train(this, tell)
+    with failures_recorded(this), told(this, tell) as telling, stopping.deferred():
+        trained = train(this, telling)
         record = record_of(this.id, this.config, this.command, trained)
         arrays = arrays_of(trained)
         record.seconds.total = trained.outcome.earlier + time.perf_counter() - started
@@ -141,8 +144,10 @@ def attempt(this: Run, strict: bool, tell: Tell) -> Trained:
 
     Raises: UnusableError for a snapshot that does not fit, RuntimeError from torch.
     """
+    tell(IMPORTING, 0, 0)
     from benchmark.training.loop import fine_tune
 
+    tell(LOADING, 0, 0)
     ready = assemble(this, strict)
     stopping.obey()
     outcome = fine_tune(ready.training, ready.snapshot, ready.watch, tell)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmark.progress import Tell, silence
+from benchmark.progress import COMPILING, CONTINUING, Tell, silence
 from benchmark.training.assemble import Training
 from benchmark.training.clock import Clock
 from benchmark.training.evaluation import NotFiniteError
@@ -28,8 +28,12 @@ def fine_tune(
         with clock.survey():
             learner.survey()
         watch.begin()
+    else:
+        tell(CONTINUING, progress.done, course.total)
     clock.resume(progress.seconds, progress.evaluating)
     journal = Journal(training, progress)
+    if training.device.type == "cuda":
+        tell(COMPILING, 0, 0)
     try:
         for number, batch in course.batches(progress.done):
             with clock.update():

@@ -1,0 +1,37 @@
+"""A run that says how far it is: to its caller, and in a note of the store for those who look on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from benchmark.progress import Tell
+from benchmark.records.ongoing import Note
+from benchmark.runs.request import Run
+
+
+@contextmanager
+def told(this: Run, tell: Tell) -> Iterator[Tell]:
+    """A progress callback in place of ``tell`` in the block, that keeps the run's note as well."""
+    config = this.config
+    facts = {
+        "model": config.model.name,
+        "task": config.task.name,
+        "method": sorted(config.method),
+        "seed": config.seed,
+        "table": this.purpose,
+    }
+    note = Note(this.store.folder, this.id, facts)
+    since: dict[str, tuple[int, float]] = {}  # by the thing counted: the first number done, and its time
+
+    def both(unit: str, done: int, total: int) -> None:
+        tell(unit, done, total)
+        new = unit not in since
+        first, began = since.setdefault(unit, (done, time.time()))
+        note.tell(now=new and not total, unit=unit, done=done, total=total, first=first, since=began)
+
+    try:
+        yield both
+    finally:
+        note.close()
