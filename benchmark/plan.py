@@ -156,7 +156,9 @@ def plan(names: Sequence[str], overrides: Sequence[str], smoke: bool, on: str = 
     if len(grids) > 1:
         last = total(grids, set(records), forecaster, hits.unknown)
     forecasts = (last or plans[0]).forecasts
-    return "\n".join([render(plans, last), *words.notes(forecasts, forecaster, first and first.config)])
+    return "\n".join(
+        [render(plans, last), *words.notes(forecasts, forecaster, first.config if first else None)]
+    )
 
 
 if __name__ == "__main__":

@@ -18,9 +18,8 @@ from benchmark.forecast.throughput import Measured, MeasuredRates, workload_of
 from benchmark.forecast.work import Work, evaluations_of, updates_of, work_of
 from benchmark.runs.resources import processor, room
 
-LOADING = (
-    0.8  # seconds of a run in a process with imports, before its first update and after its last evaluation
-)
+# A run in a process with imports, before its first update and after its last evaluation: operations' starts on a CPU.
+LOADING, LOADING_ON_GPU = 30_000, 1.0  # seconds on a GPU
 OF_EXAMPLE = 6e-5  # seconds of the host for an example of an evaluation
 FIRST = 1.5  # updates that the first one takes more than the others
 # The share of a forecast below and above which nine in ten runs stay, by the origin of the rate.
@@ -122,7 +121,9 @@ class Forecaster:
         shape, lengths = shape_of(config.model), lengths_of(config)
         if lengths is None:
             lengths = counted.lengths_at_hand(config)
-        whole = self.measured.examples.get(config.task.name) or (lengths and lengths.training.examples)
+        whole = self.measured.examples.get(config.task.name)
+        if whole is None and lengths is not None:
+            whole = lengths.training.examples
         updates = updates_of(config, whole)
         if updates is None:
             return Forecast(why=_unknown_lengths(config))
@@ -152,7 +153,8 @@ def by_arithmetic(
     if update is None:
         has = ", ".join(name for name in PRECISIONS if name in device.products)
         return Forecast(why=f"protocol.precision={precision}: {device.name} has {has}")
-    seconds = LOADING + (updates + FIRST) * update
+    loading = LOADING_ON_GPU if device.on_gpu else LOADING * device.dispatch
+    seconds = loading + (updates + FIRST) * update
     seconds += cost.survey * update * lengths.training.examples / protocol.batch_size
     for name, of_set in lengths.evaluation.items():
         times = 1 if name in lengths.last_only else evaluations
@@ -178,7 +180,7 @@ def _of_runs(
     config: RunConfig,
 ) -> Forecast:
     """The forecast of a run from finished runs of the same workload."""
-    loading = LOADING if rates.loading is None else rates.loading
+    loading = LOADING_ON_GPU if rates.loading is None else rates.loading
     seconds = loading + updates * rates.update + evaluations * rates.evaluation
     low, high = RANGES["runs"]
     peak = rates.memory or 0.0

@@ -19,7 +19,8 @@ OPTIMISER = 44  # bytes moved per weight: gradient, two moments and weight, clip
 OPERATIONS = 90  # of a layer's forward
 OF_OPTIMISER = 8  # operations per tensor
 DIRECTIONS = 3  # a forward, and a backward twice as dear
-ON_CPU = 1.1  # time of an operation in a run over the probe's: fitted on one run (embedded opinion), and on nothing else
+ON_CPU = 0.95  # time of an operation in a run over the probe's: fitted on runs of the embedded encoder
+REACHED = 0.92  # of the products' rate, on a CPU: activations, norms and dropout take the rest; fitted on runs of MiniLM
 EVALUATION_TOKENS = 8192  # of a batch
 STATE = 16  # bytes of a weight, its gradient and two moments
 ACTIVATIONS = 68  # bytes of float32 that the backward keeps per token, unit and layer
@@ -30,13 +31,15 @@ class Cost:
     """The cost of methods beyond plain fine-tuning: further ``passes``, and ``bytes`` moved per weight and update.
 
     ``starts`` is the share of operations that are started anew: a further pass in a doubled batch starts hardly any.
-    ``survey`` is 1 if a method goes through the training data once before the first update.
+    ``survey`` is 1 if a method goes through the training data once before the first update, and ``every_token`` is
+    true if it reads the last layer's states of all tokens.
     """
 
     passes: float = 0.0
     starts: float = 0.0
     bytes: float = 0.0
     survey: int = 0
+    every_token: bool = False
 
     def __add__(self, other: Cost) -> Cost:
         return Cost(
@@ -44,6 +47,7 @@ class Cost:
             self.starts + other.starts,
             self.bytes + other.bytes,
             max(self.survey, other.survey),
+            self.every_token or other.every_token,
         )
 
 
@@ -75,6 +79,12 @@ def forward(shape: Shape, batch: BatchTokens, every_token: bool) -> float:
     return (shape.layers - 1) * layer + last
 
 
+def _products(rates: Rates, precision: str) -> float | None:
+    """Operations a second that a forward reaches; a named GPU's rate is of whole forwards already."""
+    products = rates.of(precision)
+    return products if rates.on_gpu or products is None else REACHED * products
+
+
 def update_seconds(
     shape: Shape,
     batch: BatchTokens,
@@ -85,10 +95,11 @@ def update_seconds(
     parts: int = 1,
 ) -> float | None:
     """Seconds of an update in ``parts`` parts; None if the device has not the precision."""
-    if (products := rates.of(precision)) is None:
+    if (products := _products(rates, precision)) is None:
         return None
     passes = 1 + cost.passes
-    computed = DIRECTIONS * forward(shape, batch, every_token) * passes / products
+    forwards = forward(shape, batch, every_token or cost.every_token) * passes
+    computed = DIRECTIONS * forwards / products
     moved = (OPTIMISER + cost.bytes) * shape.parameters / rates.bytes
     operations = OPERATIONS * shape.layers * (1 + cost.starts) * parts
     operations += 0 if rates.on_gpu else OF_OPTIMISER * shape.tensors  # fused in one on a GPU
@@ -99,7 +110,7 @@ def evaluation_seconds(
     shape: Shape, lengths: Lengths, every_token: bool, rates: Rates, precision: str, of_example: float
 ) -> float | None:
     """Seconds of an evaluation of one set; ``of_example`` is what the host does for every example."""
-    if (products := rates.of(precision)) is None:
+    if (products := _products(rates, precision)) is None:
         return None
     whole = batch_of(lengths, lengths.examples, padded=False)  # sorted by length: little padding in any case
     batches = math.ceil(whole.tokens / EVALUATION_TOKENS) + 1
@@ -158,4 +169,4 @@ def _of_method(name: str, values: Mapping[str, object]) -> Cost:
     if name.startswith("freelb"):
         passes = float(values.get("steps", 3)) - 1 + (values.get("fidelity") == "fairseq")  # type: ignore[arg-type]
     starts = DOUBLED * passes if family in IN_DOUBLED_BATCH else passes
-    return Cost(passes, starts, PER_WEIGHT.get(name, 0.0), int(name in SURVEYED))
+    return Cost(passes, starts, PER_WEIGHT.get(name, 0.0), int(name in SURVEYED), family == "lnsr")
