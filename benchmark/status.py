@@ -86,6 +86,7 @@ def head(look: Look) -> str:
 def _grid(facts: dict[str, object]) -> str:
     done, total, spent = _whole(facts, "done"), _whole(facts, "total"), time.time() - _number(facts, "began")
     left = f", {duration(spent / done * (total - done))} left" if done else ""
+    left = f", {facts['phase']}" if facts.get("phase") else left
     failed = f", {facts['failed']} FAILED" if facts.get("failed") else ""
     name, where = facts.get("table") or "a grid", f"process {facts.get('pid')} of {facts.get('host')}"
     return printable(f"{name}: {done}/{total} runs, {facts.get('running')} running{left}{failed} ({where})")

@@ -135,6 +135,8 @@ def test_a_grid_is_told_as_its_command_tells_it(store, capsys):
     note.tell(done=4, running=2, failed=1)
     _, line = answer(store.folder, capsys)
     assert line.startswith("hype/table8: 4/10 runs, 2 running, 1m30s left, 1 FAILED (process ")
+    note.tell(now=True, done=0, running=0, phase="importing")
+    assert "hype/table8: 0/10 runs, 0 running, importing (process" in answer(store.folder, capsys)[1]
     os.utime(note.path, (1, 1))  # its command was killed long ago
     assert len(answer(store.folder, capsys)) == 1
 

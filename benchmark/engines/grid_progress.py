@@ -35,6 +35,8 @@ class GridProgress:
         if self.line.live or self.line.due():
             self.line.show(name)
         self.idle = self.line.elapsed
+        if self.note is not None:
+            self.note.tell(now=True, done=0, running=0, failed=0, phase=name)
 
     def finished(self, planned: PlannedRun) -> None:
         """Count a run that ended."""
