@@ -13,7 +13,7 @@ from rich.table import Table
 
 from benchmark.command import carried_out, parse, parser_of
 from benchmark.errors import BenchmarkError
-from benchmark.forecast import words
+from benchmark.forecast import in_words
 from benchmark.forecast.devices import HERE, NAMED
 from benchmark.forecast.estimate import Forecast, Forecaster
 from benchmark.forecast.throughput import costs, measure
@@ -108,7 +108,7 @@ def render(plans: list[Row], last: Row | None) -> str:
         shown.add_column(name, justify="left" if name == "Table" else "right")
     for row in [*plans, *([last] if last else [])]:
         numbers = (row.runs, row.done, row.to_do, row.shared if row is not last else "")
-        shown.add_row(row.name, *map(str, numbers), *words.cells(row.forecasts), str(row.unknown or ""))
+        shown.add_row(row.name, *map(str, numbers), *in_words.cells(row.forecasts), str(row.unknown or ""))
     console = Console(width=140, color_system=None)
     with console.capture() as captured:
         console.print(shown)
@@ -157,7 +157,7 @@ def plan(names: Sequence[str], overrides: Sequence[str], smoke: bool, on: str = 
         last = total(grids, set(records), forecaster, hits.unknown)
     forecasts = (last or plans[0]).forecasts
     return "\n".join(
-        [render(plans, last), *words.notes(forecasts, forecaster, first.config if first else None)]
+        [render(plans, last), *in_words.notes(forecasts, forecaster, first.config if first else None)]
     )
 
 

@@ -232,7 +232,7 @@ def test_the_command_shows_a_row_per_table(capsys, tmp_path):
 
 
 def test_hours_here_are_also_told_for_as_many_runs_as_go_at_a_time(capsys, tmp_path, probed, monkeypatch):
-    monkeypatch.setattr("benchmark.forecast.words.room", lambda threads, device: 4)
+    monkeypatch.setattr("benchmark.forecast.in_words.room", lambda threads, device: 4)
     assert plan.main(["demo/noisytune", f"store={tmp_path}"]) == 0
     assert "; 4 at a time: " in capsys.readouterr().out
     assert len(probed) == 1

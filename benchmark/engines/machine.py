@@ -119,7 +119,6 @@ def _get_ready(context: BaseContext, runs: Sequence[PlannedRun], progress: GridP
     _build_what_they_need(context, runs)
     progress.phase("checking data")
     check_data_apart(context, [planned.config for planned in runs])
-    progress.phase("starting workers")
 
 
 class GridWork:

@@ -1,4 +1,6 @@
-"""The lengths of a task's examples in tokens, counted on a sample with the run's own tokenizer and kind of task.
+"""Lengths of a task's examples in tokens, counted on a sample.
+
+The run's own tokenizer and kind of task do it.
 
 It imports torch and transformers, so a forecast does it in a process of its own, and once: see `lengths`.
 """
@@ -29,7 +31,7 @@ SAMPLE = 2000  # rows of a split
 
 @dataclass(frozen=True)
 class SampledReader(Reader):
-    """A reader that gives a random sample of a split's rows, and notes in ``whole`` how many there are."""
+    """A reader of a random sample of a split's rows; ``whole`` has how many there are."""
 
     whole: list[int] = field(default_factory=list)
 
@@ -43,7 +45,7 @@ class SampledReader(Reader):
 
 
 def count(config: RunConfig) -> None:
-    """Count the splits of a run's task, as far as they are here, into the cache."""
+    """Count the splits of a run's task that are here, into the cache."""
     for split, training in splits_of(config):
         place = place_of_count(config, split)
         if place.exists():

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmark.config.schema import PRECISIONS, RunConfig
 from benchmark.errors import BenchmarkError
-from benchmark.forecast import counted, devices, gpus, operations, probe
+from benchmark.forecast import at_hand, devices, gpus, operations, probe
 from benchmark.forecast.devices import DATASHEET, HERE, Rates
 from benchmark.forecast.lengths import TaskLengths, lengths_of
 from benchmark.forecast.operations import batch_of
@@ -20,6 +20,7 @@ from benchmark.runs.resources import processor, room
 
 # A run in a process with imports, before its first update and after its last evaluation: operations' starts on a CPU.
 LOADING, LOADING_ON_GPU = 30_000, 1.0  # seconds on a GPU
+OF_TRAINING = 2e-5  # seconds of reading a tokenised training example
 OF_EXAMPLE = 6e-5  # seconds of the host for an example of an evaluation
 FIRST = 1.5  # updates that the first one takes more than the others
 # The share of a forecast below and above which nine in ten runs stay, by the origin of the rate.
@@ -120,7 +121,7 @@ class Forecaster:
         rates = self.measured.rates(workload_of(config), self.device_of(config))
         shape, lengths = shape_of(config.model), lengths_of(config)
         if lengths is None:
-            lengths = counted.lengths_at_hand(config)
+            lengths = at_hand.lengths_at_hand(config)
         whole = self.measured.examples.get(config.task.name)
         if whole is None and lengths is not None:
             whole = lengths.training.examples
@@ -154,6 +155,7 @@ def by_arithmetic(
         has = ", ".join(name for name in PRECISIONS if name in device.products)
         return Forecast(why=f"protocol.precision={precision}: {device.name} has {has}")
     loading = LOADING_ON_GPU if device.on_gpu else LOADING * device.dispatch
+    loading += OF_TRAINING * lengths.training.examples
     seconds = loading + (updates + FIRST) * update
     seconds += cost.survey * update * lengths.training.examples / protocol.batch_size
     for name, of_set in lengths.evaluation.items():

@@ -1,4 +1,4 @@
-"""Operations, bytes and memory of an update and of an evaluation, and their time at a device's rates.
+"""Operations, bytes and memory of updates and evaluations, with their time on a device.
 
 Padding is not computed, so tokens are real ones; the last layer of a classifier computes its first tokens alone. An
 update is three forwards (one of them and two for the gradients), the optimiser's way over all weights, and the cost of
@@ -125,7 +125,7 @@ def memory(shape: Shape, lengths: Lengths, size: int, cost: Cost, precision: str
     tokens, halved = size * longest, 0.5 if precision == "bfloat16" else 1.0
     kept = ACTIVATIONS * tokens * shape.hidden * shape.layers
     squares = 4 * shape.heads * tokens * longest * shape.layers
-    return STATE * shape.parameters + (1 + math.ceil(cost.passes)) * halved * (kept + squares)
+    return STATE * shape.parameters + (1 + round(cost.passes)) * halved * (kept + squares)
 
 
 def of_methods(methods: Mapping[str, Mapping[str, object]]) -> Cost:
@@ -158,8 +158,8 @@ PER_WEIGHT = {
     "child_tuning_d_fisher": 50.0,
     "layer_decay": 20.0,
 }
-PASSES = {"rdrop": 1.0, "r3f": 1.0, "r4f": 1.0, "lnsr": 1.0, "smart": 2.1, "smart_mtdnn": 1.5}
-IN_DOUBLED_BATCH, DOUBLED = ("rdrop", "r3f", "r4f", "lnsr"), 0.3
+PASSES = {"rdrop": 1.0, "r3f": 1.0, "r4f": 1.0, "lnsr": 1.0, "smart": 2.1, "hype": 0.05, "smart_mtdnn": 1.5}
+IN_DOUBLED_BATCH, DOUBLED = ("rdrop", "r3f", "r4f", "lnsr", "hype"), 0.3
 SURVEYED = ("child_tuning_d", "child_tuning_d_fisher")
 
 

@@ -1,4 +1,4 @@
-"""The rates of this machine, from a few seconds of the operations that a run consists of.
+"""The rates of this machine, from seconds of a run's own operations.
 
 They are measured in processes of their own, as many at a time as runs would be, and kept in the cache. Seconds are of the
 process: what other programs take of the machine does not count.

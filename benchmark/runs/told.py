@@ -13,7 +13,7 @@ from benchmark.runs.request import Run
 
 @contextmanager
 def told(this: Run, tell: Tell) -> Iterator[Tell]:
-    """A progress callback in place of ``tell`` in the block, that keeps the run's note as well."""
+    """A progress callback for the block: ``tell``, and the run's note beside it."""
     config = this.config
     facts = {
         "model": config.model.name,

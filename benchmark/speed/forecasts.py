@@ -131,7 +131,7 @@ def compare(choices: Sequence[Sequence[str]], cache: Path) -> int:
 
 
 def each(choices: Sequence[Sequence[str]], cache: Path) -> Iterator[BesideForecast]:
-    """Make each run, in this process, and compare it with the machine's rates before and after it."""
+    """Make each run and compare it, with the machine's rates before and after it."""
     from benchmark.runs.run import Run, run
 
     with tempfile.TemporaryDirectory() as store:
@@ -155,7 +155,7 @@ def each(choices: Sequence[Sequence[str]], cache: Path) -> Iterator[BesideForeca
 
 
 def between(before: dict[str, Any], after: dict[str, Any]) -> Rates:
-    """The mean of two measurements of this machine, whose speed changes with what else it does."""
+    """The mean of two measurements of this machine, whose speed changes."""
     products = {name: (rate + after["products"][name]) / 2 for name, rate in before["products"].items()}
     moved, start = ((before[name] + after[name]) / 2 for name in ("bytes", "dispatch"))
     return Rates(HERE, products, moved, start, None, MEASURED)

@@ -88,6 +88,6 @@ def test_methods_cost_their_passes(compose):
     assert of_methods(compose("method=[rdrop]").method).passes == 1
     assert of_methods(compose("method=[freelb]").method).passes == 2  # K = 3 in place of one
     assert of_methods(compose("method=[freelb_fairseq]").method).passes == 3
-    assert of_methods(compose("method=[hype_n,rdrop]").method).passes == 1
+    assert of_methods(compose("method=[hype_n,rdrop]").method).passes == 1.05  # its draws
     assert of_methods(compose("method=[child_tuning_d]").method).survey == 1
     assert of_methods(compose("method=[]").method) == Cost()
