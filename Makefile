@@ -1,7 +1,7 @@
 # `make` lists what can be made. On a fresh machine `make demo` and `make test` do all the set-up.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help env demo reproduce-table plan power claims dashboard store-check verify speed gpu-check slurm-here reliability test vectors fuzz check format lock clean
+.PHONY: help env demo reproduce-table plan watch power claims dashboard store-check verify speed forecast-check gpu-check slurm-here reliability test vectors fuzz check format lock clean
 
 # uv reads none of pip's settings; a folder of wheels that pip is told of is good for uv as well.
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
@@ -9,6 +9,7 @@ export TOKENIZERS_PARALLELISM := false
 export TABLE
 export RECORDS ?= results/runs
 export ARGS
+export ON
 PYTHON := .venv/bin/python
 N := 2000
 TORCH := 2.13.0
@@ -34,8 +35,11 @@ demo: .venv/ready ## NoisyTune against plain fine-tuning on the embedded tasks: 
 reproduce-table: .venv/ready ## plan, run and report a table: TABLE=noisytune/table2 [ARGS="model=minilm task=rte,cola", or ARGS=--smoke]
 	@$(PYTHON) -m benchmark.reproduce "$$TABLE" --args="$$ARGS"
 
-plan: .venv/ready ## say what tables would run, and for how long: TABLE=noisytune/table2 [ARGS=…], or TABLE=all
-	@$(PYTHON) -m benchmark.plan $$TABLE --args="$$ARGS"
+plan: .venv/ready ## say what tables would run, and for how many hours: TABLE=noisytune/table2 [ON=h100 ARGS=…], or TABLE=all
+	@$(PYTHON) -m benchmark.plan $$TABLE --on "$$ON" --args="$$ARGS"
+
+watch: .venv/ready ## show which runs a store is getting, how far they are, and what failed, until Ctrl-C: RECORDS=results/runs [ARGS=--once]
+	@$(PYTHON) -m benchmark.status "$$RECORDS" --args="$$ARGS"
 
 power: .venv/ready ## say what a table's seeds can find at the printed effects, before any run: TABLE=noisytune/table2 [ARGS="seed=range(1,11)"]
 	@$(PYTHON) -m benchmark.power "$$TABLE" --args="$$ARGS"
@@ -54,6 +58,9 @@ verify: .venv/ready ## run a sample of a store's or an archive's records again, 
 
 speed: .venv/ready ## time runs beside transformers.Trainer and the machine's matrix products, on the GPU where there is one [ARGS=--short]
 	@$(PYTHON) -m benchmark.speed $$ARGS
+
+forecast-check: .venv/ready ## make 15 runs on one core, and compare them with what plan says of them, in minutes [ARGS=--embedded]
+	@$(PYTHON) -m benchmark.speed.forecasts --args="$$ARGS"
 
 gpu-check: ## what only a GPU shows, in 8 minutes, into results/reference/gpu.md [PYTHON=python3 without .venv, ARGS="--stages tests,grid"]
 	@$(PYTHON) -m benchmark.speed.check $$ARGS

@@ -6,6 +6,7 @@ import os
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -17,13 +18,14 @@ from benchmark.config.compose import register, typed
 from benchmark.config.launching import SEARCHPATH, check_files, check_sweep, parsed
 from benchmark.config.overrides import as_written
 from benchmark.config.own_model import each_own_model
+from benchmark.config.schema import as_json
 from benchmark.config.searchpath import with_ours
 from benchmark.errors import BenchmarkError, one_line
 from benchmark.grids.grid import PlannedRun, axes
 from benchmark.grids.multirun import multiruns, planned
 from benchmark.places import ROOT
 from benchmark.printable import printable
-from benchmark.progress import RunProgress
+from benchmark.progress import IN_STORE, RunProgress
 from benchmark.records.record import Record
 from benchmark.runs.early import check_grid
 from benchmark.runs.failures import REFUSED, cause_of
@@ -54,7 +56,7 @@ def main(config: DictConfig) -> None:
         ]
         command = rerun_command([*given, *overrides], choices)
         this = Run(typed(config), command, choices.get("sweeps"))
-        record = _run(this)
+        record, found = _run(this)
     except Exception as error:
         line = one_line(error)
         if HydraConfig.get().mode is RunMode.RUN:
@@ -67,13 +69,14 @@ def main(config: DictConfig) -> None:
         if launched_here(HydraConfig.get().runtime.choices):  # else `_left` tells, in the sweep's own process
             _failed(overrides, line or f"{type(error).__name__}: {error}")
         return
-    print(summary(record), flush=True)
+    print(summary(record, found), flush=True)
 
 
-def _run(this: Run) -> Record:
-    progress = RunProgress()
+def _run(this: Run) -> tuple[Record, bool]:
+    """The record of a run, and True if it was in the store."""
+    progress = RunProgress(subject=settings_of(as_json(this.config)))
     try:
-        return run(this, progress)
+        return run(this, progress), progress.in_store
     finally:
         progress.line.close()
 
@@ -89,19 +92,24 @@ def rerun_command(overrides: list[str], choices: dict[str, str]) -> str:
     return "python -m benchmark " + shlex.join(typed)
 
 
-def summary(record: Record) -> str:
-    """One line on a run for a person: its parts, its status and its scores."""
-    config = record.config
-    settings = (
-        f"{config['model']['name']} {config['task']['name']} [{','.join(sorted(config['method']))}] "
-        f"seed={config['seed']}"
-    )
+def settings_of(config: Mapping[str, Any]) -> str:
+    """The parts of a run's configuration (JSON) that a person tells it by."""
+    names = ",".join(sorted(config["method"]))
+    return f"{config['model']['name']} {config['task']['name']} [{names}] seed={config['seed']}"
+
+
+def summary(record: Record, found: bool = False) -> str:
+    """One line on a run for a person: its status, parts and scores; if it was ``found``, when and where it was made."""
     scores = "  ".join(
         f"{part}/{metric} {100 * value:.2f}"
         for part, by_metric in record.scores.items()
         for metric, value in by_metric.items()
     )
-    return printable(f"{record.status:<10} {record.run_id}  {settings}  {scores}")
+    line = f"{record.run_id}  {settings_of(record.config)}  {scores}"
+    if not found:
+        return printable(f"{record.status:<10} {line}")
+    made = f"{record.status} {record.finished[:10]} on {record.environment['device']}"
+    return printable(f"{IN_STORE}: {line}  ({made})")
 
 
 def command_line() -> int:

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING
 
 from benchmark.command import carried_out, parse, parser_of, show_warnings
 from benchmark.errors import BenchmarkError, unknown
+from benchmark.forecast.estimate import Forecaster
+from benchmark.forecast.throughput import RunCost, costs, measure
+from benchmark.forecast.work import work_of
 from benchmark.grids import grid, recipe
 from benchmark.grids.grid import Grid
 from benchmark.places import in_home
@@ -22,7 +25,6 @@ from benchmark.records.store import FAILURES, Store
 from benchmark.runs.finished import arrays_of, records_at_hand
 from benchmark.runs.hits import Hits
 from benchmark.runs.parallel import in_processes
-from benchmark.runs.throughput import RunCost, costs, measure, work_of
 
 if TYPE_CHECKING:
     from benchmark.report.ledger import LedgerRow
@@ -34,7 +36,7 @@ Say what the runs of a store show about the papers' claims, one row per claim; n
   python -m benchmark.claims noisytune hype/table5        a paper, a table
   python -m benchmark.claims noisytune model=minilm store=results/other
 
-Hours are of one worker: seconds per update in the store, times the updates to do.
+Hours are of one worker here, as of `benchmark.plan`.
 """
 
 
@@ -96,7 +98,7 @@ def ledger_of(names: Sequence[str], overrides: Sequence[str]) -> list[LedgerRow]
     # Not before the processes have begun, which import it at the same time.
     from benchmark.report import ledger
 
-    hours = measure(store, spent).hours_of
+    hours = Forecaster(measure(store, spent)).hours_of
     every = ledger.timed((row for name in tables for row in rows[name]), hours)
     return [*every, *ledger.undeclared(every, papers)]
 

@@ -22,9 +22,17 @@ class OneLine(logging.Formatter):
         return printable(super().format(record))
 
 
+class ToTerminal(logging.StreamHandler):
+    """Writes messages to the stderr there is now: a progress display takes its place for a while."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.stream = sys.stderr
+        super().emit(record)
+
+
 def show_warnings() -> None:
     """Show warnings of this process on the terminal, each on one line."""
-    shown = logging.StreamHandler()
+    shown = ToTerminal()
     shown.setFormatter(OneLine("%(levelname)s: %(message)s"))
     logging.basicConfig(handlers=[shown], level=logging.WARNING)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import sys
 from collections.abc import Sequence
 
 from huggingface_hub import constants
@@ -16,6 +17,7 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
+from huggingface_hub.utils import disable_progress_bars
 
 DATA_SET, MODEL = "data set", "model"  # the kinds of repositories
 OPTIONS = {DATA_SET: " --repo-type dataset", MODEL: ""}
@@ -24,6 +26,13 @@ OFFLINE = "the hub was not asked (HF_HUB_OFFLINE is set)"
 UNREACHED = (HTTPError, LocalEntryNotFoundError, ConnectionError, TimeoutError)
 BROKEN = ("consistency check failed", "incomplete", "peer closed", "content-length", "connection reset")
 TOO_MANY, REFUSED = 429, (401, 403)
+
+
+def downloading(repo: str) -> None:
+    """Say that a repository is fetched; the display of the run has the only bar."""
+    if not constants.HF_HUB_OFFLINE:
+        disable_progress_bars()
+        print(f"downloading {repo} from the hub (once)", file=sys.stderr, flush=True)
 
 
 def advice(

@@ -13,39 +13,40 @@ from rich.table import Table
 
 from benchmark.command import carried_out, parse, parser_of
 from benchmark.errors import BenchmarkError
+from benchmark.forecast import in_words
+from benchmark.forecast.devices import HERE, NAMED
+from benchmark.forecast.estimate import Forecast, Forecaster
+from benchmark.forecast.throughput import costs, measure
 from benchmark.grids import grid
 from benchmark.grids.grid import Grid, PlannedRun
 from benchmark.records.store import Store
 from benchmark.runs.hits import Hits
-from benchmark.runs.throughput import Measured, costs, measure
 
-DESCRIPTION = """\
-Say what tables of sweeps/ would run, and what of it the store has; nothing is run.
+DESCRIPTION = f"""\
+Say what tables of sweeps/ would run, what of it the store has, and how long the rest takes; nothing is run.
 
   python -m benchmark.plan noisytune/table2 hype/table1
-  python -m benchmark.plan noisytune/table2 model=minilm task=rte
+  python -m benchmark.plan noisytune/table2 model=minilm task=rte --on h100
   python -m benchmark.plan all
 
-Hours are of one worker: seconds per update, measured where runs of the same model, task and methods are in
-the store, times the updates to do. Runs that nothing was measured for are counted apart.
+Hours are of one run at a time. They come from runs of the same model, task and methods on the same device, if the
+store has any, else from operations and bytes at the device's rates: this machine's, measured once in seconds, or
+those of --on: {", ".join(NAMED)}.
 """
-UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
 class Row:
-    """The plan of one table; hours and megabytes are of measured runs to do.
+    """The plan of one table.
 
-    ``unread`` counts runs with a record that cannot be read now.
+    ``unread`` counts runs with a record that cannot be read now; ``forecasts`` are of the runs to do.
     """
 
     name: str
     runs: int
     done: int
     shared: int
-    hours: float
-    megabytes: float
-    unknown: int
+    forecasts: tuple[Forecast, ...] = ()
     unread: int = 0
 
     @property
@@ -53,9 +54,14 @@ class Row:
         """Runs that the store is known not to have."""
         return self.runs - self.done - self.unread
 
+    @property
+    def unknown(self) -> int:
+        """Runs to do that have no forecast."""
+        return sum(forecast.seconds is None for forecast in self.forecasts)
+
 
 def rows(
-    grids: Sequence[Grid], done: set[str], measured: Measured, unread: Collection[str] = ()
+    grids: Sequence[Grid], done: set[str], forecaster: Forecaster, unread: Collection[str] = ()
 ) -> list[Row]:
     """The plan of every grid; a run is ``shared`` if another grid has it."""
     tables = Counter(name for planned in grids for name in {run.run_id for run in planned.runs})
@@ -64,40 +70,45 @@ def rows(
         runs = {run.run_id: run for run in planned.runs}
         missing = [run.config for name, run in runs.items() if name not in done and name not in unread]
         found = len(runs.keys() & done)
-        hours = [measured.hours(config) for config in missing]
-        sizes = [measured.size(config) or 0.0 for config in missing]
         plans.append(
             Row(
                 name=planned.name,
                 runs=len(runs),
                 done=found,
                 shared=sum(tables[name] > 1 for name in runs),
-                hours=sum(hour for hour in hours if hour is not None),
-                megabytes=sum(sizes),
-                unknown=hours.count(None),
+                forecasts=tuple(map(forecaster.of, missing)),
                 unread=len(runs) - found - len(missing),
             )
         )
     return plans
 
 
-def total(grids: Sequence[Grid], done: set[str], measured: Measured, unread: Collection[str] = ()) -> Row:
+def total(grids: Sequence[Grid], done: set[str], forecaster: Forecaster, unread: Collection[str] = ()) -> Row:
     """The plan of all grids together; a shared run counts once."""
     runs: dict[str, PlannedRun] = {run.run_id: run for planned in grids for run in planned.runs}
     together = Grid("together", grids[0].table, {}, {}, list(runs.values()))
-    return rows([together], done, measured, unread)[0]
+    return rows([together], done, forecaster, unread)[0]
 
 
 def render(plans: list[Row], last: Row | None) -> str:
     """The plan as a table for the terminal."""
     shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("Table", "runs", "done", "to do", "shared", "hours", "MB", "not measured"):
+    for name in (
+        "Table",
+        "runs",
+        "done",
+        "to do",
+        "shared",
+        "hours",
+        "from - to",
+        "MB",
+        "peak GiB",
+        "unknown",
+    ):
         shown.add_column(name, justify="left" if name == "Table" else "right")
     for row in [*plans, *([last] if last else [])]:
-        known = row.unknown < row.to_do or not row.to_do
         numbers = (row.runs, row.done, row.to_do, row.shared if row is not last else "")
-        estimates = (f"{row.hours:.1f}", f"{row.megabytes:.0f}") if known else (UNKNOWN, UNKNOWN)
-        shown.add_row(row.name, *map(str, numbers), *estimates, str(row.unknown or ""))
+        shown.add_row(row.name, *map(str, numbers), *in_words.cells(row.forecasts), str(row.unknown or ""))
     console = Console(width=140, color_system=None)
     with console.capture() as captured:
         console.print(shown)
@@ -112,22 +123,25 @@ def main(arguments: list[str] | None = None) -> int:
         "tables", metavar="TABLE", nargs="*", help="tables of sweeps/ or `all`, and overrides"
     )
     parser.add_argument("--smoke", action="store_true", help="of the smoke runs")
+    parser.add_argument("--on", default=HERE, metavar="DEVICE", help=f"hours on one of: {', '.join(NAMED)}")
     options = parse(parser, arguments)
 
     def work() -> int:
         overrides = [argument for argument in options.tables if "=" in argument]
         names = [argument for argument in options.tables if argument not in overrides]
-        print(plan(grid.tables(overrides) if names == ["all"] else names, overrides, options.smoke))
+        tables = grid.tables(overrides) if names == ["all"] else names
+        print(plan(tables, overrides, options.smoke, options.on or HERE))
         return 0
 
     return carried_out(work)
 
 
-def plan(names: Sequence[str], overrides: Sequence[str], smoke: bool) -> str:
-    """The plan of tables as text.
+def plan(names: Sequence[str], overrides: Sequence[str], smoke: bool, on: str = HERE) -> str:
+    """The plan of tables as text; hours are ``on`` this machine or a named device.
 
-    Raises: BenchmarkError for a table that does not exist, or for none at all.
+    Raises: BenchmarkError for a table or device that does not exist, or for no table at all.
     """
+    forecaster = Forecaster(on=on)
     if not names:
         raise BenchmarkError(f"name a table, or all (valid: {', '.join(grid.tables(overrides))})")
     grids = [grid.load(name, overrides, smoke) for name in names]
@@ -136,9 +150,15 @@ def plan(names: Sequence[str], overrides: Sequence[str], smoke: bool) -> str:
     wanted = {run.run_id: run.config for planned in grids for run in planned.runs}
     hits = Hits(store)
     records = hits.of_runs(wanted)
-    done, measured = set(records), measure(store, costs(store, records)) if first else Measured()
-    last = total(grids, done, measured, hits.unknown) if len(grids) > 1 else None
-    return render(rows(grids, done, measured, hits.unknown), last)
+    if first:
+        forecaster.measured = measure(store, costs(store, records))
+    plans, last = rows(grids, set(records), forecaster, hits.unknown), None
+    if len(grids) > 1:
+        last = total(grids, set(records), forecaster, hits.unknown)
+    forecasts = (last or plans[0]).forecasts
+    return "\n".join(
+        [render(plans, last), *in_words.notes(forecasts, forecaster, first.config if first else None)]
+    )
 
 
 if __name__ == "__main__":

@@ -1,17 +1,35 @@
-"""Progress and time left, on one line of stderr.
+"""Progress and time left: one display for single runs, grids and other long work.
 
-A terminal is updated every second; a log gets a line every ten seconds or more seldom.
+On a terminal it is a line of rich with a bar, which ticks while nothing is told. Elsewhere it is lines of stderr, one
+every ten seconds or more seldom.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from benchmark.printable import printable
 
-Tell = Callable[[str, int, int], None]  # arguments: the thing counted, the number done, the total
+if TYPE_CHECKING:  # only on a terminal
+    from rich.progress import Progress
+
+Tell = Callable[
+    [str, int, int], None
+]  # arguments: the thing counted, the number done, the total; 0 for a phase
+
+IMPORTING, LOADING, COMPILING = (
+    "importing",
+    "loading data and model",
+    "compiling",
+)  # phases that count nothing
+CONTINUING = "continues from update"
+IN_STORE = "in the store"
+PHASES = {"updates": "training", "evaluation sets": "evaluating"}  # by the thing counted
+QUIET = 5.0  # seconds in which a run says nothing to a log
 
 
 def silence(unit: str, done: int, total: int) -> None:
@@ -19,14 +37,14 @@ def silence(unit: str, done: int, total: int) -> None:
 
 
 class Line:
-    """A line of stderr, overwritten on a terminal."""
+    """A line of stderr: alive on a terminal, else written now and then."""
 
     def __init__(self, write: Callable[[str], object] | None = None) -> None:
         self.write = write or sys.stderr.write
-        self.live = sys.stderr.isatty()
+        self.live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         self.every = 1.0 if self.live else 10.0
         self.started = self.shown = time.monotonic()
-        self.width = 0
+        self.display: Progress | None = None
 
     @property
     def elapsed(self) -> float:
@@ -38,39 +56,82 @@ class Line:
         quiet = self.every if self.live else max(self.every, self.elapsed / 20)
         return time.monotonic() - self.shown >= quiet
 
-    def show(self, text: str) -> None:
-        """Write ``text`` now."""
-        text, self.shown = printable(text), time.monotonic()
-        self.width = max(self.width, len(text))
-        self.write(f"\r{text:<{self.width}}" if self.live else f"{text}\n")
+    def show(self, head: str, tail: str = "", done: int = 0, total: int = 0) -> None:
+        """Write ``head``, the time so far and ``tail`` now, with a bar on a terminal."""
+        head, tail, self.shown = printable(head), printable(tail), time.monotonic()
+        if self.live:
+            self._draw(head, tail, done, total)
+            return
+        self.write(", ".join(filter(None, [head, f"{duration(self.elapsed)} so far", tail])) + "\n")
         sys.stderr.flush()
 
+    def say(self, text: str) -> None:
+        """Write a line that stays, above the bar."""
+        if self.display is not None:
+            self.display.console.print(printable(text), markup=False, highlight=False)
+        else:
+            self.write(f"{printable(text)}\n")
+            sys.stderr.flush()
+
+    def _draw(self, head: str, tail: str, done: int, total: int) -> None:
+        if self.display is None:
+            self.display = _display()
+            self.display.start()
+            self.display.add_task(head, tail="")
+        [task] = self.display.task_ids
+        self.display.update(task, description=head, tail=tail, completed=done, total=total or None)
+
     def close(self) -> None:
-        """End the last line, if there is one, so that it stays."""
-        if self.live and self.width:
-            self.write("\n")
+        """End the last line, so that it stays."""
+        if self.display is not None:
+            self.display.stop()
+            self.display = None
+
+
+def _display() -> Progress:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns: list[Any] = [
+        TextColumn("{task.description}", markup=False),
+        BarColumn(20),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[tail]}", markup=False),
+    ]
+    # What goes to a file stays out of the display.
+    return Progress(*columns, console=Console(stderr=True), redirect_stdout=sys.stdout.isatty())
 
 
 class RunProgress:
-    """The progress of a single run, shown if it takes more than a few seconds."""
+    """The progress of a single run, of which ``subject`` is the name; short ones say nothing to a log."""
 
-    def __init__(self, line: Line | None = None) -> None:
-        self.line = line or Line()
-        self.line.shown = max(self.line.shown, self.line.started + 5 - self.line.every)
+    def __init__(self, line: Line | None = None, subject: str = "") -> None:
+        self.line, self.subject = line or Line(), f"{subject}: " if subject else ""
+        self.line.shown = max(self.line.shown, self.line.started + QUIET - self.line.every)
         self.begun: dict[str, tuple[int, float]] = {}  # by thing counted: the first number done, and its time
         self.last: dict[str, int] = {}
+        self.in_store = False
 
     def __call__(self, unit: str, done: int, total: int) -> None:
-        """Note that ``done`` of ``total`` are done; the time left is of ``unit`` alone."""
+        """Note that ``done`` of ``total`` are done; the time left is of ``unit`` alone. Without a total it is a phase."""
         now = time.monotonic()
+        if unit == IN_STORE:
+            self.in_store = True
+            return
+        if unit == CONTINUING:
+            self.line.say(f"{self.subject}{CONTINUING} {done} of {total}")
+            return
         if done <= self.last.get(unit, done):  # the first call, or a new count from the start
             self.begun[unit] = done, now
+        new = unit not in self.last
         self.last[unit] = done
-        if self.line.due():
+        if self.line.due() or (new and self.line.live):
             first, since = self.begun[unit]  # a continued run does not begin at 0
             made, spent = done - first, now - since
-            left = f"{duration(spent / made * (total - done))} left" if made else "…"
-            self.line.show(f"{done}/{total} {unit}, {duration(self.line.elapsed)} so far, {left}")
+            left = f"{duration(spent / made * (total - done))} left" if made else "…" if total else ""
+            phase = f"{PHASES[unit]}, " if unit in PHASES else ""
+            count = f"{done}/{total} {unit}" if total else unit
+            self.line.show(f"{self.subject}{phase}{count}", left, done, total)
 
 
 def duration(seconds: float) -> str:

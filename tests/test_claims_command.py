@@ -12,6 +12,9 @@ import pytest
 
 from benchmark import claims
 from benchmark.config.schema import RunConfig
+from benchmark.forecast import probe
+from benchmark.forecast.devices import HERE, MEASURED, Rates
+from benchmark.forecast.work import work_of
 from benchmark.grids import grid
 from benchmark.records.record import Record
 from benchmark.records.store import Store
@@ -19,8 +22,16 @@ from benchmark.report import ledger, ledger_text
 from benchmark.report.judge import without_runs
 from benchmark.report.ledger import LedgerRow
 from benchmark.report.published import claim_ids
-from benchmark.runs.throughput import work_of
+from benchmark.runs.resources import processor
 from helpers.hand_made import noise, scored
+
+
+@pytest.fixture(autouse=True)
+def rates(monkeypatch: pytest.MonkeyPatch) -> Rates:
+    """The rates of this machine, which is not measured."""
+    rates = Rates(HERE, {"float32": 1e10}, 1e10, 1e-5, None, MEASURED)
+    monkeypatch.setattr(probe, "machine", lambda cache, processes: rates)
+    return rates
 
 
 @pytest.fixture
@@ -31,7 +42,10 @@ def fill(tmp_path: Path, record_of: Callable[..., Record]) -> Callable[..., Path
         (tmp_path / "store").mkdir(exist_ok=True)
         store, planned = Store(tmp_path / "store"), grid.load(name, changes)
         for record in scored(planned, record_of, score).values():
-            record.seconds.total, record.curve[-1].step = 36.0, 10
+            record.environment["device"], record.curve[-1].step = processor(), 20
+            seconds = record.seconds
+            seconds.train, seconds.per_update, seconds.evaluate = 60.0, 3.0, 4.0
+            seconds.probes, seconds.total = 0.0, 69.0
             store.add(record, {"losses": np.zeros(1)})
         return store.folder
 
@@ -72,8 +86,9 @@ def test_another_recipe_fails_here_and_says_what_is_missing_in_hours(fill, tmp_p
     assert row["pairs"] == 6
     assert row["planned"] == 25 or row["planned"] == 50
     assert row["missing"] == 2 * (row["planned"] - 6)
-    # 3.6 s per update; the record's 64 training examples are 2 batches of 32, in one epoch
-    assert row["hours"] == pytest.approx(row["missing"] * 2 * 3.6 / 3600, rel=1e-3)
+    # 3 s per update and 4 s per evaluation; the record's 64 training examples are 2 batches of 32, in one epoch
+    each = 2 * 3.0 + 4.0 + 5.0  # and what is beside them in the quickest run
+    assert row["hours"] == pytest.approx(row["missing"] * each / 3600, rel=1e-3)
 
 
 @pytest.mark.parametrize(

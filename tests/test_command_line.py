@@ -4,6 +4,7 @@ import pytest
 
 from benchmark.errors import one_line
 from benchmark.records.store import Store
+from benchmark.runs.resources import processor
 
 GOOD_METHOD = "method=[noisytune]"
 QUICK = ("data.count=32", "protocol.epochs=1")
@@ -234,3 +235,13 @@ def test_a_record_that_was_damaged_is_made_again_with_a_warning(cli, tmp_path):
     status, out, err = cli(*QUICK)
     assert (status, out) == (0, first[1])
     assert str(path.parent) in err
+
+
+def test_a_run_that_is_there_says_so_with_when_and_where_it_was_made(cli):
+    status, first, _ = cli("task=opinion", *QUICK)
+    assert (status, first.split()[0]) == (0, "finished")
+    status, again, _ = cli("task=opinion", "device=cuda", *QUICK)
+    assert status == 0
+    assert again.startswith("in the store: ")
+    assert first.split()[1] in again  # the device is no part of an id
+    assert processor() in again

@@ -48,11 +48,12 @@ ALLOWED = {  # by room, the rooms that it may import, function-level and type-ch
     "probes": "config models tasks step methods training",
     "runs": "config data grids records models tasks methods training probes",
     "engines": "config data grids models records runs",
+    "forecast": "config data models records tasks runs",  # tasks to count tokens, runs for the room of a machine
     "report": "config grids records data",
     "store": "config grids records report runs",
     "dashboard": "config grids records report runs",
     "embedded": "step",
-    "speed": "config grids records models tasks step methods training runs engines",
+    "speed": "config grids records models tasks step methods training runs engines forecast",
     "testing": "config records models tasks step methods training",
 }
 

@@ -15,7 +15,7 @@ from huggingface_hub.errors import (
 
 from benchmark.data.listing import Listing, listed
 from benchmark.errors import BenchmarkError
-from benchmark.hub_answers import DATA_SET, OFFLINE, advice, how_to_get
+from benchmark.hub_answers import DATA_SET, OFFLINE, advice, downloading, how_to_get
 
 README = "README.md"
 Choice = Callable[[Listing], list[str]]  # the names of the files to get
@@ -54,6 +54,7 @@ def fetched(repo: str, revision: str | None, choice: Choice, patterns: list[str]
         if not there.names:
             raise BenchmarkError(no_data(names))
         wanted = _literal([README, *choice(there)])
+        downloading(repo)
         return Path(snapshot_download(repo, repo_type="dataset", revision=revision, allow_patterns=wanted))
     except BenchmarkError:
         raise

@@ -7,13 +7,12 @@ loses nothing that was finished, and other commands may make runs of the same gr
 
 from __future__ import annotations
 
-import logging
 import math
 import multiprocessing
 import signal
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from multiprocessing import forkserver
@@ -21,28 +20,24 @@ from multiprocessing.context import BaseContext
 from pathlib import Path
 
 from benchmark.config.targets import made_by
-from benchmark.engines.awaited import Awaited
 from benchmark.engines.base import Assignment, Engine
-from benchmark.engines.given_up import GivenUp
 from benchmark.engines.grid_progress import GridProgress
+from benchmark.engines.grid_work import GridWork
 from benchmark.engines.mps import mps
-from benchmark.engines.pool import Pool, again
-from benchmark.engines.process import ELSEWHERE, RunOutcome, begin
+from benchmark.engines.pool import Pool
+from benchmark.engines.process import begin
 from benchmark.engines.slots import Job, Needs, Slots
 from benchmark.errors import BenchmarkError
 from benchmark.grids.grid import PlannedRun
-from benchmark.records.disk import UnwritableError, short_of_room
+from benchmark.progress import IMPORTING
 from benchmark.records.record import Record
 from benchmark.records.store import Store
 from benchmark.runs.device import unusable_driver
 from benchmark.runs.early import check_machine
-from benchmark.runs.failures import UNWRITABLE, failure
-from benchmark.runs.leased import EVERY
 from benchmark.runs.looking import check_data_apart
 from benchmark.runs.resources import ANY_GPU, VISIBLE, gpus, room
-from benchmark.runs.run import Run
 
-log = logging.getLogger(__name__)
+SEEN = 5.0  # seconds at most until the grid's note in the store is renewed
 
 HEAVY = [
     "benchmark.embedded.encoder",
@@ -91,89 +86,30 @@ def run_all(
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(HEAVY)
-    _start_server()
-    _build_what_they_need(context, runs)
-    check_data_apart(context, [planned.config for planned in runs])
-    with places(runs, workers) as slots:
-        pool = Pool(context, slots, workers, Needs(records), store.open(), purpose, minutes)
-        progress = GridProgress(len(runs), workers)
-        work = GridWork(pool, store, deque(Job(planned) for planned in runs), progress.finished, since)
-        try:
-            while work.go_on():
-                work.hear(progress.line.every)
-                progress.show(len(pool.busy), len(work.failed), len(work.elsewhere))
-        finally:
-            progress.close()
-            pool.close()
+    progress = GridProgress(len(runs), workers, store=store.folder, table=purpose)
+    try:
+        _get_ready(context, runs, progress)
+        with places(runs, workers) as slots:
+            pool = Pool(context, slots, workers, Needs(records), store.open(), purpose, minutes)
+            work = GridWork(pool, store, deque(Job(planned) for planned in runs), progress.finished, since)
+            try:
+                while work.go_on():
+                    work.hear(min(progress.line.every, SEEN))
+                    progress.show(len(pool.busy), len(work.failed), len(work.elsewhere))
+            finally:
+                pool.close()
+    finally:
+        progress.close()
     return work.failed
 
 
-class GridWork:
-    """The runs of a grid that ``waiting`` has, and what became of them; ``ended`` hears of each that has ended."""
-
-    def __init__(
-        self,
-        pool: Pool,
-        store: Store,
-        waiting: deque[Job],
-        ended: Callable[[PlannedRun], object],
-        since: float | None = None,
-    ) -> None:
-        self.pool, self.store, self.waiting, self.ended = pool, store, waiting, ended
-        self.elsewhere, self.given_up = Awaited(), GivenUp(store, since)
-        self.failed: list[PlannedRun] = []
-        self.largest = 0  # bytes of a record of the grid
-
-    def go_on(self) -> bool:
-        """Begin what can be begun; False if all runs have ended.
-
-        Raises: UnwritableError if no record could be written any more.
-        """
-        self.store.wait_until_there()
-        self.waiting.extend(self.elsewhere.free())
-        for job in self.given_up.take(self.waiting):
-            self.failed.append(job.planned)
-            self.ended(job.planned)
-        if self.waiting and (why := short_of_room(self.store.folder, len(self.pool.busy) + 1, self.largest)):
-            if not self.pool.busy:
-                raise UnwritableError(why)
-        else:
-            self.pool.hand_out(self.waiting)
-        return bool(self.waiting or self.pool.busy or self.elsewhere)
-
-    def hear(self, seconds: float) -> None:
-        """Hear what became of runs, after a wait of at most so many ``seconds``.
-
-        Raises: UnwritableError if a record could not be written.
-        """
-        for job, outcome in self.pool.outcomes(min(seconds, EVERY) if self.elsewhere else seconds):
-            if outcome.failure == UNWRITABLE:
-                self.drain()
-                raise UnwritableError(outcome.error)
-            if outcome.failure == ELSEWHERE:
-                self.elsewhere.add(job)
-            elif (repeated := again(job, outcome)) is not None:
-                self.waiting.append(repeated)
-            else:
-                if outcome.failure is not None:
-                    self.fail(job.planned, outcome)
-                else:
-                    self.largest = max(self.largest, self.store.size(job.planned.run_id))
-                self.ended(job.planned)
-
-    def fail(self, planned: PlannedRun, outcome: RunOutcome) -> None:
-        """Note a failed run, and record why if its process could not."""
-        self.failed.append(planned)
-        if outcome.error:
-            run = Run(planned.config, planned.command)
-            self.store.add_failure(failure(run, outcome.error, outcome.failure))
-
-    def drain(self) -> None:
-        """Let the runs end that go on: each keeps its result where it can."""
-        while self.pool.busy:
-            for _, outcome in self.pool.outcomes(EVERY):
-                if outcome.failure == UNWRITABLE:
-                    log.warning("%s", outcome.error)
+def _get_ready(context: BaseContext, runs: Sequence[PlannedRun], progress: GridProgress) -> None:
+    """Import and build what all runs need, once, and look at their data."""
+    progress.phase(IMPORTING)
+    _start_server()
+    _build_what_they_need(context, runs)
+    progress.phase("checking data")
+    check_data_apart(context, [planned.config for planned in runs])
 
 
 @contextmanager

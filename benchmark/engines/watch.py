@@ -33,7 +33,9 @@ class Watch:
     def __init__(self, asked: Assignment, logs: Path, workers: int = 1) -> None:
         self.store, self.hits = asked.store, Hits(asked.store)
         self.missing = {run.run_id: run for run in asked.missing}
-        self.progress = GridProgress(len(self.missing), workers)
+        self.progress = GridProgress(
+            len(self.missing), workers, store=asked.store.folder, table=asked.grid.name
+        )
         self.earlier = self._failures()
         self.failed: set[str] = set()
         self.logs = Logs(logs)

@@ -7,7 +7,7 @@ from pathlib import Path
 from huggingface_hub import constants, snapshot_download, try_to_load_from_cache
 
 from benchmark.errors import BenchmarkError
-from benchmark.hub_answers import MODEL, advice
+from benchmark.hub_answers import MODEL, advice, downloading
 
 FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
 PICKLED = ["*.bin"]  # fetched only if there are no safetensors
@@ -31,6 +31,7 @@ def fetched(name: str, repo: str, revision: str | None, absent: bool) -> Path | 
     """
     if constants.HF_HUB_OFFLINE and not absent:
         return None
+    downloading(repo)
     try:
         folder = Path(
             snapshot_download(repo, revision=revision, allow_patterns=FILES, ignore_patterns=OTHERS)

@@ -17,6 +17,7 @@ from benchmark.progress import Tell, silence
 from benchmark.records import arrays
 from benchmark.records.lease import LEASES
 from benchmark.records.leftovers import PARTIAL
+from benchmark.records.ongoing import ONGOING
 from benchmark.records.reading import DamagedError, UnreadableError, content_of, record_at, text_of
 from benchmark.records.record import Failure, Record, VersionError
 from benchmark.records.store import FAILURES, STAMPS, UNFINISHED, Store
@@ -25,7 +26,7 @@ from benchmark.records.workers import WORKERS
 
 RUN = re.compile(r"([0-9a-f]{16})(-[1-9]\d*)?")
 FAILED = re.compile(r"[0-9a-f]{16}-[1-9]\d*\.json")
-OURS = {UNFINISHED, SET_ASIDE, LEASES, WORKERS, STAMPS, TOKEN}
+OURS = {UNFINISHED, SET_ASIDE, LEASES, WORKERS, STAMPS, ONGOING, TOKEN}
 Unlike = Callable[[Record, Mapping[str, np.ndarray]], str | None]
 
 

@@ -12,6 +12,7 @@ from benchmark.printable import printable
 from benchmark.progress import duration
 from benchmark.records import token
 from benchmark.records.lease import LEASES
+from benchmark.records.ongoing import ONGOING
 from benchmark.records.store import UNFINISHED, Store
 from benchmark.records.workers import FORGOTTEN, WORKERS
 
@@ -35,6 +36,9 @@ def leftovers(store: Store) -> Iterator[tuple[Path, str]]:
             if (age := _age(path)) > seconds:
                 empty = "an empty lease" if not path.stat().st_size else "a lease"
                 yield path, f"{empty} that was not renewed for {duration(age)}: who had {holder} is gone"
+    for path in _in(store.folder / ONGOING):
+        if (age := _age(path)) > seconds:
+            yield path, f"a note that was not renewed for {duration(age)}: who wrote it is gone"
     for path in _in(store.folder / UNFINISHED):
         run = SNAPSHOT.fullmatch(path.name)
         if run is None:

@@ -6,7 +6,7 @@
                                     of another store that was merged into this one, with other bits
     STORE/failures/RUN_ID-N.json    the error of the N-th failed attempt at a run
     STORE/unfinished/RUN_ID.pt      the state of an unfinished run, to continue from (`benchmark.training.snapshot`)
-    STORE/leases/, workers/         who makes which run now (`benchmark.records.lease`, `workers`)
+    STORE/leases/, workers/         who makes which run now; and how far it is in ongoing/ (`benchmark.records`)
     STORE/store.json                the token that tells it from a folder in its place (`benchmark.records.token`)
     STORE/set-aside/                damaged or foreign files, never deleted
 

@@ -11,6 +11,7 @@ import torch
 
 from benchmark.printable import printable
 from benchmark.runs.code import code
+from benchmark.runs.resources import processor
 
 PACKAGES = [
     "torch",
@@ -33,7 +34,7 @@ def stamp(device: torch.device, threads: int, precision: str) -> dict[str, Any]:
         "code": code(),
         "python": platform.python_version(),
         "packages": _packages(),
-        "device": printable(torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()),
+        "device": printable(torch.cuda.get_device_name(device) if device.type == "cuda" else processor()),
         "device_type": device.type,
         "threads": threads if device.type == "cpu" else None,
         "precision": precision,
@@ -43,12 +44,3 @@ def stamp(device: torch.device, threads: int, precision: str) -> dict[str, Any]:
 @cache
 def _packages() -> dict[str, str]:
     return {name: importlib.metadata.version(name) for name in PACKAGES}
-
-
-@cache
-def _processor() -> str:
-    try:
-        with open("/proc/cpuinfo") as lines:
-            return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()

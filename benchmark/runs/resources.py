@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import platform
+from functools import cache
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 ANY_GPU = ("auto", "cuda")  # devices that name no one GPU
@@ -24,3 +26,13 @@ def gpus(device: str = "auto") -> list[str]:
     visible = os.environ.get(VISIBLE)
     names = [str(index) for index in range(count)] if visible is None else visible.split(",")[:count]
     return [name for index, name in enumerate(names) if number in ("", str(index))]
+
+
+@cache
+def processor() -> str:
+    """The name of this machine's processor, as records have it."""
+    try:
+        with open("/proc/cpuinfo") as lines:
+            return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()

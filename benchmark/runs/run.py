@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from benchmark import stopping
 from benchmark.config.validation import validate
 from benchmark.errors import BenchmarkError
-from benchmark.progress import Tell, silence
+from benchmark.progress import COMPILING, IMPORTING, IN_STORE, LOADING, Tell, silence
 from benchmark.randomness import derive
 from benchmark.records.disk import make_writable
 from benchmark.records.lease import Lease
@@ -30,6 +30,7 @@ from benchmark.runs.early import check_machine
 from benchmark.runs.failures import failures_recorded
 from benchmark.runs.hits import Hits, keep
 from benchmark.runs.leased import leased
+from benchmark.runs.noted import noted
 from benchmark.runs.plugins import check_plugins
 from benchmark.runs.request import Run
 from benchmark.runs.result import Trained, arrays_of, record_of
@@ -69,6 +70,8 @@ def run(this: Run, tell: Tell = silence, wait: bool = True) -> Record:
     """
     with tracked(this.config.tracker) as tracking:
         record, new = found_or_made(this, tell, wait, tracking)
+        if not new:
+            tell(IN_STORE, 0, 0)
         this.store.drop_snapshot(this.id)
         tracking.track(record, lambda: this.store.arrays(record.run_id), this.purpose, new)
     return record
@@ -97,8 +100,8 @@ def found_or_made(this: Run, tell: Tell, wait: bool, tracking: Tracking) -> tupl
 def made(this: Run, tell: Tell, lease: Lease, listener: Listener) -> Record:
     """Train a run and add it to its store."""
     started = time.perf_counter()
-    with failures_recorded(this), stopping.deferred():
-        trained = train(this, tell, listener)
+    with failures_recorded(this), noted(this, tell) as telling, stopping.deferred():
+        trained = train(this, telling, listener)
         record = record_of(this.id, this.config, this.command, trained)
         arrays = arrays_of(trained)
         record.seconds.total = trained.outcome.earlier + time.perf_counter() - started
@@ -150,10 +153,14 @@ def attempt(this: Run, strict: bool, tell: Tell, listener: Listener) -> Trained:
 
     Raises: UnusableError for a snapshot that does not fit, RuntimeError from torch.
     """
+    tell(IMPORTING, 0, 0)
     from benchmark.training.loop import fine_tune
 
+    tell(LOADING, 0, 0)
     ready = assemble(this, strict)
     stopping.obey()
+    if ready.training.device.type == "cuda":
+        tell(COMPILING, 0, 0)
     outcome = fine_tune(ready.training, ready.snapshot, ready.watch, tell, listener)
     memory = Memory(ready.memory.peak(), ready.memory.reserved())
     return Trained(ready.training.task, outcome, ready.weights, ready.environment, memory)

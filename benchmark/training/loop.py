@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmark.progress import Tell, silence
+from benchmark.progress import CONTINUING, Tell, silence
 from benchmark.training.assemble import Training
 from benchmark.training.clock import Clock
 from benchmark.training.evaluation import NotFiniteError
@@ -33,6 +33,8 @@ def fine_tune(
         with clock.survey():
             learner.survey()
         watch.begin()
+    else:
+        tell(CONTINUING, progress.done, course.total)
     clock.resume(progress.seconds, progress.evaluating)
     journal = Journal(training, progress)
     listener.begin(course, progress, clock)

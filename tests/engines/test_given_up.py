@@ -12,7 +12,7 @@ import pytest
 
 from benchmark.engines import given_up
 from benchmark.engines.given_up import GivenUp
-from benchmark.engines.machine import GridWork
+from benchmark.engines.grid_work import GridWork
 from benchmark.engines.slots import Job
 from benchmark.engines.stamp import check_stamp, leave_stamp
 from benchmark.grids.grid import PlannedRun

@@ -1,8 +1,11 @@
-"""Throughput of finished runs, and the hours that planned ones will take at it."""
+"""Rates of finished runs by workload and device, for planned runs of the same workload.
+
+A rate is of steady updates alone. A smoke run is too short for one, and of a process's first run, whose loading
+includes imports, nothing but its updates and evaluations counts.
+"""
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,47 +15,52 @@ from typing import Any
 
 from benchmark.config.schema import RunConfig
 from benchmark.records.reading import DamagedError, UnreadableError, record_at
-from benchmark.records.record import Record, VersionError
+from benchmark.records.record import FINISHED, Record, VersionError
 from benchmark.records.store import Store
 
 ID = 16  # letters of a run's id
-RECENT = 2000  # records to take throughput from; to read a store of 100 000 would take minutes
+RECENT = 2000  # records to take rates from; to read a store of 100 000 would take minutes
+STEADY = 20  # updates; a run of fewer has no typical one
 Workload = tuple[Any, ...]  # model, task, methods, batch size, length and precision
 
 
 @dataclass(frozen=True)
-class Work:
-    """The work of a planned run: its workload, and the settings that decide its number of updates."""
-
-    workload: Workload
-    task: str
-    batch_size: int
-    epochs: float | None
-    steps: int | None
-    count: int | None
-    share: float | None
-
-
-@dataclass(frozen=True)
 class RunCost:
-    """The cost of a finished run of a workload: seconds per update, and megabytes.
+    """The cost of a finished run of a workload: seconds of an update, an evaluation and loading, and megabytes.
 
-    ``examples`` are those of the task's whole training set; None if the run had a part of it.
+    ``steady`` is false for a run too short for a rate, or that was interrupted. ``device`` is its name in the
+    record. ``memory`` is the peak in bytes. ``examples`` are those of the task's whole training set; None if the run
+    had a part of it.
     """
 
     workload: Workload
-    seconds: float
+    device: str
+    update: float
+    evaluation: float
+    loading: float
     megabytes: float
+    memory: float | None
     task: str
     examples: int | None
+    steady: bool = True
+
+
+@dataclass(frozen=True)
+class MeasuredRates:
+    """The medians of a workload's runs on a device; ``loading`` is None if it may include imports."""
+
+    update: float
+    evaluation: float
+    loading: float | None
+    megabytes: float
+    memory: float | None
 
 
 @dataclass
 class Measured:
-    """Seconds per update and megabytes of finished runs by workload; training examples by task."""
+    """Costs of finished runs by workload; training examples by task."""
 
-    seconds: dict[Workload, list[float]] = field(default_factory=dict)
-    megabytes: dict[Workload, list[float]] = field(default_factory=dict)
+    costs: dict[Workload, list[RunCost]] = field(default_factory=dict)
     examples: dict[str, int] = field(default_factory=dict)
 
     def add(self, record: Record, size: float) -> None:
@@ -62,46 +70,28 @@ class Measured:
 
     def take(self, cost: RunCost) -> None:
         """Add the cost of a run."""
-        self.seconds.setdefault(cost.workload, []).append(cost.seconds)
-        self.megabytes.setdefault(cost.workload, []).append(cost.megabytes)
         if cost.examples is not None:
             self.examples[cost.task] = cost.examples
+        if cost.steady:
+            self.costs.setdefault(cost.workload, []).append(cost)
 
-    def hours(self, config: RunConfig) -> float | None:
-        """The hours of a planned run, or None if its workload was not measured."""
-        return self.hours_of(work_of(config))
-
-    def hours_of(self, work: Work) -> float | None:
-        """The hours of so much ``work``, or None if its workload was not measured."""
-        rates, updates = self.seconds.get(work.workload), self.updates(work)
-        return None if rates is None or updates is None else median(rates) * updates / 3600
-
-    def updates(self, work: Work) -> int | None:
-        """The updates of a run, or None if its training set's size is unknown."""
-        if work.steps is not None:
-            return work.steps
-        examples = work.count or self.examples.get(work.task)
-        if examples is None:
+    def rates(self, workload: Workload, device: str) -> MeasuredRates | None:
+        """The rates of a workload on devices whose name begins so; None if it was not measured there."""
+        costs = [cost for cost in self.costs.get(workload, ()) if cost.device.startswith(device)]
+        if not costs:
             return None
-        if work.share is not None:
-            examples = max(1, round(work.share * examples))
-        return max(1, round((work.epochs or 0) * math.ceil(examples / work.batch_size)))
-
-    def size(self, config: RunConfig) -> float | None:
-        """The megabytes of a planned run's record, or None if its workload was not measured."""
-        sizes = self.megabytes.get(workload_of(config))
-        return None if sizes is None else median(sizes)
-
-
-def work_of(config: RunConfig) -> Work:
-    """The work of a planned run."""
-    protocol, data = config.protocol, config.data
-    amount = (protocol.batch_size, protocol.epochs, protocol.steps, data.count, data.share)
-    return Work(workload_of(config), config.task.name, *amount)
+        peaks = [cost.memory for cost in costs if cost.memory is not None]
+        return MeasuredRates(
+            update=median(cost.update for cost in costs),
+            evaluation=median(cost.evaluation for cost in costs),
+            loading=min(cost.loading for cost in costs) if len(costs) > 1 else None,
+            megabytes=median(cost.megabytes for cost in costs),
+            memory=max(peaks, default=None),
+        )
 
 
 def workload_of(config: RunConfig) -> Workload:
-    """The workload of a planned run; `Measured.add` builds the same for a record."""
+    """The workload of a planned run; `cost_of` builds the same for a record."""
     protocol = config.protocol
     batch = (protocol.batch_size, protocol.max_length, protocol.precision)
     return (config.model.name, config.task.name, tuple(sorted(config.method)), *batch)
@@ -109,16 +99,24 @@ def workload_of(config: RunConfig) -> Workload:
 
 def cost_of(record: Record, size: float) -> RunCost | None:
     """The cost of a run with ``size`` megabytes of files; None if unfinished."""
-    config = record.config
+    config, seconds = record.config, record.seconds
     updates = record.curve[-1].step if record.curve else 0
-    if record.status != "finished" or not updates:
+    if record.status != FINISHED or not updates:
         return None
     protocol, data, task = config["protocol"], config["data"], config["task"]["name"]
     batch = (protocol["batch_size"], protocol["max_length"], protocol["precision"])
-    workload = (config["model"]["name"], task, tuple(sorted(config["method"])), *batch)
     whole = data["count"] is None and data["share"] is None
     return RunCost(
-        workload, record.seconds.total / updates, size, task, record.examples["train"] if whole else None
+        workload=(config["model"]["name"], task, tuple(sorted(config["method"])), *batch),
+        device=str(record.environment.get("device", "")),
+        update=seconds.per_update,
+        evaluation=seconds.evaluate / len(record.curve),
+        loading=max(0.0, seconds.total - seconds.train - seconds.evaluate - seconds.probes),
+        megabytes=size,
+        memory=record.memory.peak,
+        task=task,
+        examples=record.examples["train"] if whole else None,
+        steady=updates >= STEADY and not record.resumed,
     )
 
 

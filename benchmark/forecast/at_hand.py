@@ -1,0 +1,71 @@
+"""Lengths of data that are on this machine and not in the table: counted once, in a process of its own."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from benchmark.config.schema import RunConfig
+from benchmark.config.splits import evaluation_splits, training_splits
+from benchmark.forecast.lengths import TaskLengths, kept_at, lengths_of
+from benchmark.places import in_home
+
+OFFLINE = "HF_HUB_OFFLINE"
+PATIENCE = 120.0  # seconds until counting is given up
+
+
+def lengths_at_hand(config: RunConfig) -> TaskLengths | None:
+    """The lengths of a run's examples, counted now; None if data or tokenizer are not here."""
+    if not _is_here(config):
+        return None
+    process = multiprocessing.get_context("spawn").Process(target=_count, args=(config,), daemon=True)
+    with _offline():
+        process.start()
+    process.join(PATIENCE)
+    process.kill()
+    kept_at.cache_clear()
+    return lengths_of(config)
+
+
+def _count(config: RunConfig) -> None:
+    from benchmark.forecast.counting import count
+    from benchmark.runs.device import keep_quiet
+
+    keep_quiet()
+    count(config)
+
+
+@contextmanager
+def _offline() -> Iterator[None]:
+    """Let processes that start in the block ask no hub."""
+    before = os.environ.get(OFFLINE)
+    os.environ[OFFLINE] = "1"
+    try:
+        yield
+    finally:
+        os.environ.pop(OFFLINE)
+        if before is not None:
+            os.environ[OFFLINE] = before
+
+
+def _is_here(config: RunConfig) -> bool:
+    """True if the data's and the tokenizer's folders exist: a quick look, the process looks again."""
+    task = config.task
+    splits = [*training_splits(task), *evaluation_splits(task).values()]
+    repos = {split.repo or task.repo for split in splits}
+    return _model_is_here(config) and all(repo is None or _has("datasets", repo) for repo in repos)
+
+
+def _model_is_here(config: RunConfig) -> bool:
+    model = config.model
+    return _has("models", model.id) if model.id else (Path(config.cache) / "embedded").is_dir()
+
+
+def _has(kind: str, name: str) -> bool:
+    """True if a folder or file of one's own, or a repository in the hub's cache, has this name."""
+    home = os.environ.get("HF_HOME") or "~/.cache/huggingface"
+    hub = in_home(os.environ.get("HF_HUB_CACHE") or f"{home}/hub")
+    return in_home(name).exists() or (hub / f"{kind}--{name.replace('/', '--')}" / "snapshots").is_dir()

@@ -1,0 +1,172 @@
+"""Operations, bytes and memory of updates and evaluations, with their time on a device.
+
+Padding is not computed, so tokens are real ones; the last layer of a classifier computes its first tokens alone. An
+update is three forwards (one of them and two for the gradients), the optimiser's way over all weights, and the cost of
+starting operations, which is all that counts for a tiny encoder.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from benchmark.forecast.devices import Rates
+from benchmark.forecast.lengths import Lengths
+from benchmark.forecast.shapes import Shape
+
+OPTIMISER = 44  # bytes moved per weight: gradient, two moments and weight, clipping
+OPERATIONS = 90  # of a layer's forward
+OF_OPTIMISER = 8  # operations per tensor
+DIRECTIONS = 3  # a forward, and a backward twice as dear
+ON_CPU = 0.95  # time of an operation in a run over the probe's: fitted on runs of the embedded encoder
+REACHED = 0.92  # of the products' rate, on a CPU: activations, norms and dropout take the rest; fitted on runs of MiniLM
+EVALUATION_TOKENS = 8192  # of a batch
+STATE = 16  # bytes of a weight, its gradient and two moments
+ACTIVATIONS = 68  # bytes of float32 that the backward keeps per token, unit and layer
+
+
+@dataclass(frozen=True)
+class Cost:
+    """The cost of methods beyond plain fine-tuning: further ``passes``, and ``bytes`` moved per weight and update.
+
+    ``starts`` is the share of operations that are started anew: a further pass in a doubled batch starts hardly any.
+    ``survey`` is 1 if a method goes through the training data once before the first update, and ``every_token`` is
+    true if it reads the last layer's states of all tokens.
+    """
+
+    passes: float = 0.0
+    starts: float = 0.0
+    bytes: float = 0.0
+    survey: int = 0
+    every_token: bool = False
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(
+            self.passes + other.passes,
+            self.starts + other.starts,
+            self.bytes + other.bytes,
+            max(self.survey, other.survey),
+            self.every_token or other.every_token,
+        )
+
+
+@dataclass(frozen=True)
+class BatchTokens:
+    """A batch of ``examples`` examples with ``tokens`` tokens; ``squares`` is the sum of the squared lengths."""
+
+    examples: float
+    tokens: float
+    squares: float
+
+
+def batch_of(lengths: Lengths, size: int, padded: bool) -> BatchTokens:
+    """The usual batch of so many examples; with padding, all have the length of its longest."""
+    size = min(size, lengths.examples)
+    if padded:
+        longest = lengths.longest_of(size)
+        return BatchTokens(size, size * longest, size * longest**2)
+    return BatchTokens(size, size * lengths.mean, size * lengths.square)
+
+
+def forward(shape: Shape, batch: BatchTokens, every_token: bool) -> float:
+    """Floating-point operations of a forward; ``every_token`` if the head reads all of them."""
+    h, f = shape.hidden, shape.inner
+    layer = (8 * h * h + 4 * h * f) * batch.tokens + 4 * h * batch.squares
+    if every_token:
+        return shape.layers * layer
+    last = (4 * h * h + 4 * h) * batch.tokens + batch.examples * (4 * h * h + 4 * h * f)
+    return (shape.layers - 1) * layer + last
+
+
+def _products(rates: Rates, precision: str) -> float | None:
+    """Operations a second that a forward reaches; a named GPU's rate is of whole forwards already."""
+    products = rates.of(precision)
+    return products if rates.on_gpu or products is None else REACHED * products
+
+
+def update_seconds(
+    shape: Shape,
+    batch: BatchTokens,
+    every_token: bool,
+    cost: Cost,
+    rates: Rates,
+    precision: str,
+    parts: int = 1,
+) -> float | None:
+    """Seconds of an update in ``parts`` parts; None if the device has not the precision."""
+    if (products := _products(rates, precision)) is None:
+        return None
+    passes = 1 + cost.passes
+    forwards = forward(shape, batch, every_token or cost.every_token) * passes
+    computed = DIRECTIONS * forwards / products
+    moved = (OPTIMISER + cost.bytes) * shape.parameters / rates.bytes
+    operations = OPERATIONS * shape.layers * (1 + cost.starts) * parts
+    operations += 0 if rates.on_gpu else OF_OPTIMISER * shape.tensors  # fused in one on a GPU
+    return computed + moved + (1 if rates.on_gpu else ON_CPU) * operations * DIRECTIONS * rates.dispatch
+
+
+def evaluation_seconds(
+    shape: Shape, lengths: Lengths, every_token: bool, rates: Rates, precision: str, of_example: float
+) -> float | None:
+    """Seconds of an evaluation of one set; ``of_example`` is what the host does for every example."""
+    if (products := _products(rates, precision)) is None:
+        return None
+    whole = batch_of(lengths, lengths.examples, padded=False)  # sorted by length: little padding in any case
+    batches = math.ceil(whole.tokens / EVALUATION_TOKENS) + 1
+    operations = OPERATIONS * shape.layers * batches * (1 if rates.on_gpu else ON_CPU)
+    computed = forward(shape, whole, every_token) / products
+    return computed + operations * rates.dispatch + of_example * lengths.examples
+
+
+def memory(shape: Shape, lengths: Lengths, size: int, cost: Cost, precision: str) -> float:
+    """Bytes at the peak of training: weights with their state, and activations of a long batch."""
+    longest = lengths.longest_of(size) if shape.padded else (lengths.mean + lengths.quantiles[-1]) / 2
+    tokens, halved = size * longest, 0.5 if precision == "bfloat16" else 1.0
+    kept = ACTIVATIONS * tokens * shape.hidden * shape.layers
+    squares = 4 * shape.heads * tokens * longest * shape.layers
+    return STATE * shape.parameters + (1 + round(cost.passes)) * halved * (kept + squares)
+
+
+def of_methods(methods: Mapping[str, Mapping[str, object]]) -> Cost:
+    """The cost of the methods of a run, by name with their values."""
+    total = Cost()
+    for name, values in methods.items():
+        total = total + _of_method(name, values)
+    return total
+
+
+# Bytes per weight are the time over plain fine-tuning in results/reference/speed.md, as the optimiser's 44 are.
+PER_WEIGHT = {
+    "pats": 230.0,
+    "pats_linear": 260.0,
+    "pats_even": 230.0,
+    "pats_global": 230.0,
+    "sage": 130.0,
+    "sage_released": 140.0,
+    "sage_released_adamw": 180.0,
+    "recadam": 125.0,
+    "recadam_random_start": 150.0,
+    "prior_wd": 125.0,
+    "prior_wd_released": 145.0,
+    "l2sp": 50.0,
+    "l2sp_unsquared": 80.0,
+    "mixout": 30.0,
+    "mixout_released": 25.0,
+    "child_tuning_f": 35.0,
+    "child_tuning_d": 10.0,
+    "child_tuning_d_fisher": 50.0,
+    "layer_decay": 20.0,
+}
+PASSES = {"rdrop": 1.0, "r3f": 1.0, "r4f": 1.0, "lnsr": 1.0, "smart": 2.1, "hype": 0.05, "smart_mtdnn": 1.5}
+IN_DOUBLED_BATCH, DOUBLED = ("rdrop", "r3f", "r4f", "lnsr", "hype"), 0.3
+SURVEYED = ("child_tuning_d", "child_tuning_d_fisher")
+
+
+def _of_method(name: str, values: Mapping[str, object]) -> Cost:
+    family = next((known for known in sorted(PASSES, key=len, reverse=True) if name.startswith(known)), "")
+    passes = PASSES.get(name, PASSES.get(family, 0.0))
+    if name.startswith("freelb"):
+        passes = float(values.get("steps", 3)) - 1 + (values.get("fidelity") == "fairseq")  # type: ignore[arg-type]
+    starts = DOUBLED * passes if family in IN_DOUBLED_BATCH else passes
+    return Cost(passes, starts, PER_WEIGHT.get(name, 0.0), int(name in SURVEYED), family == "lnsr")

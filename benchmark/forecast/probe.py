@@ -1,0 +1,157 @@
+"""The rates of this machine, from seconds of a run's own operations.
+
+They are measured in processes of their own, as many at a time as runs would be, and kept in the cache. Seconds are of the
+process: what other programs take of the machine does not count.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmark.errors import BenchmarkError
+from benchmark.forecast.devices import HERE, MEASURED, Rates
+from benchmark.runs.resources import processor
+
+VERSION = 1  # of the file in the cache
+PLACE = "machine.json"
+AT_MOST = 4  # processes at a time
+PATIENCE = 120.0  # seconds until it is given up
+SIZES = (1024, 384, 1536)  # of a product
+FLOATS = 20_000_000  # of an addition in place: 80 MB, more than caches hold
+TINY, TOKENS = (
+    64,
+    512,
+)  # width of an encoder of two layers that takes hardly more than the starts of its operations
+STARTED = (
+    2 * 90 + 8 * 24
+) * 3  # operations of such an update, as `benchmark.forecast.operations` counts them
+SECONDS = 0.9  # of each of the three measurements
+
+
+def machine(cache: Path, processes: int) -> Rates:
+    """The rates of this machine for ``processes`` runs at a time: those in the cache, or measured now.
+
+    Raises: BenchmarkError if they cannot be measured.
+    """
+    at_a_time = max(1, min(processes, AT_MOST))
+    key, place = f"{processor()}, {os.cpu_count()} cores, {at_a_time} at a time", cache / PLACE
+    known = _kept(place)
+    if key not in known:
+        known[key] = measured(at_a_time)
+        with suppress(OSError):  # a cache that cannot be written to: it is measured again the next time
+            cache.mkdir(parents=True, exist_ok=True)
+            partial = place.with_suffix(f".{os.getpid()}")
+            partial.write_text(json.dumps({"version": VERSION, "machines": known}, indent=1))
+            partial.replace(place)
+    return Rates(
+        HERE, known[key]["products"], known[key]["bytes"], known[key]["dispatch"], None, MEASURED, processor()
+    )
+
+
+def _kept(place: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(place.read_text())
+        machines = content["machines"] if content["version"] == VERSION else {}
+        return {
+            key: found
+            for key, found in machines.items()
+            if min(found["bytes"], found["dispatch"], *found["products"].values()) > 0
+        }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def measured(processes: int) -> dict[str, Any]:
+    """The rates of one run among so many ``processes``: the median. Raises: BenchmarkError if a process fails."""
+    context = multiprocessing.get_context("spawn")
+    started, found = [], []
+    for _ in range(processes):
+        receiver, sender = context.Pipe(duplex=False)
+        process = context.Process(target=_measure, args=(sender,), daemon=True)
+        process.start()
+        sender.close()
+        started.append((process, receiver))
+    try:
+        for _, receiver in started:
+            if not receiver.poll(PATIENCE):
+                raise BenchmarkError(f"it took more than {PATIENCE:g} s")
+            found.append(receiver.recv())
+    except (EOFError, OSError) as error:
+        raise BenchmarkError("its process died") from error
+    finally:
+        for process, _ in started:
+            process.kill()
+    failed = next((result for result in found if isinstance(result, str)), None)
+    if failed is not None:
+        raise BenchmarkError(failed)
+    return {
+        "products": {
+            name: median(result["products"][name] for result in found) for name in found[0]["products"]
+        },
+        **{name: median(result[name] for result in found) for name in ("bytes", "dispatch")},
+    }
+
+
+def _measure(sender: Connection) -> None:
+    """Send the rates, or why there are none."""
+    try:
+        sender.send(rates())
+    except Exception as error:  # torch is not installed, or does not run here
+        sender.send(f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")
+
+
+def rates() -> dict[str, Any]:
+    """The rates of this process, on one thread of the CPU."""
+    import torch
+
+    torch.set_num_threads(1)
+    rows, inner, columns = SIZES
+    operations, products = 2.0 * rows * inner * columns, {}
+    for name, kind in {"float32": torch.float32, "bfloat16": torch.bfloat16}.items():
+        left, right = torch.rand(rows, inner).to(kind), torch.rand(inner, columns).to(kind)
+        products[name] = operations / _seconds(lambda left=left, right=right: left @ right)  # type: ignore[misc]
+    large, other = torch.rand(FLOATS), torch.rand(FLOATS)
+    return {
+        "products": products,
+        "bytes": 12.0 * FLOATS / _seconds(lambda: large.add_(other)),
+        "dispatch": _seconds(_tiny_update()) / STARTED,
+    }
+
+
+def _tiny_update() -> Callable[[], object]:
+    """An update of a tiny encoder; what it takes is Python, and the starts of operations with their gradients."""
+    import torch
+    from torch import nn
+
+    layers = [nn.TransformerEncoderLayer(TINY, 4, 2 * TINY, batch_first=True) for _ in range(2)]
+    encoder = nn.Sequential(*layers)
+    optimizer = torch.optim.AdamW(encoder.parameters(), fused=True)
+    tokens = torch.rand(TOKENS // 16, 16, TINY)
+
+    def update() -> None:
+        optimizer.zero_grad()
+        encoder(tokens).square().mean().backward()
+        nn.utils.clip_grad_norm_(encoder.parameters(), 1.0)
+        optimizer.step()
+
+    return update
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    """The seconds of ``work``: the median over many."""
+    work()
+    taken, ends = [], time.process_time() + SECONDS
+    while time.process_time() < ends:
+        began = time.process_time()
+        work()
+        taken.append(time.process_time() - began)
+    return median(taken)

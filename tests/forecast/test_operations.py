@@ -1,0 +1,93 @@
+"""The arithmetic of an update: by hand, and beside updates that were measured once."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmark.forecast import operations
+from benchmark.forecast.devices import MEASURED, NAMED, Rates
+from benchmark.forecast.estimate import by_arithmetic
+from benchmark.forecast.lengths import Lengths, lengths_of
+from benchmark.forecast.operations import BatchTokens, Cost, batch_of, of_methods
+from benchmark.forecast.shapes import KNOWN, Shape
+
+# A core of the machine of the table below: 80 GFLOP/s in a product, 25 GB/s, and 6.9 us to start an operation.
+CORE = Rates("core", {"float32": 80e9}, 25e9, 6.9e-6, None, MEASURED)
+MINILM, EMBEDDED = (
+    KNOWN["sentence-transformers/all-MiniLM-L6-v2"],
+    KNOWN["benchmark.embedded.encoder.build"],
+)
+ROWS = [  # model, task, method, GFLOP and CPU seconds of an update, updates and seconds of the whole run, as measured
+    ("embedded", "opinion", "", 0.14, 0.0129, 50, 1.1),
+    ("embedded", "closeness", "noisytune", 0.19, 0.0134, 304, 4.6),
+    ("minilm", "cola", "", 20.3, 0.316, 21, 10.6),
+    ("minilm", "rte", "", 121.0, 1.517, 16, 29.3),
+    ("minilm", "mrpc", "hype_n", 96.0, 1.332, 17, 29.1),
+    ("minilm", "stsb", "rdrop", 99.6, 1.334, 11, 26.7),
+]
+
+
+def test_a_forward_is_counted_by_hand():
+    shape, batch = Shape(hidden=2, layers=1, heads=1, inner=3, vocabulary=5), BatchTokens(1, 4, 16)
+    # 8*4 + 4*2*3 = 56 for each of 4 tokens, and 4*2*16 for attention.
+    assert operations.forward(shape, batch, every_token=True) == 56 * 4 + 128
+    # The only layer is the last: keys and values of all tokens (4*4 + 4*2 each), the rest of one (4*4 + 4*2*3).
+    assert operations.forward(shape, batch, every_token=False) == 24 * 4 + 40
+
+
+def test_weights_are_counted():
+    assert MINILM.parameters == pytest.approx(22_713_216, rel=0.005)  # as its checkpoint has
+    assert KNOWN["google-bert/bert-base-uncased"].parameters == pytest.approx(109.5e6, rel=0.005)
+    assert EMBEDDED.parameters == pytest.approx(84_000, rel=0.4)  # its positions are fewer
+
+
+@pytest.mark.parametrize(("model", "task", "method", "gflop", "seconds"), [row[:5] for row in ROWS])
+def test_an_update_is_forecast_within_a_fifth(model, task, method, gflop, seconds, compose):
+    config = compose(f"model={model}", f"task={task}", f"method=[{method}]")
+    shape = MINILM if model == "minilm" else EMBEDDED
+    batch, cost = batch_of(lengths_of(config).training, 32, padded=False), of_methods(config.method)
+    counted = 3 * operations.forward(shape, batch, False) * (1 + cost.passes) / 1e9
+    assert counted == pytest.approx(gflop, rel=0.05)
+    said = operations.update_seconds(shape, batch, False, cost, CORE, "float32")
+    assert said == pytest.approx(seconds, rel=0.2)
+
+
+@pytest.mark.parametrize(("model", "task", "method", "_", "__", "updates", "seconds"), ROWS)
+def test_a_run_is_forecast_within_three_tenths(model, task, method, _, __, updates, seconds, compose):
+    config = compose(f"model={model}", f"task={task}", f"method=[{method}]")
+    shape = MINILM if model == "minilm" else EMBEDDED
+    evaluations = 1 if model == "minilm" else config.protocol.epochs
+    said = by_arithmetic(config, shape, lengths_of(config), updates, evaluations, CORE)
+    assert said.seconds == pytest.approx(seconds, rel=0.3)
+    assert said.low < seconds < said.high
+
+
+@pytest.mark.parametrize(
+    ("model", "precision", "task", "milliseconds"),  # results/reference/gpu.md, of an H100
+    [
+        ("sentence-transformers/all-MiniLM-L6-v2", "float32", "rte", 7.0),
+        ("sentence-transformers/all-MiniLM-L6-v2", "float32", "cola", 3.5),
+        ("google-bert/bert-base-uncased", "bfloat16", "rte", 9.7),
+        ("google-bert/bert-base-uncased", "bfloat16", "cola", 6.5),
+    ],
+)
+def test_updates_of_an_h100_are_forecast_within_a_fifth(model, precision, task, milliseconds, compose):
+    batch = batch_of(lengths_of(compose(f"task={task}")).training, 32, padded=False)
+    said = operations.update_seconds(KNOWN[model], batch, False, Cost(), NAMED["h100"], precision)
+    assert 1000 * said == pytest.approx(milliseconds, rel=0.2)
+
+
+def test_padding_is_paid_for_where_it_is_computed():
+    lengths = Lengths(1000, tuple(float(length) for length in range(10, 110, 5)))
+    real, padded = batch_of(lengths, 32, False), batch_of(lengths, 32, True)
+    assert padded.tokens == 32 * 105
+    assert real.tokens == 32 * lengths.mean
+
+
+def test_methods_cost_their_passes(compose):
+    assert of_methods(compose("method=[rdrop]").method).passes == 1
+    assert of_methods(compose("method=[freelb]").method).passes == 2  # K = 3 in place of one
+    assert of_methods(compose("method=[freelb_fairseq]").method).passes == 3
+    assert of_methods(compose("method=[hype_n,rdrop]").method).passes == 1.05  # its draws
+    assert of_methods(compose("method=[child_tuning_d]").method).survey == 1
+    assert of_methods(compose("method=[]").method) == Cost()
