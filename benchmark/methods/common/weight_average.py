@@ -48,7 +48,7 @@ class WeightAverage(Method):
     @contextmanager
     def evaluated(self, model: nn.Module) -> Iterator[None]:
         there = dict(model.named_parameters())
-        weights = [there[name] for name in self.means]
+        weights: Tensors = [there[name] for name in self.means]
         with torch.no_grad():
             kept = [weight.clone() for weight in weights]
             if weights:
