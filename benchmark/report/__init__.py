@@ -14,6 +14,7 @@ from benchmark.report import (
     build,
     claims_sheet,
     evidence,
+    page,
     render,
     shared,
     static,
@@ -66,6 +67,6 @@ def write(
             shared.sheet(numbers).to_csv(folder / f"{name}.csv", index=False, float_format="%.8g")
     for name, svg in drawn.svg.items():
         (folder / f"{name}.svg").write_text(svg)
-    (folder / "table.html").write_text(render.page(report, list(drawn.svg.values())))
+    (folder / "table.html").write_text(page.page(report, list(drawn.svg.values())))
     submission.write(submissions, records, arrays, folder)
     unscored.write(without_gold, records, arrays, folder)

@@ -11,7 +11,7 @@ import pytest
 
 from benchmark import report
 from benchmark.grids import grid
-from benchmark.report import figures, render
+from benchmark.report import figures, page, render
 from benchmark.report.build import Report, build
 from benchmark.report.numbers.statistics import estimate, paired_difference
 from benchmark.report.sections import Section
@@ -165,12 +165,26 @@ def test_html_shows_the_numbers_and_the_notes(written):
 
 
 def test_html_needs_no_other_file(written):
-    page = (written / "table.html").read_text()
-    assert not any(word in page for word in ("<script", "<link", "<img", "@import"))
+    text = (written / "table.html").read_text()
+    assert not any(word in text for word in ("<script", "<link", "<img", "@import"))
+
+
+def test_html_is_for_small_and_dark_screens_and_has_one_main_part(written):
+    text = (written / "table.html").read_text()
+    assert 'name="viewport"' in text
+    assert "prefers-color-scheme:dark" in text
+    assert Reader(text).seen.count("main") == 1
+
+
+def test_no_number_is_torn_and_long_text_is_wrapped():
+    shown = page.page(by_hand("81.00 ± 1.41 (2 of 3)"), [])
+    assert "white-space:nowrap" in shown
+    assert "<td>81.00 ± 1.41 (2 of 3)</td>" in shown
+    assert '<td class="long">' in page.page(by_hand("word " * 20), [])
 
 
 def test_html_escapes_text():
-    reader = Reader(render.page(by_hand("a < b & <i>c</i>"), []))
+    reader = Reader(page.page(by_hand("a < b & <i>c</i>"), []))
     assert "i" not in reader.seen
     assert reader.text.count("a < b & <i>c</i>") == 8
 
