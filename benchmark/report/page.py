@@ -14,7 +14,7 @@ from benchmark.report.statements import CLAIMS, statement
 WHOLE = 40  # letters: no line ends within a shorter cell, so that no number is torn
 # The colours of figures follow the page: what matplotlib draws black has the colour of text.
 FIGURE_STYLE = """\
-figure{margin:1.5rem 0;overflow-x:auto}figure svg{max-width:100%;min-width:34rem;height:auto}
+figure{margin:1.5rem 0;overflow-x:auto}figure svg{display:block}@media print{figure svg{max-width:100%;height:auto}}
 figure svg text{fill:currentColor}
 figure svg [style*="stroke: #000000"]{stroke:currentColor!important}
 figure svg [style*="fill: #000000"]:not(text){fill:currentColor!important}

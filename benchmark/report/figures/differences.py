@@ -44,7 +44,7 @@ def intervals(rows: Iterable[Row], title: str) -> str:
     rows = list(rows)
     left = room_for(name for name, *_ in rows)
     bottom = len(rows) * ROW + 8
-    drawing = Drawing(left + PLOT + NUMBERS, bottom + 40)
+    drawing = Drawing(max(left + PLOT + NUMBERS, room_for([title])), bottom + 40)
     scale = around_zero((value for _, *values in rows for value in values), left, left + PLOT)
     drawing.axis(scale, 4, bottom)
     for number, (name, mean, low, high) in enumerate(rows):
@@ -55,5 +55,5 @@ def intervals(rows: Iterable[Row], title: str) -> str:
         drawing.dot(scale(mean), y, BLUE)
         drawing.text(left + PLOT + 12, y + 4, with_interval(mean, low, high))
         drawing.described(f"{name}: {with_interval(mean, low, high)}", since)
-    drawing.text(left + PLOT / 2, bottom + 34, title, "middle")
+    drawing.text(6, bottom + 34, title)
     return drawing.svg(title)

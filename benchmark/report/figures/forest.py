@@ -39,7 +39,8 @@ def forest(numbers: pd.DataFrame, gains: pd.DataFrame, labels: Mapping[str, str]
     across = min(len(gains), ACROSS)
     down = -(-len(gains) // across)
     names, panel = room_for(ticks.values()), HEAD + (max(ticks) + 1) * ROW + FOOT
-    drawing = Drawing(names + across * (WIDTH + SPACE), down * panel + 26)
+    width = names + max(across * (WIDTH + SPACE), room_for([TITLE]))
+    drawing = Drawing(width, down * panel + 26)
     ends = [*_ends(shown, "difference_mean", "difference_low", "difference_high")]
     ends += _ends(gains, "mean", "low", "high", "random_mean", "random_low", "random_high")
     ends += _ends(gains, "predicted_low", "predicted_high")
