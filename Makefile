@@ -1,7 +1,7 @@
 # `make` lists what can be made. On a fresh machine `make demo` and `make test` do all the set-up.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help env demo reproduce-table plan power claims store-check verify speed gpu-check slurm-here reliability test vectors fuzz check format lock clean
+.PHONY: help env demo reproduce-table plan power claims site store-check verify speed gpu-check slurm-here reliability test vectors fuzz check format lock clean
 
 # uv reads none of pip's settings; a folder of wheels that pip is told of is good for uv as well.
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
@@ -43,6 +43,9 @@ power: .venv/ready ## say what a table's seeds can find at the printed effects, 
 claims: .venv/ready ## say what the store shows about the papers' claims, one row each [ARGS="noisytune hype/table5 store=…"]
 	@$(PYTHON) -m benchmark.claims --args="$$ARGS"
 
+site: .venv/ready ## write pages on all that the store holds to results/site, to open from disk or publish [ARGS="noisytune store=…"]
+	@$(PYTHON) -m benchmark.site --args="$$ARGS"
+
 store-check: .venv/ready ## verify every record of a store, and name what should not be there [ARGS="STORE --move"]
 	@$(PYTHON) -m benchmark.store check --args="$$ARGS"
 
@@ -81,7 +84,7 @@ format: .venv/ready ## format the code
 	$(PYTHON) -m ruff check --fix . ; $(PYTHON) -m ruff format .
 
 lock: ## renew requirements.lock from pyproject.toml
-	echo "torch==$(TORCH)" | env -u UV_FIND_LINKS uv pip compile pyproject.toml --extra dev --extra ray --extra slurm --constraints - --universal \
+	echo "torch==$(TORCH)" | env -u UV_FIND_LINKS uv pip compile pyproject.toml --extra dev --extra browser --extra ray --extra slurm --constraints - --universal \
 	  --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet --upgrade --output-file requirements.lock
 	sed -i 's/^torch==$(TORCH) \\$$/&\n    --hash=$(TORCH_CPU) \\/' requirements.lock
 

@@ -50,6 +50,7 @@ ALLOWED = {  # by room, the rooms that it may import, function-level and type-ch
     "engines": "config data grids models records runs",
     "report": "config grids records data",
     "store": "config grids records report runs",
+    "site": "config data grids records report runs",
     "embedded": "step",
     "speed": "config grids records models tasks step methods training runs engines",
     "testing": "config records models tasks step methods training",

@@ -15,9 +15,7 @@ WHOLE = 40  # letters: no line ends within a shorter cell, so that no number is 
 # The colours of figures follow the page: what matplotlib draws black has the colour of text.
 FIGURE_STYLE = """\
 figure{margin:1.5rem 0;overflow-x:auto}figure svg{display:block}@media print{figure svg{max-width:100%;height:auto}}
-figure svg text{fill:currentColor}
-figure svg [style*="stroke: #000000"]{stroke:currentColor!important}
-figure svg [style*="fill: #000000"]:not(text){fill:currentColor!important}
+figure svg :is([style*="stroke: #000000"],[style*="stroke: #333333"]){stroke:currentColor!important}
 figure svg path[style="fill: #ffffff"],figure svg [style^="fill: #ffffff; stroke: #000000"]{fill:none!important}
 @media (prefers-color-scheme:dark){
 figure svg .blue:not(circle,polygon){stroke:#5ab0e6}figure svg circle.blue{fill:#5ab0e6}

@@ -1,4 +1,4 @@
-"""Renderers of a report: terminal, Markdown and LaTeX."""
+"""Renderers of a report as text: terminal and Markdown."""
 
 from __future__ import annotations
 
@@ -14,21 +14,9 @@ from rich.text import Text
 
 from benchmark.printable import printable
 from benchmark.report.build import Report
-from benchmark.report.judge import Verdict
 from benchmark.report.sections import HEADER, Section
 from benchmark.report.statements import CLAIMS, HEADINGS, cells, statement
 
-TEX = {letter: f"\\{letter}" for letter in "&%_#${}"} | {
-    "\\": r"\textbackslash{}",
-    "^": r"\^{}",
-    "~": r"\~{}",
-    "±": r"$\pm$",
-    "–": "--",
-    "†": r"$\dagger$",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-}
 # What would begin markup: an emphasis only with a second star to end it, a bracket only before an address.
 MARKUP = re.compile(r"[\\`|<>$]|~(?=~)|&(?=#?\w+;)|\](?=[(\[:])|(?<!\w)_(?=\S)|\*(?=\S.*\*)|(?<=:)/(?=/)")
 ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
@@ -124,31 +112,6 @@ def markdown(report: Report) -> str:
     return "\n".join(lines) + "\n"
 
 
-def latex(report: Report) -> str:
-    """A `table` environment in booktabs style; scores by language are tables of their own."""
-    caption = " ".join([report.title + ".", *report.head, *report.notes])
-    lines = [r"% needs \usepackage{booktabs}"]
-    lines += _latex_table(report.sections, report.columns, caption, _latex_verdicts(report.verdicts))
-    for section in report.by_language:
-        lines += _latex_table([section], report.columns, report.title + ".", [])
-    return "\n".join(lines) + "\n"
-
-
-def _latex_table(
-    sections: Sequence[Section], columns: Sequence[str], caption: str, below: Sequence[str]
-) -> list[str]:
-    names = len(sections[0].header)
-    alignment = "l" * names + "r" * max(len(section.columns or columns) for section in sections)
-    lines = [r"\begin{table}", r"\centering", rf"\begin{{tabular}}{{{alignment}}}"]
-    for section in sections:
-        lines += [r"\toprule" if section is sections[0] else r"\midrule"]
-        lines.append(rf"\multicolumn{{{len(alignment)}}}{{l}}{{\emph{{{_tex(section.title)}}}}} \\")
-        lines += [_latex_row((*section.header, *(section.columns or columns))), r"\midrule"]
-        lines += [_latex_row(row) for row in section.rows]
-    lines += [r"\bottomrule", r"\end{tabular}", *below]
-    return [*lines, rf"\caption{{{_tex(caption)}}}", r"\end{table}"]
-
-
 def _markdown_section(section: Section, columns: Sequence[str]) -> list[str]:
     names = len(section.header)
     lines = [
@@ -176,23 +139,3 @@ def _markdown_row(row: Sequence[str], widths: Sequence[int], names: int) -> str:
 
 def _delimiter(column: int, width: int, names: int) -> str:
     return "-" * (width + 2) if column < names else "-" * (width + 1) + ":"
-
-
-def _latex_row(row: Sequence[str]) -> str:
-    line = " & ".join(_tex(cell) for cell in row) + r" \\"
-    return f"{{}}{line}" if line[0] in "[*" else line  # the line above would take it for its argument
-
-
-def _tex(text: str) -> str:
-    return "".join(TEX.get(letter, letter) for letter in printable(text))
-
-
-def _latex_verdicts(verdicts: Sequence[Verdict]) -> list[str]:
-    if not verdicts:
-        return []
-    lines = [r"\begin{itemize}"]
-    for judged in verdicts:
-        said = statement(judged, r"\textbf{{{}}}".format, _tex)
-        lines.append(rf"\item {said}")
-        lines += _latex_verdicts(judged.controls)
-    return [*lines, r"\end{itemize}"]

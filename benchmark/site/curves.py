@@ -59,7 +59,7 @@ def _panel(drawing: Drawing, title: str, series: Series, left: float) -> None:
             drawing.line(x1, y1, x2, y2, colour, 1.6)
         if places:
             ends.append((places[-1][1], name, colour))
-    lowest = TOP - LINE
+    lowest = float(TOP - LINE)
     for y, name, colour in sorted(ends):
         lowest = max(y, lowest + LINE)
         drawing.dot(left + WIDTH + 10, lowest, colour)

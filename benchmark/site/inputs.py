@@ -1,4 +1,4 @@
-"""Digests of what pages are made of, from which a later build sees what it need not make again."""
+"""Digests of what pages are made of: a later build sees what it need not make again."""
 
 from __future__ import annotations
 

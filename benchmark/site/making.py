@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.errors import BenchmarkError
+from benchmark.progress import Tell
 from benchmark.records.store import Store
 from benchmark.runs.parallel import in_processes
 from benchmark.site import documents, inputs, manifest, method_facts
@@ -15,14 +16,13 @@ from benchmark.site.manifest import Manifest
 from benchmark.site.pages import Site
 from benchmark.site.run_pages import RunPages
 
-Tell = Callable[[str, int, int], None]
 CHUNK = 50  # run pages that a process makes at a time
 PRELOAD = ["benchmark.site.run_pages", "benchmark.site.table_pages"]
 
 
 @dataclass
 class Made:
-    """What a build has made: pages by kind, and what could not be read."""
+    """A build's account: pages by kind, and what could not be read."""
 
     tables: int = 0
     runs: int = 0
@@ -47,91 +47,102 @@ def make(
     output.mkdir(parents=True, exist_ok=True)
     now = Manifest(inputs.of_project([*names, *overrides]), files=before.files)
     now.save(output)  # whatever ends the build: these files are the site's own
-    site, stamps, made = Site(output), inputs.stamps(store), Made()
-    old = before if before.project == now.project else Manifest()
-    _tables(site, store, (names, overrides), (old, now), stamps, (made, begin, tell))
-    _runs(site, store, (old, now), stamps, (made, begin, tell))
+    build = Build(
+        Site(output), store, before if before.project == now.project else Manifest(), now, begin, tell
+    )
+    assets = build.site.write_assets()
+    build.make_tables(names, overrides)
+    build.make_runs()
     from benchmark.site import overview
 
-    shared = overview.write(site, store, now, documents.every(), method_facts.every())
-    documents.write(site, documents.every())
+    written = documents.every()
+    between = overview.write(build.site, store, now, written, method_facts.every())
+    documents.write(build.site, written)
     now.files = [
-        *site.write_assets(),
-        *shared,
+        *assets,
+        *between,
         *(table["path"] for table in now.tables.values()),
         *(run["path"] for run in now.runs.values() if not run["problem"]),
-        *(document.path for document in documents.every()),
+        *(document.path for document in written),
     ]
     manifest.remove_others(output, before.files, now.files)
     now.save(output)
-    return made
+    return build.made
 
 
-def _tables(
-    site: Site,
-    store: Store,
-    asked: tuple[Sequence[str], Sequence[str]],
-    manifests: tuple[Manifest, Manifest],
-    stamps: inputs.Stamps,
-    told: tuple[Made, Callable[[], None], Tell],
-) -> None:
-    (names, overrides), (old, now), (made, begin, tell) = asked, manifests, told
+@dataclass
+class Build:
+    """One build of a site: ``old`` is what the last one had of the same project, ``now`` what this one has."""
 
-    def key(table: dict[str, Any]) -> str:
-        return inputs.digest([[run, stamps.get(run)] for run in table["run_ids"]])
+    site: Site
+    store: Store
+    old: Manifest
+    now: Manifest
+    begin: Callable[[], None]
+    tell: Tell
+    made: Made = field(default_factory=Made)
 
-    kept = {name: old.tables[name] for name in names if _stands(site, old.tables.get(name), key)}
-    changed = [name for name in names if name not in kept]
-    found = dict(kept)
-    if changed:
-        from benchmark.site.table_pages import TablePages
+    def __post_init__(self) -> None:
+        self.stamps = inputs.stamps(self.store)
 
-        work = TablePages(site, store, overrides)
-        for name, table in in_processes(work, changed, PRELOAD, begin):
-            found[name] = table | {"key": key(table)}
-            tell("tables made", len(found) - len(kept), len(changed))
-    refused = [table["problem"] for table in found.values() if table["problem"]]
-    if overrides and names and len(refused) == len(names):
-        raise BenchmarkError(refused[0])
-    now.tables = {name: found[name] for name in names}
-    made.tables, made.kept = len(changed), len(kept)
+    def make_tables(self, names: Sequence[str], overrides: Sequence[str]) -> None:
+        """Write the pages of tables. Raises: BenchmarkError if no table takes the overrides."""
+        found = {
+            name: entry
+            for name in names
+            if (entry := self.old.tables.get(name)) and self._stands(entry, self._key(entry))
+        }
+        changed = [name for name in names if name not in found]
+        self.made.tables, self.made.kept = len(changed), len(found)
+        if changed:
+            from benchmark.site.table_pages import TablePages
 
+            work = TablePages(self.site, self.store, overrides)
+            for number, (name, entry) in enumerate(in_processes(work, changed, PRELOAD, self.begin), 1):
+                found[name] = entry | {"key": self._key(entry)}
+                self.tell("tables made", number, len(changed))
+        refused = [entry["problem"] for entry in found.values() if entry["problem"]]
+        if overrides and refused and len(refused) == len(names):
+            raise BenchmarkError(refused[0])
+        self.now.tables = {name: found[name] for name in names}
 
-def _stands(site: Site, entry: dict[str, Any] | None, key: Callable[[dict[str, Any]], str]) -> bool:
-    """True if a page of the last build is still what a new one would be."""
-    if not entry or entry["key"] != key(entry):
-        return False
-    return not entry["path"] or (site.folder / entry["path"]).is_file()  # what cannot be shown has none
+    def make_runs(self) -> None:
+        """Write the pages of all runs of the store; each leads to its tables."""
+        tables: dict[str, list[tuple[str, str]]] = {}
+        for entry in self.now.tables.values():
+            for folder in entry["places"]:
+                tables.setdefault(folder, []).append((entry["title"], entry["path"]))
+        folders = {name: stamp for found in self.stamps.values() for name, stamp in found.items()}
+        keys = {
+            name: inputs.digest(stamp, tables.get(name))
+            for name, stamp in sorted(folders.items())
+            if inputs.RUN.fullmatch(name)
+        }
+        found = {
+            name: entry
+            for name, key in keys.items()
+            if (entry := self.old.runs.get(name)) and self._stands(entry, key)
+        }
+        changed = [name for name in keys if name not in found]
+        self.made.runs, self.made.kept = len(changed), self.made.kept + len(found)
+        work, done = RunPages(self.site, self.store, tables), 0
+        for _, entries in in_processes(work, [*_chunks(changed)], PRELOAD[:1], self.begin):
+            found |= {
+                entry["folder"]: {"path": ""} | entry | {"key": keys[entry["folder"]]} for entry in entries
+            }
+            done += len(entries)
+            self.tell("runs shown", done, len(changed))
+        self.now.runs = {name: found[name] for name in keys}
+        problems = ((name, entry["problem"]) for name, entry in self.now.runs.items())
+        self.made.problems = [f"{name}: {why}" for name, why in problems if why]
 
+    def _key(self, entry: dict[str, Any]) -> str:
+        """The digest of the records and failures of a table's runs."""
+        return inputs.digest([[run, self.stamps.get(run)] for run in entry["run_ids"]])
 
-def _runs(
-    site: Site,
-    store: Store,
-    manifests: tuple[Manifest, Manifest],
-    stamps: inputs.Stamps,
-    told: tuple[Made, Callable[[], None], Tell],
-) -> None:
-    (old, now), (made, begin, tell) = manifests, told
-    tables: dict[str, list[tuple[str, str]]] = {}
-    for table in now.tables.values():
-        for folder in table["places"]:
-            tables.setdefault(folder, []).append((table["title"], table["path"]))
-    folders = {name: stamp for of_run in stamps.values() for name, stamp in of_run.items() if "/" not in name}
-    keys = {name: inputs.digest(stamp, tables.get(name)) for name, stamp in folders.items()}
-    now.runs = {
-        name: old.runs[name]
-        for name in keys
-        if _stands(site, old.runs.get(name), lambda _, name=name: keys[name])  # type: ignore[misc]
-    }
-    changed = [name for name in keys if name not in now.runs]
-    made.runs, made.kept, done = len(changed), made.kept + len(now.runs), 0
-    for _, entries in in_processes(RunPages(site, store, tables), [*_chunks(changed)], PRELOAD[:1], begin):
-        done += len(entries)
-        tell("runs shown", done, len(changed))
-        for entry in entries:
-            now.runs[entry["folder"]] = {"path": ""} | entry | {"key": keys[entry["folder"]]}
-    now.runs = {name: now.runs[name] for name in sorted(now.runs)}
-    made.problems += [f"{name}: {run['problem']}" for name, run in now.runs.items() if run["problem"]]
+    def _stands(self, entry: dict[str, Any], key: str) -> bool:
+        """True if a page of the last build is what a new one would be; what had none is looked at again."""
+        return not entry["problem"] and entry["key"] == key and (self.site.folder / entry["path"]).is_file()
 
 
 def _chunks(folders: Sequence[str]) -> Iterator[Sequence[str]]:

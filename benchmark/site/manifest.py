@@ -18,14 +18,13 @@ VERSION = 1
 
 @dataclass
 class Manifest:
-    """What a site was made of.
+    """The inputs of a site.
 
-    ``project`` is the digest of all but records. ``planned`` has the run ids by table. ``tables`` and ``runs`` have
+    ``project`` is the digest of all but records. ``tables`` and ``runs`` have
     a key, the digest of their inputs, and what other pages show of them. ``files`` are the paths of all its pages.
     """
 
     project: str = ""
-    planned: dict[str, list[str]] = field(default_factory=dict)
     tables: dict[str, dict[str, Any]] = field(default_factory=dict)
     runs: dict[str, dict[str, Any]] = field(default_factory=dict)
     files: list[str] = field(default_factory=list)

@@ -21,7 +21,7 @@ CLIPPED = 0.95  # share of the ends that are within a strip: one wild interval m
 
 
 @dataclass(frozen=True)
-class Row:
+class MeasuredRow:
     """One cell of a table as its page shows it; texts are for reading, ``…_value`` for sorting.
 
     ``runs`` are (seed, score or status, page or '').
@@ -44,7 +44,7 @@ class Row:
     runs: list[tuple[int, str, str]]
 
 
-def rows(report: Report, grid: Grid, places: Mapping[str, str]) -> list[Row]:
+def rows(report: Report, grid: Grid, places: Mapping[str, str]) -> list[MeasuredRow]:
     """The measured cells of a table; ``places`` has the folder of a record by run id."""
     numbers = report.numbers[report.numbers["score_n"] > 0]
     scale = _scale(numbers)
@@ -141,7 +141,7 @@ def _row(
     named: Mapping[str, list[str]],
     scale: Scale,
     places: Mapping[str, str],
-) -> Row:
+) -> MeasuredRow:
     mean, low, high = (cell[f"difference_{part}"] for part in ("mean", "low", "high"))
     printed = cell.get("published")
     printed = None if printed is None or pd.isna(printed) else float(printed)
@@ -149,7 +149,7 @@ def _row(
     spread = f" ± {cell['score_std']:.2f}" if cell["score_n"] > 1 else ""
     best = "* " if cell["best"] else ""
     p = cell["difference_p"]
-    return Row(
+    return MeasuredRow(
         model=model_label(cell, report.labels),
         methods=cell["methods"] or VANILLA_LABEL,
         names=named[cell["methods"]],

@@ -9,6 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from benchmark.grids import grid
 from benchmark.printable import printable
 from benchmark.records.store import FAILURES, Store
 from benchmark.report import ledger, ledger_text
@@ -18,10 +19,10 @@ from benchmark.report.words import NOT_DECLARED, NOT_MEASURED
 from benchmark.runs.throughput import measure
 from benchmark.site import inputs, measured_rows
 from benchmark.site.documents import Document
+from benchmark.site.from_manifest import cost_from, ledger_row
 from benchmark.site.manifest import Manifest
 from benchmark.site.method_facts import MethodFacts
 from benchmark.site.pages import MOST_ROWS, Site
-from benchmark.site.stored import cost_from, ledger_row
 
 SHOWN_GAINS = 40  # rows of a forest plot in the overview
 FOREST = (
@@ -86,8 +87,9 @@ def _ledger(
     ]
     spent = {run["folder"]: cost_from(run["cost"]) for run in runs}
     declared = ledger.timed((row for row, _ in stored), measure(store, spent).hours_of)
-    papers = dict.fromkeys(row.paper for row in declared)
-    more = ledger.undeclared(declared, papers)
+    shown = {table["name"] for table in tables}
+    left_out = {name.partition("/")[0] for name in grid.claiming() if name not in shown}
+    more = ledger.undeclared(declared, {row.paper: 0 for row in declared if row.paper not in left_out})
     return [*declared, *more], [*(methods for _, methods in stored), *([] for _ in more)]
 
 

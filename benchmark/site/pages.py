@@ -12,10 +12,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from benchmark.printable import printable
+from benchmark.report.figures.drawing import signed
 from benchmark.report.page import FIGURE_STYLE
 
 HERE = Path(__file__).parent
 TEMPLATES, ASSETS = HERE / "templates", HERE / "assets"
+MINUS = re.compile(r"(?<![\w−-])-(?=\.?\d)")
 CODE = re.compile(r"`{1,2}([^`]+)`{1,2}")
 MOST_ROWS = 2000  # of a table in one page: more make a browser slow
 NAVIGATION = {
@@ -64,7 +66,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.globals |= {"navigation": NAVIGATION}
-    made.filters |= {"slug": slug, "prose": prose}
+    made.filters |= {"slug": slug, "prose": prose, "signed": _signed, "minus": minus}
     return made
 
 
@@ -76,6 +78,15 @@ def shown(value: Any) -> Any:
 def prose(text: str) -> Markup:
     """A paragraph of a docstring, with what stands in backticks as code."""
     return Markup(CODE.sub(r"<code>\1</code>", str(escape(printable(text)))))
+
+
+def minus(text: str) -> str:
+    """``text`` with the minus sign of print before its numbers."""
+    return MINUS.sub("−", text)
+
+
+def _signed(value: float) -> str:
+    return signed(value) if value == value else "–"
 
 
 def slug(text: str) -> str:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
@@ -16,7 +20,7 @@ from benchmark.records.store import Store
 from benchmark.runs.throughput import cost_of
 from benchmark.site.curves import curve
 from benchmark.site.inputs import RUN
-from benchmark.site.pages import Site
+from benchmark.site.pages import Site, environment
 
 NONE = "none"
 BYTES = 1e6  # of a megabyte
@@ -32,7 +36,7 @@ PARTS = (
 
 @dataclass(frozen=True)
 class RunPages:
-    """The maker of the pages of many runs; ``tables`` are the names and pages of those with a run, by its folder."""
+    """Maker of the pages of many runs; ``tables`` are the names and pages of those with a run, by its folder."""
 
     site: Site
     store: Store
@@ -59,13 +63,15 @@ class RunPages:
             folder=folder,
             tables=self.tables.get(folder, ()),
             command=_command(record),
-            settings=[(part, _stated(record.config.get(part))) for part in PARTS],
-            others=_stated({key: value for key, value in record.config.items() if key not in PARTS}),
-            environment=list(flat(record.environment)),
+            settings=[
+                *(leaves(part, json.dumps(record.config.get(part))) for part in PARTS),
+                leaves("run", json.dumps({k: v for k, v in record.config.items() if k not in PARTS})),
+            ],
+            environment=leaves("made with", json.dumps(record.environment)),
             curve=Markup(curve(record)),
             sets=sorted({name for entry in record.curve for name in entry.scores}),
         )
-        size = sum(path.stat().st_size for path in place.glob("*")) / BYTES
+        size = _bytes(place) / BYTES
         return {"folder": folder, "path": path, "problem": ""} | _summary(record, size)
 
 
@@ -127,9 +133,20 @@ def _score(record: Record) -> str:
     return ""
 
 
-def _stated(values: Any) -> list[tuple[str, Any]]:
-    """The leaves of a configuration that say something."""
-    return [(key, value) for key, value in flat(values) if key and value != NONE]
+@lru_cache(maxsize=512)
+def leaves(title: str, text: str) -> Markup:
+    """A list of what JSON says, without what says nothing; runs of a table share most of theirs."""
+    rows = [(key, value) for key, value in flat(json.loads(text)) if key and value != NONE]
+    return Markup(environment().get_template("leaves.html").render(title=title, rows=rows))
+
+
+def _bytes(place: Path) -> int:
+    """The size of a record's files; 0 if it was moved away."""
+    try:
+        with os.scandir(place) as parts:
+            return sum(part.stat().st_size for part in parts)
+    except OSError:
+        return 0
 
 
 def flat(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:

@@ -15,7 +15,7 @@ from benchmark.grids import recipe
 from benchmark.grids.grid import Grid
 from benchmark.records.record import Record
 from benchmark.records.store import Store
-from benchmark.report import build, figures, judge, ledger, overall, published, shared, static
+from benchmark.report import build, figures, judge, ledger, published, shared, static
 from benchmark.report.build import Report
 from benchmark.report.coverage import runs_of
 from benchmark.report.evidence import gathered
@@ -36,7 +36,7 @@ GAIN = ("cells", "mean", "low", "high", "random_mean", "random_low", "random_hig
 
 @dataclass(frozen=True)
 class TablePages:
-    """The maker of the pages of one table after the other, by the runs of a ``store``."""
+    """Maker of the pages of tables, by the runs of a ``store``."""
 
     site: Site
     store: Store
@@ -105,8 +105,6 @@ class TablePages:
         entries: Sequence[LedgerRow],
         path: str,
     ) -> dict[str, Any]:
-        has_gains = records and report.rule
-        pooled = overall.gains(overall.distinct(report.frame), report.rule) if has_gains else None
         named = measured_rows.method_names(report, planned) if records else {}
         claims = planned.table["claims"]
         return _blank(planned.name, path) | {
@@ -122,12 +120,10 @@ class TablePages:
             "ledger": [asdict(entry) for entry in entries],
             "claimed": [_methods_of(claim, planned) for claim in claims],
             "cells": measured_rows.gained(report, planned) if records else [],
-            "gains": []
-            if pooled is None
-            else [
+            "gains": [
                 {"methods": row["methods"], "names": named.get(row["methods"], [])}
                 | {name: measured_rows.number(row[name]) for name in GAIN}
-                for row in pooled.to_dict("records")
+                for row in report.gains.to_dict("records")
             ],
         }
 

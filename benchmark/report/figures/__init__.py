@@ -11,7 +11,6 @@ from benchmark.grids.grid import Grid
 from benchmark.printable import printable
 from benchmark.privacy import portable_text
 from benchmark.records.record import Record
-from benchmark.report import overall
 from benchmark.report.build import Report
 from benchmark.report.figures import style
 from benchmark.report.figures.differences import differences
@@ -110,7 +109,7 @@ def _pooled(report: Report) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The cells behind the pooled means of a report, and these means."""
     counted = list(weights_of(report.rule)) if report.rule else []
     cells = report.numbers[report.numbers["task"].isin(counted) & (report.numbers["methods"] != "")]
-    return drawn(cells), drawn(overall.gains(report.frame, report.rule))
+    return drawn(cells), drawn(report.gains)
 
 
 def _wanted(y: str, shown: list[str]) -> str:

@@ -78,4 +78,6 @@ def svg(figure: Figure, title: str) -> str:
     text = out.getvalue()
     begin = text.index("<svg")
     body = text.index(">", begin) + 1
-    return f'{text[begin : body - 1]} role="img">\n<title>{safe(title)}</title>{text[body:]}'
+    return (
+        f'{text[begin : body - 1]} role="img" fill="currentColor">\n<title>{safe(title)}</title>{text[body:]}'
+    )

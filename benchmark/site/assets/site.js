@@ -2,7 +2,6 @@
 "use strict";
 (() => {
   const cells = (row) => [...row.cells];
-  const text = (cell) => cell.innerText.replace(/\s+/g, " ").trim();
   const numberOf = (value) => {
     const plain = value.replace("−", "-").replace(/^[*+]\s*/, "");
     return plain !== "" && !Number.isNaN(Number(plain)) ? Number(plain) : null;
@@ -67,7 +66,7 @@
 
   // What a spreadsheet would take for a formula begins with a quotation mark, as in the reports' own files.
   function field(value) {
-    const minus = value.replace(/^−(?=[\d.])/, "-");
+    const minus = value.replace(/−(?=[\d.])/g, "-");
     const safe = /^[\s']*[=+\-@＝＋－＠]/.test(minus) && Number.isNaN(Number(minus)) ? `'${minus}` : minus;
     return /[",\n\r]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
   }
