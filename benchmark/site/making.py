@@ -87,10 +87,11 @@ class Build:
 
     def make_tables(self, names: Sequence[str], overrides: Sequence[str]) -> None:
         """Write the pages of tables. Raises: BenchmarkError if no table takes the overrides."""
+        last = self.old.tables
         found = {
-            name: entry
+            name: last[name]
             for name in names
-            if (entry := self.old.tables.get(name)) and self._stands(entry, self._key(entry))
+            if name in last and self._stands(last[name], self._key(last[name]))
         }
         changed = [name for name in names if name not in found]
         self.made.tables, self.made.kept = len(changed), len(found)
@@ -119,9 +120,9 @@ class Build:
             if inputs.RUN.fullmatch(name)
         }
         found = {
-            name: entry
+            name: self.old.runs[name]
             for name, key in keys.items()
-            if (entry := self.old.runs.get(name)) and self._stands(entry, key)
+            if name in self.old.runs and self._stands(self.old.runs[name], key)
         }
         changed = [name for name in keys if name not in found]
         self.made.runs, self.made.kept = len(changed), self.made.kept + len(found)
