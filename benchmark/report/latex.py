@@ -82,7 +82,7 @@ def _table(section: Section, title: str, label: str) -> list[str]:
         f"p{{{WIDEST}pt}}" if LETTER * letters > WIDEST else "l" if i < names else "r"
         for i, letters in enumerate(longest)
     )
-    lines = [r"\begin{table}", r"\centering\small", r"\setlength{\tabcolsep}{4pt}"]
+    lines = [r"\begin{table}[htbp]", r"\centering\small", r"\setlength{\tabcolsep}{4pt}"]
     lines += [rf"\caption{{{_tex(f'{title}: {section.title}')}}}", rf"\label{{{label}}}"]
     lines += [rf"\begin{{tabular}}{{{alignment}}}", r"\toprule", _row(headings)]
     for name, rows in groupby(section.rows, key=lambda row: row[0]):

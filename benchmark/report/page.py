@@ -27,7 +27,7 @@ body{{font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;color:v
 main{{max-width:76rem;margin:2rem auto;padding:0 1rem}}h1{{font-size:1.5rem;line-height:1.25}}
 h2{{font-size:1.05rem;margin:1.8rem 0 .3rem}}.wide{{overflow-x:auto;margin:.4rem 0 1.2rem}}
 table{{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.93rem}}
-th,td{{padding:.28rem .7rem;text-align:right;vertical-align:top;white-space:nowrap}}th{{font-weight:600}}
+th,td{{padding:.28rem .7rem;text-align:right;vertical-align:top;white-space:nowrap}}th{{font-weight:600}}tbody th{{font-weight:400}}
 .name{{text-align:left}}.long{{white-space:normal;text-align:left;min-width:18rem}}
 thead th{{border-bottom:2px solid var(--line);vertical-align:bottom}}tbody tr:nth-child(even){{background:var(--band)}}
 .notes{{color:var(--soft);padding-left:1.2rem}}li{{margin:.25rem 0;overflow-wrap:anywhere}}
