@@ -1,7 +1,7 @@
 # `make` lists what can be made. On a fresh machine `make demo` and `make test` do all the set-up.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help env demo reproduce-table plan watch power claims dashboard store-check verify speed forecast-check gpu-check slurm-here reliability test vectors fuzz check format lock clean
+.PHONY: help env demo reproduce-table plan watch power claims site dashboard store-check verify speed forecast-check gpu-check slurm-here reliability test vectors fuzz check format lock clean
 
 # uv reads none of pip's settings; a folder of wheels that pip is told of is good for uv as well.
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
@@ -47,6 +47,9 @@ power: .venv/ready ## say what a table's seeds can find at the printed effects, 
 claims: .venv/ready ## say what the store shows about the papers' claims, one row each [ARGS="noisytune hype/table5 store=…"]
 	@$(PYTHON) -m benchmark.claims --args="$$ARGS"
 
+site: .venv/ready ## write pages on all that the store holds to results/site, to open from disk or publish [ARGS="noisytune store=…"]
+	@$(PYTHON) -m benchmark.site --args="$$ARGS"
+
 dashboard: .venv/ready ## make or renew a table's workspace and report in Weights & Biases: TABLE=noisytune/table2 [ARGS="model=minilm store=…"]
 	@$(PYTHON) -m benchmark.dashboard "$$TABLE" --args="$$ARGS"
 
@@ -91,7 +94,7 @@ format: .venv/ready ## format the code
 	$(PYTHON) -m ruff check --fix . ; $(PYTHON) -m ruff format .
 
 lock: ## renew requirements.lock from pyproject.toml
-	echo "torch==$(TORCH)" | env -u UV_FIND_LINKS uv pip compile pyproject.toml --extra dev --extra ray --extra slurm --extra dashboards --constraints - --universal \
+	echo "torch==$(TORCH)" | env -u UV_FIND_LINKS uv pip compile pyproject.toml --extra dev --extra browser --extra ray --extra slurm --extra dashboards --constraints - --universal \
 	  --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet --upgrade --output-file requirements.lock
 	sed -i 's/^torch==$(TORCH) \\$$/&\n    --hash=$(TORCH_CPU) \\/' requirements.lock
 

@@ -60,13 +60,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 def show(rows: Sequence[LedgerRow], folder: Path) -> None:
     """Print the ledger, and write it to ``folder`` in every form."""
-    from benchmark.report import ledger_text, render, shared
+    from benchmark.report import ledger_text, page, render, shared
 
     make_writable("--output", folder)
     print(ledger_text.terminal(rows, shutil.get_terminal_size((120, 24)).columns))
     report = shared.shareable(ledger_text.report(rows))
     (folder / "claims.md").write_text(render.markdown(report))
-    (folder / "claims.html").write_text(render.page(report, []))
+    (folder / "claims.html").write_text(page.page(report, []))
     shared.sheet(report.numbers).to_csv(folder / "claims.csv", index=False, float_format="%.8g")
     print(f"also written: {folder}/claims.csv, .md, .html", file=sys.stderr)
 

@@ -13,7 +13,7 @@ from benchmark.command import carried_out, parse, parser_of
 from benchmark.config.validation import validate
 from benchmark.engines import base as engines
 from benchmark.engines.base import Assignment
-from benchmark.grids import grid
+from benchmark.grids import grid, recipe
 from benchmark.grids.grid import Grid, PlannedRun
 from benchmark.places import in_home
 from benchmark.printable import printable
@@ -69,7 +69,7 @@ def reproduce(options: argparse.Namespace) -> int:
     print(plan(planned, missing, len(hits.unknown)), file=sys.stderr, flush=True)
     if options.plan:
         return 0
-    folder = options.output / ("smoke" if options.smoke else "") / planned.name
+    folder = options.output / ("smoke" if options.smoke else "") / recipe.own_name(planned)
     make_writable("--output", folder)
     failed: list[PlannedRun] = []
     if missing and not options.report_only:
@@ -115,9 +115,10 @@ def show(planned: Grid, options: argparse.Namespace) -> int:
     if not options.plan:
         from benchmark import report
 
-        make_writable("--output", options.output / planned.name)
-        report.write(planned, {}, options.output / planned.name)
-        print(f"also written: {options.output / planned.name}/table.md, .csv, .tex, .html", file=sys.stderr)
+        folder = options.output / recipe.own_name(planned)
+        make_writable("--output", folder)
+        report.write(planned, {}, folder)
+        print(f"also written: {folder}/table.md, .csv, .tex, .html", file=sys.stderr)
     return 0
 
 

@@ -5,7 +5,9 @@ Seeds, places and machines are no part of it. A user's change of the recipe make
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 
 from benchmark.config.identity import identity
 from benchmark.config.schema import RunConfig
@@ -14,6 +16,8 @@ from benchmark.grids.grid import Grid
 from benchmark.grids.rectangles import Axes
 
 PARTS = ("model", "task", "method", "protocol", "data")
+PLACES = ("store", "cache", "device", "engine")  # a grid stays the same grid in other places
+LONGEST = 48  # letters of the changes in a name
 GROUPS = ("model", "task", "data", "protocol")  # another choice is another recipe
 
 
@@ -36,6 +40,21 @@ def changed(grid: Grid) -> Axes:
     recipes = {_recipe(run.config) for run in declared}
     runs = [run.config for run in grid.runs if frozenset(run.config.method) in methods]
     return new if any(_recipe(config) not in recipes for config in runs) else {}
+
+
+def narrowed(grid: Grid) -> Axes:
+    """The user's changes that make another grid than the sweep declares, by key; places are none."""
+    return {key: values for key, values in grid.changed.items() if _part(key) not in PLACES}
+
+
+def own_name(grid: Grid) -> str:
+    """The name of a grid as part of a path: one that was narrowed or changed has a name of its own."""
+    changes = [f"{key}={','.join(values)}" for key, values in sorted(narrowed(grid).items())]
+    if not changes:
+        return grid.name
+    text = " ".join(changes)
+    short = re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-")[:LONGEST]
+    return f"{grid.name}--{short}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
 
 
 def _part(key: str) -> str:

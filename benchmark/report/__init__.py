@@ -14,8 +14,11 @@ from benchmark.report import (
     build,
     claims_sheet,
     evidence,
+    latex,
+    page,
     render,
     shared,
+    sheets,
     static,
     submission,
     unscored,
@@ -58,14 +61,15 @@ def write(
     folder.mkdir(parents=True, exist_ok=True)
     report = shared.shareable(report)
     (folder / "table.md").write_text(render.markdown(report))
-    (folder / "table.tex").write_text(render.latex(report))
-    sheets = {"table": report.numbers, "averages": report.averages, "languages": report.languages}
-    sheets["claims"] = claims_sheet.numbers(report.verdicts) if report.verdicts else pd.DataFrame()
-    for name, numbers in sheets.items():
+    (folder / "table.tex").write_text(latex.latex(report))
+    parts = {"table": report.numbers, "averages": report.averages, "languages": report.languages}
+    files = {name: sheets.numbers(part, report) for name, part in parts.items()}
+    files["claims"] = claims_sheet.numbers(report.verdicts) if report.verdicts else pd.DataFrame()
+    for name, numbers in files.items():
         if name == "table" or not numbers.empty:
             shared.sheet(numbers).to_csv(folder / f"{name}.csv", index=False, float_format="%.8g")
     for name, svg in drawn.svg.items():
         (folder / f"{name}.svg").write_text(svg)
-    (folder / "table.html").write_text(render.page(report, list(drawn.svg.values())))
+    (folder / "table.html").write_text(page.page(report, list(drawn.svg.values())))
     submission.write(submissions, records, arrays, folder)
     unscored.write(without_gold, records, arrays, folder)

@@ -37,6 +37,7 @@ class Report:
     - ``numbers``: the table as tidy data, one row per cell.
     - ``averages``, ``languages``: further numbers of the same form; ``by_language`` shows the latter.
     - ``names``: headings of columns by their keys.
+    - ``gains``: the mean gains of every method over all cells, as `overall.gains` gives them.
     - ``frame``: the runs behind the table, one per cell and seed, in the form of `frame.scores`.
     """
 
@@ -50,6 +51,7 @@ class Report:
     frame: pd.DataFrame = field(default_factory=pd.DataFrame)
     rule: Rule = field(default_factory=list)
     names: dict[str, str] = field(default_factory=dict)
+    gains: pd.DataFrame = field(default_factory=pd.DataFrame)
     averages: pd.DataFrame = field(default_factory=pd.DataFrame)
     languages: pd.DataFrame = field(default_factory=pd.DataFrame)
     by_language: list[Section] = field(default_factory=list)
@@ -85,11 +87,12 @@ def build(
     if spent is not None:
         numbers = numbers.merge(spent, how="left", on=CELL)
     names = {task: _column(grid, task, labels) for task in tasks}
+    pooled = overall.gains(overall.distinct(frame), rule)
     spoken = languages.by_language(grid, frame, records) if layout["by_language"] else pd.DataFrame()
     return Report(
         title=table["title"],
         columns=[*names.values(), *columns[len(tasks) :]],
-        sections=[*overall.sections(overall.distinct(frame), rule, labels), *sections],
+        sections=[*overall.sections(pooled, list(dict.fromkeys(frame["model"])), labels), *sections],
         notes=notes(grid, frame, numbers, records, labels, printed),
         numbers=numbers,
         labels=labels,
@@ -98,6 +101,7 @@ def build(
         frame=frame,
         rule=rule,
         names=names,
+        gains=pooled,
         averages=further if table["averages"] else pd.DataFrame(),
         languages=spoken,
         by_language=languages.sections(spoken, names, labels),

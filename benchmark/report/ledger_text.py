@@ -76,7 +76,7 @@ def terminal(rows: Sequence[LedgerRow], width: int) -> str:
         if entry.table != table:
             table = entry.table
             shown.add_row(*[""] * len(NARROW), Text(table, style="bold"))
-        shown.add_row(*(Text(printable_lines(text)) for text in _narrow(entry)))
+        shown.add_row(*(Text(printable_lines(text)) for text in narrow(entry)))
     console.print(shown)
     missing = [entry.id for entry in rows if entry.verdict == NOT_DECLARED]
     lines = [*ledger.summary(rows), *([f"{NOT_DECLARED}: {', '.join(missing)}"] if missing else []), *NOTES]
@@ -94,7 +94,7 @@ def _justified(name: str) -> Literal["left", "right"]:
     return "left" if name in ("Id", "Verdict", "Effect") else "right"
 
 
-def _narrow(entry: LedgerRow) -> list[str]:
+def narrow(entry: LedgerRow) -> list[str]:
     """The cells of the terminal: the second line of a verdict is for sentences like these."""
     words = dict.fromkeys([entry.verdict, entry.for_sentences])
     said = [f"{entry.says} ({', '.join(filter(None, [entry.place, entry.kind]))})"]

@@ -8,13 +8,13 @@ from pathlib import Path
 import pandas as pd
 
 from benchmark.config.identity import SCHEMA, run_id
+from benchmark.grids import recipe
 from benchmark.grids.grid import Grid
 from benchmark.records.record import Record
 from benchmark.report.otherwise import otherwise
 from benchmark.report.papers.beside import Beside, prose
 
 ABSENT = {"failed": "failed", "missing": "not run"}  # statuses of runs without a record, in words
-PLACES = ("store", "cache", "device", "engine")  # a grid stays the same grid in other places
 
 
 def notes(
@@ -31,7 +31,7 @@ def notes(
     """
     runs = frame.drop_duplicates("run_id")
     lines = []
-    changed = {key: values for key, values in grid.changed.items() if key.partition(".")[0] not in PLACES}
+    changed = recipe.narrowed(grid)
     if changed:
         changes = ", ".join(f"{key}={','.join(values)}" for key, values in changed.items())
         lines.append(f"The grid was changed from the one declared: {changes}.")

@@ -35,12 +35,11 @@ COLUMNS = [
 ]
 
 
-def sections(frame: pd.DataFrame, rule: Rule, labels: Mapping[str, str]) -> list[Section]:
-    """One section with a row per method; none for a table without two cells that have an average."""
-    table = gains(frame, rule)
+def sections(table: pd.DataFrame, names: Sequence[str], labels: Mapping[str, str]) -> list[Section]:
+    """One section with a row per method of `gains`, over the models of ``names``; none without gains."""
     if table.empty:
         return []
-    models = {model: labels.get(str(model)) or str(model) for model in frame["model"].unique()}
+    models = {model: labels.get(model) or model for model in names}
     name = next(iter(models.values())) if len(models) == 1 else f"all {len(models)} models"
     rows = [[name, *_texts(row)] for row in table.to_dict("records")]
     return [Section(TITLE, rows, COLUMNS)]

@@ -1,8 +1,7 @@
-"""Renderers of a report: terminal, Markdown, LaTeX and HTML."""
+"""Renderers of a report as text: terminal and Markdown."""
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,31 +14,13 @@ from rich.text import Text
 
 from benchmark.printable import printable
 from benchmark.report.build import Report
-from benchmark.report.judge import Verdict
 from benchmark.report.sections import HEADER, Section
 from benchmark.report.statements import CLAIMS, HEADINGS, cells, statement
 
-TEX = {letter: f"\\{letter}" for letter in "&%_#${}"} | {
-    "\\": r"\textbackslash{}",
-    "^": r"\^{}",
-    "~": r"\~{}",
-    "±": r"$\pm$",
-    "–": "--",
-    "†": r"$\dagger$",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-}
 # What would begin markup: an emphasis only with a second star to end it, a bracket only before an address.
 MARKUP = re.compile(r"[\\`|<>$]|~(?=~)|&(?=#?\w+;)|\](?=[(\[:])|(?<!\w)_(?=\S)|\*(?=\S.*\*)|(?<=:)/(?=/)")
 ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
 BLOCK = re.compile(r"^([#+=~-]|\d+(?=[.)]))")  # of a line by itself: a heading, a list, a rule
-STYLE = """\
-body{font:15px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;color:#222}
-table{border-collapse:collapse;margin:.5rem 0 1.5rem}th,td{padding:.3rem .8rem;text-align:right}
-th:nth-child(-n+2),td:nth-child(-n+2){text-align:left}thead th{border-bottom:2px solid #444}
-tbody tr:nth-child(even){background:#f5f5f5}figure{margin:1rem 0}svg{max-width:100%;height:auto}
-.notes{color:#555}h2{font-size:1.05rem;margin:1.5rem 0 .2rem}"""
 
 
 def terminal(report: Report, width: int | None = None) -> str:
@@ -131,46 +112,6 @@ def markdown(report: Report) -> str:
     return "\n".join(lines) + "\n"
 
 
-def latex(report: Report) -> str:
-    """A `table` environment in booktabs style; scores by language are tables of their own."""
-    caption = " ".join([report.title + ".", *report.head, *report.notes])
-    lines = [r"% needs \usepackage{booktabs}"]
-    lines += _latex_table(report.sections, report.columns, caption, _latex_verdicts(report.verdicts))
-    for section in report.by_language:
-        lines += _latex_table([section], report.columns, report.title + ".", [])
-    return "\n".join(lines) + "\n"
-
-
-def _latex_table(
-    sections: Sequence[Section], columns: Sequence[str], caption: str, below: Sequence[str]
-) -> list[str]:
-    names = len(sections[0].header)
-    alignment = "l" * names + "r" * max(len(section.columns or columns) for section in sections)
-    lines = [r"\begin{table}", r"\centering", rf"\begin{{tabular}}{{{alignment}}}"]
-    for section in sections:
-        lines += [r"\toprule" if section is sections[0] else r"\midrule"]
-        lines.append(rf"\multicolumn{{{len(alignment)}}}{{l}}{{\emph{{{_tex(section.title)}}}}} \\")
-        lines += [_latex_row((*section.header, *(section.columns or columns))), r"\midrule"]
-        lines += [_latex_row(row) for row in section.rows]
-    lines += [r"\bottomrule", r"\end{tabular}", *below]
-    return [*lines, rf"\caption{{{_tex(caption)}}}", r"\end{table}"]
-
-
-def page(report: Report, figures: Sequence[str]) -> str:
-    """A page that stands alone: tables, verdicts, notes and the figures as SVG."""
-    title = _html(report.title)
-    body = "\n".join(_html_section(section, report.columns) for section in report.sections)
-    head = "".join(f"<p>{_html(sentence)}</p>\n" for sentence in report.head)
-    notes = "".join(f"<li>{_html(note)}</li>" for note in report.notes)
-    by_language = "\n".join(_html_section(section, report.columns) for section in report.by_language)
-    drawn = "\n".join(f"<figure>{svg}</figure>" for svg in figures)
-    return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>\n'
-        f"<style>{STYLE}</style></head><body>\n<h1>{title}</h1>\n{head}{body}\n{_html_verdicts(report.verdicts)}\n{drawn}\n"
-        f'<ul class="notes">{notes}</ul>\n{by_language}</body></html>\n'
-    )
-
-
 def _markdown_section(section: Section, columns: Sequence[str]) -> list[str]:
     names = len(section.header)
     lines = [
@@ -198,53 +139,3 @@ def _markdown_row(row: Sequence[str], widths: Sequence[int], names: int) -> str:
 
 def _delimiter(column: int, width: int, names: int) -> str:
     return "-" * (width + 2) if column < names else "-" * (width + 1) + ":"
-
-
-def _latex_row(row: Sequence[str]) -> str:
-    line = " & ".join(_tex(cell) for cell in row) + r" \\"
-    return f"{{}}{line}" if line[0] in "[*" else line  # the line above would take it for its argument
-
-
-def _tex(text: str) -> str:
-    return "".join(TEX.get(letter, letter) for letter in printable(text))
-
-
-def _latex_verdicts(verdicts: Sequence[Verdict]) -> list[str]:
-    if not verdicts:
-        return []
-    lines = [r"\begin{itemize}"]
-    for judged in verdicts:
-        said = statement(judged, r"\textbf{{{}}}".format, _tex)
-        lines.append(rf"\item {said}")
-        lines += _latex_verdicts(judged.controls)
-    return [*lines, r"\end{itemize}"]
-
-
-def _html_verdicts(verdicts: Sequence[Verdict]) -> str:
-    if not verdicts:
-        return ""
-    return f"<h2>{_html(CLAIMS)}</h2>\n{_html_list(verdicts)}"
-
-
-def _html_list(verdicts: Sequence[Verdict]) -> str:
-    if not verdicts:
-        return ""
-    items = (
-        statement(judged, "<b>{}</b>".format, _html) + _html_list(judged.controls) for judged in verdicts
-    )
-    return f"<ul>{''.join(f'<li>{item}</li>' for item in items)}</ul>"
-
-
-def _html(text: str) -> str:
-    return html.escape(printable(text))
-
-
-def _html_section(section: Section, columns: Sequence[str]) -> str:
-    header = "".join(f"<th>{_html(name)}</th>" for name in (*section.header, *(section.columns or columns)))
-    rows = "\n".join(
-        "<tr>" + "".join(f"<td>{_html(cell)}</td>" for cell in row) + "</tr>" for row in section.rows
-    )
-    return (
-        f"<h2>{_html(section.title)}</h2>\n<table><thead><tr>{header}</tr></thead>\n"
-        f"<tbody>{rows}</tbody></table>"
-    )

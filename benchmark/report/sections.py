@@ -140,11 +140,17 @@ class Sections:
             text = f"{cell['score_mean'] - cell['published']:+.2f}" if alike else "–"
             return f"{text} ({cell['published']:.1f}){printed.mark(cell)}"
 
-        paper, item = printed.source["paper"], printed.source["item"]
         return [
             self.section("Measured − published (published)", numbers[numbers["published"].notna()], gap),
-            Section(f"Published: {paper['venue']}, {item['kind']} {item['number']}", self.published(printed)),
+            self.as_published(printed),
         ]
+
+    def as_published(self, printed: Beside) -> Section:
+        """The printed table under the name of its place."""
+        paper, item = printed.source["paper"], printed.source["item"]
+        return Section(
+            f"Published: {paper['venue']}, {item['kind']} {item['number']}", self.published(printed)
+        )
 
     def averages(self, further: pd.DataFrame, rules: dict[str, Any]) -> list[list[str]]:
         """Further averages; in brackets those of the printed columns by the same rule."""

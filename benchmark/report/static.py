@@ -17,11 +17,10 @@ from benchmark.config.resolvers import PLAIN as VANILLA
 from benchmark.config.schema import RunConfig, as_json
 from benchmark.data import parquet
 from benchmark.errors import BenchmarkError
-from benchmark.grids import parts
+from benchmark.grids import parts, recipe
 from benchmark.grids.grid import Grid, composed
 from benchmark.report import published
 from benchmark.report.build import Report
-from benchmark.report.notes import PLACES
 from benchmark.report.numbers.frame import metric
 from benchmark.report.sections import VANILLA_LABEL, Section
 
@@ -126,7 +125,7 @@ def _printed_rows(where: str, static: dict[str, Any], source: dict[str, Any]) ->
 def _notes(grid: Grid, source: dict[str, Any], cells: list[PrintedCell]) -> list[str]:
     """Notes on changed values, sizes, and printed numbers without a counterpart."""
     static, lines = grid.table["static"], []
-    changed = {key: values for key, values in grid.changed.items() if key not in PLACES}
+    changed = recipe.narrowed(grid)
     if changed:
         changes = ", ".join(f"{key}={','.join(values)}" for key, values in changed.items())
         lines.append(f"Our configuration was changed: {changes}.")

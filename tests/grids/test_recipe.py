@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmark.grids.recipe import changed
+from benchmark.grids.recipe import changed, own_name
 from helpers.grids import load
 
 FIGURE4 = ("noisytune/figure4", "data.share=0.1")  # a part of the grid
@@ -61,3 +61,17 @@ def test_hyper_parameters_of_methods_are_the_recipe():
 def test_a_change_among_other_changes_is_named_alone():
     grid = load(*FIGURE4, "seed=1,2", "device=cpu", "protocol.epochs=1")
     assert changed(grid) == {"protocol.epochs": ["1"]}
+
+
+def test_a_narrowed_grid_has_a_name_of_its_own_and_the_whole_one_in_another_place_has_not():
+    whole, narrowed, other = (
+        own_name(load(FIGURE4[0], *changes)) for changes in (["store=elsewhere"], ["seed=1"], ["seed=2"])
+    )
+    assert whole == "noisytune/figure4"
+    assert narrowed.startswith("noisytune/figure4--seed-1-")
+    assert len({whole, narrowed, other}) == 3
+    long = own_name(
+        load(FIGURE4[0], "data.share=0.1,0.2,0.3,0.4,0.5", "seed=1,2,3", "task=mrpc", "protocol.epochs=1")
+    )
+    assert len(long) < 80
+    assert long.count("/") == 1

@@ -11,6 +11,11 @@ from benchmark.config.schema import RunConfig
 from benchmark.grids.grid import Grid
 from benchmark.records.record import Record
 
+#: Markup, templates, terminal escapes and a change of writing direction: a page shows them, and none acts.
+HOSTILE = (
+    '<img src=x onerror="window.pwned=1"></script><script>window.pwned=1</script>" onmouseover="window.pwned=1 '
+    "\x1b[31m \u202e {{ 7*7 }} [x](javascript:alert(1))"
+)
 METRICS = ("accuracy", "f1", "matthews_correlation", "pearson", "spearman")
 
 

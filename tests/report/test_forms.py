@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 from benchmark import report
 from benchmark.grids import grid
-from benchmark.report import figures, render
+from benchmark.report import figures, latex, page, render
 from benchmark.report.build import Report, build
 from benchmark.report.numbers.statistics import estimate, paired_difference
 from benchmark.report.sections import Section
@@ -90,36 +91,60 @@ def test_the_terminal_shows_every_character_of_a_label():
 
 @pytest.mark.parametrize(("plain", "escaped"), [("%", r"\%"), ("&", r"\&"), ("_", r"\_"), ("#", r"\#")])
 def test_latex_escapes_what_it_would_not_print(plain, escaped):
-    assert render.latex(by_hand(f"a{plain}b")).count(f"a{escaped}b") == 7
+    assert latex.latex(by_hand(f"a{plain}b")).count(f"a{escaped}b") == 7
 
 
 @pytest.mark.parametrize("plain", ["{", "}", "$", "^", "~"])
 def test_latex_escapes_the_rarer_characters_too(plain):
-    assert f"a{plain}b" not in render.latex(by_hand(f"a{plain}b"))
+    assert f"a{plain}b" not in latex.latex(by_hand(f"a{plain}b"))
 
 
 def test_latex_escapes_a_backslash_once():
-    assert r"a\textbackslash{}b" in render.latex(by_hand(r"a\b"))
+    assert r"a\textbackslash{}b" in latex.latex(by_hand(r"a\b"))
 
 
 def test_latex_has_a_column_for_every_cell(small):
-    lines = render.latex(build(*small)).splitlines()
+    lines = latex.latex(build(*small)).splitlines()
     columns = next(line for line in lines if "begin{tabular}" in line).split("{")[-1].rstrip("}")
     assert {line.count(" & ") + 1 for line in lines if " & " in line} == {len(columns)}
+
+
+def test_latex_has_a_label_a_caption_and_a_tabular_per_section_none_wider_than_a_page():
+    wide = Section("Wide", [["model", f"method {i}", *["+65.05 [-0.51, +1.20]"] * 9] for i in range(50)])
+    text = latex.latex(Report("A title", [f"task-{i}" for i in range(9)], [wide], [], pd.DataFrame()))
+    assert (
+        text.count(r"\begin{tabular}")
+        == text.count(r"\caption{A title: Wide}")
+        == text.count(r"\label{tab:a-title-")
+    )
+    rows = [line for line in text.splitlines() if " & " in line]
+    assert {line.count("0.51") for line in rows} <= {0, 1, 2}
+    assert max(map(len, (re.sub(r"[$\\]", "", line) for line in rows))) < 345 / 4.7
+    assert sum(line.count("0.51") for line in rows) == 50 * 9
+
+
+def test_latex_has_true_minus_signs_and_the_best_in_bold(small):
+    text = latex.latex(build(*small))
+    assert "$+2.00$ [$-10.71$, $+14.71$] (2 of 3)" in text
+    assert r"83.00 {\footnotesize $\pm$ 2.83 (2 of 3)}" in text
+    shown = latex._cell("66.80* ± 7.62 (5)")
+    assert shown == r"\textbf{66.80}* {\footnotesize $\pm$ 7.62 (5)}"
+    assert latex._tex("lr=1e-05, 2020-01 and -3") == "lr=1e-05, 2020-01 and $-3$"
 
 
 def test_csv_reads_back_to_the_numbers_of_the_table(small, written):
     numbers = build(*small).numbers
     names = [name for name in numbers if numbers[name].dtype.kind in "fi"]
     read = pd.read_csv(written / "table.csv")
+    assert not read.select_dtypes(exclude="number").isna().to_numpy().any()
     np.testing.assert_allclose(read[names], numbers[names], atol=5e-5)
 
 
 def test_csv_names_its_rows(written):
-    read = pd.read_csv(written / "table.csv", keep_default_na=False)
-    assert read[["model", "methods", "task"]].values.tolist() == [
-        ["embedded", "", "opinion"],
-        ["embedded", "noisytune", "opinion"],
+    read = pd.read_csv(written / "table.csv")
+    assert read[["model", "methods", "task", "metric", "unit"]].values.tolist() == [
+        ["embedded", "plain fine-tuning", "opinion", "accuracy", "percent"],
+        ["embedded", "noisytune", "opinion", "accuracy", "percent"],
     ]
 
 
@@ -165,12 +190,26 @@ def test_html_shows_the_numbers_and_the_notes(written):
 
 
 def test_html_needs_no_other_file(written):
-    page = (written / "table.html").read_text()
-    assert not any(word in page for word in ("<script", "<link", "<img", "@import"))
+    text = (written / "table.html").read_text()
+    assert not any(word in text for word in ("<script", "<link", "<img", "@import"))
+
+
+def test_html_is_for_small_and_dark_screens_and_has_one_main_part(written):
+    text = (written / "table.html").read_text()
+    assert 'name="viewport"' in text
+    assert "prefers-color-scheme:dark" in text
+    assert Reader(text).seen.count("main") == 1
+
+
+def test_no_number_is_torn_and_long_text_is_wrapped():
+    shown = page.page(by_hand("81.00 ± 1.41 (2 of 3)"), [])
+    assert "white-space:nowrap" in shown
+    assert "<td>81.00 ± 1.41 (2 of 3)</td>" in shown
+    assert '<td class="long">' in page.page(by_hand("word " * 20), [])
 
 
 def test_html_escapes_text():
-    reader = Reader(render.page(by_hand("a < b & <i>c</i>"), []))
+    reader = Reader(page.page(by_hand("a < b & <i>c</i>"), []))
     assert "i" not in reader.seen
     assert reader.text.count("a < b & <i>c</i>") == 8
 

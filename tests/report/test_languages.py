@@ -125,7 +125,8 @@ def test_every_form_has_the_languages_and_the_files_as_well(whole: Report, made,
     assert len(pd.read_csv(tmp_path / "languages.csv")) == 2 * len(whole.languages) / 2
     for name in ("table.md", "table.html", "table.tex"):
         assert "NER (panx f1) — " in (tmp_path / name).read_text(), name
-    assert (tmp_path / "table.tex").read_text().count(r"\begin{table}") == 13
+    tex = (tmp_path / "table.tex").read_text()
+    assert tex.count(r"\begin{table}") == tex.count(r"\label{tab:") >= 13
     assert "Language" not in capsys.readouterr().out
     assert "| ar" in render.markdown(whole)
 

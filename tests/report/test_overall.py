@@ -83,7 +83,8 @@ def test_only_columns_of_the_average_count():
 
 
 def test_one_seed_has_a_mean_and_no_precision():
-    section = overall.sections(frame({"a": (1.0,), "b": (2.0,)}), ["a", "b"], {"m": "Model"})[0]
+    gains = overall.gains(frame({"a": (1.0,), "b": (2.0,)}), ["a", "b"])
+    section = overall.sections(gains, ["m"], {"m": "Model"})[0]
     assert section.rows == [["Model", "ours", "+1.50 [-4.85, +7.85]", "2", "–", "–", "+1.50", "100%"]]
 
 

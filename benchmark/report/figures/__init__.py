@@ -11,7 +11,6 @@ from benchmark.grids.grid import Grid
 from benchmark.printable import printable
 from benchmark.privacy import portable_text
 from benchmark.records.record import Record
-from benchmark.report import overall
 from benchmark.report.build import Report
 from benchmark.report.figures import style
 from benchmark.report.figures.differences import differences
@@ -37,17 +36,21 @@ QUANTITIES = {
 AXES = {
     "data.share": "share of the training set",
     "step": "updates",
-    "method": "",
+    "method": "method",
     "sensitivity": "sensitivity |θ·g|",
-    "parameter": "",
+    "parameter": "parameters",
 }
 
 
 @dataclass
 class Figures:
-    """Figures as SVG, by the name of their file, with notes for the reader."""
+    """Figures as SVG, by the name of their file, with notes for the reader.
+
+    ``points`` are those of the paper's own display, as `points.points` gives them.
+    """
 
     svg: dict[str, str] = field(default_factory=dict)
+    points: pd.DataFrame = field(default_factory=pd.DataFrame)
     notes: list[str] = field(default_factory=list)
 
 
@@ -62,7 +65,8 @@ def draw(grid: Grid, report: Report, records: Mapping[str, Record], arrays: Arra
                 f"There is no figure: no record has its quantities ({_wanted(layout['y'], layout['panels'])})."
             )
         else:
-            figures.svg["figure"] = panels(shown, layout["kind"], layout["x"])
+            figures.points = shown
+            figures.svg["figure"] = panels(shown, layout["kind"], layout["x"], grid.table["title"])
             probed = [name for name in layout["panels"] if name.startswith("probe/")]
             lacking = [name for name in probed if name not in set(shown["quantity"])]
             if lacking:
@@ -80,7 +84,7 @@ def draw(grid: Grid, report: Report, records: Mapping[str, Record], arrays: Arra
     return figures
 
 
-def panels(frame: pd.DataFrame, display: str, x: str) -> str:
+def panels(frame: pd.DataFrame, display: str, x: str, title: str = "") -> str:
     """All panels of a figure as SVG: one per quantity and panel of ``frame``.
 
     ``frame`` is the result of `points`.
@@ -98,14 +102,14 @@ def panels(frame: pd.DataFrame, display: str, x: str) -> str:
         panel_axes.set_xlabel(across)
         panel_axes.set_ylabel(up)
     style.legend(figure, axes)
-    return style.svg(figure)
+    return style.svg(figure, portable_text(title) or "Figure")
 
 
 def _pooled(report: Report) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The cells behind the pooled means of a report, and these means."""
     counted = list(weights_of(report.rule)) if report.rule else []
     cells = report.numbers[report.numbers["task"].isin(counted) & (report.numbers["methods"] != "")]
-    return drawn(cells), drawn(overall.gains(overall.distinct(report.frame), report.rule))
+    return drawn(cells), drawn(report.gains)
 
 
 def _wanted(y: str, shown: list[str]) -> str:

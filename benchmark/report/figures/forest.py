@@ -6,15 +6,24 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from matplotlib.patches import Polygon
 
-from benchmark.report.figures.style import COLOURS, Axes, pyplot, svg
+from benchmark.report.figures.drawing import (
+    BLUE,
+    RED,
+    ROW,
+    Drawing,
+    Scale,
+    around_zero,
+    room_for,
+    with_interval,
+)
 
+TITLE = "Gain over plain fine-tuning, in percentage points, with 95 % intervals"
 ACROSS = 3  # panels in a row
-WIDTH, NAMES = 3.2, 2.2  # inches: of a panel, and of the names beside the first
-ROW, GAP = 0.22, 0.6  # inches of a row; the space between two tasks, in rows
+WIDTH, SPACE, HEAD, FOOT = 260, 24, 30, 26  # pixels: of a panel, between two, above and below its rows
+GAP = 0.6  # the space between two tasks, in rows
 POOLED = ("Equal weights", "By precision", "In a new cell")
-HALF = 0.32  # height of a diamond above its middle, in rows
+HALF = 5  # pixels: half the height of a diamond
 Places = dict[tuple[str, ...], float]  # heights by task, model and variant, and by the name of a pooled mean
 
 
@@ -29,25 +38,27 @@ def forest(numbers: pd.DataFrame, gains: pd.DataFrame, labels: Mapping[str, str]
     places, ticks = _places(shown, labels)
     across = min(len(gains), ACROSS)
     down = -(-len(gains) // across)
-    height = ROW * (max(ticks) + 1) + 1.0
-    figure, all_axes = pyplot.subplots(
-        down,
-        across,
-        figsize=(NAMES + WIDTH * across, height * down),
-        layout="constrained",
-        sharex=True,
-        sharey=True,
-        squeeze=False,
-    )
-    for axes, gain in zip(all_axes.flat, gains.to_dict("records"), strict=False):
-        _panel(axes, shown[shown["methods"] == gain["methods"]], gain, places)
-        axes.set_yticks([*ticks], [*ticks.values()])
-        axes.set_ylim(max(ticks) + 0.7, -0.7)
-        axes.tick_params(axis="y", length=0)
-    for empty in all_axes.flat[len(gains) :]:
-        empty.set_visible(False)
-    figure.supxlabel("gain over plain fine-tuning, percentage points (95 % intervals)", fontsize=9)
-    return svg(figure)
+    names, panel = room_for(ticks.values()), HEAD + (max(ticks) + 1) * ROW + FOOT
+    width = names + max(across * (WIDTH + SPACE), room_for([TITLE]))
+    drawing = Drawing(width, down * panel + 26)
+    ends = [*_ends(shown, "difference_mean", "difference_low", "difference_high")]
+    ends += _ends(gains, "mean", "low", "high", "random_mean", "random_low", "random_high")
+    ends += _ends(gains, "predicted_low", "predicted_high")
+    for number, gain in enumerate(gains.to_dict("records")):
+        left, top = names + number % across * (WIDTH + SPACE), number // across * panel + HEAD
+        if number % across == 0:
+            for height, name in ticks.items():
+                drawing.text(names - 10, top + (height + 0.5) * ROW + 4, name, "end")
+        scale = around_zero(ends, left, left + WIDTH)
+        drawing.text(left, top - 12, str(gain["methods"]), more=' font-weight="600"')
+        drawing.axis(scale, top, top + (max(ticks) + 1) * ROW)
+        _panel(drawing, shown[shown["methods"] == gain["methods"]], gain, (places, ticks), scale, top)
+    drawing.text(names, down * panel + 16, TITLE)
+    return drawing.svg(TITLE)
+
+
+def _ends(frame: pd.DataFrame, *names: str) -> list[float]:
+    return [float(value) for name in names for value in frame[name]]
 
 
 def _places(shown: pd.DataFrame, labels: Mapping[str, str]) -> tuple[Places, dict[float, str]]:
@@ -70,32 +81,43 @@ def _places(shown: pd.DataFrame, labels: Mapping[str, str]) -> tuple[Places, dic
     return places, ticks
 
 
-def _panel(axes: Axes, shown: pd.DataFrame, gain: Mapping[str, float], places: Places) -> None:
+def _panel(
+    drawing: Drawing,
+    shown: pd.DataFrame,
+    gain: Mapping[str, float],
+    named: tuple[Places, dict[float, str]],
+    scale: Scale,
+    top: float,
+) -> None:
     """One method: cells as points, means as diamonds, a new cell's interval thin."""
-    heights = [places[cell.task, cell.model, cell.variant] for cell in shown.itertuples()]
-    axes.axvline(0, color="#888888", linewidth=1)
-    axes.hlines(heights, shown["difference_low"], shown["difference_high"], color=COLOURS[0], linewidth=1.6)
-    axes.plot(shown["difference_mean"], heights, "o", color=COLOURS[0], markersize=4)
-    equal, weighed, new = (places[name,] for name in POOLED)
-    _diamond(axes, gain["mean"], gain["low"], gain["high"], equal, filled=True)
-    _diamond(axes, gain["random_mean"], gain["random_low"], gain["random_high"], weighed, filled=False)
-    axes.hlines([new], gain["predicted_low"], gain["predicted_high"], color=COLOURS[1], linewidth=0.8)
-    axes.set_title(str(gain["methods"]), fontsize=9)
-    axes.spines[["top", "right", "left"]].set_visible(False)
+    places, ticks = named
+    for cell in shown.itertuples():
+        height = places[str(cell.task), cell.model, cell.variant]
+        y, since = top + (height + 0.5) * ROW, len(drawing.parts)
+        mean, low, high = cell.difference_mean, cell.difference_low, cell.difference_high
+        if np.isfinite([low, high]).all():
+            drawing.line(scale(low), y, scale(high), y, BLUE, 1.6)
+        drawing.dot(scale(mean), y, BLUE)
+        drawing.described(f"{ticks[height]}: {with_interval(mean, low, high)}", since)
+    equal, weighed, new = (top + (places[name,] + 0.5) * ROW for name in POOLED)
+    for prefix, y, filled in (("", equal, True), ("random_", weighed, False)):
+        since = len(drawing.parts)
+        mean, low, high = (gain[f"{prefix}{part}"] for part in ("mean", "low", "high"))
+        _diamond(drawing, scale, (mean, low, high), y, filled)
+        drawing.described(f"{POOLED[not filled]}: {with_interval(mean, low, high)}", since)
+    if np.isfinite([gain["predicted_low"], gain["predicted_high"]]).all():
+        drawing.line(scale(gain["predicted_low"]), new, scale(gain["predicted_high"]), new, RED)
 
 
-def _diamond(axes: Axes, mean: float, low: float, high: float, height: float, filled: bool) -> None:
+def _diamond(
+    drawing: Drawing, scale: Scale, ends: tuple[float, float, float], y: float, filled: bool
+) -> None:
     """A mean with its interval as a diamond; without an interval, a small one."""
+    mean, low, high = ends
     if np.isnan(mean):
         return
-    if np.isnan(low) or np.isnan(high):
-        axes.plot(
-            [mean], [height], "D", color=COLOURS[1], fillstyle="full" if filled else "none", markersize=5
-        )
-        return
-    corners = [(low, height), (mean, height - HALF), (high, height), (mean, height + HALF)]
-    axes.add_patch(
-        Polygon(corners, closed=True, fill=filled, facecolor=COLOURS[1], edgecolor=COLOURS[1], linewidth=1.2)
+    middle = scale(mean)
+    left, right = (
+        (scale(low), scale(high)) if np.isfinite([low, high]).all() else (middle - HALF, middle + HALF)
     )
-    axes.update_datalim(corners)
-    axes.autoscale_view()
+    drawing.polygon([(left, y), (middle, y - HALF), (right, y), (middle, y + HALF)], RED, filled)

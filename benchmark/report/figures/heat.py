@@ -31,7 +31,7 @@ def heat_maps(numbers: pd.DataFrame, names: Mapping[str, str], labels: Mapping[s
     for axes, (column, block) in zip(all_axes[:, 0], blocks, strict=True):
         _panel(axes, block, labels)
         axes.set_title(names[str(column)], fontsize=10, loc="left")
-    return svg(figure)
+    return svg(figure, "Mean scores by language")
 
 
 def _panel(axes: Axes, block: pd.DataFrame, labels: Mapping[str, str]) -> None:

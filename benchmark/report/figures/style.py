@@ -9,12 +9,15 @@ import matplotlib
 
 matplotlib.use("svg")
 matplotlib.rcParams["svg.hashsalt"] = "benchmark"  # equal numbers must give equal files
+matplotlib.rcParams["svg.fonttype"] = "none"  # text stays text: it can be selected, searched and read aloud
 matplotlib.rcParams["font.size"] = 9
 matplotlib.rcParams["text.parse_math"] = False  # names with $ are names
 
 from matplotlib import pyplot  # noqa: E402  (the backend comes first)
 from matplotlib.axes import Axes  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
+
+from benchmark.report.figures.drawing import safe  # noqa: E402
 
 # Okabe and Ito's palette without its yellow, which is hard to see on white.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
@@ -67,10 +70,14 @@ def legend(figure: Figure, axes: list[Axes]) -> None:
         figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=4, frameon=False)
 
 
-def svg(figure: Figure) -> str:
-    """The figure as text, identical for identical figures."""
+def svg(figure: Figure, title: str) -> str:
+    """The figure as text, identical for identical figures, with ``title`` as its name."""
     out = StringIO()
     figure.savefig(out, format="svg", metadata={"Date": None})
     pyplot.close(figure)
     text = out.getvalue()
-    return text[text.index("<svg") :]
+    begin = text.index("<svg")
+    body = text.index(">", begin) + 1
+    return (
+        f'{text[begin : body - 1]} role="img" fill="currentColor">\n<title>{safe(title)}</title>{text[body:]}'
+    )

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmark.config.schema import RunConfig
-from benchmark.report import claims_sheet, render
+from benchmark.report import claims_sheet, page, render
 from benchmark.report.judge import REPRODUCED, UNDECIDED
 from helpers.claims import noise, reported, table
 
@@ -140,7 +140,7 @@ def test_a_gain_of_methods_is_over_the_same_run_without_them(judged):
 def test_reports_show_a_claims_id_place_unit_and_effect(record_of):
     planned = table([BETTER | {"id": "N1", "place": "3.2, Table 2"}])
     shown = reported(planned, record_of, gain(2))
-    for text in (render.terminal(shown, 300), render.markdown(shown), render.page(shown, [])):
+    for text in (render.terminal(shown, 300), render.markdown(shown), page.page(shown, [])):
         assert "N1 (3.2, Table 2): it is so" in text
         assert "1 of 1 comparison as claimed; +" in text
     row = claims_sheet.numbers(shown.verdicts).iloc[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmark.report import render
+from benchmark.report import latex, page, render
 from benchmark.report.build import build
 from helpers.grids import load
 
@@ -45,7 +45,7 @@ def test_a_footnote_stands_behind_its_number_in_every_form(table):
     [beside] = [row for row in section(report, "Measured").rows if row[1] == "plain fine-tuning"]
     assert beside[-1].endswith(printed[5:])
     assert cell(report, "", "Avg.")["published_note"] == "The mean of its row is 79.15"
-    for form in (render.markdown, render.latex, lambda of: render.page(of, []), render.terminal):
+    for form in (render.markdown, latex.latex, lambda of: page.page(of, []), render.terminal):
         assert "The mean of its row is 79.15." in form(report).replace("\n", " ")
     assert printed in render.markdown(report)
 

@@ -1,0 +1,127 @@
+"""A report in LaTeX: tables in booktabs style that are as wide as a page at most, each with a label."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from benchmark.printable import printable
+from benchmark.report.build import Report
+from benchmark.report.judge import Verdict
+from benchmark.report.sections import Section
+from benchmark.report.statements import CLAIMS, statement
+
+TEX = {letter: f"\\{letter}" for letter in "&%_#${}"} | {
+    "\\": r"\textbackslash{}",
+    "^": r"\^{}",
+    "~": r"\~{}",
+    "±": r"$\pm$",
+    "−": r"$-$",
+    "–": "--",
+    "†": r"$\dagger$",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+}
+SIGNED = re.compile(r"(?<![\w.$])([+-]\d[\d.]*)(?![\w-])")
+BEST = re.compile(r"^(-?[\d.]+)\*")
+PAGE, LETTER, BETWEEN, WIDEST = (
+    345,
+    4.7,
+    8,
+    120,
+)  # points: of article's lines, a letter, two columns, a column
+ROWS = 40  # of a table: more would be higher than a page
+NEEDS = r"% needs \usepackage{booktabs}"
+
+
+def latex(report: Report) -> str:
+    """Every section as a `table` of its own, no wider than a page; verdicts and notes below."""
+    lines, name, number = [NEEDS], _label(report.title), 0
+    for section in (*report.sections, *report.by_language):
+        for part in _parts(section, report.columns):
+            number += 1
+            lines += _table(part, report.title, f"tab:{name}-{number}")
+    if report.head:
+        lines += ["", _tex(" ".join(report.head))]
+    if report.verdicts:
+        lines += ["", rf"\paragraph{{{_tex(CLAIMS)}}}", *_verdicts(report.verdicts)]
+    if report.notes:
+        notes = [rf"\item {_tex(note)}" for note in report.notes]
+        lines += ["", r"\begin{itemize}\footnotesize", *notes, r"\end{itemize}"]
+    return "\n".join(lines) + "\n"
+
+
+def _parts(section: Section, columns: Sequence[str]) -> Iterator[Section]:
+    """A section in parts that fit on a page, by columns and by rows; every part has the columns of names."""
+    names, headings = len(section.header), section.columns or list(columns)
+    texts = [[*section.header, *headings], *section.rows]
+    widths = [min(LETTER * max(len(row[i]) for row in texts), WIDEST) + BETWEEN for i in range(len(texts[0]))]
+    room = PAGE - sum(widths[1:names])
+    chosen: list[list[int]] = [[]]
+    for column in range(names, len(widths)):
+        if chosen[-1] and sum(widths[i] for i in (*chosen[-1], column)) > room:
+            chosen.append([])
+        chosen[-1].append(column)
+    for part in chosen:
+        for first in range(0, max(len(section.rows), 1), ROWS):
+            rows = [[*row[:names], *(row[i] for i in part)] for row in section.rows[first : first + ROWS]]
+            yield Section(section.title, rows, [headings[i - names] for i in part], section.header)
+
+
+def _table(section: Section, title: str, label: str) -> list[str]:
+    """A `table` environment; what the first column names, such as a model, stands above its rows."""
+    headings = [*section.header[1:], *(section.columns or [])]
+    longest = [
+        max(len(text) for text in [heading, *(row[i] for row in section.rows)])
+        for i, heading in enumerate(headings, 1)
+    ]
+    names = len(section.header) - 1
+    alignment = "".join(
+        f"p{{{WIDEST}pt}}" if LETTER * letters > WIDEST else "l" if i < names else "r"
+        for i, letters in enumerate(longest)
+    )
+    lines = [r"\begin{table}[htbp]", r"\centering\small", r"\setlength{\tabcolsep}{4pt}"]
+    lines += [rf"\caption{{{_tex(f'{title}: {section.title}')}}}", rf"\label{{{label}}}"]
+    lines += [rf"\begin{{tabular}}{{{alignment}}}", r"\toprule", _row(headings)]
+    for name, rows in groupby(section.rows, key=lambda row: row[0]):
+        lines += [r"\midrule", rf"\multicolumn{{{len(headings)}}}{{l}}{{\emph{{{_tex(name)}}}}} \\"]
+        lines += [_row(row[1:]) for row in rows]
+    return [*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}"]
+
+
+def _row(row: Sequence[str]) -> str:
+    line = " & ".join(_cell(text) for text in row) + r" \\"
+    return f"{{}}{line}" if line[0] in "[*" else line  # the line above would take it for its argument
+
+
+def _cell(text: str) -> str:
+    """A cell: the best in bold, what follows a ± in small type."""
+    mean, sign, spread = text.partition(" ± ")
+    shown = BEST.sub(lambda match: rf"\textbf{{{match[1]}}}*", _tex(mean))
+    return rf"{shown} {{\footnotesize $\pm$ {_tex(spread)}}}" if sign else shown
+
+
+def _tex(text: str) -> str:
+    """``text`` for LaTeX; numbers with a sign are in math, where a minus is one."""
+    parts = SIGNED.split(printable(text))
+    return "".join(
+        f"${part}$" if number % 2 else "".join(TEX.get(letter, letter) for letter in part)
+        for number, part in enumerate(parts)
+    )
+
+
+def _label(title: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
+
+
+def _verdicts(verdicts: Sequence[Verdict]) -> list[str]:
+    if not verdicts:
+        return []
+    lines = [r"\begin{itemize}"]
+    for judged in verdicts:
+        said = statement(judged, r"\textbf{{{}}}".format, _tex)
+        lines.append(rf"\item {said}")
+        lines += _verdicts(judged.controls)
+    return [*lines, r"\end{itemize}"]

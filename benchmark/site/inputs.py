@@ -1,0 +1,68 @@
+"""Digests of what pages are made of: a later build sees what it need not make again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmark.places import PACKAGE, ROOT
+from benchmark.records.store import FAILURES, UNFINISHED, Store
+
+RUN = re.compile(r"([0-9a-f]{16})(?:-\d+)?")  # the folder of a record
+OURS = ("conf", "sweeps", "results/published", "results/reference")
+FILES = (".py", ".html", ".css", ".js", ".yaml", ".md", ".json", ".svg")
+Stamps = dict[str, dict[str, str]]  # by run id, then by folder or failure: when it was written, and its size
+
+
+def digest(*parts: Any) -> str:
+    """A short digest of JSON values."""
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def of_project(overrides: Sequence[str]) -> str:
+    """The digest of everything but records: code, templates, configurations, tables, the papers' numbers."""
+    found = hashlib.sha256(repr(list(overrides)).encode())
+    for folder in (PACKAGE, *(ROOT / name for name in OURS)):
+        for path in sorted(folder.rglob("*")):
+            if path.suffix in FILES and path.is_file():
+                found.update(f"{path.relative_to(folder)}\0".encode() + path.read_bytes())
+    return found.hexdigest()[:24]
+
+
+def stamps(store: Store) -> Stamps:
+    """The stamps of all records and failures of a store, by run id."""
+    found: Stamps = {}
+    for entry in _entries(store.folder):
+        if match := RUN.fullmatch(entry.name):
+            found.setdefault(match[1], {})[entry.name] = _stamp(Path(entry.path) / "record.json")
+    for entry in _entries(store.folder / FAILURES):
+        run_id = entry.name.rpartition("-")[0]
+        found.setdefault(run_id, {})[f"{FAILURES}/{entry.name}"] = _stamp(Path(entry.path))
+    return found
+
+
+def unfinished(store: Store) -> int:
+    """The number of runs that have begun, and can be continued."""
+    return sum(entry.name.endswith(".pt") for entry in _entries(store.folder / UNFINISHED))
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except OSError:
+        return []
+
+
+def _stamp(path: Path) -> str:
+    try:
+        status = path.stat()
+    except OSError as error:
+        return type(error).__name__
+    return f"{status.st_mtime_ns}-{status.st_size}-{status.st_ino}"
