@@ -52,7 +52,7 @@ ALLOWED = {  # by room, the rooms that it may import, function-level and type-ch
     "report": "config grids records data",
     "store": "config grids records report runs",
     "dashboard": "config grids records report runs",
-    "site": "config data grids records report runs",
+    "site": "config data forecast grids records report runs",
     "embedded": "step",
     "speed": "config grids records models tasks step methods training runs engines forecast",
     "testing": "config records models tasks step methods training",

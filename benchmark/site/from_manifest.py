@@ -1,18 +1,26 @@
-"""Rows of the ledger and costs of runs, from the JSON of a site's manifest."""
+"""Rows of the ledger and costs of runs, as JSON of a site's manifest and back."""
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
 from typing import Any
 
+from benchmark.config.stored import typed_again
+from benchmark.forecast.throughput import RunCost
+from benchmark.forecast.work import work_of
 from benchmark.report.ledger import LedgerRow
-from benchmark.runs.throughput import RunCost, Work
+from benchmark.runs.result import portable
+
+
+def stored_row(row: LedgerRow) -> dict[str, Any]:
+    """A row of the ledger for the manifest, without folders of this machine."""
+    awaited = [(portable(work.config), number) for work, number in row.awaited]
+    return asdict(replace(row, awaited=())) | {"awaited": awaited}
 
 
 def ledger_row(stored: dict[str, Any]) -> LedgerRow:
-    """A row of the ledger from its JSON, which has lists in place of tuples."""
-    awaited = tuple(
-        (Work(**work | {"workload": _frozen(work["workload"])}), number) for work, number in stored["awaited"]
-    )
+    """A row of the ledger from the manifest."""
+    awaited = tuple((work_of(typed_again(config)), number) for config, number in stored["awaited"])
     return LedgerRow(**stored | {"awaited": awaited})
 
 

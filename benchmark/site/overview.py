@@ -9,6 +9,8 @@ from typing import Any
 
 from markupsafe import Markup
 
+from benchmark.forecast.estimate import Forecaster
+from benchmark.forecast.throughput import measure
 from benchmark.grids import grid
 from benchmark.printable import printable
 from benchmark.records.store import FAILURES, Store
@@ -16,7 +18,6 @@ from benchmark.report import ledger, ledger_text
 from benchmark.report.figures.differences import intervals
 from benchmark.report.ledger import LedgerRow
 from benchmark.report.words import NOT_DECLARED, NOT_MEASURED
-from benchmark.runs.throughput import measure
 from benchmark.site import inputs, measured_rows
 from benchmark.site.documents import Document
 from benchmark.site.from_manifest import cost_from, ledger_row
@@ -86,7 +87,7 @@ def _ledger(
         for entry, methods in zip(table["ledger"], table["claimed"], strict=True)
     ]
     spent = {run["folder"]: cost_from(run["cost"]) for run in runs}
-    declared = ledger.timed((row for row, _ in stored), measure(store, spent).hours_of)
+    declared = ledger.timed((row for row, _ in stored), Forecaster(measure(store, spent)).hours_of)
     shown = {table["name"] for table in tables}
     left_out = {name.partition("/")[0] for name in grid.claiming() if name not in shown}
     more = ledger.undeclared(declared, {row.paper: 0 for row in declared if row.paper not in left_out})

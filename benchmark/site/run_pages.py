@@ -13,11 +13,11 @@ from typing import Any
 from markupsafe import Markup
 
 from benchmark.errors import BenchmarkError
+from benchmark.forecast.throughput import cost_of
 from benchmark.privacy import portable_command, portable_text
 from benchmark.records.reading import DamagedError, record_at
 from benchmark.records.record import Record, VersionError
 from benchmark.records.store import Store
-from benchmark.runs.throughput import cost_of
 from benchmark.site.curves import curve
 from benchmark.site.inputs import RUN
 from benchmark.site.pages import Site, environment

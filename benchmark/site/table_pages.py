@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from markupsafe import Markup
 
 from benchmark.errors import BenchmarkError
+from benchmark.forecast.work import work_of
 from benchmark.grids import grid as grids
 from benchmark.grids import recipe
 from benchmark.grids.grid import Grid
@@ -26,8 +27,8 @@ from benchmark.report.sections import Section, Sections
 from benchmark.report.words import reason
 from benchmark.runs.finished import records_at_hand
 from benchmark.runs.hits import Hits
-from benchmark.runs.throughput import work_of
 from benchmark.site import measured_rows
+from benchmark.site.from_manifest import stored_row
 from benchmark.site.pages import MOST_ROWS, Site, slug
 
 POINTS = 400  # of a figure that its page lists
@@ -117,7 +118,7 @@ class TablePages:
             "run_ids": sorted({run.run_id for run in planned.runs}),
             "places": sorted(self.store.places[run_id].name for run_id in records),
             "methods": sorted({name for run in planned.runs for name in run.config.method}),
-            "ledger": [asdict(entry) for entry in entries],
+            "ledger": [stored_row(entry) for entry in entries],
             "claimed": [_methods_of(claim, planned) for claim in claims],
             "cells": measured_rows.gained(report, planned) if records else [],
             "gains": [

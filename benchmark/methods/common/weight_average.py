@@ -1,4 +1,4 @@
-"""A mean of the weights, which is evaluated in their place, shared by EMA and SWA."""
+"""A mean of the weights that is evaluated in their place, for EMA and SWA."""
 
 from __future__ import annotations
 
