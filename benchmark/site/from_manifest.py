@@ -1,4 +1,4 @@
-"""Rows of the ledger and costs of runs, as JSON of a site's manifest and back."""
+"""Ledger rows and costs of runs as JSON of a manifest, and back."""
 
 from __future__ import annotations
 
