@@ -110,7 +110,7 @@ def test_an_average_over_columns_that_are_not_there_is_left_out(made) -> None:
 def test_heat_maps_have_a_panel_per_column_and_numbers_in_their_cells(whole: Report, made) -> None:
     planned = load(*NARROW)
     svg = figures.draw(planned, whole, made(planned), lambda _: {}).svg["languages"]
-    drawn = re.findall(r"<!-- (.*?) -->", svg)
+    drawn = re.findall(r"<text[^>]*>(.*?)</text>", svg)
     assert drawn.count("score (%)") == 12
     assert drawn.count("NER (panx f1)") == 1
     assert drawn.count("noisytune") == 12
