@@ -56,15 +56,17 @@ class NEFTune(Method):
             on_output(words, lambda state: self.noised(state) if words.training else state)
 
     def see(self, _: nn.Module, positional: tuple[Any, ...], named: dict[str, Any]) -> None:
-        """Note which tokens of a pass are real: (examples, length)."""
-        self.mask = named["attention_mask"] if "attention_mask" in named else positional[1]
+        """Note which tokens of a pass are real: (examples, length); None: all."""
+        self.mask = named.get("attention_mask", positional[1] if len(positional) > 1 else None)
 
     def noised(self, state: torch.Tensor) -> torch.Tensor:
         """Embeddings (examples, length, units) with noise; XLNet's have the length first."""
-        assert self.mask is not None
         if self.rng is None:
             self.rng = self.context.stream(device=state.device)
-        lengths = self.mask.sum(1, dtype=torch.float32)
+        mask = self.mask
+        if mask is None:
+            mask = state.new_ones(state.shape[:2]).T if self.length_first else state.new_ones(state.shape[:2])
+        lengths = mask.sum(1, dtype=torch.float32)
         sizes = self.alpha / (lengths * state.shape[-1]).sqrt()
         sizes = sizes[None, :, None] if self.length_first else sizes[:, None, None]
         return state + (sizes * self.draw(state, self.rng)).to(state.dtype)
