@@ -177,11 +177,11 @@ def install(encoder: Encoder, cache: Path | None = None) -> Packing | None:
         packing.first_only = first_only
         if check is not None:
             same = holds and (not first_only or check.outputs_hold())
+            verification.keep(key, same, cache)  # an error is not kept: it may be that of a method's hook
     except Exception as error:  # whatever an architecture does that packed tokens do not fit
         if isinstance(error, torch.OutOfMemoryError) or "deterministic" in str(error):
             raise  # of the device, not of the architecture
         same, reason = False, type(error).__name__
-    verification.keep(key, bool(same), cache)
     if same:
         return packing
     if packing is not None:

@@ -31,6 +31,7 @@ QUICK = [
     "data.count=32",
     "protocol.batch_size=16",
     "protocol.epochs=1",
+    "protocol.schedule=constant",  # as SWA wants it
     f"cache='{CACHE}'",
     "seed=1",
 ]

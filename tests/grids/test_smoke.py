@@ -228,4 +228,4 @@ def test_a_smoke_run_is_made_by_its_command(reproduce: Callable[..., tuple[int, 
 def test_arguments_come_in_one_string_for_make(capsys: pytest.CaptureFixture[str], tmp_path) -> None:
     arguments = f"--smoke --plan seed=1 store={tmp_path}"
     assert reproduce_command.main(["hype/table9", "--args", arguments]) == 0
-    assert "hype/table9: 8 runs" in capsys.readouterr().err
+    assert "hype/table9: 12 runs" in capsys.readouterr().err

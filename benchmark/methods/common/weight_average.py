@@ -27,10 +27,15 @@ class WeightAverage(Method):
 
     def attach(self, model: PreTrainedModel, context: Context) -> None:
         self.means: dict[str, torch.Tensor] = {}
+        self.total = 0
 
     def share(self, number: int, total: int) -> float:
         """The part of the mean that update ``number`` of ``total`` (from 1) makes new; 1 forgets what was."""
         raise NotImplementedError
+
+    def share_at(self, number: int, rate: float) -> float:
+        """The share in the form of `Update.scheduled`, which knows a number by its function."""
+        return self.share(number, self.total)
 
     def after(self, update: Update) -> None:
         if self.idle:
@@ -39,7 +44,8 @@ class WeightAverage(Method):
             if name not in self.means:
                 self.means[name] = weight.detach().clone()
         means: Tensors = [self.means[name] for name in update.names]
-        share = update.scheduled(lambda number, rate: self.share(number, update.total))
+        self.total = update.total
+        share = update.scheduled(self.share_at)
         if isinstance(share, float):
             torch._foreach_lerp_(means, update.weights, share)
         else:
