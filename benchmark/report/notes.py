@@ -117,6 +117,10 @@ def _missing(grid: Grid, runs: pd.DataFrame) -> list[str]:
     count = sum(counts.values())
     if not count:
         return []
+    missing = [grid.runs[number] for number in runs[runs["status"] == "missing"]["run"]]
+    unused = sum((Path(run.config.store) / run.run_id).is_dir() for run in missing)
+    counts[ABSENT["missing"]] -= unused
+    counts |= {"with a record that is damaged, cannot be read now, or is of other data": unused}
     reasons = ", ".join(f"{number} {word}" for word, number in counts.items() if number)
     arguments = " ".join(shlex.quote(f"{key}={','.join(values)}") for key, values in grid.changed.items())
     arguments = f"--smoke {arguments}" if grid.table["smoke"] else arguments

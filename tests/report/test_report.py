@@ -300,3 +300,10 @@ def test_a_metric_that_was_not_measured_is_refused_by_name(record_of):
     record = record_of(planned.runs[0].config, {"validation": {"accuracy": 0.7}})
     with pytest.raises(BenchmarkError, match=r"protocol\.report\.mrpc: no 'pearson'.*validation/accuracy"):
         build(planned, {planned.runs[0].run_id: record})
+
+
+def test_a_record_that_cannot_be_used_is_not_called_a_run_that_was_not_made(tmp_path):
+    planned = load(DEMO, "task=opinion", "method=[]", "seed=1,2", f"store='{tmp_path}'")
+    (tmp_path / planned.runs[0].run_id).mkdir()
+    says = "2 of 2 runs are missing (1 not run, 1 with a record that is damaged, cannot be read now, or is of other data)"
+    assert any(note.startswith(says) for note in build(planned, {}).notes)
