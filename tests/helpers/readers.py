@@ -52,7 +52,8 @@ class Heard(tracking.Tracker):
 
 
 def by_plan(planned: Grid) -> Any:
-    return plan.plan([TABLE], [], False).splitlines()[-1].split()[1:4]  # runs, done, to do
+    rows = map(str.split, plan.plan([TABLE], [], False).splitlines())
+    return next(row[1:4] for row in rows if row[:1] == [TABLE])  # runs, done, to do
 
 
 def by_report(planned: Grid) -> Any:

@@ -62,7 +62,9 @@ def test_a_failed_run_is_a_pair_that_did_not_gain():
 
 def test_a_method_is_not_said_to_help_by_diverging():
     diverging = dict.fromkeys("abcdef", (None, None, None, 2.9, 3.1))
-    [[_, method, mean, *_]] = overall.sections(frame(diverging), [*diverging], {})[0].rows
+    [[_, method, mean, *_]] = overall.sections(overall.gains(frame(diverging), [*diverging]), ["m"], {})[
+        0
+    ].rows
     assert method == "ours (lost 18 runs, plain fine-tuning 0)"
     assert mean.endswith("; failures at the floor -28.80")
 

@@ -15,7 +15,6 @@ import benchmark.runs.run
 from benchmark.config.identity import run_id
 from benchmark.config.schema import RunConfig, as_json
 from benchmark.errors import BenchmarkError
-from benchmark.progress import Tell
 from benchmark.records.store import Store
 from benchmark.runs.result import NOT_IN_RECORD
 from benchmark.runs.run import Run, run
@@ -126,7 +125,7 @@ def test_a_diverged_run_is_a_record_without_a_score(tiny: Tiny) -> None:
 def test_a_run_that_fails_leaves_what_failed_and_how_to_try_again(
     tiny: Tiny, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(this: Run, tell: Tell) -> Any:
+    def broken(this: Run, *_: Any) -> Any:
         raise RuntimeError("out of luck")
 
     monkeypatch.setattr(benchmark.runs.run, "train", broken)
