@@ -197,9 +197,13 @@ def test_a_grid_goes_on_after_a_run_that_fails(cli):
 
 
 def test_a_run_says_its_scores_and_is_told_again_from_the_store(cli):
-    first = cli(*QUICK)
-    assert "validation/accuracy" in first[1]
-    assert cli(*QUICK) == first
+    status, first, _ = cli(*QUICK)
+    told = first.removeprefix("finished").split()
+    assert status == 0
+    assert "validation/accuracy" in told
+    status, again, errors = cli(*QUICK)
+    assert (status, errors) == (0, "")
+    assert again.removeprefix("in the store:").partition("  (finished ")[0].split() == told
 
 
 def test_a_run_does_not_write_into_the_hub_cache(cli, tmp_path, monkeypatch):
