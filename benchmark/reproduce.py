@@ -20,7 +20,7 @@ from benchmark.printable import printable
 from benchmark.records.disk import make_writable
 from benchmark.records.record import Record
 from benchmark.records.store import Store
-from benchmark.runs.finished import arrays_of, records_at_hand
+from benchmark.runs.finished import arrays_of, drop_snapshots, records_at_hand
 from benchmark.runs.hits import Hits
 from benchmark.runs.plugins import check_plugins
 
@@ -77,6 +77,8 @@ def reproduce(options: argparse.Namespace) -> int:
         hits = Hits(store)
         records = records_at_hand(planned, hits)
         failed = [run for run in missing if run.run_id not in records and run.run_id not in hits.unknown]
+    if not options.report_only:
+        drop_snapshots(store, records)
 
     from benchmark import report
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 
 import numpy as np
 
+from benchmark.errors import BenchmarkError
 from benchmark.grids.grid import Grid
+from benchmark.records.lease import LEASES, Lease
 from benchmark.records.record import Record
-from benchmark.records.store import Store
+from benchmark.records.store import UNFINISHED, Store
 from benchmark.runs.hits import Hits
 
 
@@ -18,8 +21,7 @@ def load_records(grid: Grid, store: Store | None = None) -> dict[str, Record]:
     ``store`` is in place of the one that its runs name.
 
     A record of other data or weights than those at hand is left out, and so is one that is damaged or cannot be
-    read now. Raises: BenchmarkError for a record of
-    another version.
+    read now. Raises: BenchmarkError for a record of another version.
     """
     return records_at_hand(grid, Hits(store or Store(grid.runs[0].config.store))) if grid.runs else {}
 
@@ -35,3 +37,14 @@ def arrays_of(store: Store, records: Mapping[str, Record]) -> Callable[[str], di
     They are read when they are asked for.
     """
     return lambda run_id: store.arrays(run_id, records.get(run_id))
+
+
+def drop_snapshots(store: Store, records: Collection[str]) -> None:
+    """Remove the snapshots of finished runs, by id: their makers were killed before they could."""
+    there = {path.name.partition(".")[0] for path in (store.folder / UNFINISHED).glob("*.pt")}
+    for run_id in there.intersection(records):
+        with suppress(BenchmarkError):  # of a store that cannot be written to
+            lease = Lease(store.folder, LEASES, run_id)
+            if lease.take():
+                store.drop_snapshot(run_id)
+                lease.release()

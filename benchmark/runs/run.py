@@ -107,7 +107,9 @@ def made(this: Run, tell: Tell, lease: Lease, listener: Listener) -> Record:
         record.seconds.total = trained.outcome.earlier + time.perf_counter() - started
         if lease.lost():
             log.warning("%s: another process began it too, as this one had been silent", this.id)
-        return this.store.add(record, arrays)
+        record = this.store.add(record, arrays)
+        this.store.drop_snapshot(this.id)  # a signal that was heard meanwhile ends this block
+        return record
 
 
 def say_changed(this: Run, hits: Hits) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ import benchmark.runs.run
 from benchmark.config.identity import run_id
 from benchmark.config.schema import RunConfig, as_json
 from benchmark.errors import BenchmarkError
+from benchmark.records.lease import LEASES, Lease
 from benchmark.records.store import Store
+from benchmark.runs.finished import drop_snapshots
 from benchmark.runs.result import NOT_IN_RECORD
 from benchmark.runs.run import Run, run
 from helpers.rates import any_rate
@@ -224,3 +227,43 @@ def test_a_record_does_not_say_where_it_was_stored(tiny: Tiny, tmp_path: Path) -
     config = tiny()
     record = run(Run(config))
     assert str(tmp_path) not in json.dumps(record.to_json())
+
+
+def test_a_signal_at_the_very_end_leaves_no_snapshot(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is heard once the record is written, and nobody asks for that run again."""
+
+    @contextmanager
+    def deferred() -> Iterator[None]:
+        yield
+        raise KeyboardInterrupt
+
+    add = Store.add
+
+    def late(store: Store, record: Any, arrays: Any) -> Any:
+        snapshot = store.snapshot(record.run_id)
+        snapshot.parent.mkdir(exist_ok=True)
+        snapshot.touch()
+        return add(store, record, arrays)
+
+    monkeypatch.setattr(benchmark.runs.run.stopping, "deferred", deferred)
+    monkeypatch.setattr(Store, "add", late)
+    config = tiny()
+    with pytest.raises(KeyboardInterrupt):
+        run(Run(config))
+    store = Store(config.store)
+    assert store.find(run_id(config)) is not None
+    assert not store.snapshot(run_id(config)).exists()
+
+
+def test_the_snapshot_of_a_maker_that_was_killed_is_dropped_for_its_record_alone(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.open()
+    done, other, held = ("a" * 16, "b" * 16, "c" * 16)
+    store.snapshot(done).parent.mkdir()
+    for name in (done, other, held):
+        store.snapshot(name).touch()
+    lease = Lease(tmp_path, LEASES, held)
+    assert lease.take()
+    drop_snapshots(store, {done, held})
+    assert [store.snapshot(name).exists() for name in (done, other, held)] == [False, True, True]
+    lease.release()

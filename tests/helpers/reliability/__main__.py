@@ -26,7 +26,7 @@ from helpers.reliability.tally import Tally
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 OURS = ("driver", "worker", "server", "run")  # are sent any signal; what belongs to a cluster is killed
-RUNS = 10
+RUNS = 24
 AT_MOST = 20  # signals to a grid: it is to end, too
 GRID = ["task=opinion", "method=[],[noisytune]", "protocol.epochs=null", "protocol.steps=30", "data.count=64"]
 OFTEN = ["snapshot_minutes=0.002", "+tracker._target_=helpers.reliability.counting.Count"]
@@ -82,7 +82,7 @@ class Experiment:
             if "run" in family(str(self.folder)).values():
                 break
             time.sleep(0.1)
-        last = time.monotonic() + (self.draw.uniform(0.0, 5.0) if random else 1.0)
+        last = time.monotonic() + (self.draw.uniform(0.0, 2.0) if random else 1.0)
         while driver.poll() is None and time.monotonic() < last:
             time.sleep(0.05)
 
