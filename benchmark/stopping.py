@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 AGAIN = 2.0  # seconds in which a second signal is taken for the first one's: schedulers and launchers both send one
+SOON = 0.01  # seconds until a signal that was lost is raised again
 PATIENCE = 20.0  # seconds from a signal until it is obeyed at any place; schedulers kill after 30
 
 
@@ -39,6 +41,16 @@ def hear(*numbers: int) -> None:
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
             signal.signal(number, _heard)
     signal.signal(signal.SIGALRM, _impatient)
+    sys.unraisablehook = _lost
+
+
+def _lost(lost: sys.UnraisableHookArgs) -> None:
+    """Raise `Stopped` once more, if it was raised where Python ignores errors, such as in a `__del__`."""
+    if isinstance(lost.exc_value, Stopped):
+        _asked.append((lost.exc_value.number, time.monotonic()))
+        signal.setitimer(signal.ITIMER_REAL, SOON)
+    else:
+        sys.__unraisablehook__(lost)
 
 
 def _heard(number: int, frame: FrameType | None) -> None:

@@ -25,7 +25,6 @@ from benchmark.engines.grid_progress import GridProgress
 from benchmark.engines.grid_work import GridWork
 from benchmark.engines.mps import mps
 from benchmark.engines.pool import Pool
-from benchmark.engines.process import begin
 from benchmark.engines.slots import Job, Needs, Slots
 from benchmark.errors import BenchmarkError
 from benchmark.grids.grid import PlannedRun
@@ -35,6 +34,7 @@ from benchmark.records.store import Store
 from benchmark.runs.device import unusable_driver
 from benchmark.runs.early import check_machine
 from benchmark.runs.looking import check_data_apart
+from benchmark.runs.parallel import start
 from benchmark.runs.resources import ANY_GPU, VISIBLE, gpus, room
 
 SEEN = 5.0  # seconds at most until the grid's note in the store is renewed
@@ -170,7 +170,7 @@ def _build_what_they_need(context: BaseContext, runs: Sequence[PlannedRun]) -> N
     for builder, cache in sorted(needed):
         for _ in range(2):  # once more, if it was killed
             process = context.Process(target=_build, args=(builder, cache))  # type: ignore[attr-defined]
-            begin(process)
+            start(process)
             process.join()
             if (process.exitcode or 0) >= 0:
                 break

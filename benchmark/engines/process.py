@@ -30,6 +30,7 @@ from benchmark.records import token, workers
 from benchmark.records.token import Token
 from benchmark.runs.failures import CRASHED, GONE, REFUSED, UNWRITABLE, cause_of
 from benchmark.runs.leased import ElsewhereError
+from benchmark.runs.parallel import start
 from benchmark.runs.run import Run, run
 
 GROWTH = 1 << 30  # bytes, of host and GPU, by which a worker may have grown since its first run
@@ -87,7 +88,7 @@ class Worker:
         self.process = context.Process(  # type: ignore[attr-defined]
             target=serve, args=(theirs, watched, environment, gpu, growth), daemon=True
         )
-        begin(self.process)
+        start(self.process)
         theirs.close()
         watched.close()
 
@@ -121,14 +122,6 @@ class Worker:
         self.process.kill()
 
 
-def begin(process: Any) -> None:
-    """Start a process, with a new fork server if the old one was killed."""
-    try:
-        process.start()
-    except (EOFError, ConnectionError):
-        process.start()
-
-
 def serve(
     connection: Connection, life: Connection, environment: dict[str, str], gpu: int | None, growth: int
 ) -> None:
@@ -137,7 +130,8 @@ def serve(
     stopping.hear(signal.SIGTERM, signal.SIGHUP)
     threading.Thread(target=end_with, args=(life,), daemon=True).start()
     try:
-        make_runs(connection, environment, gpu, growth)
+        with suppress(BrokenPipeError):  # the launcher is gone
+            make_runs(connection, environment, gpu, growth)
     except stopping.Stopped:
         with suppress(OSError):
             connection.send(RunOutcome(STOPPED, last=True))

@@ -104,9 +104,11 @@ def measured(processes: int) -> dict[str, Any]:
 def _measure(sender: Connection) -> None:
     """Send the rates, or why there are none."""
     try:
-        sender.send(rates())
+        told: Any = rates()
     except Exception as error:  # torch is not installed, or does not run here
-        sender.send(f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")
+        told = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+    with suppress(BrokenPipeError):  # nobody asks any more
+        sender.send(told)
 
 
 def rates() -> dict[str, Any]:

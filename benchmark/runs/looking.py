@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
 from pathlib import Path
 
 from benchmark.config.schema import RunConfig, as_json
 from benchmark.errors import BenchmarkError, one_line
+from benchmark.runs.parallel import start
 
 
 def check_data(configs: Iterable[RunConfig]) -> None:
@@ -57,7 +59,7 @@ def check_data_apart(context: BaseContext, configs: Sequence[RunConfig]) -> None
     """`check_data` in a process of its own, which leaves this one small. Raises: BenchmarkError."""
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_tell, args=(sender, configs))  # type: ignore[attr-defined]
-    process.start()
+    start(process)
     sender.close()
     try:
         fault = receiver.recv()
@@ -69,9 +71,10 @@ def check_data_apart(context: BaseContext, configs: Sequence[RunConfig]) -> None
 
 
 def _tell(sender: Connection, configs: Sequence[RunConfig]) -> None:
+    fault = None
     try:
         check_data(configs)
     except BenchmarkError as error:
-        sender.send(str(error))
-    else:
-        sender.send(None)
+        fault = str(error)
+    with suppress(BrokenPipeError):  # nobody asks any more
+        sender.send(fault)

@@ -54,3 +54,11 @@ def _begin(work: Callable[[Any], Any], begin: Callable[[], None]) -> None:
 
 def _done(piece: Any) -> Any:
     return _work[-1](piece)
+
+
+def start(process: Any) -> None:
+    """Start a process, with a new fork server if the old one was killed."""
+    try:
+        process.start()
+    except (EOFError, ConnectionError):
+        process.start()
