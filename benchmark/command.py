@@ -43,8 +43,8 @@ def carried_out(work: Callable[[], int]) -> int:
     Any other error is a fault of the program and is raised on, with its stack trace.
     """
     show_warnings()
-    stopping.hear()
     try:
+        stopping.hear()
         return work()
     except stopping.Stopped as stopped:
         signs = "\n" if sys.stderr.isatty() else ""  # a terminal shows ^C where the line begins

@@ -127,17 +127,19 @@ def serve(
 ) -> None:
     """The process of a worker, on a ``gpu`` of those it sees; it ends when nobody is at the other end any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal tells all; the launcher passes it on
-    stopping.hear(signal.SIGTERM, signal.SIGHUP)
-    threading.Thread(target=end_with, args=(life,), daemon=True).start()
     try:
-        with suppress(BrokenPipeError):  # the launcher is gone
-            make_runs(connection, environment, gpu, growth)
+        try:
+            stopping.hear(signal.SIGTERM, signal.SIGHUP)
+            threading.Thread(target=end_with, args=(life,), daemon=True).start()
+            with suppress(BrokenPipeError):  # the launcher is gone
+                make_runs(connection, environment, gpu, growth)
+        finally:
+            for number in stopping.SIGNALS:  # it is ending
+                signal.signal(number, signal.SIG_IGN)
     except stopping.Stopped:
         with suppress(OSError):
             connection.send(RunOutcome(STOPPED, last=True))
     finally:
-        for number in stopping.SIGNALS:  # it is ending
-            signal.signal(number, signal.SIG_IGN)
         workers.leave()
 
 

@@ -37,6 +37,15 @@ QUICK = [
 ]
 METHODS = sorted(path.stem for path in (ROOT / "conf" / "method").glob("*.yaml"))
 UNTIMED = ("status", "scores", "curve", "examples", "model", "data", "config")
+STOPPED_AT_ONCE = """
+import multiprocessing, os, signal, threading
+from benchmark.engines.process import serve
+
+threading.Thread.start = lambda thread: os.kill(os.getpid(), signal.SIGTERM)
+ours, theirs = multiprocessing.Pipe()
+serve(theirs, theirs, {}, None, 0)
+print(ours.recv().failure)
+"""
 MEDDLER = """
 import logging
 import os
@@ -301,6 +310,11 @@ def test_a_worker_whose_launcher_is_gone_ends(worker: Callable[..., Worker]) -> 
     one.connection.close()
     one.process.join(60)
     assert one.process.exitcode == 0
+
+
+def test_a_signal_while_a_worker_begins_is_its_last_word(tmp_path: Path) -> None:
+    shown = subprocess.run([sys.executable, "-c", STOPPED_AT_ONCE], capture_output=True, text=True, cwd=ROOT)
+    assert (shown.stdout, shown.stderr) == ("stopped\n", "")
 
 
 def test_a_run_hands_on_what_we_say_and_shows_nothing(
