@@ -25,6 +25,7 @@ from benchmark.records.record import Record
 VERSION = "0.3.0"  # of their schema
 NAME = "finetuning-noise-benchmark"
 UNKNOWN = "unknown"
+BUILDERS = "benchmark."  # of models that the project makes itself
 CORRELATIONS = ("matthews_correlation", "pearson", "spearman")  # from -1 to 1
 NOT_PORTABLE = re.compile(r"[^\w.-]+")
 
@@ -36,7 +37,7 @@ def write_all(records: Iterable[Record], folder: Path, organization: str) -> int
     for record in records:
         if not record.scores:
             continue
-        path = folder / place(record)
+        path = folder / place(record, organization)
         path.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps(converted(record, organization), indent=1, sort_keys=True, allow_nan=False)
         if path.exists() and path.read_text() != text:
@@ -50,19 +51,20 @@ def write_all(records: Iterable[Record], folder: Path, organization: str) -> int
     return written
 
 
-def place(record: Record) -> Path:
+def place(record: Record, organization: str = UNKNOWN) -> Path:
     """The path of a record's file, always the same: a UUID of version 4 made of the run's id."""
     name = uuid.uuid5(uuid.NAMESPACE_URL, f"{NAME}/{record.run_id}")
-    return Path("data", NAME, *_developer_and_model(record), f"{uuid.UUID(bytes=name.bytes, version=4)}.json")
+    model = _developer_and_model(record, organization)
+    return Path("data", NAME, *model, f"{uuid.UUID(bytes=name.bytes, version=4)}.json")
 
 
 def converted(record: Record, organization: str = UNKNOWN) -> dict[str, Any]:
     """A record in their format; ``organization`` made it."""
-    developer, _ = _developer_and_model(record)
+    developer, name = _developer_and_model(record, organization)
     finished = datetime.fromisoformat(record.finished)
     return {
         "schema_version": VERSION,
-        "evaluation_id": f"{NAME}/{record.config['task']['name']}/{_model_id(record)}/{record.run_id}",
+        "evaluation_id": f"{NAME}/{record.config['task']['name']}/{developer}/{name}/{record.run_id}",
         "evaluation_timestamp": record.finished,
         "retrieved_timestamp": str(finished.timestamp()),
         "source_metadata": {
@@ -78,7 +80,7 @@ def converted(record: Record, organization: str = UNKNOWN) -> dict[str, Any]:
         },
         "model_info": {
             "name": _name(record),
-            "id": _model_id(record),
+            "id": f"{developer}/{name}",
             "developer": developer,
             "inference_engine": {
                 "name": "transformers",
@@ -170,15 +172,12 @@ def _name(record: Record) -> str:
     return " + ".join([record.config["model"]["name"], *sorted(record.config["method"])])
 
 
-def _model_id(record: Record) -> str:
-    return "/".join(_developer_and_model(record))
-
-
-def _developer_and_model(record: Record) -> tuple[str, str]:
-    """The two parts of a hub's id, as names of folders; a model without one is of an unknown developer."""
+def _developer_and_model(record: Record, organization: str) -> tuple[str, str]:
+    """The two parts of a hub's id, as names of folders; a model without one is ours or the organization's."""
     known = record.model.id if record.model.revision else None
     developer, _, name = (known or record.config["model"]["name"]).rpartition("/")
-    return _portable(developer or UNKNOWN), _portable(name)
+    own = NAME if record.model.id.startswith(BUILDERS) else organization
+    return _portable(developer or own), _portable(name)
 
 
 def _portable(name: str) -> str:

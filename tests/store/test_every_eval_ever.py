@@ -1,7 +1,7 @@
 """Records in the form of Every Eval Ever.
 
-Its JSON schema (version 0.3.0) is not carried here. What it requires of these files is written down below; with the
-schema's path in EVERY_EVAL_EVER_SCHEMA they are validated against the schema itself.
+What its schema (version 0.3.0) requires of these files is written down below. Its own validator, of the package
+every-eval-ever for Python 3.12 or later, is asked where it is on PATH or in EVERY_EVAL_EVER.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +26,7 @@ from benchmark.store.__main__ import main
 from helpers.records import ARRAYS, RECORD
 from helpers.stores import called, record, store
 
-SCHEMA = os.environ.get("EVERY_EVAL_EVER_SCHEMA")
+VALIDATOR = os.environ.get("EVERY_EVAL_EVER") or shutil.which("every_eval_ever")
 TEXTS = {"type": "object", "additionalProperties": {"type": "string"}}
 NEEDED = {  # by hand: the fields that their schema requires, and of which type
     "type": "object",
@@ -78,6 +80,7 @@ CORRELATION = {"validation": {"matthews_correlation": -0.25}, "test/de": {"f1": 
 KINDS = {
     "a hub's model": RECORD,
     "a builder's": replace(RECORD, model=replace(RECORD.model, id="benchmark.embedded.encoder.build", revision=None)),
+    "a folder's": replace(RECORD, model=replace(RECORD.model, id="encoder", revision=None)),
     "a folder's data": replace(RECORD, data=replace(RECORD.data, id="my data", revision=None)),
     "several sets": replace(RECORD, scores=CORRELATION, examples={"train": 3, "test/de": 7}),
 }  # fmt: skip
@@ -86,8 +89,6 @@ KINDS = {
 def valid(content: Any) -> None:
     properties = {name: {} for name in every_eval_ever.converted(RECORD)}
     jsonschema.validate(content, NEEDED | {"properties": properties | NEEDED["properties"]})
-    if SCHEMA:
-        jsonschema.validate(content, json.loads(Path(SCHEMA).read_text()))
     for result in content["evaluation_results"]:
         limits = result["metric_config"]
         assert limits["min_score"] <= result["score_details"]["score"] <= limits["max_score"]
@@ -102,13 +103,24 @@ def test_a_record_has_all_that_the_schema_requires(kind: str) -> None:
 
 
 @pytest.mark.skipif(
-    not SCHEMA, reason="EVERY_EVAL_EVER_SCHEMA names no schema: what it requires is checked by hand"
+    not VALIDATOR, reason="no every_eval_ever on PATH: pip install every-eval-ever (Python 3.12 or later)"
 )
-def test_the_schema_refuses_what_lacks_a_field() -> None:
-    content = every_eval_ever.converted(RECORD)
-    del content["model_info"]["additional_details"]["deployment_type"]
-    with pytest.raises(jsonschema.ValidationError):
-        valid(content)
+def test_their_validator_takes_our_files_and_no_others(tmp_path: Path) -> None:
+    named = [replace(kind, run_id=f"{number:016x}") for number, kind in enumerate(KINDS.values())]
+    files = written(tmp_path, *named)
+    assert len(files) == len(KINDS)
+    assert judged(tmp_path, *files) == 0
+    content = json.loads(next(iter(files.values())))
+    del content["model_info"]
+    (tmp_path / next(iter(files))).write_text(json.dumps(content))
+    assert judged(tmp_path, *files) != 0
+
+
+def judged(folder: Path, *files: str) -> int:
+    """The exit status of their validator, asked in the ``folder`` from which it counts a path's parts."""
+    return subprocess.run(
+        [str(VALIDATOR), "validate", *files], cwd=folder, capture_output=True, text=True
+    ).returncode
 
 
 def test_scores_and_sources_are_the_records() -> None:
@@ -126,7 +138,9 @@ def test_models_are_named_by_their_hub_ids() -> None:
     assert (info["id"], info["developer"]) == ("somebody/encoder", "somebody")
     assert info["additional_details"]["model_availability"] == "open_weights"
     other = every_eval_ever.converted(KINDS["a builder's"])["model_info"]
-    assert (other["id"], other["developer"]) == ("unknown/encoder", "unknown")
+    assert (other["id"], other["developer"]) == (f"{every_eval_ever.NAME}/encoder", every_eval_ever.NAME)
+    own = every_eval_ever.converted(KINDS["a folder's"], "somebody")["model_info"]
+    assert (own["id"], own["developer"]) == ("somebody/encoder", "somebody")
 
 
 def written(folder: Path, *records: Record) -> dict[str, bytes]:
