@@ -34,6 +34,8 @@ Its API from Python, imported when it is first used:
 
 from __future__ import annotations
 
+import signal
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +45,10 @@ if TYPE_CHECKING:
     from benchmark.methods.base import Method
     from benchmark.runs.finished import load_records
     from benchmark.runs.run import run
+
+if sys.argv[:1] == ["-m"] and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    # A command of ours is being imported: Ctrl-C ends it without a stack trace, until `stopping.hear` listens.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 __all__ = ["Method", "load_grid", "load_records", "report", "run"]
 API = {

@@ -13,6 +13,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from benchmark import stopping
 from benchmark.command import carried_out
 from benchmark.config.compose import register, typed
 from benchmark.config.launching import SEARCHPATH, check_files, check_sweep, parsed
@@ -58,6 +59,7 @@ def main(config: DictConfig) -> None:
         this = Run(typed(config), command, choices.get("sweeps"))
         record, found = _run(this)
     except Exception as error:
+        stopping.unmask(error)
         line = one_line(error)
         if HydraConfig.get().mode is RunMode.RUN:
             if line is None:

@@ -45,19 +45,21 @@ def carried_out(work: Callable[[], int]) -> int:
     show_warnings()
     try:
         stopping.hear()
-        return work()
+        try:
+            return work()
+        except Exception as error:
+            stopping.unmask(error)
+            line = one_line(error)
+            if line is None:
+                raise
+            print(printable(f"error: {line}"), file=sys.stderr)
+            return REFUSED
     except stopping.Stopped as stopped:
         signs = "\n" if sys.stderr.isatty() else ""  # a terminal shows ^C where the line begins
         print(
             f"{signs}{stopped}: finished runs are kept; the same command goes on from here", file=sys.stderr
         )
         return stopped.status
-    except Exception as error:
-        line = one_line(error)
-        if line is None:
-            raise
-        print(printable(f"error: {line}"), file=sys.stderr)
-        return REFUSED
 
 
 def parser_of(name: str, description: str) -> argparse.ArgumentParser:

@@ -74,6 +74,7 @@ def reproduce(options: argparse.Namespace) -> int:
     failed: list[PlannedRun] = []
     if missing and not options.report_only:
         make(Assignment(planned, words(options), missing, store, list(records.values()), options.workers))
+        store.wait_until_there()
         hits = Hits(store)
         records = records_at_hand(planned, hits)
         failed = [run for run in missing if run.run_id not in records and run.run_id not in hits.unknown]

@@ -53,6 +53,18 @@ def _lost(lost: sys.UnraisableHookArgs) -> None:
         sys.__unraisablehook__(lost)
 
 
+def unmask(error: BaseException) -> None:
+    """Raise the `Stopped` in whose place ``error`` came, if there is one.
+
+    A library's own clean-up may fail when it is left in the middle of its work, and its error is then raised.
+    """
+    behind: BaseException | None = error
+    while behind is not None:
+        if isinstance(behind, Stopped):
+            raise behind
+        behind = behind.__context__
+
+
 def _heard(number: int, frame: FrameType | None) -> None:
     if _deferring and _asked and time.monotonic() - _asked[0][1] < AGAIN:
         return

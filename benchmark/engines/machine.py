@@ -90,7 +90,7 @@ def run_all(
     try:
         _get_ready(context, runs, progress)
         with places(runs, workers) as slots:
-            pool = Pool(context, slots, workers, Needs(records), store.open(), purpose, minutes)
+            pool = Pool(context, slots, workers, Needs(records), store.open(wait=True), purpose, minutes)
             work = GridWork(pool, store, deque(Job(planned) for planned in runs), progress.finished, since)
             try:
                 while work.go_on():

@@ -205,6 +205,7 @@ def made(order: Order, gpu: int | None) -> tuple[RunOutcome, int]:
     except ElsewhereError as holder:
         outcome = RunOutcome(ELSEWHERE, error=str(holder))
     except Exception as error:  # it is in the store already
+        stopping.unmask(error)
         cause = cause_of(error)
         outcome = RunOutcome(cause, error=str(error) if cause == UNWRITABLE else "")
     return outcome, memory.release()

@@ -72,12 +72,13 @@ class RayCluster(Engine):
 
     def make(self, asked: Assignment) -> None:
         cpus = float(threads_of(asked)) if self.cpus is None else self.cpus
-        with connected(self.place()) as ray, ExitStack() as stack:
-            resources = {"num_cpus": cpus, "num_gpus": self.gpus_of(asked, ray)}
-            begun = begin(asked, cpus, self.run_minutes)
-            # Ray says on stdout what happens to nodes, page by page.
+        begun = begin(asked, cpus, self.run_minutes)
+        with ExitStack() as stack:
+            # Ray says on stdout what happens to nodes, page by page, until it is shut down.
             said = stack.enter_context((begun.logs / f"ray-{os.getpid()}.out").open("a"))
             stack.enter_context(redirect_stdout(said))
+            ray = stack.enter_context(connected(self.place()))
+            resources = {"num_cpus": cpus, "num_gpus": self.gpus_of(asked, ray)}
             tasks = Tasks(ray, resources, begun, asked.workers, len(asked.missing))
             watch = Watch(asked, begun.logs)
             with stopping.deferred():  # Ray does not take an exception in the middle of a call

@@ -82,7 +82,7 @@ class SlurmCluster(Engine):
         workers = min(WORKERS, len(asked.missing)) if asked.workers is None else asked.workers
         cpus = self.cpus_per_task or threads_of(asked)
         begun = begin(asked, cpus, self.run_minutes)
-        jobs = Jobs(f"benchmark-{asked.store.open().id}-{begun.stamp}")
+        jobs = Jobs(f"benchmark-{asked.store.open(wait=True).id}-{begun.stamp}")
         watch = Watch(asked, begun.logs)
         if jobs.there():
             log.warning(

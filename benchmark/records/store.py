@@ -57,13 +57,15 @@ class Store:
         self.beside: dict[str, list[Path]] = {}  # by run id: further records of the same origins
         self.told: set[Path | str] = set()  # warned of
 
-    def open(self) -> token.Token:
-        """Make the store ready for a run's record; its token.
+    def open(self, wait: bool = False) -> token.Token:
+        """Make the store ready for a run's record; its token. With ``wait``, wait for one that is not where it was.
 
         Raises: BenchmarkError if it cannot be written to, StoreGoneError if it is not where it was.
         """
         if not token.known(self.folder):
             make_writable("store", self.folder)
+        elif wait:
+            self.wait_until_there()
         try:
             return token.opened(self.folder)
         except OSError as error:
@@ -153,11 +155,9 @@ class Store:
 
     def wait_until_there(self) -> None:
         """Wait for a store that is not where it was, and say so."""
-        told = False
+        if not token.is_there(self.folder):
+            log.warning("store=%s is gone: waiting until it is back", self.folder)
         while not token.is_there(self.folder):
-            if not told:
-                log.warning("store=%s is gone: waiting until it is back", self.folder)
-                told = True
             time.sleep(1)
 
     def _added(self, record: Record, arrays: Mapping[str, np.ndarray]) -> Record:

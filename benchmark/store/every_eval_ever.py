@@ -176,7 +176,7 @@ def _developer_and_model(record: Record, organization: str) -> tuple[str, str]:
     """The two parts of a hub's id, as names of folders; a model without one is ours or the organization's."""
     known = record.model.id if record.model.revision else None
     developer, _, name = (known or record.config["model"]["name"]).rpartition("/")
-    own = NAME if record.model.id.startswith(BUILDERS) else organization
+    own = NAME if str(record.model.id).startswith(BUILDERS) else organization
     return _portable(developer or own), _portable(name)
 
 

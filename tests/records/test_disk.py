@@ -39,8 +39,9 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     return made
 
 
-def test_a_store_that_is_gone_is_waited_for_and_gets_the_record(
-    store: Store, record: Record, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("what", ["a record is ready", "runs are to begin"])
+def test_a_store_that_is_gone_is_waited_for(
+    store: Store, record: Record, caplog: pytest.LogCaptureFixture, what: str
 ):
     away = store.folder.with_name("away")
     shutil.move(store.folder, away)
@@ -54,8 +55,11 @@ def test_a_store_that_is_gone_is_waited_for_and_gets_the_record(
 
     other = threading.Thread(target=come_back)
     other.start()
+    if what == "runs are to begin":
+        store.open(wait=True)
     store.add(record, ARRAYS)
     other.join()
+    assert caplog.text.count("is gone: waiting") == 1
     assert Store(store.folder).find(record.run_id) == record
 
 
