@@ -86,14 +86,22 @@ def reproduce(options: argparse.Namespace) -> int:
     without = {run.run_id for run in planned.runs} - records.keys() - hits.unknown.keys()
     ended = {run_id for run_id in without if store.failures(run_id)}
     report.write(planned, records, folder, arrays_of(store, records), ended, repeated(hits, records))
-    for run in failed:
-        why = next(
-            (failure.error for failure in reversed(store.failures(run.run_id))), "no reason was recorded"
-        )
-        again = shlex.join(["python", "-m", "benchmark", *planned.search, *run.overrides])
-        print(printable(f"failed: {why}"), printable(f"   try again: {again}"), sep="\n", file=sys.stderr)
+    for line in said_of(failed, planned, store):
+        print(printable(line), file=sys.stderr)
     print(f"also written: {folder}/table.md, .csv, .tex, .html, and figures", file=sys.stderr)
     return 1 if failed else 0
+
+
+def said_of(failed: list[PlannedRun], planned: Grid, store: Store) -> list[str]:
+    """Why runs failed, each with the command to try it again; those that nobody began are counted."""
+    lines, never = [], 0
+    for run in failed:
+        failures = store.failures(run.run_id)
+        never += not failures
+        if failures:
+            again = shlex.join(["python", "-m", "benchmark", *planned.search, *run.overrides])
+            lines += [f"failed: {failures[-1].error}", f"   try again: {again}"]
+    return [*lines, *([f"{never} runs were not made: the same command goes on with them"] if never else [])]
 
 
 def make(asked: Assignment) -> None:

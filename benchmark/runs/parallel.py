@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import signal
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from typing import Any, TypeVar
@@ -15,6 +16,7 @@ Piece = TypeVar("Piece")
 Result = TypeVar("Result")
 FEW = 4  # pieces: for no more, a process would take longer to start than to work
 SELDOM = 50_000  # new objects between looks for cycles: grids and records are many small objects that stay
+TRIES, SOON = 20, 0.1  # of starting a process while a fork server ends, and the seconds between them
 _work: list[Callable[[Any], Any]] = []
 
 
@@ -57,8 +59,13 @@ def _done(piece: Any) -> Any:
 
 
 def start(process: Any) -> None:
-    """Start a process, with a new fork server if the old one was killed."""
-    try:
-        process.start()
-    except (EOFError, ConnectionError):
-        process.start()
+    """Start a process, with a new fork server if the old one was killed.
+
+    The new one begins when the old one's end is known, which may be a moment after it refuses.
+    """
+    for _ in range(TRIES):
+        try:
+            return process.start()
+        except (EOFError, ConnectionError):
+            time.sleep(SOON)
+    process.start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from unittest.mock import Mock
 
 import pytest
 
@@ -54,3 +55,11 @@ def test_few_pieces_are_done_here() -> None:
 def test_a_refusal_in_a_process_is_a_refusal_here() -> None:
     with pytest.raises(BenchmarkError, match="-1: no square"):
         list(in_processes(Squares(), [1, 2, -1, *range(3, 30)], [], nothing))
+
+
+def test_a_process_is_started_once_a_killed_fork_server_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parallel, "SOON", 0.0)
+    said = [EOFError(), ConnectionRefusedError(), ConnectionRefusedError(), None]
+    process = Mock(start=Mock(side_effect=said))
+    parallel.start(process)
+    assert process.start.call_count == len(said)
