@@ -1,12 +1,13 @@
 # `make` lists what can be made. On a fresh machine `make demo` and `make test` do all the set-up.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help env demo reproduce-table plan watch power claims site dashboard store-check verify speed forecast-check gpu-check slurm-here reliability test vectors fuzz check format lock clean
+.PHONY: help env demo reproduce-table plan watch power claims scorecard site dashboard store-check verify speed forecast-check gpu-check slurm-here reliability test vectors fuzz check format lock clean
 
 # uv reads none of pip's settings; a folder of wheels that pip is told of is good for uv as well.
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 export TOKENIZERS_PARALLELISM := false
 export TABLE
+export METHOD
 export RECORDS ?= results/runs
 export ARGS
 export ON
@@ -46,6 +47,9 @@ power: .venv/ready ## say what a table's seeds can find at the printed effects, 
 
 claims: .venv/ready ## say what the store shows about the papers' claims, one row each [ARGS="noisytune hype/table5 store=…"]
 	@$(PYTHON) -m benchmark.claims --args="$$ARGS"
+
+scorecard: .venv/ready ## run a method of your own in the campaigns, beside their committed runs: METHOD='[mine]' [ARGS=--verify]
+	@$(PYTHON) -m benchmark.scorecard "$$METHOD" --args="$$ARGS"
 
 site: .venv/ready ## write pages on all that the store holds to results/site, to open from disk or publish [ARGS="noisytune store=…"]
 	@$(PYTHON) -m benchmark.site --args="$$ARGS"

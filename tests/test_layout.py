@@ -51,6 +51,7 @@ ALLOWED = {  # by room, the rooms that it may import, function-level and type-ch
     "forecast": "config data models records tasks runs",  # tasks to count tokens, runs for the room of a machine
     "report": "config grids records data",
     "store": "config grids records report runs",
+    "scorecard": "config grids records runs store",
     "dashboard": "config grids records report runs",
     "site": "config data forecast grids records report runs",
     "embedded": "step",

@@ -1,0 +1,137 @@
+"""`python -m benchmark.scorecard METHOD`: run one method, and compare it with all reference runs."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+from benchmark.command import carried_out, parse, parser_of
+from benchmark.config.searchpath import parted
+from benchmark.errors import BenchmarkError
+from benchmark.grids import grid
+from benchmark.grids.grid import Grid
+from benchmark.places import ROOT, in_home
+from benchmark.printable import printable
+from benchmark.records.record import Record
+from benchmark.records.store import Store
+from benchmark.runs.finished import records_at_hand
+from benchmark.runs.hits import Hits
+from benchmark.scorecard.references import FOLDER, Arms, Reference, arms, references
+from benchmark.store.likeness import few, of_environments
+
+DESCRIPTION = """\
+Run a method in the campaigns whose records are in results/reference/campaigns, and compare it with all of theirs.
+
+  python -m benchmark.scorecard '[mine]'
+  python -m benchmark.scorecard '[mine]' 'hydra.searchpath=[file:///home/me/conf]'     a method of another package
+  python -m benchmark.scorecard '[mine]' --verify        first run two reference runs again, and compare the bits
+
+METHOD is a value of a sweep's axis `method`. Its runs alone are made; the other arms are the committed records, which
+are added to the store. Runs are pure functions, so both sides are paired by seed.
+"""
+FREE = ("store", "cache", "device", "tracker", "engine")  # keys that do not change what a run is
+SAMPLE = 2  # reference runs that --verify makes again
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command and return its exit status: of the grid, or 2 for a refusal."""
+    parser = parser_of("benchmark.scorecard", DESCRIPTION)
+    parser.add_argument(
+        "method", metavar="METHOD", help="methods of one run, such as [noisytune] or [mine,hype_n]"
+    )
+    parser.add_argument(
+        "overrides", metavar="OVERRIDES", nargs="*", help=f"of {', '.join(FREE)} or the search path"
+    )
+    parser.add_argument("--verify", action="store_true", help=f"run {SAMPLE} reference runs again first")
+    parser.add_argument("--references", type=in_home, default=ROOT / FOLDER, help="campaigns with records")
+    parser.add_argument("--output", type=in_home, default=Path("results/tables"), help="where reports go")
+    options = parse(parser, arguments)
+    return carried_out(lambda: score(options))
+
+
+def score(options: argparse.Namespace) -> int:
+    """Compare a method in every campaign; return the exit status."""
+    check(options.overrides)
+    method = options.method if options.method.startswith("[") else f"[{options.method}]"
+    for reference in references(options.references):
+        if options.verify and (status := verified(reference)):
+            return status
+        changes = comparable(reference, method, options.overrides)
+        command = ["benchmark.reproduce", reference.table, *changes, "--output", str(options.output)]
+        if status := subprocess.call([sys.executable, "-m", *command]):
+            return status
+    return 0
+
+
+def check(overrides: list[str]) -> None:
+    """Raises: BenchmarkError for an override that changes what is compared."""
+    for override in parted(overrides)[1]:
+        if override.partition("=")[0].lstrip("+").split(".")[0] not in FREE:
+            raise BenchmarkError(
+                f"{override}: the reference runs were made without it, so nothing would be comparable "
+                f"(valid: {', '.join(FREE)}, hydra.searchpath); to change it for all arms, make them anew: "
+                f"python -m benchmark.reproduce CAMPAIGN {override}"
+            )
+
+
+def verified(reference: Reference) -> int:
+    """The exit status of running a sample of the reference runs again."""
+    command = ["benchmark.verify", str(reference.archives[0]), "--sample", str(SAMPLE)]
+    return subprocess.call([sys.executable, "-m", *command])
+
+
+def comparable(reference: Reference, method: str, overrides: list[str]) -> list[str]:
+    """The overrides of the campaign's grid with its whole arms and ``method``; says what differs here.
+
+    Raises: BenchmarkError for a method that does not exist, or reference runs of other data or weights than here.
+    """
+    planned = grid.load(reference.table, overrides)
+    store = Store(planned.runs[0].config.store)
+    for line in reference.add_to(store):
+        print(printable(line), file=sys.stderr)
+    hits = Hits(store)
+    records = records_at_hand(planned, hits)
+    check_origins(reference.table, hits)
+    kept = arms(planned, records)
+    changes = [*overrides, f"method={','.join(dict.fromkeys([*kept.methods, method]))}"]
+    changes.append(f"seed={','.join(map(str, kept.seeds))}")
+    mine = grid.load(reference.table, changes)
+    print(printable(said(mine, kept, records, method)), file=sys.stderr, flush=True)
+    return changes
+
+
+def check_origins(table: str, hits: Hits) -> None:
+    """Raises: BenchmarkError for records of other data or weights than those at hand."""
+    if hits.changed:
+        changed = sorted({name for names in hits.changed.values() for name in names})
+        raise BenchmarkError(
+            f"{table}: {len(hits.changed)} reference runs are of another {', '.join(changed)} than here, so nothing "
+            f"is comparable; get theirs, or make all arms anew: python -m benchmark.reproduce {table}"
+        )
+
+
+def said(mine: Grid, kept: Arms, records: dict[str, Record], method: str) -> str:
+    """A line on what is compared, and on what surrounded the reference runs."""
+    to_do = len({run.run_id for run in mine.runs} - records.keys())
+    line = f"{mine.name}: {method} beside {len(kept.methods)} arms of {len(kept.seeds)} seeds, {to_do} runs to do"
+    return f"{line}\n{surroundings(mine, records)}"
+
+
+def surroundings(mine: Grid, records: dict[str, Record]) -> str:
+    """A line on the machines, versions and code of the reference runs."""
+    made = [records[run.run_id] for run in mine.runs if run.run_id in records]
+    others = sorted({fact for one in made[1:] for fact in of_environments(made[0], one)})
+    stamp = made[0].environment
+    packages = ", ".join(f"{name} {version}" for name, version in stamp["packages"].items())
+    line = f"reference runs: {stamp['device']}, {packages}, code {str(stamp['code']['commit'])[:12]}"
+    line += f"; among them differs {few(others)}" if others else ""
+    return (
+        f"{line}. Elsewhere sums are rounded in another order, so that single scores differ by chance and pairs are "
+        f"less alike; --verify shows whether they do here."
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,81 @@
+"""Reference runs: archives of the records of campaigns, in `results/reference/campaigns/NAME/`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmark.errors import BenchmarkError
+from benchmark.grids.grid import Grid, PlannedRun
+from benchmark.records.record import Record
+from benchmark.records.store import Store
+from benchmark.store import unpacking
+
+FOLDER = Path("results", "reference", "campaigns")
+SWEEPS = "campaigns"  # the folder of their sweep files
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A campaign's ``table`` and the ``archives`` of its records."""
+
+    table: str
+    archives: tuple[Path, ...]
+
+    def add_to(self, store: Store) -> list[str]:
+        """Add the records to a store; return lines on those left out or beside others.
+
+        Raises: BenchmarkError for an archive that is damaged or of another format.
+        """
+        added = [unpacking.add(store, archive) for archive in self.archives]
+        return [line for one in added for line in (*one.left_out, *one.beside)]
+
+
+@dataclass(frozen=True)
+class Arms:
+    """Arms of a campaign that have all of their runs.
+
+    ``methods`` are values of the axis ``method``.
+    """
+
+    methods: tuple[str, ...]
+    seeds: tuple[int, ...]
+
+
+def references(folder: Path) -> list[Reference]:
+    """The campaigns in ``folder`` that have records, by name. Raises: BenchmarkError if there is none."""
+    archives: dict[str, list[Path]] = {}
+    for path in sorted(folder.glob("*/*.tar.gz")):
+        archives.setdefault(path.parent.name, []).append(path)
+    if not archives:
+        raise BenchmarkError(
+            f"{folder}: there are no reference runs in it (valid: NAME/*.tar.gz, as committed)"
+        )
+    return [Reference(f"{SWEEPS}/{name}", tuple(paths)) for name, paths in archives.items()]
+
+
+def arms(planned: Grid, records: dict[str, Record]) -> Arms:
+    """The arms that have all runs of the seeds that plain fine-tuning has.
+
+    Raises: BenchmarkError if plain fine-tuning has no whole seed.
+    """
+    runs: dict[str, list[PlannedRun]] = {}
+    for run in planned.runs:
+        runs.setdefault(_method(run), []).append(run)
+    plain = runs.get("[]", [])
+    lost = {run.config.seed for run in plain if run.run_id not in records}
+    seeds = sorted({run.config.seed for run in plain} - lost)
+    if not seeds:
+        raise BenchmarkError(f"{planned.name}: plain fine-tuning has no seed with records of all tasks")
+    whole = (name for name, each in runs.items() if _has_all(each, set(seeds), records))
+    return Arms(tuple(whole), tuple(seeds))
+
+
+def _has_all(runs: Iterable[PlannedRun], seeds: set[int], records: dict[str, Record]) -> bool:
+    return all(run.run_id in records for run in runs if run.config.seed in seeds)
+
+
+def _method(run: PlannedRun) -> str:
+    choices = dict(override.partition("=")[::2] for override in run.overrides)
+    return choices["method"]
