@@ -102,7 +102,8 @@ def test_the_median_is_taken(compose, record_of):
 @pytest.mark.parametrize(
     ("change", "updates", "evaluations"),
     [("data.count=320", 30, 3), ("data.share=0.5", 117, 3), ("protocol.epochs=4", 312, 4),
-     ("protocol.epochs=0.5", 39, 1), ("protocol.evaluations_per_epoch=2", 234, 6)],
+     ("protocol.epochs=0.5", 39, 1), ("protocol.evaluations_per_epoch=2", 234, 6),
+     ("protocol.evaluations_per_epoch=0", 234, 1)],
 )  # fmt: skip
 def test_less_data_and_more_epochs_are_counted(change, updates, evaluations, compose):
     config = compose(*LNSR, change)

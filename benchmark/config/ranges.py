@@ -16,7 +16,7 @@ COUNTS: dict[str, tuple[int, int]] = {
     "steps": (1, MOST_UPDATES),
     "batch_size": (1, 1_000_000),
     "micro_batch_size": (1, 1_000_000),
-    "evaluations_per_epoch": (1, 10_000),
+    "evaluations_per_epoch": (0, 10_000),
     "max_length": (LEAST_LENGTH, 65_536),
 }
 NUMBERS: dict[str, tuple[float, float]] = {

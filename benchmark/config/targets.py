@@ -29,7 +29,7 @@ VARIABLE = "BENCHMARK_TRUSTED"
 TRUSTED = frozenset({OURS} | {name.strip() for name in os.environ.get(VARIABLE, "").split(",")} - {""})
 DOTTED = re.compile(r"[A-Za-z]\w*(\._?[A-Za-z]\w*)+")  # two parts or more, no __dunder__
 BUILDERS = {  # of this package, by what they make
-    "model": ("encoder", "multilingual_encoder", "xtreme"),
+    "model": ("encoder", "multilingual_encoder", "xtreme", "bert_tiny"),
     "task": ("tasks", "multilingual_tasks"),
 }
 

@@ -54,6 +54,8 @@ def updates_of(config: RunConfig, examples: int | None) -> int | None:
 def evaluations_of(config: RunConfig, updates: int, examples: int | None) -> int:
     """The evaluations of a run of so many updates: evenly through each epoch, and after the last update."""
     protocol, data = config.protocol, config.data
+    if protocol.evaluations_per_epoch == 0:
+        return 1
     trained = data.count or examples
     if trained is None:
         return max(1, round((protocol.epochs or 1) * protocol.evaluations_per_epoch))

@@ -68,7 +68,9 @@ class Course:
 
 
 def evaluation_steps(total: int, per_epoch: int, times_per_epoch: int) -> set[int]:
-    """Updates to evaluate after: ``times_per_epoch`` evenly through each epoch, and the last."""
+    """Updates to evaluate after: ``times_per_epoch`` evenly through each epoch, and the last; with 0 that alone."""
+    if times_per_epoch == 0:
+        return {total}
     every = per_epoch / min(times_per_epoch, per_epoch)  # more often than after every update is not possible
     return {round(i * every) for i in range(1, int(total / every) + 1) if round(i * every) >= 1} | {total}
 

@@ -222,7 +222,7 @@ REFUSED = [
     ),
     ("protocol.batch_size=0", "protocol.batch_size=0: must be at least 1"),
     ("protocol.max_length=-8", "protocol.max_length=-8: must be at least 3"),
-    ("protocol.evaluations_per_epoch=0", "protocol.evaluations_per_epoch=0: must be at least 1"),
+    ("protocol.evaluations_per_epoch=-1", "protocol.evaluations_per_epoch=-1: must be at least 0"),
     ("protocol.weight_decay=-0.01", "protocol.weight_decay=-0.01: must be at least 0"),
     ("protocol.warmup=-0.1", "protocol.warmup=-0.1: must be at least 0"),
     ("protocol.max_grad_norm=-1", "protocol.max_grad_norm=-1.0: must be at least 0"),

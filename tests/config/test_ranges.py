@@ -40,7 +40,7 @@ STEPS = "protocol.epochs=null"
         (["protocol.epochs=1e18"], "protocol.epochs=1e+18: must be from 1e-06 to 1000000"),
         (["protocol.epochs=1e-320"], "must be from 1e-06 to 1000000"),
         ([STEPS, "protocol.steps=99999999999"], "protocol.steps=99999999999: must be from 1 to 100000000"),
-        (["protocol.evaluations_per_epoch=1000000000"], "must be from 1 to 10000"),
+        (["protocol.evaluations_per_epoch=1000000000"], "must be from 0 to 10000"),
         (["protocol.warmup=2147483648"], "protocol.warmup=2147483648.0: must be 0, or from"),
         (["protocol.warmup=1e-320"], "protocol.warmup=1e-320: must be 0, or from"),
         (["protocol.max_length=100000"], "protocol.max_length=100000: must be from"),

@@ -63,6 +63,7 @@ def test_micro_batches_cover_the_batch() -> None:
 def test_evaluations_are_spread_over_an_epoch_and_end_the_run() -> None:
     assert evaluation_steps(total=20, per_epoch=10, times_per_epoch=2) == {5, 10, 15, 20}
     assert evaluation_steps(total=7, per_epoch=10, times_per_epoch=1) == {7}
+    assert evaluation_steps(total=20, per_epoch=10, times_per_epoch=0) == {20}
     assert evaluation_steps(total=7, per_epoch=3, times_per_epoch=10**20) == {1, 2, 3, 4, 5, 6, 7}
 
 
