@@ -1,7 +1,7 @@
 # `make` lists what can be made. On a fresh machine `make demo` and `make test` do all the set-up.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help env demo reproduce-table plan watch power claims scorecard site dashboard store-check verify speed forecast-check gpu-check slurm-here reliability test vectors fuzz check format lock clean
+.PHONY: help env demo reproduce-table plan watch power claims scorecard gpu-campaign site dashboard store-check verify speed forecast-check gpu-check slurm-here reliability test vectors fuzz check format lock clean
 
 # uv reads none of pip's settings; a folder of wheels that pip is told of is good for uv as well.
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
@@ -13,6 +13,7 @@ export ARGS
 export ON
 PYTHON := .venv/bin/python
 N := 2000
+MINUTES := 8
 TORCH := 2.13.0
 # The CPU-only build of that release for CPython 3.11 on Linux, smaller by the CUDA libraries.
 TORCH_CPU := sha256:6746dbcbeb526eb61330b76b41ff1b4eb848951103a892eeb080dfa2b264667b
@@ -50,6 +51,9 @@ claims: .venv/ready ## say what the store shows about the papers' claims, one ro
 
 scorecard: .venv/ready ## run a method of your own in the campaigns, beside their committed runs: METHOD='[mine]' [ARGS=--verify]
 	@$(PYTHON) -m benchmark.scorecard "$$METHOD" --args="$$ARGS"
+
+gpu-campaign: ## make missing runs of the campaigns for so long, and pack their records: MINUTES=8 [PYTHON=python3 without .venv]
+	@$(PYTHON) -m benchmark.scorecard.publish --minutes "$(MINUTES)" --args="$$ARGS"
 
 site: .venv/ready ## write pages on all that the store holds to results/site, to open from disk or publish [ARGS="noisytune store=…"]
 	@$(PYTHON) -m benchmark.site --args="$$ARGS"

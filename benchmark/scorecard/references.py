@@ -62,7 +62,7 @@ def arms(planned: Grid, records: dict[str, Record]) -> Arms:
     """
     runs: dict[str, list[PlannedRun]] = {}
     for run in planned.runs:
-        runs.setdefault(_method(run), []).append(run)
+        runs.setdefault(method_of(run), []).append(run)
     plain = runs.get("[]", [])
     lost = {run.config.seed for run in plain if run.run_id not in records}
     seeds = sorted({run.config.seed for run in plain} - lost)
@@ -76,6 +76,7 @@ def _has_all(runs: Iterable[PlannedRun], seeds: set[int], records: dict[str, Rec
     return all(run.run_id in records for run in runs if run.config.seed in seeds)
 
 
-def _method(run: PlannedRun) -> str:
+def method_of(run: PlannedRun) -> str:
+    """The value of the axis ``method`` of a planned run."""
     choices = dict(override.partition("=")[::2] for override in run.overrides)
     return choices["method"]
