@@ -80,6 +80,7 @@ def reproduce(options: argparse.Namespace) -> int:
         failed = [run for run in missing if run.run_id not in records and run.run_id not in hits.unknown]
     if not options.report_only:
         drop_snapshots(store, records)
+        engines.build(planned.runs[0].config.engine).tidy(store)
 
     from benchmark import report
 

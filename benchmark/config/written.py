@@ -53,6 +53,10 @@ class WrittenSource(FileConfigSource):
         )
 
 
+# Hydra registers its own source again in every process of a launcher, and takes one of another name for a mistake.
+WrittenSource.__name__ = FileConfigSource.__name__
+
+
 def register() -> None:
     """Let Hydra read configuration files as they are written."""
     Plugins.instance()  # registers Hydra's own source, which it would not let another one replace

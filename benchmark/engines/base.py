@@ -47,6 +47,9 @@ class Engine:
         """
         raise NotImplementedError
 
+    def tidy(self, store: Store) -> None:
+        """Remove what commands that were killed have left in a store, of grids that have ended."""
+
 
 def build(settings: dict[str, Any]) -> Engine:
     """The engine of a configuration. Raises: BenchmarkError for a setting that it refuses."""

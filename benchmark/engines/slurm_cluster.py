@@ -10,19 +10,16 @@ Started again while they are there, it adds none and watches those.
 
 from __future__ import annotations
 
-import getpass
 import logging
 import os
 import re
 import shutil
 import signal
-import subprocess
 import time
-from collections import Counter
-from collections.abc import Iterable
 from contextlib import redirect_stderr
 from dataclasses import dataclass, field
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 from benchmark import stopping
@@ -30,9 +27,12 @@ from benchmark.engines.base import Assignment, Engine
 from benchmark.engines.extras import need
 from benchmark.engines.process import QUITTING
 from benchmark.engines.slot import STOPPED, Slot
+from benchmark.engines.slurm_jobs import Jobs, called, refusal
 from benchmark.engines.watch import Watch
-from benchmark.engines.workplace import Begun, begin, threads_of
+from benchmark.engines.workplace import LOGS, Begun, begin, threads_of
 from benchmark.errors import BenchmarkError
+from benchmark.records.store import Store
+from benchmark.records.token import Token, read
 
 log = logging.getLogger(__name__)
 
@@ -40,10 +40,6 @@ WORKERS = 4  # of an array, unless --workers says
 REQUEUES = 10_000  # of a job whose time was over
 WARNED = 90  # seconds before the end of its time, in which a job saves and is queued again
 LEAVING = 60.0  # seconds in which Slurm ends a job that goes back to the queue
-EVERY = 5.0  # seconds between two questions to Slurm
-ANSWER = 60.0  # seconds in which Slurm must answer
-ENDING = "COMPLETING"
-HANGING = 120.0  # seconds after which a job that is said to be ending has ended: its node does not answer
 
 
 @dataclass
@@ -82,7 +78,7 @@ class SlurmCluster(Engine):
         workers = min(WORKERS, len(asked.missing)) if asked.workers is None else asked.workers
         cpus = self.cpus_per_task or threads_of(asked)
         begun = begin(asked, cpus, self.run_minutes)
-        jobs = Jobs(f"benchmark-{asked.store.open(wait=True).id}-{begun.stamp}")
+        jobs = Jobs(named(asked.store.open(wait=True), begun.stamp))
         watch = Watch(asked, begun.logs)
         if jobs.there():
             log.warning(
@@ -104,8 +100,15 @@ class SlurmCluster(Engine):
         jobs.drop_waiting()
         watch.close()
         if not watch.missing and jobs.gone(3 * QUITTING):
-            for path in [*begun.logs.glob("*.pkl"), *begun.logs.glob("*.sh")]:
-                path.unlink()  # of submitit; they name folders and variables of the user
+            drop(begun.logs)
+
+    def tidy(self, store: Store) -> None:
+        token = read(store.folder)
+        for logs in sorted((store.folder / LOGS).glob("*")):
+            if token and of_submitit(logs) and shutil.which("squeue"):
+                jobs = Jobs(named(token, logs.name))
+                if jobs.answered and not jobs.states:
+                    drop(logs)
 
     def submit(self, begun: Begun, name: str, cpus: int, workers: int) -> list[str]:
         """Put the array into the queue and return the jobs' ids. Raises: BenchmarkError with Slurm's words."""
@@ -136,6 +139,22 @@ class SlurmCluster(Engine):
             raise BenchmarkError(f"engine=slurm: {refusal(str(error))}") from error
 
 
+def named(token: Token, stamp: str) -> str:
+    """The name of a grid's jobs."""
+    return f"benchmark-{token.id}-{stamp}"
+
+
+def of_submitit(logs: Path) -> list[Path]:
+    """The files of submitit for a grid; they name folders and variables of the user."""
+    return [*logs.glob("*.pkl"), *logs.glob("*.sh")]
+
+
+def drop(logs: Path) -> None:
+    """Remove the files of submitit for a grid that has ended."""
+    for path in of_submitit(logs):
+        path.unlink(missing_ok=True)
+
+
 @dataclass
 class SlurmSlot(Slot):
     """The worker in a job of Slurm."""
@@ -156,74 +175,6 @@ class SlurmSlot(Slot):
         return submitit.helpers.DelayedSubmission(self)
 
 
-class Jobs:
-    """The jobs of a grid in Slurm's queue, by the name that they share; ``states`` is by id."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.states: dict[str, str] = {}
-        self.asked = self.seen = float("-inf")
-        self.answered = True
-        self.ask()
-
-    def submitted(self, ids: Iterable[str]) -> None:
-        """Count jobs that were put into the queue just now."""
-        self.states |= dict.fromkeys(ids, "PENDING")
-        self.seen = time.monotonic()
-
-    def there(self) -> bool:
-        """True if a job has not ended; asked anew now and then."""
-        if time.monotonic() - self.asked >= EVERY:
-            self.ask()
-        return bool(self.states) and time.monotonic() - self.seen < HANGING
-
-    def running(self) -> int:
-        """The number of jobs that run."""
-        return Counter(self.states.values())["RUNNING"]
-
-    def ask(self) -> None:
-        """Ask Slurm; without an answer all is as it was."""
-        done = self.call("squeue", "--noheader", "--array", "--format=%i %T")
-        self.asked = time.monotonic()
-        if done.returncode and self.answered:
-            log.warning("engine=slurm: %s; the jobs may go on", refusal(done.stderr))
-        self.answered = not done.returncode
-        if self.answered:
-            self.states = dict(line.split() for line in done.stdout.splitlines())
-        if done.returncode or {*self.states.values()} - {ENDING}:
-            self.seen = self.asked
-
-    def cancel(self) -> None:
-        """Cancel the jobs, and wait until their runs have saved snapshots."""
-        self.call("scancel")
-        self.gone(stopping.PATIENCE + 2 * QUITTING)
-
-    def gone(self, seconds: float) -> bool:
-        """True if all jobs end within so many ``seconds``."""
-        self.ask()
-        last = time.monotonic() + seconds
-        while self.states and time.monotonic() < last:
-            time.sleep(1)
-            self.ask()
-        return not self.states
-
-    def drop_waiting(self) -> None:
-        """Cancel the jobs that have not begun."""
-        self.call("scancel", "--state=PENDING")
-
-    def call(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """A command of Slurm on the jobs."""
-        return called(*words, "--name", self.name, "--user", getpass.getuser())
-
-
-def called(*words: str) -> subprocess.CompletedProcess[str]:
-    """A command of Slurm; one that takes too long has failed."""
-    try:
-        return subprocess.run(words, capture_output=True, text=True, check=False, timeout=ANSWER)
-    except subprocess.TimeoutExpired:
-        return subprocess.CompletedProcess(words, 1, "", f"{words[0]} does not answer")
-
-
 def own_job() -> str:
     """The job that this process is in."""
     return os.environ["SLURM_JOB_ID"]
@@ -232,10 +183,3 @@ def own_job() -> str:
 def preempted() -> bool:
     """True if Slurm ends this job because others go first; it does not tell so by a signal of its own."""
     return re.search(r"PreemptTime=\d", called("scontrol", "show", "job", own_job()).stdout) is not None
-
-
-def refusal(said: str) -> str:
-    """The errors in what a command of Slurm said, on one line."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    errors = [line for line in lines if "error:" in line] or lines[-1:]
-    return "; ".join(dict.fromkeys(line.partition("error: ")[2] or line for line in errors))

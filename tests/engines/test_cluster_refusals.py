@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from benchmark import stopping
-from benchmark.engines import base, extras, slurm_cluster
+from benchmark.engines import base, extras, slurm_jobs
 from benchmark.engines.ray_cluster import RayCluster, Tasks
 from benchmark.engines.slot import CRASHES, Slot
-from benchmark.engines.slurm_cluster import ENDING, HANGING, Jobs, SlurmCluster, refusal
+from benchmark.engines.slurm_cluster import SlurmCluster
+from benchmark.engines.slurm_jobs import ENDING, HANGING, Jobs, refusal
 from benchmark.engines.workplace import Begun, Workplace
 from benchmark.errors import BenchmarkError
 from benchmark.records.store import Store
@@ -175,7 +176,7 @@ class Queue:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     clock = SimpleNamespace(now=1000.0)
-    monkeypatch.setattr(slurm_cluster, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    monkeypatch.setattr(slurm_jobs, "time", SimpleNamespace(monotonic=lambda: clock.now))
     return clock
 
 
@@ -225,7 +226,7 @@ def test_a_command_that_is_begun_again_adds_no_jobs(
 ) -> None:
     """The jobs of the first are there, and end without a run: they were cancelled by hand."""
     monkeypatch.setattr(Jobs, "call", Queue(*["1_0 RUNNING\n1_1 RUNNING\n"] * 2, ""))
-    monkeypatch.setattr(slurm_cluster, "EVERY", 0.0)
+    monkeypatch.setattr(slurm_jobs, "EVERY", 0.0)
     monkeypatch.setattr(SlurmCluster, "submit", lambda *_: pytest.fail("it was submitted"))
     planned = grids.load("demo/noisytune", "task=opinion", "method=[]", "seed=1,2", f"store='{tmp_path}'")
     store = Store(tmp_path)
@@ -233,3 +234,21 @@ def test_a_command_that_is_begun_again_adds_no_jobs(
     with pytest.raises(BenchmarkError, match="no worker is left, and 2 runs are missing"):
         SlurmCluster().make(base.Assignment(planned, (), list(planned.runs), store))
     assert "2 jobs of this grid are there already: none is added" in caplog.text
+
+
+@pytest.mark.parametrize(("said", "stays"), [("", False), ("1_0 RUNNING\n", True), ("down", True)])
+def test_what_submitit_left_goes_once_the_jobs_of_its_grid_have_ended(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, said: str, stays: bool
+) -> None:
+    monkeypatch.setattr(Jobs, "call", Queue(said))
+    monkeypatch.setattr(slurm_cluster.shutil, "which", lambda name: name)
+    store = Store(tmp_path)
+    store.open()
+    logs = tmp_path / "logs" / "0123"
+    logs.mkdir(parents=True)
+    for name in ("1_0_submitted.pkl", "1_submission.sh", ".submission_file_1.sh", "1_0_0_log.err"):
+        (logs / name).touch()
+    SlurmCluster().tidy(store)
+    left = {path.name for path in logs.iterdir()}
+    assert "1_0_0_log.err" in left
+    assert (len(left) > 1) is stays
