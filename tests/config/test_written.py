@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmark.config.compose import run_config
+from benchmark.config.compose import ROOT, run_config
 from benchmark.config.overrides import as_written
 from benchmark.config.schema import TaskConfig
 from benchmark.config.written import load, type_at, type_of
@@ -166,3 +168,21 @@ def test_a_file_that_is_no_mapping_is_refused(
     assert "mine.yaml" in errors
     assert "a mapping is wanted" in errors
     assert errors.count("\n") == 1
+
+
+IN_A_LAUNCHERS_PROCESS = """
+from benchmark.config.compose import composing
+from hydra import compose
+from hydra.core.singleton import Singleton
+
+with composing():
+    Singleton.set_state(Singleton.get_state())  # as joblib's and submitit's launchers do in a new process
+    print(compose("config", ["task=opinion"]).task.name)
+"""
+
+
+def test_a_launchers_process_has_our_source_of_files() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", IN_A_LAUNCHERS_PROCESS], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("opinion\n", "")

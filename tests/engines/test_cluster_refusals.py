@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from benchmark import stopping
-from benchmark.engines import base, extras, slurm_jobs
+from benchmark.engines import base, extras, slurm_cluster, slurm_jobs
 from benchmark.engines.ray_cluster import RayCluster, Tasks
 from benchmark.engines.slot import CRASHES, Slot
 from benchmark.engines.slurm_cluster import SlurmCluster
