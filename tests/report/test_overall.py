@@ -35,7 +35,8 @@ def frame(differences: dict[str, Sequence[float | None]]) -> pd.DataFrame:
         for methods, score in (("", 0.0), ("ours", np.nan if value is None else value))
     ]
     made = pd.DataFrame(rows)
-    return made.assign(status=np.where(made["score"].isna(), "diverged", "finished"), floor=-50.0)
+    status = np.where(made["score"].isna(), "diverged", "finished")
+    return made.assign(status=status, floor=-50.0, collapsed=False)
 
 
 def test_the_worked_example():
@@ -67,6 +68,32 @@ def test_a_method_is_not_said_to_help_by_diverging():
     ].rows
     assert method == "ours (lost 18 runs, plain fine-tuning 0)"
     assert mean.endswith("; failures at the floor -28.80")
+
+
+def test_a_gain_that_is_only_where_plain_fine_tuning_collapsed_stands_beside_the_gain_without():
+    runs = frame(dict.fromkeys("ab", (20.0, 20.0, 0.5, -0.5, 0.0)))
+    few = runs.assign(collapsed=(runs["methods"] == "") & (runs["seed"] < 2))
+    [[_, method, mean, *_]] = overall.sections(overall.gains(few, ["a", "b"]), ["m"], {})[0].rows
+    assert method == "ours (collapsed 0 runs, plain fine-tuning 4)"
+    assert mean.startswith("+8.00 [")
+    assert "; without collapses +0.00 [-1.24, +1.24]" in mean
+    assert "collapse" not in str(overall.sections(overall.gains(runs, ["a", "b"]), ["m"], {})[0].rows)
+
+
+def test_only_models_with_runs_are_named():
+    made = [
+        frame({"a": values, "b": values}).assign(model=name)
+        for name, values in (("m", (1.0, 2.0)), ("n", (None,)))
+    ]
+    [first, second] = ([made[0], made[0].assign(model="n")], made)
+    labels = {"m": "First"}
+    for frames, name, cells, title in (
+        (first, "all 2 models", "4", "over all cells"),
+        (second, "First (of 2 models)", "2 of 4", "over the cells that have runs"),
+    ):
+        section = overall.sections(overall.gains(pd.concat(frames), ["a", "b"]), ["m", "n"], labels)[0]
+        assert title in section.title
+        assert (section.rows[0][0], section.rows[0][3]) == (name, cells)
 
 
 def test_the_interval_of_few_cells_is_over_seeds():

@@ -71,7 +71,7 @@ def not_worse(compared: Compared, claim: dict[str, Any]) -> list[Comparison]:
         )
         made.append(
             with_failures(
-                compared, claim, comparison, signed, lambda values: above_zero(values + margin), logs
+                compared, claim, comparison, terms, lambda values: above_zero(values + margin), logs
             )
         )
     return made
@@ -120,7 +120,14 @@ def _within(
         inside = HALF * float(np.maximum(ranked(off + margin), ranked(margin - off)))
         return inside, float(np.minimum(ranked(off - margin), ranked(-margin - off)))
 
-    return with_failures(compared, claim, comparison, terms, of_planned, logs)
+    return _evenly(with_failures(compared, claim, comparison, terms, of_planned, logs))
+
+
+def _evenly(comparison: Comparison) -> Comparison:
+    """A comparison that neither side can make closer by losing its runs, or by trying more settings."""
+    unequal = np.isnan(comparison.claimed_all_p) and comparison.lost[0] != comparison.lost[1]
+    claimed = np.nan if unequal else comparison.claimed_p
+    return replace(comparison, claimed_p=claimed, favours=abs(comparison.favours))
 
 
 def _alike(
