@@ -157,6 +157,19 @@ def _tried(runs: pd.DataFrame) -> int:
     return int(runs["tried"].max()) if "tried" in runs and len(runs) else 1
 
 
+def ends(row: Mapping[str, Any]) -> tuple[str, str]:
+    """The runs that a gain lost, in words, and its means with and without them; '' if there are none."""
+    counted = beside = ""
+    for end, name, text in (
+        ("lost", "floor", "failures at the floor"),
+        ("collapsed", "kept", "without collapses"),
+    ):
+        if row[end] or row[f"{end}_vanilla"]:
+            counted += f" ({end} {row[end]:.0f} runs, {VANILLA_LABEL} {row[f'{end}_vanilla']:.0f})"
+            beside += f"; {text} {_mean(row, name)}"
+    return counted, beside
+
+
 def _texts(row: Mapping[str, Any]) -> list[str]:
     unequal = row["tried"] > row["tried_vanilla"]
     budget = (
@@ -164,16 +177,9 @@ def _texts(row: Mapping[str, Any]) -> list[str]:
         if unequal
         else ""
     )
-    ends = beside = ""
-    for end, name, text in (
-        ("lost", "floor", "failures at the floor"),
-        ("collapsed", "kept", "without collapses"),
-    ):
-        if row[end] or row[f"{end}_vanilla"]:
-            ends += f" ({end} {row[end]:.0f} runs, {VANILLA_LABEL} {row[f'{end}_vanilla']:.0f})"
-            beside += f"; {text} {_mean(row, name)}"
+    counted, beside = ends(row)
     return [
-        f"{row['methods']}{budget}{ends}",
+        f"{row['methods']}{budget}{counted}",
         f"{row['mean']:+.2f}{_interval(row['low'], row['high'])}{beside}",
         f"{row['cells']}" + f" of {row['planned']}" * (row["cells"] < row["planned"]),
         _mean(row, "random"),

@@ -87,8 +87,10 @@ def _reason(against_plain: Verdict, against_control: Verdict) -> str:
 
 
 def _worded(verdict: Verdict, changed: bool) -> Verdict:
+    among = verdict.without_collapses
     return replace(
         verdict,
+        without_collapses=among and _worded(among, changed),
         verdict=worded(verdict.verdict, changed),
         sentences=worded(verdict.sentences, changed),
         leak_free=worded(verdict.leak_free, changed),
