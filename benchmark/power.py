@@ -91,7 +91,7 @@ def render(claims: Sequence[Foresight], seeds: int, correlation: float) -> str:
 
 
 def pooling_helps(claims: Sequence[Foresight]) -> bool:
-    """True if the mean over a claim's cells is found with fewer seeds than the claim."""
+    """True if a claim's pooled answer needs fewer seeds than the claim."""
     return any(
         claim.cells > 1 and not np.isnan(claim.pooled) and claim.pooled_seeds < claim.whole_seeds
         for claim in claims

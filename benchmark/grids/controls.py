@@ -31,7 +31,7 @@ def controlled(claim: dict[str, Any], control: Sequence[str]) -> dict[str, Any] 
 def check(
     controls: Sequence[Any], claims: Sequence[dict[str, Any]], grid: Sequence[Rectangle], place: str
 ) -> None:
-    """Refuse a control that no run of the grid has, or that shares no seed with a claim's runs.
+    """Refuse a control that the grid lacks, or that shares no seed with a claim.
 
     Raises: BenchmarkError with the nearest valid name.
     """
