@@ -48,7 +48,7 @@ def sections(table: pd.DataFrame, names: Sequence[str], labels: Mapping[str, str
 
 
 def _models(known: Sequence[str], names: Sequence[str], labels: Mapping[str, str]) -> str:
-    """The models behind a gain: those with pairs of runs, of all that were planned."""
+    """The models behind a gain: those with pairs of runs, lost ones among them, of all that were planned."""
     if len(known) == len(names) > 1:
         return f"all {len(names)} models"
     of_all = f" (of {len(names)} models)" if len(known) < len(names) else ""
@@ -66,6 +66,8 @@ def distinct(frame: pd.DataFrame) -> pd.DataFrame:
 def gains(frame: pd.DataFrame, rule: Rule) -> pd.DataFrame:
     """One row per method with two cells or more: its mean gains in points, and those of its pairs.
 
+    One that failed has a row as well if its runs left it fewer.
+
     ``frame`` is as `planned.with_floors` gives it, with one run per cell and seed. Means by precision are NaN if
     no cell has two seeds.
     """
@@ -77,7 +79,12 @@ def gains(frame: pd.DataFrame, rule: Rule) -> pd.DataFrame:
             cells.setdefault(str(methods), []).append((str(model), str(task), ours, vanilla))
     rows = [{"methods": methods} | _gain(of_method) for methods, of_method in cells.items()]
     table = pd.DataFrame(rows)
-    return table[table["cells"] > 1] if rows else table
+    if not rows:
+        return table
+    failing = (
+        (table["planned"] > 1) & (table["lost"] > 0) & table["floor_mean"].notna()
+    )  # wherever it was run
+    return table[(table["cells"] > 1) | failing]
 
 
 def _gain(cells: Sequence[Cell]) -> dict[str, Any]:
@@ -99,7 +106,9 @@ def _gain(cells: Sequence[Cell]) -> dict[str, Any]:
     kept = equal_weights([_apart(a[~_collapsed(a)], b[~_collapsed(b)]) for *_, a, b in cells])
     middle, middle_low, middle_high = pooled.interquartile_mean(every)
     return {
-        "models": tuple(dict.fromkeys(model for model, _, difference in differences if difference.n)),
+        "models": tuple(
+            dict.fromkeys(model for (model, *_), pairs in zip(cells, all_planned, strict=True) if pairs)
+        ),
         "cells": len(known),
         "planned": len(cells),
         "tried": max(_tried(ours) for *_, ours, _ in cells),
@@ -180,7 +189,7 @@ def _texts(row: Mapping[str, Any]) -> list[str]:
     counted, beside = ends(row)
     return [
         f"{row['methods']}{budget}{counted}",
-        f"{row['mean']:+.2f}{_interval(row['low'], row['high'])}{beside}",
+        f"{_text(row['mean'], row['low'], row['high'])}{beside}",
         f"{row['cells']}" + f" of {row['planned']}" * (row["cells"] < row["planned"]),
         _mean(row, "random"),
         _interval(row["predicted_low"], row["predicted_high"]).strip() or "–",
@@ -190,7 +199,10 @@ def _texts(row: Mapping[str, Any]) -> list[str]:
 
 
 def _mean(row: Mapping[str, Any], name: str) -> str:
-    mean, low, high = (row[f"{name}_{part}"] for part in ("mean", "low", "high"))
+    return _text(*(row[f"{name}_{part}"] for part in ("mean", "low", "high")))
+
+
+def _text(mean: float, low: float, high: float) -> str:
     return f"{mean:+.2f}{_interval(low, high)}" if np.isfinite(mean) else "–"
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from benchmark.config.schema import RunConfig
 from benchmark.report.build import build
 from benchmark.report.judge import CONTRADICTED, NOT_MEASURED, REPRODUCED, UNDECIDED
+from benchmark.report.numbers import selection
 from helpers import hand_made
 from helpers.claims import noise, reported, table
 from helpers.grids import load
@@ -238,3 +240,15 @@ def test_losing_runs_makes_no_loss_not_worse_or_alike(record_of, losing):
     assert words(lost(0)) == [REPRODUCED] * 2
     one_sided = words(lambda c: "diverged" if bool(c.method) == losing and c.seed <= 10 else "finished")
     assert one_sided == ([UNDECIDED] * 2 if losing else [REPRODUCED, UNDECIDED])
+
+
+def test_a_search_for_the_smallest_gap_is_not_won_by_learning_nothing():
+    rows = [
+        {"choice": choice, "seed": seed, "score": score, "status": status, "collapsed": score == 0}
+        for choice, scores in (("fair", (4.0, 5.0)), ("collapsing", (0.0, 5.0)), ("diverging", (None, 3.0)))
+        for seed, score in enumerate(scores)
+        for status in ["diverged" if score is None else "finished"]
+    ]
+    cell = {"model": "m", "variant": "", "methods": "ours", "task": "gap", "lower": True, "floor": np.nan}
+    kept = selection.chosen(pd.DataFrame(rows).assign(**cell))
+    assert (set(kept["choice"]), set(kept["tried"])) == ({"fair"}, {3})

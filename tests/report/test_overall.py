@@ -11,6 +11,7 @@ from scipy import stats
 
 from benchmark.report import overall
 from benchmark.report.build import build
+from benchmark.report.figures.forest import forest
 from helpers.grids import load
 
 DEMO, TWO = "demo/noisytune", "task=opinion,closeness"
@@ -81,19 +82,31 @@ def test_a_gain_that_is_only_where_plain_fine_tuning_collapsed_stands_beside_the
 
 
 def test_only_models_with_runs_are_named():
-    made = [
-        frame({"a": values, "b": values}).assign(model=name)
-        for name, values in (("m", (1.0, 2.0)), ("n", (None,)))
-    ]
-    [first, second] = ([made[0], made[0].assign(model="n")], made)
-    labels = {"m": "First"}
-    for frames, name, cells, title in (
-        (first, "all 2 models", "4", "over all cells"),
-        (second, "First (of 2 models)", "2 of 4", "over the cells that have runs"),
+    run = frame({"a": (1.0, 2.0), "b": (1.0, 2.0)})
+    missing = run.assign(model="n", status="missing", score=np.nan)
+    for second, name, cells, title in (
+        (run.assign(model="n"), "all 2 models", "4", "over all cells"),
+        (missing, "First (of 2 models)", "2 of 4", "over the cells that have runs"),
     ):
-        section = overall.sections(overall.gains(pd.concat(frames), ["a", "b"]), ["m", "n"], labels)[0]
+        gains = overall.gains(pd.concat([run, second]), ["a", "b"])
+        section = overall.sections(gains, ["m", "n"], {"m": "First"})[0]
         assert title in section.title
         assert (section.rows[0][0], section.rows[0][3]) == (name, cells)
+
+
+def test_a_method_that_failed_everywhere_has_a_row():
+    failing = overall.gains(frame(dict.fromkeys("ab", (None, None))), ["a", "b"])
+    [row] = overall.sections(failing, ["m"], {"m": "First"})[0].rows
+    assert row[:4] == [
+        "First",
+        "ours (lost 4 runs, plain fine-tuning 0)",
+        "–; failures at the floor -50.00",
+        "0 of 2",
+    ]
+    assert row[-1] == "0%"
+    assert forest(pd.DataFrame({"difference_n": [0]}), failing, {}) == ""
+    not_run = frame(dict.fromkeys("ab", (None, None))).replace({"status": {"diverged": "missing"}})
+    assert overall.gains(not_run, ["a", "b"]).empty
 
 
 def test_the_interval_of_few_cells_is_over_seeds():

@@ -43,14 +43,19 @@ def selects(grid: Grid, records: Iterable[Record]) -> bool:
 def chosen(frame: pd.DataFrame, statistic: str = "mean") -> pd.DataFrame:
     """The runs of every cell's best setting, by the ``statistic`` over seeds.
 
-    A run that diverged or failed counts with the floor, so that no setting wins by losing its worst seeds. Of
-    equal settings the one with more finished runs is chosen. ``tried`` is the number of settings.
+    A run that diverged or failed counts with the floor, so that no setting wins by losing its worst seeds. Of a gap,
+    which has no floor, only settings with the fewest lost and collapsed runs are asked. Of equal settings the one with
+    more finished runs is chosen. ``tried`` is the number of settings.
     """
     if not frame["choice"].any():
         return frame.assign(tried=1)
     settings = [*CELL, "choice"]
     done = frame.assign(done=frame["status"] == "finished", score=floored(frame))
-    known = done.groupby(settings, sort=False).agg({"done": "sum", "score": statistic, "lower": "first"})
+    done["gone"] = frame["lower"] & (frame["status"].isin(LOST) | frame["collapsed"])
+    known = done.groupby(settings, sort=False).agg(
+        {"done": "sum", "score": statistic, "lower": "first", "gone": "sum"}
+    )
+    known["score"] = known["score"].mask(known["gone"] > known.groupby(level=CELL)["gone"].transform("min"))
     cells: dict[tuple[Any, ...], dict[str, float]] = {}
     lower: dict[tuple[Any, ...], bool] = {}
     for (*cell, choice), row in known.sort_values("done", ascending=False, kind="stable").iterrows():
