@@ -14,7 +14,7 @@ from benchmark.command import carried_out, parse, parser_of
 from benchmark.errors import BenchmarkError
 from benchmark.grids import grid
 from benchmark.report.foresight import Foresight, foresee
-from benchmark.report.numbers.statistics import MANY, POWER
+from benchmark.report.numbers.statistics import MANY
 from benchmark.runs.finished import load_records
 
 DESCRIPTION = """\
@@ -30,7 +30,7 @@ runs with the printed means, by simulation; deviations of normal runs with the p
 number. All of an arm's runs have the same correlation with those that it gains over.
 """
 POOLING = "More tasks at few seeds, pooled, find what one cell at many seeds does not."
-NO_POOLING = "Pooling these claims' cells finds nothing here that the claims themselves do not find."
+NO_POOLING = "Pooled over its cells, no claim here is known to need fewer seeds than as it is said."
 WIDTH = 128
 
 
@@ -91,9 +91,9 @@ def render(claims: Sequence[Foresight], seeds: int, correlation: float) -> str:
 
 
 def pooling_helps(claims: Sequence[Foresight]) -> bool:
-    """True if a claim's pooled answer is likely found, and the claim not."""
+    """True if a claim's pooled answer needs fewer seeds than the claim."""
     return any(
-        claim.cells > 1 and claim.pooled >= POWER > claim.whole and not np.isnan(claim.pooled)
+        claim.cells > 1 and not np.isnan(claim.pooled) and claim.pooled_seeds < claim.whole_seeds
         for claim in claims
     )
 

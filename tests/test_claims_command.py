@@ -23,6 +23,7 @@ from benchmark.report.judge import without_runs
 from benchmark.report.ledger import LedgerRow
 from benchmark.report.published import claim_ids
 from benchmark.runs.resources import processor
+from helpers.claims import table, verdicts_of
 from helpers.hand_made import noise, scored
 
 
@@ -158,3 +159,24 @@ def test_the_ledger_fits_the_terminal(width):
     assert max(map(len, lines)) <= width
     shown = "".join("".join(line.split()) for line in lines)
     assert shown.count("numbers") >= 9 if width > 80 else "helps" in shown  # wrapped, not cut
+
+
+def test_a_gain_that_collapses_made_says_so_in_the_ledger(record_of: Callable[..., Record]) -> None:
+    """All of the gain is where plain fine-tuning collapsed: one row of the ledger says both."""
+    collapsing = range(1, 9)
+    planned = table([{"better": {"method": ["noisytune"]}, "than": {"method": []}}], seeds=25)
+
+    def plain(config: RunConfig) -> bool:
+        return not config.method and config.seed in collapsing
+
+    judged = verdicts_of(
+        planned,
+        record_of,
+        lambda c: 50 if plain(c) else 70 + noise(c, 0.5),
+        end=lambda c: "collapsed" if plain(c) else "finished",
+    )
+    rows = ledger.entries(planned, judged, [run.run_id for run in planned.runs], work_of)
+    assert (rows[0].verdict, rows[0].without_collapses) == ("reproduced", "undecided")
+    assert "among runs that did not collapse undecided" in " ".join(ledger_text.terminal(rows, 200).split())
+    [section] = ledger_text.report(rows).sections
+    assert section.rows[0][2 + section.columns.index("Without collapses")] == "undecided"

@@ -81,8 +81,9 @@ def test_the_table_it_shows_has_the_shape_of_the_one_that_is_printed(
 
 
 def shape(text: str) -> list[list[str]]:
-    """The words of every line of a printed table: without its numbers, which short runs have otherwise."""
-    lines = text.replace("[no spread]", "").splitlines()
+    """The words of every line of a printed table: without its numbers and ends, which short runs have otherwise."""
+    ends = r"\[no spread\]| \(collapsed \d+ runs, plain fine-tuning \d+\)|; without collapses"
+    lines = re.sub(ends, "", text).splitlines()
     return [re.findall(r"[A-Za-z][A-Za-z-]*", line) for line in lines if line.strip()]
 
 

@@ -47,6 +47,12 @@ def _check_claim(
     kind = _kind(claim, place)
     for key in SELECTORS:
         check_selector(claim[key], grid, f"{place}, {key}")
+        if "seed" in claim[key]:
+            seeds = ",".join(values_of("seed", grid))
+            raise BenchmarkError(
+                f"{place}, {key}: seed: {claim[key]['seed']}; runs are paired by seed, and a side has all of them; "
+                f"leave it out (valid: {seeds} on both sides)"
+            )
     _check_of(claim, kind, grid, place)
     _check_gain(claim, grid, place)
     _check_where(claim, table, grid, place)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import Any
 
 from benchmark.config.table import EVERY_COLUMN
@@ -27,6 +28,8 @@ def check_margin(
         raise BenchmarkError(f"{place}: margin: {margin:g}; valid: a number above 0")
     if ratio is not None:
         _check_ratio(kind, claim, place)
+    if not isfinite(stated.get("printed", 0)):
+        raise BenchmarkError(f"{place}: printed: {stated['printed']:g}; valid: a number")
     if over := stated.get("over"):
         if kind == "not_worse" or claim["than"]:
             raise BenchmarkError(f"{place}: give either over: {over} or `than`; over is of equivalent alone")

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmark.errors import BenchmarkError
+from benchmark.grids.claim_sides import check_sides
 from benchmark.grids.selectors import Rectangle, check_selector, combinations, parsed, values_of
 
 Methods = frozenset[str]  # a combination of methods
@@ -30,7 +31,7 @@ def controlled(claim: dict[str, Any], control: Sequence[str]) -> dict[str, Any] 
 def check(
     controls: Sequence[Any], claims: Sequence[dict[str, Any]], grid: Sequence[Rectangle], place: str
 ) -> None:
-    """Refuse a control that no run of the grid has.
+    """Refuse a control that the grid lacks, or that shares no seed with a claim.
 
     Raises: BenchmarkError with the nearest valid name.
     """
@@ -43,6 +44,20 @@ def check(
         needed = {frozenset(control), *(methods for claim in claims for methods in _against(claim, control))}
         if not needed & declared:
             check_selector({"method": list(control)}, grid, f"{place}, controls")
+        for number, claim in enumerate(claims, 1):
+            _check_seeds(
+                claim, control, grid, f"{place}, claim {number} against the control {'+'.join(control)}"
+            )
+
+
+def _check_seeds(
+    claim: dict[str, Any], control: Sequence[str], grid: Sequence[Rectangle], place: str
+) -> None:
+    again = controlled(claim, control)
+    side = next((key for key in ("better", "lower", "runs") if claim[key]), "")
+    for other in ("than", "gain_over"):
+        if again and again[other] != claim[other]:
+            check_sides(again, (side, other), grid, place)
 
 
 def _against(claim: dict[str, Any], control: Sequence[str]) -> list[Methods]:

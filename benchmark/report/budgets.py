@@ -7,8 +7,28 @@ evaluation set chooses the setting and the other scores it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+import numpy as np
+
+from benchmark.report.lost import Weighted
 from benchmark.report.paired_tests import Comparison
+
+
+def counted(comparison: Comparison, weighted: Weighted, of: str) -> Comparison:
+    """``comparison`` with the most settings that either side tried; runs of a positive weight are on the claimed side.
+
+    A search raises scores, and no other quantity is chosen by it.
+    """
+    ours, others = (
+        max(
+            (int(np.max(runs["tried"], initial=1)) for weight, runs in weighted if weight * sign > 0),
+            default=1,
+        )
+        for sign in (1, -1)
+    )
+    favours = int(np.sign(ours - others)) if of == "score" else 0
+    return replace(comparison, tried=(ours, others), favours=favours)
 
 
 def favoured(comparisons: Sequence[Comparison], toward: int) -> bool:

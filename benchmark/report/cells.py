@@ -60,9 +60,10 @@ def telling(cell: pd.Series, declared: int) -> str:
 
 def fair(cell: pd.Series, declared: int) -> str:
     """The score and the difference by the leak-free rule."""
-    spread = f" ± {cell['fair_std']:.2f}" if cell["fair_n"] > 1 else ""
+    n = int(cell["fair_n"])
+    spread = f" ± {cell['fair_std']:.2f}" if n > 1 else ""
     apart = f"; {cell['fair_difference_mean']:+.2f}" if cell["fair_difference_n"] > 0 else ""
-    return f"{cell['fair_mean']:.2f}{spread}{apart}"
+    return f"{cell['fair_mean']:.2f}{spread}{f' ({_count(n, declared)})' if n < declared else ''}{apart}"
 
 
 def small(p: float) -> str:

@@ -53,6 +53,7 @@ class Compared:
         self.columns = list(dict.fromkeys(frame["task"]))
         self.rule = (rule or self.columns) if len(self.columns) > 1 else self.columns[0]
         self.own_columns = bool(grid.table["columns"])
+        self.gaps = set(frame[frame["lower"]]["task"])
         axes = distinguishing(grid)
         self.arms = []
         for (model, variant, methods), rows in frame.groupby(["model", "variant", "methods"], sort=False):
@@ -133,6 +134,10 @@ class Compared:
             return [(where, averages[where], averages[where])] if known else []
         wanted = where if isinstance(where, list) else self.columns
         return [(column, column, column) for column in self.columns if column in wanted]
+
+    def has_gaps(self, claim: dict[str, Any]) -> bool:
+        """True if the claim is of a gap. It is best for a model that has learnt nothing."""
+        return any(self.gaps & weights_of(rule).keys() for _, *rules in self.places(claim) for rule in rules)
 
     def x_without(self, axis: str) -> float | None:
         """The place on ``axis`` of runs without it, if the table's layout has one."""

@@ -74,6 +74,8 @@ def _of_claim(
     blank = Foresight(claim["says"], len(cells), "")
     if kinds.kind_of(claim) not in ("better", "lower") or of not in ("score", "std", "max", *EXACT):
         return replace(blank, missing="no effect of this kind is printed")
+    if not cells:
+        return replace(blank, missing="no run of this grid covers it")
     if of in EXACT:
         return replace(blank, origins="none: one run of either side decides", whole=1.0, whole_seeds=1)
     read: dict[str, Callable[..., Contrast | None]] = {

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from benchmark.config.table import MOST
-from benchmark.report import budgets, enough, kinds, scopes
+from benchmark.report import budgets, collapses, enough, kinds, scopes
 from benchmark.report.comparisons import Compared
 from benchmark.report.coverage import left_out
 from benchmark.report.kinds.shown import effects
@@ -25,13 +25,7 @@ from benchmark.report.numbers.statistics import LEVEL, holm
 from benchmark.report.paired_tests import Comparison
 from benchmark.report.words import CONTRADICTED, NOT_MEASURED, REPRODUCED, UNDECIDED, UNTESTABLE, worded
 
-MARGINS = (
-    "equivalent",
-    "not_worse",
-    "size",
-)  # two arms that have learnt nothing are not alike in what they learn
 NO_RUN = "no run covers it"
-OF_SCORES = ("score", "median")  # quantities that collapses change, and that speak of runs as a whole
 
 
 @dataclass(frozen=True)
@@ -71,8 +65,7 @@ def judge(
 ) -> list[Verdict]:
     """The verdict on every one of ``claims``, and among the runs that did not collapse.
 
-    ``open_`` says what keeps all of them from being reproduced. Reasons are in the words of a recipe that was
-    ``changed`` or not.
+    ``open_`` keeps all of them from being reproduced. Reasons are in the words of a recipe that was ``changed`` or not.
     """
     verdicts = []
     for claim in claims:
@@ -83,14 +76,23 @@ def judge(
         missing = " and ".join(filter(None, [left_out(claim, compared.grid), open_]))
         judged = verdict(claim, kinds.comparisons(compared, claim), missing)
         judged = replace(judged, kind=blank.kind, id=blank.id, place=blank.place)
-        if claim["of"] in OF_SCORES and any(comparison.collapsed for comparison in judged.comparisons):
+        if any(c.collapsed for c in judged.comparisons) and collapses.decide(compared, claim, judged.kind):
             among = verdict(claim, kinds.comparisons(compared.without_collapses(), claim), missing)
-            said = f"among runs that did not collapse {worded(among.verdict, changed)}: {among.why.split(';')[0]}"
-            judged = replace(judged, why=f"{judged.why}; {said}", without_collapses=among)
-            if judged.kind in MARGINS and judged.verdict == REPRODUCED != among.verdict:
-                judged = replace(judged, verdict=UNDECIDED, sentences=_open(judged.sentences))
+            needed = collapses.borne_out_by_others(compared, claim, judged.kind)
+            judged = _beside(judged, among, needed, changed)
         verdicts.append(judged)
     return verdicts
+
+
+def _beside(judged: Verdict, among: Verdict, needed: Sequence[str], changed: bool) -> Verdict:
+    """A verdict with that ``among`` the runs that did not collapse, without which words of ``needed`` are undecided."""
+    said = f"among runs that did not collapse {worded(among.verdict, changed)}: {among.why.split(';')[0]}"
+    word, sentences = (
+        UNDECIDED if mine in needed and mine != theirs else mine
+        for mine, theirs in ((judged.verdict, among.verdict), (judged.sentences, among.sentences))
+    )
+    said = f"{judged.why}; {said}"
+    return replace(judged, verdict=word, why=said, sentences=sentences, without_collapses=among)
 
 
 def without_runs(claim: dict[str, Any]) -> Verdict:
@@ -106,8 +108,7 @@ def verdict(claim: dict[str, Any], comparisons: list[Comparison], missing: str =
 
     ``missing`` names the values of the declared grid that the claim covers and the user left out.
     """
-    made = [comparison for comparison in comparisons if comparison.n > 0]
-    if not made:
+    if not (made := [comparison for comparison in comparisons if comparison.n > 0]):
         return Verdict(claim["says"], NOT_MEASURED, _nothing(comparisons), comparisons)
     corrected = holm([comparison.p for comparison in comparisons]).tolist()
     signs = states(comparisons, corrected)
@@ -141,8 +142,7 @@ def tempered(
     """``verdicts`` by a paper's rule of selection, undecided where the leak-free rule disagrees.
 
     A checkpoint or setting that was chosen on the reported set may look better by the choice alone. Without a
-    leak-free score, the side that tried more settings than the other is not shown to be better. Reasons are in the
-    words of a recipe that was ``changed`` or not.
+    leak-free score, the side that tried more settings than the other is not shown to be better.
     """
     final = []
     for by_paper, fair in zip(verdicts, leak_free, strict=True):

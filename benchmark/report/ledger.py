@@ -41,6 +41,7 @@ class LedgerRow:
     - ``pairs`` of runs behind it, of those ``planned``; ``lost_…``: the most runs that a comparison lost on a side.
     - ``controls``: the verdict against each control.
     - ``leak_free``: the verdict by the leak-free rule; ``tried_…``: the most settings tried on a side.
+    - ``without_collapses``: the verdict among the runs that did not collapse, if some did.
     - ``helped``, ``hurt``: comparisons that are surely as claimed, and surely the other way.
     - ``missing``: runs that are not in the store, ``awaited`` by their work until `timed` has said how long it takes.
     - ``hours``: of the missing runs whose workload was measured here.
@@ -70,6 +71,7 @@ class LedgerRow:
     leak_free: str = ""
     tried_ours: int = 1
     tried_others: int = 1
+    without_collapses: str = ""
     helped: int = 0
     hurt: int = 0
     missing: int = 0
@@ -155,6 +157,7 @@ def _entry(
         leak_free=judged.leak_free,
         tried_ours=tried[0],
         tried_others=tried[1],
+        without_collapses=judged.without_collapses.verdict if judged.without_collapses else "",
         helped=helped([c.one_sided for c in made]) if made else 0,
         hurt=states(made, judged.corrected).count(-1) if judged.corrected else 0,
         missing=len(missing),

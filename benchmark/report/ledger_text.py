@@ -41,6 +41,7 @@ HEADINGS = [
     "Cells",
     "Against controls",
     "Leak-free (settings tried)",
+    "Without collapses",
     "To do",
     "Seeds",
     "The paper's own tables",
@@ -100,6 +101,7 @@ def narrow(entry: LedgerRow) -> list[str]:
     said = [f"{entry.says} ({', '.join(filter(None, [entry.place, entry.kind]))})"]
     said += [f"against the control {entry.controls}"] if entry.controls else []
     said += [f"leak-free {_leak_free(entry)}"] if entry.leak_free else []
+    said += [f"among runs that did not collapse {entry.without_collapses}"] * bool(entry.without_collapses)
     said += [f"the paper's own tables: {entry.own_tables}"] if entry.own_tables else []
     lost = f"\nlost {entry.lost_ours}, {entry.lost_others}" if entry.lost_ours or entry.lost_others else ""
     return [
@@ -129,6 +131,7 @@ def _row(entry: LedgerRow) -> list[str]:
         _cells(entry),
         entry.controls,
         _leak_free(entry),
+        entry.without_collapses,
         _to_do(entry),
         _seeds(entry),
         entry.own_tables,

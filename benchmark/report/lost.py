@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from benchmark.report.arms import Rows
 from benchmark.report.numbers import planned
-from benchmark.report.numbers.rates import paired_rates
+from benchmark.report.numbers.conjunctions import one_sided
+from benchmark.report.numbers.rates import RateDifference, paired_rates
 from benchmark.report.paired_tests import Comparison
 
+COLLAPSED = ("collapsed",)
 # Runs as `Compared.runs` gives them, by their weight in a sum.
 Weighted = Sequence[tuple[float, Rows]]
 
@@ -21,14 +23,20 @@ def counted(comparison: Comparison, weighted: Weighted, of: str) -> Comparison:
 
     A collapsed run is lost to a claim about spread.
     """
-    statuses = planned.LOST if of != "std" else (*planned.LOST, "collapsed")
-    sides = [[frame for weight, frame in weighted if weight * sign > 0] for sign in (1, -1)]
+    statuses = planned.LOST if of != "std" else (*planned.LOST, *COLLAPSED)
+    every = [frame for weight, frame in weighted if weight]
     return replace(
         comparison,
-        lost=(_number(sides[0], *statuses), _number(sides[1], *statuses)),
-        waiting=_number([*sides[0], *sides[1]], "missing"),
-        collapsed=_number([*sides[0], *sides[1]], "collapsed"),
+        lost=ended(weighted, statuses),
+        waiting=_number(every, "missing"),
+        collapsed=_number(every, *COLLAPSED),
     )
+
+
+def ended(weighted: Weighted, statuses: Sequence[str]) -> tuple[int, int]:
+    """The runs of positive and of negative weight that ended so. Each counts once per side."""
+    ours, others = ([frame for weight, frame in weighted if weight * sign > 0] for sign in (1, -1))
+    return _number(ours, *statuses), _number(others, *statuses)
 
 
 def have_floors(weighted: Weighted) -> bool:
@@ -43,15 +51,19 @@ def have_floors(weighted: Weighted) -> bool:
 
 
 def rates(of: str, column: str, names: tuple[str, str], rows: tuple[Rows, Rows], sign: float) -> Comparison:
-    """Two arms' rates of failed or collapsed runs, over pairs that were made."""
-    statuses = planned.LOST if of == "failed" else ("collapsed",)
-    ends = [
+    """Two arms' rates of failed or collapsed runs, over pairs that were made.
+
+    No arm collapses less by failing, nor fails less by collapsing: pairs with the other bad end are left out, and the
+    difference has to stand as well if both ends count alike.
+    """
+    ends: list[dict[Hashable, str]] = [
         dict(zip(zip(runs["task"].tolist(), runs["seed"].tolist(), strict=True), runs["status"], strict=True))
         for runs in rows
     ]
-    made = [{run for run, status in end.items() if status != "missing"} for end in ends]
-    mine, theirs = ({run for run, status in end.items() if status in statuses} for end in ends)
-    rate = paired_rates(mine, theirs, made[0] & made[1])
+    counted, other = bad_ends(of)
+    spoilt = {run for end in ends for run, status in end.items() if status in other}
+    rate = _rate(ends, counted, spoilt)
+    whole = _rate(ends, (*counted, *other), set())
     return Comparison(
         column,
         *names,
@@ -59,10 +71,31 @@ def rates(of: str, column: str, names: tuple[str, str], rows: tuple[Rows, Rows],
         rate.n,
         rate.p,
         rate.needed,
-        waiting=sum(list(end.values()).count("missing") for end in ends),
+        lost=(_ended(ends[0], other), _ended(ends[1], other)),
+        waiting=sum(_ended(end, ("missing",)) for end in ends),
         effect=rate.difference,
         test="McNemar",
+        claimed_all_p=one_sided(sign * whole.difference, whole.p),
+        contrary_all_p=one_sided(-sign * whole.difference, whole.p),
     )
+
+
+def bad_ends(of: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The ends of runs that a rate counts, and those that are as bad."""
+    return (planned.LOST, COLLAPSED) if of == "failed" else (COLLAPSED, planned.LOST)
+
+
+def _rate(
+    ends: Sequence[dict[Hashable, str]], counted: Sequence[str], left_out: set[Hashable]
+) -> RateDifference:
+    """The difference in ``counted`` ends between two arms."""
+    made = [{run for run, status in end.items() if status != "missing"} - left_out for end in ends]
+    mine, theirs = ({run for run, status in end.items() if status in counted} for end in ends)
+    return paired_rates(mine, theirs, made[0] & made[1])
+
+
+def _ended(ends: dict[Hashable, str], statuses: Sequence[str]) -> int:
+    return len([status for status in ends.values() if status in statuses])
 
 
 def _number(frames: Sequence[Rows], *statuses: str) -> int:

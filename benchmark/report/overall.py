@@ -2,7 +2,8 @@
 
 A cell is a model, a variant and a column that counts in the average. Its gain is the mean difference to plain
 fine-tuning over the seeds that finished on both sides. Where runs failed, the mean with failures at the floor stands
-beside it, so that no method helps by losing its worst seeds. Gains have the same weight, or are weighed by precision: a
+beside it, so that no method helps by losing its worst seeds; where runs collapsed, the mean of the pairs that did not,
+which says whether the gain is theirs. Gains have the same weight, or are weighed by precision: a
 random-effects mean by REML, with Hartung and Knapp's interval, and the interval of the true gain in a new cell. The
 mean of the middle half of all pairs of seeds (interquartile mean) and the share of pairs that gained count failed runs
 at the floor.
@@ -11,6 +12,7 @@ at the floor.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,8 +25,9 @@ from benchmark.report.numbers.statistics import Estimate, paired_difference
 from benchmark.report.numbers.weighted_sums import weighted_sum
 from benchmark.report.sections import VANILLA_LABEL, Section
 
-TITLE = f"Does it help? Mean gain over {VANILLA_LABEL} over all cells [95 % interval]"
+TITLE = f"Does it help? Mean gain over {VANILLA_LABEL} over {{}} [95 % interval]"
 FEW = 6  # cells: fewer do not show how gains differ between cells, and the interval is over seeds
+Cell = tuple[str, str, pd.DataFrame, pd.DataFrame]  # its model and task, and the runs of both sides
 COLUMNS = [
     "Equal weights",
     "Cells",
@@ -39,10 +42,17 @@ def sections(table: pd.DataFrame, names: Sequence[str], labels: Mapping[str, str
     """One section with a row per method of `gains`, over the models of ``names``; none without gains."""
     if table.empty:
         return []
-    models = {model: labels.get(model) or model for model in names}
-    name = next(iter(models.values())) if len(models) == 1 else f"all {len(models)} models"
-    rows = [[name, *_texts(row)] for row in table.to_dict("records")]
-    return [Section(TITLE, rows, COLUMNS)]
+    rows = [[_models(row["models"], names, labels), *_texts(row)] for row in table.to_dict("records")]
+    whole = (table["cells"] == table["planned"]).all()
+    return [Section(TITLE.format("all cells" if whole else "the cells that have runs"), rows, COLUMNS)]
+
+
+def _models(known: Sequence[str], names: Sequence[str], labels: Mapping[str, str]) -> str:
+    """The models behind a gain: those with pairs of runs, lost ones among them, of all that were planned."""
+    if len(known) == len(names) > 1:
+        return f"all {len(names)} models"
+    of_all = f" (of {len(names)} models)" if len(known) < len(names) else ""
+    return ", ".join(labels.get(model) or model for model in known) + of_all
 
 
 def distinct(frame: pd.DataFrame) -> pd.DataFrame:
@@ -56,49 +66,66 @@ def distinct(frame: pd.DataFrame) -> pd.DataFrame:
 def gains(frame: pd.DataFrame, rule: Rule) -> pd.DataFrame:
     """One row per method with two cells or more: its mean gains in points, and those of its pairs.
 
+    One that failed has a row as well if its runs left it fewer.
+
     ``frame`` is as `planned.with_floors` gives it, with one run per cell and seed. Means by precision are NaN if
     no cell has two seeds.
     """
     counted = frame[frame["task"].isin(list(weights_of(rule)) if rule else [])]
-    cells: dict[str, list[tuple[str, pd.DataFrame, pd.DataFrame]]] = {}
-    for (_, _, task), block in counted.groupby(["model", "variant", "task"], sort=False):
+    cells: dict[str, list[Cell]] = {}
+    for (model, _, task), block in counted.groupby(["model", "variant", "task"], sort=False):
         vanilla = block[block["methods"] == ""]
         for methods, ours in block[block["methods"] != ""].groupby("methods", sort=False):
-            cells.setdefault(str(methods), []).append((str(task), ours, vanilla))
+            cells.setdefault(str(methods), []).append((str(model), str(task), ours, vanilla))
     rows = [{"methods": methods} | _gain(of_method) for methods, of_method in cells.items()]
     table = pd.DataFrame(rows)
-    return table[table["cells"] > 1] if rows else table
+    if not rows:
+        return table
+    failing = (
+        (table["planned"] > 1) & (table["lost"] > 0) & table["floor_mean"].notna()
+    )  # wherever it was run
+    return table[(table["cells"] > 1) | failing]
 
 
-def _gain(cells: list[tuple[str, pd.DataFrame, pd.DataFrame]]) -> dict[str, float]:
-    """The gain over ``cells``: their task, and the runs of both sides."""
-    differences = [(task, paired_difference(by_seed(a), by_seed(b))) for task, a, b in cells]
-    known = [(task, difference) for task, difference in differences if difference.n]
+def _gain(cells: Sequence[Cell]) -> dict[str, Any]:
+    """The gain over ``cells``."""
+    differences = [(model, task, paired_difference(by_seed(a), by_seed(b))) for model, task, a, b in cells]
+    known = [(task, difference) for _, task, difference in differences if difference.n]
     effects = np.array([difference.mean for _, difference in known])
-    lost = [
-        sum(int(runs["status"].isin(LOST).sum()) for runs in side)
-        for side in list(zip(*cells, strict=True))[1:]
-    ]
+    sides = list(zip(*cells, strict=True))[2:]
+    lost, collapsed = (
+        [sum(int(ended(runs).sum()) for runs in side) for side in sides] for ended in (_lost, _collapsed)
+    )
     errors = [difference.std**2 / difference.n if difference.varies else np.nan for _, difference in known]
     variances = pooled.filled(np.array(errors), [task for task, _ in known])
     usable = ~np.isnan(variances)  # all of them, or none
     weighted = pooled.random_effects(effects[usable], variances[usable])
-    all_planned = [_apart(at_floor(a), at_floor(b)) for _, a, b in cells]
+    all_planned = [_apart(at_floor(a), at_floor(b)) for *_, a, b in cells]
     every = [np.array(list(values.values())) for values in all_planned]
-    mean, floored = equal_weights([_apart(a, b) for _, a, b in cells]), equal_weights(all_planned)
+    mean, floored = equal_weights([_apart(a, b) for *_, a, b in cells]), equal_weights(all_planned)
+    kept = equal_weights([_apart(a[~_collapsed(a)], b[~_collapsed(b)]) for *_, a, b in cells])
     middle, middle_low, middle_high = pooled.interquartile_mean(every)
     return {
+        "models": tuple(
+            dict.fromkeys(model for (model, *_), pairs in zip(cells, all_planned, strict=True) if pairs)
+        ),
         "cells": len(known),
-        "tried": max(_tried(ours) for _, ours, _ in cells),
+        "planned": len(cells),
+        "tried": max(_tried(ours) for *_, ours, _ in cells),
         "tried_vanilla": max(_tried(vanilla) for *_, vanilla in cells),
         "lost": lost[0],
         "lost_vanilla": lost[1],
+        "collapsed": collapsed[0],
+        "collapsed_vanilla": collapsed[1],
         "mean": mean.mean,
         "low": mean.low,
         "high": mean.high,
         "floor_mean": floored.mean,
         "floor_low": floored.low,
         "floor_high": floored.high,
+        "kept_mean": kept.mean,
+        "kept_low": kept.low,
+        "kept_high": kept.high,
         "random_mean": weighted.mean,
         "random_low": weighted.low,
         "random_high": weighted.high,
@@ -126,34 +153,57 @@ def _apart(ours: pd.DataFrame, others: pd.DataFrame) -> dict[int, float]:
     return {seed: mine[seed] - theirs[seed] for seed in sorted(mine.keys() & theirs.keys())}
 
 
+def _lost(runs: pd.DataFrame) -> pd.Series:
+    return runs["status"].isin(LOST)
+
+
+def _collapsed(runs: pd.DataFrame) -> pd.Series:
+    return runs["collapsed"] & (runs["status"] == "finished")
+
+
 def _tried(runs: pd.DataFrame) -> int:
     """The settings that the best one was chosen from."""
     return int(runs["tried"].max()) if "tried" in runs and len(runs) else 1
 
 
-def _texts(row: Mapping[str, float]) -> list[str]:
+def ends(row: Mapping[str, Any]) -> tuple[str, str]:
+    """The runs that a gain lost, in words, and its means with and without them; '' if there are none."""
+    counted = beside = ""
+    for end, name, text in (
+        ("lost", "floor", "failures at the floor"),
+        ("collapsed", "kept", "without collapses"),
+    ):
+        if row[end] or row[f"{end}_vanilla"]:
+            counted += f" ({end} {row[end]:.0f} runs, {VANILLA_LABEL} {row[f'{end}_vanilla']:.0f})"
+            beside += f"; {text} {_mean(row, name)}"
+    return counted, beside
+
+
+def _texts(row: Mapping[str, Any]) -> list[str]:
     unequal = row["tried"] > row["tried_vanilla"]
     budget = (
         f" (best of {row['tried']:.0f} settings, {VANILLA_LABEL} of {row['tried_vanilla']:.0f})"
         if unequal
         else ""
     )
-    failed = beside = ""
-    if row["lost"] or row["lost_vanilla"]:
-        failed = f" (lost {row['lost']:.0f} runs, {VANILLA_LABEL} {row['lost_vanilla']:.0f})"
-        interval = _interval(row["floor_low"], row["floor_high"])
-        beside = f"; failures at the floor {row['floor_mean']:+.2f}{interval}"
+    counted, beside = ends(row)
     return [
-        f"{row['methods']}{budget}{failed}",
-        f"{row['mean']:+.2f}{_interval(row['low'], row['high'])}{beside}",
-        f"{row['cells']}",
-        f"{row['random_mean']:+.2f}{_interval(row['random_low'], row['random_high'])}"
-        if np.isfinite(row["random_mean"])
-        else "–",
+        f"{row['methods']}{budget}{counted}",
+        f"{_text(row['mean'], row['low'], row['high'])}{beside}",
+        f"{row['cells']}" + f" of {row['planned']}" * (row["cells"] < row["planned"]),
+        _mean(row, "random"),
         _interval(row["predicted_low"], row["predicted_high"]).strip() or "–",
-        f"{row['middle_mean']:+.2f}{_interval(row['middle_low'], row['middle_high'])}",
+        _mean(row, "middle"),
         f"{row['share_gained']:.0%}",
     ]
+
+
+def _mean(row: Mapping[str, Any], name: str) -> str:
+    return _text(*(row[f"{name}_{part}"] for part in ("mean", "low", "high")))
+
+
+def _text(mean: float, low: float, high: float) -> str:
+    return f"{mean:+.2f}{_interval(low, high)}" if np.isfinite(mean) else "–"
 
 
 def _interval(low: float, high: float) -> str:

@@ -19,7 +19,7 @@ from benchmark.report.judge import Verdict
 from benchmark.report.numbers import selection
 from benchmark.report.numbers.frame import Rule
 from benchmark.report.numbers.predictions import Arrays
-from benchmark.report.words import NOT_MEASURED, REPRODUCED, worded
+from benchmark.report.words import NOT_MEASURED, REPRODUCED, UNDECIDED, worded
 
 
 def of_table(
@@ -74,18 +74,23 @@ def _whole(first: Verdict, again: list[Verdict], changed: bool) -> Verdict:
 
 
 def _reason(against_plain: Verdict, against_control: Verdict) -> str:
-    """The reason of a verdict against a control, beside the one against plain fine-tuning."""
-    why = against_control.why
+    """The reason of a verdict against a control, beside the one against plain fine-tuning.
+
+    A control whose runs are not all there, or too few to test, takes no gain away.
+    """
+    why, made = against_control.why, against_control.comparisons
     if against_plain.verdict != REPRODUCED or against_control.verdict in (REPRODUCED, NOT_MEASURED):
         return why
-    return (
-        f"not the noise's, as far as these runs show: the gain over plain fine-tuning is none over it; {why}"
-    )
+    if against_control.verdict == UNDECIDED and any(c.waiting or c.n < 2 for c in made):
+        return f"whether the gain is the noise's is open; {why}"
+    return f"not the noise's, as far as these runs show: the gain over plain fine-tuning is not borne out over it; {why}"
 
 
 def _worded(verdict: Verdict, changed: bool) -> Verdict:
+    among = verdict.without_collapses
     return replace(
         verdict,
+        without_collapses=among and _worded(among, changed),
         verdict=worded(verdict.verdict, changed),
         sentences=worded(verdict.sentences, changed),
         leak_free=worded(verdict.leak_free, changed),

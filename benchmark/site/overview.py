@@ -105,11 +105,16 @@ def _counts(rows: Iterable[LedgerRow]) -> dict[str, Any]:
     return {"verdicts": verdicts, "papers": [(p, [by[p, word] for word in verdicts]) for p in papers]}
 
 
+def _lost(gain: dict[str, Any]) -> str:
+    """The runs that a gain lost, in words; '' of none, and in a summary of older code."""
+    return str(gain.get("ends", "")).partition(";")[0]
+
+
 def _paper(name: str, tables: Sequence[dict[str, Any]], rows: Sequence[LedgerRow]) -> dict[str, Any]:
     """A paper's part of the overview: its tables with their states, and the forest plot of its gains."""
     own = [table for table in tables if table["paper"] == name]
     gains = [
-        (f"{table['item'] or table['name']} · {gain['methods']}", *_ends(gain))
+        (f"{table['item'] or table['name']} · {gain['methods']} {_lost(gain)}".strip(), *_ends(gain))
         for table in own
         for gain in table["gains"]
         if gain["mean"] is not None

@@ -16,7 +16,7 @@ from benchmark.grids import recipe
 from benchmark.grids.grid import Grid
 from benchmark.records.record import Record
 from benchmark.records.store import Store
-from benchmark.report import build, figures, judge, ledger, published, shared, static
+from benchmark.report import build, figures, judge, ledger, overall, published, shared, static
 from benchmark.report.build import Report
 from benchmark.report.coverage import runs_of
 from benchmark.report.evidence import gathered
@@ -124,6 +124,7 @@ class TablePages:
             "gains": [
                 {"methods": row["methods"], "names": named.get(row["methods"], [])}
                 | {name: measured_rows.number(row[name]) for name in GAIN}
+                | {"ends": "".join(overall.ends(row)).strip()}
                 for row in report.gains.to_dict("records")
             ],
         }

@@ -52,3 +52,12 @@ def test_a_control_may_stand_beside_a_technique_alone():
     check([CONTROL], [stated], grid, "sweeps/x")
     with pytest.raises(BenchmarkError, match="no_dropout"):
         check([CONTROL], [claim(better={"method": ["hype_n"]}, than={"method": ["rdrop"]})], grid, "sweeps/x")
+
+
+def test_a_control_without_a_seed_of_the_claimed_runs_is_refused():
+    first = {"method": ["[]", "[hype_n]"], "seed": ["1", "2", "3"]}
+    stated = [claim(better={"method": ["hype_n"]}, where="average")]
+    check([CONTROL], stated, [first, {"method": ["[no_dropout]"], "seed": ["3", "4"]}], "sweeps/x")
+    line = "claim 1 against the control no_dropout: better has the seeds 1,2,3 and than 11,12: runs are paired by seed"
+    with pytest.raises(BenchmarkError, match=line):
+        check([CONTROL], stated, [first, {"method": ["[no_dropout]"], "seed": ["11", "12"]}], "sweeps/x")

@@ -235,6 +235,14 @@ def test_any_other_claim_is_refused_in_a_line(claim, line):
         ),
         (RUNS | {"size": {"printed": 0, "ratio": 2}, "than": {"method": []}}, "printed: 0 is no ratio"),
         (
+            RUNS | {"size": {"printed": float("nan"), "margin": 2}, "than": {"method": []}},
+            "printed: nan; valid: a number",
+        ),
+        (
+            {"than": {"method": [], "seed": 1}},
+            "than: seed: 1; runs are paired by seed, and a side has all of them; leave it out (valid: 1",
+        ),
+        (
             RUNS | {"association": {"to": "score", "direction": "rises"}, "than": {"method": []}},
             "a claim of association has no `than`",
         ),

@@ -178,8 +178,16 @@ def test_the_command_says_first_whether_pooling_helps(capsys, tmp_path):
     output = capsys.readouterr().out.splitlines()
     assert output[0] == command.POOLING
     assert max(map(len, output)) <= command.WIDTH
-    assert command.main(["noisytune/table2", "model=bert_base_uncased", "task=rte", f"store={tmp_path}"]) == 0
+    one_cell = ["lnsr/pvalues", "model=bert_large_uncased", "task=rte"]
+    assert command.main([*one_cell, f"store={tmp_path}"]) == 0
     assert capsys.readouterr().out.splitlines()[0] == command.NO_POOLING
+    assert command.main(["lnsr/table2", "method=[],[lnsr]", "task=rte", f"store={tmp_path}"]) == 0
+    narrowed = capsys.readouterr().out
+    assert "no run of this grid" in narrowed
+    assert "0 of 0" not in narrowed
+    # At three seeds pooling is not likely to find HyPe's gain either, but five are enough, and never for each cell.
+    assert command.main(["hype/table1", f"store={tmp_path}"]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == command.POOLING
 
 
 @pytest.mark.parametrize(

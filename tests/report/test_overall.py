@@ -11,6 +11,7 @@ from scipy import stats
 
 from benchmark.report import overall
 from benchmark.report.build import build
+from benchmark.report.figures.forest import forest
 from helpers.grids import load
 
 DEMO, TWO = "demo/noisytune", "task=opinion,closeness"
@@ -35,7 +36,8 @@ def frame(differences: dict[str, Sequence[float | None]]) -> pd.DataFrame:
         for methods, score in (("", 0.0), ("ours", np.nan if value is None else value))
     ]
     made = pd.DataFrame(rows)
-    return made.assign(status=np.where(made["score"].isna(), "diverged", "finished"), floor=-50.0)
+    status = np.where(made["score"].isna(), "diverged", "finished")
+    return made.assign(status=status, floor=-50.0, collapsed=False)
 
 
 def test_the_worked_example():
@@ -67,6 +69,44 @@ def test_a_method_is_not_said_to_help_by_diverging():
     ].rows
     assert method == "ours (lost 18 runs, plain fine-tuning 0)"
     assert mean.endswith("; failures at the floor -28.80")
+
+
+def test_a_gain_that_is_only_where_plain_fine_tuning_collapsed_stands_beside_the_gain_without():
+    runs = frame(dict.fromkeys("ab", (20.0, 20.0, 0.5, -0.5, 0.0)))
+    few = runs.assign(collapsed=(runs["methods"] == "") & (runs["seed"] < 2))
+    [[_, method, mean, *_]] = overall.sections(overall.gains(few, ["a", "b"]), ["m"], {})[0].rows
+    assert method == "ours (collapsed 0 runs, plain fine-tuning 4)"
+    assert mean.startswith("+8.00 [")
+    assert "; without collapses +0.00 [-1.24, +1.24]" in mean
+    assert "collapse" not in str(overall.sections(overall.gains(runs, ["a", "b"]), ["m"], {})[0].rows)
+
+
+def test_only_models_with_runs_are_named():
+    run = frame({"a": (1.0, 2.0), "b": (1.0, 2.0)})
+    missing = run.assign(model="n", status="missing", score=np.nan)
+    for second, name, cells, title in (
+        (run.assign(model="n"), "all 2 models", "4", "over all cells"),
+        (missing, "First (of 2 models)", "2 of 4", "over the cells that have runs"),
+    ):
+        gains = overall.gains(pd.concat([run, second]), ["a", "b"])
+        section = overall.sections(gains, ["m", "n"], {"m": "First"})[0]
+        assert title in section.title
+        assert (section.rows[0][0], section.rows[0][3]) == (name, cells)
+
+
+def test_a_method_that_failed_everywhere_has_a_row():
+    failing = overall.gains(frame(dict.fromkeys("ab", (None, None))), ["a", "b"])
+    [row] = overall.sections(failing, ["m"], {"m": "First"})[0].rows
+    assert row[:4] == [
+        "First",
+        "ours (lost 4 runs, plain fine-tuning 0)",
+        "–; failures at the floor -50.00",
+        "0 of 2",
+    ]
+    assert row[-1] == "0%"
+    assert forest(pd.DataFrame({"difference_n": [0]}), failing, {}) == ""
+    not_run = frame(dict.fromkeys("ab", (None, None))).replace({"status": {"diverged": "missing"}})
+    assert overall.gains(not_run, ["a", "b"]).empty
 
 
 def test_the_interval_of_few_cells_is_over_seeds():

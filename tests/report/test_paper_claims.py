@@ -100,8 +100,9 @@ FALLING = {"deberta_base": 2.0, "deberta_large": 1.2, "deberta_v2_xlarge": 0.6, 
 @pytest.mark.parametrize(
     ("gains", "expected"),
     [
-        (PRINTED, [REPRODUCED] * 6),
-        (FALLING, [CONTRADICTED, CONTRADICTED, CONTRADICTED, CONTRADICTED, REPRODUCED, CONTRADICTED]),
+        # A size is of the better of two sigmas: without predictions there is no leak-free score that bears it out.
+        (PRINTED, [REPRODUCED] * 2 + [UNDECIDED] * 4),
+        (FALLING, [CONTRADICTED, CONTRADICTED, CONTRADICTED, CONTRADICTED, UNDECIDED, CONTRADICTED]),
     ],
 )
 def test_a_gain_that_is_complementary_to_scale_does_not_fall_with_the_size(words, gains, expected):

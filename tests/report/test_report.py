@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from statistics import mean, stdev
 from typing import Any
 
 import pandas as pd
@@ -124,14 +125,36 @@ def test_measured_stands_beside_published(records):
     assert section.rows[0][2].endswith(" (67.7)")
 
 
-def test_an_average_is_over_the_seeds_that_have_every_task(records):
+def test_a_missing_run_costs_an_average_its_own_task_alone(records):
     planned = load(DEMO, TWO)
     found = records(planned, PLAIN, NOISY)
     for cell in planned.runs:
-        if (cell.config.task.name, cell.config.seed) == ("closeness", 5):
+        if (cell.config.task.name, cell.config.seed) in (("closeness", 5), ("opinion", 1)):
             del found[cell.run_id]
-    average = row(build(planned, found), "", "Avg.")
-    assert (average.score_mean, average.score_n) == (pytest.approx(83), 4)
+    report = build(planned, found)
+    for method, name in (("", "score_mean"), ("noisytune", "score_mean"), ("noisytune", "difference_mean")):
+        opinion, closeness, average = (
+            row(report, method, task)[name] for task in ("opinion", "closeness", "Avg.")
+        )
+        assert average == pytest.approx((opinion + closeness) / 2)  # the mean of the row
+    assert row(report, "", "Avg.").score_n == 4
+    whole = row(build(planned, records(planned, PLAIN, NOISY)), "noisytune", "Avg.")
+    apart = [NOISY[seed] - PLAIN[seed] for seed in PLAIN]  # the same on both tasks
+    assert (whole.difference_mean, whole.difference_std) == pytest.approx((mean(apart), stdev(apart)))
+
+
+def test_an_average_with_a_run_missing_of_every_seed_is_not_missing(records):
+    planned = load(DEMO, TWO)
+    found = records(planned, PLAIN, NOISY)
+    for cell in planned.runs:
+        if cell.config.method and cell.config.task.name == ("closeness", "opinion")[cell.config.seed % 2]:
+            del found[cell.run_id]
+    report = build(planned, found)
+    scores, differences = (
+        next(s for s in report.sections if s.title.startswith(name)) for name in ("Score", "Diff")
+    )
+    assert scores.rows[1][-1].startswith("86.08 ± ")  # of 86.5 and 85.67
+    assert differences.rows[0][-1].startswith("+2.")
 
 
 def test_an_average_is_the_plain_mean_of_its_tasks(records):

@@ -106,7 +106,8 @@ def test_the_best_of_equal_settings_is_not_better_by_the_leak_free_rule(record_o
     for _ in range(40):
         coins = [logits_of(drawn.random((1, 200)) < 0.5, targets) for _ in range(20)]
         halves = [{1: both_ways(coin, targets)} for coin in coins]
-        fair.append(selection._crossed({str(i): one for i, one in enumerate(halves)})[1])
+        settings = {str(i): {1: selection.Crossing(one[1])} for i, one in enumerate(halves)}
+        fair += [score for _, score, _ in selection._crossed(settings)]
         best.append(max(one[1].mean() for one in halves))
     assert np.mean(best) > 0.54
     assert np.mean(fair) == pytest.approx(0.5, abs=0.015)

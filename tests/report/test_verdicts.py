@@ -128,6 +128,22 @@ def test_a_control_that_was_not_run_is_not_measured(made):
     assert (judged.verdict, judged.controls) == (NOT_MEASURED, ())  # it would say the same again
 
 
+def test_a_control_that_was_run_in_part_takes_no_gain_away(made, record_of, monkeypatch):
+    planned = load(*RTE)
+    monkeypatch.setitem(planned.table, "claims", [claim()])
+    control = "noisytune_gaussian_matched"
+    for seeds in (1, 3):
+        found = scored(planned, record_of, gain(noisytune=5))
+        for run in planned.runs:
+            if control in run.config.method and run.config.seed > seeds:
+                del found[run.run_id]
+        [judged] = build(planned, found).verdicts
+        [against] = judged.controls
+        assert (judged.verdict, against.verdict) == (HOLDS_HERE, UNDECIDED)
+        assert against.why.startswith("whether the gain is the noise's is open; ")
+        assert "not the noise's" not in against.why
+
+
 def test_a_technique_beside_the_control_stands_for_a_technique_beside_the_method(made):
     table = (
         "hype/table16",

@@ -11,6 +11,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from benchmark.config.compose import ROOT
@@ -212,3 +213,20 @@ def test_the_command_says_what_it_wrote(
     words = ["noisytune/figure5", f"store={small_store.folder}", "--output", str(tmp_path / "site")]
     assert command.main(words) == 0
     assert "1 tables and 157 runs written, 0 pages as they were" in capsys.readouterr().out
+
+
+def test_a_gain_of_runs_that_were_lost_says_so_wherever_it_is_shown(make, record_of, tmp_path):
+    store = Store(tmp_path / "store")
+    store.open()
+    planned = grid.load("demo/noisytune")
+    for run in planned.runs:
+        collapsed = ["validation"] if not run.config.method and run.config.seed == 1 else []
+        scores = {"validation": dict.fromkeys(run.config.task.metrics, 0.3 if collapsed else 0.7)}
+        store.add(record_of(run.config, scores, collapsed=collapsed), {"losses": np.zeros(1)})
+    make(store, tmp_path / "site", ["demo/noisytune"])
+    said = "(collapsed 0 runs, plain fine-tuning 3)"
+    for page in ("index.html", "methods/noisytune.html"):
+        assert said in (tmp_path / "site" / page).read_text()
+    assert (
+        f"{said}; without collapses +0.00" in (tmp_path / "site" / "methods" / "noisytune.html").read_text()
+    )

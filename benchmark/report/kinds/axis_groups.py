@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmark.report import lost
+from benchmark.report import budgets, lost
 from benchmark.report.arms import Arm
 from benchmark.report.comparisons import Compared
 from benchmark.report.numbers import planned, swaps
@@ -50,12 +50,12 @@ def with_failures(
     of_planned: OfPlanned,
     logs: bool = False,
 ) -> Comparison:
-    """``comparison`` with its counts of failed runs, and the analysis of all planned seeds.
+    """``comparison`` with its failed runs, settings tried, and the analysis of all planned seeds.
 
     Runs of positive weight are on the claimed side. ``of_planned`` tests the values with failures at the floor.
     """
     rows = compared.weighted_runs(claim, terms)
-    counted = lost.counted(comparison, rows, claim["of"])
+    counted = budgets.counted(lost.counted(comparison, rows, claim["of"]), rows, claim["of"])
     if claim["of"] != "score" or not lost.have_floors(rows):
         return counted
     as_claimed, contrary = of_planned(by_seed(compared, claim, terms, logs))

@@ -19,7 +19,7 @@ from benchmark.report.numbers.frame import Rule
 from benchmark.report.numbers.noncentral import seeds_for
 from benchmark.report.numbers.statistics import MANY, Estimate
 from benchmark.report.paired_tests import Comparison, test_of
-from benchmark.report.sums import Term
+from benchmark.report.sums import OF_MACHINES, Term
 
 HALF = (
     0.5  # makes a p-value that is tested at 5 % one that is tested at 2.5 %, as halves of two-sided ones are
@@ -71,7 +71,7 @@ def not_worse(compared: Compared, claim: dict[str, Any]) -> list[Comparison]:
         )
         made.append(
             with_failures(
-                compared, claim, comparison, signed, lambda values: above_zero(values + margin), logs
+                compared, claim, comparison, terms, lambda values: above_zero(values + margin), logs
             )
         )
     return made
@@ -120,7 +120,18 @@ def _within(
         inside = HALF * float(np.maximum(ranked(off + margin), ranked(margin - off)))
         return inside, float(np.minimum(ranked(off - margin), ranked(-margin - off)))
 
-    return with_failures(compared, claim, comparison, terms, of_planned, logs)
+    return _evenly(with_failures(compared, claim, comparison, terms, of_planned, logs), claim["of"])
+
+
+def _evenly(comparison: Comparison, of: str) -> Comparison:
+    """A comparison that neither side can make closer by losing its runs, or by trying more settings.
+
+    A lost run is neither quicker nor smaller than the others.
+    """
+    unequal = np.isnan(comparison.claimed_all_p) and comparison.lost[0] != comparison.lost[1]
+    unequal &= of not in OF_MACHINES
+    claimed = np.nan if unequal else comparison.claimed_p
+    return replace(comparison, claimed_p=claimed, favours=abs(comparison.favours))
 
 
 def _alike(

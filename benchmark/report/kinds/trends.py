@@ -15,10 +15,12 @@ import numpy as np
 from benchmark.config.claim_kinds import DATA_SIZE, WITHIN_A_RUN
 from benchmark.config.units import RATES
 from benchmark.grids.selectors import parsed
-from benchmark.report.arms import Arm
+from benchmark.report import lost
+from benchmark.report.arms import Arm, BySeed
 from benchmark.report.comparisons import Compared
 from benchmark.report.kinds.axis_groups import above_zero, group_name, groups, with_failures
-from benchmark.report.numbers import contrasts, planned
+from benchmark.report.numbers import contrasts
+from benchmark.report.numbers.conjunctions import one_sided
 from benchmark.report.numbers.frame import Rule, average_by_seed
 from benchmark.report.numbers.noncentral import seeds_for
 from benchmark.report.numbers.orders import deviations, order_test
@@ -164,30 +166,56 @@ def _of_parts(
     sign: float,
 ) -> Comparison:
     """The contrast of deviations or failures, over the seeds that have all positions."""
-    by_position = [_parts(compared, claim, arm, rule) for _, arm, rule in terms]
-    seeds = sorted(set.intersection(*(set(values) for values in by_position)))
-    values = np.array([[of_arm[seed] for of_arm in by_position] for seed in seeds]).reshape(-1, len(terms))
-    values = deviations(values) if claim["of"] == "std" and len(seeds) else values
     weights = np.array([weight for weight, *_ in terms])
+    if claim["of"] in RATES:
+        counted, other = lost.bad_ends(claim["of"])
+        parts = [_rates(arm, rule, counted, (*other, "missing")) for _, arm, rule in terms]
+        every = [_rates(arm, rule, (*counted, *other), ("missing",)) for _, arm, rule in terms]
+        whole, whole_p = order_test(_complete_seeds(every), weights)
+        rows = compared.weighted_runs(claim, terms)
+        return replace(
+            _exchanged(column, names, _complete_seeds(parts), weights, sign),
+            lost=lost.ended(rows, other),
+            waiting=sum(lost.ended(rows, ("missing",))),
+            claimed_all_p=one_sided(sign * whole, whole_p),
+            contrary_all_p=one_sided(-sign * whole, whole_p),
+        )
+    values = _complete_seeds([compared.values(claim, arm, rule) for _, arm, rule in terms])
+    apart = deviations(values) if len(values) else values
+    made = _exchanged(column, names, apart, weights, sign)
+    stabler = [
+        (-sign * weight, arm, rule) for weight, arm, rule in terms
+    ]  # a side that lost more runs is not
+    return with_failures(compared, claim, made, stabler, above_zero)
+
+
+def _exchanged(
+    column: str, names: tuple[str, str], values: np.ndarray, weights: np.ndarray, sign: float
+) -> Comparison:
+    """The test of a contrast of values (n, positions)."""
     effect, p = order_test(values, weights)
     size = estimate(values @ weights).effect_size
-    made = Comparison(
+    return Comparison(
         column,
         *names,
         sign * effect,
-        len(seeds),
+        len(values),
         p,
         lambda level: max(seeds_for(abs(size), level), fewest_seeds(level)),
         effect=effect,
         test="exchanged positions",
     )
-    return with_failures(compared, claim, made, terms, above_zero) if claim["of"] == "std" else made
 
 
-def _parts(compared: Compared, claim: dict[str, Any], arm: Arm, rule: Rule) -> dict[int, float]:
-    if claim["of"] == "std":
-        return compared.values(claim, arm, rule)
-    statuses = planned.LOST if claim["of"] == "failed" else ("collapsed",)
+def _complete_seeds(by_position: Sequence[BySeed]) -> np.ndarray:
+    """The values (n, positions) of the seeds that have all positions."""
+    seeds = sorted(set.intersection(*(set(values) for values in by_position)))
+    values = [[of_arm[seed] for of_arm in by_position] for seed in seeds]
+    return np.array(values, float).reshape(-1, len(by_position))
+
+
+def _rates(arm: Arm, rule: Rule, counted: Sequence[str], left_out: Sequence[str]) -> BySeed:
+    """By seed the share of an arm's runs that ended so."""
     runs = arm.behind(rule)
-    failed = [np.nan if status == "missing" else float(status in statuses) for status in runs["status"]]
+    failed = [np.nan if status in left_out else float(status in counted) for status in runs["status"]]
     return average_by_seed({**runs, "score": np.array(failed)}, rule)

@@ -11,7 +11,8 @@ import pandas as pd
 from benchmark.report.numbers import sampling
 from benchmark.report.numbers.frame import Rule, average_by_seed, by_seed
 from benchmark.report.numbers.sampling import Shares
-from benchmark.report.numbers.statistics import Estimate, estimate, holm, paired_difference
+from benchmark.report.numbers.statistics import Estimate, estimate, holm
+from benchmark.report.numbers.weighted_sums import weighted_sum
 from benchmark.report.published import AVERAGE
 
 STATUSES = ("finished", "diverged", "failed", "missing")
@@ -26,7 +27,8 @@ def measured(
     ``difference_p`` is corrected by Holm's method for all differences of the table. ``…_sampling`` is the
     standard error due to the finite evaluation set, from ``shares`` (see `sampling.of_runs`). ``runs_…`` count
     the runs by status; those that collapsed are finished as well. ``best`` is False for an arm that lacks one
-    of its planned runs. ``stands_in`` marks cells that show the runs of an earlier row: they are no further tests.
+    of its planned runs, and of a gap for one that collapsed: what has learnt nothing has none. ``stands_in`` marks
+    cells that show the runs of an earlier row: they are no further tests.
     """
     rows: list[dict[str, Any]] = []
     first: dict[Any, int] = {}  # by column and runs: the number of the cell that they are shown in first
@@ -34,15 +36,17 @@ def measured(
         baseline = block[block["methods"] == ""]
         for methods, ours in block.groupby("methods", sort=False):
             for column in columns:
-                mine, vanilla = (seeds(side, column, rule) for side in (ours, baseline))
-                difference = paired_difference(mine, vanilla) if methods else estimate(np.array([]))
+                mine = seeds(ours, column, rule)
+                score = mean_of([(1.0, ours)], column, rule)
+                sides = [(1.0, ours), (-1.0, baseline)]
+                difference = mean_of(sides, column, rule) if methods else estimate(np.array([]))
                 runs = ours[ours["task"] == column] if column != AVERAGE else ours
                 against = baseline if column == AVERAGE else baseline[baseline["task"] == column]
                 same = first.setdefault((column, *map(_ids, (runs, against))), len(rows))
                 chosen = runs.loc[runs["choice"] != "", "choice"].unique() if column != AVERAGE else []
                 rows.append(
                     {"model": model, "variant": variant, "methods": methods, "task": column}
-                    | _fields("score", estimate(np.array(list(mine.values()))))
+                    | _fields("score", score)
                     | {"score_max": max(mine.values(), default=np.nan)}
                     | _fields("difference", difference)
                     | _test_fields(difference)
@@ -61,6 +65,7 @@ def measured(
         difference_p=corrected,
         best=(numbers["score_mean"] == best)
         & (rivals.transform("count") > 1)
+        & ~(numbers["lower"] & (numbers["runs_collapsed"] > 0))
         & (numbers[[f"runs_{status}" for status in STATUSES if status != "finished"]].sum(axis=1) == 0),
     )
 
@@ -72,6 +77,20 @@ def _ids(runs: pd.DataFrame) -> frozenset[str]:
 def seeds(frame: pd.DataFrame, column: str, rule: Rule) -> dict[int, float]:
     """The scores of one cell of a table by seed."""
     return average_by_seed(frame, rule) if column == AVERAGE else by_seed(frame[frame["task"] == column])
+
+
+def mean_of(sides: Sequence[tuple[float, pd.DataFrame]], column: str, rule: Rule) -> Estimate:
+    """The weighted sum of a column's scores over ``sides``, paired by seed.
+
+    Of an average it is the mean of the tasks' own means: a missing run costs its task alone.
+    """
+    summed, size = [], 0.0
+    for task, share in _weights(column, rule).items():
+        known = [(share * weight, by_seed(side[side["task"] == task])) for weight, side in sides]
+        both = set.intersection(*(set(values) for _, values in known))
+        summed.append({seed: sum(weight * values[seed] for weight, values in known) for seed in both})
+        size = max([size, *(abs(values[seed]) for _, values in known for seed in both)])
+    return weighted_sum(summed, size)
 
 
 def _fields(prefix: str, value: Estimate) -> dict[str, float]:

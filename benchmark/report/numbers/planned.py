@@ -2,7 +2,8 @@
 
 Means over the runs that finished reward a method for diverging where it would have scored low. Beside them
 stands the analysis of all planned seeds (intention to treat): a run that diverged or failed has the score of a
-model that has learnt nothing.
+model that has learnt nothing, or the lowest that one of its model's runs finished with. So no run gains by failing, also
+where all score below the most frequent answer, as on WNLI.
 """
 
 from __future__ import annotations
@@ -44,8 +45,8 @@ def with_floors(grid: Grid, frame: pd.DataFrame, arrays: Arrays) -> pd.DataFrame
     """``frame`` with every run's ``floor`` in points, and the runs ``collapsed`` to it.
 
     ``frame`` is as `frame.scores` gives it. Classes are counted in the stored targets of one run per task;
-    without any they are taken to be equally frequent. NaN for a gap, which is best for a model that has learnt
-    nothing.
+    without any they are taken to be equally frequent. No floor is above the lowest finished score of its model.
+    NaN for a gap, which is best for a model that has learnt nothing.
     """
     parts = []
     for _, rows in frame.groupby(["task", frame["run"].map(lambda run: grid.runs[run].config.task.name)]):
@@ -61,7 +62,8 @@ def with_floors(grid: Grid, frame: pd.DataFrame, arrays: Arrays) -> pd.DataFrame
         near = max(NEAR.get(metric.rpartition("/")[2], ROUNDING) for metric in report)
         known = bool(stored) or all(metric.rpartition("/")[2] in NO_ASSOCIATION for metric in report)
         nothing = rows["collapsed"] | ((rows["score"] - lowest).abs() <= near) & known
-        parts.append(rows.assign(floor=lowest, collapsed=nothing))
+        below = rows.groupby("model")["score"].transform("min").fillna(lowest)
+        parts.append(rows.assign(floor=np.minimum(lowest, below), collapsed=nothing))
     return pd.concat(parts).sort_index() if parts else frame.assign(floor=np.nan)
 
 

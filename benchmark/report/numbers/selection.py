@@ -2,12 +2,14 @@
 
 By a paper's rule (`last` or `best` evaluation; the setting with the best mean over seeds) the same set
 chooses and is reported. The leak-free rule chooses both on one half of the set and scores on the other
-half. It does so both ways, and the score of a seed is the mean. The halves are the same for all runs.
+half. It does so both ways, and the score of a seed is the mean. The halves are the same for all runs. By either rule a
+run that diverged or failed counts with the floor when a setting is chosen, and has no score if its setting is chosen.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,10 +20,18 @@ from benchmark.grids.grid import Grid
 from benchmark.records.record import Record
 from benchmark.report.numbers import predictions
 from benchmark.report.numbers.frame import CELL, columns_of
-from benchmark.report.numbers.planned import floored
+from benchmark.report.numbers.planned import LOST, floored
 from benchmark.report.numbers.predictions import Arrays
 
 LEAK_FREE = "leak_free"
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """Scores (2, 2) of a run, as fractions, by the half that chooses: its own, the other's; of a lost run the floor."""
+
+    scores: np.ndarray
+    status: str = "finished"
 
 
 def selects(grid: Grid, records: Iterable[Record]) -> bool:
@@ -33,14 +43,19 @@ def selects(grid: Grid, records: Iterable[Record]) -> bool:
 def chosen(frame: pd.DataFrame, statistic: str = "mean") -> pd.DataFrame:
     """The runs of every cell's best setting, by the ``statistic`` over seeds.
 
-    A run that diverged or failed counts with the floor, so that no setting wins by losing its worst seeds. Of
-    equal settings the one with more finished runs is chosen. ``tried`` is the number of settings.
+    A run that diverged or failed counts with the floor, so that no setting wins by losing its worst seeds. Of a gap,
+    which has no floor, only settings with the fewest lost and collapsed runs are asked. Of equal settings the one with
+    more finished runs is chosen. ``tried`` is the number of settings.
     """
     if not frame["choice"].any():
         return frame.assign(tried=1)
     settings = [*CELL, "choice"]
     done = frame.assign(done=frame["status"] == "finished", score=floored(frame))
-    known = done.groupby(settings, sort=False).agg({"done": "sum", "score": statistic, "lower": "first"})
+    done["gone"] = frame["lower"] & (frame["status"].isin(LOST) | frame["collapsed"])
+    known = done.groupby(settings, sort=False).agg(
+        {"done": "sum", "score": statistic, "lower": "first", "gone": "sum"}
+    )
+    known["score"] = known["score"].mask(known["gone"] > known.groupby(level=CELL)["gone"].transform("min"))
     cells: dict[tuple[Any, ...], dict[str, float]] = {}
     lower: dict[tuple[Any, ...], bool] = {}
     for (*cell, choice), row in known.sort_values("done", ascending=False, kind="stable").iterrows():
@@ -55,9 +70,10 @@ def chosen(frame: pd.DataFrame, statistic: str = "mean") -> pd.DataFrame:
 
 
 def leak_free(grid: Grid, frame: pd.DataFrame, records: Mapping[str, Record], arrays: Arrays) -> pd.DataFrame:
-    """Leak-free scores of ``frame`` in percent: columns ``CELL``, ``seed`` and ``score``.
+    """Leak-free scores of ``frame`` in percent: columns ``CELL``, ``seed``, ``score`` and ``status``.
 
-    ``frame`` has the runs of all settings. A run whose stored predictions do not give a score has no row.
+    ``frame`` has the runs of all settings and their floors. A run whose stored predictions do not give a score has no
+    row; a seed that was lost in a chosen setting has the status of its run, and no score.
     """
     halves: dict[tuple[str, str], np.ndarray | None] = {}
     for run, rows in frame.groupby("run_id", sort=False):
@@ -69,20 +85,30 @@ def leak_free(grid: Grid, frame: pd.DataFrame, records: Mapping[str, Record], ar
                 halves[str(run), column] = None if minus else scores_of_halves(stored, report, config)
     rows = []
     for names, cell in frame.groupby(CELL, sort=False):
-        settings: dict[str, dict[int, np.ndarray]] = {}
+        settings: dict[str, dict[int, Crossing]] = {}
         for row in cell.to_dict("records"):
             by_seed, scored = settings.setdefault(row["choice"], {}), halves.get((row["run_id"], row["task"]))
             if scored is not None:
-                by_seed[int(row["seed"])] = _both_ways(scored, _rule(grid, row))
-        for seed, score in _crossed(settings).items():
-            rows.append(dict(zip(CELL, names, strict=True)) | {"seed": seed, "score": 100 * score})
-    return pd.DataFrame(rows, columns=[*CELL, "seed", "score"])
+                by_seed[int(row["seed"])] = Crossing(_both_ways(scored, _rule(grid, row)))
+            elif row["status"] in LOST:
+                by_seed[int(row["seed"])] = Crossing(np.full((2, 2), row["floor"] / 100), row["status"])
+        for seed, score, status in _crossed(settings):
+            place = dict(zip(CELL, names, strict=True)) | {"seed": seed}
+            rows.append(place | {"score": 100 * score, "status": status})
+    return pd.DataFrame(rows, columns=[*CELL, "seed", "score", "status"])
 
 
 def with_scores(frame: pd.DataFrame, scored: pd.DataFrame) -> pd.DataFrame:
-    """``frame``, one run per cell and seed, with the scores of ``scored``; NaN without one."""
-    by_seed = scored.set_index([*CELL, "seed"])["score"]
-    return frame.assign(score=by_seed.reindex(pd.MultiIndex.from_frame(frame[[*CELL, "seed"]])).to_numpy())
+    """``frame`` with the scores and lost seeds of ``scored``.
+
+    It has one run per cell and seed. NaN without a score.
+    """
+    keys = pd.MultiIndex.from_frame(frame[[*CELL, "seed"]])
+    by_seed = scored.set_index([*CELL, "seed"]).reindex(keys)
+    status = by_seed["status"].to_numpy(object)
+    known = np.array([isinstance(name, str) for name in status], bool)
+    status = np.where(known, status, frame["status"].to_numpy(object))
+    return frame.assign(score=by_seed["score"].to_numpy(float), status=status)
 
 
 def scores_of_halves(
@@ -129,17 +155,22 @@ def _both_ways(halves: np.ndarray, rule: str) -> np.ndarray:
     return np.array([[halves[first, 0], halves[first, 1]], [halves[second, 1], halves[second, 0]]])
 
 
-def _crossed(settings: dict[str, dict[int, np.ndarray]]) -> dict[int, float]:
-    """By seed: score of the chosen setting on the other half, averaged over both ways."""
+def _crossed(settings: dict[str, dict[int, Crossing]]) -> list[tuple[int, float, str]]:
+    """By seed: score of the chosen setting on the other half, averaged over both ways, and the status of its runs."""
     ways = []
     for half in (0, 1):
         means = {
-            setting: float(np.mean([scores[half, 0] for scores in by_seed.values()])) if by_seed else np.nan
+            setting: float(np.mean([run.scores[half, 0] for run in by_seed.values()])) if by_seed else np.nan
             for setting, by_seed in settings.items()
         }
-        winner = settings[_best(means)]
-        ways.append({seed: scores[half, 1] for seed, scores in winner.items()})
-    return {seed: (ways[0][seed] + ways[1][seed]) / 2 for seed in ways[0] if seed in ways[1]}
+        ways.append(settings[_best(means)])
+    found = []
+    for seed in (seed for seed in ways[0] if seed in ways[1]):
+        both = [way[seed] for way in ways]
+        lost = [run.status for run in both if run.status in LOST]
+        score = (both[0].scores[0, 1] + both[1].scores[1, 1]) / 2
+        found.append((seed, np.nan if lost else float(score), lost[0] if lost else "finished"))
+    return found
 
 
 def _best(by_setting: dict[str, float], lower: bool = False) -> str:
