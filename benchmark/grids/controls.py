@@ -41,6 +41,8 @@ def check(
             raise BenchmarkError(f"{place}: controls: {control} is no list of methods, as in [[no_dropout]]")
         if not control:
             raise BenchmarkError(f"{place}: controls: [] is plain fine-tuning, and no control for it")
+        if [*map(frozenset, controls)].count(frozenset(control)) > 1:
+            raise BenchmarkError(f"{place}: controls: {control} stands there twice")
         needed = {frozenset(control), *(methods for claim in claims for methods in _against(claim, control))}
         if not needed & declared:
             check_selector({"method": list(control)}, grid, f"{place}, controls")
