@@ -16,6 +16,7 @@ dropout                             off if one method switches it off
 adapters + noise in the weights     NoisyTune's stays in the frozen weights; PATS's is on the adapters
 adapters + Child-Tuning, top-k      the adapters are masked, or frozen below the top k, as their layers are
 adapters + anchors                  refused: adapters are in no checkpoint
+anti-PGD + noise, pulls             its own noise alone is taken out again, what others do to the weights stays
 """
 
 from __future__ import annotations
@@ -70,8 +71,13 @@ NAMES = [
     *("layer_decay", "lnsr", "mixout", "mixout_released", "no_dropout", "neftune", "noisytune"),
     *("pats", "pats_even", "prior_wd", "r3f", "r3f_released", "r4f", "rdrop", "recadam"),
     *("recadam_random_start", "reinit", "sage", "sage_released", "sam", "smart", "smart_mtdnn", "top_k"),
+    *(
+        "weight_noise",
+        "anti_pgd",
+    ),
 ]
 VARIANTS = {
+    ("anti_pgd", "weight_noise"),
     ("child_tuning_d", "child_tuning_d_fisher"),
     ("freelb", "freelb_fairseq"),
     ("hype_n", "hype_n_dropout"),
@@ -86,6 +92,8 @@ VARIANTS = {
     ("smart", "smart_mtdnn"),
 }
 MEANINGLESS = {
+    ("anti_pgd", "swa"): "weights that are evaluated",
+    ("anti_pgd", "ema"): "weights that are evaluated",
     ("bitfit", "layer_norm_tuning"): "each freezes",
     ("ema", "swa"): "weights that are evaluated",
     ("freelb", "rdrop"): "task loss",

@@ -1,4 +1,4 @@
-"""Noise in every training pass from one stream, shared by NEFTune and noise on hidden states."""
+"""Noise in every training pass from one stream, for NEFTune and hidden states."""
 
 from __future__ import annotations
 
