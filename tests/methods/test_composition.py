@@ -17,6 +17,7 @@ adapters + noise in the weights     NoisyTune's stays in the frozen weights; PAT
 adapters + Child-Tuning, top-k      the adapters are masked, or frozen below the top k, as their layers are
 adapters + anchors                  refused: adapters are in no checkpoint
 anti-PGD + noise, pulls             its own noise alone is taken out again, what others do to the weights stays
+LP-FT + surveys                     in alphabetical order: Child-Tuning-D's is with the drawn head
 """
 
 from __future__ import annotations
@@ -75,6 +76,7 @@ NAMES = [
         "weight_noise",
         "anti_pgd",
     ),
+    *("lp_ft",),
 ]
 VARIANTS = {
     ("anti_pgd", "weight_noise"),
