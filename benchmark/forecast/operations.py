@@ -157,6 +157,7 @@ PER_WEIGHT = {
     "child_tuning_d": 10.0,
     "child_tuning_d_fisher": 50.0,
     "layer_decay": 20.0,
+    "dps": 30.0,
     "weight_noise": 60.0,
     "anti_pgd": 130.0,
     "ema": 25.0,

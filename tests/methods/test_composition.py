@@ -18,6 +18,7 @@ adapters + Child-Tuning, top-k      the adapters are masked, or frozen below the
 adapters + anchors                  refused: adapters are in no checkpoint
 anti-PGD + noise, pulls             its own noise alone is taken out again, what others do to the weights stays
 LP-FT + surveys                     in alphabetical order: Child-Tuning-D's is with the drawn head
+Child-Tuning + DPS                  both mask; DPS ranks the gradients that Child-Tuning leaves
 """
 
 from __future__ import annotations
@@ -77,6 +78,7 @@ NAMES = [
         "anti_pgd",
     ),
     *("lp_ft",),
+    *("dps",),
 ]
 VARIANTS = {
     ("anti_pgd", "weight_noise"),
