@@ -57,7 +57,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from benchmark import randomness
-from benchmark.config.schema import ProtocolConfig
+from benchmark.config.schema import ProtocolConfig, TaskConfig
 from benchmark.models.architecture import Encoder
 from benchmark.randomness import derive
 from benchmark.step.ascent import Ascent
@@ -134,8 +134,8 @@ class Method(Stateful):
         """
         return False
 
-    def check(self, protocol: ProtocolConfig) -> None:
-        """Raises: BenchmarkError for a protocol under which it has no meaning."""
+    def check(self, protocol: ProtocolConfig, task: TaskConfig) -> None:
+        """Raises: BenchmarkError for a protocol or a task with which it has no meaning."""
 
     def initialise(self, model: PreTrainedModel, context: Context) -> None:
         """Change the start of fine-tuning: the checkpoint is loaded and the head drawn."""

@@ -19,6 +19,8 @@ adapters + anchors                  refused: adapters are in no checkpoint
 anti-PGD + noise, pulls             its own noise alone is taken out again, what others do to the weights stays
 LP-FT + surveys                     in alphabetical order: Child-Tuning-D's is with the drawn head
 Child-Tuning + DPS                  both mask; DPS ranks the gradients that Child-Tuning leaves
+mixup + terms of other passes       the mixed pass is the task's; terms compare clean passes, which cost one more
+two that replace the task loss      refused, and R-Drop beside one: its second cross-entropy would be plain
 """
 
 from __future__ import annotations
@@ -79,6 +81,12 @@ NAMES = [
     ),
     *("lp_ft",),
     *("dps",),
+    *(
+        "label_smoothing",
+        "flooding",
+        "mixup",
+        "wise_ft",
+    ),
 ]
 VARIANTS = {
     ("anti_pgd", "weight_noise"),
@@ -96,6 +104,24 @@ VARIANTS = {
     ("smart", "smart_mtdnn"),
 }
 MEANINGLESS = {
+    ("dora", "wise_ft"): "not in the checkpoint",
+    ("lora", "wise_ft"): "not in the checkpoint",
+    ("reinit", "wise_ft"): "nothing of the checkpoint",
+    ("anti_pgd", "wise_ft"): "weights that are evaluated",
+    ("swa", "wise_ft"): "weights that are evaluated",
+    ("ema", "wise_ft"): "weights that are evaluated",
+    ("mixup", "rdrop"): "task loss",
+    ("label_smoothing", "rdrop"): "task loss",
+    ("flooding", "rdrop"): "task loss",
+    ("label_smoothing", "mixup"): "both replace the task loss",
+    ("freelb_fairseq", "mixup"): "both replace the task loss",
+    ("freelb_fairseq", "label_smoothing"): "both replace the task loss",
+    ("freelb", "mixup"): "both replace the task loss",
+    ("freelb", "label_smoothing"): "both replace the task loss",
+    ("flooding", "mixup"): "both replace the task loss",
+    ("flooding", "label_smoothing"): "both replace the task loss",
+    ("flooding", "freelb_fairseq"): "both replace the task loss",
+    ("flooding", "freelb"): "both replace the task loss",
     ("anti_pgd", "swa"): "weights that are evaluated",
     ("anti_pgd", "ema"): "weights that are evaluated",
     ("bitfit", "layer_norm_tuning"): "each freezes",
