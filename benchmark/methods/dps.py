@@ -84,6 +84,6 @@ class DPS(Method):
                 self.sums[name].addcmul_(gradient, gradient)
 
     def largest(self, sums: torch.Tensor) -> torch.Tensor:
-        """A mask of the shape of ``sums`` with True at the share ``fraction`` of the largest."""
+        """A mask of the shape of ``sums``: True at the largest, ``fraction`` of all."""
         kept = math.ceil(sums.numel() * self.fraction)
         return sums >= sums.flatten().kthvalue(sums.numel() - kept + 1).values

@@ -25,7 +25,7 @@ from benchmark.step.passes import Step
 
 @dataclass
 class LabelSmoothing(Method):
-    """Take the share ``smoothing`` of every target from its label and give it to all classes."""
+    """Move the share ``smoothing`` of every target from its label to all classes."""
 
     paper: ClassVar[str] = "Szegedy et al., CVPR 2016"
     cost: ClassVar[str] = "none"
