@@ -51,6 +51,6 @@ def _alone(method: Method, beside: Method) -> str | None:
 def prepare(methods: dict[str, Method], model: PreTrainedModel, seed: int) -> None:
     """Call the hooks that come before the optimiser, each for all methods before the next."""
     encoder = encoder_of(model)
-    for hook in ("initialise", "remember", "perturb", "attach"):
+    for hook in ("initialise", "remember", "perturb", "adapt", "attach"):
         for name, method in methods.items():
             getattr(method, hook)(model, Context(name, seed, encoder))

@@ -5,6 +5,7 @@ Hooks while the model is made ready. Each is called for all methods before the n
     initialise   decide the weights from which fine-tuning starts (re-initialised blocks)
     remember     keep the start, before any noise (anchors)
     perturb      add noise to the weights (NoisyTune)
+    adapt        put modules with further weights into the model (adapters)
     attach       freeze layers, swap modules, register changes on the encoder
     survey       go once through the training data before the first update
 
@@ -56,7 +57,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from benchmark import randomness
-from benchmark.config.schema import ProtocolConfig
+from benchmark.config.schema import ProtocolConfig, TaskConfig
 from benchmark.models.architecture import Encoder
 from benchmark.randomness import derive
 from benchmark.step.ascent import Ascent
@@ -133,8 +134,8 @@ class Method(Stateful):
         """
         return False
 
-    def check(self, protocol: ProtocolConfig) -> None:
-        """Raises: BenchmarkError for a protocol under which it has no meaning."""
+    def check(self, protocol: ProtocolConfig, task: TaskConfig) -> None:
+        """Raises: BenchmarkError for a protocol or a task with which it has no meaning."""
 
     def initialise(self, model: PreTrainedModel, context: Context) -> None:
         """Change the start of fine-tuning: the checkpoint is loaded and the head drawn."""
@@ -144,6 +145,9 @@ class Method(Stateful):
 
     def perturb(self, model: PreTrainedModel, context: Context) -> None:
         """Add noise to the weights."""
+
+    def adapt(self, model: PreTrainedModel, context: Context) -> None:
+        """Put modules with further weights into the model, under names of the encoder's parts."""
 
     def attach(self, model: PreTrainedModel, context: Context) -> None:
         """Prepare the model: the weights are final, the optimiser does not exist yet."""

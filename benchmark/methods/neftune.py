@@ -19,12 +19,13 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from benchmark.errors import BenchmarkError
-from benchmark.methods.base import Context, Method
+from benchmark.methods.base import Context
+from benchmark.methods.common.pass_noise import PassNoise
 from benchmark.models.architecture import length_first, on_output
 
 
 @dataclass
-class NEFTune(Method):
+class NEFTune(PassNoise):
     """Add noise of strength ``alpha`` to word embeddings, in training only."""
 
     paper: ClassVar[str] = "Jain et al., ICLR 2024"
@@ -41,13 +42,8 @@ class NEFTune(Method):
                 f"alpha={self.alpha}: the strength of the noise must be a number of at least 0"
             )
 
-    @property
-    def exempt(self) -> dict[str, str]:
-        return {"accumulation": "every pass of every part of a batch has noise of its own"}
-
     def attach(self, model: PreTrainedModel, context: Context) -> None:
-        self.context = context
-        self.rng: torch.Generator | None = None
+        super().attach(model, context)
         self.mask: torch.Tensor | None = None
         self.length_first = length_first(context.encoder)
         if self.alpha:
@@ -61,15 +57,13 @@ class NEFTune(Method):
 
     def noised(self, state: torch.Tensor) -> torch.Tensor:
         """Embeddings (examples, length, units) with noise; XLNet's have the length first."""
-        if self.rng is None:
-            self.rng = self.context.stream(device=state.device)
         mask = self.mask
         if mask is None:
             mask = state.new_ones(state.shape[:2]).T if self.length_first else state.new_ones(state.shape[:2])
         lengths = mask.sum(1, dtype=torch.float32)
         sizes = self.alpha / (lengths * state.shape[-1]).sqrt()
         sizes = sizes[None, :, None] if self.length_first else sizes[:, None, None]
-        return state + (sizes * self.draw(state, self.rng)).to(state.dtype)
+        return state + (sizes * self.draw(state, self.stream_on(state.device))).to(state.dtype)
 
     def draw(self, state: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
         """U(-1, 1) of the shape of ``state``, float32 on its device."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from benchmark.config.schema import ProtocolConfig
+from benchmark.config.schema import ProtocolConfig, TaskConfig
 from benchmark.errors import BenchmarkError
 from benchmark.methods.common.weight_average import WeightAverage
 
@@ -33,7 +33,7 @@ class SWA(WeightAverage):
         if not 0 <= self.part <= 1:
             raise BenchmarkError(f"part={self.part}: must be between 0 and 1")
 
-    def check(self, protocol: ProtocolConfig) -> None:
+    def check(self, protocol: ProtocolConfig, task: TaskConfig) -> None:
         if self.part and protocol.schedule != "constant":
             raise BenchmarkError(
                 f"protocol.schedule={protocol.schedule}: the rate ends at 0, where a mean of the last weights is "

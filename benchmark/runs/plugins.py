@@ -15,7 +15,7 @@ def check_plugins(config: RunConfig) -> None:
         from benchmark import methods
 
         for method in methods.build(config.method).values():
-            method.check(config.protocol)
+            method.check(config.protocol, config.task)
     if config.probe:
         from benchmark import probes
 

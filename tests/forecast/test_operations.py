@@ -90,4 +90,10 @@ def test_methods_cost_their_passes(compose):
     assert of_methods(compose("method=[freelb_fairseq]").method).passes == 3
     assert of_methods(compose("method=[hype_n,rdrop]").method).passes == 1.05  # its draws
     assert of_methods(compose("method=[child_tuning_d]").method).survey == 1
+    assert (
+        of_methods(compose("method=[sam]").method).passes
+        == of_methods(compose("method=[asam]").method).passes
+        == 1
+    )
+    assert -0.5 < of_methods(compose("method=[lora]").method).passes < -0.2  # of three thirds
     assert of_methods(compose("method=[]").method) == Cost()

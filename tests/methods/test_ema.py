@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from benchmark.config.schema import ProtocolConfig
+from benchmark.config.schema import ProtocolConfig, TaskConfig
 from benchmark.errors import BenchmarkError
 from benchmark.methods import prepare
 from benchmark.methods.ema import EMA
@@ -116,6 +116,6 @@ def test_a_wrong_hyper_parameter_is_named() -> None:
 
 def test_a_mean_under_a_rate_that_ends_at_zero_is_refused() -> None:
     with pytest.raises(BenchmarkError, match=r"protocol\.schedule=linear: the rate ends at 0"):
-        SWA().check(PROTOCOL)
-    SWA().check(STEADY)
-    SWA(part=0.0).check(PROTOCOL)
+        SWA().check(PROTOCOL, TaskConfig())
+    SWA().check(STEADY, TaskConfig())
+    SWA(part=0.0).check(PROTOCOL, TaskConfig())

@@ -9,10 +9,9 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import PreTrainedModel
 
 from benchmark.errors import BenchmarkError
-from benchmark.methods.base import Context, Method
+from benchmark.methods.common.pass_noise import PassNoise
 from benchmark.models.architecture import Change, Encoder
 
 log = logging.getLogger(__name__)
@@ -21,7 +20,7 @@ NEEDS_FLOAT32 = 1e-3  # noise up to this size mostly rounds away in types shorte
 
 
 @dataclass
-class HiddenNoise(Method):
+class HiddenNoise(PassNoise):
     """Noise of strength ``sigma`` from one stream, in the order of the hidden states."""
 
     sigma: float = 1e-5  # 0 adds none
@@ -32,14 +31,6 @@ class HiddenNoise(Method):
                 f"sigma={self.sigma}: the strength of the noise must be a number of at least 0"
             )
 
-    @property
-    def exempt(self) -> dict[str, str]:
-        return {"accumulation": "every pass of every part of a batch has noise of its own"}
-
-    def attach(self, model: PreTrainedModel, context: Context) -> None:
-        self.context = context
-        self.rng: torch.Generator | None = None
-
     def draw(self, state: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
         """Unit noise of the shape of ``state``, float32 on its device."""
         return torch.randn(state.shape, generator=rng, device=state.device)
@@ -47,9 +38,8 @@ class HiddenNoise(Method):
     def noised(self, state: torch.Tensor) -> torch.Tensor:
         """``state`` plus fresh noise, in its own precision."""
         if self.rng is None:
-            self.rng = self.context.stream(device=state.device)
             self.warn_if_lost(state)
-        return state + (self.sigma * self.draw(state, self.rng)).to(state.dtype)
+        return state + (self.sigma * self.draw(state, self.stream_on(state.device))).to(state.dtype)
 
     def perturb_in_training(self, module: nn.Module, hang: Callable[[nn.Module, Change], Any]) -> None:
         """Add noise at ``module`` whenever it is in training mode.

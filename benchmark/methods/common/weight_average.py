@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -12,6 +11,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from benchmark.methods.base import Context, Method
+from benchmark.methods.common.evaluated import replaced
 from benchmark.step.update import Tensors, Update
 
 
@@ -51,17 +51,5 @@ class WeightAverage(Method):
         else:
             torch._foreach_add_(means, torch._foreach_mul(torch._foreach_sub(update.weights, means), share))
 
-    @contextmanager
-    def evaluated(self, model: nn.Module) -> Iterator[None]:
-        there = dict(model.named_parameters())
-        weights: Tensors = [there[name] for name in self.means]
-        with torch.no_grad():
-            kept = [weight.clone() for weight in weights]
-            if weights:
-                torch._foreach_copy_(weights, list(self.means.values()))
-        try:
-            yield
-        finally:
-            with torch.no_grad():
-                for weight, value in zip(weights, kept, strict=True):
-                    weight.copy_(value)
+    def evaluated(self, model: nn.Module) -> AbstractContextManager[None]:
+        return replaced(model, self.means)

@@ -1,0 +1,26 @@
+"""Refusals of tasks and protocols with which a method has no meaning, shared by several."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from benchmark.config.schema import ProtocolConfig, TaskConfig
+from benchmark.errors import BenchmarkError
+
+
+def check_classes(task: TaskConfig, kinds: Collection[str], why: str) -> None:
+    """Raises: BenchmarkError for a regression, or a task of no kind in ``kinds``; ``why`` is the reason."""
+    if task.kind not in kinds:
+        raise BenchmarkError(
+            f"task.kind={task.kind} (task {task.name!r}): {why}; valid: {', '.join(sorted(kinds))}"
+        )
+    if not task.labels:
+        raise BenchmarkError(f"task.labels=[] (task {task.name!r}, a regression): {why}")
+
+
+def check_whole_batches(protocol: ProtocolConfig, why: str) -> None:
+    """Raises: BenchmarkError for batches that are computed in parts; ``why`` is the reason."""
+    if protocol.micro_batch_size is not None and protocol.micro_batch_size < protocol.batch_size:
+        raise BenchmarkError(
+            f"protocol.micro_batch_size={protocol.micro_batch_size} of {protocol.batch_size}: {why}; leave it null"
+        )
