@@ -59,10 +59,11 @@ def telling(cell: pd.Series, declared: int) -> str:
 
 
 def fair(cell: pd.Series, declared: int) -> str:
-    """The score and the difference by the leak-free rule."""
+    """The score, the difference and the chosen setting by the leak-free rule."""
     spread = f" ± {cell['fair_std']:.2f}" if cell["fair_n"] > 1 else ""
     apart = f"; {cell['fair_difference_mean']:+.2f}" if cell["fair_difference_n"] > 0 else ""
-    return f"{cell['fair_mean']:.2f}{spread}{apart}"
+    chosen = f" at {cell['fair_chosen']}" if cell["fair_chosen"] else ""
+    return f"{cell['fair_mean']:.2f}{spread}{apart}{chosen}"
 
 
 def small(p: float) -> str:

@@ -162,3 +162,25 @@ def test_the_mean_of_sets_has_the_evaluations_of_all() -> None:
     task = TaskConfig(labels=["no", "yes"], evaluate={})
     scored = selection.scores_of_halves(stored, ["dev/accuracy", "test/accuracy"], RunConfig(task=task))
     np.testing.assert_array_equal(scored, [[1.0, 1.0]])
+
+
+def test_the_leak_free_choice_stands_beside_the_papers(record_of):
+    """One rate is right on a half, the others on the other half or a little more than both: each rule takes its own."""
+    planned = load("demo/noisytune", "task=opinion", "method=[]", "seed=1,2", "search=paper")
+    targets = np.arange(40) % 2
+    one, other = selection.split(40)
+    right = {rate: np.zeros((1, 40), bool) for rate in (5e-4, 1e-3, 2e-3)}
+    right[5e-4][0, one] = right[1e-3][0, other] = True
+    right[2e-3][0, [*one[:12], *other[:12]]] = True
+    found, stored = {}, {}
+    for run in planned.runs:
+        answers = right[run.config.protocol.learning_rate]
+        found[run.run_id] = record_of(run.config, {"validation": {"accuracy": answers.mean()}})
+        stored[run.run_id] = {"logits/validation": logits_of(answers, targets), "targets/validation": targets}
+    report = build(planned, found, lambda run: stored[run])
+    numbers = report.numbers.iloc[0]
+    assert (numbers["score_mean"], numbers["chosen"]) == (60, "learning_rate=0.002")
+    assert numbers["fair_mean"] == 0
+    assert numbers["fair_chosen"] == "learning_rate=0.0005 / learning_rate=0.001"
+    texts = [line[2] for section in report.sections for line in section.rows]
+    assert any(text.endswith("at learning_rate=0.0005 / learning_rate=0.001") for text in texts)

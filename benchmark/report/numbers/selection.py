@@ -55,8 +55,9 @@ def chosen(frame: pd.DataFrame, statistic: str = "mean") -> pd.DataFrame:
 
 
 def leak_free(grid: Grid, frame: pd.DataFrame, records: Mapping[str, Record], arrays: Arrays) -> pd.DataFrame:
-    """Leak-free scores of ``frame`` in percent: columns ``CELL``, ``seed`` and ``score``.
+    """Leak-free scores of ``frame`` in percent: columns ``CELL``, ``seed``, ``score``, ``choice``.
 
+    ``choice`` has the setting that the halves choose, two with a stroke between if they disagree.
     ``frame`` has the runs of all settings. A run whose stored predictions do not give a score has no row.
     """
     halves: dict[tuple[str, str], np.ndarray | None] = {}
@@ -74,15 +75,19 @@ def leak_free(grid: Grid, frame: pd.DataFrame, records: Mapping[str, Record], ar
             by_seed, scored = settings.setdefault(row["choice"], {}), halves.get((row["run_id"], row["task"]))
             if scored is not None:
                 by_seed[int(row["seed"])] = _both_ways(scored, _rule(grid, row))
+        choice = " / ".join(dict.fromkeys(_winner(settings, half) for half in (0, 1)))
         for seed, score in _crossed(settings).items():
-            rows.append(dict(zip(CELL, names, strict=True)) | {"seed": seed, "score": 100 * score})
-    return pd.DataFrame(rows, columns=[*CELL, "seed", "score"])
+            rows.append(
+                dict(zip(CELL, names, strict=True)) | {"seed": seed, "score": 100 * score, "choice": choice}
+            )
+    return pd.DataFrame(rows, columns=[*CELL, "seed", "score", "choice"])
 
 
 def with_scores(frame: pd.DataFrame, scored: pd.DataFrame) -> pd.DataFrame:
-    """``frame``, one run per cell and seed, with the scores of ``scored``; NaN without one."""
-    by_seed = scored.set_index([*CELL, "seed"])["score"]
-    return frame.assign(score=by_seed.reindex(pd.MultiIndex.from_frame(frame[[*CELL, "seed"]])).to_numpy())
+    """``frame``, one run per cell and seed, with scores and choices of ``scored``; NaN and '' without one."""
+    by_seed = scored.set_index([*CELL, "seed"])[["score", "choice"]]
+    found = by_seed.reindex(pd.MultiIndex.from_frame(frame[[*CELL, "seed"]]))
+    return frame.assign(score=found["score"].to_numpy(), choice=found["choice"].fillna("").to_numpy())
 
 
 def scores_of_halves(
@@ -133,13 +138,18 @@ def _crossed(settings: dict[str, dict[int, np.ndarray]]) -> dict[int, float]:
     """By seed: score of the chosen setting on the other half, averaged over both ways."""
     ways = []
     for half in (0, 1):
-        means = {
-            setting: float(np.mean([scores[half, 0] for scores in by_seed.values()])) if by_seed else np.nan
-            for setting, by_seed in settings.items()
-        }
-        winner = settings[_best(means)]
+        winner = settings[_winner(settings, half)]
         ways.append({seed: scores[half, 1] for seed, scores in winner.items()})
     return {seed: (ways[0][seed] + ways[1][seed]) / 2 for seed in ways[0] if seed in ways[1]}
+
+
+def _winner(settings: dict[str, dict[int, np.ndarray]], half: int) -> str:
+    """The setting with the best mean over seeds on the half that chooses."""
+    means = {
+        setting: float(np.mean([scores[half, 0] for scores in by_seed.values()])) if by_seed else np.nan
+        for setting, by_seed in settings.items()
+    }
+    return _best(means)
 
 
 def _best(by_setting: dict[str, float], lower: bool = False) -> str:
