@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from benchmark.config.identity import SCHEMA, run_id
+from benchmark.config.schema import SELECTIONS
 from benchmark.grids import recipe
 from benchmark.grids.grid import Grid
 from benchmark.records.record import Record
@@ -64,8 +65,9 @@ def notes(
         lines.append(f"The labels of {names} are hidden: predictions are kept, and there is no score.")
     lines += otherwise(grid, records)
     if records:
-        selection = {run.config.protocol.selection for run in grid.runs}
-        lines.append(f"Checkpoint scored: {', '.join(sorted(selection))}.")
+        rules = sorted({run.config.protocol.selection for run in grid.runs})
+        named = [rule if rule in SELECTIONS else f"the best evaluation on {rule}" for rule in rules]
+        lines.append(f"Checkpoint scored: {', '.join(named)}.")
         lines += [f"Measured with {line}." for line in _environments(records)]
     return lines
 

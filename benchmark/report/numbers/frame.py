@@ -8,7 +8,8 @@ from collections.abc import Collection, Mapping
 import numpy as np
 import pandas as pd
 
-from benchmark.config.schema import METRICS, RunConfig
+from benchmark.config.schema import METRICS, SELECTIONS, RunConfig
+from benchmark.config.splits import first_metric
 from benchmark.errors import BenchmarkError
 from benchmark.grids.grid import Grid, PlannedRun
 from benchmark.records.record import Record, Scores
@@ -125,8 +126,8 @@ def reported(record: Record, config: RunConfig, report: list[str], minus: list[s
     """The score of a record as a fraction: mean of ``report`` less mean of ``minus``.
 
     ``selection: last`` takes the final evaluation. ``best`` takes the highest one, which is optimistic: the
-    same set chooses and is reported. For a gap, the subtracted score chooses. NaN for a run that diverged
-    or has hidden labels.
+    same set chooses and is reported. For a gap, the subtracted score chooses. The name of a set takes the
+    evaluation that is best on it. NaN for a run that diverged or has hidden labels.
     """
     if record.status != "finished" or not record.curve:
         return np.nan
@@ -149,7 +150,17 @@ def selected(record: Record, config: RunConfig, report: list[str], minus: list[s
     first = next(iter(curve[-1].scores), "")
     sets = {name.rpartition("/")[0] or first for name in (*report, *minus)}
     complete = [index for index, entry in enumerate(curve, -len(curve)) if sets <= entry.scores.keys()]
+    if config.protocol.selection not in SELECTIONS:
+        best = _best_on(record, config, config.protocol.selection)
+        return best if best in complete else -1
     return max(complete, key=lambda index: _mean(curve[index].scores, minus or report, config), default=-1)
+
+
+def _best_on(record: Record, config: RunConfig, name: str) -> int:
+    """Index of the first evaluation with the best score on a set, counted from the end."""
+    metric = first_metric(config.task, name)
+    scores = [entry.scores[name][metric] for entry in record.curve]
+    return scores.index(max(scores)) - len(scores)
 
 
 def _mean(by_set: dict[str, dict[str, float]], names: list[str], config: RunConfig) -> float:

@@ -1,7 +1,7 @@
 """Selection before reporting: the checkpoint of a run, and the best searched setting.
 
 By a paper's rule (`last` or `best` evaluation; the setting with the best mean over seeds) the same set
-chooses and is reported. The leak-free rule chooses both on one half of the set and scores on the other
+chooses and is reported. An evaluation that another set chose, whose name is the rule, is no leak. The leak-free rule chooses both on one half of the set and scores on the other
 half. It does so both ways, and the score of a seed is the mean. The halves are the same for all runs.
 """
 
@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmark.config.schema import RunConfig
+from benchmark.config.schema import SELECTIONS, RunConfig
 from benchmark.grids.grid import Grid
 from benchmark.records.record import Record
 from benchmark.report.numbers import predictions
-from benchmark.report.numbers.frame import CELL, columns_of
+from benchmark.report.numbers.frame import CELL, columns_of, selected
 from benchmark.report.numbers.planned import floored
 from benchmark.report.numbers.predictions import Arrays
 
@@ -26,8 +26,22 @@ LEAK_FREE = "leak_free"
 
 def selects(grid: Grid, records: Iterable[Record]) -> bool:
     """True if a checkpoint or a setting was chosen on the reported set."""
-    rules = {run.config.protocol.selection for run in grid.runs} - {"last"}
-    return bool(grid.table["search"]) or bool(rules and any(len(record.curve) > 1 for record in records))
+    if grid.table["search"]:
+        return True
+    chosen = any(
+        itself_chooses(run.config, report)
+        for run in grid.runs
+        for _, report, _ in columns_of(grid, run.config)
+    )
+    return chosen and any(len(record.curve) > 1 for record in records)
+
+
+def itself_chooses(config: RunConfig, report: list[str]) -> bool:
+    """True if the reported sets choose the evaluation that they are scored at."""
+    rule, first = config.protocol.selection, next(iter(config.task.evaluate), "")
+    if rule in SELECTIONS:
+        return rule != "last"
+    return rule in {name.rpartition("/")[0] or first for name in report}
 
 
 def chosen(frame: pd.DataFrame, statistic: str = "mean") -> pd.DataFrame:
@@ -67,14 +81,18 @@ def leak_free(grid: Grid, frame: pd.DataFrame, records: Mapping[str, Record], ar
             config = grid.runs[int(rows["run"].iloc[0])].config
             stored = arrays(str(run))
             for column, report, minus in columns_of(grid, config):
-                halves[str(run), column] = None if minus else scores_of_halves(stored, report, config)
+                scored = None if minus else scores_of_halves(stored, report, config)
+                if scored is not None and not itself_chooses(config, report):
+                    at = selected(record, config, report, minus)
+                    scored = scored[at:][:1]
+                halves[str(run), column] = scored
     rows = []
     for names, cell in frame.groupby(CELL, sort=False):
         settings: dict[str, dict[int, np.ndarray]] = {}
         for row in cell.to_dict("records"):
-            by_seed, scored = settings.setdefault(row["choice"], {}), halves.get((row["run_id"], row["task"]))
-            if scored is not None:
-                by_seed[int(row["seed"])] = _both_ways(scored, _rule(grid, row))
+            by_seed, known = settings.setdefault(row["choice"], {}), halves.get((row["run_id"], row["task"]))
+            if known is not None:
+                by_seed[int(row["seed"])] = _both_ways(known, _rule(grid, row))
         choice = " / ".join(dict.fromkeys(_winner(settings, half) for half in (0, 1)))
         for seed, score in _crossed(settings).items():
             rows.append(
