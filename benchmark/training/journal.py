@@ -33,7 +33,7 @@ class Outcome:
     after which a loss or an output was found not finite; None: never. ``padded``: padding was computed.
     ``attention``: name of the attention kernel. ``replayed``: number of updates replayed from a graph.
     ``resumed``: number of times that the run was continued. ``earlier``: seconds spent before the last
-    continuation.
+    continuation. ``terms``: by method, its term of the loss over the task's at the first update.
     """
 
     seconds: Seconds
@@ -47,6 +47,7 @@ class Outcome:
     replayed: int = 0
     resumed: int = 0
     earlier: float = 0.0
+    terms: dict[str, float] = field(default_factory=dict)
 
 
 class Journal:
@@ -80,6 +81,8 @@ class Journal:
         """
         self.progress.losses.append(loss)
         self.progress.done += 1
+        if self.done == 1:
+            self.training.learner.terms.warn(list(self.training.methods))
         if self.done % NAN_CHECK_EVERY and not self.evaluates:
             return
         if not torch.stack(self.progress.losses[-NAN_CHECK_EVERY:]).isfinite().all():  # waits for the device
@@ -142,5 +145,6 @@ class Journal:
             replayed=self.training.learner.replayed,
             resumed=self.progress.resumed,
             earlier=self.earlier,
+            terms=self.training.learner.terms.ratios(list(self.training.methods)),
             seconds=clock.seconds(watch.seconds, len(losses)),
         )

@@ -179,6 +179,7 @@ def state_of(progress: Progress, training: Training, watch: Onlooker) -> dict[st
         "evaluating": progress.evaluating,
         "resumed": progress.resumed,
         "replayed": progress.replayed,
+        "terms": training.learner.terms.parts,
     }
 
 
@@ -198,6 +199,7 @@ def put_back(saved: dict[str, Any], training: Training, watch: Onlooker) -> Prog
         method.restore(state)
     watch.restore(saved["watch"])
     training.learner.replayed = saved["replayed"]
+    training.learner.terms.parts.update(saved["terms"])
     return Progress(
         done=saved["done"],
         losses=list(saved["losses"].unbind()),
