@@ -18,7 +18,7 @@ from benchmark.models.packing import Packing
 from benchmark.step.groups import parameter_groups
 from benchmark.step.optimizer import Optimizer
 from benchmark.tasks import Task
-from benchmark.training import graphs, kept
+from benchmark.training import best_weights, graphs
 from benchmark.training.course import Course
 from benchmark.training.graphs import GraphedLearner
 from benchmark.training.learner import Learner
@@ -75,7 +75,7 @@ def assembled(
     """
     course = Course(len(task.training), protocol, seed)
     course.check_ends()
-    chosen_by = kept.chosen_by(protocol.selection, task)
+    chosen_by = best_weights.chosen_by(protocol.selection, task)
     encoder = encoder_of(model)
     masks.install(model)
     linear.install(model)

@@ -51,7 +51,7 @@ def evaluate(
 
 
 def together(task: Task, scores: Mapping[str, dict[str, float]]) -> dict[str, dict[str, float]]:
-    """The ``scores`` of evaluations of all sets together, in the order of the sets, with means over languages."""
+    """The ``scores`` of several evaluations, in the order of the sets, with means over languages."""
     return over_languages({name: scores[name] for name in task.evaluation if name in scores}, task.groups)
 
 

@@ -10,7 +10,7 @@ import torch
 
 from benchmark.progress import Tell
 from benchmark.records.record import Evaluation, Scores, Seconds
-from benchmark.training import kept
+from benchmark.training import best_weights
 from benchmark.training.assemble import Training
 from benchmark.training.clock import Clock
 from benchmark.training.evaluation import NotFiniteError, evaluate, losses_of, together
@@ -98,10 +98,12 @@ class Journal:
                 stack.enter_context(method.evaluated(training.model))
             outputs, scores = self._measured(names, tell)
             self._note(outputs, scores)
-            if training.chosen_by is not None and kept.is_best(self.progress.curve, training.chosen_by):
-                self.progress.best = kept.copied(training.model)
+            if training.chosen_by is not None and best_weights.is_best(
+                self.progress.curve, training.chosen_by
+            ):
+                self.progress.best = best_weights.copied(training.model)
         if late:
-            with kept.replaced(training.model, self.progress.best):
+            with best_weights.replaced(training.model, self.progress.best):
                 further, scored = self._measured(
                     [name for name in task.evaluation if name in task.last_only], tell
                 )

@@ -3,7 +3,7 @@
     STORE/unfinished/RUN_ID.pt      the last one; deleted once the record is written
 
 All randomness of an update is derived from the seed and the update's number. So a snapshot holds no batch
-order and no dropout masks: only weights, those that `kept` keeps, Adam's moments, the state of methods, and content
+order and no dropout masks: only weights, those that `best_weights` keeps, Adam's moments, the state of methods, and content
 for the record.
 It belongs to one run on one kind of machine with one version of the code. Other snapshots are set aside.
 """
@@ -25,8 +25,8 @@ from benchmark.records import token
 from benchmark.records.record import Evaluation
 from benchmark.records.store import Store
 from benchmark.training.assemble import Training
+from benchmark.training.best_weights import Weights, trained
 from benchmark.training.clock import Clock
-from benchmark.training.kept import Weights, trained
 from benchmark.training.onlooker import Onlooker
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class Progress:
 
     ``kept``: by evaluation, the outputs of every evaluation set. ``seconds``: spent in this and earlier
     processes; ``evaluating``: the part of them spent on evaluations. ``resumed``: number of continuations.
-    ``replayed``: number of replayed updates. ``best``: the weights kept, by name; see `benchmark.training.kept`.
+    ``replayed``: number of replayed updates. ``best``: the weights kept, by name; see `benchmark.training.best_weights`.
     """
 
     done: int = 0

@@ -29,7 +29,10 @@ class Terms:
             self.parts[step.part] = [0.0 if term is None else step.share * term.item() for term in step.terms]
 
     def ratios(self, names: Sequence[str]) -> dict[str, float]:
-        """The terms of the methods ``names`` over the task's loss, without those that are 0 or not finite."""
+        """The terms of the methods ``names`` over the task's loss.
+
+        Those that are 0 or not finite are left out.
+        """
         if not self.parts:
             return {}
         task, *terms = (sum(part) for part in zip(*self.parts.values(), strict=True))

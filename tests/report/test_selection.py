@@ -246,3 +246,11 @@ def test_a_note_names_the_set_that_chose(record_of) -> None:
     planned = load("demo/noisytune", "task=opinion", "method=[]", "seed=1", "protocol.selection=validation")
     found = {run.run_id: record_of(run.config, {"validation": {"accuracy": 0.5}}) for run in planned.runs}
     assert "Checkpoint scored: the best evaluation on validation." in build(planned, found).notes
+
+
+def test_a_set_that_should_choose_and_has_no_gold_labels_leaves_the_last_evaluation(
+    compose, record_of
+) -> None:
+    config = compose("task=opinion", "+task.evaluate={dev:{split:validation}}", "protocol.selection=dev")
+    record = record_of(config, {"validation": {"accuracy": 0.5}})
+    assert frame.selected(record, config, ["accuracy"], []) == -1

@@ -13,6 +13,7 @@ from benchmark.config.splits import first_metric
 from benchmark.errors import BenchmarkError
 from benchmark.grids.grid import Grid, PlannedRun
 from benchmark.records.record import Record, Scores
+from benchmark.report.numbers import layers
 
 Rule = str | list["Rule"]  # a paper's average: one task, or the mean of a list
 
@@ -109,7 +110,7 @@ def columns_of(grid: Grid, config: RunConfig) -> list[tuple[str, list[str], list
     return [
         (key, column["report"], column["minus"])
         for key, column in grid.table["columns"].items()
-        if name in column["tasks"]
+        if name in column["tasks"] and layers.scored(config, column["report"])
     ]
 
 
@@ -157,10 +158,10 @@ def selected(record: Record, config: RunConfig, report: list[str], minus: list[s
 
 
 def _best_on(record: Record, config: RunConfig, name: str) -> int:
-    """Index of the first evaluation with the best score on a set, counted from the end."""
+    """Index of the first evaluation with the best score on a set, counted from the end; the last without scores."""
     metric = first_metric(config.task, name)
-    scores = [entry.scores[name][metric] for entry in record.curve]
-    return scores.index(max(scores)) - len(scores)
+    scores = [entry.scores[name][metric] for entry in record.curve if name in entry.scores]
+    return scores.index(max(scores)) - len(scores) if scores else -1
 
 
 def _mean(by_set: dict[str, dict[str, float]], names: list[str], config: RunConfig) -> float:
@@ -174,6 +175,8 @@ def _look_up(by_set: dict[str, dict[str, float]], name: str, config: RunConfig) 
     set_name = set_name or next(iter(by_set))
     if set_name not in by_set and set_name in config.task.evaluate:
         return np.nan  # its labels are hidden
+    if layers.chooses(metric_name):
+        return layers.score(by_set, set_name, metric_name)
     try:
         return by_set[set_name][metric_name]
     except KeyError:

@@ -34,7 +34,10 @@ def chosen_by(selection: str, task: Task) -> str | None:
 
 
 def is_best(curve: list[Evaluation], name: str) -> bool:
-    """True if the last evaluation of ``curve`` is the best on a set by its first metric, and the first of that score."""
+    """True if the last evaluation of ``curve`` is the best on a set.
+
+    The set's first metric decides. Of equal evaluations the first is the best.
+    """
     metric = next(iter(curve[-1].scores[name]))
     scores = [entry.scores[name][metric] for entry in curve]
     return scores.index(max(scores)) == len(scores) - 1
