@@ -51,7 +51,7 @@ class Beside:
 
     @property
     def has_average(self) -> bool:
-        """True if the printed average is over the printed columns that are here, in whatever metric."""
+        """True if all printed columns of the average are here, in whatever metric."""
         printed = {column["key"] for column in self.source["columns"]}
         return published.tasks_of(self.rule) == self.columns & printed
 
