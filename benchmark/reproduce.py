@@ -30,9 +30,11 @@ Make a table of sweeps/: plan its runs, skip what the store has, run what is mis
   python -m benchmark.reproduce demo/noisytune
   python -m benchmark.reproduce noisytune/table2 model=minilm task=rte,cola 'seed=range(1,4)'
   python -m benchmark.reproduce hype/table8 --smoke     the same grid in small, to see that it runs
+  python -m benchmark.reproduce hype/table8 search=budget:4     the best of as many settings for every arm
 
 OVERRIDES narrow or change the grid in Hydra's syntax: an axis (model, task, method, data, seed) or any
-key of a run's configuration (protocol.epochs=3). See `python -m benchmark --help` for the keys.
+key of a run's configuration (protocol.epochs=3). See `python -m benchmark --help` for the keys. search=paper
+adds the paper's ranges as axes of all arms, search=budget:N a sample of them (sweeps/README.md).
 """
 NAMED = 5  # ids in a note
 

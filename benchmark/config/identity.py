@@ -15,7 +15,7 @@ from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 from benchmark.config.schema import RunConfig, SplitConfig, TaskConfig, as_json
-from benchmark.config.splits import splits_of_setting
+from benchmark.config.splits import keeps_weights, splits_of_setting
 
 SCHEMA = 3  # raise it if the meaning of a configuration changes: old records must not match
 BY_NAME = 3  # the first schema in which code of ours counts by its name
@@ -31,7 +31,8 @@ def identity(config: RunConfig, schema: int = SCHEMA) -> dict[str, Any]:
     whole = {
         "model": _stated(config.model, DEFAULTS.model, {"name", "label"}),
         "task": _task(config.task),
-        "protocol": _stated(config.protocol, DEFAULTS.protocol, {"name", "selection", "report", "values"}),
+        "protocol": _stated(config.protocol, DEFAULTS.protocol, {"name", "selection", "report", "values"})
+        | _kept(config),
         "data": _stated(config.data, DEFAULTS.data, {"name"}),
         "method": config.method,
         "seed": config.seed,
@@ -41,6 +42,12 @@ def identity(config: RunConfig, schema: int = SCHEMA) -> dict[str, Any]:
         "schema": schema,
     }
     return whole if schema < BY_NAME else _by_name(whole)
+
+
+def _kept(config: RunConfig) -> dict[str, str]:
+    """The set that chooses which weights score others; a selection that a report alone follows is left out."""
+    named = keeps_weights(config.protocol.selection, config.task)
+    return {"selection": config.protocol.selection} if named else {}
 
 
 def _task(task: TaskConfig) -> dict[str, Any]:

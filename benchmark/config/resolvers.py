@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +32,20 @@ def pick(name: str, *, _root_: Mapping[str, Any]) -> Any:
     Each level is looked up by the run's methods (``a+b`` in alphabetical order, ``vanilla`` for none), then by
     its model, its task, and ``default``. Raises: BenchmarkError if a level has none of these keys.
     """
-    names = ["+".join(sorted(_root_["method"])) or PLAIN, _root_["model"]["name"], _root_["task"]["name"]]
-    node, place, key = _root_["protocol"]["values"], "protocol.values", name
+    names = names_of(_root_["method"], _root_["model"]["name"], _root_["task"]["name"])
+    return nested(_root_["protocol"]["values"], "protocol.values", name, names)
+
+
+def names_of(methods: Iterable[str], model: str, task: str) -> list[str]:
+    """The keys under which a run's values are looked up, the closest first."""
+    return ["+".join(sorted(methods)) or PLAIN, model, task]
+
+
+def nested(node: Any, place: str, key: str, names: Sequence[str]) -> Any:
+    """The value of ``key`` in ``node``, with further levels looked up by ``names``, then ``default``.
+
+    Raises: BenchmarkError naming the ``place`` of a level that has none of these keys.
+    """
     while isinstance(node, Mapping):
         if key not in node:
             raise BenchmarkError(

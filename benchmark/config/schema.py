@@ -178,7 +178,9 @@ class DataConfig:
 class ProtocolConfig:
     """A paper's recipe, with its length in ``epochs`` or in ``steps`` (updates).
 
-    ``values`` and ``report`` never reach the training and are not part of a run's id.
+    ``values`` and ``report`` never reach the training and are not part of a run's id. ``selection`` is last, best or
+    leak_free, which a report follows, or the name of an evaluation set: the weights of the best evaluation on it are
+    kept, and score the sets that are ``last_only``.
     """
 
     name: str = MISSING

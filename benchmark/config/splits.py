@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import PurePath
 
-from benchmark.config.schema import ZERO_SHOT, SplitConfig, TaskConfig
+from benchmark.config.schema import METRICS, SELECTIONS, ZERO_SHOT, SplitConfig, TaskConfig
 from benchmark.errors import BenchmarkError, unknown
 
 
@@ -37,6 +37,22 @@ def evaluation_splits(task: TaskConfig) -> dict[str, SplitConfig]:
 def language_groups(task: TaskConfig) -> dict[str, str]:
     """The set that each evaluation set of one language belongs to, by name: ``SET`` of ``SET/LANGUAGE``."""
     return {name: group for name, _, group in _evaluation_sets(task) if group is not None}
+
+
+def choosing_sets(task: TaskConfig) -> list[str]:
+    """The evaluation sets that can choose a checkpoint: all that are scored more than once."""
+    names = {group or name for name, split, group in _evaluation_sets(task) if not split.last_only}
+    return [name for name in task.evaluate if name in names]
+
+
+def keeps_weights(selection: str, task: TaskConfig) -> bool:
+    """True if a run keeps the weights of its best evaluation on the set ``selection``."""
+    return selection not in SELECTIONS and any(split.last_only for split in task.evaluate.values())
+
+
+def first_metric(task: TaskConfig, name: str) -> str:
+    """The value that chooses between evaluations of the set ``name``: the first of its first metric."""
+    return METRICS[(task.evaluate[name].metrics or task.metrics)[0]][0]
 
 
 def _evaluation_sets(task: TaskConfig) -> Iterator[tuple[str, SplitConfig, str | None]]:

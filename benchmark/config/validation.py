@@ -23,7 +23,7 @@ from benchmark.config.schema import (
     SplitConfig,
     TaskConfig,
 )
-from benchmark.config.splits import evaluation_splits, splits_of_setting, training_splits
+from benchmark.config.splits import choosing_sets, evaluation_splits, splits_of_setting, training_splits
 from benchmark.config.targets import check_builder
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.printable import looks_like
@@ -40,6 +40,7 @@ def validate(config: RunConfig) -> None:
     check_names(config)
     _validate_task(config.task)
     _validate_protocol(config.protocol)
+    _validate_selection(config)
     check_data(config.data)
     _validate_report(config)
     _validate_replay(config)
@@ -61,11 +62,21 @@ def _validate_protocol(protocol: ProtocolConfig) -> None:
         ("optimizer", OPTIMIZERS),
         ("schedule", SCHEDULES),
         ("precision", PRECISIONS),
-        ("selection", SELECTIONS),
     ):
         if getattr(protocol, key) not in valid:
             raise unknown(f"protocol.{key}", getattr(protocol, key), valid)
     check_protocol(protocol)
+
+
+def _validate_selection(config: RunConfig) -> None:
+    selection, sets = config.protocol.selection, choosing_sets(config.task)
+    if selection not in (*SELECTIONS, *sets):
+        late = [name for name, split in config.task.evaluate.items() if split.last_only]
+        if selection in late:
+            raise BenchmarkError(
+                f"protocol.selection={selection}: this set is scored after the last update alone"
+            )
+        raise unknown("protocol.selection", selection, [*SELECTIONS, *sets])
 
 
 def _validate_task(task: TaskConfig) -> None:

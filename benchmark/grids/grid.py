@@ -6,6 +6,7 @@ import itertools
 import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from benchmark.config.own_model import with_own_choice
 from benchmark.config.schema import RunConfig
 from benchmark.config.searchpath import folders, parted
 from benchmark.errors import BenchmarkError, unknown
-from benchmark.grids import declaration, parts, rectangles, smoke, stated
+from benchmark.grids import declaration, parts, rectangles, searching, smoke, stated
 from benchmark.grids.rectangles import Axes, axes
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # some ten times as fast, where it was built
@@ -93,7 +94,7 @@ def _files(search: Sequence[str]) -> dict[str, Path]:
 
 
 def load(name: str, changes: Iterable[str] = (), small: bool = False) -> Grid:
-    """The grid of a sweep file, its axes narrowed or changed by Hydra overrides.
+    """The grid of a sweep file, its axes narrowed, changed or searched by overrides.
 
     With ``small`` it is the table's smoke run; a table without runs stays the same. Raises: BenchmarkError for
     a table, key or value that does not exist, a declaration that does not fit its grid, an axis without
@@ -111,22 +112,35 @@ def load(name: str, changes: Iterable[str] = (), small: bool = False) -> Grid:
         declared = rectangles.declared(params, table["grids"])
         declaration.check(name, table, declared)
         changed = axes(changes)
+        wanted = searching.asked(changed)
+        own = {key: values for key, values in changed.items() if key != searching.KEY}
         if table["static"]:
-            return Grid(name, table, {}, changed, [], search=search)
-        grid = rectangles.narrowed(declared, changed)
+            return Grid(name, table, {}, own, [], search=search)
+        grid = rectangles.narrowed(declared, own)
         if small:
             grid, table, fixed = (
                 smoke.shrunk(grid, table, search),
                 smoke.declaration(table, search),
                 {"protocol": smoke.PROTOCOL},
             )
+        if wanted:
+            first = partial(_first, name, fixed, search)
+            grid, keys = searching.searched(wanted, grid, declared, table["search"], first)
+            table = table | {"search": keys}
         planned = (run for rectangle in grid for run in planned_runs(name, fixed, rectangle, search))
         runs = {run.overrides: run for run in planned}
     if not runs:
         raise BenchmarkError(f"{name}: no run is left of its grid with {shlex.join(changes) or 'no change'}")
     _check_models(runs.values())
     whole = rectangles.merged(declared)
+    changed = own | ({searching.KEY: [wanted.text]} if wanted else {})
     return Grid(name, table, rectangles.merged(grid), changed, list(runs.values()), whole, search)
+
+
+def _first(name: str, fixed: dict[str, str] | None, search: tuple[str, ...], rectangle: Axes) -> RunConfig:
+    """The configuration of a rectangle's first run."""
+    alone = {key: values[:1] for key, values in rectangle.items()}
+    return next(iter(planned_runs(name, fixed, alone, search))).config
 
 
 def _fixed_choices(path: Path) -> dict[str, str] | None:

@@ -13,7 +13,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from benchmark.config.compose import composing
 from benchmark.config.searchpath import parted
-from benchmark.grids import grid, rectangles
+from benchmark.errors import BenchmarkError
+from benchmark.grids import grid, rectangles, searching
 from benchmark.grids.grid import PlannedRun
 
 TABLE = "+sweeps="
@@ -30,7 +31,12 @@ def planned(overrides: Sequence[str]) -> list[PlannedRun] | None:
     of_runs = [
         change for change in given if not change.lstrip("+").startswith(("hydra.", "hydra/", "sweeps="))
     ]
-    if table := next((change.removeprefix(TABLE) for change in given if change.startswith(TABLE)), None):
+    table = next((change.removeprefix(TABLE) for change in given if change.startswith(TABLE)), None)
+    if wanted := next((change for change in of_runs if change.startswith(f"{searching.KEY}=")), None):
+        raise BenchmarkError(
+            f"{wanted}: a table is searched by python -m benchmark.reproduce {table or 'TABLE'} {wanted}"
+        )
+    if table:
         return grid.load(table, [*search, *of_runs]).runs
     left_out = [change for change in of_runs if change.startswith("~")]
     axes = rectangles.axes(change for change in of_runs if change not in left_out)

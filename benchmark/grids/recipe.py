@@ -12,6 +12,7 @@ import re
 from benchmark.config.identity import identity
 from benchmark.config.schema import RunConfig
 from benchmark.grids import grid as grids
+from benchmark.grids import searching
 from benchmark.grids.grid import Grid
 from benchmark.grids.rectangles import Axes
 
@@ -34,7 +35,11 @@ def changed(grid: Grid) -> Axes:
     }
     if not new or any(key in GROUPS and key in grid.declared for key in new):
         return new
-    kept = [f"{key}={','.join(values)}" for key, values in keys.items() if key not in new]
+    kept = [
+        f"{key}={','.join(values)}"
+        for key, values in grid.changed.items()
+        if key == searching.KEY or (key in keys and key not in new)
+    ]
     declared = grids.load(grid.name, [*grid.search, *kept, "seed=1"]).runs
     methods = {frozenset(run.config.method) for run in declared}
     recipes = {_recipe(run.config) for run in declared}

@@ -27,6 +27,7 @@ from benchmark.records.shape import ShapeError, check_of, shown
 VERSION = 1  # of the JSON of records and failures; raised when a field changes its name or meaning
 FINISHED, DIVERGED, FAILED = "finished", "diverged", "failed"
 
+LOUD = 10  # a term of the loss so many times the task's own is warned of
 DATA = "data "  # before the name of a split in `Record.origins`
 
 Scores = dict[str, dict[str, float]]  # by evaluation set and metric; fractions
@@ -135,6 +136,7 @@ class Record:
     the final model gives one answer to everything. ``scores`` are of the last evaluation, empty if the run
     diverged. ``examples`` are counts by set; the training set is ``train``. ``environment`` has the code's
     commit, the versions of packages, and the device. ``seal`` proves the files, see `benchmark.records.seal`.
+    ``terms`` has the term that a method adds to the loss over the task's own, at the first update.
     """
 
     run_id: str
@@ -158,6 +160,7 @@ class Record:
     environment: dict[str, Any]
     version: int = VERSION
     seal: dict[str, str] = field(default_factory=dict, compare=False)
+    terms: dict[str, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """The content of the record's file."""
@@ -220,7 +223,7 @@ class Failure:
 
 
 # Fields that records of this version need not have, since older code did not write them.
-LATER = ("drawn", "left_out", "tokenizer", "seal")
+LATER = ("drawn", "left_out", "tokenizer", "seal", "terms")
 
 
 def _checked(kind: str, stored: Any) -> dict[str, Any]:

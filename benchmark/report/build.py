@@ -144,8 +144,9 @@ def sections_of(
 
 
 def with_fair(numbers: pd.DataFrame, fair: pd.DataFrame) -> pd.DataFrame:
-    """``numbers`` with the scores and differences of the leak-free rule, as ``fair_…``."""
-    fields = [name for name in fair if name.startswith(("score_", "difference_")) and "sampling" not in name]
+    """``numbers`` with the scores, differences and chosen settings of the leak-free rule, as ``fair_…``."""
+    wanted = ("score_", "difference_", "chosen")
+    fields = [name for name in fair if name.startswith(wanted) and "sampling" not in name]
     named = {name: f"fair_{name.removeprefix('score_')}" for name in fields}
     return numbers.merge(fair[[*CELL, *fields]].rename(columns=named), how="left", on=CELL)
 

@@ -59,11 +59,14 @@ def telling(cell: pd.Series, declared: int) -> str:
 
 
 def fair(cell: pd.Series, declared: int) -> str:
-    """The score and the difference by the leak-free rule."""
+    """The score, the difference and the chosen setting by the leak-free rule."""
     n = int(cell["fair_n"])
     spread = f" ± {cell['fair_std']:.2f}" if n > 1 else ""
     apart = f"; {cell['fair_difference_mean']:+.2f}" if cell["fair_difference_n"] > 0 else ""
-    return f"{cell['fair_mean']:.2f}{spread}{f' ({_count(n, declared)})' if n < declared else ''}{apart}"
+    chosen = f" at {cell['fair_chosen']}" if cell["fair_chosen"] else ""
+    return (
+        f"{cell['fair_mean']:.2f}{spread}{f' ({_count(n, declared)})' if n < declared else ''}{apart}{chosen}"
+    )
 
 
 def small(p: float) -> str:

@@ -8,9 +8,10 @@ from pathlib import Path
 import pandas as pd
 
 from benchmark.config.identity import SCHEMA, run_id
+from benchmark.config.schema import SELECTIONS
 from benchmark.grids import recipe
 from benchmark.grids.grid import Grid
-from benchmark.records.record import Record
+from benchmark.records.record import LOUD, Record
 from benchmark.report.otherwise import otherwise
 from benchmark.report.papers.beside import Beside, prose
 
@@ -62,10 +63,11 @@ def notes(
     if hidden := sorted(set(frame[(frame["status"] == "finished") & frame["score"].isna()]["task"])):
         names = ", ".join(labels[task] or task for task in hidden)
         lines.append(f"The labels of {names} are hidden: predictions are kept, and there is no score.")
-    lines += otherwise(grid, records)
+    lines += otherwise(grid, records) + _loud(records)
     if records:
-        selection = {run.config.protocol.selection for run in grid.runs}
-        lines.append(f"Checkpoint scored: {', '.join(sorted(selection))}.")
+        rules = sorted({run.config.protocol.selection for run in grid.runs})
+        named = [rule if rule in SELECTIONS else f"the best evaluation on {rule}" for rule in rules]
+        lines.append(f"Checkpoint scored: {', '.join(named)}.")
         lines += [f"Measured with {line}." for line in _environments(records)]
     return lines
 
@@ -91,6 +93,21 @@ def _budgets(frame: pd.DataFrame, labels: dict[str, str]) -> list[str]:
     return [
         f"Budgets are not equal: {counts} settings per model and column, plain fine-tuning over {vanilla} {noun}; "
         f"the best of several is higher by chance alone."
+    ]
+
+
+def _loud(records: dict[str, Record]) -> list[str]:
+    """A note on terms of the loss that leave the task next to no say."""
+    ratios: dict[str, list[float]] = {}
+    for record in records.values():
+        for name, ratio in record.terms.items():
+            ratios.setdefault(name, []).append(abs(ratio))
+    loud = {name: [ratio for ratio in found if ratio > LOUD] for name, found in ratios.items()}
+    return [
+        f"In {len(found)} of {len(ratios[name])} runs the term of {name} is more than {LOUD} times the task's loss at the "
+        f"first update (up to {max(found):.3g}): they learn little else."
+        for name, found in loud.items()
+        if found
     ]
 
 

@@ -45,6 +45,7 @@ def record_of(run_id: str, config: RunConfig, command: str, trained: Trained) ->
         attention=outcome.attention,
         padding_computed=outcome.padded,
         collapsed=collapsed(task, outcome.outputs),
+        terms=outcome.terms,
         config=portable(config),
         scores=outcome.curve[-1].scores if outcome.curve and finished else {},
         curve=outcome.curve,

@@ -58,6 +58,7 @@ class Step:
     packing: Packing | None = None
     announced: FurtherPass | None = None  # shares a forward with the clean pass
     passes: list[Name] = field(default_factory=list)  # the computed ones, by the name of their dropout
+    terms: list[torch.Tensor | None] = field(default_factory=list)  # of the loss: the task's, every method's
 
     def announce(self, methods: Sequence[PassHooks]) -> None:
         """Let an announced pass share one doubled batch with the clean pass.
@@ -198,8 +199,10 @@ def total_loss(step: Step, methods: Sequence[PassHooks]) -> torch.Tensor:
     loss = next((own for m in methods if (own := m.task_loss(step)) is not None), None)
     if loss is None:
         loss = step.task_loss()
+    step.terms = [loss.detach()]
     for method in methods:
         term = method.loss(step)
+        step.terms.append(None if term is None else term.detach())
         if term is not None:
             loss = loss + term
     return loss

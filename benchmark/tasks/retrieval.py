@@ -139,7 +139,7 @@ class Retrieval(Kind):
     def by_layer(
         self, scores: list[dict[str, float]], dev: list[dict[str, float]] | None = None
     ) -> dict[str, float]:
-        """The scores of the chosen layer, and ``METRIC@LAYER`` of all compared layers."""
+        """The scores of the chosen layer, and ``METRIC@LAYER`` and ``dev@LAYER`` of all compared layers."""
         main = next(iter(scores[0]))
         test = {layer: values[main] for layer, values in zip(self.layers, scores, strict=True)}
         on_dev = (
@@ -147,6 +147,7 @@ class Retrieval(Kind):
         )
         layer = chosen_layer(self.options.rule, self.fixed, on_dev, test)
         every = {f"{main}@{number}": value for number, value in test.items()} if len(test) > 1 else {}
+        every |= {f"dev@{number}": value for number, value in (on_dev or {}).items() if every}
         return scores[self.layers.index(layer)] | every
 
     def collapsed(self, outputs: np.ndarray) -> bool:

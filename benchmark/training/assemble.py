@@ -18,7 +18,7 @@ from benchmark.models.packing import Packing
 from benchmark.step.groups import parameter_groups
 from benchmark.step.optimizer import Optimizer
 from benchmark.tasks import Task
-from benchmark.training import graphs
+from benchmark.training import best_weights, graphs
 from benchmark.training.course import Course
 from benchmark.training.graphs import GraphedLearner
 from benchmark.training.learner import Learner
@@ -30,7 +30,8 @@ BETWEEN_STAGES = ("direction", "before", "moved")  # for these hooks the optimis
 class Training:
     """Everything that a fine-tuning needs: model, task, methods, course, optimiser and learner.
 
-    ``packing`` avoids computing padding; None: padding is computed. ``attention`` names the kernel.
+    ``packing`` avoids computing padding; None: padding is computed. ``attention`` names the kernel. ``chosen_by``
+    is the set whose best evaluation's weights are kept; None: none are.
     """
 
     model: PreTrainedModel
@@ -43,6 +44,7 @@ class Training:
     device: torch.device
     packing: Packing | None
     attention: str
+    chosen_by: str | None = None
 
     @property
     def precision(self) -> str:
@@ -68,10 +70,12 @@ def assembled(
     about CUDA graphs on a GPU. None: updates are captured and replayed if possible. False: never. True: the
     run is refused if it is not possible. ``watched``: an onlooker such as probes is attached.
     ``cache`` keeps which models compute the same without padding.
-    Raises: BenchmarkError if ``replay`` is True and updates cannot be captured, or for updates without end.
+    Raises: BenchmarkError if ``replay`` is True and updates cannot be captured, for updates without end, or if
+    ``protocol.selection`` names a set without gold labels.
     """
     course = Course(len(task.training), protocol, seed)
     course.check_ends()
+    chosen_by = best_weights.chosen_by(protocol.selection, task)
     encoder = encoder_of(model)
     masks.install(model)
     linear.install(model)
@@ -99,7 +103,9 @@ def assembled(
             learner = GraphedLearner(computing, reason, insist=bool(replay))
     model.train()
     kernel = attention.name(device, protocol.precision, hooks is not None)
-    return Training(model, encoder, task, methods, course, optimizer, learner, device, hooks, kernel)
+    return Training(
+        model, encoder, task, methods, course, optimizer, learner, device, hooks, kernel, chosen_by
+    )
 
 
 def without_padding(encoder: Encoder, methods: list[Method], cache: Path | None = None) -> Packing | None:

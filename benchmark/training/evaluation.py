@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from statistics import fmean
 
 import numpy as np
@@ -27,18 +27,18 @@ def evaluate(
     task: Task,
     precision: str,
     device: torch.device,
-    last: bool = True,
+    names: Collection[str] | None = None,
     tell: Tell = silence,
     packing: Packing | None = None,
 ) -> tuple[dict[str, np.ndarray], dict[str, dict[str, float]]]:
     """Outputs on every evaluation set, and the metrics of sets with gold labels.
 
-    Sets in ``last_only`` are evaluated only if this is the ``last`` evaluation. One set is in memory at a
-    time, unless the task keeps it loaded. Raises: NotFiniteError if an output is not finite.
+    ``names`` are the sets to evaluate; None: all. One set is in memory at a time, unless the task keeps it
+    loaded. Raises: NotFiniteError if an output is not finite.
     """
     outputs, scores = {}, {}
     examples: Examples | None = None
-    names = [name for name in task.evaluation if last or name not in task.last_only]
+    names = list(task.evaluation if names is None else names)
     for number, name in enumerate(names):
         tell("evaluation sets", number, len(names))
         examples = None  # free the previous set before the next is read
@@ -48,6 +48,11 @@ def evaluate(
         if examples.labelled:
             scores[name] = task.score(outputs[name], examples)
     return outputs, over_languages(scores, {name: task.groups[name] for name in names if name in task.groups})
+
+
+def together(task: Task, scores: Mapping[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+    """The ``scores`` of several evaluations, in the order of the sets, with means over languages."""
+    return over_languages({name: scores[name] for name in task.evaluation if name in scores}, task.groups)
 
 
 @torch.no_grad()

@@ -93,7 +93,7 @@ class GraphedLearner:
 
     def __init__(self, learner: Learner, obstacle: str = "", insist: bool = False) -> None:
         self.learner, self.obstacle, self.insist, self.replayed = learner, obstacle, insist, 0
-        self.task, self.device = learner.task, learner.device
+        self.task, self.device, self.terms = learner.task, learner.device, learner.terms
         self.length = max(len(ids) for ids in self.task.training.ids)
         self.pool, self.stream = torch.cuda.graph_pool_handle(), torch.cuda.Stream(self.device)
         self.captured: dict[tuple[int, int], Captured] = {}

@@ -9,12 +9,15 @@ import numpy as np
 import torch
 
 from benchmark.progress import Tell
-from benchmark.records.record import Evaluation, Seconds
+from benchmark.records.record import Evaluation, Scores, Seconds
+from benchmark.training import best_weights
 from benchmark.training.assemble import Training
 from benchmark.training.clock import Clock
-from benchmark.training.evaluation import NotFiniteError, evaluate, losses_of
+from benchmark.training.evaluation import NotFiniteError, evaluate, losses_of, together
 from benchmark.training.onlooker import Onlooker
 from benchmark.training.snapshot import Progress
+
+Outputs = dict[str, np.ndarray]  # by evaluation set
 
 NAN_CHECK_EVERY = 20  # updates; looking at every loss would wait for the device at every update
 
@@ -30,7 +33,7 @@ class Outcome:
     after which a loss or an output was found not finite; None: never. ``padded``: padding was computed.
     ``attention``: name of the attention kernel. ``replayed``: number of updates replayed from a graph.
     ``resumed``: number of times that the run was continued. ``earlier``: seconds spent before the last
-    continuation.
+    continuation. ``terms``: by method, its term of the loss over the task's at the first update.
     """
 
     seconds: Seconds
@@ -44,6 +47,7 @@ class Outcome:
     replayed: int = 0
     resumed: int = 0
     earlier: float = 0.0
+    terms: dict[str, float] = field(default_factory=dict)
 
 
 class Journal:
@@ -77,6 +81,8 @@ class Journal:
         """
         self.progress.losses.append(loss)
         self.progress.done += 1
+        if self.done == 1:
+            self.training.learner.terms.warn(list(self.training.methods))
         if self.done % NAN_CHECK_EVERY and not self.evaluates:
             return
         if not torch.stack(self.progress.losses[-NAN_CHECK_EVERY:]).isfinite().all():  # waits for the device
@@ -85,40 +91,54 @@ class Journal:
     def evaluate(self, tell: Tell) -> None:
         """Evaluate the current model. Raises: NotFiniteError if an output is not finite."""
         training, task = self.training, self.training.task
+        late = self.ends and training.chosen_by is not None
+        names = [name for name in task.evaluation if name not in task.last_only or (self.ends and not late)]
         with ExitStack() as stack:
             for method in training.methods.values():
                 stack.enter_context(method.evaluated(training.model))
-            outputs, scores = evaluate(
-                training.model,
-                task,
-                training.precision,
-                training.device,
-                self.ends,
-                tell,
-                training.packing,
-            )
+            outputs, scores = self._measured(names, tell)
+            self._note(outputs, scores)
+            if training.chosen_by is not None and best_weights.is_best(
+                self.progress.curve, training.chosen_by
+            ):
+                self.progress.best = best_weights.copied(training.model)
+        if late:
+            with best_weights.replaced(training.model, self.progress.best):
+                further, scored = self._measured(
+                    [name for name in task.evaluation if name in task.last_only], tell
+                )
+            outputs |= further
+            self.progress.curve[-1].scores = together(task, scores | scored)
+        training.model.train()
+
+    def _measured(self, names: list[str], tell: Tell) -> tuple[Outputs, Scores]:
+        training = self.training
+        model, task, packing = training.model, training.task, training.packing
+        return evaluate(model, task, training.precision, training.device, names, tell, packing)
+
+    def _note(self, outputs: Outputs, scores: Scores) -> None:
+        """Note an evaluation after the last update made."""
+        per_epoch = self.training.course.per_epoch
         self.progress.kept.append(outputs)
-        recent = self.progress.losses[-min(self.done, training.course.per_epoch) :]
         self.progress.curve.append(
             Evaluation(
                 step=self.done,
-                epoch=self.done / training.course.per_epoch,
-                loss=torch.stack(recent).mean().item(),
-                losses=losses_of(task, outputs),
+                epoch=self.done / per_epoch,
+                loss=torch.stack(self.progress.losses[-min(self.done, per_epoch) :]).mean().item(),
+                losses=losses_of(self.training.task, outputs),
                 scores=scores,
             )
         )
-        training.model.train()
 
     def outcome(self, clock: Clock, watch: Onlooker) -> Outcome:
         """The outcome of the run, with the results of ``watch`` and the seconds of ``clock``."""
-        kept, losses = self.progress.kept, torch.stack(self.progress.losses).float().cpu().numpy()
-        names = kept[-1] if kept else {}
+        every, losses = self.progress.kept, torch.stack(self.progress.losses).float().cpu().numpy()
+        names = every[-1] if every else {}
         return Outcome(
             curve=self.progress.curve,
             losses=losses,
             outputs={
-                name: np.stack([outputs[name] for outputs in kept if name in outputs]) for name in names
+                name: np.stack([outputs[name] for outputs in every if name in outputs]) for name in names
             },
             probed={} if self.diverged is not None else watch.end(),
             diverged=self.diverged,
@@ -127,5 +147,6 @@ class Journal:
             replayed=self.training.learner.replayed,
             resumed=self.progress.resumed,
             earlier=self.earlier,
+            terms=self.training.learner.terms.ratios(list(self.training.methods)),
             seconds=clock.seconds(watch.seconds, len(losses)),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
@@ -21,6 +21,7 @@ from benchmark.step.optimizer import Optimizer
 from benchmark.step.passes import Step, learn
 from benchmark.tasks import Task
 from benchmark.training.course import Course, batches, to_device
+from benchmark.training.terms import Terms
 
 
 @dataclass
@@ -36,6 +37,7 @@ class Learner:
     device: torch.device
     packing: Packing | None = None
     replayed: int = 0  # updates; a learner without graphs computes all
+    terms: Terms = field(default_factory=Terms)
 
     @property
     def protocol(self) -> ProtocolConfig:
@@ -76,6 +78,7 @@ class Learner:
         loss = torch.zeros((), device=self.device)
         for step in steps:
             loss += learn(step, self.methods)
+            self.terms.note(step)
         return loss
 
     def steps(self, number: int, batch: list[int]) -> Iterator[Step]:

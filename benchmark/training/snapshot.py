@@ -3,7 +3,8 @@
     STORE/unfinished/RUN_ID.pt      the last one; deleted once the record is written
 
 All randomness of an update is derived from the seed and the update's number. So a snapshot holds no batch
-order and no dropout masks: only weights, Adam's moments, the state of methods, and content for the record.
+order and no dropout masks: only weights, those that `best_weights` keeps, Adam's moments, the state of methods, and content
+for the record.
 It belongs to one run on one kind of machine with one version of the code. Other snapshots are set aside.
 """
 
@@ -24,12 +25,13 @@ from benchmark.records import token
 from benchmark.records.record import Evaluation
 from benchmark.records.store import Store
 from benchmark.training.assemble import Training
+from benchmark.training.best_weights import Weights, trained
 from benchmark.training.clock import Clock
 from benchmark.training.onlooker import Onlooker
 
 log = logging.getLogger(__name__)
 
-VERSION = 2
+VERSION = 3
 
 
 class UnusableError(Exception):
@@ -45,7 +47,7 @@ class Progress:
 
     ``kept``: by evaluation, the outputs of every evaluation set. ``seconds``: spent in this and earlier
     processes; ``evaluating``: the part of them spent on evaluations. ``resumed``: number of continuations.
-    ``replayed``: number of replayed updates.
+    ``replayed``: number of replayed updates. ``best``: the weights kept, by name; see `benchmark.training.best_weights`.
     """
 
     done: int = 0
@@ -56,6 +58,7 @@ class Progress:
     evaluating: float = 0.0
     resumed: int = 0
     replayed: int = 0
+    best: Weights = field(default_factory=dict)
 
 
 class Keeping:
@@ -160,10 +163,9 @@ class Snapshot(Keeping):
 
 def state_of(progress: Progress, training: Training, watch: Onlooker) -> dict[str, Any]:
     """Everything to save, in types that weights-only loading accepts; tensors are not copied."""
-    model = training.model
-    frozen = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
     return {
-        "weights": {name: value for name, value in model.state_dict().items() if name not in frozen},
+        "weights": trained(training.model),
+        "best": progress.best,
         "optimizer": training.optimizer.state(),
         "methods": [method.state() for method in training.methods.values()],
         "watch": watch.state(),
@@ -177,6 +179,7 @@ def state_of(progress: Progress, training: Training, watch: Onlooker) -> dict[st
         "evaluating": progress.evaluating,
         "resumed": progress.resumed,
         "replayed": progress.replayed,
+        "terms": training.learner.terms.parts,
     }
 
 
@@ -196,6 +199,7 @@ def put_back(saved: dict[str, Any], training: Training, watch: Onlooker) -> Prog
         method.restore(state)
     watch.restore(saved["watch"])
     training.learner.replayed = saved["replayed"]
+    training.learner.terms.parts.update(saved["terms"])
     return Progress(
         done=saved["done"],
         losses=list(saved["losses"].unbind()),
@@ -204,6 +208,7 @@ def put_back(saved: dict[str, Any], training: Training, watch: Onlooker) -> Prog
         seconds=saved["seconds"],
         evaluating=saved["evaluating"],
         resumed=saved["resumed"] + 1,
+        best=saved["best"],
     )
 
 

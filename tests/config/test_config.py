@@ -117,7 +117,7 @@ PINNED = {  # ids of schema 3, one for every group of options: they change with 
     "protocol.optimizer=adamax protocol.micro_batch_size=8 protocol.precision=bfloat16": "abb7e5f21cf45fec",
     "method=[noisytune]": "85c714bf17ea844a",
     "method=[child_tuning_f,sage] method.sage.beta=0.5": "831cf96f3cfa8cba",
-    "probe=[linear_probe_embedded,norm_change,sensitivity]": "10d55e0b8beb6be5",
+    "probe=[linear_probe_embedded,norm_change,sensitivity]": "e2541985c2cc914a",
     "seed=7 threads=2": "e914be3a6c9837cc",
     "packed=false": "2342b6a09b5a96e1",
     "replay=true": "33fdb7aa74c87256",  # the bits are those of an update that is computed

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional
 from transformers import (
     BertConfig,
     BertForSequenceClassification,
@@ -20,14 +21,14 @@ from transformers import (
 
 from benchmark.config.compose import ROOT
 from benchmark.config.identity import identity, run_id
-from benchmark.config.schema import RunConfig
+from benchmark.config.schema import RunConfig, TaskConfig
 from benchmark.errors import BenchmarkError
 from benchmark.methods import build as build_methods
 from benchmark.methods import prepare
 from benchmark.models import packing
 from benchmark.models.architecture import encoder_of
 from benchmark.probes import Probe, Probes, Subject
-from benchmark.probes.linear_probe import ridge
+from benchmark.probes.linear_probe import LinearProbe, by_steps, ridge
 from benchmark.probes.noise_attenuation import NoiseAttenuation
 from benchmark.probes.norm_change import NormChange, norms
 from benchmark.probes.token_similarity import TokenSimilarity, similarity
@@ -35,6 +36,7 @@ from benchmark.probes.weight_sensitivity import described, sensitivities
 from benchmark.records.store import Store
 from benchmark.runs.plugins import check_plugins
 from benchmark.runs.run import Run, run
+from benchmark.tasks.classification import Classification
 from benchmark.testing import fixtures
 from benchmark.testing.fixtures import (
     CPU,
@@ -46,6 +48,7 @@ from benchmark.testing.fixtures import (
     small_task,
     tiny_model,
 )
+from benchmark.training.course import batches
 from benchmark.training.onlooker import NOBODY
 from benchmark.training.snapshot import NEVER, Keeping, Snapshot
 from helpers.tuning import finetune
@@ -309,3 +312,57 @@ def test_evaluations_have_the_loss_on_their_examples() -> None:
     assert outcome.curve[-1].losses == {
         "validation": pytest.approx(task.loss(last, task.training.targets).item())
     }
+
+
+@pytest.mark.parametrize("labels", [["no", "yes", "perhaps"], []])
+def test_heads_learn_by_the_papers_steps_and_do_not_know_of_each_other(labels: list[str]) -> None:
+    rng = torch.Generator().manual_seed(0)
+    states = torch.randn(2, 37, 5, generator=rng)
+    targets = torch.arange(37) % 3 if labels else torch.randn(37, generator=rng)
+    task = replace(small_task(), kind=Classification(labels))
+    heads = by_steps(states, targets, task, 1e-2, 3, 16)
+    for layer in (0, 1):
+        head = torch.nn.Linear(5, len(labels) or 1)
+        for parameter in head.parameters():
+            torch.nn.init.zeros_(parameter)
+        adam = torch.optim.Adam(head.parameters(), 1e-2)
+        for indices in batches(37, 16, 9, 0):
+            logits, wanted = head(states[layer, indices]), targets[indices]
+            loss = (
+                functional.cross_entropy(logits, wanted)
+                if labels
+                else functional.mse_loss(logits[:, 0], wanted)
+            )
+            adam.zero_grad()
+            loss.backward()
+            adam.step()
+        torch.testing.assert_close(heads(states)[layer], head(states[layer]).detach(), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("solver", ["steps", "ridge"])
+def test_a_linear_probe_finds_what_a_state_says(solver: str) -> None:
+    """Heads of either solver learn a label that one unit of the last layer spells out."""
+    task = replace(small_task(), kind=Classification(["no", "yes"]))
+    targets = torch.arange(200) % 2
+    noise = torch.randn(2, 200, 4, generator=torch.Generator().manual_seed(0))
+    told = noise.clone()
+    told[1, :, 0] = 4.0 * targets - 2
+    probe = LinearProbe(tasks={"one": TaskConfig()}, solver=solver, learning_rate=1e-2)
+    found = probe.predictions(task, told, targets, {"x": told})["x"]
+    assert found.shape == (2, 200, 2)
+    right = (found.argmax(-1) == targets).double().mean(-1)
+    assert right[1] == 1 > right[0]
+
+
+@pytest.mark.parametrize(
+    ("settings", "line"),
+    [
+        ({"solver": "stepz"}, "unknown solver 'stepz'.*did you mean 'steps'"),
+        ({"epochs": 0}, "epochs=0"),
+        ({"batch_size": 0}, "batch_size=0"),
+        ({"learning_rate": 0.0}, r"learning_rate=0\.0: must be above 0"),
+    ],
+)
+def test_a_recipe_of_heads_that_is_none_is_refused(settings: dict[str, Any], line: str) -> None:
+    with pytest.raises(BenchmarkError, match=line):
+        LinearProbe(tasks={"one": TaskConfig()}, **settings)

@@ -197,7 +197,7 @@ def test_a_seed_that_the_leak_free_choice_lost_is_lost(record_of):
     row = shown.numbers[shown.numbers["methods"] == "hype_n"].iloc[0]
     assert (row["fair_n"], row["fair_mean"]) == (4, pytest.approx(90))
     leak_free = next(section for section in shown.sections if section.title.startswith("Leak-free"))
-    assert leak_free.rows[1][2] == "90.00 ± 0.00 (4 of 5); +30.00"
+    assert leak_free.rows[1][2] == "90.00 ± 0.00 (4 of 5); +30.00 at sigma=0.0001"
 
 
 def test_a_search_must_not_make_an_arm_not_worse_or_as_good_as_printed(record_of):

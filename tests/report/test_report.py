@@ -330,3 +330,13 @@ def test_a_record_that_cannot_be_used_is_not_called_a_run_that_was_not_made(tmp_
     (tmp_path / planned.runs[0].run_id).mkdir()
     says = "2 of 2 runs are missing (1 not run, 1 with a record that is damaged, cannot be read now, or is of other data)"
     assert any(note.startswith(says) for note in build(planned, {}).notes)
+
+
+def test_a_term_that_drowns_the_tasks_loss_has_a_note(records):
+    planned = load(DEMO, ONE)
+    found = records(planned, PLAIN, NOISY)
+    noisy = [found[run.run_id] for run in planned.runs if run.config.method]
+    for record, ratio in zip(noisy, (97.0, 11.0, 9.0, -12.0, 0.1), strict=True):
+        record.terms = {"noisytune": ratio}
+    line = "In 3 of 5 runs the term of noisytune is more than 10 times the task's loss at the first update (up to 97)"
+    assert line in notes(build(planned, found))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -163,3 +164,94 @@ def test_the_mean_of_sets_has_the_evaluations_of_all() -> None:
     task = TaskConfig(labels=["no", "yes"], evaluate={})
     scored = selection.scores_of_halves(stored, ["dev/accuracy", "test/accuracy"], RunConfig(task=task))
     np.testing.assert_array_equal(scored, [[1.0, 1.0]])
+
+
+def test_the_leak_free_choice_stands_beside_the_papers(record_of):
+    """One rate is right on a half, the others on the other half or a little more than both: each rule takes its own."""
+    planned = load("demo/noisytune", "task=opinion", "method=[]", "seed=1,2", "search=paper")
+    targets = np.arange(40) % 2
+    one, other = selection.split(40)
+    right = {rate: np.zeros((1, 40), bool) for rate in (5e-4, 1e-3, 2e-3)}
+    right[5e-4][0, one] = right[1e-3][0, other] = True
+    right[2e-3][0, [*one[:12], *other[:12]]] = True
+    found, stored = {}, {}
+    for run in planned.runs:
+        answers = right[run.config.protocol.learning_rate]
+        found[run.run_id] = record_of(run.config, {"validation": {"accuracy": answers.mean()}})
+        stored[run.run_id] = {"logits/validation": logits_of(answers, targets), "targets/validation": targets}
+    report = build(planned, found, lambda run: stored[run])
+    numbers = report.numbers.iloc[0]
+    assert (numbers["score_mean"], numbers["chosen"]) == (60, "learning_rate=0.002")
+    assert numbers["fair_mean"] == 0
+    assert numbers["fair_chosen"] == "learning_rate=0.0005 / learning_rate=0.001"
+    texts = [line[2] for section in report.sections for line in section.rows]
+    assert any(text.endswith("at learning_rate=0.0005 / learning_rate=0.001") for text in texts)
+
+
+def kept_by_dev(compose: Any, record_of: Any, *changes: str) -> tuple[RunConfig, Any]:
+    """A run whose second evaluation of three is the best on ``dev``, and whose ``test`` is scored at the end."""
+    sets = "+task.evaluate={dev:{config:opinion,split:validation},test:{config:opinion,split:validation,last_only:true}}"
+    config = compose("task=opinion", sets, "protocol.selection=dev", *changes)
+    values = [(0.7, 0.6), (0.8, 0.75), (0.9, 0.75)]
+    curve = [
+        {"step": i, "scores": {"validation": {"accuracy": on}, "dev": {"accuracy": dev}}}
+        for i, (on, dev) in enumerate(values, 1)
+    ]
+    curve[-1]["scores"]["test"] = {"accuracy": 0.5}  # type: ignore[index]
+    return config, record_of(config, {}, curve=curve)
+
+
+def test_a_set_that_chooses_gives_the_evaluation_of_all_others(compose, record_of) -> None:
+    config, record = kept_by_dev(compose, record_of)
+    columns = ("validation/accuracy", "dev/accuracy", "test/accuracy")
+    assert {name: frame.selected(record, config, [name], []) for name in columns} == {
+        "validation/accuracy": -2,
+        "dev/accuracy": -2,
+        "test/accuracy": -1,
+    }
+    assert frame.reported(record, config, ["validation/accuracy"], []) == 0.8
+
+
+def test_an_evaluation_that_another_set_chose_is_no_leak(compose) -> None:
+    for rule, reported, leaks in (
+        ("dev", "test/accuracy", False),
+        ("dev", "dev/accuracy", True),
+        ("validation", "accuracy", True),
+        ("last", "dev/accuracy", False),
+        ("best", "dev/accuracy", True),
+    ):
+        config = compose("task=opinion", f"protocol.selection={rule}")
+        assert selection.itself_chooses(config, [reported]) == leaks
+
+
+def test_the_leak_free_score_of_a_searched_setting_is_at_the_evaluation_that_another_set_chose(
+    compose, record_of
+) -> None:
+    planned = load("demo/noisytune", "task=opinion", "method=[]", "seed=1", "search=paper")
+    targets = np.arange(40) % 2
+    right = np.zeros((3, 40), bool)
+    right[0] = right[2] = True  # all but the evaluation that is the best on dev
+    found, stored = {}, {}
+    runs = []
+    for run in planned.runs:
+        rate = f"protocol.learning_rate={run.config.protocol.learning_rate}"
+        config, record = kept_by_dev(compose, record_of, rate)
+        runs.append(replace(run, config=config))
+        found[run.run_id] = record
+        stored[run.run_id] = {"logits/validation": logits_of(right, targets), "targets/validation": targets}
+    numbers = build(replace(planned, runs=runs), found, lambda run: stored[run]).numbers.iloc[0]
+    assert (numbers["score_mean"], numbers["fair_mean"]) == (80, 0)
+
+
+def test_a_note_names_the_set_that_chose(record_of) -> None:
+    planned = load("demo/noisytune", "task=opinion", "method=[]", "seed=1", "protocol.selection=validation")
+    found = {run.run_id: record_of(run.config, {"validation": {"accuracy": 0.5}}) for run in planned.runs}
+    assert "Checkpoint scored: the best evaluation on validation." in build(planned, found).notes
+
+
+def test_a_set_that_should_choose_and_has_no_gold_labels_leaves_the_last_evaluation(
+    compose, record_of
+) -> None:
+    config = compose("task=opinion", "+task.evaluate={dev:{split:validation}}", "protocol.selection=dev")
+    record = record_of(config, {"validation": {"accuracy": 0.5}})
+    assert frame.selected(record, config, ["accuracy"], []) == -1

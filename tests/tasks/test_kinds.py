@@ -107,6 +107,13 @@ def test_the_best_layer_is_chosen_and_all_are_shown() -> None:
     assert scores == {"accuracy": 0.75, "accuracy@1": 0.25, "accuracy@2": 0.75}
 
 
+def test_the_scores_of_dev_stand_beside_those_of_every_layer() -> None:
+    kind = Retrieval(RetrievalConfig(rule="best_on_test"), 2)
+    scores = kind.by_layer([{"f1": 0.25}, {"f1": 0.75}], [{"f1": 0.5}, {"f1": 0.125}])
+    assert scores == {"f1": 0.75, "f1@1": 0.25, "f1@2": 0.75, "dev@1": 0.5, "dev@2": 0.125}
+    assert Retrieval(RetrievalConfig(), 3).by_layer([{"f1": 0.25}], [{"f1": 0.5}]) == {"f1": 0.25}
+
+
 def test_scores_of_languages_are_preceded_by_their_mean() -> None:
     groups = {"ner/de": "ner", "ner/sw": "ner"}
     found = over_languages({"dev": {"f1": 1.0}, "ner/de": {"f1": 0.2}, "ner/sw": {"f1": 0.4}}, groups)
@@ -389,3 +396,15 @@ def test_every_method_learns_every_kind(
     after = model.state_dict()
     assert all(value.isfinite().all() for value in after.values())
     assert any(key not in after or not torch.equal(after[key], value) for key, value in before.items())
+
+
+@pytest.mark.parametrize("task", ["mnli_transfer", "snli_transfer"])
+def test_hypes_sets_are_scored_in_two_classes_as_well(compose: Compose, task: str) -> None:
+    """Appendix C.2 maps contradiction to neutral; as on SciTail, an answer of it counts as neutral."""
+    sets = compose(f"task={task}").task.evaluate
+    for name in ("matched", "mismatched", "snli", "sick"):
+        three, two = sets[name], sets[f"{name}_two"]
+        same = ("repo", "config", "split", "text")
+        assert [getattr(two, key) for key in same] == [getattr(three, key) for key in same]
+        assert two.label_map == {"0": "entailment", "1": "neutral", "2": "neutral"}
+        assert two.fold == sets["scitail"].fold == {"contradiction": "neutral"}

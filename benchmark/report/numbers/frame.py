@@ -8,10 +8,12 @@ from collections.abc import Collection, Mapping
 import numpy as np
 import pandas as pd
 
-from benchmark.config.schema import METRICS, RunConfig
+from benchmark.config.schema import METRICS, SELECTIONS, RunConfig
+from benchmark.config.splits import first_metric
 from benchmark.errors import BenchmarkError
 from benchmark.grids.grid import Grid, PlannedRun
 from benchmark.records.record import Record, Scores
+from benchmark.report.numbers import layers
 
 Rule = str | list["Rule"]  # a paper's average: one task, or the mean of a list
 
@@ -108,7 +110,7 @@ def columns_of(grid: Grid, config: RunConfig) -> list[tuple[str, list[str], list
     return [
         (key, column["report"], column["minus"])
         for key, column in grid.table["columns"].items()
-        if name in column["tasks"]
+        if name in column["tasks"] and layers.scored(config, column["report"])
     ]
 
 
@@ -125,8 +127,8 @@ def reported(record: Record, config: RunConfig, report: list[str], minus: list[s
     """The score of a record as a fraction: mean of ``report`` less mean of ``minus``.
 
     ``selection: last`` takes the final evaluation. ``best`` takes the highest one, which is optimistic: the
-    same set chooses and is reported. For a gap, the subtracted score chooses. NaN for a run that diverged
-    or has hidden labels.
+    same set chooses and is reported. For a gap, the subtracted score chooses. The name of a set takes the
+    evaluation that is best on it. NaN for a run that diverged or has hidden labels.
     """
     if record.status != "finished" or not record.curve:
         return np.nan
@@ -149,7 +151,17 @@ def selected(record: Record, config: RunConfig, report: list[str], minus: list[s
     first = next(iter(curve[-1].scores), "")
     sets = {name.rpartition("/")[0] or first for name in (*report, *minus)}
     complete = [index for index, entry in enumerate(curve, -len(curve)) if sets <= entry.scores.keys()]
+    if config.protocol.selection not in SELECTIONS:
+        best = _best_on(record, config, config.protocol.selection)
+        return best if best in complete else -1
     return max(complete, key=lambda index: _mean(curve[index].scores, minus or report, config), default=-1)
+
+
+def _best_on(record: Record, config: RunConfig, name: str) -> int:
+    """Index of the first evaluation with the best score on a set, counted from the end; the last without scores."""
+    metric = first_metric(config.task, name)
+    scores = [entry.scores[name][metric] for entry in record.curve if name in entry.scores]
+    return scores.index(max(scores)) - len(scores) if scores else -1
 
 
 def _mean(by_set: dict[str, dict[str, float]], names: list[str], config: RunConfig) -> float:
@@ -163,6 +175,8 @@ def _look_up(by_set: dict[str, dict[str, float]], name: str, config: RunConfig) 
     set_name = set_name or next(iter(by_set))
     if set_name not in by_set and set_name in config.task.evaluate:
         return np.nan  # its labels are hidden
+    if layers.chooses(metric_name):
+        return layers.score(by_set, set_name, metric_name)
     try:
         return by_set[set_name][metric_name]
     except KeyError:

@@ -1,9 +1,10 @@
 """Selection before reporting: the checkpoint of a run, and the best searched setting.
 
 By a paper's rule (`last` or `best` evaluation; the setting with the best mean over seeds) the same set
-chooses and is reported. The leak-free rule chooses both on one half of the set and scores on the other
-half. It does so both ways, and the score of a seed is the mean. The halves are the same for all runs. By either rule a
-run that diverged or failed counts with the floor when a setting is chosen, and has no score if its setting is chosen.
+chooses and is reported. An evaluation that another set chose, whose name is the rule, is no leak. The leak-free rule
+chooses both on one half of the set and scores on the other half. It does so both ways, and the score of a seed is the
+mean. The halves are the same for all runs. By either rule a run that diverged or failed counts with the floor when a
+setting is chosen, and has no score if its setting is chosen.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmark.config.schema import RunConfig
+from benchmark.config.schema import SELECTIONS, RunConfig
 from benchmark.grids.grid import Grid
 from benchmark.records.record import Record
 from benchmark.report.numbers import predictions
-from benchmark.report.numbers.frame import CELL, columns_of
+from benchmark.report.numbers.frame import CELL, columns_of, selected
 from benchmark.report.numbers.planned import LOST, floored
 from benchmark.report.numbers.predictions import Arrays
 
@@ -36,8 +37,22 @@ class Crossing:
 
 def selects(grid: Grid, records: Iterable[Record]) -> bool:
     """True if a checkpoint or a setting was chosen on the reported set."""
-    rules = {run.config.protocol.selection for run in grid.runs} - {"last"}
-    return bool(grid.table["search"]) or bool(rules and any(len(record.curve) > 1 for record in records))
+    if grid.table["search"]:
+        return True
+    chosen = any(
+        itself_chooses(run.config, report)
+        for run in grid.runs
+        for _, report, _ in columns_of(grid, run.config)
+    )
+    return chosen and any(len(record.curve) > 1 for record in records)
+
+
+def itself_chooses(config: RunConfig, report: list[str]) -> bool:
+    """True if the reported sets choose the evaluation that they are scored at."""
+    rule, first = config.protocol.selection, next(iter(config.task.evaluate), "")
+    if rule in SELECTIONS:
+        return rule != "last"
+    return rule in {name.rpartition("/")[0] or first for name in report}
 
 
 def chosen(frame: pd.DataFrame, statistic: str = "mean") -> pd.DataFrame:
@@ -70,10 +85,11 @@ def chosen(frame: pd.DataFrame, statistic: str = "mean") -> pd.DataFrame:
 
 
 def leak_free(grid: Grid, frame: pd.DataFrame, records: Mapping[str, Record], arrays: Arrays) -> pd.DataFrame:
-    """Leak-free scores of ``frame`` in percent: columns ``CELL``, ``seed``, ``score`` and ``status``.
+    """Leak-free scores of ``frame`` in percent: columns ``CELL``, ``seed``, ``score``, ``status`` and ``choice``.
 
-    ``frame`` has the runs of all settings and their floors. A run whose stored predictions do not give a score has no
-    row; a seed that was lost in a chosen setting has the status of its run, and no score.
+    ``frame`` has the runs of all settings and their floors. ``choice`` has the setting that the halves choose, two with
+    a stroke between if they disagree. A run whose stored predictions do not give a score has no row; a seed that was
+    lost in a chosen setting has the status of its run, and no score.
     """
     halves: dict[tuple[str, str], np.ndarray | None] = {}
     for run, rows in frame.groupby("run_id", sort=False):
@@ -82,33 +98,41 @@ def leak_free(grid: Grid, frame: pd.DataFrame, records: Mapping[str, Record], ar
             config = grid.runs[int(rows["run"].iloc[0])].config
             stored = arrays(str(run))
             for column, report, minus in columns_of(grid, config):
-                halves[str(run), column] = None if minus else scores_of_halves(stored, report, config)
+                scored = None if minus else scores_of_halves(stored, report, config)
+                if scored is not None and not itself_chooses(config, report):
+                    at = selected(record, config, report, minus)
+                    scored = scored[at:][:1]
+                halves[str(run), column] = scored
     rows = []
     for names, cell in frame.groupby(CELL, sort=False):
         settings: dict[str, dict[int, Crossing]] = {}
         for row in cell.to_dict("records"):
-            by_seed, scored = settings.setdefault(row["choice"], {}), halves.get((row["run_id"], row["task"]))
-            if scored is not None:
-                by_seed[int(row["seed"])] = Crossing(_both_ways(scored, _rule(grid, row)))
+            by_seed, known = settings.setdefault(row["choice"], {}), halves.get((row["run_id"], row["task"]))
+            if known is not None:
+                by_seed[int(row["seed"])] = Crossing(_both_ways(known, _rule(grid, row)))
             elif row["status"] in LOST:
                 by_seed[int(row["seed"])] = Crossing(np.full((2, 2), row["floor"] / 100), row["status"])
+        choice = " / ".join(dict.fromkeys(_winner(settings, half) for half in (0, 1)))
         for seed, score, status in _crossed(settings):
             place = dict(zip(CELL, names, strict=True)) | {"seed": seed}
-            rows.append(place | {"score": 100 * score, "status": status})
-    return pd.DataFrame(rows, columns=[*CELL, "seed", "score", "status"])
+            rows.append(place | {"score": 100 * score, "status": status, "choice": choice})
+    return pd.DataFrame(rows, columns=[*CELL, "seed", "score", "status", "choice"])
 
 
 def with_scores(frame: pd.DataFrame, scored: pd.DataFrame) -> pd.DataFrame:
-    """``frame`` with the scores and lost seeds of ``scored``.
+    """``frame`` with the scores, lost seeds and choices of ``scored``.
 
-    It has one run per cell and seed. NaN without a score.
+    It has one run per cell and seed. NaN and '' without a score.
     """
     keys = pd.MultiIndex.from_frame(frame[[*CELL, "seed"]])
     by_seed = scored.set_index([*CELL, "seed"]).reindex(keys)
     status = by_seed["status"].to_numpy(object)
     known = np.array([isinstance(name, str) for name in status], bool)
-    status = np.where(known, status, frame["status"].to_numpy(object))
-    return frame.assign(score=by_seed["score"].to_numpy(float), status=status)
+    return frame.assign(
+        score=by_seed["score"].to_numpy(float),
+        status=np.where(known, status, frame["status"].to_numpy(object)),
+        choice=by_seed["choice"].fillna("").to_numpy(),
+    )
 
 
 def scores_of_halves(
@@ -157,13 +181,7 @@ def _both_ways(halves: np.ndarray, rule: str) -> np.ndarray:
 
 def _crossed(settings: dict[str, dict[int, Crossing]]) -> list[tuple[int, float, str]]:
     """By seed: score of the chosen setting on the other half, averaged over both ways, and the status of its runs."""
-    ways = []
-    for half in (0, 1):
-        means = {
-            setting: float(np.mean([run.scores[half, 0] for run in by_seed.values()])) if by_seed else np.nan
-            for setting, by_seed in settings.items()
-        }
-        ways.append(settings[_best(means)])
+    ways = [settings[_winner(settings, half)] for half in (0, 1)]
     found = []
     for seed in (seed for seed in ways[0] if seed in ways[1]):
         both = [way[seed] for way in ways]
@@ -171,6 +189,15 @@ def _crossed(settings: dict[str, dict[int, Crossing]]) -> list[tuple[int, float,
         score = (both[0].scores[0, 1] + both[1].scores[1, 1]) / 2
         found.append((seed, np.nan if lost else float(score), lost[0] if lost else "finished"))
     return found
+
+
+def _winner(settings: dict[str, dict[int, Crossing]], half: int) -> str:
+    """The setting with the best mean over seeds on the half that chooses."""
+    means = {
+        setting: float(np.mean([run.scores[half, 0] for run in by_seed.values()])) if by_seed else np.nan
+        for setting, by_seed in settings.items()
+    }
+    return _best(means)
 
 
 def _best(by_setting: dict[str, float], lower: bool = False) -> str:

@@ -51,8 +51,9 @@ class Beside:
 
     @property
     def has_average(self) -> bool:
-        """True if the printed average is over the columns that are here, in whatever metric."""
-        return published.tasks_of(self.rule) == self.columns
+        """True if all printed columns of the average are here, in whatever metric."""
+        printed = {column["key"] for column in self.source["columns"]}
+        return published.tasks_of(self.rule) == self.columns & printed
 
     def value(self, row: int | None, column: str, field: str) -> float | None:
         """A printed number, or None. ``field`` is values, std or max."""
