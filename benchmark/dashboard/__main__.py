@@ -20,7 +20,7 @@ from benchmark.printable import printable
 from benchmark.privacy import without_secrets
 from benchmark.records.disk import make_writable
 from benchmark.records.store import Store
-from benchmark.runs.finished import load_records
+from benchmark.runs.finished import arrays_of, load_records
 from benchmark.runs.tracking import LIVE, WandB, build
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def content(planned: Grid) -> Content:
             f"{planned.name}: the store {store.folder} has none of its {len(planned.runs)} runs, so a dashboard would "
             f"show nothing; make them first (make reproduce-table TABLE={planned.name}), or name another store=…"
         )
-    return content_of(planned, records, store.arrays)
+    return content_of(planned, records, arrays_of(store, records))
 
 
 def show(shown: Content, tracker: WandB) -> None:

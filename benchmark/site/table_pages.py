@@ -25,7 +25,7 @@ from benchmark.report.ledger import LedgerRow
 from benchmark.report.one_origin import of_one_origin
 from benchmark.report.sections import Section, Sections
 from benchmark.report.words import reason
-from benchmark.runs.finished import records_at_hand
+from benchmark.runs.finished import arrays_of, records_at_hand
 from benchmark.runs.hits import Hits
 from benchmark.site import measured_rows
 from benchmark.site.from_manifest import stored_row
@@ -95,8 +95,9 @@ class TablePages:
             return static.build(planned), figures.Figures()
         if not records:
             return _as_published(planned), figures.Figures()
-        report = build.build(planned, records, self.store.arrays, failed)
-        return report, figures.draw(planned, report, records, self.store.arrays)
+        arrays = arrays_of(self.store, records)
+        report = build.build(planned, records, arrays, failed)
+        return report, figures.draw(planned, report, records, arrays)
 
     def _summary(
         self,
