@@ -14,7 +14,7 @@ from benchmark.forecast.work import work_of
 from benchmark.grids import grid as grids
 from benchmark.grids import recipe
 from benchmark.grids.grid import Grid
-from benchmark.records.record import Record
+from benchmark.records.record import DIVERGED, Record
 from benchmark.records.store import Store
 from benchmark.report import build, figures, judge, ledger, published, shared, static
 from benchmark.report.build import Report
@@ -62,7 +62,7 @@ class TablePages:
         verdicts = report.verdicts or [judge.without_runs(claim) for claim in planned.table["claims"]]
         entries = ledger.entries(planned, verdicts, records, work_of)
         report = shared.shareable(report)
-        made = self._summary(planned, report, records, entries, path)
+        made = self._summary(planned, report, records, entries, failed, path)
         places = {run_id: self.store.places[run_id].name for run_id in records}
         rows = measured_rows.rows(report, planned, places) if records else []
         self.site.write(
@@ -105,6 +105,7 @@ class TablePages:
         report: Report,
         records: dict[str, Record],
         entries: Sequence[LedgerRow],
+        failed: set[str],
         path: str,
     ) -> dict[str, Any]:
         named = measured_rows.method_names(report, planned) if records else {}
@@ -115,6 +116,8 @@ class TablePages:
             "citation": _citation(planned),
             "static": bool(planned.table["static"]),
             "done": len(records),
+            "failures": len(failed)
+            + sum(record.status == DIVERGED or bool(record.collapsed) for record in records.values()),
             "planned": len({run.run_id for run in planned.runs}),
             "run_ids": sorted({run.run_id for run in planned.runs}),
             "places": sorted(self.store.places[run_id].name for run_id in records),
@@ -149,7 +152,7 @@ def _blank(name: str, path: str) -> dict[str, Any]:
         "item": "",
         "citation": "",
     }
-    return lists | texts | {"problem": "", "static": False, "done": 0, "planned": 0}
+    return lists | texts | {"problem": "", "static": False, "done": 0, "failures": 0, "planned": 0}
 
 
 def _item(planned: Grid) -> str:

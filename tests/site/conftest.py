@@ -36,7 +36,8 @@ def small_store(tmp_path_factory: pytest.TempPathFactory, record_of: Callable[..
         runs = [run for run in planned.runs if run.config.seed <= seeds]
         for record in scored(replace(planned, runs=runs), record_of, score).values():
             record.curve.append(replace(record.curve[-1], step=record.curve[-1].step + 2))
-            store.add(record, {"losses": np.zeros(1)})
+            updates = record.curve[-1].step
+            store.add(record, {"losses": np.linspace(0.9, 0.3, updates, dtype=np.float32)})
     store.add(hostile(), ARRAYS)
     return store
 
