@@ -33,7 +33,8 @@ Make or renew a table's dashboard in Weights & Biases from the records in the st
   python -m benchmark.dashboard noisytune/table2 model=minilm tracker.project=mine store=results/other
 
 The workspace has curves, paired differences and scores by task, grouped as the table groups; the report has the
-table, its verdicts and figures. They show runs that W&B was told of (tracker=wandb, `python -m benchmark.track`).
+table, its verdicts, and figures that W&B draws. Both show runs that W&B was told of (tracker=wandb, `python -m
+benchmark.track`). A report takes pictures by web address only: the paper's figures as we draw them are not in it.
 The next time the same ones are renewed: their ids are in results/wandb/dashboards.json. Without an account the
 workspace is written as JSON. It needs the extra `dashboards`: pip install '.[dashboards]'.
 """
@@ -106,6 +107,10 @@ def show(shown: Content, tracker: WandB) -> None:
         return
     for kind, address in sent(shown, tracker, folder).items():
         print(printable(f"{kind}: {address}"))
+    print(
+        "not in the report: the figures as the paper draws them, for it takes pictures by web address only; they are on "
+        f"the pages of `python -m benchmark.site {shown.name}`"
+    )
 
 
 def sent(shown: Content, tracker: WandB, folder: Path) -> dict[str, str]:
