@@ -8,6 +8,7 @@ import re
 import time
 from collections import defaultdict
 from collections.abc import Container, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from benchmark.errors import BenchmarkError
 from benchmark.records import token
 from benchmark.records.lease import LEASES
 from benchmark.records.ongoing import GRID, notes
+from benchmark.records.reading import DamagedError, record_at
 from benchmark.records.record import Failure, VersionError
 from benchmark.records.shape import ShapeError
 from benchmark.records.store import FAILURES, UNFINISHED
@@ -85,6 +87,7 @@ def looked_at(store: Path) -> Look:
             f"store={store}: no store, but a folder with other files; name the folder of the records"
         )
     look = Look(store, done=len(done))
+    look.remarks += _other_versions(store, sorted(filter(BESIDE.fullmatch, names)))
     if not names:
         look.remarks.append("empty: no run was made here yet")
     seconds = stated.lease if stated else token.LEASE
@@ -98,6 +101,16 @@ def looked_at(store: Path) -> Look:
     look.stopped = len(stopped - made - done)
     look.failed = failed(store, done | made, look.remarks)
     return look
+
+
+def _other_versions(store: Path, names: list[str]) -> Iterator[str]:
+    """Whether records are of a version that is not read here: a look at two, since a store is of one version."""
+    for name in dict.fromkeys([*names[:1], *names[-1:]]):
+        with suppress(BenchmarkError, DamagedError):
+            try:
+                record_at(store / name, name[:16])
+            except VersionError as error:
+                yield f"{name}: {error}"
 
 
 def _making(store: Path, seconds: float, told: dict[str, dict[str, Any]]) -> Iterator[Making]:

@@ -14,7 +14,10 @@ from benchmark.report.figures.drawing import BLUE, GREEN, GREY, RED, Drawing, Sc
 WIDTH, HEIGHT, LEFT, TOP, GAP = 340, 180, 56, 28, 150  # pixels of a panel and of the space around it
 LINE = 15  # pixels between two names
 MOST = WIDTH  # points of a line: more would share a pixel
-WILD = 0.01  # share of updates at either end that the axis need not hold: one spike must not flatten the rest
+WILD, FAR = (
+    0.01,
+    8,
+)  # the share of updates at either end that an axis need not hold, and how far it goes beyond most
 EVERY = "every update"
 HUGE = 1e100  # a loss beyond it is drawn as little as one that is no number
 Series = Mapping[str, Sequence[tuple[float, float]]]  # points by name
@@ -103,12 +106,18 @@ def _known(value: float) -> bool:
     return math.isfinite(value) and abs(value) < HUGE
 
 
+def _usual(losses: Sequence[float]) -> list[float]:
+    """The ends of most losses: one spike, or a run that diverges, must not flatten all others."""
+    low, middle, high = np.quantile(losses, [WILD, 0.75, 1 - WILD]).tolist()
+    return [low, min(high, low + FAR * (middle - low))] if middle > low else [low, high]
+
+
 def _upward(series: Series) -> Scale | None:
-    """The scale of all values but the wildest losses of single updates; None without a number."""
+    """The scale of all values, but of single updates' losses the wildest; None without a number."""
     values: list[float] = []
     for name, points in series.items():
         known = [y for _, y in points if _known(y)]
-        values += np.quantile(known, [WILD, 1 - WILD]).tolist() if name == EVERY and known else known
+        values += _usual(known) if name == EVERY and known else known
     if not values:
         return None
     low, high = min(values), max(values)

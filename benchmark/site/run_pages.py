@@ -20,7 +20,7 @@ from benchmark.records import arrays
 from benchmark.records.reading import DamagedError, UnreadableError, record_at
 from benchmark.records.record import Record, VersionError
 from benchmark.records.store import Store
-from benchmark.site.curves import curves
+from benchmark.site.curves import MOST, curves
 from benchmark.site.failed_runs import reason
 from benchmark.site.inputs import RUN
 from benchmark.site.pages import Site, environment
@@ -75,6 +75,7 @@ class RunPages:
             environment=leaves("made with", json.dumps(record.environment)),
             trouble=trouble,
             curves=Markup(curves(record, losses)),
+            thinned=len(losses) > MOST,
             unknown=unknown,
             sets=sorted({name for entry in record.curve for name in entry.scores}),
         )

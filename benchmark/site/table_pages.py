@@ -14,6 +14,7 @@ from benchmark.forecast.work import work_of
 from benchmark.grids import grid as grids
 from benchmark.grids import recipe
 from benchmark.grids.grid import Grid
+from benchmark.privacy import portable_text
 from benchmark.records.record import DIVERGED, Record
 from benchmark.records.store import Store
 from benchmark.report import build, figures, judge, ledger, published, shared, static
@@ -53,6 +54,9 @@ class TablePages:
         path = f"tables/{slug(name)}.html"
         try:
             planned = grids.load(name, self.overrides)
+        except BenchmarkError as error:
+            return self._refused(name, path, str(error)) | {"unplanned": True}
+        try:
             records, mixed = of_one_origin(planned, records_at_hand(planned, self.hits))
             failed = self._failed(planned, records)
             report, drawn = self._report(planned, records, failed)
@@ -134,7 +138,7 @@ class TablePages:
 
     def _refused(self, name: str, path: str, why: str) -> dict[str, Any]:
         """A page that says why there is no table."""
-        made = _blank(name, path) | {"problem": why}
+        made = _blank(name, path) | {"problem": portable_text(why)}
         self.site.write(path, "refused.html", table=made)
         return made
 
@@ -152,7 +156,11 @@ def _blank(name: str, path: str) -> dict[str, Any]:
         "item": "",
         "citation": "",
     }
-    return lists | texts | {"problem": "", "static": False, "done": 0, "failures": 0, "planned": 0}
+    return (
+        lists
+        | texts
+        | {"problem": "", "unplanned": False, "static": False, "done": 0, "failures": 0, "planned": 0}
+    )
 
 
 def _item(planned: Grid) -> str:

@@ -108,8 +108,21 @@ def test_what_cannot_be_read_is_said_and_hostile_text_is_shown_as_it_is(store, m
     assert "\x1b" not in text
 
 
-def test_a_store_without_such_runs_says_so(small_store, built):
-    assert "There is no such run in this store." in (built / PAGE).read_text()
+def test_a_table_whose_records_are_of_another_version_has_a_page_that_says_so(store, make, runs, tmp_path):
+    path = store.folder / runs[1].run_id / "record.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"version": 99}))
+    made = make(store, tmp_path / "site", [TABLE], (f"store={store.folder}",))
+    assert len(made.problems) == 1
+    page = (tmp_path / "site/tables/demo-noisytune.html").read_text()
+    assert "cannot be shown" in page
+    assert "of version 99" in page
+    assert str(tmp_path) not in page
+    assert (tmp_path / "site/index.html").is_file()
+
+
+def test_a_store_without_such_runs_says_so(make, tmp_path):
+    make(Store(tmp_path / "none"), tmp_path / "site", [TABLE])
+    assert "There is no such run in this store." in (tmp_path / "site" / PAGE).read_text()
 
 
 def test_more_than_a_page_holds_are_counted(store, make, tmp_path, monkeypatch):
