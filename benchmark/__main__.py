@@ -122,6 +122,8 @@ def command_line() -> int:
 def _command_line() -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # let `carried_out` see the errors themselves
     register()
+    if sys.argv[1:] == ["help"]:
+        sys.argv[1:] = ["--help"]
     lines = [with_ours(as_written(arguments)) for arguments in each_own_model(sys.argv[1:])]
     sweeps = [_checked(arguments) for arguments in lines]
     left = 0

@@ -13,6 +13,11 @@ from benchmark.places import ROOT
 from benchmark.printable import looks_like
 
 LONGEST = 1000  # characters of a line
+LISTED = "python -m benchmark --help"
+LISTS = {"method": "python -m benchmark.methods"} | dict.fromkeys(
+    ("table", "paper or table"), "python -m benchmark.reproduce --help"
+)
+MANY, NEAR = 24, 5  # names: of more than so many, a refusal has the nearest few
 # What a path may be refused with.
 OF_PATHS = (errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.ELOOP, errno.EROFS)
 IN_THE_WAY = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
@@ -22,10 +27,14 @@ class BenchmarkError(Exception):
     """A refusal that a user can act on: one line, without a stack trace."""
 
 
-def nearest(wrong: object, valid: Iterable[object]) -> str:
-    """``"; did you mean 'rte'? (valid: …)"`` for a misspelt name."""
+def nearest(wrong: object, valid: Iterable[object], listed: str = LISTED) -> str:
+    """``"; did you mean 'rte'? (valid: …)"`` for a misspelt name; ``listed`` is the command that lists many."""
     names = sorted({str(name) for name in valid})
-    return f"{hint(str(wrong), names)} (valid: {', '.join(names) or 'none'})"
+    said = hint(str(wrong), names)
+    if len(names) <= MANY:
+        return f"{said} (valid: {', '.join(names) or 'none'})"
+    near = difflib.get_close_matches(str(wrong), names, n=NEAR, cutoff=0) or names[:NEAR]
+    return f"{said} (valid: {', '.join(near)} and {len(names) - len(near)} more: {listed})"
 
 
 def hint(wrong: str, valid: Iterable[str]) -> str:
@@ -33,14 +42,22 @@ def hint(wrong: str, valid: Iterable[str]) -> str:
     names = [name for name in valid if name != wrong]
     if alike := next((name for name in names if looks_like(name, wrong)), None):
         return f"; did you mean {alike!a} in place of {wrong!a}?"
-    close = difflib.get_close_matches(wrong, names, n=1, cutoff=0.5)
+    short = wrong.rpartition(".")[2].lower()
+    close = [name for name in names if len(short) > 1 and _initials(name) == short]
+    close = close or difflib.get_close_matches(wrong, names, n=1, cutoff=0.5)
     return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _initials(name: str) -> str:
+    """The initials of a name, by which people call it: lr of learning_rate."""
+    return "".join(part[:1] for part in name.rpartition(".")[2].split("_"))
 
 
 def unknown(kind: str, wrong: object, valid: Iterable[object], where: str = "") -> BenchmarkError:
     """The error for an unknown name, with the nearest valid one."""
     place = f" in {where}" if where else ""
-    return BenchmarkError(f"unknown {kind} {str(wrong)!r}{place}{nearest(wrong, valid)}")
+    listed = LISTS.get(kind, LISTED)
+    return BenchmarkError(f"unknown {kind} {str(wrong)!r}{place}{nearest(wrong, valid, listed)}")
 
 
 def one_line(error: BaseException) -> str | None:

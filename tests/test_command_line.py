@@ -52,7 +52,7 @@ LOST_KEY = [
     (["+sweeps=demo/noisytune", "hydra.mode=RUN"], ["hydra.mode=RUN", "a grid of runs"]),
 ]
 LONG_OR_NESTED = [
-    (["task=" + "x" * 5000], ["unknown task 'xxxx", "…", "wnli"]),
+    (["task=" + "x" * 5000], ["unknown task 'xxxx", "…", "more: python -m benchmark --help"]),
     (["model=" + "x" * 300], ["unknown model 'xxxx"]),
     (["task.labels=[[a],b]"], ["task.labels[0]", "single value"]),
     (["probe=[[]]"], ["unknown probe '[]'"]),

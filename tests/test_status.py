@@ -187,3 +187,14 @@ def test_looking_writes_nothing(store):
     before = sorted(store.folder.rglob("*"))
     looked_at(store.folder)
     assert sorted(store.folder.rglob("*")) == before
+
+
+def test_records_of_another_version_are_said_to_be_such(store, record_of, compose, capsys):
+    record = record_of(compose(f"store={store.folder}"), {"validation": {"accuracy": 0.5}})
+    store.add(record, {})
+    assert answer(store.folder, capsys) == [f"{store.folder}: 1 in the store, 0 being made"]
+    path = store.folder / record.run_id / "record.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"version": 99}))
+    assert answer(store.folder, capsys)[1:] == [
+        f"{record.run_id}: a record of version 99, and this code reads version 1"
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,8 +19,12 @@ OURS = f"{SCHEME}{ROOT}"
 def with_ours(overrides: Sequence[str]) -> list[str]:
     """The overrides, with the project's folder on a search path that they name: it has ``sweeps``.
 
-    Raises: BenchmarkError for a folder that is not there.
+    Code beside a folder of configuration can then be imported, if its package is trusted. Raises: BenchmarkError
+    for a folder that is not there.
     """
+    for folder in folders([override for override in overrides if override.startswith(f"{KEY}=")]):
+        if folder != ROOT and str(folder.parent) not in sys.path:
+            sys.path.append(str(folder.parent))  # last: it hides no package
     return [
         f"{KEY}=[{','.join(_quoted(place) for place in _places(override))}]"
         if override.startswith(f"{KEY}=")

@@ -20,7 +20,7 @@ from benchmark.printable import printable
 from benchmark.privacy import without_secrets
 from benchmark.records.disk import make_writable
 from benchmark.records.store import Store
-from benchmark.runs.finished import load_records
+from benchmark.runs.finished import arrays_of, load_records
 from benchmark.runs.tracking import LIVE, WandB, build
 
 if TYPE_CHECKING:
@@ -33,7 +33,8 @@ Make or renew a table's dashboard in Weights & Biases from the records in the st
   python -m benchmark.dashboard noisytune/table2 model=minilm tracker.project=mine store=results/other
 
 The workspace has curves, paired differences and scores by task, grouped as the table groups; the report has the
-table, its verdicts and figures. They show runs that W&B was told of (tracker=wandb, `python -m benchmark.track`).
+table, its verdicts, and figures that W&B draws. Both show runs that W&B was told of (tracker=wandb, `python -m
+benchmark.track`). A report takes pictures by web address only: the paper's figures as we draw them are not in it.
 The next time the same ones are renewed: their ids are in results/wandb/dashboards.json. Without an account the
 workspace is written as JSON. It needs the extra `dashboards`: pip install '.[dashboards]'.
 """
@@ -85,7 +86,7 @@ def content(planned: Grid) -> Content:
             f"{planned.name}: the store {store.folder} has none of its {len(planned.runs)} runs, so a dashboard would "
             f"show nothing; make them first (make reproduce-table TABLE={planned.name}), or name another store=…"
         )
-    return content_of(planned, records, store.arrays)
+    return content_of(planned, records, arrays_of(store, records))
 
 
 def show(shown: Content, tracker: WandB) -> None:
@@ -106,6 +107,10 @@ def show(shown: Content, tracker: WandB) -> None:
         return
     for kind, address in sent(shown, tracker, folder).items():
         print(printable(f"{kind}: {address}"))
+    print(
+        "not in the report: the figures as the paper draws them, for it takes pictures by web address only; they are on "
+        f"the pages of `python -m benchmark.site {shown.name}`"
+    )
 
 
 def sent(shown: Content, tracker: WandB, folder: Path) -> dict[str, str]:

@@ -19,6 +19,12 @@ from wandb_workspaces import expr
 
 SPEED = ("updates_per_second", "learning_rate")
 NOTHING = "No difference to plain fine-tuning can be said yet: runs are missing."
+# A report takes a picture by its address alone (`reports.Image(url=…)`), and ours are files of this machine.
+FIGURES = (
+    "W&B draws these from the runs that it was told of. A report holds pictures by web address only: the figures as "
+    "the paper draws them, with their intervals, are beside the table (`python -m benchmark.reproduce`) and on the "
+    "pages of `python -m benchmark.site`."
+)
 LONGEST = 128  # characters of a report's title
 
 
@@ -78,6 +84,7 @@ def report(content: Content, entity: str, project: str) -> Any:
             blocks=[
                 reports.MarkdownBlock(text=content.table),
                 reports.H2(text="Figures"),
+                reports.MarkdownBlock(text=FIGURES),
                 reports.PanelGrid(runsets=[runs], panels=[*bars(content), *curves(content)]),
             ],
         )

@@ -17,7 +17,9 @@ class Rates:
 
     ``products``: floating-point operations a second by precision, in products of an update's usual sizes. ``bytes``:
     moved a second. ``dispatch``: seconds of one operation on almost nothing. ``memory``: bytes of a GPU; None on a CPU.
-    ``origin`` is `MEASURED` or `DATASHEET`, ``device`` its name in records, or the beginning of it.
+    ``origin`` is `MEASURED` or `DATASHEET`, ``device`` its name in records, or the beginning of it. Of a CPU alone:
+    ``large``, operations a second in the float32 products that `benchmark.models.linear` gives to another library,
+    and ``activation``, seconds of an activation of the encoder with its gradient.
     """
 
     name: str
@@ -27,6 +29,8 @@ class Rates:
     memory: float | None
     origin: str
     device: str = ""
+    large: float = 0.0
+    activation: float = 0.0
 
     @property
     def on_gpu(self) -> bool:

@@ -115,7 +115,9 @@ class Forecaster:
             return f"the rate of this machine could not be measured ({error}); name a device, e.g. ON=h100"
         faster = 1 + 0.8 * (config.threads - 1)
         products = {name: rate * faster for name, rate in rates.products.items()}
-        return replace(rates, products=products)
+        return replace(
+            rates, products=products, large=rates.large * faster, activation=rates.activation / faster
+        )
 
     def _forecast(self, config: RunConfig) -> Forecast:
         rates = self.measured.rates(workload_of(config), self.device_of(config))

@@ -19,8 +19,9 @@ OPTIMISER = 44  # bytes moved per weight: gradient, two moments and weight, clip
 OPERATIONS = 90  # of a layer's forward
 OF_OPTIMISER = 8  # operations per tensor
 DIRECTIONS = 3  # a forward, and a backward twice as dear
-ON_CPU = 0.95  # time of an operation in a run over the probe's: fitted on runs of the embedded encoder
-REACHED = 0.92  # of the products' rate, on a CPU: activations, norms and dropout take the rest; fitted on runs of MiniLM
+ON_CPU = 0.8  # time of an operation in a run over the probe's: fitted on runs of the embedded encoder
+AROUND = 5.0  # activations that take as long as a layer's own, norms and dropout together: fitted on runs of MiniLM
+LARGE = 1 << 28  # multiplications of a large product: as in `benchmark.models.linear`, which imports torch
 EVALUATION_TOKENS = 8192  # of a batch
 STATE = 16  # bytes of a weight, its gradient and two moments
 ACTIVATIONS = 68  # bytes of float32 that the backward keeps per token, unit and layer
@@ -71,18 +72,41 @@ def batch_of(lengths: Lengths, size: int, padded: bool) -> BatchTokens:
 
 def forward(shape: Shape, batch: BatchTokens, every_token: bool) -> float:
     """Floating-point operations of a forward; ``every_token`` if the head reads all of them."""
+    return sum(operations for operations, _ in _products(shape, batch, every_token))
+
+
+def _products(shape: Shape, batch: BatchTokens, every_token: bool) -> list[tuple[float, float]]:
+    """The products of a forward by size: all operations of some alike, and the multiplications of each of them."""
     h, f = shape.hidden, shape.inner
-    layer = (8 * h * h + 4 * h * f) * batch.tokens + 4 * h * batch.squares
-    if every_token:
-        return shape.layers * layer
-    last = (4 * h * h + 4 * h) * batch.tokens + batch.examples * (4 * h * h + 4 * h * f)
-    return (shape.layers - 1) * layer + last
+    whole = shape.layers if every_token else shape.layers - 1
+
+    def alike(count: float, rows: float, inner: int) -> tuple[float, float]:
+        return 2 * count * rows * h * inner, rows * h * inner
+
+    products = [alike(4 * whole, batch.tokens, h), alike(2 * whole, batch.tokens, f)]
+    products.append((4 * h * batch.squares * whole, 0.0))  # of attention, product by product small
+    if not every_token:
+        products += [alike(2, batch.tokens, h), alike(2, batch.examples, h), alike(2, batch.examples, f)]
+        products.append((4 * h * batch.tokens, 0.0))
+    return products
 
 
-def _products(rates: Rates, precision: str) -> float | None:
-    """Operations a second that a forward reaches; a named GPU's rate is of whole forwards already."""
-    products = rates.of(precision)
-    return products if rates.on_gpu or products is None else REACHED * products
+def _computing(
+    shape: Shape, batch: BatchTokens, every_token: bool, rates: Rates, precision: str, learning: bool
+) -> float | None:
+    """Seconds of a forward, with its backward if ``learning``; None if the device has not the precision.
+
+    A named GPU's rate is of whole forwards already. Of the three products of a weight, two may be ``large`` ones.
+    """
+    if (usual := rates.of(precision)) is None:
+        return None
+    directions, turned = (DIRECTIONS, 2) if learning else (1, 1)
+    seconds = 0.0
+    for operations, multiplications in _products(shape, batch, every_token):
+        large = rates.large if precision == "float32" and multiplications >= LARGE else 0.0
+        seconds += operations * (turned / (large or usual) + (directions - turned) / usual)
+    layers = batch.tokens * (shape.layers - (not every_token)) + batch.examples * (not every_token)
+    return seconds + AROUND * layers * shape.inner * rates.activation * directions / DIRECTIONS
 
 
 def update_seconds(
@@ -95,27 +119,26 @@ def update_seconds(
     parts: int = 1,
 ) -> float | None:
     """Seconds of an update in ``parts`` parts; None if the device has not the precision."""
-    if (products := _products(rates, precision)) is None:
+    computed = _computing(shape, batch, every_token or cost.every_token, rates, precision, learning=True)
+    if computed is None:
         return None
-    passes = 1 + cost.passes
-    forwards = forward(shape, batch, every_token or cost.every_token) * passes
-    computed = DIRECTIONS * forwards / products
     moved = (OPTIMISER + cost.bytes) * shape.parameters / rates.bytes
     operations = OPERATIONS * shape.layers * (1 + cost.starts) * parts
     operations += 0 if rates.on_gpu else OF_OPTIMISER * shape.tensors  # fused in one on a GPU
-    return computed + moved + (1 if rates.on_gpu else ON_CPU) * operations * DIRECTIONS * rates.dispatch
+    started = (1 if rates.on_gpu else ON_CPU) * operations * DIRECTIONS * rates.dispatch
+    return computed * (1 + cost.passes) + moved + started
 
 
 def evaluation_seconds(
     shape: Shape, lengths: Lengths, every_token: bool, rates: Rates, precision: str, of_example: float
 ) -> float | None:
     """Seconds of an evaluation of one set; ``of_example`` is what the host does for every example."""
-    if (products := _products(rates, precision)) is None:
-        return None
     whole = batch_of(lengths, lengths.examples, padded=False)  # sorted by length: little padding in any case
     batches = math.ceil(whole.tokens / EVALUATION_TOKENS) + 1
+    computed = _computing(shape, whole, every_token, rates, precision, learning=False)
+    if computed is None:
+        return None
     operations = OPERATIONS * shape.layers * batches * (1 if rates.on_gpu else ON_CPU)
-    computed = forward(shape, whole, every_token) / products
     return computed + operations * rates.dispatch + of_example * lengths.examples
 
 

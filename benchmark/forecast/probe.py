@@ -10,8 +10,9 @@ import json
 import multiprocessing
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median
@@ -21,7 +22,7 @@ from benchmark.errors import BenchmarkError
 from benchmark.forecast.devices import HERE, MEASURED, Rates
 from benchmark.runs.resources import processor
 
-VERSION = 1  # of the file in the cache
+VERSION = 2  # of the file in the cache
 PLACE = "machine.json"
 AT_MOST = 4  # processes at a time
 PATIENCE = 120.0  # seconds until it is given up
@@ -34,7 +35,8 @@ TINY, TOKENS = (
 STARTED = (
     2 * 90 + 8 * 24
 ) * 3  # operations of such an update, as `benchmark.forecast.operations` counts them
-SECONDS = 0.9  # of each of the three measurements
+SECONDS = 0.9  # of each of the measurements
+SINGLE = ("bytes", "dispatch", "large", "activation")  # rates beside those of products
 
 
 def machine(cache: Path, processes: int) -> Rates:
@@ -52,9 +54,13 @@ def machine(cache: Path, processes: int) -> Rates:
             partial = place.with_suffix(f".{os.getpid()}")
             partial.write_text(json.dumps({"version": VERSION, "machines": known}, indent=1))
             partial.replace(place)
-    return Rates(
-        HERE, known[key]["products"], known[key]["bytes"], known[key]["dispatch"], None, MEASURED, processor()
-    )
+    return replace(as_rates(known[key]), device=processor())
+
+
+def as_rates(found: Mapping[str, Any]) -> Rates:
+    """The rates of this machine from what a probe of it found."""
+    more = {name: found[name] for name in SINGLE}
+    return Rates(HERE, found["products"], memory=None, origin=MEASURED, **more)
 
 
 def _kept(place: Path) -> dict[str, Any]:
@@ -64,7 +70,7 @@ def _kept(place: Path) -> dict[str, Any]:
         return {
             key: found
             for key, found in machines.items()
-            if min(found["bytes"], found["dispatch"], *found["products"].values()) > 0
+            if min(*(found[name] for name in SINGLE), *found["products"].values()) > 0
         }
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
@@ -97,7 +103,7 @@ def measured(processes: int) -> dict[str, Any]:
         "products": {
             name: median(result["products"][name] for result in found) for name in found[0]["products"]
         },
-        **{name: median(result[name] for result in found) for name in ("bytes", "dispatch")},
+        **{name: median(result[name] for result in found) for name in SINGLE},
     }
 
 
@@ -126,7 +132,30 @@ def rates() -> dict[str, Any]:
         "products": products,
         "bytes": 12.0 * FLOATS / _seconds(lambda: large.add_(other)),
         "dispatch": _seconds(_tiny_update()) / STARTED,
+        "large": operations / _seconds(_large_product()),
+        "activation": _seconds(_activations()) / (rows * columns),
     }
+
+
+def _large_product() -> Callable[[], object]:
+    """A product as the layers of a run compute large ones."""
+    import torch
+
+    from benchmark.models.linear import install
+
+    layer = torch.nn.Sequential(torch.nn.Linear(SIZES[1], SIZES[2]))
+    install(layer)
+    states = torch.rand(SIZES[0], SIZES[1])
+    return torch.no_grad()(lambda: layer(states))
+
+
+def _activations() -> Callable[[], object]:
+    """The activations of a layer with their gradients."""
+    import torch
+
+    states = torch.rand(SIZES[0], SIZES[2], requires_grad=True)
+    gradient = torch.rand(SIZES[0], SIZES[2])
+    return lambda: torch.autograd.grad(torch.nn.functional.gelu(states), states, gradient)
 
 
 def _tiny_update() -> Callable[[], object]:

@@ -102,6 +102,8 @@ def load(name: str, changes: Iterable[str] = (), small: bool = False) -> Grid:
     """
     search, changes = parted(as_written(with_own_choice(list(changes))))
     files = _files(search)
+    if not name:
+        raise BenchmarkError("no table is named: make … TABLE=demo/noisytune, or another file of sweeps/")
     if name not in files:
         raise unknown("table", name, files, "sweeps/")
     with composing():

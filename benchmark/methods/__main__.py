@@ -7,6 +7,7 @@ import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
 from omegaconf import DictConfig, OmegaConf
@@ -18,10 +19,11 @@ from rich.text import Text
 
 from benchmark.config.targets import class_of
 from benchmark.errors import BenchmarkError
-from benchmark.methods import Method
 from benchmark.places import ROOT, in_home
 
-HOOKS = [name for name, value in vars(Method).items() if callable(value)]
+if TYPE_CHECKING:
+    from benchmark.methods import Method
+
 UNSAID = "–"
 DESCRIPTION = """\
 List every method that has a file: a line on what it does, its paper, the hooks at which it acts
@@ -61,6 +63,8 @@ def read(path: Path) -> Entry:
 
     Raises: BenchmarkError for a file that is no YAML, or that names no method.
     """
+    from benchmark.methods import Method  # with torch, which --help does without
+
     try:
         settings = OmegaConf.load(path)
     except yaml.YAMLError as error:
@@ -85,8 +89,11 @@ def typed(settings: DictConfig, key: str) -> str:
 
 def about(method: type[Method]) -> list[str]:
     """Describe a class in lines: title, paper, hooks, cost."""
+    from benchmark.methods import Method
+
+    hooks = [name for name, value in vars(Method).items() if callable(value)]
     first = (sys.modules[method.__module__].__doc__ or method.__name__).split("\n")[0]
-    acts = [hook for hook in HOOKS if getattr(method, hook) is not getattr(Method, hook)]
+    acts = [hook for hook in hooks if getattr(method, hook) is not getattr(Method, hook)]
     facts = {"paper": method.paper, "acts at": ", ".join(acts), "cost": method.cost}
     return [first, *(f"{name + ':':<8} {fact or UNSAID}" for name, fact in facts.items())]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import math
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
@@ -35,13 +36,29 @@ def read(path: Path, record: Record) -> dict[str, np.ndarray]:
         said = record.seal.get(seal.ARRAYS)
         if said is not None and seal.of_file(file) != said:
             raise DamagedError("they are not what the record's digest says: something in them was changed")
-        try:
-            with zipfile.ZipFile(file) as archive:
-                return _read(archive, record)
-        except (DamagedError, OSError):
-            raise
-        except Exception as error:  # numpy, zipfile and zlib raise a dozen kinds
-            raise DamagedError(f"{type(error).__name__}: {str(error)[:300]}") from error
+        with _archive(file) as archive:
+            return _read(archive, record)
+
+
+def losses(path: Path, record: Record) -> np.ndarray:
+    """The training loss of every update, (updates,) float32, without a look at the other arrays.
+
+    So the record's seal, which is of the whole file, proves nothing here. Raises: as `read`.
+    """
+    with opened(path, LARGEST) as file, _archive(file) as archive:
+        return _member(archive, archive.getinfo(f"losses{MEMBER}"), Expected(record))
+
+
+@contextmanager
+def _archive(file: IO[bytes]) -> Iterator[zipfile.ZipFile]:
+    """Open the archive in a file. Raises: DamagedError for whatever is wrong with it."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            yield archive
+    except (DamagedError, OSError):
+        raise
+    except Exception as error:  # numpy, zipfile and zlib raise a dozen kinds
+        raise DamagedError(f"{type(error).__name__}: {str(error)[:300]}") from error
 
 
 def _read(archive: zipfile.ZipFile, record: Record) -> dict[str, np.ndarray]:
@@ -49,23 +66,28 @@ def _read(archive: zipfile.ZipFile, record: Record) -> dict[str, np.ndarray]:
     names = [member.filename.removesuffix(MEMBER) for member in members]
     if len(set(names)) < len(names):
         raise DamagedError("an array is there twice")
-    expected, arrays = Expected(record), {}
-    for name, member in zip(names, members, strict=True):
-        if not member.filename.endswith(MEMBER) or not expected.knows(name):
-            raise DamagedError(f"an unknown {member.filename[:100]!r}")
-        with archive.open(member) as file:
-            shape, by_column, kind = _header(name, file)
-            if (why := expected.unfit(name, shape, kind)) is not None:
-                raise DamagedError(f"{name}: {kind} of shape {shape}, and {why}")
-            size = math.prod(shape) * kind.itemsize
-            content = file.read(size + 1)
-        if len(content) != size:
-            raise DamagedError(f"{name}: {len(content)} bytes, and its header says {size}")
-        values = np.frombuffer(bytearray(content), kind)  # of memory that may be written to
-        arrays[name] = values.reshape(shape, order="F" if by_column else "C")
+    expected = Expected(record)
+    arrays = {name: _member(archive, member, expected) for name, member in zip(names, members, strict=True)}
     if (why := _apart(arrays)) is not None:
         raise DamagedError(why)
     return arrays
+
+
+def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, expected: Expected) -> np.ndarray:
+    """One array of an archive. Raises: DamagedError if it does not fit its record."""
+    name = member.filename.removesuffix(MEMBER)
+    if not member.filename.endswith(MEMBER) or not expected.knows(name):
+        raise DamagedError(f"an unknown {member.filename[:100]!r}")
+    with archive.open(member) as file:
+        shape, by_column, kind = _header(name, file)
+        if (why := expected.unfit(name, shape, kind)) is not None:
+            raise DamagedError(f"{name}: {kind} of shape {shape}, and {why}")
+        size = math.prod(shape) * kind.itemsize
+        content = file.read(size + 1)
+    if len(content) != size:
+        raise DamagedError(f"{name}: {len(content)} bytes, and its header says {size}")
+    values = np.frombuffer(bytearray(content), kind)  # of memory that may be written to
+    return values.reshape(shape, order="F" if by_column else "C")
 
 
 def _header(name: str, file: IO[bytes]) -> Header:

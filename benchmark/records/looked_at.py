@@ -7,7 +7,8 @@ import os
 import re
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from benchmark.errors import BenchmarkError
 from benchmark.records import token
 from benchmark.records.lease import LEASES
 from benchmark.records.ongoing import GRID, notes
+from benchmark.records.reading import DamagedError, record_at
 from benchmark.records.record import Failure, VersionError
 from benchmark.records.shape import ShapeError
 from benchmark.records.store import FAILURES, UNFINISHED
@@ -43,12 +45,13 @@ class Making:
 
 @dataclass(frozen=True)
 class Failed:
-    """A run without a record that failed: ``what`` it is, ``why`` in a line, how many ``times``."""
+    """A run without a record that failed: ``what`` it is, ``why`` in a line, how many ``times``, last ``when``."""
 
     run_id: str
     what: str
     why: str
     times: int
+    when: str
 
 
 @dataclass
@@ -84,6 +87,7 @@ def looked_at(store: Path) -> Look:
             f"store={store}: no store, but a folder with other files; name the folder of the records"
         )
     look = Look(store, done=len(done))
+    look.remarks += _other_versions(store, sorted(filter(BESIDE.fullmatch, names)))
     if not names:
         look.remarks.append("empty: no run was made here yet")
     seconds = stated.lease if stated else token.LEASE
@@ -95,8 +99,18 @@ def looked_at(store: Path) -> Look:
     made = {making.run_id for making in look.making}
     stopped = {path.stem for path in (store / UNFINISHED).glob("*.pt")}
     look.stopped = len(stopped - made - done)
-    look.failed = _failed(store, done | made, look.remarks)
+    look.failed = failed(store, done | made, look.remarks)
     return look
+
+
+def _other_versions(store: Path, names: list[str]) -> Iterator[str]:
+    """Whether records are of a version that is not read here: a look at two, since a store is of one version."""
+    for name in dict.fromkeys([*names[:1], *names[-1:]]):
+        with suppress(BenchmarkError, DamagedError):
+            try:
+                record_at(store / name, name[:16])
+            except VersionError as error:
+                yield f"{name}: {error}"
 
 
 def _making(store: Path, seconds: float, told: dict[str, dict[str, Any]]) -> Iterator[Making]:
@@ -116,14 +130,14 @@ def _making(store: Path, seconds: float, told: dict[str, dict[str, Any]]) -> Ite
         yield Making(name, holder, age if age > PATIENCE * seconds else 0.0, told.get(name, {}))
 
 
-def _failed(store: Path, but: set[str], remarks: list[str]) -> list[Failed]:
-    """The failed runs without a record, except some, the latest first."""
+def failed(store: Path, but: Container[str], remarks: list[str]) -> list[Failed]:
+    """The runs that failed, without those in ``but``, the latest first; ``remarks`` get what cannot be read."""
     files = defaultdict[str, list[Path]](list)
     for path in (store / FAILURES).glob("*.json"):
         run_id, _, number = path.stem.rpartition("-")
         if number.isdecimal() and run_id not in but:
             files[run_id].append(path)
-    found, unread = list[tuple[str, Failed]](), 0
+    found, unread = list[Failed](), 0
     for run_id, paths in files.items():
         last = max(paths, key=lambda path: int(path.stem.rpartition("-")[2]))
         try:
@@ -134,13 +148,13 @@ def _failed(store: Path, but: set[str], remarks: list[str]) -> list[Failed]:
         except (OSError, ValueError, ShapeError):
             unread += 1
             continue
-        what = _what(failure.config)
-        found.append((failure.failed, Failed(run_id, what, f"{failure.cause}: {failure.error}", len(paths))))
+        why = f"{failure.cause}: {failure.error}"
+        found.append(Failed(run_id, _what(failure.config), why, len(paths), failure.failed))
     if unread:
         remarks.append(
             f"{unread} failures cannot be read: `python -m benchmark.store check {store}` names them"
         )
-    return [failed for _, failed in sorted(found, key=lambda entry: entry[0], reverse=True)]
+    return sorted(found, key=lambda run: run.when, reverse=True)
 
 
 def _what(config: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -32,8 +33,11 @@ PAGE, LETTER, BETWEEN, WIDEST = (
     8,
     120,
 )  # points: of article's lines, a letter, two columns, a column
-ROWS = 40  # of a table: more would be higher than a page
-NEEDS = r"% needs \usepackage{booktabs}"
+LINES = 40  # of a table: more would be higher than a page
+FLOATS = 16  # tables between two ends of a page: LaTeX has places for few that wait for one
+BREAK = re.compile(r"(?<=[_,=+/])(?=\w)|(?<=[a-z]\.)(?=[a-z])")  # in a name: else it would leave its column
+NEEDS = r"% needs \usepackage{array,booktabs}"
+LEFT, RIGHT = (rf">{{\{way}\arraybackslash}}p{{{WIDEST}pt}}" for way in ("raggedright", "raggedleft"))
 
 
 def latex(report: Report) -> str:
@@ -41,6 +45,8 @@ def latex(report: Report) -> str:
     lines, name, number = [NEEDS], _label(report.title), 0
     for section in (*report.sections, *report.by_language):
         for part in _parts(section, report.columns):
+            if number and number % FLOATS == 0:
+                lines.append(r"\clearpage")
             number += 1
             lines += _table(part, report.title, f"tab:{name}-{number}")
     if report.head:
@@ -65,9 +71,23 @@ def _parts(section: Section, columns: Sequence[str]) -> Iterator[Section]:
             chosen.append([])
         chosen[-1].append(column)
     for part in chosen:
-        for first in range(0, max(len(section.rows), 1), ROWS):
-            rows = [[*row[:names], *(row[i] for i in part)] for row in section.rows[first : first + ROWS]]
+        for rows in _pages([[*row[:names], *(row[i] for i in part)] for row in section.rows]):
             yield Section(section.title, rows, [headings[i - names] for i in part], section.header)
+
+
+def _pages(rows: Sequence[list[str]]) -> Iterator[list[list[str]]]:
+    """Rows in parts that are no higher than a page; a new name in the first column takes two lines more."""
+    page: list[list[str]] = []
+    used = 0
+    for row in rows:
+        height = max(math.ceil(LETTER * len(text) / WIDEST) for text in ["x", *row[1:]])
+        new = 0 if page and page[-1][0] == row[0] else 2
+        if page and used + height + new > LINES:
+            yield page
+            page, used, new = [], 0, 2
+        page.append(row)
+        used += height + new
+    yield page
 
 
 def _table(section: Section, title: str, label: str) -> list[str]:
@@ -79,7 +99,7 @@ def _table(section: Section, title: str, label: str) -> list[str]:
     ]
     names = len(section.header) - 1
     alignment = "".join(
-        f"p{{{WIDEST}pt}}" if LETTER * letters > WIDEST else "l" if i < names else "r"
+        (LEFT if i < names else RIGHT) if LETTER * letters > WIDEST else "l" if i < names else "r"
         for i, letters in enumerate(longest)
     )
     lines = [r"\begin{table}[htbp]", r"\centering\small", r"\setlength{\tabcolsep}{4pt}"]
@@ -106,10 +126,13 @@ def _cell(text: str) -> str:
 def _tex(text: str) -> str:
     """``text`` for LaTeX; numbers with a sign are in math, where a minus is one."""
     parts = SIGNED.split(printable(text))
-    return "".join(
-        f"${part}$" if number % 2 else "".join(TEX.get(letter, letter) for letter in part)
-        for number, part in enumerate(parts)
-    )
+    return "".join(f"${part}$" if number % 2 else _plain(part) for number, part in enumerate(parts))
+
+
+def _plain(text: str) -> str:
+    """``text`` without numbers that have a sign; long names may break."""
+    pieces = ("".join(TEX.get(letter, letter) for letter in piece) for piece in BREAK.split(text))
+    return r"\allowbreak{}".join(pieces)
 
 
 def _label(title: str) -> str:

@@ -19,7 +19,8 @@ figure svg :is([style*="stroke: #000000"],[style*="stroke: #333333"]){stroke:cur
 figure svg path[style="fill: #ffffff"],figure svg [style^="fill: #ffffff; stroke: #000000"]{fill:none!important}
 @media (prefers-color-scheme:dark){
 figure svg .blue:not(circle,polygon){stroke:#5ab0e6}figure svg circle.blue{fill:#5ab0e6}
-figure svg .red:not(circle){stroke:#ff9b57}figure svg :is(circle,polygon).red:not(.open){fill:#ff9b57}}"""
+figure svg .red:not(circle){stroke:#ff9b57}figure svg :is(circle,polygon).red:not(.open){fill:#ff9b57}
+figure svg .green:not(circle){stroke:#3fc79a}figure svg circle.green{fill:#3fc79a}}"""
 STYLE = f"""\
 :root{{color-scheme:light dark;--ink:#1d1f23;--soft:#55595f;--line:#c9ccd1;--band:#f5f6f7;--paper:#fff}}
 @media (prefers-color-scheme:dark){{:root{{--ink:#e4e6e9;--soft:#a8adb5;--line:#454a52;--band:#1f2328;--paper:#16181c}}}}

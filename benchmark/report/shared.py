@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import pandas as pd
@@ -45,7 +46,8 @@ def drawn(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def of_texts(frame: pd.DataFrame, changed: Callable[[str], str]) -> pd.DataFrame:
-    """``frame`` with every text in its cells changed."""
+    """``frame`` with every text in its cells changed; a text that stands in many is changed once."""
+    changed = cache(changed)
 
     def cell(value: Any) -> Any:
         return changed(value) if isinstance(value, str) else value

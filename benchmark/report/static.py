@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import pandas as pd
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from benchmark.config.compose import composing
 from benchmark.config.resolvers import PLAIN as VANILLA
@@ -74,12 +74,13 @@ def printed_cells(
 
     Raises: BenchmarkError for a path that our configuration or the publication does not have.
     """
-    configs: dict[tuple[str, ...], RunConfig] = {}
+    configs: dict[tuple[str, ...], tuple[RunConfig, DictConfig]] = {}
     cells = []
     with composing():
         for of, keys, printed, overrides in _printed_rows(where, static, source):
+            row = OmegaConf.create(printed)
             for key, counterpart in static["cells"].items():
-                paper = _value_at(printed, key, f"results/published/{source['id']}.yaml")
+                paper = _value_at(row, key, f"results/published/{source['id']}.yaml")
                 if paper in NOT_PRINTED:
                     continue
                 exceptions = [
@@ -91,7 +92,7 @@ def printed_cells(
                 if stated not in configs:
                     configs[stated] = _composed(stated)
                 ours, same = (
-                    _our_value(configs[stated], counterpart, where),
+                    _our_value(*configs[stated], counterpart, where),
                     READINGS[counterpart["read"]].same,
                 )
                 verdict = NOT_CACHED if ours is None else AGREES if same(ours, paper) else DIFFERS
@@ -101,10 +102,12 @@ def printed_cells(
     return cells
 
 
-def _composed(overrides: tuple[str, ...]) -> RunConfig:
+def _composed(overrides: tuple[str, ...]) -> tuple[RunConfig, DictConfig]:
+    """The configuration, and its JSON as a tree in which paths are looked up."""
     chosen = dict(override.split("=", 1) for override in overrides)
     choices = {key: choice for key, choice in chosen.items() if parts.is_group(key)}
-    return composed(choices, [f"{key}={v}" for key, v in chosen.items() if key not in choices], [1])[0]
+    [config] = composed(choices, [f"{key}={v}" for key, v in chosen.items() if key not in choices], [1])
+    return config, OmegaConf.create(as_json(config))
 
 
 def _printed_rows(where: str, static: dict[str, Any], source: dict[str, Any]) -> Iterator[PrintedRow]:
@@ -147,13 +150,13 @@ def _notes(grid: Grid, source: dict[str, Any], cells: list[PrintedCell]) -> list
     return [*lines, f"Of {len(cells)}: {', '.join(f'{word} {n}' for word, n in counts.items())}."]
 
 
-def _our_value(config: RunConfig, counterpart: dict[str, Any], where: str) -> Any:
-    value = _value_at(as_json(config), counterpart["at"], f"{where}: the configuration")
+def _our_value(config: RunConfig, tree: DictConfig, counterpart: dict[str, Any], where: str) -> Any:
+    value = _value_at(tree, counterpart["at"], f"{where}: the configuration")
     return READINGS[counterpart["read"]].take(config, value, counterpart)
 
 
-def _value_at(tree: Any, path: str, where: str) -> Any:
-    value = OmegaConf.select(OmegaConf.create(tree), path, default=ABSENT)
+def _value_at(tree: DictConfig | ListConfig, path: str, where: str) -> Any:
+    value = OmegaConf.select(tree, path, default=ABSENT)
     if value is ABSENT:
         raise BenchmarkError(f"{where} has nothing at {path!r}")
     return OmegaConf.to_container(value) if OmegaConf.is_config(value) else value

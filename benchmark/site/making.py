@@ -102,7 +102,7 @@ class Build:
             for number, (name, entry) in enumerate(in_processes(work, changed, PRELOAD, self.begin), 1):
                 found[name] = entry | {"key": self._key(entry)}
                 self.tell("tables made", number, len(changed))
-        refused = [entry["problem"] for entry in found.values() if entry["problem"]]
+        refused = [entry["problem"] for entry in found.values() if entry["unplanned"]]
         if overrides and refused and len(refused) == len(names):
             raise BenchmarkError(refused[0])
         self.now.tables = {name: found[name] for name in names}

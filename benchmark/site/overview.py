@@ -13,12 +13,12 @@ from benchmark.forecast.estimate import Forecaster
 from benchmark.forecast.throughput import measure
 from benchmark.grids import grid
 from benchmark.printable import printable
-from benchmark.records.store import FAILURES, Store
+from benchmark.records.store import Store
 from benchmark.report import ledger, ledger_text
 from benchmark.report.figures.differences import intervals
 from benchmark.report.ledger import LedgerRow
 from benchmark.report.words import NOT_DECLARED, NOT_MEASURED
-from benchmark.site import inputs, measured_rows
+from benchmark.site import failed_runs, inputs, measured_rows
 from benchmark.site.documents import Document
 from benchmark.site.from_manifest import cost_from, ledger_row
 from benchmark.site.manifest import Manifest
@@ -41,6 +41,7 @@ def write(
     counts = _counts(rows)
     papers = [_paper(name, tables, rows) for name in dict.fromkeys(table["paper"] for table in tables)]
     papers.sort(key=lambda paper: not paper["citation"])  # those without a paper behind them last
+    ill = failed_runs.write(site, store, tables, runs)
     site.write(
         "index.html",
         "index.html",
@@ -50,7 +51,7 @@ def write(
         summary=ledger.summary(rows),
         runs=len(runs),
         unfinished=inputs.unfinished(store),
-        failures=len(list((store.folder / FAILURES).glob("*.json"))),
+        failures=ill,
         problems=[(name, run["problem"]) for name, run in made.runs.items() if run["problem"]],
         store=store.folder.name,
     )
@@ -71,6 +72,7 @@ def write(
     return [
         "index.html",
         "claims.html",
+        failed_runs.PATH,
         *_methods(site, tables, facts),
         *_runs(site, runs, known),
         _compare(site, tables),

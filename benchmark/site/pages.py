@@ -26,6 +26,7 @@ NAVIGATION = {
     "methods.html": "Methods",
     "compare.html": "Compare",
     "runs.html": "Runs",
+    "failed.html": "Failures",
 }
 
 

@@ -10,15 +10,18 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from markupsafe import Markup
 
 from benchmark.errors import BenchmarkError
 from benchmark.forecast.throughput import cost_of
 from benchmark.privacy import portable_command, portable_text
-from benchmark.records.reading import DamagedError, record_at
+from benchmark.records import arrays
+from benchmark.records.reading import DamagedError, UnreadableError, record_at
 from benchmark.records.record import Record, VersionError
 from benchmark.records.store import Store
-from benchmark.site.curves import curve
+from benchmark.site.curves import MOST, curves
+from benchmark.site.failed_runs import reason
 from benchmark.site.inputs import RUN
 from benchmark.site.pages import Site, environment
 
@@ -56,6 +59,8 @@ class RunPages:
         if record is None:
             return {"folder": folder, "problem": "it is not there any more"}
         path = f"runs/{folder}.html"
+        losses, unknown = _losses(place, record)
+        trouble = reason(record.diverged_at, record.collapsed)
         self.site.write(
             path,
             "run.html",
@@ -68,11 +73,24 @@ class RunPages:
                 leaves("run", json.dumps({k: v for k, v in record.config.items() if k not in PARTS})),
             ],
             environment=leaves("made with", json.dumps(record.environment)),
-            curve=Markup(curve(record)),
+            trouble=trouble,
+            curves=Markup(curves(record, losses)),
+            thinned=len(losses) > MOST,
+            unknown=unknown,
             sets=sorted({name for entry in record.curve for name in entry.scores}),
         )
         size = _bytes(place) / BYTES
-        return {"folder": folder, "path": path, "problem": ""} | _summary(record, size)
+        return {"folder": folder, "path": path, "problem": "", "trouble": trouble} | _summary(record, size)
+
+
+def _losses(place: Path, record: Record) -> tuple[np.ndarray, str]:
+    """The loss of every update, or none of them and the reason why they are not known."""
+    try:
+        return arrays.losses(place / "arrays.npz", record), ""
+    except FileNotFoundError:
+        return np.empty(0, np.float32), "the record has no arrays.npz"
+    except (DamagedError, UnreadableError) as error:
+        return np.empty(0, np.float32), portable_text(f"arrays.npz: {error}")
 
 
 def _command(record: Record) -> str:

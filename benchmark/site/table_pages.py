@@ -14,7 +14,8 @@ from benchmark.forecast.work import work_of
 from benchmark.grids import grid as grids
 from benchmark.grids import recipe
 from benchmark.grids.grid import Grid
-from benchmark.records.record import Record
+from benchmark.privacy import portable_text
+from benchmark.records.record import DIVERGED, Record
 from benchmark.records.store import Store
 from benchmark.report import build, figures, judge, ledger, overall, published, shared, static
 from benchmark.report.build import Report
@@ -25,7 +26,7 @@ from benchmark.report.ledger import LedgerRow
 from benchmark.report.one_origin import of_one_origin
 from benchmark.report.sections import Section, Sections
 from benchmark.report.words import reason
-from benchmark.runs.finished import records_at_hand
+from benchmark.runs.finished import arrays_of, records_at_hand
 from benchmark.runs.hits import Hits
 from benchmark.site import measured_rows
 from benchmark.site.from_manifest import stored_row
@@ -53,6 +54,9 @@ class TablePages:
         path = f"tables/{slug(name)}.html"
         try:
             planned = grids.load(name, self.overrides)
+        except BenchmarkError as error:
+            return self._refused(name, path, str(error)) | {"unplanned": True}
+        try:
             records, mixed = of_one_origin(planned, records_at_hand(planned, self.hits))
             failed = self._failed(planned, records)
             report, drawn = self._report(planned, records, failed)
@@ -62,7 +66,7 @@ class TablePages:
         verdicts = report.verdicts or [judge.without_runs(claim) for claim in planned.table["claims"]]
         entries = ledger.entries(planned, verdicts, records, work_of)
         report = shared.shareable(report)
-        made = self._summary(planned, report, records, entries, path)
+        made = self._summary(planned, report, records, entries, failed, path)
         places = {run_id: self.store.places[run_id].name for run_id in records}
         rows = measured_rows.rows(report, planned, places) if records else []
         self.site.write(
@@ -95,8 +99,9 @@ class TablePages:
             return static.build(planned), figures.Figures()
         if not records:
             return _as_published(planned), figures.Figures()
-        report = build.build(planned, records, self.store.arrays, failed)
-        return report, figures.draw(planned, report, records, self.store.arrays)
+        arrays = arrays_of(self.store, records)
+        report = build.build(planned, records, arrays, failed)
+        return report, figures.draw(planned, report, records, arrays)
 
     def _summary(
         self,
@@ -104,6 +109,7 @@ class TablePages:
         report: Report,
         records: dict[str, Record],
         entries: Sequence[LedgerRow],
+        failed: set[str],
         path: str,
     ) -> dict[str, Any]:
         named = measured_rows.method_names(report, planned) if records else {}
@@ -114,6 +120,8 @@ class TablePages:
             "citation": _citation(planned),
             "static": bool(planned.table["static"]),
             "done": len(records),
+            "failures": len(failed)
+            + sum(record.status == DIVERGED or bool(record.collapsed) for record in records.values()),
             "planned": len({run.run_id for run in planned.runs}),
             "run_ids": sorted({run.run_id for run in planned.runs}),
             "places": sorted(self.store.places[run_id].name for run_id in records),
@@ -131,7 +139,7 @@ class TablePages:
 
     def _refused(self, name: str, path: str, why: str) -> dict[str, Any]:
         """A page that says why there is no table."""
-        made = _blank(name, path) | {"problem": why}
+        made = _blank(name, path) | {"problem": portable_text(why)}
         self.site.write(path, "refused.html", table=made)
         return made
 
@@ -149,7 +157,11 @@ def _blank(name: str, path: str) -> dict[str, Any]:
         "item": "",
         "citation": "",
     }
-    return lists | texts | {"problem": "", "static": False, "done": 0, "planned": 0}
+    return (
+        lists
+        | texts
+        | {"problem": "", "unplanned": False, "static": False, "done": 0, "failures": 0, "planned": 0}
+    )
 
 
 def _item(planned: Grid) -> str:

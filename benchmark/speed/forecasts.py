@@ -20,7 +20,7 @@ from benchmark.command import carried_out, parse, parser_of
 from benchmark.config.compose import run_config
 from benchmark.config.schema import RunConfig
 from benchmark.forecast import probe
-from benchmark.forecast.devices import HERE, MEASURED, Rates
+from benchmark.forecast.devices import Rates
 from benchmark.forecast.estimate import by_arithmetic
 from benchmark.forecast.lengths import lengths_of
 from benchmark.forecast.operations import batch_of, of_methods, update_seconds
@@ -132,7 +132,9 @@ def compare(choices: Sequence[Sequence[str]], cache: Path) -> int:
 
 def each(choices: Sequence[Sequence[str]], cache: Path) -> Iterator[BesideForecast]:
     """Make each run and compare it, with the machine's rates before and after it."""
+    from benchmark.models import pretrained
     from benchmark.runs.run import Run, run
+    from benchmark.tasks import loading as tasks
 
     with tempfile.TemporaryDirectory() as store:
 
@@ -145,7 +147,12 @@ def each(choices: Sequence[Sequence[str]], cache: Path) -> Iterator[BesideForeca
         run(Run(config_of(WARM)))  # imports
         after = probe.rates()
         for words in choices:
-            config, watch, before, began = config_of(words), UpdateTimes(), after, time.process_time()
+            config, watch, before = config_of(words), UpdateTimes(), after
+            tokenizer = pretrained.tokenizer(config.model, cache, len(config.task.text) > 1)
+            tasks.load(
+                config, tokenizer
+            )  # built and tokenised once for many runs, so it is none of a run's seconds
+            began = time.process_time()
             run(Run(config), watch)
             whole, after = time.process_time() - began, probe.rates()
             rates = between(before, after)
@@ -157,8 +164,8 @@ def each(choices: Sequence[Sequence[str]], cache: Path) -> Iterator[BesideForeca
 def between(before: dict[str, Any], after: dict[str, Any]) -> Rates:
     """The mean of two measurements of this machine, whose speed changes."""
     products = {name: (rate + after["products"][name]) / 2 for name, rate in before["products"].items()}
-    moved, start = ((before[name] + after[name]) / 2 for name in ("bytes", "dispatch"))
-    return Rates(HERE, products, moved, start, None, MEASURED)
+    single = {name: (before[name] + after[name]) / 2 for name in probe.SINGLE}
+    return probe.as_rates({"products": products, **single})
 
 
 def said_update(config: RunConfig, rates: Rates) -> float:

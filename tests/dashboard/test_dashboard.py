@@ -106,6 +106,8 @@ def test_a_second_time_the_same_dashboard_is_renewed(
     blocks = json.loads(report["spec"])["blocks"]
     text = json.dumps(blocks)
     assert "plain fine-tuning" in text
+    assert "A report holds pictures by web address only" in text
+    assert "not in the report: the figures as the paper draws them" in out
     assert "+3.17" in text
     (figures,) = [block["metadata"] for block in blocks if block["type"] == "panel-grid"]
     (runs,) = figures["runSets"]

@@ -11,7 +11,13 @@ from benchmark.forecast import gpus, probe
 from benchmark.forecast.devices import NAMED, named
 from benchmark.forecast.estimate import Forecaster
 
-FOUND = {"products": {"float32": 1e10, "bfloat16": 1e9}, "bytes": 1e10, "dispatch": 1e-5}
+FOUND = {
+    "products": {"float32": 1e10, "bfloat16": 1e9},
+    "bytes": 1e10,
+    "dispatch": 1e-5,
+    "large": 2e10,
+    "activation": 1e-9,
+}
 
 
 @pytest.fixture
@@ -38,7 +44,7 @@ def test_a_machine_is_measured_once(asked, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", '{"version": 0}', '{"version": 1, "machines": {"x": {"bytes": 0}}}']
+    "text", ["", "[]", '{"version": 0}', '{"version": 2, "machines": {"x": {"bytes": 0}}}']
 )
 def test_a_damaged_measurement_is_made_again(text, asked, tmp_path):
     (tmp_path / probe.PLACE).write_text(text)
@@ -74,6 +80,8 @@ def test_the_operations_of_a_run_are_measured(monkeypatch):
     assert 1e8 < found["products"]["float32"] < 1e13
     assert 1e8 < found["bytes"] < 1e13
     assert 1e-7 < found["dispatch"] < 1e-2
+    assert 1e8 < found["large"] < 1e13
+    assert 1e-11 < found["activation"] < 1e-5
 
 
 def test_a_gpu_is_known_by_its_name_without_torch(tmp_path, monkeypatch, compose):

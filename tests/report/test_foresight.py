@@ -9,6 +9,7 @@ import pytest
 from scipy import stats
 
 from benchmark import power as command
+from benchmark.report import foresight_text
 from benchmark.report.foresight import foresee
 from benchmark.report.numbers import maxima, spread
 from benchmark.report.numbers.noncentral import power, power_of_some, seeds_for_some
@@ -176,18 +177,18 @@ def test_deviations_maxima_and_memory_have_a_power_and_other_kinds_a_reason():
 def test_the_command_says_first_whether_pooling_helps(capsys, tmp_path):
     assert command.main(["noisytune/table2", f"store={tmp_path}"]) == 0
     output = capsys.readouterr().out.splitlines()
-    assert output[0] == command.POOLING
-    assert max(map(len, output)) <= command.WIDTH
+    assert output[0] == foresight_text.POOLING
+    assert max(map(len, output)) <= foresight_text.WIDTH
     one_cell = ["lnsr/pvalues", "model=bert_large_uncased", "task=rte"]
     assert command.main([*one_cell, f"store={tmp_path}"]) == 0
-    assert capsys.readouterr().out.splitlines()[0] == command.NO_POOLING
+    assert capsys.readouterr().out.splitlines()[0] == foresight_text.NO_POOLING
     assert command.main(["lnsr/table2", "method=[],[lnsr]", "task=rte", f"store={tmp_path}"]) == 0
     narrowed = capsys.readouterr().out
     assert "no run of this grid" in narrowed
     assert "0 of 0" not in narrowed
     # At three seeds pooling is not likely to find HyPe's gain either, but five are enough, and never for each cell.
     assert command.main(["hype/table1", f"store={tmp_path}"]) == 0
-    assert capsys.readouterr().out.splitlines()[0] == command.POOLING
+    assert capsys.readouterr().out.splitlines()[0] == foresight_text.POOLING
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,9 @@ import pytest
 
 from benchmark.config.schema import RunConfig
 from benchmark.grids import grid
-from benchmark.records.record import Record
+from benchmark.records.record import Failure, Record
 from benchmark.records.store import Store
+from benchmark.runs.result import portable
 from benchmark.site import making
 from helpers.hand_made import HOSTILE, noise, scored
 from helpers.records import ARRAYS, ID, RECORD
@@ -24,7 +25,7 @@ TABLES = ["demo/noisytune", "noisytune/figure2", "noisytune/figure5", "noisytune
 
 @pytest.fixture(scope="session")
 def small_store(tmp_path_factory: pytest.TempPathFactory, record_of: Callable[..., Record]) -> Store:
-    """A store with all runs of a table, some of those of a figure, and a record whose every text is hostile."""
+    """A store with all runs of a table, some of those of a figure, one that failed, and a record whose every text is hostile."""
     store = Store(tmp_path_factory.mktemp("site") / "store")
     store.open()
 
@@ -36,8 +37,12 @@ def small_store(tmp_path_factory: pytest.TempPathFactory, record_of: Callable[..
         runs = [run for run in planned.runs if run.config.seed <= seeds]
         for record in scored(replace(planned, runs=runs), record_of, score).values():
             record.curve.append(replace(record.curve[-1], step=record.curve[-1].step + 2))
-            store.add(record, {"losses": np.zeros(1)})
+            updates = record.curve[-1].step
+            store.add(record, {"losses": np.linspace(0.9, 0.3, updates, dtype=np.float32)})
     store.add(hostile(), ARRAYS)
+    missing = planned.runs[-1]
+    why, when = HOSTILE.replace("\x1b", ""), "2026-01-01T00:00:00+00:00"
+    store.add_failure(Failure(missing.run_id, "error", why, "", portable(missing.config), "python", when))
     return store
 
 

@@ -26,6 +26,7 @@ KINDS = [
     "methods/noisytune.html",
     "runs.html",
     f"runs/{ID}.html",
+    "failed.html",
     "compare.html",
     "reference/speed.html",
 ]
@@ -109,6 +110,14 @@ def test_a_count_of_the_overview_leads_to_its_claims(wide, built):
     assert len(shown(page, "claims", 1)) == number
     page.get_by_label("Method").select_option("noisytune")
     assert 0 < len(shown(page, "claims", 1)) <= number
+
+
+def test_the_failures_of_a_table_are_a_link_away(wide, built):
+    page = wide.open(built / LARGE)
+    page.get_by_role("link", name="which, and why").click()
+    assert page.url.split("#")[1] == "table=noisytune/figure2"
+    assert page.get_by_label("Table").input_value() == "noisytune/figure2"
+    assert shown(page, "failed", 2) == ["failed"]
 
 
 def test_a_cell_leads_to_its_runs_by_the_keyboard_alone(wide, built):

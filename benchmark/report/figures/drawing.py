@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmark.printable import printable
 
-BLUE, RED, GREY = "#0072b2", "#d55e00", "#888888"  # of Okabe and Ito's palette
+BLUE, RED, GREEN, GREY = "#0072b2", "#d55e00", "#00845f", "#888888"  # after Okabe and Ito
 FONT = "system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif"
 SIZE, ROW = 12, 20  # pixels: of the letters, and the height of a row
 LETTER = 6.6  # pixels: the width of a usual letter
@@ -68,6 +68,14 @@ class Drawing:
             f'stroke="{colour}" stroke-width="{width:g}"/>'
         )
 
+    def path(self, places: Iterable[tuple[float, float]], colour: str, width: float = 1.0) -> None:
+        """Draw a line through several places."""
+        through = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+        self.parts.append(
+            f'<polyline class="{NAMED[colour]}" points="{through}" fill="none" stroke="{colour}" '
+            f'stroke-width="{width:g}" stroke-linejoin="round"/>'
+        )
+
     def dot(self, x: float, y: float, colour: str) -> None:
         """Draw a point."""
         name = NAMED[colour]
@@ -104,7 +112,7 @@ class Drawing:
         )
 
 
-NAMED = {BLUE: "blue", RED: "red", GREY: "grey"}
+NAMED = {BLUE: "blue", RED: "red", GREEN: "green", GREY: "grey"}
 
 
 def safe(text: str) -> str:
