@@ -17,6 +17,7 @@ from benchmark.grids import grid, recipe
 from benchmark.grids.grid import Grid, PlannedRun
 from benchmark.places import in_home
 from benchmark.printable import printable
+from benchmark.records import workers
 from benchmark.records.disk import make_writable
 from benchmark.records.record import Record
 from benchmark.records.store import Store
@@ -83,6 +84,7 @@ def reproduce(options: argparse.Namespace) -> int:
     if not options.report_only:
         drop_snapshots(store, records)
         engines.build(planned.runs[0].config.engine).tidy(store)
+        workers.forget_killed(store.folder)
 
     from benchmark import report
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import SoftFileLease
@@ -66,6 +66,14 @@ def leave() -> None:
     """Take this process off the workers of all stores."""
     for key in [key for key in _present if key[1] == os.getpid()]:
         _present.pop(key).release()
+
+
+def forget_killed(store: Path) -> None:
+    """Remove the files of workers that were killed, if the store can be written to."""
+    with suppress(BenchmarkError, OSError):
+        if any((store / WORKERS).iterdir()):
+            with present(store):
+                pass
 
 
 def _meet(own: Lease, path: Path) -> None:

@@ -238,6 +238,18 @@ def test_a_second_machine_of_the_same_name_is_refused(store: Path, monkeypatch: 
     workers.leave()
 
 
+def test_a_command_that_makes_no_run_removes_those_that_were_killed_too(store: Path, hold):
+    workers.forget_killed(store)  # nobody was ever there
+    (store / workers.WORKERS).mkdir()
+    alive = hold(store / workers.WORKERS / "alive")
+    dead = hold(store / workers.WORKERS / "dead")
+    dead.kill()
+    dead.wait()
+    workers.forget_killed(store)
+    assert {path.name for path in (store / workers.WORKERS).iterdir()} == {"alive"}
+    alive.kill()
+
+
 def test_the_token_of_a_launcher_is_the_only_one_that_its_workers_take(tmp_path: Path):
     token.expect(tmp_path, Token("of the launcher"))
     with pytest.raises(StoreGoneError, match="no store"):
