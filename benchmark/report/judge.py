@@ -232,7 +232,8 @@ def _nothing(comparisons: Sequence[Comparison]) -> str:
         return NO_RUN
     waiting = sum(comparison.waiting for comparison in comparisons)
     left = f"; {_count(waiting, 'run')} not run yet" if waiting else ""
-    return f"no seed has all the values that it needs{_failures(comparisons)}{left}"
+    notes = "".join(f"; {note}" for note in dict.fromkeys(c.note for c in comparisons if c.note))
+    return f"no seed has all the values that it needs{notes}{_failures(comparisons)}{left}"
 
 
 def _open(word: str) -> str:

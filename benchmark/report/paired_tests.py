@@ -125,6 +125,7 @@ def of_sum(apart: Sum, column: str, names: tuple[str, str], sign: float) -> Comp
         low=float(mean.low),
         high=float(mean.high),
         pairs=apart.pairs,
+        note=apart.note,
         test=test_of(mean),
         std=mean.std if mean.varies else 0.0,
         freedom=mean.n - 1 if mean.freedom is None else mean.freedom,

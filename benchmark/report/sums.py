@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,10 +22,14 @@ OF_MACHINES = ("time", "training", "memory")  # quantities that differ between m
 
 @dataclass(frozen=True)
 class Sum:
-    """The estimate of a weighted sum; ``pairs`` are the pairs of runs behind it, and those planned."""
+    """The estimate of a weighted sum.
+
+    ``pairs`` are the pairs of runs behind it, and those planned; ``note`` names machines that cannot be compared.
+    """
 
     estimate: Estimate
     pairs: tuple[int, int] = (0, 0)
+    note: str = ""
 
 
 def summed(
@@ -36,7 +40,7 @@ def summed(
     Values of one column are paired by seed; times and memory only if they are of one machine.
     """
     values: list[BySeed] = []
-    size, pairs, planned, exact = 0.0, 0, 0, of in EXACT
+    size, pairs, planned, exact, note = 0.0, 0, 0, of in EXACT, ""
     for column, weights in by_column(terms).items():
         arms = [(weight, arm, values_of(arm, column)) for weight, arm in weights]
         if logs:
@@ -44,6 +48,7 @@ def summed(
         seeds = set.intersection(*(set(known) for _, _, known in arms))
         if of in OF_MACHINES:
             machines = [machines_of(arm, column) for _, arm, _ in arms]
+            note = note or _unlike(machines, seeds)
             seeds = {seed for seed in seeds if len({of_arm.get(seed) for of_arm in machines}) == 1}
             exact = exact and all(not machines[0][seed].startswith("cpu") for seed in seeds)
         values.append({seed: sum(weight * known[seed] for weight, _, known in arms) for seed in seeds})
@@ -51,7 +56,16 @@ def summed(
         pairs += len(seeds)
         planned += min(arm.seeds(column) for _, arm, _ in arms)
     estimate = weighted_sums.numbers(values) if exact else weighted_sums.weighted_sum(values, size)
-    return Sum(estimate, (pairs, planned))
+    return Sum(estimate, (pairs, planned), note)
+
+
+def _unlike(machines: Sequence[Mapping[int, str]], seeds: Iterable[int]) -> str:
+    """A sentence on the machines of the first of ``seeds`` whose sides were made on several; '' if none was."""
+    for seed in sorted(seeds):
+        names = sorted({of_arm.get(seed, "unknown") for of_arm in machines})
+        if len(names) > 1:
+            return f"seed {seed} has sides of {' and '.join(names)}, which are not compared"
+    return ""
 
 
 def by_column(terms: Sequence[Term]) -> dict[str, list[tuple[float, Arm]]]:

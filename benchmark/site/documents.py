@@ -52,7 +52,7 @@ def _found() -> Iterator[Document]:
     if readme.is_file():
         yield Document("How to read the results", "reading.html", readme)
     folder = RESULTS / "reference"
-    for path in sorted([*folder.glob("*.md"), *folder.glob("*/table.md")]):
+    for path in sorted([*folder.glob("*.md"), *folder.rglob("table.md")]):
         name = path.parent.name if path.name == "table.md" else path.stem
         title = "Tables we measured" if name == "README" else name
         yield Document(title, f"reference/{name}.html", path)

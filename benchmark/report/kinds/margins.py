@@ -65,7 +65,7 @@ def not_worse(compared: Compared, claim: dict[str, Any]) -> list[Comparison]:
             float(np.minimum(1, 2 * np.minimum(better, worse))),
             _needed(apart.estimate, apart.estimate.mean + margin),
             claimed_p=better,
-            note=_goal(stated),
+            note=_goal(stated, apart.note),
             pairs=apart.pairs,
             **_shown(mean, logs),
         )
@@ -110,7 +110,7 @@ def _within(
         equivalence.outside(beside, margin),
         _needed_within(beside, margin),
         claimed_p=HALF * equivalence.within(beside, margin),
-        note=_goal(stated),
+        note=_goal(stated, apart.note),
         pairs=apart.pairs,
         **_shown(apart.estimate, logs),
     )
@@ -191,10 +191,11 @@ def _shown(estimate: Estimate, logs: bool) -> dict[str, Any]:
     return shown | {"test": test_of(estimate)}
 
 
-def _goal(stated: Mapping[str, Any]) -> str:
-    """The margin of a claim in words."""
+def _goal(stated: Mapping[str, Any], note: str = "") -> str:
+    """The margin of a claim in words, with a further note on its runs."""
     margin = f"a ratio of {stated['ratio']:g}" if stated["ratio"] else f"{stated['margin']:g}"
-    return f"the margin is {margin}" + (f" around {stated['printed']:g}" if "printed" in stated else "")
+    around = f" around {stated['printed']:g}" if "printed" in stated else ""
+    return f"the margin is {margin}{around}" + (f"; {note}" if note else "")
 
 
 def _needed(estimate: Estimate, beyond: float) -> Callable[[float], int]:
