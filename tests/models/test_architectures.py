@@ -93,6 +93,8 @@ def test_the_layers_of_an_encoder_are_found_and_reached(architecture: str) -> No
 def test_every_method_trains_every_architecture_and_evaluates_unperturbed(
     name: str, architecture: str
 ) -> None:
+    if (name, architecture) == ("dora", "xlnet"):
+        pytest.skip("PEFT adapts linear maps, and XLNet's queries and values are none")
     methods = build({name: settings_of(ROOT / "conf" / "method" / f"{name}.yaml")})
     model, task, gradients = tiny(architecture), small_task(architecture), Gradients()
     stock = copy.deepcopy(model)
