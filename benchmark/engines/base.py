@@ -48,7 +48,7 @@ class Engine:
         raise NotImplementedError
 
     def tidy(self, store: Store) -> None:
-        """Remove what commands that were killed have left in a store, of grids that have ended."""
+        """Remove what killed commands have left in a store, of grids that have ended."""
 
 
 def build(settings: dict[str, Any]) -> Engine:

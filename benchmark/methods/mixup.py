@@ -73,7 +73,7 @@ class Mixup(Method):
         place = step.number, step.part
         share = np.random.default_rng(self.context.seed_of("share", *place)).beta(self.alpha, self.alpha)
         partners = torch.randperm(step.examples, generator=self.context.stream("partners", *place))
-        return float(share), partners.to(step.targets.device)
+        return float(share), partners.to(step.targets.device, non_blocking=True)
 
 
 def reader(step: Step) -> nn.Module:

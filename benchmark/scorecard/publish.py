@@ -68,7 +68,7 @@ def publish(options: argparse.Namespace) -> int:
 
 
 def make(names: Sequence[str], last: float) -> None:
-    """Make runs of the campaigns, one after another, until the time ``last`` of the monotonic clock."""
+    """Make runs of the campaigns until the time ``last`` of the monotonic clock."""
     for name in names:
         left = last - time.monotonic()
         if left <= 0:
