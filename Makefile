@@ -1,7 +1,7 @@
 # `make` lists what can be made. On a fresh machine `make demo` and `make test` do all the set-up.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help env demo reproduce-table plan watch power claims scorecard gpu-campaign site dashboard store-check verify speed forecast-check gpu-check slurm-here reliability test vectors fuzz check format lock clean
+.PHONY: help env demo reproduce-table plan watch power claims scorecard gpu-campaign site dashboard store-check verify speed forecast-check gpu-check slurm-here reliability test test-quick vectors fuzz check format lock clean
 
 # uv reads none of pip's settings; a folder of wheels that pip is told of is good for uv as well.
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
@@ -67,7 +67,7 @@ store-check: .venv/ready ## verify every record of a store, and name what should
 verify: .venv/ready ## run a sample of a store's or an archive's records again, and compare bits: RECORDS=results/runs [ARGS="--sample 5 --seed 1"]
 	@$(PYTHON) -m benchmark.verify "$$RECORDS" --args="$$ARGS"
 
-speed: .venv/ready ## time runs beside transformers.Trainer and the machine's matrix products, on the GPU where there is one [ARGS=--short]
+speed: .venv/ready ## time runs beside transformers.Trainer and the machine's matrix products, on the GPU where there is one; needs GLUE and MiniLM in the hub's cache, an hour [ARGS=--short: minutes]
 	@$(PYTHON) -m benchmark.speed $$ARGS
 
 forecast-check: .venv/ready ## make 15 runs on one core, and compare them with what plan says of them, in minutes [ARGS=--embedded]
@@ -79,10 +79,14 @@ gpu-check: ## what only a GPU shows, in 8 minutes, into results/reference/gpu.md
 slurm-here: .venv/ready ## start Slurm with one node on this machine until Ctrl-C, to try engine=slurm [root; packages slurm-wlm and munge]
 	@PYTHONPATH=tests $(PYTHON) -m helpers.slurm
 
-test: check ## all checks and tests, on all cores; those for a GPU in processes of their own [ARGS="-k store", ARGS=tests/runs]
-	CUDA_VISIBLE_DEVICES= $(PYTHON) -m pytest -n $$(nproc) --dist loadfile --no-loadscope-reorder $$ARGS
+test: check ## all checks and tests, on all cores, in some 10 minutes on two; those for a GPU in processes of their own [ARGS="-k store", ARGS=tests/runs]
+	CUDA_VISIBLE_DEVICES= $(PYTHON) -m pytest -n $$(($$(nproc) * 3 / 2)) --dist loadfile --no-loadscope-reorder $$ARGS
 	@if $(PYTHON) -c "import sys, torch; sys.exit(not torch.cuda.is_available())"; then \
 	  $(PYTHON) -m pytest -n 4 --dist loadfile tests/cuda; fi
+
+test-quick: .venv/ready ## tests of configuration, records, methods, updates and statistics alone, in two minutes
+	CUDA_VISIBLE_DEVICES= $(PYTHON) -m pytest -n $$(nproc) --dist loadfile tests/config tests/records tests/step tests/methods \
+	  tests/report/numbers --ignore tests/methods/test_composition.py $$ARGS
 
 vectors: .venv/ready ## compare methods and metrics with reference values: ../shared/vectors, or METHOD_VECTORS and METRIC_VECTORS
 	$(PYTHON) -m pytest -q tests/methods tests/step/test_adam.py tests/tasks/metrics/test_xtreme_metrics.py

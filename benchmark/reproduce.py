@@ -83,8 +83,6 @@ def reproduce(options: argparse.Namespace) -> int:
         failed = [run for run in missing if run.run_id not in records and run.run_id not in hits.unknown]
     if not options.report_only:
         drop_snapshots(store, records)
-        engines.build(planned.runs[0].config.engine).tidy(store)
-        workers.forget_killed(store.folder)
 
     from benchmark import report
 
@@ -94,6 +92,10 @@ def reproduce(options: argparse.Namespace) -> int:
     for line in said_of(failed, planned, store):
         print(printable(line), file=sys.stderr)
     print(f"also written: {folder}/table.md, .csv, .tex, .html, and figures", file=sys.stderr)
+    if not options.report_only:
+        whole = records.keys() >= {run.run_id for run in planned.runs}
+        engines.build(planned.runs[0].config.engine).tidy(store, planned if whole else None)
+        workers.forget_killed(store.folder)
     return 1 if failed else 0
 
 

@@ -47,8 +47,8 @@ class Engine:
         """
         raise NotImplementedError
 
-    def tidy(self, store: Store) -> None:
-        """Remove what killed commands have left in a store, of grids that have ended."""
+    def tidy(self, store: Store, ended: Grid | None) -> None:
+        """Remove what killed commands have left in a store. The grid ``ended`` has all of its runs."""
 
 
 def build(settings: dict[str, Any]) -> Engine:

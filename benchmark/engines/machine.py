@@ -33,6 +33,7 @@ from benchmark.records.record import Record
 from benchmark.records.store import Store
 from benchmark.runs.device import unusable_driver
 from benchmark.runs.early import check_machine
+from benchmark.runs.forking import FIRST
 from benchmark.runs.looking import check_data_apart
 from benchmark.runs.parallel import start
 from benchmark.runs.resources import ANY_GPU, VISIBLE, gpus, room
@@ -40,6 +41,7 @@ from benchmark.runs.resources import ANY_GPU, VISIBLE, gpus, room
 SEEN = 5.0  # seconds at most until the grid's note in the store is renewed
 
 HEAVY = [
+    *FIRST,
     "benchmark.embedded.encoder",
     "benchmark.training.loop",
     "benchmark.methods",

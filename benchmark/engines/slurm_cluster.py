@@ -28,9 +28,11 @@ from benchmark.engines.extras import need
 from benchmark.engines.process import QUITTING
 from benchmark.engines.slot import STOPPED, Slot
 from benchmark.engines.slurm_jobs import Jobs, called, refusal
+from benchmark.engines.stamp import name_of
 from benchmark.engines.watch import Watch
 from benchmark.engines.workplace import LOGS, Begun, begin, threads_of
 from benchmark.errors import BenchmarkError
+from benchmark.grids.grid import Grid
 from benchmark.records.store import Store
 from benchmark.records.token import Token, read
 
@@ -39,6 +41,7 @@ log = logging.getLogger(__name__)
 WORKERS = 4  # of an array, unless --workers says
 REQUEUES = 10_000  # of a job whose time was over
 WARNED = 90  # seconds before the end of its time, in which a job saves and is queued again
+ENDS = 6 * QUITTING  # seconds in which jobs end that have no run to make
 LEAVING = 60.0  # seconds in which Slurm ends a job that goes back to the queue
 
 
@@ -99,15 +102,15 @@ class SlurmCluster(Engine):
             raise
         jobs.drop_waiting()
         watch.close()
-        if not watch.missing and jobs.gone(3 * QUITTING):
+        if not watch.missing and jobs.gone(ENDS):
             drop(begun.logs)
 
-    def tidy(self, store: Store) -> None:
-        token = read(store.folder)
+    def tidy(self, store: Store, ended: Grid | None) -> None:
+        token, own = read(store.folder), "" if ended is None else name_of(ended)
         for logs in sorted((store.folder / LOGS).glob("*")):
             if token and of_submitit(logs) and shutil.which("squeue"):
                 jobs = Jobs(named(token, logs.name))
-                if jobs.answered and not jobs.states:
+                if jobs.answered and (jobs.gone(ENDS) if logs.name == own else not jobs.states):
                     drop(logs)
 
     def submit(self, begun: Begun, name: str, cpus: int, workers: int) -> list[str]:

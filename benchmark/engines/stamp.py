@@ -26,12 +26,21 @@ DIGITS = 16
 
 def leave_stamp(grid: Grid, store: Store) -> str:
     """Write the stamp of a grid into its store and return its id."""
-    text = json.dumps(stamp_of(grid), indent=1, sort_keys=True)
-    name = hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
+    text, name = _text_and_name(grid)
     folder = store.folder / STAMPS
     folder.mkdir(exist_ok=True)
     (folder / f"{name}.json").write_text(text)
     return name
+
+
+def name_of(grid: Grid) -> str:
+    """The id of a grid's stamp."""
+    return _text_and_name(grid)[1]
+
+
+def _text_and_name(grid: Grid) -> tuple[str, str]:
+    text = json.dumps(stamp_of(grid), indent=1, sort_keys=True)
+    return text, hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
 
 
 def check_stamp(grid: Grid, store: Store, name: str) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+NOTHING = "–"
 BEST = "*"
 WIDE = 1.96  # standard errors from the middle of a 95 % interval to its ends
 OUTCOMES = {
@@ -38,7 +39,7 @@ def outcomes(cell: pd.Series, declared: int) -> str:
 def difference(cell: pd.Series, declared: int) -> str:
     """A paired difference and its interval."""
     if not cell["difference_n"]:
-        return "–"
+        return NOTHING
     n, interval = int(cell["difference_n"]), ""
     if n > 1:
         ends = (cell["difference_low"], cell["difference_high"])
@@ -51,11 +52,24 @@ def _count(n: int, declared: int) -> str:
     return f"{n} of {declared}" if n < declared else f"{n}"
 
 
-def telling(cell: pd.Series, declared: int) -> str:
-    """The p-value of a difference, what is detectable, and the evaluation set's own error."""
-    detectable, error = cell["difference_detectable"], WIDE * cell["difference_sampling"]
-    texts = ["–" if pd.isna(number) else f"{number:.2f}" for number in (detectable, error)]
-    return f"p {small(cell['difference_p'])}; {texts[0]}; ±{texts[1]}"
+def p_value(cell: pd.Series, declared: int) -> str:
+    """The corrected p-value of a difference."""
+    return small(cell["difference_p"])
+
+
+def detectable(cell: pd.Series, declared: int) -> str:
+    """The smallest true difference that so many seeds find."""
+    return _points(cell["difference_detectable"])
+
+
+def left_open(cell: pd.Series, declared: int) -> str:
+    """The half width of the interval over the evaluation set's examples."""
+    error = _points(WIDE * cell["difference_sampling"])
+    return error if error == NOTHING else f"±{error}"
+
+
+def _points(number: float) -> str:
+    return NOTHING if pd.isna(number) else f"{number:.2f}"
 
 
 def fair(cell: pd.Series, declared: int) -> str:
@@ -72,5 +86,5 @@ def fair(cell: pd.Series, declared: int) -> str:
 def small(p: float) -> str:
     """A p-value with two digits."""
     if pd.isna(p):
-        return "–"
+        return NOTHING
     return f"{p:.1e}" if p < 0.001 else f"{p:.2g}"

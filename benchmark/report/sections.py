@@ -19,6 +19,11 @@ from benchmark.report.published import AVERAGE
 
 HEADER = ("Model", "Method")
 VANILLA_LABEL = "plain fine-tuning"
+TOLD_BY_SEEDS = {  # one quantity each
+    "p of the difference, corrected over the table (Holm)": cells.p_value,
+    f"Smallest true difference that these seeds find with {POWER:.0%} power": cells.detectable,
+    f"What the size of the evaluation set leaves open of the difference ({CONFIDENCE:.0%})": cells.left_open,
+}
 P_VALUES = {"p_paired": "paired t", "p_welch": "Welch's t", "p_wilcoxon": "Wilcoxon's signed ranks"}
 
 
@@ -68,14 +73,9 @@ class Sections:
                 cells.difference,
             )
         )
-        sections.append(
-            self.section(
-                f"What these seeds can tell: p, corrected over the table (Holm); smallest true difference "
-                f"found with {POWER:.0%} power; ± what the evaluation set's size leaves open ({CONFIDENCE:.0%})",
-                compared[compared["difference_n"] > 1],
-                cells.telling,
-            )
-        )
+        repeated = compared[compared["difference_n"] > 1]
+        for title, show in TOLD_BY_SEEDS.items():
+            sections.append(self.section(title, repeated, show))
         if "fair_n" in numbers:
             fair = numbers[numbers["fair_n"] > 0]
             sections.append(

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from typing import Any, TypeVar
 
+from benchmark.runs.forking import FIRST
 from benchmark.runs.resources import room
 
 Piece = TypeVar("Piece")
@@ -36,7 +37,7 @@ def in_processes(
         yield from ((piece, work(piece)) for piece in pieces)
         return
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(preload)
+    context.set_forkserver_preload([*FIRST, *preload])
     with ProcessPoolExecutor(processes, context, _begin, (work, begin)) as pool:
         started = {pool.submit(_done, piece): piece for piece in pieces}
         try:

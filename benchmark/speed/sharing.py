@@ -11,6 +11,7 @@ from multiprocessing.context import BaseContext
 from typing import Any
 
 from benchmark.engines.mps import mps
+from benchmark.runs.forking import FIRST
 from benchmark.speed.stage import SHORT, Stage
 from benchmark.speed.timing import Amount
 
@@ -20,7 +21,7 @@ BATCHES = 8  # few, so that each process captures their sizes soon
 AMOUNT = Amount(24, 3, 10)
 PATIENCE = 40  # seconds to wait for the other processes
 LEAST = 50  # per cent of the limit of the products
-HEAVY = ["benchmark.speed.limit", "benchmark.speed.sides", "benchmark.speed.subjects"]
+HEAVY = [*FIRST, "benchmark.speed.limit", "benchmark.speed.sides", "benchmark.speed.subjects"]
 _state: dict[str, Any] = {}
 
 

@@ -17,6 +17,7 @@ from benchmark.engines.ray_cluster import RayCluster, Tasks
 from benchmark.engines.slot import CRASHES, Slot
 from benchmark.engines.slurm_cluster import SlurmCluster
 from benchmark.engines.slurm_jobs import ENDING, HANGING, Jobs, refusal
+from benchmark.engines.stamp import name_of
 from benchmark.engines.workplace import Begun, Workplace
 from benchmark.errors import BenchmarkError
 from benchmark.records.store import Store
@@ -248,7 +249,23 @@ def test_what_submitit_left_goes_once_the_jobs_of_its_grid_have_ended(
     logs.mkdir(parents=True)
     for name in ("1_0_submitted.pkl", "1_submission.sh", ".submission_file_1.sh", "1_0_0_log.err"):
         (logs / name).touch()
-    SlurmCluster().tidy(store)
+    SlurmCluster().tidy(store, None)
     left = {path.name for path in logs.iterdir()}
     assert "1_0_0_log.err" in left
     assert (len(left) > 1) is stays
+
+
+def test_the_jobs_of_a_grid_that_has_its_runs_are_waited_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(Jobs, "call", Queue("1_0 RUNNING\n", "1_0 COMPLETING\n", ""))
+    monkeypatch.setattr(slurm_cluster.shutil, "which", lambda name: name)
+    monkeypatch.setattr(slurm_jobs.time, "sleep", lambda seconds: None)
+    planned = grids.load("demo/noisytune", "task=opinion", "method=[]", "seed=1", f"store='{tmp_path}'")
+    store = Store(tmp_path)
+    store.open()
+    logs = tmp_path / "logs" / name_of(planned)
+    logs.mkdir(parents=True)
+    (logs / "1_0_submitted.pkl").touch()
+    SlurmCluster().tidy(store, planned)
+    assert not list(logs.iterdir())

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
 
+from benchmark.config.compose import ROOT
 from benchmark.errors import BenchmarkError
 from benchmark.runs import parallel
 from benchmark.runs.parallel import in_processes
@@ -63,3 +68,29 @@ def test_a_process_is_started_once_a_killed_fork_server_is_replaced(monkeypatch:
     process = Mock(start=Mock(side_effect=said))
     parallel.start(process)
     assert process.start.call_count == len(said)
+
+
+FORKED = """
+import multiprocessing, signal
+from benchmark.runs.forking import FIRST
+
+def ignored(pipe):
+    pipe.send(signal.getsignal(signal.SIGINT) is signal.SIG_IGN)
+
+if __name__ == "__main__":
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(FIRST)
+    ours, theirs = context.Pipe()
+    context.Process(target=ignored, args=(theirs,)).start()
+    print(ours.recv(), signal.getsignal(signal.SIGINT) is signal.default_int_handler)
+"""
+
+
+def test_what_a_fork_server_forks_ignores_ctrl_c_from_the_start(tmp_path: Path) -> None:
+    (tmp_path / "forked.py").write_text(FORKED)
+    done = subprocess.run(
+        [sys.executable, tmp_path / "forked.py"],
+        env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
+    assert (done.stdout, done.stderr) == ("True True\n", "")

@@ -1,0 +1,15 @@
+"""What fork servers import first: whatever they fork ignores Ctrl-C from its first moment on.
+
+A terminal tells all processes of a command, and the command's own tells its children. A child that is still being set
+up would end with a stack trace.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+
+FIRST = ["benchmark.runs.forking"]  # of what a fork server is told to import
+
+if any("multiprocessing.forkserver" in word for word in sys.orig_argv):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
