@@ -67,7 +67,7 @@ store-check: .venv/ready ## verify every record of a store, and name what should
 verify: .venv/ready ## run a sample of a store's or an archive's records again, and compare bits: RECORDS=results/runs [ARGS="--sample 5 --seed 1"]
 	@$(PYTHON) -m benchmark.verify "$$RECORDS" --args="$$ARGS"
 
-speed: .venv/ready ## time runs beside transformers.Trainer and the machine's matrix products, on the GPU where there is one; needs GLUE and MiniLM in the hub's cache, an hour [ARGS=--short: minutes]
+speed: .venv/ready ## time runs beside transformers.Trainer and the machine's matrix products, on the GPU where there is one; MiniLM and GLUE come from the hub or its cache [ARGS=--short: under 3 minutes]
 	@$(PYTHON) -m benchmark.speed $$ARGS
 
 forecast-check: .venv/ready ## make 15 runs on one core, and compare them with what plan says of them, in minutes [ARGS=--embedded]
