@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
+import select
 import shlex
 import sys
 from collections.abc import Callable
@@ -13,6 +15,7 @@ from benchmark.errors import one_line
 from benchmark.printable import printable
 
 REFUSED = 2
+UNREAD = 141  # as shells have it for a command whose reader is gone
 
 
 class OneLine(logging.Formatter):
@@ -46,9 +49,13 @@ def carried_out(work: Callable[[], int]) -> int:
     try:
         stopping.hear()
         try:
-            return work()
+            status = work()
+            sys.stdout.flush()
+            return status
         except Exception as error:
             stopping.unmask(error)
+            if isinstance(error, BrokenPipeError) and _nobody_reads():
+                return UNREAD
             line = one_line(error)
             if line is None:
                 raise
@@ -60,6 +67,16 @@ def carried_out(work: Callable[[], int]) -> int:
             f"{signs}{stopped}: finished runs are kept; the same command goes on from here", file=sys.stderr
         )
         return stopped.status
+
+
+def _nobody_reads() -> bool:
+    """True if the reader of stdout is gone, as `head` is; what is left to say goes nowhere then."""
+    reader = select.poll()
+    reader.register(sys.stdout.fileno(), 0)
+    gone = any(event & select.POLLERR for _, event in reader.poll(0))
+    if gone:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return gone
 
 
 def parser_of(name: str, description: str) -> argparse.ArgumentParser:

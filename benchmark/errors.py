@@ -17,7 +17,9 @@ LISTED = "python -m benchmark --help"
 LISTS = {
     "method": "python -m benchmark.methods",
     "language": "see the task's file in conf/task/",
-} | dict.fromkeys(("table", "paper or table"), "python -m benchmark.reproduce --help")
+} | dict.fromkeys(
+    ("table", "paper or table", "paper or table with claims"), "python -m benchmark.reproduce --help"
+)
 MANY, NEAR = 24, 5  # names: of more than so many, a refusal has the nearest few
 # What a path may be refused with.
 OF_PATHS = (errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.ELOOP, errno.EROFS)

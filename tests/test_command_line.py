@@ -1,7 +1,13 @@
 from __future__ import annotations
 
+import shlex
+import subprocess
+import sys
+
 import pytest
 
+from benchmark.command import UNREAD
+from benchmark.config.compose import ROOT
 from benchmark.errors import one_line
 from benchmark.records.store import Store
 from benchmark.runs.resources import processor
@@ -222,6 +228,13 @@ def test_help_names_every_group_and_how_to_choose(cli):
         assert group in out
     for choice in ("embedded", "opinion", "noisytune", "demo", "1k", "+sweeps=demo/noisytune"):
         assert choice in out
+
+
+@pytest.mark.parametrize("words", [["benchmark", "--help"], ["benchmark.plan", "demo/noisytune"]])
+def test_nothing_is_said_to_a_reader_that_is_gone(words):
+    line = f"{shlex.join([sys.executable, '-m', *words])} | true; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", line], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == (f"{UNREAD}\n", "")
 
 
 def test_help_of_reproduce_names_every_table(reproduce):
