@@ -28,7 +28,7 @@ from benchmark.engines.extras import need
 from benchmark.engines.process import QUITTING
 from benchmark.engines.slot import STOPPED, Slot
 from benchmark.engines.slurm_jobs import Jobs, called, refusal
-from benchmark.engines.stamp import name_of
+from benchmark.engines.stamp import stamps_of
 from benchmark.engines.watch import Watch
 from benchmark.engines.workplace import LOGS, Begun, begin, threads_of
 from benchmark.errors import BenchmarkError
@@ -106,11 +106,11 @@ class SlurmCluster(Engine):
             drop(begun.logs)
 
     def tidy(self, store: Store, ended: Grid | None) -> None:
-        token, own = read(store.folder), "" if ended is None else name_of(ended)
+        token, own = read(store.folder), set() if ended is None else stamps_of(ended, store)
         for logs in sorted((store.folder / LOGS).glob("*")):
             if token and of_submitit(logs) and shutil.which("squeue"):
                 jobs = Jobs(named(token, logs.name))
-                if jobs.answered and (jobs.gone(ENDS) if logs.name == own else not jobs.states):
+                if jobs.answered and (jobs.gone(ENDS) if logs.name in own else not jobs.states):
                     drop(logs)
 
     def submit(self, begun: Begun, name: str, cpus: int, workers: int) -> list[str]:

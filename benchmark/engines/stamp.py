@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,21 +27,22 @@ DIGITS = 16
 
 def leave_stamp(grid: Grid, store: Store) -> str:
     """Write the stamp of a grid into its store and return its id."""
-    text, name = _text_and_name(grid)
+    text = json.dumps(stamp_of(grid), indent=1, sort_keys=True)
+    name = hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
     folder = store.folder / STAMPS
     folder.mkdir(exist_ok=True)
     (folder / f"{name}.json").write_text(text)
     return name
 
 
-def name_of(grid: Grid) -> str:
-    """The id of a grid's stamp."""
-    return _text_and_name(grid)[1]
-
-
-def _text_and_name(grid: Grid) -> tuple[str, str]:
-    text = json.dumps(stamp_of(grid), indent=1, sort_keys=True)
-    return text, hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
+def stamps_of(grid: Grid, store: Store) -> set[str]:
+    """The ids of the stamps that a store has of a grid's runs: files become known, so that there may be several."""
+    found, ours = set(), _runs(grid)
+    for path in (store.folder / STAMPS).glob("*.json"):
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            if json.loads(path.read_text())["runs"] == ours:
+                found.add(path.stem)
+    return found
 
 
 def check_stamp(grid: Grid, store: Store, name: str) -> float:
@@ -76,8 +78,13 @@ def stamp_of(grid: Grid) -> dict[str, Any]:
     files: dict[str, str] = {}
     for config in {(run.config.model.name, run.config.task.name): run.config for run in grid.runs}.values():
         files |= _files(config)
+    return {"code": code(), "runs": _runs(grid), "files": files}
+
+
+def _runs(grid: Grid) -> str:
+    """The digest of a grid's run ids."""
     ids = "\n".join(sorted({run.run_id for run in grid.runs}))
-    return {"code": code(), "runs": hashlib.sha256(ids.encode()).hexdigest()[:DIGITS], "files": files}
+    return hashlib.sha256(ids.encode()).hexdigest()[:DIGITS]
 
 
 def _files(config: RunConfig) -> dict[str, str]:

@@ -17,7 +17,7 @@ from benchmark.engines.ray_cluster import RayCluster, Tasks
 from benchmark.engines.slot import CRASHES, Slot
 from benchmark.engines.slurm_cluster import SlurmCluster
 from benchmark.engines.slurm_jobs import ENDING, HANGING, Jobs, refusal
-from benchmark.engines.stamp import name_of
+from benchmark.engines.stamp import leave_stamp
 from benchmark.engines.workplace import Begun, Workplace
 from benchmark.errors import BenchmarkError
 from benchmark.records.store import Store
@@ -264,7 +264,8 @@ def test_the_jobs_of_a_grid_that_has_its_runs_are_waited_for(
     planned = grids.load("demo/noisytune", "task=opinion", "method=[]", "seed=1", f"store='{tmp_path}'")
     store = Store(tmp_path)
     store.open()
-    logs = tmp_path / "logs" / name_of(planned)
+    logs = tmp_path / "logs" / leave_stamp(planned, store)
+    (store.folder / "stamps" / "damaged.json").write_text("{}")
     logs.mkdir(parents=True)
     (logs / "1_0_submitted.pkl").touch()
     SlurmCluster().tidy(store, planned)
