@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +38,9 @@ def write(site: Site, documents: list[Document]) -> None:
     reader = MarkdownIt("commonmark", {"html": False}).enable("table")
     for document in documents:
         text = document.source.read_text(encoding="utf-8")[:LONGEST]
-        body = reader.render(text).replace("<table>", '<div class="wide" role="region" tabindex="0"><table>')
+        body = _led(reader.render(text), document, documents).replace(
+            "<table>", '<div class="wide" role="region" tabindex="0"><table>'
+        )
         site.write(
             document.path,
             "document.html",
@@ -45,6 +49,19 @@ def write(site: Site, documents: list[Document]) -> None:
             figures=[(path.stem, _embedded(path)) for path in sorted(document.source.parent.glob("*.svg"))],
             others=documents,
         )
+
+
+def _led(body: str, document: Document, documents: list[Document]) -> str:
+    """HTML whose links lead to the pages of other documents, and which has its figures within."""
+    for other in documents:
+        place = os.path.relpath(other.source, document.source.parent)
+        page = os.path.relpath(other.path, Path(document.path).parent)
+        body = body.replace(f'href="{place}"', f'href="{page}"')
+    for place in re.findall(r'src="([^":]+\.svg)"', body):
+        path = document.source.parent / place
+        if path.is_file():
+            body = body.replace(f'src="{place}"', f'src="{_embedded(path)}"')
+    return body
 
 
 def _found() -> Iterator[Document]:

@@ -230,3 +230,11 @@ def test_a_gain_of_runs_that_were_lost_says_so_wherever_it_is_shown(make, record
     assert (
         f"{said}; without collapses +0.00" in (tmp_path / "site" / "methods" / "noisytune.html").read_text()
     )
+
+
+def test_what_we_found_has_its_figure_within_and_leads_to_the_campaigns_pages(built):
+    text = (built / "reference" / "README.html").read_text()
+    assert 'src="data:image/svg+xml;base64,' in text
+    assert 'href="strength.html"' in text
+    assert 'href="statistics.html"' in text
+    assert (built / "reference" / "strength.html").is_file()
