@@ -55,7 +55,7 @@ def score(options: argparse.Namespace) -> int:
     """Compare a method in every campaign; return the exit status."""
     check(options.overrides)
     method = options.method if options.method.startswith("[") else f"[{options.method}]"
-    for reference in references(options.references):
+    for reference in of_methods(references(options.references), options.overrides):
         if options.verify and (status := verified(reference)):
             return status
         changes = comparable(reference, method, options.overrides)
@@ -63,6 +63,19 @@ def score(options: argparse.Namespace) -> int:
         if status := subprocess.call([sys.executable, "-m", *command]):
             return status
     return 0
+
+
+def of_methods(found: list[Reference], overrides: list[str]) -> list[Reference]:
+    """The campaigns that another method fits into: one rectangle, with methods as an axis.
+
+    Raises: BenchmarkError if there is none.
+    """
+    search = parted(overrides)[0]
+    fitting = [one for one in found if not grid.load(one.table, search).table["grids"]]
+    if not fitting:
+        names = ", ".join(one.table for one in found)
+        raise BenchmarkError(f"{names}: no campaign here compares methods that have the same axes")
+    return fitting
 
 
 def check(overrides: list[str]) -> None:

@@ -157,3 +157,10 @@ def test_without_a_whole_seed_of_plain_fine_tuning_nothing_is_compared(campaign:
     planned = replace(campaign.planned, runs=[run for run in campaign.planned.runs if run.config.method])
     with pytest.raises(BenchmarkError, match="plain fine-tuning has no seed"):
         arms(planned, {})
+
+
+def test_campaigns_whose_methods_have_axes_of_their_own_are_no_scorecards() -> None:
+    strength, tiny = Reference("campaigns/strength", ()), Reference("campaigns/tiny", ())
+    assert command.of_methods([strength, tiny], []) == [tiny]
+    with pytest.raises(BenchmarkError, match=r"campaigns/strength: no campaign here compares methods"):
+        command.of_methods([strength], [])
