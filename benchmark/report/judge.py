@@ -91,8 +91,8 @@ def _beside(judged: Verdict, among: Verdict, needed: Sequence[str], changed: boo
         UNDECIDED if mine in needed and mine != theirs else mine
         for mine, theirs in ((judged.verdict, among.verdict), (judged.sentences, among.sentences))
     )
-    said = f"{judged.why}; {said}"
-    return replace(judged, verdict=word, why=said, sentences=sentences, without_collapses=among)
+    judged = replace(judged, why=f"{judged.why}; {said}", without_collapses=among)
+    return replace(judged, verdict=word, sentences=sentences)
 
 
 def without_runs(claim: dict[str, Any]) -> Verdict:
@@ -230,10 +230,9 @@ def _nothing(comparisons: Sequence[Comparison]) -> str:
     """The reason why runs show nothing at all."""
     if not comparisons:
         return NO_RUN
-    waiting = sum(comparison.waiting for comparison in comparisons)
+    waiting, notes = sum(c.waiting for c in comparisons), dict.fromkeys(c.note for c in comparisons if c.note)
     left = f"; {_count(waiting, 'run')} not run yet" if waiting else ""
-    notes = "".join(f"; {note}" for note in dict.fromkeys(c.note for c in comparisons if c.note))
-    return f"no seed has all the values that it needs{notes}{_failures(comparisons)}{left}"
+    return "; ".join(["no seed has all the values that it needs", *notes]) + _failures(comparisons) + left
 
 
 def _open(word: str) -> str:

@@ -1,4 +1,4 @@
-"""What fork servers import first: whatever they fork ignores Ctrl-C from its first moment on.
+"""The first import of fork servers: whatever they fork ignores Ctrl-C from its first moment on.
 
 A terminal tells all processes of a command, and the command's own tells its children. A child that is still being set
 up would end with a stack trace.
