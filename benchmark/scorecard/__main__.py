@@ -109,7 +109,7 @@ def comparable(reference: Reference, method: str, overrides: list[str]) -> list[
     check_origins(reference.table, hits)
     kept = arms(planned, records)
     changes = [*overrides, f"method={','.join(dict.fromkeys([*kept.methods, method]))}"]
-    changes.append(f"seed={','.join(map(str, kept.seeds))}")
+    changes += [f"task={','.join(kept.tasks)}", f"seed={','.join(map(str, kept.seeds))}"]
     mine = grid.load(reference.table, changes)
     print(printable(said(mine, kept, records, method)), file=sys.stderr, flush=True)
     return changes
@@ -129,6 +129,7 @@ def said(mine: Grid, kept: Arms, records: dict[str, Record], method: str) -> str
     """A line on what is compared, and on what surrounded the reference runs."""
     to_do = len({run.run_id for run in mine.runs} - records.keys())
     line = f"{mine.name}: {method} beside {len(kept.methods)} arms of {len(kept.seeds)} seeds, {to_do} runs to do"
+    line += f" ({', '.join(kept.tasks)})"
     return f"{line}\n{surroundings(mine, records)}"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,12 +33,13 @@ class Reference:
 
 @dataclass(frozen=True)
 class Arms:
-    """Arms of a campaign that have all of their runs.
+    """Arms of a campaign that have all of their runs of some ``tasks`` and ``seeds``.
 
     ``methods`` are values of the axis ``method``.
     """
 
     methods: tuple[str, ...]
+    tasks: tuple[str, ...]
     seeds: tuple[int, ...]
 
 
@@ -56,24 +56,23 @@ def references(folder: Path) -> list[Reference]:
 
 
 def arms(planned: Grid, records: dict[str, Record]) -> Arms:
-    """The arms that have all runs of the seeds that plain fine-tuning has.
+    """The arms that have all runs of the tasks and seeds that plain fine-tuning has.
 
-    Raises: BenchmarkError if plain fine-tuning has no whole seed.
+    Raises: BenchmarkError if plain fine-tuning has no seed with all of its tasks.
     """
-    runs: dict[str, list[PlannedRun]] = {}
-    for run in planned.runs:
-        runs.setdefault(method_of(run), []).append(run)
-    plain = runs.get("[]", [])
+    plain = [run for run in planned.runs if method_of(run) == "[]"]
+    tasks = dict.fromkeys(run.config.task.name for run in plain if run.run_id in records)
+    plain = [run for run in plain if run.config.task.name in tasks]
     lost = {run.config.seed for run in plain if run.run_id not in records}
     seeds = sorted({run.config.seed for run in plain} - lost)
     if not seeds:
         raise BenchmarkError(f"{planned.name}: plain fine-tuning has no seed with records of all tasks")
-    whole = (name for name, each in runs.items() if _has_all(each, set(seeds), records))
-    return Arms(tuple(whole), tuple(seeds))
-
-
-def _has_all(runs: Iterable[PlannedRun], seeds: set[int], records: dict[str, Record]) -> bool:
-    return all(run.run_id in records for run in runs if run.config.seed in seeds)
+    whole: dict[str, bool] = {}
+    for run in planned.runs:
+        if run.config.task.name in tasks and run.config.seed in seeds:
+            name = method_of(run)
+            whole[name] = whole.get(name, True) and run.run_id in records
+    return Arms(tuple(name for name, has_all in whole.items() if has_all), tuple(tasks), tuple(seeds))
 
 
 def method_of(run: PlannedRun) -> str:

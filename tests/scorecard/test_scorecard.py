@@ -110,7 +110,17 @@ def test_arms_and_seeds_without_all_runs_are_left_out(campaign: Campaign) -> Non
     assert reference.add_to(store) == []
     records = {run.run_id: store.find(run.run_id) for run in campaign.planned.runs}
     kept = arms(campaign.planned, {name: record for name, record in records.items() if record is not None})
-    assert (kept.methods, kept.seeds) == (("[]", "[noisytune]"), (1, 2))
+    assert (kept.methods, kept.tasks, kept.seeds) == (("[]", "[noisytune]"), ("opinion", "closeness"), (1, 2))
+
+
+def test_a_task_that_was_not_begun_is_left_out(
+    campaign: Campaign, calls: list[list[str]], capsys: Any
+) -> None:
+    folder = campaign.committed(lambda config: config.task.name == "closeness")
+    status, _, said = called(command.main, capsys, "[hype_n]", *campaign.words, "--references", folder)
+    assert status == 0, said
+    assert "[hype_n] beside 3 arms of 3 seeds, 3 runs to do (opinion)" in said
+    assert "task=opinion" in calls[0]
 
 
 @pytest.mark.parametrize(
