@@ -111,7 +111,8 @@ def comparable(reference: Reference, method: str, overrides: list[str]) -> list[
     changes = [*overrides, f"method={','.join(dict.fromkeys([*kept.methods, method]))}"]
     changes += [f"task={','.join(kept.tasks)}", f"seed={','.join(map(str, kept.seeds))}"]
     mine = grid.load(reference.table, changes)
-    print(printable(said(mine, kept, records, method)), file=sys.stderr, flush=True)
+    for line in said(mine, kept, records, method):
+        print(printable(line), file=sys.stderr, flush=True)
     return changes
 
 
@@ -125,12 +126,12 @@ def check_origins(table: str, hits: Hits) -> None:
         )
 
 
-def said(mine: Grid, kept: Arms, records: dict[str, Record], method: str) -> str:
-    """A line on what is compared, and on what surrounded the reference runs."""
+def said(mine: Grid, kept: Arms, records: dict[str, Record], method: str) -> list[str]:
+    """Lines on what is compared, and on what surrounded the reference runs."""
     to_do = len({run.run_id for run in mine.runs} - records.keys())
     line = f"{mine.name}: {method} beside {len(kept.methods)} arms of {len(kept.seeds)} seeds, {to_do} runs to do"
     line += f" ({', '.join(kept.tasks)})"
-    return f"{line}\n{surroundings(mine, records)}"
+    return [line, surroundings(mine, records)]
 
 
 def surroundings(mine: Grid, records: dict[str, Record]) -> str:

@@ -82,7 +82,7 @@ def test_only_the_methods_own_runs_are_left_to_do(
     status, _, said = called(command.main, capsys, *words)
     assert status == 0, said
     assert "[hype_n] beside 3 arms of 3 seeds, 6 runs to do" in said
-    assert "reference runs: a processor, torch 2.0.0" in said
+    assert "\nreference runs: a processor, torch 2.0.0" in said
     [made] = calls
     assert made[:2] == ["benchmark.reproduce", TABLE]
     planned = grid.load(TABLE, made[2:-2])
