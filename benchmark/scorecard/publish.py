@@ -12,14 +12,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmark.command import carried_out, parse, parser_of
-from benchmark.errors import unknown
+from benchmark.errors import BenchmarkError, unknown
 from benchmark.grids import grid
 from benchmark.grids.grid import Grid
 from benchmark.places import ROOT, in_home
+from benchmark.printable import printable
 from benchmark.records.store import Store
 from benchmark.runs.finished import records_at_hand
 from benchmark.runs.hits import Hits
-from benchmark.scorecard.references import FOLDER, SWEEPS, method_of
+from benchmark.scorecard.references import FOLDER, SWEEPS, Reference, method_of
 from benchmark.store import archive
 
 DESCRIPTION = """\
@@ -53,7 +54,10 @@ def publish(options: argparse.Namespace) -> int:
     for name in options.campaigns:
         if name not in ORDER:
             raise unknown("campaign", name, ORDER, f"sweeps/{SWEEPS}/")
+    if options.minutes is not None and not 0 < options.minutes < float("inf"):
+        raise BenchmarkError(f"--minutes {options.minutes:g}: must be above 0")
     chosen = [name for name in ORDER if name in options.campaigns or not options.campaigns]
+    bring(chosen, options.output)
     if options.minutes is not None:
         make(chosen, time.monotonic() + 60 * options.minutes)
     for name in chosen:
@@ -65,6 +69,15 @@ def publish(options: argparse.Namespace) -> int:
             f"{planned.name}: {packed} of {len({run.run_id for run in planned.runs})} runs", file=sys.stderr
         )
     return 0
+
+
+def bring(names: Sequence[str], folder: Path) -> None:
+    """Add the records that are published already to the store: the new archives have them as well."""
+    for name in names:
+        archives = tuple(sorted((folder / name).glob("*.tar.gz")))
+        store = Store(grid.load(f"{SWEEPS}/{name}").runs[0].config.store)
+        for line in Reference(f"{SWEEPS}/{name}", archives).add_to(store):
+            print(printable(line), file=sys.stderr)
 
 
 def make(names: Sequence[str], last: float) -> None:
@@ -93,7 +106,7 @@ def pack(planned: Grid, folder: Path) -> int:
         folder.mkdir(parents=True, exist_ok=True)
     for method, folders in by_method.items():
         path = folder / f"{method.strip('[]').replace(',', '+') or 'plain'}.tar.gz"
-        path.unlink(missing_ok=True)  # the new one has all of its records
+        path.unlink(missing_ok=True)  # its records are in the store: see `bring`
         archive.write(path, folders, [planned.name])
     return len(records)
 

@@ -66,7 +66,11 @@ def arms(planned: Grid, records: dict[str, Record]) -> Arms:
     lost = {run.config.seed for run in plain if run.run_id not in records}
     seeds = sorted({run.config.seed for run in plain} - lost)
     if not seeds:
-        raise BenchmarkError(f"{planned.name}: plain fine-tuning has no seed with records of all tasks")
+        raise BenchmarkError(
+            f"{planned.name}: no seed of plain fine-tuning has reference runs of all tasks; were its sweep, protocol, model "
+            f"or tasks changed by hand (git diff conf sweeps)? Then nothing is comparable: put them back, or make all arms "
+            f"anew: python -m benchmark.reproduce {planned.name}"
+        )
     whole: dict[str, bool] = {}
     for run in planned.runs:
         if run.config.task.name in tasks and run.config.seed in seeds:

@@ -62,6 +62,25 @@ def test_the_report_beside_them_is_that_of_the_store(store: Store, tmp_path: Pat
     assert (tmp_path / "out" / NAME / "claims.csv").is_file()
 
 
+def test_what_is_published_stays_when_another_store_publishes(
+    store: Store, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert called(publish.main, capsys, NAME, "--output", tmp_path / "out")[0] == 0
+    before = {path.name: path.read_bytes() for path in (tmp_path / "out" / NAME).glob("*.tar.gz")}
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    status, _, said = called(publish.main, capsys, NAME, "--output", tmp_path / "out")
+    assert (status, said) == (0, f"{SWEEPS}/{NAME}: 26 of 130 runs\n")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out" / NAME).glob("*.tar.gz")} == before
+
+
+@pytest.mark.parametrize("minutes", ["0", "-1", "nan"])
+def test_no_time_is_refused(capsys: Any, tmp_path: Path, minutes: str) -> None:
+    status, _, said = called(publish.main, capsys, f"--minutes={minutes}", "--output", tmp_path)
+    assert status == 2
+    assert "must be above 0" in said
+
+
 def test_an_unknown_campaign_is_refused(capsys: Any, tmp_path: Path) -> None:
     status, _, said = called(publish.main, capsys, "strenght", "--output", tmp_path)
     assert status == 2
