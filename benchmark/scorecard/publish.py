@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from benchmark.command import carried_out, parse, parser_of
@@ -91,7 +92,9 @@ def make(names: Sequence[str], last: float) -> None:
                 process.wait(left)
             except subprocess.TimeoutExpired:
                 process.terminate()
-                process.wait(ENDING)
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(ENDING)
+                process.kill()
 
 
 def pack(planned: Grid, folder: Path) -> int:

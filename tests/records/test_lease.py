@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import filelock
 import pytest
@@ -207,17 +208,23 @@ def test_a_new_store_gets_one_token_whoever_is_first(tmp_path: Path):
     assert [path.name for path in tmp_path.iterdir()] == [token.FILE]
 
 
-def test_a_worker_shows_that_it_is_there_and_those_that_were_killed_are_removed(store: Path, hold):
+@pytest.fixture
+def one_killed(store: Path, hold) -> Any:
+    """The process of a worker that is alive, beside the file of one that was killed."""
     (store / workers.WORKERS).mkdir()
     alive = hold(store / workers.WORKERS / "alive")
     dead = hold(store / workers.WORKERS / "dead")
     dead.kill()
     dead.wait()
+    return alive
+
+
+def test_a_worker_shows_that_it_is_there_and_those_that_were_killed_are_removed(store: Path, one_killed):
     workers.arrive(store)
     names = {path.name for path in (store / workers.WORKERS).iterdir()}
     assert names > {"alive"}
     assert len(names) == 2  # its own, and not that of the dead one
-    assert alive.poll() is None
+    assert one_killed.poll() is None
     workers.leave()
     assert {path.name for path in (store / workers.WORKERS).iterdir()} == {"alive"}
 
@@ -238,16 +245,15 @@ def test_a_second_machine_of_the_same_name_is_refused(store: Path, monkeypatch: 
     workers.leave()
 
 
-def test_a_command_that_makes_no_run_removes_those_that_were_killed_too(store: Path, hold):
-    workers.forget_killed(store)  # nobody was ever there
-    (store / workers.WORKERS).mkdir()
-    alive = hold(store / workers.WORKERS / "alive")
-    dead = hold(store / workers.WORKERS / "dead")
-    dead.kill()
-    dead.wait()
+def test_a_command_that_makes_no_run_removes_those_that_were_killed_too(store: Path, one_killed):
     workers.forget_killed(store)
     assert {path.name for path in (store / workers.WORKERS).iterdir()} == {"alive"}
-    alive.kill()
+    assert one_killed.poll() is None
+
+
+def test_a_store_without_workers_has_none_to_forget(store: Path):
+    workers.forget_killed(store)
+    assert not (store / workers.WORKERS).exists()
 
 
 def test_the_token_of_a_launcher_is_the_only_one_that_its_workers_take(tmp_path: Path):
