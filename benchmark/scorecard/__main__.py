@@ -53,6 +53,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 def score(options: argparse.Namespace) -> int:
     """Compare a method in every campaign; return the exit status."""
+    if not options.method.strip("[] "):
+        raise BenchmarkError(
+            f"METHOD={options.method!r}: plain fine-tuning is in every campaign; name a method, as in '[noisytune]' "
+            "(python -m benchmark.methods lists them)"
+        )
     check(options.overrides)
     method = options.method if options.method.startswith("[") else f"[{options.method}]"
     for reference in of_methods(references(options.references), options.overrides):

@@ -127,6 +127,8 @@ def test_a_task_that_was_not_begun_is_left_out(
     ("words", "said"),
     [
         (["[nonsense]"], "nonsense"),
+        (["[]"], "plain fine-tuning is in every campaign"),
+        ([""], "plain fine-tuning is in every campaign"),
         (["[hype_n]", "protocol.epochs=9"], "protocol.epochs=9: the reference runs were made without it"),
         (["[hype_n]", "task=cola"], "task=cola: the reference runs were made without it"),
     ],
