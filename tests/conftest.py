@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import pickle
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -45,6 +46,7 @@ from hydra.core.global_hydra import GlobalHydra  # noqa: E402
 
 from benchmark import __main__ as command  # noqa: E402
 from benchmark import reproduce as reproduce_command  # noqa: E402
+from benchmark import stopping  # noqa: E402
 from benchmark.config.compose import ROOT  # noqa: E402
 from benchmark.config.identity import run_id  # noqa: E402
 from benchmark.config.schema import RunConfig  # noqa: E402
@@ -103,6 +105,15 @@ def no_hydra_left_over() -> Iterator[None]:
     GlobalHydra.instance().clear()
     yield
     GlobalHydra.instance().clear()
+
+
+@pytest.fixture(autouse=True)
+def nobody_hears_signals() -> Iterator[None]:
+    """A command that ran in this process hears signals, and would hear those of the tests after it."""
+    before = {number: signal.getsignal(number) for number in stopping.SIGNALS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture

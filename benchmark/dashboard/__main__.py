@@ -6,18 +6,16 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from benchmark.command import carried_out, parse, parser_of
 from benchmark.config.compose import run_config
-from benchmark.dashboard.kept import Kept
+from benchmark.dashboard.sending import sent
 from benchmark.errors import BenchmarkError
 from benchmark.grids import grid
 from benchmark.grids.grid import Grid
 from benchmark.places import in_home
 from benchmark.printable import printable
-from benchmark.privacy import without_secrets
 from benchmark.records.disk import make_writable
 from benchmark.records.store import Store
 from benchmark.runs.finished import arrays_of, load_records
@@ -39,7 +37,6 @@ The next time the same ones are renewed: their ids are in results/wandb/dashboar
 workspace is written as JSON. It needs the extra `dashboards`: pip install '.[dashboards]'.
 """
 PACKAGE = "wandb_workspaces"
-ENDED = 60  # seconds for everything that a server is asked
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -111,41 +108,6 @@ def show(shown: Content, tracker: WandB) -> None:
         "not in the report: the figures as the paper draws them, for it takes pictures by web address only; they are on "
         f"the pages of `python -m benchmark.site {shown.name}`"
     )
-
-
-def sent(shown: Content, tracker: WandB, folder: Path) -> dict[str, str]:
-    """Make or renew workspace and report on the server; their addresses. Raises: BenchmarkError."""
-    import wandb
-
-    from benchmark.dashboard import views
-
-    kept = Kept(folder)
-    try:
-        api = wandb.Api(timeout=ENDED // 4)
-        entity = tracker.entity or api.default_entity or ""
-        place = f"{api.settings['base_url']}/{entity}/{tracker.project}/{shown.name}"
-        ids = kept.of(place)
-        workspace = views.workspace(shown, entity, tracker.project)
-        workspace._internal_name, workspace._internal_id = ids.get("view", ""), ids.get("workspace", "")
-        workspace.save()
-        kept.keep(place, {"view": workspace._internal_name, "workspace": workspace._internal_id})
-        report = views.report(shown, entity, tracker.project)
-        report.id = ids.get("report", "")
-        report.save()
-        kept.keep(place, {"report": report.id})
-        return {"workspace": workspace.url, "report": report.url}
-    except BenchmarkError:
-        raise
-    except Exception as error:  # networks, accounts and servers raise many kinds
-        raise refused(error) from error
-    finally:
-        wandb.teardown()
-
-
-def refused(error: Any) -> BenchmarkError:
-    """The refusal for an error of W&B's."""
-    words = without_secrets(str(error).strip().split("\n")[0])
-    return BenchmarkError(f"W&B: {type(error).__name__}: {words}; the same command goes on from here")
 
 
 if __name__ == "__main__":

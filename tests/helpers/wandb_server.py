@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -251,6 +252,7 @@ def serving() -> Iterator[Server]:
 
 def pointed_at(server: Server, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     """Let W&B know this server alone, an account there, and no settings of the machine's user."""
+    resource_tracker.ensure_running()  # multiprocessing's own, one for all tests: it is no client of this server
     for name in [name for name in os.environ if name.startswith("WANDB_")]:
         monkeypatch.delenv(name)
     told = {"WANDB_BASE_URL": server.url, "WANDB_API_KEY": KEY, "WANDB_CONFIG_DIR": str(folder / "settings"),
