@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from benchmark.command import carried_out, parse, parser_of
@@ -95,9 +96,11 @@ def check(overrides: list[str]) -> None:
 
 
 def verified(reference: Reference) -> int:
-    """The exit status of running a sample of the reference runs again."""
-    command = ["benchmark.verify", str(reference.archives[0]), "--sample", str(SAMPLE)]
-    return subprocess.call([sys.executable, "-m", *command])
+    """The exit status of running a sample of the reference runs, of all archives, again."""
+    with tempfile.TemporaryDirectory(prefix="benchmark-scorecard-") as scratch:
+        reference.add_to(Store(Path(scratch)))
+        command = ["benchmark.verify", scratch, "--sample", str(SAMPLE)]
+        return subprocess.call([sys.executable, "-m", *command])
 
 
 def comparable(reference: Reference, method: str, overrides: list[str]) -> list[str]:

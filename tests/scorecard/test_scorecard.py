@@ -17,6 +17,7 @@ from benchmark.records.store import Store
 from benchmark.scorecard import __main__ as command
 from benchmark.scorecard.references import Reference, arms, references
 from benchmark.store import archive
+from benchmark.store.merging import runs_of
 from helpers.stores import called
 
 SWEEP = """# @package _global_
@@ -95,10 +96,18 @@ def test_verify_runs_a_sample_first_and_stops_if_bits_differ(
     campaign: Campaign, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     made: list[str] = []
-    monkeypatch.setattr(command.subprocess, "call", lambda words: made.append(words[2]) or 1)
+    sampled: list[int] = []
+
+    def differs(words: list[str]) -> int:
+        made.append(words[2])
+        sampled.append(len(runs_of(Path(words[3]))))
+        return 1
+
+    monkeypatch.setattr(command.subprocess, "call", differs)
     words = ["hype_n", *campaign.words, "--references", campaign.committed(), "--verify"]
     assert called(command.main, capsys, *words)[0] == 1
     assert made == ["benchmark.verify"]
+    assert sampled == [len(campaign.planned.runs)]
 
 
 def test_arms_and_seeds_without_all_runs_are_left_out(campaign: Campaign) -> None:
