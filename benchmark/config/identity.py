@@ -1,7 +1,8 @@
 """The identity of a run: a hash over the values that can change its result.
 
 Paths, names, labels and a protocol's ``values`` cannot change a result and are left out. Values equal to
-the schema's default are left out as well: a new option must not rename old runs. Probes are included,
+the schema's default are left out as well: a new option must not rename old runs. So is a separate seed that is the
+run's own: it gives the same bits. Probes are included,
 although they change no result, because a record has the probes of its run only. The kind of machine is not
 part of a configuration; the record's ``environment`` names it. A class of ours counts by its name, so that
 it may move within the package; a class from elsewhere counts by its dotted path.
@@ -36,6 +37,7 @@ def identity(config: RunConfig, schema: int = SCHEMA) -> dict[str, Any]:
         "data": _stated(config.data, DEFAULTS.data, {"name"}),
         "method": config.method,
         "seed": config.seed,
+        **({"seeds": apart} if (apart := config.seeds.apart(config.seed)) else {}),
         "threads": config.threads,
         **({} if config.packed else {"packed": False}),
         **({"probe": config.probe} if config.probe else {}),
@@ -84,9 +86,10 @@ def _hash(texts: Mapping[str, str]) -> str:
 
 
 def _differ_in_seed(one: RunConfig, other: RunConfig) -> bool:
-    """True if two configurations share all parts that count."""
+    """True if two configurations share all parts that count, and no seed is separate."""
     parts = ("model", "task", "protocol", "data", "method", "probe", "threads", "packed")
-    return all(getattr(one, part) is getattr(other, part) for part in parts)
+    shared = all(getattr(one, part) is getattr(other, part) for part in parts)
+    return shared and one.seeds == other.seeds == DEFAULTS.seeds
 
 
 def _by_name(value: Any) -> Any:

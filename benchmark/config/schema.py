@@ -13,6 +13,7 @@ from typing import Any
 from omegaconf import MISSING
 
 from benchmark.config.folders import folder_at
+from benchmark.config.seeds import SeedsConfig
 from benchmark.config.table import Table
 
 OPTIMIZERS = ("adamw", "adamw_no_bias", "bertadam", "adamw_torch", "adamax", "adamax_mtdnn")
@@ -217,6 +218,7 @@ class RunConfig:
     tracker: dict[str, Any] = field(default_factory=dict)
     engine: dict[str, Any] = field(default_factory=dict)
     seed: int = 1
+    seeds: SeedsConfig = field(default_factory=SeedsConfig)
     store: str = "results/runs"
     cache: str = ".cache"
     device: str = "auto"

@@ -17,6 +17,7 @@ from benchmark.config.schema import (
     TaskConfig,
     TrainingSets,
 )
+from benchmark.config.seeds import SeedsConfig
 from benchmark.privacy import HIDDEN
 
 PLACES, PLUGINS = ("id", "repo"), ("method", "probe")  # keys of a configuration
@@ -55,6 +56,7 @@ def typed_again(stored: Mapping[str, Any]) -> RunConfig:
             "task": TaskConfig(**task),
             "protocol": ProtocolConfig(**stored["protocol"]),
             "data": DataConfig(**stored["data"]),
+            "seeds": SeedsConfig(**stored.get("seeds", {})),
         }
     )
 
