@@ -24,6 +24,8 @@ BY_NAME = 3  # the first schema in which code of ours counts by its name
 NAMED_BY = {"_target_": -1, "builder": -2}
 OURS = __name__.partition(".")[0]
 
+# Keys of a task: the splits that they stand for are stated instead, or they change no result.
+LEFT_OUT = {"name", "label", "remark", "train", "evaluate", "setting", "settings", "translations"}
 DEFAULTS, SPLIT = RunConfig(), SplitConfig()  # values equal to these are left out
 
 
@@ -55,7 +57,7 @@ def _kept(config: RunConfig) -> dict[str, str]:
 def _task(task: TaskConfig) -> dict[str, Any]:
     """A task as its run sees it: the splits of its setting, no other setting."""
     train = [_stated(split, SPLIT) for split in splits_of_setting(task)]
-    return _stated(task, DEFAULTS.task, {"name", "label", "train", "evaluate", "setting", "settings"}) | {
+    return _stated(task, DEFAULTS.task, LEFT_OUT) | {
         "train": train[0] if len(train) == 1 else train,
         "evaluate": {name: _stated(split, SPLIT) for name, split in task.evaluate.items()},
     }

@@ -7,17 +7,16 @@ from typing import Any
 
 from benchmark.config.identity import run_id
 from benchmark.config.schema import (
-    AnswersConfig,
     DataConfig,
     ModelConfig,
     ProtocolConfig,
-    RetrievalConfig,
     RunConfig,
     SplitConfig,
     TaskConfig,
     TrainingSets,
 )
 from benchmark.config.seeds import SeedsConfig
+from benchmark.config.task_options import AnswersConfig, RetrievalConfig
 from benchmark.privacy import HIDDEN
 
 PLACES, PLUGINS = ("id", "repo"), ("method", "probe")  # keys of a configuration
@@ -62,7 +61,12 @@ def typed_again(stored: Mapping[str, Any]) -> RunConfig:
 
 
 def _sets(setting: Mapping[str, Any]) -> TrainingSets:
-    return TrainingSets([SplitConfig(**split) for split in setting["train"]])
+    lists = {
+        key: [SplitConfig(**split) for split in setting[key]]
+        for key in ("train", "published")
+        if key in setting
+    }
+    return TrainingSets(**{**setting, **lists})
 
 
 def _names(value: Any, key: str = "") -> Iterator[str]:

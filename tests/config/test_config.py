@@ -31,6 +31,8 @@ COSMETIC = {
     ("model", "label"),
     ("task", "name"),
     ("task", "label"),
+    ("task", "remark"),
+    ("task", "translations"),  # the splits that are read from it count: tests/tasks/test_translations.py
     ("task", "settings"),  # the one that is chosen counts: tests/tasks/test_kinds.py
     ("data", "name"),
     ("protocol", "name"),

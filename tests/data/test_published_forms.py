@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -154,6 +155,17 @@ def test_mining_the_shared_tasks_files_is_mining_what_they_hold(compose: Compose
     }
     assert names <= ours.data.digests.keys()
     assert task_files.files(config.task, names).keys() == names
+
+
+def test_translated_questions_have_the_format_of_squad(tmp_path: Path) -> None:
+    question = {"id": "1", "question": "Wer?", "answers": [{"text": "Anna", "answer_start": 0}]}
+    article = {"title": "t", "paragraphs": [{"context": "Anna schläft.", "qas": [question]}]}
+    text = json.dumps({"version": "1.1", "data": [article]})
+    written(tmp_path, {"translate-train/squad.translate.train.en-de.json": text})
+    [row] = rows(tmp_path, "translate-train.de", "train")
+    assert (row["question"], row["context"]) == ("Wer?", "Anna schläft.")
+    written(tmp_path, {"copy/squad.translate.train.en-de.json": text})
+    assert "are of one name: keep one" in refusal(lambda: rows(tmp_path, "translate-train.de", "train"))
 
 
 CONLLU = """# text = Ich gehe zum Haus
