@@ -23,7 +23,7 @@ FOLDER = re.compile(rf"(?<![\w:/.…-]){SCHEME}(?P<path>~[\w.-]*(?:/{PART})+/?|(
 WHOLE = re.compile(rf"{SCHEME}(?P<path>[/~].*|(?:.*/)?\.\.(?:/.*)?)", re.DOTALL)
 LIBRARY = re.compile(r".*/(?:(?:site|dist)-packages|lib/python[\d.]+)/")
 # Keys of a configuration whose value may be a folder of one part, or one with spaces.
-PLACES = ("id", "repo", "folder", "store", "cache", "searchpath")
+PLACES = ("id", "repo", "translations", "folder", "store", "cache", "searchpath")
 BETWEEN = re.compile(r"""([\[\],]?['"]|[\[\],])""")  # the values of a list on a command line
 SECRET = re.compile(r"\b(?:hf|gh[opsu]|wandb_v1)_\w{20,}|\bsk-[\w-]{20,}|(?<=://)[^\s/@]+(?=@)")
 SECRET_VARIABLE = re.compile(r"(^|_)(TOKEN|SECRET|PASSWORD|PASSWD|KEY)$")

@@ -1,16 +1,33 @@
 """Named random streams: one seed per run, one independent stream per use of chance.
 
 Switching a method on must change neither the batches, nor the head, nor the dropout of the run beside
-it, or a comparison of the two is not paired. So each use of chance in a run has a generator of its own.
+it, or a comparison of the two is not paired. So each use of chance in a run has a generator of its own, and a
+run may give some of them seeds of their own.
 """
 
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import torch
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """The seeds of a run's uses of chance: its head, order of examples, dropout, and methods' noise."""
+
+    head: int
+    order: int
+    dropout: int
+    noise: int
+
+    @classmethod
+    def all(cls, seed: int) -> Seeds:
+        """One ``seed`` for everything."""
+        return cls(seed, seed, seed, seed)
 
 
 def derive(seed: int, *name: str | int) -> int:

@@ -23,6 +23,7 @@ UNKNOWN = [
     (["protocol=demos"], ["demos", "did you mean 'demo'?"]),
     (["data=1kk"], ["1kk", "did you mean '1k'?"]),
     (["sede=1"], ["sede", "did you mean 'seed'?"]),
+    (["seeds.heads=3"], ["seeds.heads", "did you mean 'head'?", "valid: dropout, head, noise, order"]),
     (["learning_rate=1e-3"], ["learning_rate", "valid: "]),
     (["protocl.epochs=1"], ["protocl", "did you mean 'protocol'?"]),
     (["protocol.epoch=1"], ["protocol.epoch", "did you mean 'epochs'?"]),

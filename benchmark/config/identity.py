@@ -1,7 +1,8 @@
 """The identity of a run: a hash over the values that can change its result.
 
 Paths, names, labels and a protocol's ``values`` cannot change a result and are left out. Values equal to
-the schema's default are left out as well: a new option must not rename old runs. Probes are included,
+the schema's default are left out as well: a new option must not rename old runs. So is a separate seed that is the
+run's own: it gives the same bits. Probes are included,
 although they change no result, because a record has the probes of its run only. The kind of machine is not
 part of a configuration; the record's ``environment`` names it. A class of ours counts by its name, so that
 it may move within the package; a class from elsewhere counts by its dotted path.
@@ -23,6 +24,8 @@ BY_NAME = 3  # the first schema in which code of ours counts by its name
 NAMED_BY = {"_target_": -1, "builder": -2}
 OURS = __name__.partition(".")[0]
 
+# Keys of a task: the splits that they stand for are stated instead, or they change no result.
+LEFT_OUT = {"name", "label", "remark", "train", "evaluate", "setting", "settings", "translations"}
 DEFAULTS, SPLIT = RunConfig(), SplitConfig()  # values equal to these are left out
 
 
@@ -36,6 +39,7 @@ def identity(config: RunConfig, schema: int = SCHEMA) -> dict[str, Any]:
         "data": _stated(config.data, DEFAULTS.data, {"name"}),
         "method": config.method,
         "seed": config.seed,
+        **({"seeds": apart} if (apart := config.seeds.apart(config.seed)) else {}),
         "threads": config.threads,
         **({} if config.packed else {"packed": False}),
         **({"probe": config.probe} if config.probe else {}),
@@ -53,7 +57,7 @@ def _kept(config: RunConfig) -> dict[str, str]:
 def _task(task: TaskConfig) -> dict[str, Any]:
     """A task as its run sees it: the splits of its setting, no other setting."""
     train = [_stated(split, SPLIT) for split in splits_of_setting(task)]
-    return _stated(task, DEFAULTS.task, {"name", "label", "train", "evaluate", "setting", "settings"}) | {
+    return _stated(task, DEFAULTS.task, LEFT_OUT) | {
         "train": train[0] if len(train) == 1 else train,
         "evaluate": {name: _stated(split, SPLIT) for name, split in task.evaluate.items()},
     }
@@ -84,9 +88,10 @@ def _hash(texts: Mapping[str, str]) -> str:
 
 
 def _differ_in_seed(one: RunConfig, other: RunConfig) -> bool:
-    """True if two configurations share all parts that count."""
+    """True if two configurations share all parts that count, and no seed is separate."""
     parts = ("model", "task", "protocol", "data", "method", "probe", "threads", "packed")
-    return all(getattr(one, part) is getattr(other, part) for part in parts)
+    shared = all(getattr(one, part) is getattr(other, part) for part in parts)
+    return shared and one.seeds == other.seeds == DEFAULTS.seeds
 
 
 def _by_name(value: Any) -> Any:

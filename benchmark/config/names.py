@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from benchmark.config.schema import RunConfig
 from benchmark.errors import BenchmarkError
+from benchmark.places import in_home
 from benchmark.printable import printable
 
 LONGEST = 200  # characters; file systems take few more
 
 
 def check_names(config: RunConfig) -> None:
-    """Raises: BenchmarkError for a name that is empty, too long, or cannot be printed; a label may be empty."""
+    """Raises: BenchmarkError for a name that is empty, too long, or cannot be printed, and a folder that is none.
+
+    A label may be empty.
+    """
+    if (folder := config.task.translations) is not None and not in_home(folder).is_dir():
+        raise BenchmarkError(
+            f"task.translations={folder}: no such folder (valid: one with XTREME's XNLI/, PAWSX/, SQuAD/, TyDiQA-GoldP/)"
+        )
     for group in ("model", "task", "protocol", "data"):
         check_name(f"{group}.name", getattr(config, group).name)
     for group in ("model", "task"):

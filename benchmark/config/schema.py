@@ -13,7 +13,9 @@ from typing import Any
 from omegaconf import MISSING
 
 from benchmark.config.folders import folder_at
+from benchmark.config.seeds import SeedsConfig
 from benchmark.config.table import Table
+from benchmark.config.task_options import AnswersConfig, RetrievalConfig
 
 OPTIMIZERS = ("adamw", "adamw_no_bias", "bertadam", "adamw_torch", "adamax", "adamax_mtdnn")
 SCHEDULES = ("linear", "linear_from_start", "constant")
@@ -94,42 +96,15 @@ class SplitConfig:
 
 @dataclass
 class TrainingSets:
-    """Splits to train on together."""
+    """Splits to train on together.
+
+    They are ``train``, or if ``task.translations`` is a folder the task's own ``train`` and these ``published`` ones.
+    ``translated_by`` says in words whose translations those of ``train`` are.
+    """
 
     train: list[SplitConfig] = field(default_factory=list)
-
-
-@dataclass
-class AnswersConfig:
-    """Lengths in question answering, in tokens.
-
-    ``step`` is the distance between windows of a context, ``max_question`` the longest question and
-    ``longest`` the longest answer. With ``unanswerable``, questions may have no answer, as in SQuAD 2: this is
-    learnt as the first token, and no answer is then the right one.
-    """
-
-    step: int = 128
-    max_question: int = 64
-    longest: int = 30
-    unanswerable: bool = False
-
-
-@dataclass
-class RetrievalConfig:
-    """The layer of sentence vectors, and the threshold of mining.
-
-    ``rule`` is ``fixed``, ``best_on_dev`` or ``best_on_test``; the last two choose a layer per evaluation set.
-    ``layers`` has the fixed layer (1 is the first block's output) by the model's number of layers; without an
-    entry it is the layer at two thirds of the depth. ``compared`` are further layers to score; if it is empty
-    and the rule chooses, all layers are scored. With ``special``, a sentence's mean includes the special
-    tokens. The threshold of mining is the best one on ``threshold``, ``dev`` or ``test``.
-    """
-
-    rule: str = "fixed"
-    layers: dict[str, int] = field(default_factory=dict)
-    compared: list[int] = field(default_factory=list)
-    special: bool = True
-    threshold: str = "dev"
+    published: list[SplitConfig] = field(default_factory=list)
+    translated_by: str = ""
 
 
 @dataclass
@@ -140,7 +115,8 @@ class TaskConfig:
     else their positions in ``labels``, from 0. ``score_training`` adds the training examples of a run
     to its evaluation sets, as ``train``. ``languages`` limits the evaluation sets to these languages.
     ``setting`` chooses the training splits: ``zero_shot`` is ``train``, another name is an entry of
-    ``settings``. ``drop_untranslated`` leaves out pairs with the text ``NS`` (PAWS-X).
+    ``settings``. ``translations`` is the folder of XTREME's translated training sets. ``drop_untranslated`` leaves
+    out pairs with the text ``NS`` (PAWS-X). ``remark`` is what a reader has to know of the data; tables show it.
     """
 
     name: str = MISSING
@@ -159,6 +135,8 @@ class TaskConfig:
     languages: list[str] = field(default_factory=list)
     setting: str = ZERO_SHOT
     settings: dict[str, TrainingSets] = field(default_factory=dict)
+    translations: str | None = None
+    remark: str = ""
     drop_untranslated: bool = False
     answers: AnswersConfig = field(default_factory=AnswersConfig)
     retrieval: RetrievalConfig = field(default_factory=RetrievalConfig)
@@ -217,6 +195,7 @@ class RunConfig:
     tracker: dict[str, Any] = field(default_factory=dict)
     engine: dict[str, Any] = field(default_factory=dict)
     seed: int = 1
+    seeds: SeedsConfig = field(default_factory=SeedsConfig)
     store: str = "results/runs"
     cache: str = ".cache"
     device: str = "auto"

@@ -110,7 +110,8 @@ def splits_of_setting(task: TaskConfig) -> list[SplitConfig]:
             [ZERO_SHOT, *task.settings],
             f"task.setting of task {task.name!r}",
         )
-    splits = task.settings[task.setting].train
+    sets = task.settings[task.setting]
+    splits = [task.train, *sets.published] if task.translations and sets.published else sets.train
     if not splits:
         raise BenchmarkError(f"task.settings.{task.setting}.train of task {task.name!r}: names no split")
     return splits

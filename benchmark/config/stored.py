@@ -7,16 +7,16 @@ from typing import Any
 
 from benchmark.config.identity import run_id
 from benchmark.config.schema import (
-    AnswersConfig,
     DataConfig,
     ModelConfig,
     ProtocolConfig,
-    RetrievalConfig,
     RunConfig,
     SplitConfig,
     TaskConfig,
     TrainingSets,
 )
+from benchmark.config.seeds import SeedsConfig
+from benchmark.config.task_options import AnswersConfig, RetrievalConfig
 from benchmark.privacy import HIDDEN
 
 PLACES, PLUGINS = ("id", "repo"), ("method", "probe")  # keys of a configuration
@@ -55,12 +55,18 @@ def typed_again(stored: Mapping[str, Any]) -> RunConfig:
             "task": TaskConfig(**task),
             "protocol": ProtocolConfig(**stored["protocol"]),
             "data": DataConfig(**stored["data"]),
+            "seeds": SeedsConfig(**stored.get("seeds", {})),
         }
     )
 
 
 def _sets(setting: Mapping[str, Any]) -> TrainingSets:
-    return TrainingSets([SplitConfig(**split) for split in setting["train"]])
+    lists = {
+        key: [SplitConfig(**split) for split in setting[key]]
+        for key in ("train", "published")
+        if key in setting
+    }
+    return TrainingSets(**{**setting, **lists})
 
 
 def _names(value: Any, key: str = "") -> Iterator[str]:

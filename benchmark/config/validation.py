@@ -44,7 +44,9 @@ def validate(config: RunConfig) -> None:
     check_data(config.data)
     _validate_report(config)
     _validate_replay(config)
-    check_seed("seed", config.seed)
+    apart = {f"seeds.{name}": seed for name, seed in config.seeds.apart(config.seed).items()}
+    for key, seed in {"seed": config.seed, **apart}.items():
+        check_seed(key, seed)
     at_least("threads", config.threads, 1)
     if not DEVICE.fullmatch(config.device):
         raise BenchmarkError(f"device={config.device}: not available here; valid: auto, cpu, cuda, cuda:0, …")

@@ -17,6 +17,7 @@ from benchmark.config.splits import training_splits
 from benchmark.config.targets import made_by
 from benchmark.data import formats, hub, local
 from benchmark.data.listing import Listing, format_of, is_data
+from benchmark.data.published_forms import SENTENCES, form_of
 from benchmark.digests import sha256
 from benchmark.errors import BenchmarkError, hint
 
@@ -77,9 +78,9 @@ def find(task: TaskConfig, source: Source, split: SplitConfig, config: str | Non
     """
     config = config or split.config
     part = split.split
-    if split.repo and len(source.listing.names) == 1 and source.revision is None:
-        names = source.listing.names  # a file of one's own for this very split
-    else:
+    names = source.listing.names
+    alone = split.repo and len(names) == 1 and source.revision is None and not form_of(names[0])
+    if not alone:  # else it is a file of one's own for this very split, however it is called
         try:
             names = source.listing.files(config, part)
         except BenchmarkError as error:
@@ -97,6 +98,12 @@ def find(task: TaskConfig, source: Source, split: SplitConfig, config: str | Non
     own = local.path_of(split.repo) if split.repo else None
     repo = own.name if own else split.repo
     return SplitFiles(paths, digest, f"{repo}/{place}" if repo else place)
+
+
+def sentences_of(source: Source, split: SplitConfig) -> str | None:
+    """The configuration with all sentences of a mining set; None if none is named, or lies beside the pairs."""
+    beside = SENTENCES.format(config=split.config)
+    return split.sentences or (beside if beside in source.listing.declared else None)
 
 
 def read(task: TaskConfig, split: SplitConfig, file: SplitFiles, columns: list[str], cache: Path) -> Dataset:

@@ -10,7 +10,7 @@ import pyarrow
 from datasets import Dataset, concatenate_datasets
 from datasets.table import InMemoryTable
 
-from benchmark.data import delimited, json_rows, parquet
+from benchmark.data import delimited, json_rows, parquet, published_forms
 from benchmark.data.listing import format_of
 from benchmark.data.typed import typed
 from benchmark.errors import BenchmarkError
@@ -32,6 +32,8 @@ def read(
     A JSON column of unlike values is left out if it is not ``wanted``; None: all are.
     Raises: BenchmarkError naming the file, for one that cannot be read, or has no rows or other columns.
     """
+    if (columns := published_forms.read(paths)) is not None:
+        return _dataset(paths, {name: pyarrow.array(values) for name, values in columns.items()})
     suffix = format_of(paths[0].name)
     if suffix == ".parquet":
         return parquet.read(paths, cache)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
-from benchmark.data import hub
+from benchmark.data import hub, published_forms
 from benchmark.data.listing import Listing, listed
 from benchmark.errors import BenchmarkError, hint
 from benchmark.places import in_home, instead_of_address
@@ -43,13 +44,16 @@ def is_file_name(name: str) -> bool:
 
 
 def list_data(path: Path) -> Listing:
-    """The data files of a folder, or of a single file.
+    """The data files of a folder, or of a single file; those of a published form are configurations of their own.
 
     Raises: BenchmarkError if there is no data file.
     """
     names = [path.name] if path.is_file() else list_names(path)
     readme = path / hub.README
     files = listed(names, readme.read_text(errors="replace") if readme.is_file() else None)
+    configs = published_forms.declared(names)
+    known = {name for splits in configs.values() for some in splits.values() for name in some}
+    files = replace(files, names=sorted({*files.names, *known}), declared=files.declared | configs)
     if not files.names:
         raise BenchmarkError(f"{path}: {hub.no_data(names)}")
     return files

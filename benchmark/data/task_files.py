@@ -23,7 +23,7 @@ def kept(task: TaskConfig, cache: Path) -> Path:
 
 def files(task: TaskConfig, names: Collection[str]) -> dict[str, list[Path]]:
     """The files of splits by the names that a record gives them; those that are not here are left out."""
-    from benchmark.data.files import find  # imports datasets, which is slow
+    from benchmark.data.files import find, sentences_of  # imports datasets, which is slow
 
     present = {}
     for split in [*training_splits(task), *evaluation_splits(task).values()]:
@@ -31,7 +31,7 @@ def files(task: TaskConfig, names: Collection[str]) -> dict[str, list[Path]]:
         if source is None:
             continue
         for part in dict.fromkeys((split.split, split.dev)):
-            for config in dict.fromkeys((split.config, split.sentences)):
+            for config in dict.fromkeys((split.config, sentences_of(source, split))):
                 if part is None or config is None:
                     continue
                 try:

@@ -59,6 +59,7 @@ from transformers import PreTrainedModel
 from benchmark import randomness
 from benchmark.config.schema import ProtocolConfig, TaskConfig
 from benchmark.models.architecture import Encoder
+from benchmark.models.masks import PassName
 from benchmark.randomness import derive
 from benchmark.step.ascent import Ascent
 from benchmark.step.doubling import FurtherPass
@@ -69,7 +70,7 @@ from benchmark.step.update import Update
 
 @dataclass(frozen=True)
 class Context:
-    """A method's view of its run: its name, the seed and the model's parts."""
+    """A method's view of its run: its name, the seed of the noise and the model's parts."""
 
     name: str
     seed: int
@@ -82,6 +83,10 @@ class Context:
     def seed_of(self, *purpose: str | int) -> int:
         """The seed of `stream`."""
         return derive(self.seed, "method", self.name, *purpose)
+
+    def seed_in_pass(self, name: PassName) -> int:
+        """The seed of this method's stream in the pass called ``name``: passes of one dropout share it."""
+        return self.seed_of(derive(self.seed, *name))
 
 
 class Method(Stateful):

@@ -105,7 +105,7 @@ class Mixout(Method):
     def new_pass(self, *_: Any) -> None:
         """Begin a new stream of masks with the next pass.
 
-        The stream is named by the seed of the pass's dropout.
+        The stream is named by the pass: one that shares the dropout of another shares its masks.
         """
         self.rng: torch.Generator | None = None
 
@@ -133,7 +133,7 @@ class Mixout(Method):
         if self.probability == 1:
             return target
         if self.rng is None:
-            self.rng = masks.stream_of_pass(self.context.seed_of, weight.device)
+            self.rng = masks.stream_of_pass(self.context.seed_in_pass, weight.device)
         mask = self.draw(weight, self.rng).to(weight.dtype)
         kept = 1 - self.probability
         mixed = (mask * weight + (1 - mask - self.probability) * target) / kept

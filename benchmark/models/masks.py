@@ -24,16 +24,18 @@ FEW = 1 << 12  # for fewer entries, making a generator takes longer than the dra
 CHANCES = 1 << 16  # a probability is rounded to a multiple of 1 / CHANCES
 
 
-SeedOf = Callable[[int], int]  # the seed of a pass -> the seed of a stream named by that pass
+PassName = tuple[str | int, ...]  # from which the seeds of a pass are derived, each under a seed of the run
+SeedOf = Callable[[PassName], int]  # the name of a pass -> the seed of a stream named by that pass
 
 
 class _Pass:
-    """The state of the current pass: its seed, and the number of masks drawn.
+    """The state of the current pass: its seed, its name, and the number of masks drawn.
 
-    A doubled batch has one of each per half.
+    A doubled batch has a seed and a number per half, and the name of the first.
     """
 
     seeds: tuple[int, ...] = (0,)
+    name: PassName = ()
     masks: ClassVar[list[int]] = [0]
     number = -1  # of the pass, in the update under `noted`
     named: list[tuple[int, SeedOf]] | None = None
@@ -44,7 +46,7 @@ class PassStreams:
     """The random streams of a captured update on ``device``.
 
     There is one for the dropout of each pass. ``named`` are the streams named by a pass (`stream_of_pass`):
-    the number of the pass, and the function from its seed to theirs.
+    the number of the pass, and the function from its name to their seed.
     """
 
     def __init__(self, device: torch.device, passes: int, named: Sequence[tuple[int, SeedOf]]) -> None:
@@ -56,12 +58,12 @@ class PassStreams:
         """Begin with the first pass again."""
         self.next_dropout, self.next_named = iter(self.dropout), iter(self.named)
 
-    def seed(self, seeds: Sequence[int]) -> None:
-        """Begin every stream anew from ``seeds``, one per pass."""
+    def seed(self, seeds: Sequence[int], names: Sequence[PassName]) -> None:
+        """Begin every stream anew, from the seeds of the passes' dropout and the passes' ``names``."""
         for generator, seed in zip(self.dropout, seeds, strict=True):
             generator.manual_seed(seed)
         for number, seed_of, generator in self.named:
-            generator.manual_seed(seed_of(seeds[number]))
+            generator.manual_seed(seed_of(names[number]))
 
     @property
     def generators(self) -> list[torch.Generator]:
@@ -69,8 +71,8 @@ class PassStreams:
         return [*self.dropout, *(generator for _, _, generator in self.named)]
 
 
-def start_pass(*seeds: int) -> None:
-    """Seed the draws of the next forward pass.
+def start_pass(*seeds: int, name: PassName = ()) -> None:
+    """Seed the dropout of the next forward pass, which is called ``name``.
 
     With two ``seeds`` its batch is doubled, and each half draws from its own.
     """
@@ -79,16 +81,16 @@ def start_pass(*seeds: int) -> None:
         draw_from(next(_Pass.captured.next_dropout))
         return
     torch.manual_seed(seeds[0])  # for draws made elsewhere: on a GPU, by a model's own functional dropout
-    _Pass.seeds, _Pass.masks = seeds, [0] * len(seeds)
+    _Pass.seeds, _Pass.masks, _Pass.name = seeds, [0] * len(seeds), name
 
 
 def stream_of_pass(seed_of: SeedOf, device: torch.device) -> torch.Generator:
-    """Make a random stream on ``device`` for the current pass, named by its seed."""
+    """Make a random stream on ``device`` for the current pass, named by it."""
     if _Pass.captured is not None:
         return next(_Pass.captured.next_named)[2]
     if _Pass.named is not None:
         _Pass.named.append((_Pass.number, seed_of))
-    return randomness.generator(device).manual_seed(seed_of(torch.initial_seed()))
+    return randomness.generator(device).manual_seed(seed_of(_Pass.name))
 
 
 def draw_from(generator: torch.Generator) -> torch.Generator:

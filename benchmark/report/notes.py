@@ -12,6 +12,7 @@ from benchmark.config.schema import SELECTIONS
 from benchmark.grids import recipe
 from benchmark.grids.grid import Grid
 from benchmark.records.record import LOUD, Record
+from benchmark.report.data_notes import data_notes
 from benchmark.report.otherwise import otherwise
 from benchmark.report.papers.beside import Beside, prose
 
@@ -46,6 +47,7 @@ def notes(
     lines += _replaced(grid, labels) + _budgets(frame, labels)
     lines += printed.notes() if printed else []
     lines += prose(grid.table["published"]) if grid.table["published"] else []
+    lines += data_notes(grid, labels)
     lines += _missing(grid, runs) + _other_schema(grid, runs)
     if count := int((runs["status"] == "diverged").sum()):
         lines.append(

@@ -181,12 +181,8 @@ def assemble(this: Run, strict: bool = True) -> Ready:
     from benchmark.training.onlooker import NOBODY
     from benchmark.training.snapshot import Snapshot
 
-    config, protocol, seed, cache = (
-        this.config,
-        this.config.protocol,
-        this.config.seed,
-        Path(this.config.cache),
-    )
+    config, protocol, cache = this.config, this.config.protocol, Path(this.config.cache)
+    seeds = config.seeds.beside(config.seed)
     device = choose_device(config.device)
     if config.replay and device.type != "cuda":
         raise BenchmarkError(
@@ -194,19 +190,19 @@ def assemble(this: Run, strict: bool = True) -> Ready:
         )
     check_precision(protocol.precision, device)
     make_reproducible(config.threads, protocol.precision, strict)
-    seed_shared_streams(derive(seed, "shared"))
+    seed_shared_streams(derive(config.seed, "shared"))
     keep_quiet()
     tokenizer = pretrained.tokenizer(config.model, cache, len(config.task.text) > 1)
     task = tasks.load(config, tokenizer)
     memory.keep()
     used = memory.PeakMemory(device)
-    model = pretrained.load(config.model, task.units, seed, cache, task.kind.head)
+    model = pretrained.load(config.model, task.units, seeds.head, cache, task.kind.head)
     check_texts(config.model.name, tokenizer, model, task.token_ids)
     chosen = methods.build(config.method)
     watch = probes.Probes(config) if config.probe else NOBODY
     check_room(model, config.model.name, device)
     model.to(device)
-    methods.prepare(chosen, model, seed)
+    methods.prepare(chosen, model, seeds.noise)
     stamp = environment.stamp(device, config.threads, protocol.precision)
     here = stamp | {"on": str(device)}  # a snapshot's tensors are restored to the device they were on
     weights = keep(config, pretrained.checkpoint(config.model, cache).folder, task.files)
@@ -220,7 +216,7 @@ def assemble(this: Run, strict: bool = True) -> Ready:
         task,
         chosen,
         protocol,
-        seed,
+        seeds,
         device,
         packed=config.packed,
         replay=config.replay,

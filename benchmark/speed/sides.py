@@ -23,6 +23,7 @@ from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 from transformers.trainer_callback import PrinterCallback
 
 from benchmark.methods import build, prepare
+from benchmark.randomness import Seeds
 from benchmark.speed.conditions import Conditions
 from benchmark.speed.subjects import BATCH, PROTOCOL, RATE, SEED
 from benchmark.speed.timing import Amount, Took
@@ -69,7 +70,7 @@ def in_training(
     prepare(methods, model, SEED)
     once = -(-len(task.training) // BATCH) / updates  # a single evaluation, at the end and on no set
     protocol = replace(PROTOCOL, precision=here.precision, steps=updates, evaluations_per_epoch=once)  # type: ignore[arg-type]
-    return assembled(model, task, methods, protocol, SEED, here.device, replay=here.replay)
+    return assembled(model, task, methods, protocol, Seeds.all(SEED), here.device, replay=here.replay)
 
 
 def ours(

@@ -14,6 +14,7 @@ from transformers import PreTrainedModel
 from benchmark.errors import unknown
 from benchmark.models import masks
 from benchmark.models.architecture import Encoder, captured_states
+from benchmark.models.masks import PassName
 from benchmark.models.packed_layout import PackedLayout
 from benchmark.models.packing import Packing
 from benchmark.randomness import derive
@@ -39,8 +40,8 @@ class PassHooks(Protocol):
 class Step:
     """Part ``part`` of the batch of update ``number`` (0-based) out of ``total``.
 
-    ``inputs`` are the model's, ``targets`` the labels or values in the task's own shape. ``share`` is the
-    part's share of the batch, the weight of its loss. Logits are of the task's *items*: examples, labelled
+    ``inputs`` are the model's, ``targets`` the labels or values in the task's own shape. ``seed`` is that of its
+    dropout. ``share`` is the part's share of the batch, the weight of its loss. Logits are of the task's *items*: examples, labelled
     words, or starts and ends of answers (`benchmark.tasks.kind`).
     """
 
@@ -150,10 +151,17 @@ class Step:
 
         Every pass has its own: draws of a method between passes cannot shift it.
         """
+        return derive(self.seed, *self.stream_name(dropout, *name))
+
+    def stream_name(self, dropout: str | int, *name: str | int) -> PassName:
+        """The name by which a pass's streams are derived; passes that share dropout share it.
+
+        Raises: BenchmarkError for a way of dropout that does not exist.
+        """
         if dropout not in DROPOUTS:
             raise unknown("dropout", dropout, DROPOUTS)
         purpose = name if dropout == "independent" else ()
-        return derive(self.seed, "dropout", self.number, self.part, *purpose)
+        return "dropout", self.number, self.part, *purpose
 
     def _run(
         self, inputs: dict[str, torch.Tensor], targets: torch.Tensor, training: bool, *names: Name
@@ -162,7 +170,7 @@ class Step:
 
         Each half draws its dropout from the stream of one of ``names``.
         """
-        masks.start_pass(*(self.stream(*name) for name in names))
+        masks.start_pass(*(self.stream(*name) for name in names), name=self.stream_name(*names[0]))
         self.passes.append(names[0])
         if self.model.training != training:  # setting it walks through all modules
             self.model.train(training)

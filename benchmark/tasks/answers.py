@@ -12,8 +12,9 @@ import torch
 from torch.nn import functional
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
-from benchmark.config.schema import AnswersConfig, SplitConfig
+from benchmark.config.schema import SplitConfig
 from benchmark.config.splits import place_of
+from benchmark.config.task_options import AnswersConfig
 from benchmark.data.reader import Reader
 from benchmark.data.rows import Rows
 from benchmark.tasks import answer_forms, columns, windows
@@ -29,9 +30,8 @@ NOWHERE = -1e9  # the logit of padding: finite, so that no divergence becomes 0 
 class Questions(Examples):
     """Questions over their contexts in windows; ``texts`` are the right answers to each.
 
-    Training examples have no ``windows``, ``contexts`` and ``texts``: the model never answers them. A text is
-    None where the answers are not given. ``misplaced`` counts questions with an answer that is not in the
-    context at its stated place, and ``unanswerable`` those that have none.
+    Training examples have no ``windows``, ``contexts`` and ``texts``: the model never answers them. A text is None where
+    answers are not given. ``misplaced`` counts answers that are not where they say, ``unanswerable`` those that are none.
     """
 
     windows: list[windows.Window]

@@ -10,6 +10,7 @@ import numpy as np
 
 from benchmark.config.schema import SplitConfig
 from benchmark.config.splits import place_of
+from benchmark.data import files
 from benchmark.data.files import SplitFiles
 from benchmark.data.reader import Reader
 from benchmark.data.rows import Rows
@@ -164,13 +165,16 @@ def _numbers(rows: Rows, english: bool) -> set[str]:
 def sentences_of(reader: Reader, split: SplitConfig) -> str:
     """The configuration with all sentences of a mining set.
 
-    Raises: BenchmarkError if none is named.
+    Raises: BenchmarkError if there is none.
     """
-    if not split.sentences:
+    source = reader.source(split)
+    config = files.sentences_of(source, split)
+    if config is None:
+        reader.file(split)  # pairs that are not there are said first
         raise BenchmarkError(
-            f"task {reader.task.name!r}: {split.config} of {reader.source(split).repo or 'the data set'} has "
+            f"task {reader.task.name!r}: {split.config} of {source.repo or 'the data set'} has "
             f"the right pairs and not the sentences, and without sentences nothing can be "
-            f"mined; give the set's `sentences`, a configuration with the columns {', '.join(SENTENCE_COLUMNS)} "
-            f"(and its `repo`), or choose a task without it"
+            f"mined; give the set's `repo`, a folder of the shared task's files, or its `sentences`, a configuration "
+            f"with the columns {', '.join(SENTENCE_COLUMNS)}, or choose a task without it"
         )
-    return split.sentences
+    return config

@@ -15,8 +15,9 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from benchmark.config.schema import RetrievalConfig, SplitConfig
+from benchmark.config.schema import SplitConfig
 from benchmark.config.splits import place_of
+from benchmark.config.task_options import RetrievalConfig
 from benchmark.data.reader import Reader
 from benchmark.errors import BenchmarkError
 from benchmark.models import pretrained
@@ -48,7 +49,7 @@ class Bitext(Examples):
 class Retrieval(Kind):
     """Retrieval by sentence vectors: the mean over the tokens' states in one layer.
 
-    See `benchmark.config.schema.RetrievalConfig` for ``options``. Outputs are by layer: the layers that the options
+    See `benchmark.config.task_options.RetrievalConfig` for ``options``. Outputs are by layer: the layers that the options
     compare, of ``depth``.
     """
 

@@ -20,6 +20,7 @@ from transformers import BertConfig, BertForSequenceClassification, PreTrainedMo
 from benchmark.config.compose import register
 from benchmark.config.schema import ProtocolConfig, RunConfig
 from benchmark.methods import Context, Method, build, prepare
+from benchmark.randomness import Seeds
 from benchmark.records.store import Store
 from benchmark.step.update import Update
 from benchmark.tasks import Classification, Examples, Task
@@ -205,7 +206,7 @@ def tuned_with(
         acting = methods | {"gradients": gradients}
         with suppress(ProcessGoneError), streams_watched() as asked:
             prepare(methods, model, seed_of_methods)
-            training = assembled(model, small_task(EXAMPLES), acting, protocol, 1, CPU)
+            training = assembled(model, small_task(EXAMPLES), acting, protocol, Seeds.all(1), CPU)
             outcome = fine_tune(training, snapshot)
     if interrupted:
         store.drop_snapshot("small")

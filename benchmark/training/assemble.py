@@ -15,6 +15,7 @@ from benchmark.methods.base import Method, overrides
 from benchmark.models import attention, linear, masks, packing
 from benchmark.models.architecture import Encoder, encoder_of
 from benchmark.models.packing import Packing
+from benchmark.randomness import Seeds
 from benchmark.step.groups import parameter_groups
 from benchmark.step.optimizer import Optimizer
 from benchmark.tasks import Task
@@ -57,7 +58,7 @@ def assembled(
     task: Task,
     methods: Mapping[str, Method],
     protocol: ProtocolConfig,
-    seed: int,
+    seeds: Seeds,
     device: torch.device,
     packed: bool = True,
     replay: bool | None = None,
@@ -73,7 +74,7 @@ def assembled(
     Raises: BenchmarkError if ``replay`` is True and updates cannot be captured, for updates without end, or if
     ``protocol.selection`` names a set without gold labels.
     """
-    course = Course(len(task.training), protocol, seed)
+    course = Course(len(task.training), protocol, seeds)
     course.check_ends()
     chosen_by = best_weights.chosen_by(protocol.selection, task)
     encoder = encoder_of(model)

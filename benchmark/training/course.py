@@ -13,21 +13,21 @@ from benchmark.config.ranges import MOST_UPDATES
 from benchmark.config.schema import ProtocolConfig
 from benchmark.errors import BenchmarkError
 from benchmark.models.packing import Packing, layout_of
-from benchmark.randomness import stream
+from benchmark.randomness import Seeds, stream
 from benchmark.step.schedule import rate_at
 from benchmark.tasks import Examples, Task
 
 
 @dataclass(frozen=True)
 class Course:
-    """Plan of a run's updates, determined by data size, protocol and seed.
+    """Plan of a run's updates, determined by data size, protocol and seeds.
 
     ``batches`` numbers updates from 0; ``rate`` numbers them from 1 to ``total``.
     """
 
     examples: int
     protocol: ProtocolConfig
-    seed: int
+    seeds: Seeds
 
     @property
     def per_epoch(self) -> int:
@@ -54,7 +54,7 @@ class Course:
 
     def batches(self, done: int = 0) -> Iterator[tuple[int, list[int]]]:
         """Pairs (number of the update, indices of its examples), without the first ``done`` updates."""
-        order = batches(self.examples, self.protocol.batch_size, self.total, self.seed)
+        order = batches(self.examples, self.protocol.batch_size, self.total, self.seeds.order)
         return islice(enumerate(order), done, None)
 
     def parts(self, batch: list[int]) -> Iterator[list[int]]:

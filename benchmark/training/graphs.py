@@ -158,7 +158,9 @@ class GraphedLearner:
         assert known.streams is not None
         assert known.loss is not None
         step = self.step(known, number)
-        known.streams.seed([step.stream(*name) for name in known.passes])
+        known.streams.seed(
+            [step.stream(*name) for name in known.passes], [step.stream_name(*name) for name in known.passes]
+        )
         known.graph.replay()
         self.learner.optimizer.steps += 1
         self.replayed += 1

@@ -96,7 +96,7 @@ class Learner:
         share: float = 1.0,
     ) -> Step:
         """Micro-batch number ``part`` of update ``number``; ``share`` is its share of the batch."""
-        place = number, self.course.total, self.course.seed, part, share
+        place = number, self.course.total, self.course.seeds.dropout, part, share
         precision = self.protocol.precision
         return Step(
             self.model,
@@ -112,9 +112,9 @@ class Learner:
     def survey(self) -> None:
         """Show the training data once to every method with a ``survey`` hook.
 
-        The examples come in an order of their own, derived from the run's seed, the same for every method.
+        The examples come in an order of their own, derived from the seed of the order, the same for every method.
         """
-        size, seed = self.protocol.batch_size, derive(self.course.seed, "survey")
+        size, seed = self.protocol.batch_size, derive(self.course.seeds.order, "survey")
         updates = math.ceil(self.course.examples / size)
         for method in self.methods:
             if overrides(method, "survey"):

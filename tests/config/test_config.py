@@ -31,6 +31,8 @@ COSMETIC = {
     ("model", "label"),
     ("task", "name"),
     ("task", "label"),
+    ("task", "remark"),
+    ("task", "translations"),  # the splits that are read from it count: tests/tasks/test_translations.py
     ("task", "settings"),  # the one that is chosen counts: tests/tasks/test_kinds.py
     ("data", "name"),
     ("protocol", "name"),
@@ -119,6 +121,7 @@ PINNED = {  # ids of schema 3, one for every group of options: they change with 
     "method=[child_tuning_f,sage] method.sage.beta=0.5": "831cf96f3cfa8cba",
     "probe=[linear_probe_embedded,norm_change,sensitivity]": "e2541985c2cc914a",
     "seed=7 threads=2": "e914be3a6c9837cc",
+    "seed=7 seeds.order=3 seeds.noise=7": "867ba0d34f0f34d4",
     "packed=false": "2342b6a09b5a96e1",
     "replay=true": "33fdb7aa74c87256",  # the bits are those of an update that is computed
 }

@@ -43,6 +43,8 @@ def test_a_table_has_the_configurations_that_its_runs_have_alone(name):
         ["protocol.epochs=1,2.5", "threads=2"],
         ["method=[noisytune]", "method.noisytune.intensity=0,1"],
         ["data.subset_seed=${seed}"],
+        ["seeds.head=7,3"],
+        ["seeds.order=${seed}", "seeds.noise=4"],
         ["+protocol.report.opinion=[f1]", "data=1k"],
         ["model=minilm", "model.revision=abc,null", "protocol=hype,pats"],
         ["+task.evaluate={other: {config: opinion, split: train}}"],
@@ -53,6 +55,7 @@ def test_so_has_a_table_that_was_changed(changes):
     for run in grid.load("demo/noisytune", ["task=opinion", "seed=3,4", *changes]).runs[::3]:
         alone = run_config(*run.overrides)
         assert with_types(as_json(run.config)) == with_types(as_json(alone))
+        assert run.run_id == run_id(alone)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from transformers import PreTrainedModel
 from benchmark.config.schema import ProtocolConfig
 from benchmark.methods import Method
 from benchmark.progress import Tell, silence
+from benchmark.randomness import Seeds
 from benchmark.tasks import Task
 from benchmark.training.assemble import assembled
 from benchmark.training.journal import Outcome
@@ -34,6 +35,6 @@ def finetune(
     """Fine-tune ``model`` with ``methods``, which are already prepared; return the outcome."""
     named = methods if isinstance(methods, Mapping) else {str(n): m for n, m in enumerate(methods)}
     training = assembled(
-        model, task, named, protocol, seed, device, packed, replay, watched=watch is not NOBODY
+        model, task, named, protocol, Seeds.all(seed), device, packed, replay, watched=watch is not NOBODY
     )
     return fine_tune(training, snapshot, watch, tell)

@@ -10,7 +10,7 @@ import torch
 
 from benchmark.methods import prepare
 from benchmark.methods.lp_ft import LPFT
-from benchmark.randomness import derive
+from benchmark.randomness import Seeds, derive
 from benchmark.testing.fixtures import CPU, PROTOCOL, small_task, tiny_model
 from benchmark.training.assemble import Training, assembled
 from benchmark.training.course import batches
@@ -25,7 +25,9 @@ def surveyed(method: LPFT, **protocol: Any) -> Training:
     """A training after the head's stage."""
     model = tiny_model()
     prepare({"it": method}, model, 1)
-    training = assembled(model, small_task(), {"it": method}, replace(PROTOCOL, **protocol), 1, CPU)
+    training = assembled(
+        model, small_task(), {"it": method}, replace(PROTOCOL, **protocol), Seeds.all(1), CPU
+    )
     training.learner.survey()
     return training
 

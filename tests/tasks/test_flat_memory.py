@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from benchmark.config.compose import ROOT
-from benchmark.config.schema import RetrievalConfig
+from benchmark.config.task_options import RetrievalConfig
 from benchmark.tasks import neighbours, vectors
 from benchmark.tasks.mining import Corpora, Mining
 from benchmark.tasks.retrieval import Retrieval
@@ -55,7 +55,7 @@ few = asked(2)
 print(json.dumps([before, few, asked(12)]))
 """
 SENTENCES = f"""{BEGIN}
-from benchmark.config.schema import RetrievalConfig
+from benchmark.config.task_options import RetrievalConfig
 from benchmark.tasks.mining import Corpora, Mining
 from benchmark.tasks.retrieval import Bitext, Retrieval
 options = {OPTIONS!r}

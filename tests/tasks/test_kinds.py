@@ -18,8 +18,9 @@ from torch.nn import functional
 from benchmark import methods, tasks
 from benchmark.config.compose import ROOT
 from benchmark.config.identity import identity, run_id
-from benchmark.config.schema import RetrievalConfig, RunConfig
+from benchmark.config.schema import RunConfig
 from benchmark.config.splits import evaluation_splits, training_splits
+from benchmark.config.task_options import RetrievalConfig
 from benchmark.errors import BenchmarkError
 from benchmark.models import pretrained
 from benchmark.records.store import Store

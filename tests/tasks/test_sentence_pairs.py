@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from datasets import Dataset
 
-from benchmark.config.schema import RetrievalConfig, SplitConfig, TaskConfig
+from benchmark.config.schema import SplitConfig, TaskConfig
+from benchmark.config.task_options import RetrievalConfig
 from benchmark.data.rows import chosen
 from benchmark.errors import BenchmarkError
 from benchmark.tasks.mining import Mining

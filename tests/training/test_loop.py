@@ -18,6 +18,7 @@ from benchmark.config.schema import ProtocolConfig, RunConfig
 from benchmark.errors import BenchmarkError
 from benchmark.methods import Method
 from benchmark.models import pretrained
+from benchmark.randomness import Seeds
 from benchmark.training.course import Course, batches, evaluation_steps, micro_batches
 from benchmark.training.evaluation import evaluate
 from benchmark.training.journal import NAN_CHECK_EVERY, Outcome
@@ -68,9 +69,9 @@ def test_evaluations_are_spread_over_an_epoch_and_end_the_run() -> None:
 
 
 def test_a_run_without_end_is_refused() -> None:
-    Course(100, ProtocolConfig(batch_size=1, epochs=1000.0), 1).check_ends()
+    Course(100, ProtocolConfig(batch_size=1, epochs=1000.0), Seeds.all(1)).check_ends()
     with pytest.raises(BenchmarkError, match=r"protocol.steps=None: 1000000000 updates of 1000 examples"):
-        Course(1000, ProtocolConfig(batch_size=1, epochs=1e6), 1).check_ends()
+        Course(1000, ProtocolConfig(batch_size=1, epochs=1e6), Seeds.all(1)).check_ends()
 
 
 def test_a_protocol_can_give_its_length_in_steps(made: Callable[..., Made]) -> None:

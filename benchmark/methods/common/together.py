@@ -47,7 +47,10 @@ def _alone(method: Method, beside: Method) -> str | None:
 
 
 def prepare(methods: dict[str, Method], model: PreTrainedModel, seed: int) -> None:
-    """Call the hooks that come before the optimiser, each for all methods before the next."""
+    """Call the hooks that come before the optimiser, each for all methods before the next.
+
+    ``seed`` is that of their noise.
+    """
     encoder = encoder_of(model)
     for hook in ("initialise", "remember", "perturb", "adapt", "attach"):
         for name, method in methods.items():
