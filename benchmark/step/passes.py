@@ -162,7 +162,7 @@ class Step:
 
         Each half draws its dropout from the stream of one of ``names``.
         """
-        masks.start_pass(*(self.stream(*name) for name in names))
+        masks.start_pass(*(self.stream(*name) for name in names), device=self.targets.device)
         self.passes.append(names[0])
         if self.model.training != training:  # setting it walks through all modules
             self.model.train(training)
