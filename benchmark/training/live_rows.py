@@ -55,7 +55,7 @@ class Whole:
 
 
 @dataclass
-class Table:
+class WordTable:
     """A trained table of word embeddings, and the place of its weight in the optimiser."""
 
     words: nn.Embedding
@@ -66,7 +66,7 @@ class Table:
 class LiveRows(Whole):
     """The ``rows`` (live,) int64 of ``table``, in ascending order, which alone can have a gradient."""
 
-    def __init__(self, table: Table, rows: torch.Tensor) -> None:
+    def __init__(self, table: WordTable, rows: torch.Tensor) -> None:
         self.table, self.rows = table, rows
         self.words, self.group, self.place = table.words, table.group, table.place
         self.weight = self.words.weight
@@ -185,7 +185,7 @@ def acts(method: Method) -> bool:
     return any(overrides(method, hook) for hook in ON_WEIGHTS)
 
 
-def trained_table(training: Training) -> Table | None:
+def trained_table(training: Training) -> WordTable | None:
     """The word embedding of a model that looks words up in it and does nothing else with it; None for others."""
     words = training.encoder.words
     if (
@@ -203,7 +203,7 @@ def trained_table(training: Training) -> Table | None:
     for group in training.optimizer.groups:
         for place, parameter in enumerate(group.parameters):
             if parameter is weight:
-                return Table(words, group, place)
+                return WordTable(words, group, place)
     return None
 
 

@@ -40,11 +40,13 @@ def small_tables_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live_rows, "LEAST", 1)
 
 
-def model(width: int = 32, words: int = WORDS) -> Any:
+def model(width: int = 32, words: int = WORDS, **changes: Any) -> Any:
     shape = {"num_hidden_layers": 4, "num_attention_heads": 2, "intermediate_size": 16}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return BertForSequenceClassification(BertConfig(vocab_size=words, hidden_size=width, **shape))
+        return BertForSequenceClassification(
+            BertConfig(vocab_size=words, hidden_size=width, **shape | changes)
+        )
 
 
 def made(method: str | None = None, made_model: Any = None, **protocol: Any) -> Training:
@@ -91,6 +93,14 @@ def test_every_optimiser_computes_the_same_bits_without_the_rows_that_no_example
     assert skips(one) == (variant != "adamax_mtdnn" or not decay)  # whose decay is added up, not multiplied
     assert same((one, fine_tune(one)), (other, dense(other)))
     assert one.model.get_input_embeddings().weight.shape == (WORDS, 32)
+
+
+def test_the_row_of_padding_has_no_gradient_wherever_it_lies() -> None:
+    one, other = (made(made_model=model(pad_token_id=20)) for _ in range(2))  # the task has this token
+    words = live_rows.live_rows(one)
+    with words.alone():
+        assert one.encoder.words.padding_idx != 20
+    assert same((one, fine_tune(one)), (other, dense(other)))
 
 
 @pytest.mark.parametrize("name", sorted({name for method, name in FILES.items() if method.passes_only}))
