@@ -1,9 +1,9 @@
 """Word embeddings of the training set's tokens, trained in a table of their own.
 
 Most words of a vocabulary are in no example of a small training set. Their rows never have a gradient, so that an
-update does nothing to them but decay. During training the model looks its words up in a
-small table of the other rows, the live ones, in their order. The rest is caught up when the whole table is
-needed. All bits are those of training the whole table.
+update does nothing to them but decay. During training the model looks its words up in a small table of the other
+rows, the live ones, in their order. The rest is caught up when the whole table is needed. All bits are those of
+training the whole table.
 
 The last row of the small table is no word's. It begins every update as 1, never has a gradient, and shows by what
 the update multiplies the rows that are left out, and which moments they have.
