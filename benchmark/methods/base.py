@@ -103,6 +103,11 @@ class Method(Stateful):
     #: `Update.scheduled`, state is changed in place, and streams are attributes of the method.
     not_captured: ClassVar[str] = "it does not say that a CUDA graph can hold it (Method.not_captured)"
 
+    #: True if between the first update and the last it acts on passes alone: over the tokens of the training set, and
+    #: without reading or changing a weight or a gradient itself. Word embeddings that no example has then stay out of
+    #: the updates (`benchmark.training.live_rows`).
+    passes_only: ClassVar[bool] = False
+
     @property
     def exempt(self) -> dict[str, str]:
         """The checks of `benchmark.testing` that it cannot pass, each with the reason."""

@@ -30,6 +30,7 @@ class Flooding(Method):
     cost: ClassVar[str] = "none"
     neutral: ClassVar[dict[str, Any] | None] = {"level": 0.0}
     not_captured = ""
+    passes_only = True
 
     level: float = 0.1
 

@@ -21,6 +21,7 @@ from torch.nn import functional
 from benchmark import randomness
 
 FEW = 1 << 12  # for fewer entries, making a generator takes longer than the draw
+CPU = torch.device("cpu")
 CHANCES = 1 << 16  # a probability is rounded to a multiple of 1 / CHANCES
 
 
@@ -71,8 +72,8 @@ class PassStreams:
         return [*self.dropout, *(generator for _, _, generator in self.named)]
 
 
-def start_pass(*seeds: int, name: PassName = ()) -> None:
-    """Seed the dropout of the next forward pass, which is called ``name``.
+def start_pass(*seeds: int, name: PassName = (), device: torch.device = CPU) -> None:
+    """Seed the dropout of the next forward pass, which is called ``name``, on ``device``.
 
     With two ``seeds`` its batch is doubled, and each half draws from its own.
     """
@@ -80,7 +81,12 @@ def start_pass(*seeds: int, name: PassName = ()) -> None:
     if _Pass.captured is not None:
         draw_from(next(_Pass.captured.next_dropout))
         return
-    torch.manual_seed(seeds[0])  # for draws made elsewhere: on a GPU, by a model's own functional dropout
+    # For draws made elsewhere: on a GPU, by a model's own functional dropout. `torch.manual_seed` alone would format
+    # the stack for every kind of device that this process has not used, in every pass.
+    if device.type == "cpu":
+        torch.default_generator.manual_seed(seeds[0])
+    else:
+        torch.manual_seed(seeds[0])
     _Pass.seeds, _Pass.masks, _Pass.name = seeds, [0] * len(seeds), name
 
 

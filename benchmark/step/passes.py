@@ -170,7 +170,8 @@ class Step:
 
         Each half draws its dropout from the stream of one of ``names``.
         """
-        masks.start_pass(*(self.stream(*name) for name in names), name=self.stream_name(*names[0]))
+        streams = [self.stream(*name) for name in names]
+        masks.start_pass(*streams, name=self.stream_name(*names[0]), device=self.targets.device)
         self.passes.append(names[0])
         if self.model.training != training:  # setting it walks through all modules
             self.model.train(training)

@@ -21,6 +21,7 @@ from benchmark.data.rows import Rows
 from benchmark.errors import BenchmarkError
 from benchmark.tasks import columns, constants
 from benchmark.tasks.kind import WITHOUT_GOLD, Examples, Inputs, Kind, Measure, gold_of, scored
+from benchmark.tasks.ragged import Ragged
 
 
 class Looked(NamedTuple):
@@ -75,7 +76,7 @@ class Classification(Kind):
             encoded = tokenizer(*(rows[name] for name in fields), truncation=True, max_length=max_length)
             return {key: encoded[key] for key in encoded if key != "attention_mask"}
 
-        def tokenised() -> dict[str, list[torch.Tensor]]:
+        def tokenised() -> dict[str, Ragged]:
             made = looked.rows.data.map(
                 tokenise,
                 batched=True,
@@ -156,14 +157,14 @@ class Classification(Kind):
         return {"targets": examples.targets.numpy()}
 
 
-def _numbers(lists: pyarrow.ChunkedArray) -> list[torch.Tensor]:
+def _numbers(lists: pyarrow.ChunkedArray) -> Ragged:
     """The ``lists`` of numbers as int64 tensors (numbers,), which share memory."""
     whole = lists.combine_chunks()
     numbers = torch.from_numpy(whole.flatten().to_numpy(zero_copy_only=False).astype(np.int64))
-    return list(numbers.split(whole.value_lengths().to_pylist()))
+    return Ragged(numbers, whole.value_lengths().to_numpy(zero_copy_only=False))
 
 
-def _whole(columns: dict[str, list[torch.Tensor]], count: int) -> bool:
+def _whole(columns: dict[str, Ragged], count: int) -> bool:
     """True if cached ``columns`` are those of ``count`` tokenised examples."""
     return "input_ids" in columns and all(len(column) == count for column in columns.values())
 

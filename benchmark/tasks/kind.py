@@ -237,12 +237,12 @@ def scored(measure: Measure, predictions: Any, references: Any) -> dict[str, flo
 def _taken(column: Any, indices: np.ndarray) -> Any:
     if column is None:
         return None
-    return [column[i] for i in indices] if isinstance(column, list) else column[torch.from_numpy(indices)]
+    return [column[i] for i in indices] if isinstance(column, Sequence) else column[torch.from_numpy(indices)]
 
 
 def _joined(columns: list[Any]) -> Any:
     if columns[0] is None:
         return None
-    if isinstance(columns[0], list):
+    if isinstance(columns[0], Sequence):
         return list(chain.from_iterable(columns))
     return torch.cat(columns)

@@ -44,7 +44,7 @@ class Learner:
         """The protocol of the run."""
         return self.course.protocol
 
-    @cached_property
+    @property
     def parameters(self) -> list[nn.Parameter]:
         """The trained parameters."""
         return [parameter for group in self.optimizer.groups for parameter in group.parameters]

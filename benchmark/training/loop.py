@@ -8,6 +8,7 @@ from benchmark.training.clock import Clock
 from benchmark.training.evaluation import NotFiniteError
 from benchmark.training.journal import Journal, Outcome
 from benchmark.training.listener import DEAF, Listener
+from benchmark.training.live_rows import live_rows
 from benchmark.training.onlooker import NOBODY, Onlooker
 from benchmark.training.snapshot import NEVER, Keeping, Progress
 
@@ -38,19 +39,23 @@ def fine_tune(
     clock.resume(progress.seconds, progress.evaluating)
     journal = Journal(training, progress)
     listener.begin(course, progress, clock)
+    words = live_rows(training, watch)
     try:
-        for number, batch in course.batches(progress.done):
-            with clock.update():
-                loss = learner.update(number, batch)  # forward, backward, clipping, the optimiser's step
-            tell("updates", number + 1, course.total)
-            watch.updated(number + 1)
-            journal.learnt(loss)
-            if journal.evaluates:
-                with clock.evaluation():
-                    journal.evaluate(tell)
-            listener.updated()
-            if snapshot.due() and not journal.ends:
-                snapshot.take(progress, training, watch, clock)
+        with words.alone():
+            for number, batch in course.batches(progress.done):
+                with clock.update():
+                    loss = learner.update(number, batch)  # forward, backward, clipping, the optimiser's step
+                    words.updated()
+                tell("updates", number + 1, course.total)
+                watch.updated(number + 1)
+                journal.learnt(loss)
+                if journal.evaluates:
+                    with clock.evaluation(), words.whole():
+                        journal.evaluate(tell)
+                listener.updated()
+                if snapshot.due() and not journal.ends:
+                    with words.whole():
+                        snapshot.take(progress, training, watch, clock)
     except NotFiniteError:
         journal.diverged = journal.done  # divergence is a result and goes into the record
     return journal.outcome(clock, watch)

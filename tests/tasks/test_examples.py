@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
 from benchmark.tasks.answers import Questions
 from benchmark.tasks.kind import Examples
+from benchmark.tasks.ragged import Ragged
 from benchmark.tasks.tagging import Sentences
 from benchmark.tasks.word_pieces import Piece
 
@@ -59,3 +61,14 @@ def test_questions_to_learn_from_are_labelled_though_nobody_answers_them() -> No
     both = learnt.followed_by([learnt])
     assert both.lengths.tolist() == [5, 3, 5, 3]
     assert both.targets.tolist() == [[0, 1], [1, 1]] * 2
+
+
+def test_rows_of_one_tensor_are_those_that_a_split_gives() -> None:
+    numbers, lengths = torch.arange(10), np.array([3, 0, 5, 2])
+    rows, split = Ragged(numbers, lengths), list(numbers.split(lengths.tolist()))
+    assert len(rows) == 4
+    for mine in (list(rows), [rows[i] for i in range(4)], rows[:], [rows[i] for i in range(-4, 0)]):
+        assert [row.tolist() for row in mine] == [row.tolist() for row in split]
+    assert [row.tolist() for row in rows[1:3]] == [[], [3, 4, 5, 6, 7]]
+    with pytest.raises(IndexError):
+        rows[4]
