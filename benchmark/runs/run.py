@@ -174,7 +174,7 @@ def assemble(this: Run, strict: bool = True) -> Ready:
     ``strict`` asks for deterministic algorithms alone.
     """
     from benchmark import methods, probes, tasks
-    from benchmark.models import pretrained
+    from benchmark.models import pretrained, special_tokens
     from benchmark.models.vocabulary import check_texts
     from benchmark.runs import environment, memory
     from benchmark.training.assemble import assembled
@@ -201,6 +201,7 @@ def assemble(this: Run, strict: bool = True) -> Ready:
     memory.keep()
     used = memory.PeakMemory(device)
     model = pretrained.load(config.model, task.units, seed, cache, task.kind.head)
+    special_tokens.note(model, tokenizer)
     check_texts(config.model.name, tokenizer, model, task.token_ids)
     chosen = methods.build(config.method)
     watch = probes.Probes(config) if config.probe else NOBODY

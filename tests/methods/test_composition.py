@@ -20,6 +20,7 @@ anti-PGD + noise, pulls             its own noise alone is taken out again, what
 LP-FT + surveys                     in alphabetical order: Child-Tuning-D's is with the drawn head
 Child-Tuning + DPS                  both mask; DPS ranks the gradients that Child-Tuning leaves
 mixup + terms of other passes       the mixed pass is the task's; terms compare clean passes, which cost one more
+word dropout + other passes         every pass leaves out other words; noise on embeddings stays in what is left out
 two that replace the task loss      refused, and R-Drop beside one: its second cross-entropy would be plain
 """
 
@@ -80,7 +81,7 @@ NAMES = [
         "anti_pgd",
     ),
     *("lp_ft",),
-    *("dps",),
+    *("dps", "word_dropout"),
     *(
         "label_smoothing",
         "flooding",
