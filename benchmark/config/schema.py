@@ -15,7 +15,8 @@ from omegaconf import MISSING
 from benchmark.config.folders import folder_at
 from benchmark.config.table import Table
 
-OPTIMIZERS = ("adamw", "adamw_no_bias", "bertadam", "adamw_torch", "adamax", "adamax_mtdnn")
+ADAMS = ("adamw", "adamw_no_bias", "bertadam", "adamw_torch", "adamax", "adamax_mtdnn")
+OPTIMIZERS = (*ADAMS, "lion", "adafactor")
 SCHEDULES = ("linear", "linear_from_start", "constant")
 PRECISIONS = ("float32", "tf32", "bfloat16")
 SELECTIONS = ("last", "best", "leak_free")  # see benchmark/report/numbers/selection.py

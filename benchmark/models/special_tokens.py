@@ -1,4 +1,4 @@
-"""The special tokens of a model's tokenizer, noted on the model for methods that replace words."""
+"""Special tokens of a model's tokenizer, noted on the model for methods on words."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from benchmark.errors import BenchmarkError
 
 @dataclass(frozen=True)
 class SpecialTokens:
-    """The ids of all special tokens, padding and unknown word included, and that of the mask token if there is one."""
+    """The ids of all special tokens, and that of the mask token.
+
+    Padding and the token of unknown words are among them; ``mask`` is None if the tokenizer has no such token.
+    """
 
     ids: tuple[int, ...]
     mask: int | None = None

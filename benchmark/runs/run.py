@@ -213,8 +213,7 @@ def assemble(this: Run, strict: bool = True) -> Ready:
     weights = keep(config, pretrained.checkpoint(config.model, cache).folder, task.files)
     here |= {"of": [weights.digest or weights.revision, weights.tokenizer, task.stamp["digests"]]}
     snapshot = Snapshot(this.store, this.id, config.snapshot_minutes, here)
-    drawn: list[str] = model.drawn  # type: ignore[assignment]  # by `pretrained.load`
-    weights.drawn = drawn
+    weights.drawn = list(model.drawn)  # type: ignore[arg-type]  # by `pretrained.load`
     used.forget()
     training = assembled(
         model,
