@@ -21,6 +21,7 @@ LP-FT + surveys                     in alphabetical order: Child-Tuning-D's is w
 Child-Tuning + DPS                  both mask; DPS ranks the gradients that Child-Tuning leaves
 mixup + terms of other passes       the mixed pass is the task's; terms compare clean passes, which cost one more
 word dropout + other passes         every pass leaves out other words; noise on embeddings stays in what is left out
+RIFLE + averages of weights         refused: heads that were drawn apart have no mean
 two that replace the task loss      refused, and R-Drop beside one: its second cross-entropy would be plain
 """
 
@@ -81,7 +82,7 @@ NAMES = [
         "anti_pgd",
     ),
     *("lp_ft",),
-    *("dps", "word_dropout"),
+    *("dps", "rifle", "word_dropout"),
     *(
         "label_smoothing",
         "flooding",
@@ -105,6 +106,9 @@ VARIANTS = {
     ("smart", "smart_mtdnn"),
 }
 MEANINGLESS = {
+    ("ema", "rifle"): "heads that were drawn apart",
+    ("rifle", "swa"): "heads that were drawn apart",
+    ("mixout_released", "rifle"): "modules=encoder",
     ("dora", "wise_ft"): "not in the checkpoint",
     ("lora", "wise_ft"): "not in the checkpoint",
     ("reinit", "wise_ft"): "nothing of the checkpoint",

@@ -9,7 +9,7 @@ from torch import nn
 from benchmark.step.groups import ParameterGroup
 from benchmark.step.optimizer import Optimizer
 
-GRADIENTS = [[0.4, -1.0, 0.0, 3.0], [-0.2, 0.5, 0.0, -9.0], [0.1, 0.2, -0.3, 0.0]]
+GRADIENTS = [[0.4, -1.0, 0.0, 3.0], [-0.32, 0.5, 0.0, -9.0], [0.1, 0.2, -0.3, 0.0]]
 BETAS = (0.7, 0.6)  # an entry moves by 0.7 m + 0.3 g, and m becomes 0.6 m + 0.4 g
 
 
@@ -27,12 +27,12 @@ def stepped(gradients: list[list[float]], decay: float = 0.0) -> tuple[list[torc
 
 def test_three_steps_are_those_by_hand() -> None:
     after, group = stepped(GRADIENTS)
-    # m: .16, -.4, 0, 1.2;  then .016, -.04, 0, -2.88;  then .0496, .056, -.12, -1.728
-    # means of the signs: g;  .052, -.13, 0, -1.86;  .0412, .032, -.09, -2.016
+    # m: .16, -.4, 0, 1.2;  then -.032, -.04, 0, -2.88;  then .0208, .056, -.12, -1.728
+    # means of the signs: g;  .016, -.13, 0, -1.86;  .0076, .032, -.09, -2.016; of the first, 0.6 would make another sign
     torch.testing.assert_close(after[0], torch.tensor([0.9, -1.9, 3.0, -0.1]))
     torch.testing.assert_close(after[1], torch.tensor([0.7, -1.7, 3.0, 0.1]))
     torch.testing.assert_close(after[2], torch.tensor([0.4, -2.0, 3.3, 0.4]))
-    torch.testing.assert_close(group.first[0], torch.tensor([0.0496, 0.056, -0.12, -1.728]))
+    torch.testing.assert_close(group.first[0], torch.tensor([0.0208, 0.056, -0.12, -1.728]))
 
 
 def test_weights_decay_by_the_rate_beside_the_sign() -> None:
