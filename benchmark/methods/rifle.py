@@ -68,7 +68,7 @@ class RIFLE(Method):
             if number not in self.restarts(name, total):
                 continue
             if weight.ndim >= 2:
-                weight.copy_(self.draw(weight, rng))
+                weight.copy_(self.draw(weight, rng), non_blocking=True)
             else:
                 weight.fill_(1.0 if name in self.norms and name.endswith("weight") else 0.0)
 

@@ -21,6 +21,7 @@ LP-FT + surveys                     in alphabetical order: Child-Tuning-D's is w
 Child-Tuning + DPS                  both mask; DPS ranks the gradients that Child-Tuning leaves
 mixup + terms of other passes       the mixed pass is the task's; terms compare clean passes, which cost one more
 word dropout + other passes         every pass leaves out other words; noise on embeddings stays in what is left out
+DPS Mix + Mixout                    refused: a linear module has one mixture
 RIFLE + averages of weights         refused: heads that were drawn apart have no mean
 two that replace the task loss      refused, and R-Drop beside one: its second cross-entropy would be plain
 """
@@ -82,7 +83,7 @@ NAMES = [
         "anti_pgd",
     ),
     *("lp_ft",),
-    *("dps", "rifle", "word_dropout"),
+    *("dps", "dps_mix", "rifle", "word_dropout"),
     *(
         "label_smoothing",
         "flooding",
@@ -91,6 +92,7 @@ NAMES = [
     ),
 ]
 VARIANTS = {
+    ("dps", "dps_mix"),
     ("anti_pgd", "weight_noise"),
     ("child_tuning_d", "child_tuning_d_fisher"),
     ("freelb", "freelb_fairseq"),
@@ -106,6 +108,8 @@ VARIANTS = {
     ("smart", "smart_mtdnn"),
 }
 MEANINGLESS = {
+    ("dps_mix", "mixout"): "each mixes the weights",
+    ("dps_mix", "mixout_released"): "each mixes the weights",
     ("ema", "rifle"): "heads that were drawn apart",
     ("rifle", "swa"): "heads that were drawn apart",
     ("mixout_released", "rifle"): "modules=encoder",
@@ -139,6 +143,7 @@ MEANINGLESS = {
     ("reinit", "top_k"): "would stay random",
 }
 FREEZING = {  # beside one that trains a small part of the encoder
+    "dps_mix": "frozen at what",
     "mixout": "frozen at what",
     "mixout_released": "frozen at what",
     "reinit": "would stay random",
