@@ -54,7 +54,7 @@ def test_a_mixture_and_its_gradient_by_hand() -> None:
 
 def test_a_cycle_by_hand() -> None:
     method, weight = (
-        alone([[1.0, 0.0], [1.0, 1.0], [0.0, 1.0], [1.0, 0.0]], fraction=0.5, part=0.5),
+        alone([[1.0, 0.0], [1.0, 1.0], [0.0, 1.0], [1.0, 0.0]], fraction=0.5, part=0.25),
         START.clone(),
     )
     updated(method, 1, 8, weight, [3.0, 0.0, -4.0, 0.0])
