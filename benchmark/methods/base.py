@@ -167,7 +167,7 @@ class Method(Stateful):
         return 1.0
 
     def restarts(self, name: str, total: int) -> tuple[int, ...]:
-        """The updates out of 1 to ``total`` before which the optimiser forgets the parameter ``name``."""
+        """The updates before which the optimiser forgets the parameter ``name``, out of 1 to ``total``."""
         return ()
 
     def begin(self, number: int, total: int) -> None:

@@ -75,7 +75,10 @@ class DPS(Method):
         torch._foreach_mul_(gradients, [self.masks[name] for name in names])
 
     def place(self, number: int, total: int) -> tuple[int, int]:
-        """The length of a stage, and the place of an update (from 1) in its cycle of two."""
+        """The length of a stage, and an update's place in its cycle.
+
+        ``number`` counts updates from 1, and places count from 0.
+        """
         length = max(1, int(total * self.part))
         return length, (number - 1) % (2 * length)
 

@@ -122,7 +122,7 @@ class DPSMix(DPS):
                 self.targets[name] = update.weights[index].detach().clone()
 
     def scores(self, name: str, length: int) -> torch.Tensor:
-        """The rank of every weight of the matrix ``name`` in its shape, after a stage of ``length`` updates."""
+        """The scores of the matrix ``name``, in its shape, after a stage of ``length`` updates."""
         kept = self.kept[name].clamp(min=1)
         mean = self.sums[name] / kept
         return mean if length < SHORT else mean * torch.exp(-kept / length)

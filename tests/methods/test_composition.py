@@ -21,6 +21,7 @@ LP-FT + surveys                     in alphabetical order: Child-Tuning-D's is w
 Child-Tuning + DPS                  both mask; DPS ranks the gradients that Child-Tuning leaves
 mixup + terms of other passes       the mixed pass is the task's; terms compare clean passes, which cost one more
 word dropout + other passes         every pass leaves out other words; noise on embeddings stays in what is left out
+Match-Tuning + further passes       the examples of every training pass are matched, those of one pass among themselves
 DPS Mix + Mixout                    refused: a linear module has one mixture
 RIFLE + averages of weights         refused: heads that were drawn apart have no mean
 two that replace the task loss      refused, and R-Drop beside one: its second cross-entropy would be plain
@@ -83,7 +84,7 @@ NAMES = [
         "anti_pgd",
     ),
     *("lp_ft",),
-    *("dps", "dps_mix", "rifle", "word_dropout"),
+    *("dps", "dps_mix", "match_tuning", "rifle", "word_dropout"),
     *(
         "label_smoothing",
         "flooding",
