@@ -17,7 +17,8 @@ from benchmark.config.seeds import SeedsConfig
 from benchmark.config.table import Table
 from benchmark.config.task_options import AnswersConfig, RetrievalConfig
 
-OPTIMIZERS = ("adamw", "adamw_no_bias", "bertadam", "adamw_torch", "adamax", "adamax_mtdnn")
+ADAMS = ("adamw", "adamw_no_bias", "bertadam", "adamw_torch", "adamax", "adamax_mtdnn")
+OPTIMIZERS = (*ADAMS, "lion", "adafactor")
 SCHEDULES = ("linear", "linear_from_start", "constant")
 PRECISIONS = ("float32", "tf32", "bfloat16")
 SELECTIONS = ("last", "best", "leak_free")  # see benchmark/report/numbers/selection.py

@@ -181,6 +181,7 @@ PER_WEIGHT = {
     "child_tuning_d_fisher": 50.0,
     "layer_decay": 20.0,
     "dps": 30.0,
+    "dps_mix": 100.0,  # Mixout's and that of `dps`
     "weight_noise": 60.0,
     "anti_pgd": 130.0,
     "ema": 25.0,

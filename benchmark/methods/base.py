@@ -9,6 +9,10 @@ Hooks while the model is made ready. Each is called for all methods before the n
     attach       freeze layers, swap modules, register changes on the encoder
     survey       go once through the training data before the first update
 
+Hook before the passes of every update:
+
+    begin        change the weights from which the update starts
+
 Hooks in every step, for every part of an accumulated batch:
 
     beside       announce a pass beside the clean one, so that both can be one doubled batch
@@ -171,6 +175,13 @@ class Method(Stateful):
     def rate_factor(self, name: str) -> float:
         """The factor on the learning rate of the parameter ``name``."""
         return 1.0
+
+    def restarts(self, name: str, total: int) -> tuple[int, ...]:
+        """The updates before which the optimiser forgets the parameter ``name``, out of 1 to ``total``."""
+        return ()
+
+    def begin(self, number: int, total: int) -> None:
+        """Change weights before the passes of update ``number`` (from 1); a captured update has no such hook."""
 
     def beside(self, step: Step) -> FurtherPass | None:
         """Announce the extra pass of `loss` (`Step.further`).

@@ -10,7 +10,7 @@ matrix with the largest G, ties included. The matrices are those of the encoder 
 
 Taken from the released code. It says 0.3 for the share that is left out, and calls it the reserved one; it masks and sums
 gradients before they are clipped, here as in Child-Tuning after it. It switches all dropout off in runs of less than 2000
-updates (``dropout``). Its other form, DPS Mix, is not here.
+updates (``dropout``). It masks the pooler as well. Its other form is `dps_mix`.
 """
 
 from __future__ import annotations
@@ -66,14 +66,21 @@ class DPS(Method):
         if not indices:
             return
         names, gradients = [update.names[index] for index in indices], selected(update.gradients, indices)
-        length = max(1, int(update.total * self.part))
-        place = (update.number - 1) % (2 * length)  # in the cycle
+        length, place = self.place(update.number, update.total)
         if place < length:
             self.collect(names, gradients, begins=place == 0)
             return
         if place == length:
             self.masks |= {name: self.largest(self.sums[name]) for name in names}
         torch._foreach_mul_(gradients, [self.masks[name] for name in names])
+
+    def place(self, number: int, total: int) -> tuple[int, int]:
+        """The length of a stage, and an update's place in its cycle.
+
+        ``number`` counts updates from 1, and places count from 0.
+        """
+        length = max(1, int(total * self.part))
+        return length, (number - 1) % (2 * length)
 
     def collect(self, names: list[str], gradients: Tensors, begins: bool) -> None:
         """Add the squares of ``gradients`` to the sums, which begin with a cycle."""

@@ -15,17 +15,17 @@ Face mixes every one, head included, and sets every dropout to 0.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import torch
 from torch import nn
-from torch.nn import functional
 from transformers import PreTrainedModel
 
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.methods.base import Context, Method
+from benchmark.methods.common import mixed_linear
 from benchmark.methods.no_dropout import switch_off_dropout
 from benchmark.models import masks
 from benchmark.models.architecture import Encoder
@@ -94,10 +94,7 @@ class Mixout(Method):
             self.keep_targets(model, context.encoder)
         self.context = context
         for name in self.mixed_modules(model, context.encoder):
-            place, _, last = name.rpartition(".")
-            linear = model.get_submodule(name)
-            assert isinstance(linear, nn.Linear)
-            setattr(model.get_submodule(place), last, MixedLinear(linear, self.targets.pop(name), self.mixed))
+            mixed_linear.install(model, name, partial(self.mixed, target=self.targets.pop(name)))
 
         self.new_pass()
         model.register_forward_pre_hook(self.new_pass)
@@ -141,26 +138,3 @@ class Mixout(Method):
             # The same value, as the bracket is 0, with the gradient of the released code.
             return mixed.detach() + mask * (weight - weight.detach())
         return mixed
-
-
-class MixedLinear(nn.Linear):
-    """The module ``linear``, with its own parameters; in training it uses ``mix(weight, target)``."""
-
-    target: torch.Tensor
-
-    def __init__(
-        self,
-        linear: nn.Linear,
-        target: torch.Tensor,
-        mix: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
-    ) -> None:
-        super().__init__(linear.in_features, linear.out_features, linear.bias is not None, device="meta")
-        self.weight, self.bias = linear.weight, linear.bias
-        self.register_buffer("target", target, persistent=False)
-        self.mix = mix
-        self.train(linear.training)
-
-    def forward(self, input: torch.Tensor) -> torch.Tensor:
-        if not self.training:
-            return super().forward(input)
-        return functional.linear(input, self.mix(self.weight, self.target), self.bias)

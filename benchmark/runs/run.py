@@ -174,7 +174,7 @@ def assemble(this: Run, strict: bool = True) -> Ready:
     ``strict`` asks for deterministic algorithms alone.
     """
     from benchmark import methods, probes, tasks
-    from benchmark.models import pretrained
+    from benchmark.models import pretrained, special_tokens
     from benchmark.models.vocabulary import check_texts
     from benchmark.runs import environment, memory
     from benchmark.training.assemble import assembled
@@ -197,6 +197,7 @@ def assemble(this: Run, strict: bool = True) -> Ready:
     memory.keep()
     used = memory.PeakMemory(device)
     model = pretrained.load(config.model, task.units, seeds.head, cache, task.kind.head)
+    special_tokens.note(model, tokenizer)
     check_texts(config.model.name, tokenizer, model, task.token_ids)
     chosen = methods.build(config.method)
     watch = probes.Probes(config) if config.probe else NOBODY
@@ -208,8 +209,7 @@ def assemble(this: Run, strict: bool = True) -> Ready:
     weights = keep(config, pretrained.checkpoint(config.model, cache).folder, task.files)
     here |= {"of": [weights.digest or weights.revision, weights.tokenizer, task.stamp["digests"]]}
     snapshot = Snapshot(this.store, this.id, config.snapshot_minutes, here)
-    drawn: list[str] = model.drawn  # type: ignore[assignment]  # by `pretrained.load`
-    weights.drawn = drawn
+    weights.drawn = list(model.drawn)  # type: ignore[arg-type]  # by `pretrained.load`
     used.forget()
     training = assembled(
         model,

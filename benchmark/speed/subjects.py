@@ -13,7 +13,7 @@ from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 from benchmark import tasks
 from benchmark.config.compose import run_config
 from benchmark.config.schema import ProtocolConfig
-from benchmark.models import pretrained
+from benchmark.models import pretrained, special_tokens
 from benchmark.speed.conditions import Conditions
 from benchmark.tasks import Task
 from benchmark.training.course import batches
@@ -56,6 +56,7 @@ def load(
         model = pretrained.load(config.model, task.units, SEED, cache)
     else:
         model = drawn(shape, task.units)
+    special_tokens.note(model, tokenizer)
     return model.to(device), tokenizer, task  # type: ignore[arg-type]
 
 

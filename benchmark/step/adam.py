@@ -1,7 +1,7 @@
-"""The variants of Adam that the papers use.
+"""The variants of Adam that the papers use, and the table of all optimisers.
 
 The papers and their baselines use optimisers that share a name and differ in the places of epsilon, bias
-correction and weight decay. Mixing them up is the commonest silent error of a reproduction. A variant here is
+correction and weight decay. Mixing them up is the commonest silent error of a reproduction. A variant of Adam is
 three choices: the direction made of a pair of moments, the length of the step along it, and the time at which
 weights decay.
 """
@@ -10,43 +10,42 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+
+from benchmark.step.adafactor import ADAFACTOR
+from benchmark.step.lion import LION
+from benchmark.step.update import Number, Tensors
+from benchmark.step.variant import Betas, Part, Variant
+
+Second = Callable[[Tensors, Tensors, float, float], None]
+Denominator = Callable[[Tensors, float, Number], Tensors]
 
 
-@dataclass(frozen=True)
-class Variant:
-    """One member of the Adam family.
+def adam(second: Second, denominator: Denominator) -> Callable[[Part], None]:
+    """The direction of first moments over a ``denominator``.
 
     ``second`` updates the second moments in place. ``denominator`` makes the divisor of the first moments
-    from the second ones, epsilon, and the root of the second moments' bias correction; it uses that root if
-    it ``corrects_root``. ``step_size`` maps (rate, betas, t) to the length of step t = 1, 2, … ``decay``:
-    weights shrink ``before`` the step, ``after`` it, or ``inside`` the direction. ``fused`` maps (betas,
-    epsilon, t) to the epsilon and t with which PyTorch's fused AdamW takes the same step along the same
-    direction; None if it cannot.
+    from the second ones, epsilon, and the root of the second moments' bias correction.
     """
 
-    second: Callable[[list[Tensor], list[Tensor], float, float], None]
-    denominator: Callable[[list[Tensor], float, float | Tensor], list[Tensor]]
-    step_size: Callable[[float, tuple[float, float], int], float]
-    decay: str
-    fused: Callable[[tuple[float, float], float, int], tuple[float, float]] | None = None
-    corrects_root: bool = False
+    def direct(part: Part) -> None:
+        torch._foreach_mul_(part.first, part.betas[0])
+        torch._foreach_add_(part.first, part.gradients, alpha=1 - part.betas[0])
+        second(part.second, part.gradients, part.betas[1], part.epsilon)
+        divisors = denominator(part.second, part.epsilon, part.correction)
+        torch._foreach_copy_(part.directions, part.first)
+        torch._foreach_div_(part.directions, divisors)
 
-    @property
-    def fusable(self) -> bool:
-        """True if PyTorch's fused AdamW can take its step."""
-        return self.fused is not None
+    return direct
 
 
-def _squared(second: list[Tensor], gradients: list[Tensor], beta: float, epsilon: float) -> None:
+def _squared(second: Tensors, gradients: Tensors, beta: float, epsilon: float) -> None:
     torch._foreach_mul_(second, beta)
     torch._foreach_addcmul_(second, gradients, gradients, value=1 - beta)
 
 
-def _largest(second: list[Tensor], gradients: list[Tensor], beta: float, epsilon: float) -> None:
+def _largest(second: Tensors, gradients: Tensors, beta: float, epsilon: float) -> None:
     """Adamax: u <- max(beta * u, |g| + epsilon)."""
     torch._foreach_mul_(second, beta)
     magnitudes = torch._foreach_abs(gradients)
@@ -54,15 +53,13 @@ def _largest(second: list[Tensor], gradients: list[Tensor], beta: float, epsilon
     torch._foreach_maximum_(second, magnitudes)
 
 
-def _root_plus_epsilon(second: list[Tensor], epsilon: float, correction: float | Tensor) -> list[Tensor]:
+def _root_plus_epsilon(second: Tensors, epsilon: float, correction: Number) -> Tensors:
     roots = torch._foreach_sqrt(second)
     torch._foreach_add_(roots, epsilon)
     return list(roots)
 
 
-def _corrected_root_plus_epsilon(
-    second: list[Tensor], epsilon: float, correction: float | Tensor
-) -> list[Tensor]:
+def _corrected_root_plus_epsilon(second: Tensors, epsilon: float, correction: Number) -> Tensors:
     """PyTorch's form: epsilon is added to the corrected root, so it is not scaled."""
     roots = torch._foreach_sqrt(second)
     torch._foreach_div_(roots, correction)
@@ -70,23 +67,23 @@ def _corrected_root_plus_epsilon(
     return list(roots)
 
 
-def _plus_epsilon(second: list[Tensor], epsilon: float, correction: float | Tensor) -> list[Tensor]:
+def _plus_epsilon(second: Tensors, epsilon: float, correction: Number) -> Tensors:
     return list(torch._foreach_add(second, epsilon))
 
 
-def _as_it_is(second: list[Tensor], epsilon: float, correction: float | Tensor) -> list[Tensor]:
+def _as_it_is(second: Tensors, epsilon: float, correction: Number) -> Tensors:
     return second
 
 
-def _uncorrected(rate: float, betas: tuple[float, float], t: int) -> float:
+def _uncorrected(rate: float, betas: Betas, t: int) -> float:
     return rate
 
 
-def _first_corrected(rate: float, betas: tuple[float, float], t: int) -> float:
+def _first_corrected(rate: float, betas: Betas, t: int) -> float:
     return rate / (1 - betas[0] ** t)
 
 
-def _both_corrected(rate: float, betas: tuple[float, float], t: int) -> float:
+def _both_corrected(rate: float, betas: Betas, t: int) -> float:
     return rate * (1 - betas[1] ** t) ** 0.5 / (1 - betas[0] ** t)
 
 
@@ -106,22 +103,23 @@ def _fused_uncorrected(betas: tuple[float, float], epsilon: float, t: int) -> tu
 
 VARIANTS = {
     # The AdamW of older transformers releases: HyPe, Child-Tuning, RecAdam's base, Mosbach et al.
-    "adamw": Variant(_squared, _root_plus_epsilon, _both_corrected, "after", _fused_root_plus_epsilon),
+    "adamw": Variant(adam(_squared, _root_plus_epsilon), _both_corrected, "after", _fused_root_plus_epsilon),
     # The same without bias correction, as named by LNSR.
-    "adamw_no_bias": Variant(_squared, _root_plus_epsilon, _uncorrected, "after", _fused_uncorrected),
+    "adamw_no_bias": Variant(adam(_squared, _root_plus_epsilon), _uncorrected, "after", _fused_uncorrected),
     # Google's BERT code: no correction, decay of the old weights inside the update.
-    "bertadam": Variant(_squared, _root_plus_epsilon, _uncorrected, "inside", _fused_uncorrected),
+    "bertadam": Variant(adam(_squared, _root_plus_epsilon), _uncorrected, "inside", _fused_uncorrected),
     # torch.optim.AdamW: Zhang et al.
     "adamw_torch": Variant(
-        _squared,
-        _corrected_root_plus_epsilon,
+        adam(_squared, _corrected_root_plus_epsilon),
         _first_corrected,
         "before",
         _fused_corrected_root_plus_epsilon,
         corrects_root=True,
     ),
     # Adamax with bias correction and epsilon once: PATS (Algorithm 1), mt-dnn today, torch.optim.Adamax.
-    "adamax": Variant(_largest, _as_it_is, _first_corrected, "before"),
+    "adamax": Variant(adam(_largest, _as_it_is), _first_corrected, "before"),
     # mt-dnn as SAGE carries it: no correction, epsilon twice, decay inside the update.
-    "adamax_mtdnn": Variant(_largest, _plus_epsilon, _uncorrected, "inside"),
+    "adamax_mtdnn": Variant(adam(_largest, _plus_epsilon), _uncorrected, "inside"),
+    "lion": LION,
+    "adafactor": ADAFACTOR,
 }

@@ -1,4 +1,4 @@
-"""An optimiser of the Adam family, whose update has named stages.
+"""An optimiser, of the Adam family or another, whose update has named stages.
 
 If no method acts between the stages, PyTorch's fused kernel takes an Adam step, with numbers chosen so that
 it computes the same. Otherwise the stages are taken one after the other, in pieces small enough to stay in a
@@ -14,8 +14,9 @@ from typing import Any
 import torch
 
 from benchmark.step.adam import VARIANTS
-from benchmark.step.groups import ParameterGroup
+from benchmark.step.groups import Numbered, ParameterGroup, since
 from benchmark.step.update import Rates, Schedules, Tensors, Update, UpdateHooks, subtract
+from benchmark.step.variant import Part
 
 PIECE = 1 << 16  # entries that fit a processor's cache while a direction is computed
 
@@ -48,6 +49,8 @@ class Optimizer:
         self.rates = rates
         self.steps = 0
         self.staged = staged or not self.variant.fusable
+        for group in self.groups:
+            group.begin(self.variant.moments)
         device = next((p.device for group in self.groups for p in group.parameters), torch.device("cpu"))
         self.schedules = None if device.type == "cpu" else Schedules(total, device)
 
@@ -81,6 +84,8 @@ class Optimizer:
                 group.second[i].copy_(state["second"][name])
 
     def _update(self, group: ParameterGroup) -> None:
+        if self.steps in group.restarts:
+            group.forget()
         weights: Tensors = list(group.parameters)
         gradients = [
             torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
@@ -126,7 +131,7 @@ class Optimizer:
             method.before(update)
         if self.variant.decay == "before" and decays:
             torch._foreach_mul_(weights, update.scheduled(group.shrink))
-        subtract(weights, update.directions, update.scheduled(self._step_size))
+        subtract(weights, update.directions, update.scheduled(self._step_size(group)))
         for method in self.methods:
             method.moved(update)
         if self.variant.decay == "after" and decays:
@@ -134,24 +139,24 @@ class Optimizer:
 
     def _directions(self, group: ParameterGroup, update: Update) -> Tensors:
         """Update the moments; return the change of the weights by a step of length 1."""
-        group.directions = group.directions or [torch.empty_like(moment) for moment in group.first]
-        correction = update.scheduled(self._root_correction)
-        for first, second, gradient, direction in pieces(
-            group.first, group.second, update.gradients, group.directions
-        ):
-            torch._foreach_mul_(first, self.betas[0])
-            torch._foreach_add_(first, gradient, alpha=1 - self.betas[0])
-            self.variant.second(second, gradient, self.betas[1], self.epsilon)
-            denominator = self.variant.denominator(second, self.epsilon, correction)
-            torch._foreach_copy_(direction, first)
-            torch._foreach_div_(direction, denominator)
+        weights = update.weights
+        group.directions = group.directions or [torch.empty_like(weight) for weight in weights]
+        correction = update.scheduled(Numbered(self._correction, group.restarts))
+        lists = group.first, group.second, update.gradients, group.directions
+        for first, second, gradients, directions in [lists] if self.variant.whole else pieces(*lists):
+            self.variant.direct(
+                Part(first, second, gradients, directions, self.betas, self.epsilon, correction, weights)
+            )
         return group.directions
 
-    def _step_size(self, number: int, rate: float) -> float:
+    def _step_size(self, group: ParameterGroup) -> Numbered:
+        return Numbered(self._length, group.restarts)
+
+    def _length(self, number: int, rate: float) -> float:
         return self.variant.step_size(rate, self.betas, number)
 
-    def _root_correction(self, number: int, rate: float) -> float:
-        return (1 - self.betas[1] ** number) ** 0.5
+    def _correction(self, number: int, rate: float) -> float:
+        return self.variant.correction(self.betas, number)
 
     def _step_fused(self, group: ParameterGroup, update: Update) -> None:
         """Take the variant's step by PyTorch's kernel.
@@ -159,7 +164,7 @@ class Optimizer:
         Epsilon and the number of steps are chosen so that both give the same.
         """
         assert self.variant.fused is not None
-        epsilon, t = self.variant.fused(self.betas, self.epsilon, self.steps)
+        epsilon, t = self.variant.fused(self.betas, self.epsilon, since(self.steps, group.restarts))
         rate, decay = update.rate, group.weight_decay
         if self.variant.decay == "after":  # (w - s)(1 - rate d) = w (1 - rate d) - s (1 - rate d)
             shrink = 1 - rate * decay
@@ -172,9 +177,9 @@ class Optimizer:
         The kernel corrects no bias; the length of the step does.
         """
         after = self.variant.decay == "after"
-        length, steps = update.scheduled(self._step_size), update.scheduled(_never)
+        length, steps = update.scheduled(self._step_size(group)), update.scheduled(_never)
         if self.variant.corrects_root:
-            length, steps = update.scheduled(_rate), update.scheduled(_number)
+            length, steps = update.scheduled(_rate), update.scheduled(Numbered(_number, group.restarts))
         self._fused(group, update, length, self.epsilon, 0.0 if after else group.weight_decay, steps)
         if after and group.weight_decay:
             torch._foreach_mul_(update.weights, update.scheduled(group.shrink))

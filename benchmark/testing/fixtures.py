@@ -20,6 +20,7 @@ from transformers import BertConfig, BertForSequenceClassification, PreTrainedMo
 from benchmark.config.compose import register
 from benchmark.config.schema import ProtocolConfig, RunConfig
 from benchmark.methods import Context, Method, build, prepare
+from benchmark.models.special_tokens import SpecialTokens
 from benchmark.randomness import Seeds
 from benchmark.records.store import Store
 from benchmark.step.update import Update
@@ -42,6 +43,7 @@ SHAPE: dict[str, Any] = {
     "max_position_embeddings": 24,
     "pad_token_id": 1,
 }
+SPECIAL = SpecialTokens((0, 1, 2, 3, 4), mask=4)
 PROTOCOL = ProtocolConfig(
     name="small", batch_size=4, epochs=2, learning_rate=1e-3, weight_decay=0.01, warmup=0.0
 )
@@ -124,9 +126,11 @@ def tiny_model(dropout: float = 0.1) -> PreTrainedModel:
     """Make a small random BERT, the same on every call."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return BertForSequenceClassification(
+        model = BertForSequenceClassification(
             BertConfig(**SHAPE, hidden_dropout_prob=dropout, attention_probs_dropout_prob=dropout)
         )
+    model.special_tokens = SPECIAL  # type: ignore[assignment]
+    return model
 
 
 def small_task(examples: int = 12, pad_left: bool = False) -> Task:

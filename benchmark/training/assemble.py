@@ -84,7 +84,10 @@ def assembled(
     hooks = without_padding(encoder, acting, cache) if packed else None
     optimizer = Optimizer(
         parameter_groups(
-            model, protocol.weight_decay, lambda name: math.prod(m.rate_factor(name) for m in acting)
+            model,
+            protocol.weight_decay,
+            lambda name: math.prod(m.rate_factor(name) for m in acting),
+            lambda name: tuple(sorted({first for m in acting for first in m.restarts(name, course.total)})),
         ),
         protocol.optimizer,
         (protocol.betas[0], protocol.betas[1]),

@@ -63,6 +63,8 @@ class Learner:
 
         Methods act in the passes, between them and the update, and inside the optimiser's step.
         """
+        for method in self.methods:
+            method.begin(self.optimizer.steps + 1, self.optimizer.total)
         steps = list(steps) if self.climbing else steps
         loss = self.passes(steps)
         for method in self.climbing:

@@ -208,8 +208,12 @@ def trained_table(training: Training) -> WordTable | None:
 
 
 def multiplies(optimizer: Optimizer, group: ParameterGroup) -> bool:
-    """True if an update only multiplies weights without a gradient; in stages, decay may be added up instead."""
-    return not (group.weight_decay and optimizer.staged and optimizer.variant.decay == "inside")
+    """True if an update only multiplies weights without a gradient.
+
+    In stages, decay may be added up instead; a variant of whole tensors reads other rows for each.
+    """
+    added = group.weight_decay and optimizer.staged and optimizer.variant.decay == "inside"
+    return not (added or optimizer.variant.whole)
 
 
 def read_rows(training: Training, words: nn.Embedding) -> torch.Tensor:

@@ -18,7 +18,7 @@ from benchmark.tasks import Task
 from benchmark.tasks.answers import Answers
 from benchmark.tasks.tagging import Tagging
 from benchmark.tasks.word_pieces import IGNORED
-from benchmark.testing.fixtures import CPU, PROTOCOL, settings_of, small_task, tiny_model
+from benchmark.testing.fixtures import CPU, PROTOCOL, SPECIAL, settings_of, small_task, tiny_model
 from benchmark.training.journal import Outcome
 from benchmark.training.snapshot import NEVER, Keeping
 from helpers.tuning import finetune
@@ -51,6 +51,7 @@ def tuned(
 ) -> tuple[PreTrainedModel, Outcome]:
     """Fine-tune a small model with methods of conf/method; return model and outcome."""
     model, task, settings = (model or tiny_model()).to(on), task or small_task(), replace(LONGER, **protocol)
+    model.special_tokens = SPECIAL  # type: ignore[assignment]
     methods = {name: method for one in names for name, method in of(one).items()}
     prepare(methods, model, 1)
     return model, finetune(model, task, methods, settings, 1, on, snapshot, replay=replay)

@@ -10,10 +10,11 @@ import torch
 from torch import nn
 
 from benchmark.methods import Method
-from benchmark.step.adam import VARIANTS, Variant
+from benchmark.step.adam import VARIANTS, adam
 from benchmark.step.groups import ParameterGroup
 from benchmark.step.optimizer import Optimizer
 from benchmark.step.schedule import rate_at
+from benchmark.step.variant import Variant
 from helpers.toys import Tensors, ready
 from helpers.vectors import Case
 
@@ -130,8 +131,10 @@ class Problem:
 
 # Plain gradient descent, which the project has no use for: with betas 0 the direction is the gradient.
 SGD = Variant(
-    lambda second, gradients, beta, epsilon: None,
-    lambda second, epsilon, correction: [torch.ones_like(one) for one in second],
+    adam(
+        lambda second, gradients, beta, epsilon: None,
+        lambda second, epsilon, correction: [torch.ones_like(one) for one in second],
+    ),
     lambda rate, betas, t: rate,
     "after",
 )

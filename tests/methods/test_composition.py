@@ -20,6 +20,10 @@ anti-PGD + noise, pulls             its own noise alone is taken out again, what
 LP-FT + surveys                     in alphabetical order: Child-Tuning-D's is with the drawn head
 Child-Tuning + DPS                  both mask; DPS ranks the gradients that Child-Tuning leaves
 mixup + terms of other passes       the mixed pass is the task's; terms compare clean passes, which cost one more
+word dropout + other passes         every pass leaves out other words; noise on embeddings stays in what is left out
+Match-Tuning + further passes       the examples of every training pass are matched, those of one pass among themselves
+DPS Mix + Mixout                    refused: a linear module has one mixture
+RIFLE + averages of weights         refused: heads that were drawn apart have no mean
 two that replace the task loss      refused, and R-Drop beside one: its second cross-entropy would be plain
 """
 
@@ -80,7 +84,7 @@ NAMES = [
         "anti_pgd",
     ),
     *("lp_ft",),
-    *("dps",),
+    *("dps", "dps_mix", "match_tuning", "rifle", "word_dropout"),
     *(
         "label_smoothing",
         "flooding",
@@ -89,6 +93,7 @@ NAMES = [
     ),
 ]
 VARIANTS = {
+    ("dps", "dps_mix"),
     ("anti_pgd", "weight_noise"),
     ("child_tuning_d", "child_tuning_d_fisher"),
     ("freelb", "freelb_fairseq"),
@@ -104,6 +109,11 @@ VARIANTS = {
     ("smart", "smart_mtdnn"),
 }
 MEANINGLESS = {
+    ("dps_mix", "mixout"): "each mixes the weights",
+    ("dps_mix", "mixout_released"): "each mixes the weights",
+    ("ema", "rifle"): "heads that were drawn apart",
+    ("rifle", "swa"): "heads that were drawn apart",
+    ("mixout_released", "rifle"): "modules=encoder",
     ("dora", "wise_ft"): "not in the checkpoint",
     ("lora", "wise_ft"): "not in the checkpoint",
     ("reinit", "wise_ft"): "nothing of the checkpoint",
@@ -134,6 +144,7 @@ MEANINGLESS = {
     ("reinit", "top_k"): "would stay random",
 }
 FREEZING = {  # beside one that trains a small part of the encoder
+    "dps_mix": "frozen at what",
     "mixout": "frozen at what",
     "mixout_released": "frozen at what",
     "reinit": "would stay random",

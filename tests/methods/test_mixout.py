@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,7 +11,8 @@ import torch
 from torch import nn
 
 from benchmark.methods import Context, prepare
-from benchmark.methods.mixout import MixedLinear, Mixout
+from benchmark.methods.common.mixed_linear import MixedLinear
+from benchmark.methods.mixout import Mixout
 from benchmark.methods.no_dropout import NoDropout
 from benchmark.models.architecture import encoder_of
 from helpers import vectors
@@ -61,7 +63,7 @@ def compare_linear(case: Case, method: Mixout, target: torch.Tensor, kind: str) 
     linear = nn.Linear(case["weight"].shape[1], case["weight"].shape[0], bias=bias).double()
     state = {"weight": case.tensor("weight")} | ({"bias": case.tensor("bias")} if bias else {})
     linear.load_state_dict(state)
-    mixed = MixedLinear(linear, target, method.mixed).train()
+    mixed = MixedLinear(linear, partial(method.mixed, target=target)).train()
     assert mixed.weight is linear.weight
     assert mixed.bias is linear.bias
     x = case.tensor("x").requires_grad_()
@@ -81,7 +83,7 @@ def compare_evaluation(case: Case, method: Mixout, target: torch.Tensor) -> None
     """In evaluation the weight is used as it is; the unit matrix shows it."""
     linear = nn.Linear(*case["w"].shape[::-1], bias=False).double()
     linear.load_state_dict({"weight": case.tensor("w")})
-    mixed = MixedLinear(linear, target, method.mixed).eval()
+    mixed = MixedLinear(linear, partial(method.mixed, target=target)).eval()
     unit = torch.eye(case["w"].shape[1], dtype=torch.double)
     mixed(unit).backward(case.tensor("grad_out").T)
     case.close(mixed(unit).T, "output")

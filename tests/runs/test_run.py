@@ -16,11 +16,13 @@ import benchmark.runs.run
 from benchmark.config.identity import run_id
 from benchmark.config.schema import RunConfig, as_json
 from benchmark.errors import BenchmarkError
+from benchmark.models import pretrained
+from benchmark.models.special_tokens import noted
 from benchmark.records.lease import LEASES, Lease
 from benchmark.records.store import Store
 from benchmark.runs.finished import drop_snapshots
 from benchmark.runs.result import NOT_IN_RECORD
-from benchmark.runs.run import Run, run
+from benchmark.runs.run import Run, assemble, run
 from helpers.rates import any_rate
 
 Config = RunConfig
@@ -81,6 +83,16 @@ def test_a_method_changes_neither_the_batches_nor_the_head_nor_the_subset(
     subsets = [evidence(config)[1]["subset"].tolist() for config in (tiny(), tiny("method=[noisytune]"))]
     assert seen[:2] == seen[2:]
     assert subsets[0] == subsets[1]
+
+
+def test_a_model_knows_the_special_tokens_of_its_tokenizer(tiny: Tiny) -> None:
+    """Methods that replace words leave them alone."""
+    config = tiny("method=[word_dropout_mask]")
+    model = assemble(Run(config)).training.model
+    texts = pretrained.tokenizer(config.model, Path(config.cache))
+    first, *_, last = texts("a")["input_ids"]
+    assert noted(model).mask == texts.mask_token_id
+    assert {first, last, texts.pad_token_id, texts.mask_token_id} <= {*noted(model).ids}
 
 
 def test_a_finished_run_is_not_run_again(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:

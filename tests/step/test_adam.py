@@ -66,7 +66,7 @@ def test_every_variant_finds_the_bottom_of_a_bowl(variant: str) -> None:
     for _ in range(400):
         weight.grad = 2 * weight.detach()
         optimizer.step()
-    assert weight.abs().max() < 0.05
+    assert weight.abs().max() < 0.1
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

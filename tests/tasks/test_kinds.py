@@ -22,7 +22,7 @@ from benchmark.config.schema import RunConfig
 from benchmark.config.splits import evaluation_splits, training_splits
 from benchmark.config.task_options import RetrievalConfig
 from benchmark.errors import BenchmarkError
-from benchmark.models import pretrained
+from benchmark.models import pretrained, special_tokens
 from benchmark.records.store import Store
 from benchmark.runs.run import Run, run
 from benchmark.tasks.answers import Answers
@@ -387,6 +387,7 @@ def test_every_method_learns_every_kind(
     config, task = small(compose, name)
     cache = Path(config.cache)
     model = pretrained.load(config.model, task.units, 1, cache, task.kind.head)
+    special_tokens.note(model, pretrained.tokenizer(config.model, cache))
     before = {key: value.clone() for key, value in model.state_dict().items()}
     chosen = methods.build({method: config.method[method]})
     try:

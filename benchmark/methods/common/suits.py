@@ -8,12 +8,17 @@ from benchmark.config.schema import ProtocolConfig, TaskConfig
 from benchmark.errors import BenchmarkError
 
 
-def check_classes(task: TaskConfig, kinds: Collection[str], why: str) -> None:
-    """Raises: BenchmarkError for a regression, or a task of no kind in ``kinds``; ``why`` is the reason."""
+def check_kind(task: TaskConfig, kinds: Collection[str], why: str) -> None:
+    """Raises: BenchmarkError for a task of no kind in ``kinds``; ``why`` is the reason."""
     if task.kind not in kinds:
         raise BenchmarkError(
             f"task.kind={task.kind} (task {task.name!r}): {why}; valid: {', '.join(sorted(kinds))}"
         )
+
+
+def check_classes(task: TaskConfig, kinds: Collection[str], why: str) -> None:
+    """Raises: BenchmarkError for a regression, or a task of no kind in ``kinds``; ``why`` is the reason."""
+    check_kind(task, kinds, why)
     if not task.labels:
         raise BenchmarkError(f"task.labels=[] (task {task.name!r}, a regression): {why}")
 
