@@ -153,7 +153,7 @@ class LiveRows(Whole):
 
 
 def live_rows(training: Training, watch: Onlooker = NOBODY) -> Whole:
-    """The live rows of the word embedding of ``training``, or the whole table where not as much would come out."""
+    """The live rows of ``training``, or the whole table where bits would differ or little is saved."""
     table = trained_table(training)
     if table is None or watch is not NOBODY or not separable(training):
         return Whole()
@@ -186,7 +186,7 @@ def acts(method: Method) -> bool:
 
 
 def trained_table(training: Training) -> WordTable | None:
-    """The word embedding of a model that looks words up in it and does nothing else with it; None for others."""
+    """The word embedding, if the model looks words up in it and does nothing else; else None."""
     words = training.encoder.words
     if (
         type(words) is not nn.Embedding

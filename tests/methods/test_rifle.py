@@ -13,6 +13,7 @@ from scipy import stats
 from benchmark.methods import Context, prepare
 from benchmark.methods.rifle import RIFLE
 from benchmark.models.architecture import encoder_of
+from benchmark.randomness import Seeds
 from benchmark.testing.fixtures import CPU, PROTOCOL, small_task, tiny_model
 from benchmark.training.assemble import assembled
 from helpers.draws import check_distribution
@@ -36,7 +37,7 @@ class Watched(RIFLE):
 def updated(method: Any, protocol: Any, updates: int) -> Any:
     """A small model, at rest after every update: its parameters by update, from before the first."""
     prepare({"it": method}, model := tiny_model(dropout=0.0), 1)
-    training = assembled(model, small_task(), {"it": method}, protocol, 1, CPU)
+    training = assembled(model, small_task(), {"it": method}, protocol, Seeds.all(1), CPU)
     states = [{name: weight.detach().clone() for name, weight in model.named_parameters()}]
     for number, batch in training.course.batches():
         training.learner.update(number, batch)
