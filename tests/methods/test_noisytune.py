@@ -171,6 +171,15 @@ def test_the_noise_is_drawn_from_the_distribution_it_names(noise: str, unit: Any
     assert moved.mean().item() == pytest.approx(0, abs=0.001)
 
 
+def test_every_tensor_has_noise_of_its_own() -> None:
+    draw = torch.Generator().manual_seed(0)
+    weights = {f"w{i}": torch.randn(60, 60, generator=draw, dtype=torch.float64) for i in range(4)}
+    model = Stub(weights)
+    NoisyTune(intensity=0.2).perturb(model, CONTEXT)
+    noises = [(model.get_parameter(n) - before) / (0.2 * before.std()) for n, before in weights.items()]
+    check_distribution(torch.stack(noises), stats.uniform(-0.5, 1))
+
+
 def test_seeds_and_names_give_different_noise() -> None:
     draws = []
     for context in (CONTEXT, Context("noisytune", 2, None), Context("other", 1, None)):

@@ -14,7 +14,7 @@ from benchmark.methods.common import divergences as measures
 from benchmark.methods.r3f import R3F
 from benchmark.step.passes import total_loss
 from helpers import vectors
-from helpers.draws import check_distribution
+from helpers.draws import check_fresh
 from helpers.losses import (
     check_neutral,
     check_own_stream,
@@ -63,9 +63,9 @@ def test_r3f_by_hand() -> None:
 
 
 @pytest.mark.parametrize(("noise", "unit"), [("normal", stats.norm()), ("uniform", stats.uniform(-1, 2))])
-def test_noise_is_drawn_from_the_distribution_it_names(noise: str, unit: Any) -> None:
-    method, rng = R3F(noise=noise), torch.Generator().manual_seed(0)
-    check_distribution(method.draw(torch.empty(60, 60, 30), rng), unit)
+def test_noise_is_drawn_in_every_pass_from_the_distribution_it_names(noise: str, unit: Any) -> None:
+    method = attached(R3F(noise=noise, sigma=0.5), small_step())
+    check_fresh(lambda: method.noised(torch.zeros(60, 60)) / 0.5, unit)
 
 
 def test_the_second_pass_has_dropout_of_its_own() -> None:

@@ -17,7 +17,7 @@ from benchmark.methods.smart import SMART
 from benchmark.step.passes import Step
 from benchmark.step.update import Update
 from helpers import vectors
-from helpers.draws import check_distribution
+from helpers.draws import check_fresh
 from helpers.losses import (
     check_neutral,
     check_own_stream,
@@ -279,8 +279,9 @@ def test_the_ascent_by_hand() -> None:
     torch.testing.assert_close(method.ascend(step, delta, gradient), expected)
 
 
-def test_noise_is_normal() -> None:
-    check_distribution(SMART().draw(torch.empty(60, 60, 30), torch.Generator().manual_seed(0)), stats.norm())
+def test_noise_is_normal_and_every_pass_has_its_own() -> None:
+    method = attached(SMART(sigma=0.5), small_step())
+    check_fresh(lambda: method.noised(torch.zeros(60, 60)), stats.norm(0, 0.5))
 
 
 @pytest.mark.parametrize("method", [SMART(), SMART(fidelity="mtdnn", mu=0.0)], ids=repr)

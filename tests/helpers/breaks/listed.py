@@ -29,7 +29,7 @@ class Break:
 
 @dataclass(frozen=True)
 class Part:
-    """A part of the code with its breaks, each of which must be noticed by one of the files ``tests``."""
+    """A part of the code with its breaks, each of which must be noticed by one of ``tests``, files or tests in them."""
 
     name: str
     tests: list[str]

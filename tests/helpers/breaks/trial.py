@@ -54,7 +54,7 @@ def copied(into: Path) -> Path:
 
 
 def tried(project: Path, broken: Break, tests: list[str]) -> Watcher:
-    """What notices ``broken`` among ``tests``, files of ``project``. Raises: ValueError, see `noticing`."""
+    """What notices ``broken`` among ``tests`` of ``project``. Raises: ValueError, see `noticing`."""
     file = project / broken.file
     content = file.read_text()
     file.write_text(broken.of(content))
