@@ -113,6 +113,16 @@ def test_every_pass_counts_alike_and_shares_the_dropout() -> None:
         torch.testing.assert_close(one.grad, other.grad)
 
 
+@pytest.mark.parametrize(("dropout", "count"), [("shared", 1), ("independent", 3), ("off", 1)])
+def test_the_passes_have_the_dropout_that_they_are_told(dropout: str, count: int) -> None:
+    step = small_step(dropout=0.1)
+    method = attached(Watched(steps=3, init_mag=0.0, alpha=0.0, dropout=dropout), step)
+    total_loss(step, [method])
+    assert len({loss.item() for loss in method.losses}) == count
+    same = {"shared": step, "off": small_step(dropout=0.0)}.get(dropout)
+    assert same is None or torch.equal(method.losses[0], same.task_loss())
+
+
 @pytest.mark.parametrize("kind", ["bert", "xlnet"])
 def test_examples_do_not_disturb_each_other_where_the_batch_is_as_large_as_it_is_long(kind: str) -> None:
     """A batch of 4 by 4 tells nothing about which axis is which; ascent is per example all the same."""

@@ -68,10 +68,16 @@ def test_noise_is_drawn_in_every_pass_from_the_distribution_it_names(noise: str,
     check_fresh(lambda: method.noised(torch.zeros(60, 60)) / 0.5, unit)
 
 
-def test_the_second_pass_has_dropout_of_its_own() -> None:
+@pytest.mark.parametrize("fidelity", ["paper", "released"])
+@pytest.mark.parametrize("dropout", ["independent", "shared", "off"])
+def test_the_second_pass_has_the_dropout_that_it_is_told(dropout: str, fidelity: str) -> None:
+    """Without noise the two passes differ by their dropout alone; without it, both have none."""
     step = small_step(dropout=0.1)
-    method = attached(R3F(sigma=0.0), step)
-    assert not torch.equal(step.logits, method.noised_logits(step))
+    method = attached(R3F(sigma=0.0, dropout=dropout, fidelity=fidelity), step)
+    noised = method.noised_logits(step)
+    assert torch.equal(noised, step.logits) == (dropout == "shared")
+    assert torch.equal(noised, small_step(dropout=0.0).logits) == (dropout == "off")
+    assert (method.loss(step).item() > 1e-3) == (dropout == "independent")
 
 
 def test_the_embedding_table_does_not_learn_through_the_noised_pass() -> None:
