@@ -17,7 +17,8 @@ import pytest
 
 from helpers.breaks.listed import PROJECT, Break
 
-FOLDERS = ("benchmark", "conf", "sweeps", "tests", "results/published", ".cache")
+FOLDERS = ("benchmark", "conf", "sweeps", "tests", "results/published", ".cache/embedded")
+HALF_WRITTEN = shutil.ignore_patterns("*.pyc.*")  # bytecode, by tests that run beside this
 SECONDS = 100  # of a test: a break may make it hang
 
 
@@ -29,9 +30,8 @@ class Watcher:
     by_reference: bool = False
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        from helpers.reference_report import (
-            PROPERTY,
-        )  # imports the package, which only a trial's process may do
+        # It imports the package, which only the process of a trial may do.
+        from helpers.reference_report import PROPERTY
 
         if report.failed and not self.test:
             self.test = report.nodeid
@@ -47,7 +47,7 @@ def copied(into: Path) -> Path:
             shutil.copy2(file, project)
     for folder in FOLDERS:
         if (PROJECT / folder).is_dir():
-            shutil.copytree(PROJECT / folder, project / folder)
+            shutil.copytree(PROJECT / folder, project / folder, ignore=HALF_WRITTEN)
     if (shared := PROJECT.parent / "shared").is_dir():
         (into / "shared").symlink_to(shared)
     return project
