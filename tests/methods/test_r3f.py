@@ -62,6 +62,16 @@ def test_r3f_by_hand() -> None:
     assert total_loss(step, [R3F(strength=0.6, fidelity="released")]).item() == pytest.approx(1 + 0.6 * 4)
 
 
+def test_both_passes_learn_by_hand() -> None:
+    passes = [torch.tensor([[0.0, 0.0]]), torch.tensor([[math.log(3), 0.0]])]
+    step = logits_step(passes, torch.tensor([0]))
+    total_loss(step, [R3F(strength=0.6, fidelity="released")]).backward()
+    first, second = (logits.grad[0, 0].item() for logits in step.model.seen)
+    # Of the clean pass's cross-entropy, p - 1; of both divergences, p [log(p / q) - KL(p || q)] + p - q.
+    assert first == pytest.approx(1 / 2 - 1 + 0.6 * (-math.log(3) / 4 - 1 / 4))
+    assert second == pytest.approx(0.6 * (3 / 4 * math.log(3) / 4 + 1 / 4))
+
+
 @pytest.mark.parametrize(("noise", "unit"), [("normal", stats.norm()), ("uniform", stats.uniform(-1, 2))])
 def test_noise_is_drawn_in_every_pass_from_the_distribution_it_names(noise: str, unit: Any) -> None:
     method = attached(R3F(noise=noise, sigma=0.5), small_step())
