@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from pathlib import Path
+from statistics import stdev
 from typing import Any
 
 import pytest
@@ -115,6 +116,16 @@ def test_a_two_by_two_weight_moves_by_half_lambda_times_its_std_at_most() -> Non
     std = (5 / 3) ** 0.5  # squares 2.25 + 0.25 + 0.25 + 2.25 = 5, over n - 1 = 3
     expected = torch.tensor([[1 + 0.15 * std, 2 - 0.15 * std], [3.0, 4 + 0.075 * std]])
     torch.testing.assert_close(weight, expected)
+
+
+def test_one_scale_for_all_is_the_deviation_of_all_weights_together() -> None:
+    weights = [torch.tensor([1.0, 2.0, 3.0, 4.0]), torch.tensor([10.0, 20.0])]
+    NoisyTune(intensity=0.3, scale="global").add_noise(
+        weights, [torch.full((4,), 0.5), torch.full((2,), -0.5)]
+    )
+    move = 0.15 * stdev([1, 2, 3, 4, 10, 20])
+    torch.testing.assert_close(weights[0], torch.tensor([1.0, 2.0, 3.0, 4.0]) + move)
+    torch.testing.assert_close(weights[1], torch.tensor([10.0, 20.0]) - move)
 
 
 def test_a_one_output_head_is_not_turned_into_nan() -> None:
