@@ -1,7 +1,7 @@
 # `make` lists what can be made. On a fresh machine `make demo` and `make test` do all the set-up.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help env demo reproduce-table plan watch power claims scorecard gpu-campaign site dashboard store-check verify speed forecast-check gpu-check slurm-here reliability test test-quick vectors fuzz check format lock clean
+.PHONY: help env demo reproduce-table plan watch power claims scorecard gpu-campaign site dashboard store-check verify speed forecast-check gpu-check slurm-here reliability test test-quick vectors fuzz breaks check format lock clean
 
 # uv reads none of pip's settings; a folder of wheels that pip is told of is good for uv as well.
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
@@ -93,6 +93,9 @@ vectors: .venv/ready ## compare methods and metrics with reference values: ../sh
 
 fuzz: .venv/ready ## ask mangled configurations, data and models of it, N of each, and show what went wrong [N=2000, ARGS="--only data --first 7"]
 	@PYTHONPATH=tests $(PYTHON) -m helpers.fuzz --tries $(N) $$ARGS
+
+breaks: .venv/ready ## break a copy of the code in one place after another, and say which test notices it first [ARGS="smart freelb"]
+	@PYTHONPATH=tests $(PYTHON) -m helpers.breaks $$ARGS
 
 reliability: .venv/ready ## kill what makes grids at random moments and count what is lost [ARGS="--signals 100 --output results/reference/reliability.md"]
 	@PYTHONPATH=tests $(PYTHON) -m helpers.reliability $$ARGS

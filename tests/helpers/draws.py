@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,11 @@ def check_distribution(draw: torch.Tensor, distribution: Any) -> None:
     assert low <= values.min()
     assert values.max() <= high
     check_independence(values)
+
+
+def check_fresh(draw: Callable[[], torch.Tensor], distribution: Any) -> None:
+    """What ``draw`` returns, one after the other, follows ``distribution``, and none goes with the one before."""
+    check_distribution(torch.stack([draw() for _ in range(4)]), distribution)
 
 
 def check_bernoulli(mask: torch.Tensor, probability: float, shape: tuple[int, ...] | None = None) -> None:

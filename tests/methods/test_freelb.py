@@ -80,9 +80,12 @@ def test_the_start_has_a_size_of_its_own_where_it_is_given_one() -> None:
     torch.testing.assert_close(method.start(step)[0], torch.full((4, 8), 0.8 / 32**0.5))
 
 
-def test_the_start_is_uniform_between_minus_one_and_one() -> None:
-    draw = FreeLB().draw(torch.empty(60, 60, 30), torch.Generator().manual_seed(0))
-    check_distribution(draw, stats.uniform(-1, 2))
+def test_every_start_is_uniform_between_minus_one_and_one() -> None:
+    step = small_step()
+    method = attached(FreeLB(epsilon=0.4), step)
+    size = 0.4 / (4 * 8) ** 0.5
+    starts = torch.stack([method.start(step) / size for _ in range(100)])
+    check_distribution(starts, stats.uniform(-1, 2))
 
 
 def test_one_pass_from_zero_is_plain_fine_tuning_bit_for_bit() -> None:
@@ -108,6 +111,16 @@ def test_every_pass_counts_alike_and_shares_the_dropout() -> None:
     torch.testing.assert_close(loss, plain.task_loss())
     for one, other in zip(plain.model.parameters(), perturbed.model.parameters(), strict=True):
         torch.testing.assert_close(one.grad, other.grad)
+
+
+@pytest.mark.parametrize(("dropout", "count"), [("shared", 1), ("independent", 3), ("off", 1)])
+def test_the_passes_have_the_dropout_that_they_are_told(dropout: str, count: int) -> None:
+    step = small_step(dropout=0.1)
+    method = attached(Watched(steps=3, init_mag=0.0, alpha=0.0, dropout=dropout), step)
+    total_loss(step, [method])
+    assert len({loss.item() for loss in method.losses}) == count
+    same = {"shared": step, "off": small_step(dropout=0.0)}.get(dropout)
+    assert same is None or torch.equal(method.losses[0], same.task_loss())
 
 
 @pytest.mark.parametrize("kind", ["bert", "xlnet"])

@@ -12,11 +12,11 @@ from benchmark.errors import BenchmarkError
 from benchmark.methods import prepare
 from benchmark.methods.ft_noise import FTNoise
 from helpers import vectors
-from helpers.draws import check_distribution
+from helpers.draws import check_fresh
 from helpers.perturbed_pass import compare_perturbed_pass, layers_of, position_of
 from helpers.refusals import check_refused
-from helpers.small_models import bert, check_neutral_pass
-from helpers.toys import scripted
+from helpers.small_models import bert, check_neutral_pass, small_step
+from helpers.toys import attached, scripted
 from helpers.vectors import Case
 
 
@@ -33,10 +33,9 @@ def test_ft_noise_equals_its_reference_values(case: Case) -> None:
     )
 
 
-def test_noise_is_normal() -> None:
-    check_distribution(
-        FTNoise().draw(torch.empty(60, 60, 30), torch.Generator().manual_seed(0)), stats.norm()
-    )
+def test_noise_is_normal_and_every_pass_has_its_own() -> None:
+    method = attached(FTNoise(sigma=0.5), small_step())
+    check_fresh(lambda: method.noised(torch.zeros(60, 60)), stats.norm(0, 0.5))
 
 
 def test_strength_zero_is_plain_fine_tuning_bit_for_bit() -> None:

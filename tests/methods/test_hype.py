@@ -86,6 +86,13 @@ def test_hype_can_act_inside_the_layers(position: str, draws: int) -> None:
         torch.testing.assert_close(after - before, torch.full_like(after, 0.5 * noise))
 
 
+def test_evaluation_has_no_noise() -> None:
+    prepare({"it": HyPe(sigma=0.5)}, model := bert(), 1)
+    expected = bert().eval()(**batch()).logits
+    assert torch.equal(model.eval()(**batch()).logits, expected)
+    assert not torch.equal(model.train()(**batch()).logits, expected)
+
+
 def test_hype_switches_off_hidden_dropout_alone() -> None:
     prepare({"it": HyPe()}, model := bert(), 1)
     rates = {name: part.p for name, part in model.named_modules() if isinstance(part, nn.Dropout)}

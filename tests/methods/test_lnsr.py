@@ -19,10 +19,20 @@ from benchmark.methods.lnsr import LNSR
 from benchmark.models.architecture import captured_states, input_changed
 from benchmark.step.passes import Step
 from helpers import vectors
-from helpers.draws import check_distribution
+from helpers.draws import check_fresh
 from helpers.refusals import check_refused
-from helpers.small_models import TASK, batch, bert, bert_of, check_neutral_pass, inputs_of, step_of, xlnet
-from helpers.toys import compare_gradients, scripted
+from helpers.small_models import (
+    TASK,
+    batch,
+    bert,
+    bert_of,
+    check_neutral_pass,
+    inputs_of,
+    small_step,
+    step_of,
+    xlnet,
+)
+from helpers.toys import attached, compare_gradients, scripted
 from helpers.vectors import Case
 
 #: The readings of the paper's norm that are offered; the unsquared one and that of the first token are not.
@@ -174,8 +184,9 @@ def test_lnsr_by_hand(settings: dict[str, Any], expected: float) -> None:
     assert method.loss(step).item() == pytest.approx(0.7 * expected)
 
 
-def test_noise_is_normal() -> None:
-    check_distribution(LNSR().draw(torch.empty(60, 60, 30), torch.Generator().manual_seed(0)), stats.norm())
+def test_noise_is_normal_and_every_pass_has_its_own() -> None:
+    method = attached(LNSR(sigma=0.5), small_step())
+    check_fresh(lambda: method.noised(torch.zeros(60, 60)), stats.norm(0, 0.5))
 
 
 def test_lnsr_without_noise_measures_dropout_only_where_it_is_independent() -> None:

@@ -120,6 +120,21 @@ def test_a_mask_keeps_an_entry_or_a_column_with_probability_1_minus_p() -> None:
     check_bernoulli(Mixout(probability=0.6).draw(torch.empty(3, 20_000), rng), 0.4, (1, 20_000))
 
 
+def test_every_module_and_every_pass_has_masks_of_its_own() -> None:
+    class Watched(Mixout):
+        def draw(self, weight: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
+            self.drawn = [*getattr(self, "drawn", []), super().draw(weight, rng)]
+            return self.drawn[-1]
+
+    prepare({"mixout": (method := Watched(probability=0.6, mask="element"))}, model := bert(), 1)
+    for number in range(2):
+        step_of(model, batch(), number).forward("shared")
+    masks = [mask for mask in method.drawn if mask.shape == (16, 16)]
+    assert len(masks) == 2 * (3 * 4 + 1)  # layers, matrices of attention, the pooler
+    check_bernoulli(torch.stack(masks), 0.4)
+    check_bernoulli(torch.stack([torch.stack(masks[:13]), torch.stack(masks[13:])]), 0.4)
+
+
 def test_mixout_switches_off_the_dropout_it_is_told_to() -> None:
     prepare({"it": Mixout()}, model := bert(), 1)
     rates = {name: part.p for name, part in model.named_modules() if isinstance(part, nn.Dropout)}
@@ -134,7 +149,7 @@ def test_mixout_switches_off_the_dropout_it_is_told_to() -> None:
 
 def test_a_pass_with_shared_dropout_shares_the_masks() -> None:
     start, model = bert(), bert()
-    prepare({"mixout": Mixout()}, model, 1)
+    prepare({"mixout": Mixout(attention_dropout=False)}, model, 1)  # only the masks are drawn
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))

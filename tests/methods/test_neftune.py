@@ -12,10 +12,10 @@ from transformers.integrations.neftune import neftune_post_forward_hook
 from benchmark.methods import prepare
 from benchmark.methods.neftune import NEFTune
 from benchmark.testing.fixtures import small_task, tiny_model
-from helpers.draws import check_distribution
+from helpers.draws import check_fresh
 from helpers.refusals import check_refused
-from helpers.small_models import bert, check_neutral_pass, xlnet
-from helpers.toys import scripted
+from helpers.small_models import bert, check_neutral_pass, small_step, xlnet
+from helpers.toys import attached, scripted
 
 UNITS = 16
 
@@ -55,9 +55,10 @@ def test_examples_of_one_length_get_the_noise_of_transformers() -> None:
     )
 
 
-def test_noise_is_uniform() -> None:
-    draws = NEFTune().draw(torch.empty(60, 60, 30), torch.Generator().manual_seed(0))
-    check_distribution(draws, stats.uniform(-1, 2))
+def test_noise_is_uniform_and_every_pass_has_its_own() -> None:
+    method = attached(NEFTune(alpha=3.0), small_step())
+    size = 3 / (30 * 40) ** 0.5
+    check_fresh(lambda: method.noised(torch.zeros(20, 30, 40)) / size, stats.uniform(-1, 2))
 
 
 def test_evaluation_has_none() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from pathlib import Path
+from statistics import stdev
 from typing import Any
 
 import pytest
@@ -117,6 +118,16 @@ def test_a_two_by_two_weight_moves_by_half_lambda_times_its_std_at_most() -> Non
     torch.testing.assert_close(weight, expected)
 
 
+def test_one_scale_for_all_is_the_deviation_of_all_weights_together() -> None:
+    weights = [torch.tensor([1.0, 2.0, 3.0, 4.0]), torch.tensor([10.0, 20.0])]
+    NoisyTune(intensity=0.3, scale="global").add_noise(
+        weights, [torch.full((4,), 0.5), torch.full((2,), -0.5)]
+    )
+    move = 0.15 * stdev([1, 2, 3, 4, 10, 20])
+    torch.testing.assert_close(weights[0], torch.tensor([1.0, 2.0, 3.0, 4.0]) + move)
+    torch.testing.assert_close(weights[1], torch.tensor([10.0, 20.0]) - move)
+
+
 def test_a_one_output_head_is_not_turned_into_nan() -> None:
     model = tiny(outputs=1)
     NoisyTune().perturb(model, CONTEXT)
@@ -169,6 +180,15 @@ def test_the_noise_is_drawn_from_the_distribution_it_names(noise: str, unit: Any
     moved = (weight - before) / before.std()
     assert moved.std().item() == pytest.approx(0.2 * std, rel=0.01)
     assert moved.mean().item() == pytest.approx(0, abs=0.001)
+
+
+def test_every_tensor_has_noise_of_its_own() -> None:
+    draw = torch.Generator().manual_seed(0)
+    weights = {f"w{i}": torch.randn(60, 60, generator=draw, dtype=torch.float64) for i in range(4)}
+    model = Stub(weights)
+    NoisyTune(intensity=0.2).perturb(model, CONTEXT)
+    noises = [(model.get_parameter(n) - before) / (0.2 * before.std()) for n, before in weights.items()]
+    check_distribution(torch.stack(noises), stats.uniform(-0.5, 1))
 
 
 def test_seeds_and_names_give_different_noise() -> None:

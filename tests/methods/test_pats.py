@@ -10,8 +10,10 @@ import torch
 from scipy import stats
 
 from benchmark.methods import Method, build, prepare
+from benchmark.methods.common.sensitivity import Sensitivity
 from benchmark.methods.pats import PATS
 from benchmark.models.architecture import encoder_of
+from benchmark.step.update import Update
 from helpers import vectors
 from helpers.draws import check_bernoulli, check_distribution
 from helpers.quadratic import SLOPE, START, Problem, descended
@@ -86,6 +88,21 @@ def test_pats_by_hand(noise_scale: str, power: float) -> None:
     # + 0.05: 0.5625, 0.5625, 2.25; less gamma: 0.0625, 0.0625, 1.75; times lambda: 0.0025, 0.0025, 0.07.
     noise = torch.tensor([[0.0025**power, -(0.0025**power)], [2 * 0.07**power, 0.0]])
     torch.testing.assert_close(descended(method), START - 0.1 * SLOPE + noise)
+
+
+@pytest.mark.parametrize(
+    ("signed", "expected"),
+    [
+        # Of |theta * g| = (2, 3) and (4, 2): 0.25 of the first, then 0.75 of that and 0.25 of the second.
+        (False, [0.75 * 0.5 + 1.0, 0.75 * 0.75 + 0.5]),
+        (True, [0.75 * 0.5 - 1.0, -0.75 * 0.75 + 0.5]),
+    ],
+)
+def test_the_running_mean_of_sensitivities_by_hand(signed: bool, expected: list[float]) -> None:
+    sensitivity = Sensitivity({"w"}, beta=0.75, signed=signed)
+    for number, (weight, gradient) in enumerate([([2.0, -3.0], [1.0, 1.0]), ([4.0, 1.0], [-1.0, 2.0])], 1):
+        sensitivity.see(Update(["w"], [torch.tensor(weight)], [torch.tensor(gradient)], 0.1, number, 2))
+    assert sensitivity.means["w"].tolist() == pytest.approx(expected)
 
 
 def test_masked_noise_leaves_alone_what_has_no_gradient() -> None:

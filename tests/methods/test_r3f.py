@@ -14,7 +14,7 @@ from benchmark.methods.common import divergences as measures
 from benchmark.methods.r3f import R3F
 from benchmark.step.passes import total_loss
 from helpers import vectors
-from helpers.draws import check_distribution
+from helpers.draws import check_fresh
 from helpers.losses import (
     check_neutral,
     check_own_stream,
@@ -62,16 +62,32 @@ def test_r3f_by_hand() -> None:
     assert total_loss(step, [R3F(strength=0.6, fidelity="released")]).item() == pytest.approx(1 + 0.6 * 4)
 
 
+def test_both_passes_learn_by_hand() -> None:
+    passes = [torch.tensor([[0.0, 0.0]]), torch.tensor([[math.log(3), 0.0]])]
+    step = logits_step(passes, torch.tensor([0]))
+    total_loss(step, [R3F(strength=0.6, fidelity="released")]).backward()
+    first, second = (logits.grad[0, 0].item() for logits in step.model.seen)
+    # Of the clean pass's cross-entropy, p - 1; of both divergences, p [log(p / q) - KL(p || q)] + p - q.
+    assert first == pytest.approx(1 / 2 - 1 + 0.6 * (-math.log(3) / 4 - 1 / 4))
+    assert second == pytest.approx(0.6 * (3 / 4 * math.log(3) / 4 + 1 / 4))
+
+
 @pytest.mark.parametrize(("noise", "unit"), [("normal", stats.norm()), ("uniform", stats.uniform(-1, 2))])
-def test_noise_is_drawn_from_the_distribution_it_names(noise: str, unit: Any) -> None:
-    method, rng = R3F(noise=noise), torch.Generator().manual_seed(0)
-    check_distribution(method.draw(torch.empty(60, 60, 30), rng), unit)
+def test_noise_is_drawn_in_every_pass_from_the_distribution_it_names(noise: str, unit: Any) -> None:
+    method = attached(R3F(noise=noise, sigma=0.5), small_step())
+    check_fresh(lambda: method.noised(torch.zeros(60, 60)) / 0.5, unit)
 
 
-def test_the_second_pass_has_dropout_of_its_own() -> None:
+@pytest.mark.parametrize("fidelity", ["paper", "released"])
+@pytest.mark.parametrize("dropout", ["independent", "shared", "off"])
+def test_the_second_pass_has_the_dropout_that_it_is_told(dropout: str, fidelity: str) -> None:
+    """Without noise the two passes differ by their dropout alone; without it, both have none."""
     step = small_step(dropout=0.1)
-    method = attached(R3F(sigma=0.0), step)
-    assert not torch.equal(step.logits, method.noised_logits(step))
+    method = attached(R3F(sigma=0.0, dropout=dropout, fidelity=fidelity), step)
+    noised = method.noised_logits(step)
+    assert torch.equal(noised, step.logits) == (dropout == "shared")
+    assert torch.equal(noised, small_step(dropout=0.0).logits) == (dropout == "off")
+    assert (method.loss(step).item() > 1e-3) == (dropout == "independent")
 
 
 def test_the_embedding_table_does_not_learn_through_the_noised_pass() -> None:

@@ -62,6 +62,15 @@ def test_rdrop_by_hand() -> None:
     assert loss(ce_reduction="first") == pytest.approx(math.log(2) / 2 + term)
 
 
+def test_both_passes_learn_by_hand() -> None:
+    step = logits_step([EVEN[:1].clone(), ODD[:1].clone()], torch.tensor([0]))
+    total_loss(step, [RDrop(alpha=1.7)]).backward()
+    first, second = (logits.grad[0, 0].item() for logits in step.model.seen)
+    # Of its own cross-entropy, p - 1; of both divergences, p [log(p / q) - KL(p || q)] + p - q, and the other way.
+    assert first == pytest.approx(1 / 2 - 1 + 1.7 / 2 * (-math.log(3) / 4 - 1 / 4))
+    assert second == pytest.approx(3 / 4 - 1 + 1.7 / 2 * (3 / 4 * math.log(3) / 4 + 1 / 4))
+
+
 @pytest.mark.parametrize(("own", "alpha"), [(None, 1.7), (0.3, 0.3)])
 def test_rdrop_of_a_regression_by_hand(own: float | None, alpha: float) -> None:
     step = logits_step([torch.tensor([[1.0]]), torch.tensor([[3.0]])], torch.tensor([0.0]), regression=True)

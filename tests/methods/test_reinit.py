@@ -38,6 +38,21 @@ def test_weights_are_normal_with_the_standard_deviation_they_are_given() -> None
     check_distribution(draw, stats.norm(0, 0.5))
 
 
+def test_every_tensor_is_drawn_anew() -> None:
+    prepare({"it": ReInit(layers=3)}, model := bert(hidden_size=32), 1)
+    drawn = [p for name, p in model.named_parameters() if "encoder" in name and p.shape == (32, 32)]
+    assert len(drawn) == 3 * 4
+    check_distribution(torch.stack(drawn), stats.norm(0, 0.02))
+
+
+def test_the_pooler_keeps_its_weights_where_it_is_told_to() -> None:
+    prepare({"it": ReInit(layers=1, pooler=False)}, model := bert(), 1)
+    before = bert()
+    assert torch.equal(model.bert.pooler.dense.weight, before.bert.pooler.dense.weight)
+    changed = model.bert.encoder.layer[2].output.dense.weight
+    assert not torch.equal(changed, before.bert.encoder.layer[2].output.dense.weight)
+
+
 def test_no_layer_is_plain_fine_tuning_bit_for_bit() -> None:
     check_neutral_pass(ReInit(layers=0))
 

@@ -17,7 +17,7 @@ from benchmark.methods.smart import SMART
 from benchmark.step.passes import Step
 from benchmark.step.update import Update
 from helpers import vectors
-from helpers.draws import check_distribution
+from helpers.draws import check_fresh
 from helpers.losses import (
     check_neutral,
     check_own_stream,
@@ -279,8 +279,25 @@ def test_the_ascent_by_hand() -> None:
     torch.testing.assert_close(method.ascend(step, delta, gradient), expected)
 
 
-def test_noise_is_normal() -> None:
-    check_distribution(SMART().draw(torch.empty(60, 60, 30), torch.Generator().manual_seed(0)), stats.norm())
+def test_the_ascent_of_mt_dnn_by_hand() -> None:
+    step = small_step()
+    method = attached(SMART(epsilon=0.5, step_size=0.8, fidelity="mtdnn"), step)
+    delta = torch.tensor([[[0.2, -0.1]], [[0.0, 0.3]]])
+    gradient = torch.tensor([[[4.0, -1.0]], [[0.01, 0.0]]])
+    # 0.8 of the gradient as it is; each token is divided by its largest entry plus epsilon.
+    expected = torch.tensor([[[3.4 / 3.9, -0.9 / 3.9]], [[0.008 / 0.8, 0.3 / 0.8]]])
+    torch.testing.assert_close(method.ascend(step, delta, gradient), expected)
+
+
+def test_the_surrogate_of_mt_dnn_by_hand() -> None:
+    # 3 to 1 against equal odds, whose log-odds are 0: 2 (3/4 log 3 - 1/4 log 3).
+    surrogate = measures.stable_kl(torch.tensor([[LOG3, 0.0]]), torch.tensor([[0.0, 0.0]]))
+    assert surrogate.item() == pytest.approx(LOG3, rel=1e-4)
+
+
+def test_noise_is_normal_and_every_pass_has_its_own() -> None:
+    method = attached(SMART(sigma=0.5), small_step())
+    check_fresh(lambda: method.noised(torch.zeros(60, 60)), stats.norm(0, 0.5))
 
 
 @pytest.mark.parametrize("method", [SMART(), SMART(fidelity="mtdnn", mu=0.0)], ids=repr)

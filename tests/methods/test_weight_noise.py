@@ -90,12 +90,13 @@ def test_its_size_is_that_of_pats_where_all_weights_are_alike() -> None:
 
 
 @BOTH
-def test_noise_is_normal(kind: Any) -> None:
+def test_noise_is_normal_and_every_update_has_its_own(kind: Any) -> None:
     method = kind(sigma=0.5)
     method.rng = torch.Generator().manual_seed(0)
-    noise = method.noise([torch.empty(100, 100), torch.empty(90, 100)])
-    assert [drawn.shape for drawn in noise] == [(100, 100), (90, 100)]
+    noise = [drawn for _ in range(2) for drawn in method.noise([torch.empty(100, 100), torch.empty(90, 100)])]
+    assert [drawn.shape for drawn in noise] == [(100, 100), (90, 100)] * 2
     check_distribution(torch.cat(noise), stats.norm(0, 0.5))
+    check_distribution(torch.stack(noise[::2]), stats.norm(0, 0.5))
 
 
 class Seen(Onlooker):
