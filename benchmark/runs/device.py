@@ -69,12 +69,21 @@ def unusable_driver() -> str | None:
 
 
 def check_precision(precision: str, device: Any) -> None:
-    """Raises: BenchmarkError if ``device`` is a GPU that does not compute in bfloat16, and ``precision`` is that."""
+    """Refuse bfloat16 on a GPU that does not compute in it; warn of a processor that only imitates it.
+
+    Raises: BenchmarkError for such a GPU.
+    """
     import torch
 
-    if device.type != "cuda" or precision != "bfloat16":
+    if precision != "bfloat16":
         return
-    if not torch.cuda.is_bf16_supported(including_emulation=False):
+    capable = torch.cpu.get_capabilities()  # of a processor, by name: avx512_bf16, amx_bf16, …
+    if device.type == "cpu" and not any(has for name, has in capable.items() if name.endswith("bf16")):
+        log.warning(
+            "protocol.precision=bfloat16: this processor (%s) has no bfloat16 products, which float32 is quicker than",
+            capable.get("cpu_name", "unknown"),
+        )
+    if device.type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
         raise BenchmarkError(
             f"protocol.precision=bfloat16: {torch.cuda.get_device_name(device)} (device={device}) has no "
             "bfloat16; use float32"
