@@ -25,7 +25,7 @@ TRACED = "torch._dynamo._trace_wrapped_higher_order_op"
 
 
 def argument(given: Any, *_: Any, **__: Any) -> Any:
-    """What is ``given``; without it, a function that returns what it is given."""
+    """The first argument; without one, a function that returns its own."""
     return argument if given is None else given
 
 

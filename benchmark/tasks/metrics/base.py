@@ -27,7 +27,10 @@ class Metric:
 
 
 def as_module(metric: Metric) -> evaluate.Metric:
-    """The same metric as a module of `evaluate`, to add up batches or to combine with others; it needs no network."""
+    """The same metric as a module of `evaluate`, without network.
+
+    Such modules add up batches, and can be combined.
+    """
     import tempfile
 
     import datasets
