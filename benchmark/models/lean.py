@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 from unittest import mock
@@ -62,13 +62,26 @@ def import_models() -> None:
         return
     import transformers.utils
 
-    with contextlib.ExitStack() as stack:
-        for name in ABSENT:
-            for module in (transformers.utils, transformers.utils.import_utils):
-                stack.enter_context(mock.patch.object(module, name, return_value=False))
-        stack.enter_context(without_compiler())
-        for name in SHARED:
-            importlib.import_module(name)
+    before = set(sys.modules)
+    try:
+        with contextlib.ExitStack() as stack:
+            for name in ABSENT:
+                for module in (transformers.utils, transformers.utils.import_utils):
+                    stack.enter_context(mock.patch.object(module, name, return_value=False))
+            stack.enter_context(without_compiler())
+            for name in SHARED:
+                importlib.import_module(name)
+    except (ImportError, AttributeError):  # a release that wants more of what is not there: import it whole
+        _forget(sys.modules.keys() - before)
+
+
+def _forget(names: Iterable[str]) -> None:
+    for name in sorted(names):
+        if name.startswith("transformers."):
+            parent, _, last = name.rpartition(".")
+            del sys.modules[name]
+            if parent in sys.modules:
+                vars(sys.modules[parent]).pop(last, None)
 
 
 @contextlib.contextmanager

@@ -31,3 +31,17 @@ print(isinstance(torch._dynamo, StandIn), isinstance(imported_before(), Transfor
 def test_the_compiler_is_not_imported_with_models_and_is_there_for_whoever_asks_for_it() -> None:
     done = subprocess.run([sys.executable, "-c", CODE], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "\nTrue True\nFalse True\n"), done.stderr
+
+
+def test_a_release_that_needs_what_is_left_out_is_imported_whole() -> None:
+    code = """
+import sys
+from benchmark.models import lean
+lean.ABSENT = ()
+lean.import_models()
+print("transformers.modeling_utils" in sys.modules)
+from transformers import BertForSequenceClassification
+print("torch._dynamo" in sys.modules, isinstance(sys.modules["torch._dynamo"], lean.StandIn))
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "False\nTrue False\n"), done.stderr
