@@ -69,12 +69,21 @@ def unusable_driver() -> str | None:
 
 
 def check_precision(precision: str, device: Any) -> None:
-    """Raises: BenchmarkError if ``device`` is a GPU that does not compute in bfloat16, and ``precision`` is that."""
+    """Refuse bfloat16 on a GPU that does not compute in it; warn of a processor that only imitates it.
+
+    Raises: BenchmarkError for such a GPU.
+    """
     import torch
 
-    if device.type != "cuda" or precision != "bfloat16":
+    if precision != "bfloat16":
         return
-    if not torch.cuda.is_bf16_supported(including_emulation=False):
+    capable = torch.cpu.get_capabilities()  # of a processor, by name: avx512_bf16, amx_bf16, …
+    if device.type == "cpu" and not any(has for name, has in capable.items() if name.endswith("bf16")):
+        log.warning(
+            "protocol.precision=bfloat16: this processor (%s) has no bfloat16 products, which float32 is quicker than",
+            capable.get("cpu_name", "unknown"),
+        )
+    if device.type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
         raise BenchmarkError(
             f"protocol.precision=bfloat16: {torch.cuda.get_device_name(device)} (device={device}) has no "
             "bfloat16; use float32"
@@ -151,7 +160,8 @@ def make_reproducible(threads: int, precision: str, strict: bool = True) -> None
     torch.set_num_threads(threads)
     torch.set_default_dtype(torch.float32)
     # Attention on a GPU is deterministic only if anything else is an error.
-    torch.use_deterministic_algorithms(True, warn_only=not strict)
+    # (`use_deterministic_algorithms` tells torch._inductor as well, whose import takes as long as torch's.)
+    torch.set_deterministic_debug_mode("error" if strict else "warn")
     # Filling memory that is about to be written costs a tenth of an update; nothing here reads it before.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision == "tf32"

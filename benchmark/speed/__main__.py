@@ -74,7 +74,7 @@ def write(report: str, path: Path | None) -> int:
 
 def measure(options: argparse.Namespace) -> str:
     """Measure everything; the figures as Markdown, with the summary in the last line."""
-    from benchmark.speed import costs, markdown
+    from benchmark.speed import costs, markdown, starting
     from benchmark.speed.conditions import conditions
     from benchmark.speed.side_by_side import at_once, grid
 
@@ -88,14 +88,17 @@ def measure(options: argparse.Namespace) -> str:
             name: time_task(options.model, name, here, rounds, amount, side_by_side)
             for name in options.tasks.split(",")
         }
+    commands = markdown.table(starting.HEADER, starting.starts())
     starts = costs.starts(here) | next(iter(timings.values())).once
     if options.short:
-        return markdown.markdown(options.model, here, runs, timings, starts, {})
+        return markdown.markdown(options.model, here, runs, timings, starts, {}, [*commands, ""])
     methods = dict(costs.methods(options.model, here, costs.method_names()))
     few = [] if here.on_gpu else ["data.count=64"]
     made, hourly = costs.runs_per_hour(here, *few)
     notes = [
-        f"a grid of {made} MiniLM runs, start to report{' (64 examples each)' * len(few)}: {hourly:.0f} an hour"
+        *commands,
+        "",
+        f"a grid of {made} MiniLM runs, start to report{' (64 examples each)' * len(few)}: {hourly:.0f} an hour",
     ]
     if here.on_gpu:
         notes.append(costs.compiled(options.model, options.tasks.partition(",")[0], here))

@@ -153,7 +153,7 @@ class LiveRows(Whole):
 
 
 def live_rows(training: Training, watch: Onlooker = NOBODY) -> Whole:
-    """The live rows of a training; the whole table where bits would differ or little is saved."""
+    """The live rows of a training, or the whole table where it must be."""
     table = trained_table(training)
     if table is None or watch is not NOBODY or not separable(training):
         return Whole()

@@ -17,6 +17,8 @@ from benchmark.config.compose import ROOT
 from benchmark.config.schema import RunConfig
 from benchmark.methods import Context
 from benchmark.methods.noisytune import NoisyTune
+from benchmark.testing import settings_of
+from benchmark.testing.fixtures import made_ready, tiny_model, tuned
 from helpers import vectors
 from helpers.draws import check_distribution
 from helpers.refusals import check_refused
@@ -225,3 +227,17 @@ def test_every_variant_of_the_paper_has_a_configuration() -> None:
         "gaussian_matched_global",
     }
     assert {"noisytune", *(f"noisytune_{variant}" for variant in variants)} == names
+
+
+def test_noise_below_the_steps_of_bfloat16_stays_in_the_weights_which_are_float32() -> None:
+    settings = settings_of(ROOT / "conf" / "method" / "noisytune.yaml") | {"intensity": 1e-4}
+    learnt = tuned(settings, protocol={"precision": "bfloat16"}).model
+    assert {weight.dtype for weight in learnt.parameters()} == {torch.float32}
+    noised, plain = (dict(model.named_parameters()) for model in (made_ready(settings), tiny_model()))
+    changed = (
+        plain["bert.encoder.layer.0.output.dense.weight"]
+        != noised["bert.encoder.layer.0.output.dense.weight"]
+    )
+    rounded = [weights["bert.encoder.layer.0.output.dense.weight"].bfloat16() for weights in (plain, noised)]
+    assert changed.float().mean() > 0.9
+    assert (rounded[0] != rounded[1]).float().mean() < 0.1

@@ -84,6 +84,20 @@ def test_bfloat16_is_refused_where_a_card_has_none(monkeypatch: pytest.MonkeyPat
         device.check_precision("bfloat16", GPU)
 
 
+@pytest.mark.parametrize(
+    ("bits", "warned"), [({"avx512_bf16": True}, 0), ({"avx512_bf16": False}, 1), ({}, 1)]
+)
+def test_a_processor_that_only_imitates_bfloat16_is_warned_of(
+    bits: dict[str, bool], warned: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"cpu_name": "Old One", "avx2": True, **bits})
+    device.check_precision("float32", torch.device("cpu"))
+    assert not caplog.records
+    device.check_precision("bfloat16", torch.device("cpu"))
+    assert [record.getMessage().startswith("protocol.precision=bfloat16: this processor (Old One)")
+            for record in caplog.records] == [True] * warned  # fmt: skip
+
+
 def test_a_model_that_cannot_fit_is_refused_with_what_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
     model = tiny_model()
     needed = 16 * sum(parameter.numel() for parameter in model.parameters())

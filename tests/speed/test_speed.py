@@ -11,7 +11,7 @@ import torch
 from transformers import BertConfig, BertForSequenceClassification
 
 from benchmark.speed import __main__ as speed
-from benchmark.speed import costs, limit, markdown
+from benchmark.speed import costs, limit, markdown, starting
 from benchmark.speed.subjects import load
 from benchmark.speed.timing import GRID, OURS, Amount, Timing, Took
 from benchmark.testing.fixtures import LAYERS, SHAPE, small_task
@@ -66,6 +66,7 @@ def test_the_command_ends_with_its_summary_and_keeps_what_was_written_by_hand(
     precision: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(costs, "starts", lambda _: {"nothing": 0.0})
+    monkeypatch.setattr(starting, "starts", lambda: [["nothing", "0.00", "0.0", "1.0"]])
     path = tmp_path / "speed.md"
     path.write_text("old figures\n\n## Ideas tried\n\nMany.\n")
     command = [

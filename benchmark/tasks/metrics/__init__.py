@@ -1,4 +1,4 @@
-"""The metrics of GLUE and XTREME as `evaluate.Metric` modules that need no network.
+"""The metrics of GLUE and XTREME; `as_module` makes an `evaluate.Metric` of one, which needs no network.
 
 Each takes ``predictions`` and ``references``, whose rows its module explains, and returns fractions (0-1, or -1
 to 1 for the correlations).
@@ -10,13 +10,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmark.errors import BenchmarkError, unknown
-from benchmark.tasks.metrics.base import OfflineMetric
+from benchmark.tasks.metrics.base import Metric, as_module
 from benchmark.tasks.metrics.glue import F1, Accuracy, MatthewsCorrelation, Pearson, Spearman
 from benchmark.tasks.metrics.pairs import PairF1
 from benchmark.tasks.metrics.spans import MlqaF1, SquadF1
 from benchmark.tasks.metrics.tags import EntityF1, TagAccuracy, TagRunF1, TagRunF1Seqeval1
 
-METRICS: dict[str, type[OfflineMetric]] = {
+__all__ = ["METRICS", "as_module", "check", "score"]
+
+METRICS: dict[str, type[Metric]] = {
     "accuracy": Accuracy,
     "f1": F1,
     "matthews_correlation": MatthewsCorrelation,
@@ -41,7 +43,7 @@ def check(names: Sequence[str], language: str | None, evaluated: str) -> None:
         if name not in METRICS:
             raise unknown("metric", name, METRICS, f"the metrics of {evaluated!r}")
         try:
-            METRICS[name](config_name=language)
+            METRICS[name](language)
         except BenchmarkError as error:
             raise BenchmarkError(f"evaluation set {evaluated!r}, metric {name!r}: {error}") from None
 
@@ -59,5 +61,5 @@ def score(
     for name in names:
         if name not in METRICS:
             raise unknown("metric", name, METRICS, "task.metrics")
-        results |= METRICS[name](config_name=language).compute(predictions=predictions, references=references)
+        results |= METRICS[name](language).compute(predictions, references)
     return results

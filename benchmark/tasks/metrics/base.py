@@ -1,32 +1,56 @@
-"""Base class of the metrics: `evaluate.Metric` without network and files."""
+"""Base class of the metrics, with their face of an `evaluate.Metric`."""
 
 from __future__ import annotations
 
-import tempfile
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import datasets
-import evaluate
+if TYPE_CHECKING:  # takes longer to import than all that a run of the embedded encoder computes
+    import evaluate
 
 
-class OfflineMetric(evaluate.Metric):
-    """A metric of one prediction and one reference per row, each of the type ``feature``.
+class Metric:
+    """A metric of one prediction and one reference per row.
 
-    Modules return fractions. ``config_name`` is the language, for the metrics that depend on it.
+    Metrics return fractions. ``language`` (ISO code) is for those that depend on it.
     """
 
-    feature: Any = datasets.Value("float64")
+    value = "float64"  # what rows hold, as Arrow names types
+    depth = 0  # of a row: 1 is a list of values, 2 a list of such lists
     row = "one number per example"
 
-    def __init__(self, **kwargs: Any) -> None:
-        # Nothing is kept on disk, but evaluate makes a folder in any case: keep it out of the user's hub cache.
-        with tempfile.TemporaryDirectory(prefix="benchmark-metrics-") as scratch:
-            super().__init__(keep_in_memory=True, cache_dir=scratch, **kwargs)
+    def __init__(self, language: str | None = None) -> None:
+        self.language = language
 
-    def _info(self) -> evaluate.MetricInfo:
-        return evaluate.MetricInfo(
-            description=str(self.__doc__),
-            citation="",
-            inputs_description=f"predictions and references: {self.row}",
-            features=datasets.Features({"predictions": self.feature, "references": self.feature}),
-        )
+    def compute(self, predictions: Any, references: Any) -> dict[str, float]:
+        """The values by name, of ``predictions`` against ``references``, row by row."""
+        raise NotImplementedError
+
+
+def as_module(metric: Metric) -> evaluate.Metric:
+    """The same metric as a module of `evaluate`, without network.
+
+    Such modules add up batches, and can be combined.
+    """
+    import tempfile
+
+    import datasets
+    import evaluate
+
+    class Module(evaluate.Metric):
+        def _info(self) -> evaluate.MetricInfo:
+            feature: Any = datasets.Value(metric.value)
+            for _ in range(metric.depth):
+                feature = datasets.Sequence(feature)
+            return evaluate.MetricInfo(
+                description=str(metric.__doc__),
+                citation="",
+                inputs_description=f"predictions and references: {metric.row}",
+                features=datasets.Features({"predictions": feature, "references": feature}),
+            )
+
+        def _compute(self, predictions: Any, references: Any) -> dict[str, float]:
+            return metric.compute(predictions, references)
+
+    # Nothing is kept on disk, but evaluate makes a folder in any case: keep it out of the user's hub cache.
+    with tempfile.TemporaryDirectory(prefix="benchmark-metrics-") as scratch:
+        return Module(keep_in_memory=True, cache_dir=scratch, config_name=metric.language)

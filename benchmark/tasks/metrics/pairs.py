@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import datasets
-
-from benchmark.tasks.metrics.base import OfflineMetric
+from benchmark.tasks.metrics.base import Metric
 
 Pairs = Sequence[Sequence[Sequence[str]]]
 
 
-class PairF1(OfflineMetric):
+class PairF1(Metric):
     """F1, precision and recall of sets of (source id, English id).
 
     A row is a whole set of pairs.
     """
 
-    feature = datasets.Sequence(datasets.Sequence(datasets.Value("string")))
+    value = "string"
+    depth = 2
     row = "one list of pairs of ids per pair of texts"
 
-    def _compute(self, predictions: Pairs, references: Pairs) -> dict[str, float]:
+    def compute(self, predictions: Pairs, references: Pairs) -> dict[str, float]:
         mined, gold = _numbered(predictions), _numbered(references)
         right = len(mined & gold)
         return {

@@ -14,13 +14,11 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
 
-import datasets
 import numpy as np
 
 from benchmark.errors import unknown
-from benchmark.tasks.metrics.base import OfflineMetric
+from benchmark.tasks.metrics.base import Metric
 
 Texts = Sequence[Sequence[str]]
 ENGLISH_ARTICLES = "a an the"
@@ -36,27 +34,27 @@ ARTICLES = {
 IDEOGRAPH = re.compile("([\u4e00-\u9fa5])")
 
 
-class SquadF1(OfflineMetric):
+class SquadF1(Metric):
     """Exact match and F1 as SQuAD v1.1 defines them, for every language alike (XQuAD, TyDiQA-GoldP)."""
 
-    feature = datasets.Sequence(datasets.Value("string"))
+    value = "string"
+    depth = 1
     row = "a list of texts per question: at most one prediction, all the right answers"
 
-    def _compute(self, predictions: Texts, references: Texts) -> dict[str, float]:
+    def compute(self, predictions: Texts, references: Texts) -> dict[str, float]:
         return _means(predictions, references, squad_tokens)
 
 
 class MlqaF1(SquadF1):
-    """Exact match and F1 as in MLQA, for the language ``config_name``."""
+    """Exact match and F1 as in MLQA, for the metric's language."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        language = kwargs.get("config_name")
+    def __init__(self, language: str | None = None) -> None:
         if language not in ARTICLES:
             raise unknown("language", language, ARTICLES, "MLQA's answers")
-        super().__init__(**kwargs)
+        super().__init__(language)
 
-    def _compute(self, predictions: Texts, references: Texts) -> dict[str, float]:
-        return _means(predictions, references, partial(mlqa_tokens, language=str(self.config_name)))
+    def compute(self, predictions: Texts, references: Texts) -> dict[str, float]:
+        return _means(predictions, references, partial(mlqa_tokens, language=str(self.language)))
 
 
 def aligned(

@@ -11,22 +11,21 @@ import warnings
 from collections.abc import Sequence
 from itertools import chain
 
-import datasets
-from seqeval.metrics.sequence_labeling import precision_recall_fscore_support
-from sklearn.metrics import accuracy_score
+import numpy as np
 
-from benchmark.tasks.metrics.base import OfflineMetric
+from benchmark.tasks.metrics.base import Metric
 
 Sentences = Sequence[Sequence[str]]
 
 
-class EntityF1(OfflineMetric):
+class EntityF1(Metric):
     """F1, precision and recall of entities in BIO tags, in seqeval's lenient reading."""
 
-    feature = datasets.Sequence(datasets.Value("string"))
+    value = "string"
+    depth = 1
     row = "one list of tags per sentence"
 
-    def _compute(self, predictions: Sentences, references: Sentences) -> dict[str, float]:
+    def compute(self, predictions: Sentences, references: Sentences) -> dict[str, float]:
         return _unit_scores(predictions, references)
 
 
@@ -37,7 +36,7 @@ class TagRunF1(EntityF1):
     release also reads the first letter S (SCONJ, SYM) as a unit of one word, so these tags never make a run.
     """
 
-    def _compute(self, predictions: Sentences, references: Sentences) -> dict[str, float]:
+    def compute(self, predictions: Sentences, references: Sentences) -> dict[str, float]:
         return _unit_scores(_prefixed(predictions), _prefixed(references))
 
 
@@ -47,7 +46,7 @@ class TagRunF1Seqeval1(EntityF1):
     A tag loses its first letter, so that CCONJ equals SCONJ.
     """
 
-    def _compute(self, predictions: Sentences, references: Sentences) -> dict[str, float]:
+    def compute(self, predictions: Sentences, references: Sentences) -> dict[str, float]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # seqeval warns of every tag that has no prefix
             scores = _unit_scores(predictions, references)
@@ -57,9 +56,9 @@ class TagRunF1Seqeval1(EntityF1):
 class TagAccuracy(EntityF1):
     """The share of words with the right tag."""
 
-    def _compute(self, predictions: Sentences, references: Sentences) -> dict[str, float]:
+    def compute(self, predictions: Sentences, references: Sentences) -> dict[str, float]:
         tags, truth = list(chain(*predictions)), list(chain(*references))
-        return {"tag_accuracy": float(accuracy_score(truth, tags))}
+        return {"tag_accuracy": float(np.mean(np.asarray(tags) == np.asarray(truth)))}
 
 
 def _prefixed(sentences: Sentences) -> list[list[str]]:
@@ -67,6 +66,8 @@ def _prefixed(sentences: Sentences) -> list[list[str]]:
 
 
 def _unit_scores(predictions: Sentences, references: Sentences) -> dict[str, float]:
+    from seqeval.metrics.sequence_labeling import precision_recall_fscore_support  # imports scikit-learn
+
     precision, recall, f1, _ = precision_recall_fscore_support(
         references, predictions, average="micro", zero_division=0
     )

@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn import metrics
 
 from benchmark.config.compose import ROOT
 from benchmark.config.schema import METRICS as NAMES
 from benchmark.errors import BenchmarkError
-from benchmark.tasks.metrics import METRICS, score
+from benchmark.tasks.metrics import METRICS, as_module, score
 
 ANSWERS = np.array([1, 1, 0, 0, 1, 0])
 TRUTH = np.array([1, 0, 0, 0, 1, 1])  # 2 true positives, 1 false positive, 1 false negative, 2 true negatives
@@ -47,6 +48,21 @@ def test_constant_classes_have_no_matthews_correlation_and_no_f1() -> None:
     }
 
 
+@pytest.mark.parametrize("classes", [2, 3])
+def test_counted_metrics_are_scikit_learns_to_the_bit(classes: int) -> None:
+    draw = np.random.default_rng(classes)
+    for size in (1, 2, 3, 7, 100, 1043):
+        for _ in range(20):
+            said, true = draw.integers(0, draw.integers(1, classes + 1), (2, size))
+            expected = {
+                "accuracy": metrics.accuracy_score(true, said),
+                "matthews_correlation": metrics.matthews_corrcoef(true, said),
+            }
+            if classes == 2:
+                expected["f1"] = metrics.f1_score(true, said, zero_division=0.0)
+            assert score(list(expected), said, true) == expected
+
+
 def test_a_score_is_a_plain_number() -> None:
     assert {type(value) for value in score(["accuracy", "f1"], ANSWERS, TRUTH).values()} == {float}
 
@@ -56,7 +72,7 @@ def test_an_unknown_metric_is_refused_with_the_nearest_name() -> None:
         score(["acuracy"], ANSWERS, TRUTH)
 
 
-def test_every_metric_adds_up_batches() -> None:
+def test_every_metric_adds_up_batches_as_a_module_of_evaluate() -> None:
     rows: dict[str, tuple[Any, Any]] = {
         "ner": ([["B-PER", "I-PER"], ["O", "B-LOC"]], [["B-PER", "O"], ["O", "B-LOC"]]),
         "squad": ([["one two"], []], [["two", "three"], ["four"]]),
@@ -65,7 +81,7 @@ def test_every_metric_adds_up_batches() -> None:
     rows |= dict.fromkeys(("pos", "pos_seqeval_1", "tag_accuracy"), rows["ner"]) | {"mlqa": rows["squad"]}
     for name, kind in METRICS.items():
         predictions, references = rows.get(name, (ANSWERS, TRUTH))
-        whole, parts = kind(config_name="en"), kind(config_name="en")
+        whole, parts = kind("en"), as_module(kind("en"))
         parts.add_batch(predictions=predictions[:1], references=references[:1])
         parts.add_batch(predictions=predictions[1:], references=references[1:])
         expected = whole.compute(predictions=predictions, references=references)
