@@ -153,7 +153,10 @@ class LiveRows(Whole):
 
 
 def live_rows(training: Training, watch: Onlooker = NOBODY) -> Whole:
-    """The live rows of a training, or the whole table where it must be."""
+    """The live rows of a run's word embedding, or the whole table.
+
+    The whole table is trained if a part of it would not compute the same, or would save no time.
+    """
     table = trained_table(training)
     if table is None or watch is not NOBODY or not separable(training):
         return Whole()
@@ -186,7 +189,7 @@ def acts(method: Method) -> bool:
 
 
 def trained_table(training: Training) -> WordTable | None:
-    """The word embedding, if the model looks words up in it and does nothing else; else None."""
+    """The word embedding, if the model only looks words up in it and trains it; else None."""
     words = training.encoder.words
     if (
         type(words) is not nn.Embedding
