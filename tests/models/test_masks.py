@@ -63,3 +63,21 @@ def test_dropout_scales_what_it_keeps_and_its_gradient_alike() -> None:
     y.sum().backward()
     assert torch.equal(x.grad, y.detach())
     assert layer.eval()(x) is x
+
+
+def test_the_streams_of_a_replayed_update_are_those_of_a_computed_one() -> None:
+    cpu, names = torch.device("cpu"), [("dropout", 4, 0), ("dropout", 4, 0, "other")]
+    asked: list[masks.PassName] = []
+
+    def seed_of(name: masks.PassName) -> int:
+        asked.append(name)
+        return 10 + len(name)
+
+    with masks.noted() as named:
+        for seed, name in enumerate(names):
+            masks.start_pass(seed, name=name)
+            computed = masks.stream_of_pass(seed_of, cpu).initial_seed()
+    streams = masks.PassStreams(cpu, len(names), named)
+    streams.seed([5, 6], names)
+    assert [stream.initial_seed() for stream in streams.generators] == [5, 6, 13, computed]
+    assert asked == [*names, *names]
