@@ -16,7 +16,6 @@ from transformers import PreTrainedModel
 
 from benchmark.errors import BenchmarkError
 from benchmark.methods.base import Context, Method
-from benchmark.models.lean import without_compiler
 
 #: Names of the dropout of hidden states in configurations; XLNet and DistilBERT say `dropout`.
 HIDDEN_DROPOUT = ("hidden_dropout_prob", "dropout")
@@ -65,7 +64,7 @@ def switch_off_dropout(model: PreTrainedModel, attention: bool = False) -> None:
             f"hidden dropout: the configuration of a {type(model).__name__} has no entry {' or '.join(HIDDEN_DROPOUT)}"
         )
     setattr(config, entry, 0.0)
-    with torch.device("meta"), without_compiler():
+    with torch.device("meta"):
         twin = type(model)(config)
     for name, module in twin.named_modules():
         if isinstance(module, nn.Dropout) and module.p == 0:

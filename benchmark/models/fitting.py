@@ -16,7 +16,6 @@ from benchmark.errors import BenchmarkError
 from benchmark.models import verification
 from benchmark.models.architecture import POOLER, Encoder, encoder_of
 from benchmark.models.checkpoint import CONFIG, TOKENIZER, Checkpoint, in_short, is_pointer
-from benchmark.models.lean import without_compiler
 from benchmark.models.vocabulary import rows_of
 
 POSITIONS = re.compile(
@@ -75,7 +74,7 @@ def skeleton(checkpoint: Checkpoint, config: Any, head: str = "AutoModel") -> Pr
     if type(config) not in kinds:
         raise checkpoint.refusal(CONFIG, f"model_type {config.model_type!r} has no {head} in transformers")
     try:
-        with torch.random.fork_rng(devices=[]), torch.device("meta"), without_compiler():
+        with torch.random.fork_rng(devices=[]), torch.device("meta"):
             return getattr(transformers, head).from_config(config, trust_remote_code=False)
     except Exception as error:  # whatever an architecture says of sizes that do not fit
         raise checkpoint.refusal(CONFIG, f"no model can be made of it ({in_short(error)})") from error

@@ -14,7 +14,6 @@ from benchmark.config.schema import ModelConfig
 from benchmark.config.targets import made_by
 from benchmark.models import fitting
 from benchmark.models.checkpoint import Checkpoint, in_short, located
-from benchmark.models.lean import without_compiler
 from benchmark.randomness import derive
 
 CLASSIFIER = "AutoModelForSequenceClassification"
@@ -69,7 +68,7 @@ def load(
     unpadded = getattr(config, "pad_token_id", 0) is None
     changes: dict[str, Any] = {"pad_token_id": fitting.tokenizer(place).pad_token_id} if unpadded else {}
     changes |= {key: value for key, value in SWITCHES.items() if getattr(config, key, value) != value}
-    with torch.random.fork_rng(devices=[]), without_compiler():
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive(seed, "head"))
         try:
             loaded, loading = getattr(transformers, head).from_pretrained(

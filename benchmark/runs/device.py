@@ -160,8 +160,7 @@ def make_reproducible(threads: int, precision: str, strict: bool = True) -> None
     torch.set_num_threads(threads)
     torch.set_default_dtype(torch.float32)
     # Attention on a GPU is deterministic only if anything else is an error.
-    # (`use_deterministic_algorithms` tells torch._inductor as well, whose import takes as long as torch's.)
-    torch.set_deterministic_debug_mode("error" if strict else "warn")
+    torch.use_deterministic_algorithms(True, warn_only=not strict)
     # Filling memory that is about to be written costs a tenth of an update; nothing here reads it before.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision == "tf32"

@@ -11,10 +11,6 @@ def check_plugins(config: RunConfig) -> None:
     Raises: BenchmarkError for a setting that a class refuses.
     """
     # Imported only if needed: methods and probes import torch, which is slow.
-    if config.method or config.probe:
-        from benchmark.models.lean import import_models
-
-        import_models()
     if config.method:
         from benchmark import methods
 

@@ -128,10 +128,6 @@ def train(this: Run, tell: Tell, listener: Listener) -> Trained:
     If an operation has no deterministic implementation, the run is made again without asking for one, and its
     record says so.
     """
-    from benchmark.models.lean import import_models
-
-    tell(IMPORTING, 0, 0)
-    import_models()
     from benchmark.training.snapshot import UnusableError
 
     strict, anew = True, False
@@ -159,6 +155,7 @@ def attempt(this: Run, strict: bool, tell: Tell, listener: Listener) -> Trained:
 
     Raises: UnusableError for a snapshot that does not fit, RuntimeError from torch.
     """
+    tell(IMPORTING, 0, 0)
     from benchmark.training.loop import fine_tune
 
     tell(LOADING, 0, 0)
