@@ -11,8 +11,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from benchmark.probes.base import Probe, Subject
     from benchmark.probes.attached import Probes, build
+    from benchmark.probes.base import Probe, Subject
 
 __all__ = ["Probe", "Probes", "Subject", "build"]
 OFFERED = dict.fromkeys(("Probe", "Subject"), "benchmark.probes.base") | dict.fromkeys(

@@ -66,8 +66,8 @@ def test_a_file_of_ones_own_goes_before_a_folder(tmp_path: Path, monkeypatch: py
 def test_each_of_several_folders_has_a_name_of_its_own() -> None:
     first, second = each_own_model(["-m", "model.id=/a/x,~/'y'", "seed=1,2"])
     assert first == ["-m", "model.id='/a/x'", "~model", "model.name='x'", "seed=1,2"]
-    assert second[2:4] == ["model.id='~/\\'y\\''", "model.name='\\'y\\''"]
-    names = [line[2] for line in each_own_model(["-m", "model.id=/a/x,/b/x,/b/y,/a/x"])]
+    assert [second[1], second[3]] == ["model.id='~/\\'y\\''", "model.name='\\'y\\''"]
+    names = [line[3] for line in each_own_model(["-m", "model.id=/a/x,/b/x,/b/y,/a/x"])]
     assert names[2] == "model.name='y'"
     assert names[0] == names[3]
     assert len({*names}) == 3
