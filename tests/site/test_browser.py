@@ -29,6 +29,8 @@ KINDS = [
     "failed.html",
     "compare.html",
     "reference/speed.html",
+    "reference/README.html",
+    "reference/strength.html",
 ]
 LOOKS = ["claims.html", "tables/demo-noisytune.html", "methods/noisytune.html", f"runs/{ID}.html"]
 VIEWS = {"wide and light": (1280, "light"), "narrow and dark": (390, "dark")}
@@ -71,6 +73,25 @@ def test_no_rule_of_accessibility_is_broken(browser, built, view):
     for path in CHECKED[view]:
         watched.open(built / path)
         assert watched.violations(source) == [], path
+
+
+def test_figures_of_findings_have_the_colours_of_the_page_and_text_to_select(browser, built):
+    for path in ("index.html", "reference/README.html", "reference/strength.html"):
+        page = Watched(browser, 390, color_scheme="dark").open(built / path)
+        text = page.locator("figure svg text").first
+        assert text.evaluate("text => getComputedStyle(text).fill") == "rgb(227, 229, 232)", path
+        page.context.close()
+    page = Watched(browser).open(built / "index.html")
+    figure, words = (page.locator(f".finding {part}").first.bounding_box() for part in ("figure", "ul"))
+    assert figure["y"] + figure["height"] < 900, "a finding is on the first screen"
+    assert words["x"] > figure["x"] + figure["width"]
+    page.locator(".finding h3 a").first.click()
+    assert page.url.endswith("reference/strength.html")
+
+
+def test_a_wide_window_holds_the_ledger(wide, built):
+    page = wide.open(built / "claims.html")
+    assert page.locator(".wide").first.evaluate("region => region.scrollWidth - region.clientWidth") == 0
 
 
 def shown(page: Any, table: str, column: int) -> list[str]:
@@ -161,6 +182,7 @@ def test_a_view_is_downloaded_as_csv_without_formulas(wide, built):
 
 def test_two_methods_are_compared_where_one_table_has_both(wide, built):
     page = wide.open(built / "compare.html")
+    assert len(shown(page, "compared", 1)) > 0  # of the first two that can be compared
     page.get_by_label("First").select_option("noisytune")
     page.get_by_label("Second").select_option("noisytune_gaussian")
     assert set(shown(page, "compared", 1)) == {"NoisyTune, Figure 2: kinds of noise on GLUE"}
