@@ -61,7 +61,7 @@ def write(site: Site, documents: list[Document]) -> None:
 
 
 def findings(documents: Sequence[Document]) -> list[Markup]:
-    """What the project found, for the overview: its scope, and each section that has a figure."""
+    """The findings of the project, for the overview: their scope, and each section that has a figure."""
     document = next((document for document in documents if document.path == FOUND), None)
     if document is None:
         return []

@@ -87,7 +87,7 @@ def minus(text: str) -> str:
 
 
 def breakable(text: Any) -> Markup:
-    """``text`` that may go on in the next line after a point, a stroke or an underscore."""
+    """``text`` with places for a line to end, after points, strokes and underscores."""
     return Markup(re.sub(r"(?<=[._/])(?=\w)", "<wbr>", str(escape(printable(str(text))))))
 
 
