@@ -14,7 +14,7 @@ from helpers import browser as browsers
 from helpers.browser import Watched
 from helpers.records import ID
 
-LARGE = "tables/noisytune-figure2.html"
+LARGE, LONG = "tables/noisytune-figure2.html", "reference/speed.html"
 KINDS = [
     "index.html",
     "claims.html",
@@ -28,14 +28,14 @@ KINDS = [
     f"runs/{ID}.html",
     "failed.html",
     "compare.html",
-    "reference/speed.html",
+    LONG,
     "reference/README.html",
     "reference/strength.html",
 ]
 LOOKS = ["claims.html", "tables/demo-noisytune.html", "methods/noisytune.html", f"runs/{ID}.html"]
 VIEWS = {"wide and light": (1280, "light"), "narrow and dark": (390, "dark")}
 # axe looks at every element: of a kind that a small page has as well, it is not asked; a look changes colours and sizes.
-CHECKED = {"wide and light": [path for path in KINDS if path != LARGE], "narrow and dark": LOOKS}
+CHECKED = {"wide and light": [path for path in KINDS if path not in (LARGE, LONG)], "narrow and dark": LOOKS}
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +63,7 @@ def test_every_kind_of_page_fits_says_nothing_and_asks_the_network_for_nothing(b
         backgrounds.add(page.evaluate("getComputedStyle(document.body).backgroundColor"))
     assert backgrounds == {"rgb(255, 255, 255)" if scheme == "light" else "rgb(21, 23, 27)"}
     assert watched.wrongs == []
+    watched.context.close()
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -73,6 +74,7 @@ def test_no_rule_of_accessibility_is_broken(browser, built, view):
     for path in CHECKED[view]:
         watched.open(built / path)
         assert watched.violations(source) == [], path
+    watched.context.close()
 
 
 def test_figures_of_findings_have_the_colours_of_the_page_and_text_to_select(browser, built):
@@ -208,3 +210,5 @@ def test_a_page_is_whole_without_its_script_and_on_paper(browser, built):
     assert page.locator("#measured > tbody > tr").first.is_visible()
     assert page.pdf()[:4] == b"%PDF"
     assert watched.wrongs == without.wrongs == []
+    watched.context.close()
+    without.context.close()
