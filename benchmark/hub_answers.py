@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import sys
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -41,6 +42,7 @@ def downloading(repo: str) -> type[tqdm]:
         disable_progress_bars()
         constants.DOWNLOAD_CHUNK_SIZE = PIECE
         print(f"downloading {repo} from the hub (once)", file=sys.stderr, flush=True)
+    lock = threading.Lock()  # files come in threads
     tell, unit_told = hearer(), f"MB of {repo} downloaded"
 
     class CountedBytes(tqdm):
@@ -51,11 +53,12 @@ def downloading(repo: str) -> type[tqdm]:
             self.counts, self.made = unit == BYTES, 0.0
 
         def update(self, n: float | None = 1) -> bool | None:
-            stopping.heed()  # files come in threads, and the main one waits for their end
-            self.made += n or 0
-            if self.counts and self.total:
-                tell(unit_told, int(self.made // MB), -(-int(self.total) // MB))
-            return super().update(n)
+            stopping.heed()  # the main thread waits for the end of the others
+            with lock:
+                self.made += n or 0
+                if self.counts and self.total:
+                    tell(unit_told, int(self.made // MB), -(-int(self.total) // MB))
+                return super().update(n)
 
     return CountedBytes
 

@@ -78,6 +78,22 @@ def test_how_far_a_download_is_is_told_in_megabytes(hub: Hub, tmp_path: Path, ca
     assert weights(tmp_path).stat().st_size == SIZE
 
 
+def test_files_that_come_at_once_are_told_one_after_another(hub: Hub) -> None:
+    for number in range(6):
+        (hub.folder / f"part{number}.safetensors").write_bytes(bytes([number]) * 600_000)
+    within, most = [0], [0]
+
+    def hear(*_: object) -> None:
+        within[0] += 1
+        most[0] = max(most[0], within[0])
+        time.sleep(0.01)
+        within[0] -= 1
+
+    with heard_by(hear):
+        fetching.fetched("mine", REPOSITORY, None, True)
+    assert most == [1]
+
+
 def test_an_interrupted_download_ends_soon_leaves_no_half_and_goes_on(hub: Hub, tmp_path: Path) -> None:
     hub.pause = 0.05  # half a minute for all of it
     process = command(hub, tmp_path)
