@@ -15,12 +15,13 @@ from omegaconf import DictConfig
 
 from benchmark import stopping
 from benchmark.command import carried_out
-from benchmark.config.compose import register, typed
-from benchmark.config.launching import SEARCHPATH, check_files, check_sweep, parsed
+from benchmark.config.compose import composing, register, typed
+from benchmark.config.help_text import help_text
+from benchmark.config.launching import SEARCHPATH, check_files, check_sweep, overrides_of, parsed
 from benchmark.config.overrides import as_written
 from benchmark.config.own_model import each_own_model
 from benchmark.config.schema import as_json
-from benchmark.config.searchpath import with_ours
+from benchmark.config.searchpath import folders, with_ours
 from benchmark.errors import BenchmarkError, one_line
 from benchmark.grids.grid import PlannedRun, axes
 from benchmark.grids.multirun import multiruns, planned
@@ -125,6 +126,8 @@ def _command_line() -> int:
     if sys.argv[1:] == ["help"]:
         sys.argv[1:] = ["--help"]
     lines = [with_ours(as_written(arguments)) for arguments in each_own_model(sys.argv[1:])]
+    if parsed(lines[0]).help:
+        return _help(lines[0])
     sweeps = [_checked(arguments) for arguments in lines]
     left = 0
     for arguments, sweep in zip(lines, sweeps, strict=True):
@@ -132,6 +135,15 @@ def _command_line() -> int:
     if refusals:
         raise BenchmarkError(refusals[0])
     return 1 if failures or left else 0
+
+
+def _help(arguments: list[str]) -> int:
+    given = list(overrides_of(arguments))
+    search = [override for override in given if override.startswith(SEARCHPATH)]
+    with composing():
+        config = hydra.compose("config", given)
+    print(help_text(config, dict.fromkeys([ROOT / "conf", *folders(search)])))
+    return 0
 
 
 def _checked(arguments: list[str]) -> list[PlannedRun] | None:
@@ -145,7 +157,7 @@ def _checked(arguments: list[str]) -> list[PlannedRun] | None:
         raise BenchmarkError("hydra.mode=RUN: +sweeps=… is a grid of runs; leave one of the two out")
     check_sweep(arguments, os.environ)
     check_files(arguments)
-    shown = options.cfg or options.info or options.help or options.hydra_help or options.shell_completion
+    shown = options.cfg or options.info or options.hydra_help or options.shell_completion
     elsewhere = options.config_dir or options.config_name or options.config_path
     if not (options.multirun or tabled or "hydra.mode=MULTIRUN" in given) or shown or elsewhere:
         return None

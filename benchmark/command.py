@@ -5,16 +5,21 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import re
 import select
 import shlex
+import shutil
 import sys
-from collections.abc import Callable
+import textwrap
+from collections.abc import Callable, Sequence
 
 from benchmark import stopping
 from benchmark.errors import one_line
 from benchmark.printable import printable
 
 REFUSED = 2
+WIDEST, NARROWEST = 100, 60  # characters of a help
+NUMBER = re.compile(r"(\d+)")
 UNREAD = 141  # as shells have it for a command whose reader is gone
 
 
@@ -79,12 +84,48 @@ def _nobody_reads() -> bool:
     return gone
 
 
-def parser_of(name: str, description: str) -> argparse.ArgumentParser:
+class Paragraphs(argparse.HelpFormatter):
+    """The form of a help: paragraphs as wide as the terminal, up to `WIDEST`; indented lines stay as they are."""
+
+    def __init__(self, prog: str) -> None:
+        columns = shutil.get_terminal_size((WIDEST, 0)).columns
+        super().__init__(prog, width=max(NARROWEST, min(WIDEST, columns)))
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        paragraphs = text.strip("\n").split("\n\n")
+        return "\n\n".join(
+            paragraph if "\n " in f"\n{paragraph}" else textwrap.fill(paragraph, width)
+            for paragraph in paragraphs
+        )
+
+
+def by_folder(names: Sequence[str]) -> str:
+    """Lines of ``names`` such as demo/noisytune: those of a folder together, table10 after table9."""
+    inner: dict[str, list[str]] = {}
+    for name in sorted(
+        names, key=lambda name: [int(part) if part.isdigit() else part for part in NUMBER.split(name)]
+    ):
+        folder, _, rest = name.partition("/")
+        inner.setdefault(folder, []).append(rest)
+    column = max(map(len, inner), default=0) + 3
+    lines = []
+    for folder, members in inner.items():
+        lines += textwrap.wrap(
+            ", ".join(members),
+            WIDEST - 20,
+            initial_indent=f"  {folder + '/':<{column}}",
+            subsequent_indent=" " * (column + 2),
+        )
+    return "\n".join(lines)
+
+
+def parser_of(name: str, description: str, epilog: str = "") -> argparse.ArgumentParser:
     """The parser of ``python -m NAME``, with the ``--args`` that `parse` reads."""
     made = argparse.ArgumentParser(
         prog=f"python -m {name}",
         description=description,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=epilog,
+        formatter_class=Paragraphs,
     )
     made.add_argument("--args", default="", metavar="STRING", help="more of these in one string, for make")
     return made

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import sys
+import threading
 from collections.abc import Sequence
+from typing import Any
 
 from huggingface_hub import constants
 from huggingface_hub.errors import (
@@ -12,27 +14,53 @@ from huggingface_hub.errors import (
     GatedRepoError,
     HFValidationError,
     HTTPError,
+    IncompleteSnapshotError,
     LocalEntryNotFoundError,
     OfflineModeIsEnabled,
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
-from huggingface_hub.utils import disable_progress_bars
+from huggingface_hub.utils import disable_progress_bars, tqdm
+
+from benchmark import stopping
+from benchmark.progress import hearer
 
 DATA_SET, MODEL = "data set", "model"  # the kinds of repositories
 OPTIONS = {DATA_SET: " --repo-type dataset", MODEL: ""}
 PAGES = {DATA_SET: "datasets/", MODEL: ""}
+BYTES, MB = "B", 1_000_000  # the unit of a bar, and how many of it are shown as one
+PIECE = 1 << 18  # bytes that are read before a stop or the progress is looked at; the library's are 10 MB
 OFFLINE = "the hub was not asked (HF_HUB_OFFLINE is set)"
 UNREACHED = (HTTPError, LocalEntryNotFoundError, ConnectionError, TimeoutError)
 BROKEN = ("consistency check failed", "incomplete", "peer closed", "content-length", "connection reset")
 TOO_MANY, REFUSED = 429, (401, 403)
 
 
-def downloading(repo: str) -> None:
-    """Say that a repository is fetched; the display of the run has the only bar."""
+def downloading(repo: str) -> type[tqdm]:
+    """Say that a repository is fetched; the class of a bar that tells the run's display of its bytes."""
     if not constants.HF_HUB_OFFLINE:
         disable_progress_bars()
+        constants.DOWNLOAD_CHUNK_SIZE = PIECE
         print(f"downloading {repo} from the hub (once)", file=sys.stderr, flush=True)
+    lock = threading.Lock()  # files come in threads
+    tell, unit_told = hearer(), f"MB of {repo} downloaded"
+
+    class CountedBytes(tqdm):
+        """A bar that draws nothing itself: bars are disabled."""
+
+        def __init__(self, *arguments: Any, unit: str = "", **options: Any) -> None:
+            super().__init__(*arguments, unit=unit, **options)
+            self.counts, self.made = unit == BYTES, 0.0
+
+        def update(self, n: float | None = 1) -> bool | None:
+            stopping.heed()  # the main thread waits for the end of the others
+            with lock:
+                self.made += n or 0
+                if self.counts and self.total:
+                    tell(unit_told, int(self.made // MB), -(-int(self.total) // MB))
+                return super().update(n)
+
+    return CountedBytes
 
 
 def advice(
@@ -62,7 +90,8 @@ def advice(
     if any(getattr(cause, "errno", None) == errno.ENOSPC for cause in causes):
         return f"no space is left for {repo!r} in {constants.HF_HUB_CACHE}; set HF_HOME to another disk"
     reason = " ".join(f"{type(causes[-1]).__name__}: {causes[-1]}".split())[:300]
-    if any(word in str(cause).lower() for cause in causes for word in BROKEN):
+    now = [str(cause).lower() for cause in causes if not isinstance(cause, IncompleteSnapshotError)]
+    if any(word in text for text in now for word in BROKEN):
         return f"the download of {repo!r} broke off; the same command goes on from there ({reason})"
     if any(isinstance(cause, UNREACHED) for cause in causes):
         return f"the hub was not reached ({reason}); {get}"

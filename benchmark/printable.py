@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 
 ACTIVE = ("Cc", "Cf", "Cs", "Zl", "Zp")  # control, formatting (writing direction), surrogates, line breaks
 UNSEEN = ("Cc", "Cf", "Cs", "Cn")  # beside white space, and BLANK
@@ -20,6 +21,19 @@ def printable(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return "".join(_shown(letter) for letter in text)
+
+
+def in_columns(names: Sequence[str], width: int, indent: int = 4) -> list[str]:
+    """Lines of ``names`` in columns of one width, read downwards, of ``width`` characters at most."""
+    if not names:
+        return []
+    column = max(map(len, names)) + 2
+    columns = max(1, (width - indent + 2) // column)
+    rows = -(-len(names) // columns)
+    return [
+        (" " * indent + "".join(f"{name:<{column}}" for name in names[row::rows])).rstrip()
+        for row in range(rows)
+    ]
 
 
 def looks_like(first: str, second: str) -> bool:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from benchmark.printable import printable
@@ -32,6 +34,26 @@ PHASES = {"updates": "training", "evaluation sets": "evaluating"}  # by the thin
 QUIET = 5.0  # seconds in which a run says nothing to a log
 
 
+# Who hears of work in the depth of a run, such as a download; without anybody, it writes lines of its own.
+HEARER: ContextVar[Tell | None] = ContextVar("hearer", default=None)
+
+
+@contextmanager
+def heard_by(tell: Tell) -> Iterator[None]:
+    """Let ``tell`` hear of all work in the block."""
+    before = HEARER.set(tell)
+    try:
+        yield
+    finally:
+        HEARER.reset(before)
+
+
+def hearer() -> Tell:
+    """Who hears of work that nobody handed a ``tell``: the block's, else lines in a log."""
+    found = HEARER.get()
+    return RunProgress(Line(live=False)) if found is None else found
+
+
 def silence(unit: str, done: int, total: int) -> None:
     """Ignore progress."""
 
@@ -39,9 +61,9 @@ def silence(unit: str, done: int, total: int) -> None:
 class Line:
     """A line of stderr: alive on a terminal, else written now and then."""
 
-    def __init__(self, write: Callable[[str], object] | None = None) -> None:
+    def __init__(self, write: Callable[[str], object] | None = None, live: bool = True) -> None:
         self.write = write or sys.stderr.write
-        self.live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self.live = live and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         self.every = 1.0 if self.live else 10.0
         self.started = self.shown = time.monotonic()
         self.display: Progress | None = None

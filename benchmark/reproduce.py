@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
 
-from benchmark.command import carried_out, parse, parser_of
+from benchmark.command import by_folder, carried_out, parse, parser_of
 from benchmark.config.validation import validate
 from benchmark.engines import base as engines
 from benchmark.engines.base import Assignment
@@ -30,8 +30,8 @@ Make a table of sweeps/: plan its runs, skip what the store has, run what is mis
 
   python -m benchmark.reproduce demo/noisytune
   python -m benchmark.reproduce noisytune/table2 model=minilm task=rte,cola 'seed=range(1,4)'
-  python -m benchmark.reproduce hype/table8 --smoke     the same grid in small, to see that it runs
-  python -m benchmark.reproduce hype/table8 search=budget:4     the best of as many settings for every arm
+  python -m benchmark.reproduce hype/table8 --smoke            in small, to see that it runs
+  python -m benchmark.reproduce hype/table8 search=budget:4    as many settings for every arm
 
 OVERRIDES narrow or change the grid in Hydra's syntax: an axis (model, task, method, data, seed) or any
 key of a run's configuration (protocol.epochs=3). See `python -m benchmark --help` for the keys. search=paper
@@ -45,8 +45,8 @@ def main(arguments: list[str] | None = None) -> int:
 
     It is 0, 1 if runs failed, 2 for a refusal, or 130 for Ctrl-C.
     """
-    parser = parser_of("benchmark.reproduce", DESCRIPTION)
-    parser.add_argument("table", metavar="TABLE", help=f"one of: {', '.join(grid.tables())}")
+    parser = parser_of("benchmark.reproduce", DESCRIPTION, f"tables:\n{by_folder(grid.tables())}")
+    parser.add_argument("table", metavar="TABLE", help="one of those below")
     parser.add_argument("overrides", metavar="OVERRIDES", nargs="*", help="KEY=VALUE or KEY=VALUE,VALUE,…")
     parser.add_argument("--smoke", action="store_true", help="on the embedded encoder and tasks: no evidence")
     parser.add_argument("--plan", action="store_true", help="only say what would be run")

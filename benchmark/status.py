@@ -22,7 +22,7 @@ Say what goes on in a store: which runs are being made, where, how far and until
 
   python -m benchmark.status                         results/runs
   python -m benchmark.status /shared/runs            a store that other machines write, too
-  python -m benchmark.status /shared/runs --once     one plain answer, as when the output is no terminal
+  python -m benchmark.status /shared/runs --once     one plain answer, as without a terminal
 
 On a terminal it goes on until Ctrl-C. It reads, and changes nothing.
 """

@@ -30,6 +30,7 @@ class Stopped(BaseException):
 
 
 _asked: list[tuple[int, float]] = []  # the signal that waits to be obeyed, and when it came
+_obeyed: list[int] = []  # the signals for which `Stopped` was raised
 _deferring: list[bool] = []
 
 
@@ -37,6 +38,7 @@ def hear(*numbers: int) -> None:
     """Raise `Stopped` in the main thread for these signals, those apart that this process ignores."""
     if threading.current_thread() is not threading.main_thread():
         return
+    _obeyed.clear()
     for number in numbers or SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
             signal.signal(number, _heard)
@@ -70,6 +72,7 @@ def _heard(number: int, frame: FrameType | None) -> None:
         return
     if not _deferring or _asked:  # a second signal is obeyed at once
         _asked.clear()
+        _obeyed.append(number)
         raise Stopped(number)
     _asked.append((number, time.monotonic()))
     signal.setitimer(signal.ITIMER_REAL, PATIENCE)
@@ -100,4 +103,11 @@ def obey() -> None:
     """Raise `Stopped` if a signal waits for it."""
     if _asked:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        raise Stopped(_asked.pop()[0])
+        _obeyed.append(_asked.pop()[0])
+        raise Stopped(_obeyed[-1])
+
+
+def heed() -> None:
+    """Raise `Stopped` in a helping thread, if a signal asked the process to end."""
+    for number in [*_obeyed, *(number for number, _ in _asked)]:
+        raise Stopped(number)

@@ -28,7 +28,7 @@ DESCRIPTION = """\
 Tell Weights & Biases of the records of a store; those that it has are not sent again.
 
   python -m benchmark.track results/runs
-  python -m benchmark.track results/runs demo/noisytune tracker.project=mine      a table's records, as its group
+  python -m benchmark.track results/runs demo/noisytune tracker.project=mine   a table's
 
 A record's run there has the record's id, so that a run which was heard while it trained is made complete. The
 exit status is 1 if a record could not be told.

@@ -9,7 +9,7 @@ import threading
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from benchmark.command import carried_out, parse, parser_of
+from benchmark.command import by_folder, carried_out, parse, parser_of
 from benchmark.engines.base import Assignment
 from benchmark.engines.machine import Local
 from benchmark.engines.process import end_with
@@ -26,7 +26,7 @@ DESCRIPTION = """\
 Make the runs of a table of sweeps/ that a store lacks; any number of workers may share the store.
 
   python -m benchmark.worker demo/noisytune --store /shared/runs
-  python -m benchmark.worker noisytune/table2 model=minilm 'seed=range(1,4)' --store /shared/runs --workers 2
+  python -m benchmark.worker noisytune/table2 model=minilm --store /shared/runs --workers 2
 
 A run is made by one worker. The others make other runs, and wait for the last ones, so that a worker that
 is gone is replaced. `benchmark.reproduce` reports the table.
@@ -38,8 +38,8 @@ def main(arguments: list[str] | None = None) -> int:
 
     It is 0 if the store has all runs, 1 if runs failed, 2 for a refusal.
     """
-    parser = parser_of("benchmark.worker", DESCRIPTION)
-    parser.add_argument("table", metavar="TABLE", help=f"one of: {', '.join(grid.tables())}")
+    parser = parser_of("benchmark.worker", DESCRIPTION, f"tables:\n{by_folder(grid.tables())}")
+    parser.add_argument("table", metavar="TABLE", help="one of those below")
     parser.add_argument("overrides", metavar="OVERRIDES", nargs="*", help="as for `benchmark.reproduce`")
     parser.add_argument("--smoke", action="store_true", help="the table's smoke runs")
     parser.add_argument("--store", type=Path, help="the folder of records (default: as configured)")

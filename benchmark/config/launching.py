@@ -60,7 +60,7 @@ def check_files(arguments: Sequence[str]) -> None:
 
     The project's own files need no check. Raises: BenchmarkError for code that is not trusted.
     """
-    overrides = list(_overrides(arguments))
+    overrides = list(overrides_of(arguments))
     if not any(override.startswith(SEARCHPATH) for override in overrides):
         return
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
@@ -87,14 +87,14 @@ def check_sweep(arguments: Sequence[str], environment: Mapping[str, str]) -> Non
             )
 
 
-def _overrides(arguments: Sequence[str]) -> Iterator[str]:
+def overrides_of(arguments: Sequence[str]) -> Iterator[str]:
     """The overrides of a command line, with a folder of `--config-dir` as a search path."""
     rest = iter(arguments)
     for argument in rest:
         option, _, value = argument.partition("=")
         if option in SEARCHPATH_OPTIONS:
             yield f"{SEARCHPATH}['file://{value or next(rest, '')}']"
-        elif not argument.startswith("-") and "=" in argument:
+        elif not argument.startswith("-") and ("=" in argument or argument.startswith("~")):
             yield argument
 
 

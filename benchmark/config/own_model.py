@@ -35,7 +35,8 @@ def each_own_model(arguments: Sequence[str]) -> list[list[str]]:
     places = [unquoted(value) for value in values]
     others = [argument for argument in arguments if argument != given]
     return [
-        with_own_model([*others, f"{ID}{quoted(place)}", *named(place, others, places)]) for place in places
+        with_own_model(_put(arguments, given, [f"{ID}{quoted(place)}", *named(place, others, places)]))
+        for place in places
     ]
 
 
@@ -55,13 +56,19 @@ def with_own_model(arguments: Sequence[str]) -> list[str]:
         if several and not in_home(value).is_dir():  # a folder's name may have a comma
             raise BenchmarkError(f"{group}: a choice is one model; for several give model.id={value}")
         others = [argument for argument in arguments if argument != group]
-        return [*others, "~model", f"{ID}{quoted(value)}", *named(value, others)]
+        return _put(arguments, group, ["~model", f"{ID}{quoted(value)}", *named(value, others)])
     given = next((argument for argument in arguments if argument.startswith(ID)), None)
     if given is None or any(
         argument.startswith("+sweeps=") or argument == "~model" for argument in arguments
     ):
         return list(arguments)
-    return [*arguments, "~model", *named(unquoted(given.removeprefix(ID)), arguments)]
+    return _put(arguments, given, [given, "~model", *named(unquoted(given.removeprefix(ID)), arguments)])
+
+
+def _put(arguments: Sequence[str], old: str, new: Sequence[str]) -> list[str]:
+    """``arguments`` with ``new`` in the place of ``old``: an option may stand before or after all of them."""
+    at = list(arguments).index(old)
+    return [*arguments[:at], *new, *(argument for argument in arguments[at:] if argument != old)]
 
 
 def with_own_choice(changes: Sequence[str]) -> list[str]:

@@ -28,7 +28,7 @@ DESCRIPTION = """\
 Make or renew a table's dashboard in Weights & Biases from the records in the store.
 
   python -m benchmark.dashboard demo/noisytune
-  python -m benchmark.dashboard noisytune/table2 model=minilm tracker.project=mine store=results/other
+  python -m benchmark.dashboard noisytune/table2 model=minilm tracker.project=mine store=other
 
 The workspace has curves, paired differences and scores by task, grouped as the table groups; the report has the
 table, its verdicts, and figures that W&B draws. Both show runs that W&B was told of (tracker=wandb, `python -m

@@ -54,8 +54,15 @@ def fetched(repo: str, revision: str | None, choice: Choice, patterns: list[str]
         if not there.names:
             raise BenchmarkError(no_data(names))
         wanted = _literal([README, *choice(there)])
-        downloading(repo)
-        return Path(snapshot_download(repo, repo_type="dataset", revision=revision, allow_patterns=wanted))
+        return Path(
+            snapshot_download(
+                repo,
+                repo_type="dataset",
+                revision=revision,
+                allow_patterns=wanted,
+                tqdm_class=downloading(repo),
+            )
+        )
     except BenchmarkError:
         raise
     except Exception as error:  # huggingface_hub raises many types of its own, and those of its libraries

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from huggingface_hub import constants, snapshot_download, try_to_load_from_cache
+from huggingface_hub.utils import tqdm
 
 from benchmark.errors import BenchmarkError
 from benchmark.hub_answers import MODEL, advice, downloading
@@ -31,15 +32,21 @@ def fetched(name: str, repo: str, revision: str | None, absent: bool) -> Path | 
     """
     if constants.HF_HUB_OFFLINE and not absent:
         return None
-    downloading(repo)
+    bar = downloading(repo)
     try:
-        folder = Path(
-            snapshot_download(repo, revision=revision, allow_patterns=FILES, ignore_patterns=OTHERS)
-        )
+        folder = _snapshot(repo, revision, FILES, bar)
         if not any(folder.rglob("*.safetensors")):
-            snapshot_download(repo, revision=revision, allow_patterns=PICKLED, ignore_patterns=OTHERS)
+            _snapshot(repo, revision, PICKLED, bar)
     except Exception as error:  # of the hub, of the connection's library, of the disk
         state = "is not in the hub cache" if absent else "is not whole in the hub cache"
         line = advice(MODEL, repo, revision, error)
         raise BenchmarkError(f"model {name!r}: {repo!r} {state}: {line}") from error
     return folder
+
+
+def _snapshot(repo: str, revision: str | None, files: list[str], bar: type[tqdm]) -> Path:
+    return Path(
+        snapshot_download(
+            repo, revision=revision, allow_patterns=files, ignore_patterns=OTHERS, tqdm_class=bar
+        )
+    )

@@ -7,74 +7,21 @@ record's.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from benchmark.config.schema import RunConfig
-from benchmark.config.targets import built
-from benchmark.probes.base import Probe, Subject
-from benchmark.training.assemble import Training
-from benchmark.training.onlooker import Onlooker
+if TYPE_CHECKING:
+    from benchmark.probes.attached import Probes, build
+    from benchmark.probes.base import Probe, Subject
 
 __all__ = ["Probe", "Probes", "Subject", "build"]
+OFFERED = dict.fromkeys(("Probe", "Subject"), "benchmark.probes.base") | dict.fromkeys(
+    ("Probes", "build"), "benchmark.probes.attached"
+)
 
 
-def build(chosen: dict[str, Any]) -> dict[str, Probe]:
-    """Make the probes of a configuration, by name.
-
-    Raises: BenchmarkError for an unknown or invalid setting of a probe.
-    """
-    return {name: built(f"probe.{name}", chosen[name], Probe) for name in sorted(chosen)}
-
-
-class Probes(Onlooker):
-    """The probes of one run, and the ``seconds`` they took."""
-
-    constant = ("config",)
-
-    def __init__(self, config: RunConfig) -> None:
-        self.config = config
-        self.probes = build(config.probe)
-        self.seconds = 0.0
-
-    def attach(self, training: Training) -> None:
-        """Set the subject of the probes."""
-        self.subject = Subject(
-            self.config,
-            training.model,
-            training.encoder,
-            training.task,
-            training.device,
-            training.packing,
-        )
-
-    def begin(self) -> None:
-        """Measure before the first update."""
-        with self._timed():
-            for probe in self.probes.values():
-                probe.begin(self.subject)
-
-    def updated(self, done: int) -> None:
-        """Measure after ``done`` updates."""
-        with self._timed():
-            for probe in self.probes.values():
-                probe.updated(self.subject, done)
-
-    def end(self) -> dict[str, np.ndarray]:
-        """Collect the measurements, by their names in the record's arrays."""
-        with self._timed():
-            return {
-                f"probe/{name}/{key}": array
-                for name, probe in self.probes.items()
-                for key, array in probe.end(self.subject).items()
-            }
-
-    @contextmanager
-    def _timed(self) -> Iterator[None]:
-        started = time.perf_counter()
-        yield
-        self.seconds += time.perf_counter() - started
+def __getattr__(name: str) -> Any:
+    """Import what the package offers at its first use: `python -m benchmark.probes` needs no torch."""
+    if name not in OFFERED:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(OFFERED[name]), name)

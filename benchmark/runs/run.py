@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from benchmark import stopping
 from benchmark.config.validation import validate
 from benchmark.errors import BenchmarkError
-from benchmark.progress import COMPILING, IMPORTING, IN_STORE, LOADING, Tell, silence
+from benchmark.progress import COMPILING, IMPORTING, IN_STORE, LOADING, Tell, heard_by, silence
 from benchmark.randomness import derive
 from benchmark.records.disk import make_writable
 from benchmark.records.lease import Lease
@@ -159,7 +159,8 @@ def attempt(this: Run, strict: bool, tell: Tell, listener: Listener) -> Trained:
     from benchmark.training.loop import fine_tune
 
     tell(LOADING, 0, 0)
-    ready = assemble(this, strict)
+    with heard_by(tell):
+        ready = assemble(this, strict)
     stopping.obey()
     if ready.training.device.type == "cuda":
         tell(COMPILING, 0, 0)

@@ -26,8 +26,8 @@ DESCRIPTION = """\
 Run a method in the campaigns whose records are in results/reference/campaigns, and compare it with all of theirs.
 
   python -m benchmark.scorecard '[mine]'
-  python -m benchmark.scorecard '[mine]' 'hydra.searchpath=[file:///home/me/conf]'     a method of another package
-  python -m benchmark.scorecard '[mine]' --verify        first run two reference runs again, and compare the bits
+  python -m benchmark.scorecard '[mine]' 'hydra.searchpath=[file:///home/me/conf]'  from elsewhere
+  python -m benchmark.scorecard '[mine]' --verify    first run two reference runs again
 
 METHOD is a value of a sweep's axis `method`. Its runs alone are made; the other arms are the committed records, which
 are added to the store. Runs are pure functions, so both sides are paired by seed.

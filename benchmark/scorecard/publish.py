@@ -28,7 +28,7 @@ DESCRIPTION = """\
 Write what campaigns have in the store to results/reference/campaigns: their records, by method, and their report.
 
   python -m benchmark.scorecard.publish                       all campaigns
-  python -m benchmark.scorecard.publish strength --minutes 8  first make missing runs, for so long at most
+  python -m benchmark.scorecard.publish strength --minutes 8  make missing runs first
 
 With --minutes the campaigns are gone through in their order, the one that decides most for its hours first; what is
 stopped goes on next time.

@@ -40,10 +40,12 @@ def curves(record: Record, losses: np.ndarray) -> str:
     single = thinned(losses)
     if len(single) < 2 and len(record.curve) < 2:
         return ""
-    drawing = Drawing(2 * (LEFT + WIDTH + GAP), TOP + HEIGHT + 42)
+    several = len(record.curve) > 1  # one evaluation is no curve: its numbers stand in the table
+    drawing = Drawing((1 + several) * (LEFT + WIDTH + GAP), TOP + HEIGHT + 42)
     last = max(len(losses), *(entry.step for entry in record.curve), 1)
-    _panel(drawing, "Loss", {EVERY: single} | means if single else means, last, LEFT)
-    _panel(drawing, "Score (%)", scores, last, LEFT + LEFT + WIDTH + GAP)
+    _panel(drawing, "Loss", ({EVERY: single} if single else {}) | (means if several else {}), last, LEFT)
+    if several:
+        _panel(drawing, "Score (%)", scores, last, LEFT + LEFT + WIDTH + GAP)
     return drawing.svg("The loss of every update, and losses and scores at every evaluation, by updates")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,13 @@ from benchmark.places import ROOT
 from benchmark.site.pages import Site
 
 RESULTS = ROOT / "results"
+FOUND = "reference/README.html"  # the page of what the project found
+SECTION = re.compile(r"^## ", re.MULTILINE)
+FIGURE = re.compile(r'<p><img src="([^":]+\.svg)" alt="([^"]*)" ?/?></p>')
+# What a figure of ours does not have; one that does is shown as an image, in which nothing can act.
+FOREIGN = re.compile(
+    r"<(?!/?(svg|title|g|line|text|circle|polygon|path)\b)|\son\w+\s*=|href|style\s*=", re.IGNORECASE
+)
 LONGEST = 1_000_000  # bytes of a document: a page of the site stays below 2 MB
 
 
@@ -35,10 +42,9 @@ def every() -> list[Document]:
 
 def write(site: Site, documents: list[Document]) -> None:
     """Write the page of every document; HTML in them is text."""
-    reader = MarkdownIt("commonmark", {"html": False}).enable("table")
+    reader = _reader()
     for document in documents:
-        text = document.source.read_text(encoding="utf-8")[:LONGEST]
-        body = _led(reader.render(text), document, documents).replace(
+        body = _led(reader.render(_text(document)), document, documents, document.path).replace(
             "<table>", '<div class="wide" role="region" tabindex="0"><table>'
         )
         site.write(
@@ -46,22 +52,39 @@ def write(site: Site, documents: list[Document]) -> None:
             "document.html",
             document=document,
             body=Markup(body.replace("</table>", "</table></div>").replace("<th>", '<th scope="col">')),
-            figures=[(path.stem, _embedded(path)) for path in sorted(document.source.parent.glob("*.svg"))],
+            figures=[
+                Markup(_figure(path, f"Figure {path.stem} of {document.title}"))
+                for path in sorted(document.source.parent.glob("*.svg"))
+            ],
             others=documents,
         )
 
 
-def _led(body: str, document: Document, documents: list[Document]) -> str:
-    """HTML whose links lead to the pages of other documents, and which has its figures within."""
+def findings(documents: Sequence[Document]) -> list[Markup]:
+    """The findings of the project, for the overview: their scope, and each section that has a figure."""
+    document = next((document for document in documents if document.path == FOUND), None)
+    if document is None:
+        return []
+    scope, *sections = SECTION.split(_text(document))
+    texts = [scope.partition("\n")[2], *(f"### {text}" for text in sections if "![" in text)]
+    return [Markup(_led(_reader().render(text), document, documents, "index.html")) for text in texts]
+
+
+def _reader() -> MarkdownIt:
+    return MarkdownIt("commonmark", {"html": False}).enable("table")
+
+
+def _text(document: Document) -> str:
+    return document.source.read_text(encoding="utf-8")[:LONGEST]
+
+
+def _led(body: str, document: Document, documents: Sequence[Document], page: str) -> str:
+    """HTML of a document on ``page`` with its figures, and links to the pages of other documents."""
+    folder = document.source.parent
     for other in documents:
-        place = os.path.relpath(other.source, document.source.parent)
-        page = os.path.relpath(other.path, Path(document.path).parent)
-        body = body.replace(f'href="{place}"', f'href="{page}"')
-    for place in re.findall(r'src="([^":]+\.svg)"', body):
-        path = document.source.parent / place
-        if path.is_file():
-            body = body.replace(f'src="{place}"', f'src="{_embedded(path)}"')
-    return body
+        place = os.path.relpath(other.source, folder)
+        body = body.replace(f'href="{place}"', f'href="{os.path.relpath(other.path, Path(page).parent)}"')
+    return FIGURE.sub(lambda found: _figure(folder / found[1], found[2]), body)
 
 
 def _found() -> Iterator[Document]:
@@ -75,6 +98,15 @@ def _found() -> Iterator[Document]:
         yield Document(title, f"reference/{name}.html", path)
 
 
-def _embedded(path: Path) -> str:
-    """A figure as the address of an image: nothing in it can act."""
-    return f"data:image/svg+xml;base64,{base64.b64encode(path.read_bytes()).decode()}"
+def _figure(path: Path, words: str) -> str:
+    """A figure with text that can be selected and the colours of the page, as far as it is one of ours.
+
+    ``words`` are HTML.
+    """
+    if not path.is_file():
+        return f"<p>{words}</p>"
+    drawn = path.read_text(encoding="utf-8", errors="replace")
+    if FOREIGN.search(drawn):
+        address = f"data:image/svg+xml;base64,{base64.b64encode(path.read_bytes()).decode()}"
+        drawn = f'<img class="paper" src="{address}" alt="{words}">'
+    return f'<figure><div class="wide" role="region" tabindex="0" aria-label="{words}">{drawn}</div></figure>'

@@ -19,7 +19,7 @@ from benchmark.report.figures.differences import intervals
 from benchmark.report.ledger import LedgerRow
 from benchmark.report.words import NOT_DECLARED, NOT_MEASURED
 from benchmark.site import failed_runs, inputs, measured_rows
-from benchmark.site.documents import Document
+from benchmark.site.documents import Document, findings
 from benchmark.site.from_manifest import cost_from, ledger_row
 from benchmark.site.manifest import Manifest
 from benchmark.site.method_facts import MethodFacts
@@ -40,12 +40,14 @@ def write(
     rows, claimed = _ledger(store, tables, runs)
     counts = _counts(rows)
     papers = [_paper(name, tables, rows) for name in dict.fromkeys(table["paper"] for table in tables)]
-    papers.sort(key=lambda paper: not paper["citation"])  # those without a paper behind them last
+    papers.sort(key=lambda paper: (not paper["measured"], not paper["citation"]))
     ill = failed_runs.write(site, store, tables, runs)
     site.write(
         "index.html",
         "index.html",
         papers=papers,
+        labels={paper["name"]: paper["label"] for paper in papers},
+        findings=findings(documents),
         counts=counts,
         documents=documents,
         summary=ledger.summary(rows),
@@ -127,6 +129,8 @@ def _paper(name: str, tables: Sequence[dict[str, Any]], rows: Sequence[LedgerRow
     }
     return {
         "name": name,
+        "label": own[0]["label"],
+        "measured": any(table["done"] for table in own),
         "citation": next((table["citation"] for table in own if table["citation"]), ""),
         "tables": sorted(own, key=_natural),
         "verdicts": verdicts,

@@ -67,7 +67,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.globals |= {"navigation": NAVIGATION}
-    made.filters |= {"slug": slug, "prose": prose, "signed": _signed, "minus": minus}
+    made.filters |= {"slug": slug, "prose": prose, "signed": _signed, "minus": minus, "breakable": breakable}
     return made
 
 
@@ -84,6 +84,11 @@ def prose(text: str) -> Markup:
 def minus(text: str) -> str:
     """``text`` with the minus sign of print before its numbers."""
     return MINUS.sub("−", text)
+
+
+def breakable(text: Any) -> Markup:
+    """``text`` with places for a line to end, after points, strokes and underscores."""
+    return Markup(re.sub(r"(?<=[._/])(?=\w)", "<wbr>", str(escape(printable(str(text))))))
 
 
 def _signed(value: float) -> str:

@@ -116,6 +116,7 @@ class TablePages:
         claims = planned.table["claims"]
         return _blank(planned.name, path) | {
             "title": report.title,
+            "label": _label(planned.name, report.title),
             "item": _item(planned),
             "citation": _citation(planned),
             "static": bool(planned.table["static"]),
@@ -152,6 +153,7 @@ def _blank(name: str, path: str) -> dict[str, Any]:
     texts = {
         "name": name,
         "paper": name.partition("/")[0],
+        "label": _label(name, ""),
         "path": path,
         "title": name,
         "item": "",
@@ -170,6 +172,12 @@ def _item(planned: Grid) -> str:
         return ""
     item = published.load(planned.table["published"])["item"]
     return f"{item['kind']} {item['number']}".capitalize()
+
+
+def _label(name: str, title: str) -> str:
+    """How a table's paper is called: ``HyPe`` for hype/table2 with the title `HyPe, Table 2: …`."""
+    paper, called = name.partition("/")[0], title.partition(",")[0]
+    return called if called.lower() == paper else paper.capitalize()
 
 
 def _citation(planned: Grid) -> str:

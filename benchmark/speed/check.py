@@ -19,7 +19,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmark.command import carried_out
+from benchmark.command import Paragraphs, carried_out
 from benchmark.config.compose import ROOT
 from benchmark.errors import unknown
 from benchmark.places import in_home
@@ -49,7 +49,9 @@ def main(arguments: list[str] | None = None) -> int:
 
     It is 1 if a stage failed, was killed or missed a target.
     """
-    parser = argparse.ArgumentParser(prog="python -m benchmark.speed.check", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmark.speed.check", description=__doc__, formatter_class=Paragraphs
+    )
     parser.add_argument("--stages", default=",".join(LIMITS), help="some of the stages, by comma")
     parser.add_argument("--minutes", type=float, default=MINUTES, help="for all stages (default: 8)")
     parser.add_argument("--output", type=in_home, default=ROOT / "results" / "reference" / "gpu.md")

@@ -21,10 +21,10 @@ from benchmark.store.unpacking import add
 DESCRIPTION = """\
 Check, merge and give away stores of records. Nothing in a store is changed or deleted.
 
-  python -m benchmark.store check [STORE] [--move]        verify all records; --move sets damaged ones aside
-  python -m benchmark.store merge INTO FROM…              copy what other stores have into one
-  python -m benchmark.store export TABLE… --output FILE.tar.gz [OVERRIDES]     the records of tables
-  python -m benchmark.store import STORE FILE.tar.gz      verify an archive, and add its records
+  python -m benchmark.store check [STORE] [--move]      verify all records; set damaged ones aside
+  python -m benchmark.store merge INTO FROM…            copy what other stores have into one
+  python -m benchmark.store export TABLE… --output FILE.tar.gz [OVERRIDES]   the records of tables
+  python -m benchmark.store import STORE FILE.tar.gz    verify an archive, and add its records
 
 Each has a --help of its own.
 """

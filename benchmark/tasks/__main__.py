@@ -7,7 +7,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from benchmark.command import carried_out
+from benchmark.command import Paragraphs, carried_out
 from benchmark.config.schema import CONFIG
 from benchmark.places import ROOT, in_home
 
@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m benchmark.tasks",
         description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Paragraphs,
     )
     parser.add_argument("action", choices=["new"], help="write the file of a task")
     parser.add_argument("name", metavar="NAME", help="the task's name")

@@ -35,11 +35,13 @@ def test_choices_stay_as_they_are(arguments: list[str]) -> None:
     [
         (
             ["model=/a/my-bert", "seed=2"],
-            ["seed=2", "~model", "model.id='/a/my-bert'", "model.name='my-bert'"],
+            ["~model", "model.id='/a/my-bert'", "model.name='my-bert'", "seed=2"],
         ),
         (["model=/a/b/"], ["~model", "model.id='/a/b'", "model.name='b'"]),
         (["model='/a/b c'"], ["~model", "model.id='/a/b c'", "model.name='b c'"]),
-        (["model=~/b", "model.name=x"], ["model.name=x", "~model", "model.id='~/b'"]),
+        (["model=~/b", "model.name=x"], ["~model", "model.id='~/b'", "model.name=x"]),
+        (["model=a/b", "seed=1,2", "-m"], ["~model", "model.id='a/b'", "model.name='b'", "seed=1,2", "-m"]),
+        (["-m", "model=a/b", "seed=1,2"], ["-m", "~model", "model.id='a/b'", "model.name='b'", "seed=1,2"]),
         (["model=me/it"], ["~model", "model.id='me/it'", "model.name='it'"]),
         (["model.id=../b"], ["model.id=../b", "~model", "model.name='b'"]),
         (["model=.."], ["~model", "model.id='..'", f"model.name='{Path.cwd().parent.name}'"]),
@@ -63,9 +65,9 @@ def test_a_file_of_ones_own_goes_before_a_folder(tmp_path: Path, monkeypatch: py
 
 def test_each_of_several_folders_has_a_name_of_its_own() -> None:
     first, second = each_own_model(["-m", "model.id=/a/x,~/'y'", "seed=1,2"])
-    assert first == ["-m", "seed=1,2", "model.id='/a/x'", "model.name='x'", "~model"]
-    assert second[2:4] == ["model.id='~/\\'y\\''", "model.name='\\'y\\''"]
-    names = [line[2] for line in each_own_model(["-m", "model.id=/a/x,/b/x,/b/y,/a/x"])]
+    assert first == ["-m", "model.id='/a/x'", "~model", "model.name='x'", "seed=1,2"]
+    assert [second[1], second[3]] == ["model.id='~/\\'y\\''", "model.name='\\'y\\''"]
+    names = [line[3] for line in each_own_model(["-m", "model.id=/a/x,/b/x,/b/y,/a/x"])]
     assert names[2] == "model.name='y'"
     assert names[0] == names[3]
     assert len({*names}) == 3

@@ -14,7 +14,7 @@ from helpers import browser as browsers
 from helpers.browser import Watched
 from helpers.records import ID
 
-LARGE = "tables/noisytune-figure2.html"
+LARGE, LONG = "tables/noisytune-figure2.html", "reference/speed.html"
 KINDS = [
     "index.html",
     "claims.html",
@@ -28,12 +28,14 @@ KINDS = [
     f"runs/{ID}.html",
     "failed.html",
     "compare.html",
-    "reference/speed.html",
+    LONG,
+    "reference/README.html",
+    "reference/strength.html",
 ]
 LOOKS = ["claims.html", "tables/demo-noisytune.html", "methods/noisytune.html", f"runs/{ID}.html"]
 VIEWS = {"wide and light": (1280, "light"), "narrow and dark": (390, "dark")}
 # axe looks at every element: of a kind that a small page has as well, it is not asked; a look changes colours and sizes.
-CHECKED = {"wide and light": [path for path in KINDS if path != LARGE], "narrow and dark": LOOKS}
+CHECKED = {"wide and light": [path for path in KINDS if path not in (LARGE, LONG)], "narrow and dark": LOOKS}
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +63,7 @@ def test_every_kind_of_page_fits_says_nothing_and_asks_the_network_for_nothing(b
         backgrounds.add(page.evaluate("getComputedStyle(document.body).backgroundColor"))
     assert backgrounds == {"rgb(255, 255, 255)" if scheme == "light" else "rgb(21, 23, 27)"}
     assert watched.wrongs == []
+    watched.context.close()
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -71,6 +74,26 @@ def test_no_rule_of_accessibility_is_broken(browser, built, view):
     for path in CHECKED[view]:
         watched.open(built / path)
         assert watched.violations(source) == [], path
+    watched.context.close()
+
+
+def test_figures_of_findings_have_the_colours_of_the_page_and_text_to_select(browser, built):
+    for path in ("index.html", "reference/README.html", "reference/strength.html"):
+        page = Watched(browser, 390, color_scheme="dark").open(built / path)
+        text = page.locator("figure svg text").first
+        assert text.evaluate("text => getComputedStyle(text).fill") == "rgb(227, 229, 232)", path
+        page.context.close()
+    page = Watched(browser).open(built / "index.html")
+    figure, words = (page.locator(f".finding {part}").first.bounding_box() for part in ("figure", "ul"))
+    assert figure["y"] + figure["height"] < 900, "a finding is on the first screen"
+    assert words["x"] > figure["x"] + figure["width"]
+    page.locator(".finding h3 a").first.click()
+    assert page.url.endswith("reference/strength.html")
+
+
+def test_a_wide_window_holds_the_ledger(wide, built):
+    page = wide.open(built / "claims.html")
+    assert page.locator(".wide").first.evaluate("region => region.scrollWidth - region.clientWidth") == 0
 
 
 def shown(page: Any, table: str, column: int) -> list[str]:
@@ -161,6 +184,7 @@ def test_a_view_is_downloaded_as_csv_without_formulas(wide, built):
 
 def test_two_methods_are_compared_where_one_table_has_both(wide, built):
     page = wide.open(built / "compare.html")
+    assert len(shown(page, "compared", 1)) > 0  # of the first two that can be compared
     page.get_by_label("First").select_option("noisytune")
     page.get_by_label("Second").select_option("noisytune_gaussian")
     assert set(shown(page, "compared", 1)) == {"NoisyTune, Figure 2: kinds of noise on GLUE"}
@@ -186,3 +210,5 @@ def test_a_page_is_whole_without_its_script_and_on_paper(browser, built):
     assert page.locator("#measured > tbody > tr").first.is_visible()
     assert page.pdf()[:4] == b"%PDF"
     assert watched.wrongs == without.wrongs == []
+    watched.context.close()
+    without.context.close()

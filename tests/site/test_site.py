@@ -18,11 +18,11 @@ from benchmark.config.compose import ROOT
 from benchmark.grids import grid
 from benchmark.records.store import Store
 from benchmark.site import __main__ as command
-from benchmark.site import method_facts, table_pages
+from benchmark.site import documents, method_facts, table_pages
 from helpers.hand_made import HOSTILE
 from helpers.records import ID
 
-VOID = {"meta", "link", "br", "img", "hr", "input"}
+VOID = {"meta", "link", "br", "wbr", "img", "hr", "input"}
 
 
 class Page(HTMLParser):
@@ -78,6 +78,9 @@ def test_a_table_has_its_state_numbers_claims_and_a_way_to_its_runs(built):
     assert "189 runs are missing. Make them with python -m benchmark.reproduce noisytune/figure2" in half.text
     assert "as claimed" in half.text
     assert "svg" in half.tags
+    assert "2 of 5 runs" in half.text
+    assert "5 runs" in whole.text
+    assert " of 5 runs" not in whole.text
     assert "No run of this table is in the store" in nothing.text
     assert "settings and data" in settings.text
 
@@ -234,7 +237,33 @@ def test_a_gain_of_runs_that_were_lost_says_so_wherever_it_is_shown(make, record
 
 def test_what_we_found_has_its_figure_within_and_leads_to_the_campaigns_pages(built):
     text = (built / "reference" / "README.html").read_text()
-    assert 'src="data:image/svg+xml;base64,' in text
+    assert '<figure><div class="wide" role="region" tabindex="0" aria-label="Differences to plain' in text
+    assert "<svg" in text
     assert 'href="strength.html"' in text
     assert 'href="statistics.html"' in text
     assert (built / "reference" / "strength.html").is_file()
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        "<script>window.pwned=1</script>",
+        '<circle onload="window.pwned=1"/>',
+        '<a href="javascript:pwned">x</a>',
+        '<image href="http://x.example/y"/>',
+        '<rect style="fill:url(http://x.example)"/>',
+    ],
+)
+def test_a_figure_that_is_none_of_ours_is_an_image_in_which_nothing_can_act(inner, tmp_path):
+    (tmp_path / "ours.svg").write_text('<svg><title>x</title><text x="1">a</text></svg>')
+    (tmp_path / "foreign.svg").write_text(f"<svg>{inner}</svg>")
+    source = tmp_path / "README.md"
+    source.write_text(
+        "# Found\n\nScope.\n\n## One\n\n![a](ours.svg)\n\n## Two\n\n![b](foreign.svg)\n\n## Rest\n"
+    )
+    scope, one, two = documents.findings([documents.Document("x", documents.FOUND, source)])
+    assert scope == "<p>Scope.</p>\n"
+    assert '<text x="1">a</text>' in one
+    assert 'src="data:image/svg+xml;base64,' in two
+    assert inner not in two
+    assert documents.findings([]) == []

@@ -170,10 +170,11 @@
     };
     form.hidden = false;
     makeSortable(table, state);
+    const pair = [...places.values()].map(({ gains }) => [...gains.keys()]).find((methods) => methods.length > 1) ?? [];
     const restore = () => {
       const now = stated();
-      form.elements.a.selectedIndex = 0;
-      form.elements.b.selectedIndex = 1;
+      form.elements.a.value = pair[0] ?? form.elements.a.options[0].value;
+      form.elements.b.value = pair[1] ?? form.elements.b.options[1].value;
       for (const name of ["a", "b"]) if (now.get(name)) form.elements[name].value = now.get(name);
       show();
     };
