@@ -22,7 +22,7 @@ PRINTED = re.search(r"^    NoisyTune on the embedded tasks\n(?:    .*\n|\n(?=   
 
 
 def test_it_is_one_page_and_the_two_set_up_commands_come_first() -> None:
-    assert len(README.splitlines()) <= 105
+    assert len(README.splitlines()) <= 80
     assert COMMANDS[:2] == ["make demo", "make test"]
 
 
