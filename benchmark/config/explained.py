@@ -12,6 +12,10 @@ def _one_of(names: tuple[str, ...]) -> str:
 # In the order of the help. `*` stands for any name.
 KEYS = {
     "seed": "of head, order of examples, dropout and methods' noise",
+    "seeds.head": "of the weights that a checkpoint lacks; null: the run's",
+    "seeds.order": "of the training examples; null: the run's",
+    "seeds.dropout": "of the model's masks; null: the run's",
+    "seeds.noise": "of everything that methods draw; null: the run's",
     "store": "the folder of records",
     "cache": "the folder of tokenised data, and of what the project makes for itself",
     "device": "auto (the GPU if there is one), cpu, cuda or cuda:N",
@@ -63,6 +67,8 @@ KEYS = {
     "task.languages": "evaluate these only; none: all",
     "task.setting": "what to train on: zero_shot is `train`, another name is one of `settings`",
     "task.settings": "splits to train on together, by the name of a setting",
+    "task.translations": "a folder of XTREME's published translations; null: the data set's own",
+    "task.remark": "what a reader has to know of the data; tables show it",
     "task.drop_untranslated": "leave out pairs with the text NS (PAWS-X)",
     "task.answers.step": "tokens between windows of a context",
     "task.answers.max_question": "tokens of a question at most",

@@ -170,7 +170,8 @@ def test_every_sweep_file_makes_a_grid_with_a_title(name):
 def test_no_two_cells_of_a_table_are_the_same_run(name):
     ids = [cell.run_id for cell in load(name).runs]
     # NER, POS and TyDiQA have no translated training sets: in both settings theirs is the same run.
-    shared = {"noisytune/table3": 90, "noisytune/section3_3": 150}.get(name, 0)
+    # A separate seed that is the run's own makes no other run: rows of Dodge et al.'s study meet there.
+    shared = {"noisytune/table3": 90, "noisytune/section3_3": 150, "neighbours/seeds": 15}.get(name, 0)
     assert len(ids) - len(set(ids)) == shared
 
 

@@ -34,7 +34,9 @@ PROTOCOL = replace(fixtures.PROTOCOL, batch_size=5, micro_batch_size=3, epochs=2
 
 def tiny(architecture: str) -> PreTrainedModel:
     torch.manual_seed(0)
-    return ARCHITECTURES[architecture]()
+    model = ARCHITECTURES[architecture]()
+    model.special_tokens = fixtures.SPECIAL
+    return model
 
 
 def small_task(architecture: str) -> Task:

@@ -36,6 +36,7 @@ def look(kind: Retrieval, sets: dict[str, list[dict[str, Any]]]) -> Any:
         task=task,
         tokenizer=tokenizer,
         rows=rows,
+        source=lambda split: split,
         limit=lambda *_: 32,
         columns=lambda _: (["a", "b"], "label"),
     )
