@@ -44,7 +44,7 @@ def test_what_we_found_is_what_the_tables_say() -> None:
 
 def differences(text: str) -> list[str]:
     """The differences in a text with their intervals, as a table has them."""
-    number = r"[−+]\d+\.\d\d"
+    number = r"[−+]\d+\.\d{2,}"
     found = re.findall(rf"({number})(?: points)?\s\[({number}),\s({number})\]", text)
     return ["{} [{}, {}]".format(*(value.replace("−", "-") for value in values)) for values in found]
 
