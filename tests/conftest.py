@@ -109,11 +109,13 @@ def no_hydra_left_over() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def nobody_hears_signals() -> Iterator[None]:
-    """A command that ran in this process hears signals, and would hear those of the tests after it."""
+    """A command that ran in this process hears signals: neither its ears nor what it heard are for the next test."""
     before = {number: signal.getsignal(number) for number in stopping.SIGNALS}
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
+    stopping._asked.clear()
+    stopping._obeyed.clear()
 
 
 @pytest.fixture
