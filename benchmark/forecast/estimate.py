@@ -19,7 +19,7 @@ from benchmark.forecast.work import Work, evaluations_of, updates_of, work_of
 from benchmark.runs.resources import processor, room
 
 # A run in a process with imports, before its first update and after its last evaluation: operations' starts on a CPU.
-LOADING, LOADING_ON_GPU = 30_000, 1.0  # seconds on a GPU
+LOADING, LOADING_ON_GPU = 12_000, 1.0  # seconds on a GPU
 OF_TRAINING = 2e-5  # seconds of reading a tokenised training example
 OF_EXAMPLE = 6e-5  # seconds of the host for an example of an evaluation
 FIRST = 1.5  # updates that the first one takes more than the others
