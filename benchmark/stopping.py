@@ -109,5 +109,5 @@ def obey() -> None:
 
 def heed() -> None:
     """Raise `Stopped` in a helping thread, if a signal asked the process to end."""
-    for number in [*_obeyed, *(number for number, _ in _asked)]:
-        raise Stopped(number)
+    if numbers := [*_obeyed, *(number for number, _ in _asked)]:
+        raise Stopped(numbers[0])
