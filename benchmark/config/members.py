@@ -11,7 +11,7 @@ from benchmark.errors import BenchmarkError
 
 
 def check_members(value: Any, kind: Any, key: str = "") -> None:
-    """Refuse what OmegaConf lets through: lists inside of lists of single values, and settings that are not finite.
+    """Refuse lists within lists of single values, and settings that are not finite; OmegaConf accepts them.
 
     Raises: BenchmarkError naming the key.
     """

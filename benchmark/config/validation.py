@@ -33,7 +33,7 @@ ENTITY_TAG = re.compile(r"O|[BIES](-.+)?")  # what seqeval reads without `strict
 
 
 def validate(config: RunConfig) -> None:
-    """Refuse values out of range and names that do not exist; types cannot.
+    """Refuse values out of range and names that do not exist, which types alone accept.
 
     Raises: BenchmarkError naming the key, its value and the valid ones.
     """
@@ -116,7 +116,7 @@ def _validate_task(task: TaskConfig) -> None:
 
 
 def _validate_report(config: RunConfig) -> None:
-    """Refuse scores that the run's task does not have among those that its protocol reports."""
+    """Refuse a protocol that reports scores which the run's task does not have."""
     task = config.task
     key, named = f"protocol.report.{task.name}", config.protocol.report.get(task.name) or []
     sets = dict(task.evaluate) | evaluation_splits(task)
@@ -159,7 +159,7 @@ def _training_splits(task: TaskConfig) -> dict[str, SplitConfig]:
 
 
 def _validate_names(task: TaskConfig) -> None:
-    """Refuse labels and evaluation sets that are named twice, too few, or not at all."""
+    """Refuse labels and evaluation sets that are missing, too few, or named twice."""
     for label in task.labels:
         if not label.strip():
             raise BenchmarkError(f"task.labels={task.labels}: {label!r} is no name of a label")

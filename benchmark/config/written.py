@@ -1,7 +1,7 @@
-"""YAML files read as they are written where the schema wants text.
+"""YAML files, kept as they are written where the schema wants text.
 
-YAML 1.1 reads ``no`` as false, ``010`` as 8, ``1_1`` as 11, ``1e10`` as a number and ``1:30`` as 90. At a
-place whose type is text these are what was written, as keys and as values. Elsewhere they are read as ever.
+YAML 1.1 reads ``no`` as false, ``010`` as 8, ``1_1`` as 11, ``1e10`` as a number and ``1:30`` as 90. If the
+schema's type is text, keys and values stay as they were written. All others are read as YAML 1.1 does.
 """
 
 from __future__ import annotations
@@ -53,13 +53,14 @@ class WrittenSource(FileConfigSource):
         )
 
 
-# Hydra registers its own source again in every process of a launcher, and takes one of another name for a mistake.
+# Hydra registers its own source again in every process of a launcher; a source of another name would be an
+# error.
 WrittenSource.__name__ = FileConfigSource.__name__
 
 
 def register() -> None:
     """Let Hydra read configuration files as they are written."""
-    Plugins.instance()  # registers Hydra's own source, which it would not let another one replace
+    Plugins.instance()  # registers Hydra's own source first, since Hydra would not let it replace ours later
     SourcesRegistry.instance().types[WrittenSource.scheme()] = WrittenSource
 
 
@@ -162,7 +163,7 @@ def _check_form(node: yaml.Node, kind: Any) -> None:
 
 
 def _check_meant(node: yaml.ScalarNode, kind: Any) -> None:
-    """Refuse what may be meant otherwise than YAML 1.1 reads it.
+    """Refuse values that the author probably meant in another way than YAML 1.1 reads them.
 
     Raises: yaml.MarkedYAMLError.
     """
