@@ -19,12 +19,12 @@ from benchmark.grids.selectors import Rectangle, check_selector, parsed, values_
 SELECTORS = ("better", "lower", "runs", "than", "gain_over")
 TWO_SIDED = ("better", "lower", "equivalent", "not_worse", "size", "p_value")  # claims that may have `than`
 WITHOUT_GAINS = (*RATES, "median", "quantile")
-FEWEST_ARMS = 3  # that a rank correlation over arms is of
-OF_PARTS = ("std", *RATES)  # of the quantities of an arm, those that single runs add to
+FEWEST_ARMS = 3  # needed for a rank correlation over arms
+OF_PARTS = ("std", *RATES)  # quantities of an arm to which each single run contributes
 
 
 def check_claims(table: Mapping[str, Any], grid: Sequence[Rectangle], place: str) -> None:
-    """Refuse a claim on what its grid lacks, or that no run decides.
+    """Refuse a claim about something that its grid lacks, or that no run can decide.
 
     Raises: BenchmarkError with the nearest valid choice.
     """

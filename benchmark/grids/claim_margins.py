@@ -49,7 +49,7 @@ def check_margin(
 
 
 def check_p_value(claim: Mapping[str, Any], columns: Sequence[str], place: str) -> None:
-    """Refuse printed p-values of what a table does not have. Raises: BenchmarkError."""
+    """Refuse printed p-values of columns that a table does not have. Raises: BenchmarkError."""
     printed, seeds = claim["p_value"]["printed"], claim["p_value"]["seeds"]
     if claim["of"] != "score" or claim["where"] != EVERY_COLUMN:
         raise BenchmarkError(

@@ -24,7 +24,7 @@ from benchmark.errors import BenchmarkError, unknown
 from benchmark.grids import declaration, parts, rectangles, searching, smoke, stated
 from benchmark.grids.rectangles import Axes, axes
 
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # some ten times as fast, where it was built
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # about ten times as fast, if PyYAML was built with it
 REFUSALS = (parts.Elsewhere, BenchmarkError, HydraException, OmegaConfBaseException)
 __all__ = ["Grid", "PlannedRun", "axes", "claiming", "load", "tables"]
 
@@ -83,7 +83,7 @@ def _may_claim(path: Path) -> bool:
 
 
 def _files(search: Sequence[str]) -> dict[str, Path]:
-    """The sweep files by name; of two with one name, Hydra takes the first folder's."""
+    """The sweep files by name; between two of one name, Hydra takes the first folder's."""
     files: dict[str, Path] = {}
     for folder in folders(search):
         for path in (folder / "sweeps").rglob("*.yaml"):

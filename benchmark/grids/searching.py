@@ -33,7 +33,10 @@ class Search:
 
 
 def asked(changes: Axes) -> Search | None:
-    """The search among a user's changes; None without one. Raises: BenchmarkError for a value that is none."""
+    """The search among a user's changes; None without one.
+
+    Raises: BenchmarkError for a value that is not valid.
+    """
     text = ",".join(changes.get(KEY, [NONE])).replace("\\", "")  # Hydra's, before the colon
     if text in (NONE, PAPER):
         return Search(PAPER) if text == PAPER else None
