@@ -9,7 +9,7 @@ from benchmark.records.record import FINISHED, Record
 
 
 def contradiction(record: Record) -> str | None:
-    """The first statement of a record that another one denies, in words; None if they agree."""
+    """The first contradiction between two statements of a record, in words; None if they agree."""
     steps = [entry.step for entry in record.curve]
     if any(later <= earlier for earlier, later in pairwise(steps)):
         return f"the steps of its curve do not increase ({', '.join(map(str, steps[:20]))})"

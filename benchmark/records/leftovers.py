@@ -1,4 +1,4 @@
-"""Leftovers in a store: what processes that ended in the middle, or runs that are done, left behind."""
+"""Leftovers in a store: files of processes that were interrupted, and of runs that are finished."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from benchmark.records.store import UNFINISHED, Store
 from benchmark.records.workers import FORGOTTEN, WORKERS
 
 PARTIAL = ".writing-"
-WRITTEN = 3600.0  # seconds after which nobody is taken to be writing still
+WRITTEN = 3600.0  # seconds after which nobody can still be writing
 SNAPSHOT = re.compile(r"([0-9a-f]{16})\.\w+")
 
 

@@ -1,4 +1,4 @@
-"""A look at a store by somebody who does not write to it: what is there, and what goes on."""
+"""A look at a store without writing to it: its content, and the runs in progress."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from benchmark.records.store import FAILURES, UNFINISHED
 
 RUN = re.compile(r"[0-9a-f]{16}")
 BESIDE = re.compile(r"([0-9a-f]{16})(-[1-9]\d*)?")
-PATIENCE = 2.0  # times a lease's seconds after which its holder is called silent
+PATIENCE = 2.0  # multiple of a lease's seconds after which its holder is called silent
 GRID_PATIENCE = 60.0  # seconds after which a grid's command is taken to be gone
 
 
 @dataclass(frozen=True)
 class Making:
-    """A run that a process makes now: its ``holder`` in words, and ``facts`` of its note, if there is one.
+    """A run in progress: its ``holder`` in words, and the ``facts`` of its note, if there is one.
 
-    ``silent`` is the seconds since it was heard of, 0 if it was just now.
+    ``silent`` is the seconds since its last sign of life, 0 if that was just now.
     """
 
     run_id: str
@@ -56,7 +56,7 @@ class Failed:
 
 @dataclass
 class Look:
-    """A look at a ``store``: runs done, stopped, being made and failed, grids' notes, and remarks for the reader."""
+    """The state of a ``store``: runs done, stopped, in progress and failed, notes of grids, and remarks."""
 
     store: Path
     done: int = 0
@@ -104,7 +104,7 @@ def looked_at(store: Path) -> Look:
 
 
 def _other_versions(store: Path, names: list[str]) -> Iterator[str]:
-    """Whether records are of a version that is not read here: a look at two, since a store is of one version."""
+    """A remark on records of another version; two are read, since a store has one version."""
     for name in dict.fromkeys([*names[:1], *names[-1:]]):
         with suppress(BenchmarkError, DamagedError):
             try:
@@ -131,7 +131,10 @@ def _making(store: Path, seconds: float, told: dict[str, dict[str, Any]]) -> Ite
 
 
 def failed(store: Path, but: Container[str], remarks: list[str]) -> list[Failed]:
-    """The runs that failed, without those in ``but``, the latest first; ``remarks`` get what cannot be read."""
+    """The failed runs except those in ``but``, the latest first.
+
+    Unreadable files are added to ``remarks``.
+    """
     files = defaultdict[str, list[Path]](list)
     for path in (store / FAILURES).glob("*.json"):
         run_id, _, number = path.stem.rpartition("-")

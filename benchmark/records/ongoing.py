@@ -1,10 +1,10 @@
-"""Notes on what goes on in a store, for people who look on: how far a run or a grid is, and where.
+"""Notes on runs and grids in progress, for people who watch: how far each is, and where it runs.
 
     STORE/ongoing/RUN_ID.json       a run that is being made: its parts, phase, updates done and to do
     STORE/ongoing/grid-ID.json      a command that makes a grid: runs done, to do and failed
 
-A note is renewed every few seconds and removed at the end; nothing depends on it. One that cannot be written is left
-out: it never harms a run.
+A note is renewed every few seconds and removed at the end; nothing depends on it. If a note cannot be
+written, the run goes on without it.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Note:
                 partial.write_text(json.dumps(self.facts | where | facts, default=str))
                 os.replace(partial, self.path)
                 self.written = True
-        except OSError:  # a full disk, a store that may not be written to
+        except OSError:  # a full disk, or a read-only store
             self.next = at + 30 * EVERY
             return
         self.next = max(at + EVERY, at + 50 * (time.monotonic() - at))  # on a slow disk more seldom

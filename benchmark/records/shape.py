@@ -1,6 +1,7 @@
 """Shapes of JSON values: `schema.json` of this folder as quick checks.
 
-The words of JSON Schema that it uses are known here, no others, so that readers check what is published.
+Only those keywords of JSON Schema that the file uses are implemented, so readers check exactly the published
+schema.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ REFERENCE = "#/$defs/"
 
 
 class ShapeError(ValueError):
-    """A value that has not the published shape; ``keys`` lead to it, innermost first."""
+    """A value that does not have the published shape; ``keys`` lead to it, innermost first."""
 
     def __init__(self, why: str, *keys: Any, missing: bool = False) -> None:
         self.why, self.keys, self.missing = why, [str(key) for key in keys], missing
@@ -49,7 +50,7 @@ class ShapeError(ValueError):
 
 
 def shown(value: Any) -> str:
-    """The begin of any value, for a message."""
+    """The beginning of any value, for a message."""
     short = reprlib.Repr()
     short.maxstring = short.maxother = 40
     return short.repr(value)
@@ -65,7 +66,7 @@ def check_of(name: str) -> Check:
 def made(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Check:
     """The check of ``schema``, which may refer to ``definitions``.
 
-    Raises: ValueError for a word that is not known here.
+    Raises: ValueError for a keyword that is not implemented here.
     """
     words = {word: value for word, value in schema.items() if word not in NOT_CHECKED}
     if "$ref" in words:
@@ -118,7 +119,7 @@ def _one_of(values: list[Any]) -> Check:
 
 def _between(low: float, high: float) -> Check:
     def check(value: Any) -> None:
-        if value is not None and not low <= value <= high:  # not a number is nowhere between
+        if value is not None and not low <= value <= high:  # NaN fails every comparison
             raise ShapeError(f"{shown(value)} is not between {low} and {high}")
 
     return check
