@@ -15,11 +15,11 @@ from benchmark.errors import BenchmarkError
 from benchmark.places import without_gz
 
 Row = dict[str, Any]
-# What Arrow says of values that make no column; half a surrogate pair is no Unicode.
+# Arrow's errors for values that do not fit one column; half a surrogate pair is not valid Unicode.
 UNFIT = (pyarrow.ArrowException, OverflowError, TypeError, UnicodeEncodeError)
 SHOWN = 60  # characters of a value in a message
-HALF = re.compile(r"\\u[dD][89a-fA-F]")  # of a letter that is spelt as a pair
-# A key twice, a number of too many digits, lists in too many lists.
+HALF = re.compile(r"\\u[dD][89a-fA-F]")  # half of a letter that is spelt as a surrogate pair
+# A repeated key, a number with too many digits, lists nested too deeply.
 UNREAD = (KeyError, ValueError, RecursionError)
 
 
@@ -149,7 +149,7 @@ def _questions(rows: list[Any]) -> list[Any]:
 
 
 def _unlike(values: Sequence[Any]) -> int:
-    """The place of the first value unlike those before, by halving."""
+    """The position of the first value whose type differs from those before, found by halving."""
     low, high = 0, len(values)
     while high - low > 1:
         middle = (low + high) // 2
@@ -162,7 +162,7 @@ def _unlike(values: Sequence[Any]) -> int:
 
 
 def _fault(values: Sequence[Any], first: int) -> str:
-    """The fault of the ``first`` value that makes no column, by itself or beside those before."""
+    """The fault of the ``first`` value that does not fit the column: its own, or beside the values before."""
     shown = _short(values[first])
     try:
         pyarrow.array([values[first]])

@@ -1,4 +1,4 @@
-"""The files behind a task's name: those of the splits that a record is of. Fetches nothing."""
+"""The files of a task's splits, whose digests a record has. Nothing is fetched."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def kept(task: TaskConfig, cache: Path) -> Path:
 
 
 def files(task: TaskConfig, names: Collection[str]) -> dict[str, list[Path]]:
-    """The files of splits by the names that a record gives them; those that are not here are left out."""
+    """The files of splits by their names in a record; files that are not on this machine are left out."""
     from benchmark.data.files import find, sentences_of  # imports datasets, which is slow
 
     present = {}

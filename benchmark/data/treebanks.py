@@ -1,9 +1,10 @@
 """Treebanks of Universal Dependencies in CoNLL-U, in the conversion that XTREME's scripts make of them.
 
-Its words are surface forms: a contraction such as ``zum`` is one word, with the tag of the part nearest to the root. Words
-lose their spaces and zero-width non-joiners. A sentence without its words (of treebanks whose texts are not free, ``_``)
-is left out, and so is one that has all but one of them blank. The language is the code at the head of a file's name,
-so that ``grc_`` is not ``el_``, as it would be by the folders' names.
+Its words are surface forms: a contraction such as ``zum`` is one word, with the tag of the part nearest to
+the root. Words lose their spaces and zero-width non-joiners. A sentence without its words (``_`` in treebanks
+whose texts are not free) is left out, and so is a sentence in which all words but one are blank. The language
+is the code at the beginning of a file's name: ``grc_`` and ``el_`` differ, while both folders are named
+Greek.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from benchmark.places import without_gz
 NAME = re.compile(r"(?P<lang>[a-z]{2,3})_[a-z0-9]+-ud-(?P<part>train|dev|test)[\w-]*\.conllu")
 FIELDS = 10  # ID FORM LEMMA UPOS XPOS FEATS HEAD DEPREL DEPS MISC
 BLANK, OTHER = "_", "X"
-# Which of several parts nearest to the root gives the tag: XTREME's conllu_to_conll.py.
+# The order in which parts of a contraction give the tag if several are nearest to the root: XTREME's
+# conllu_to_conll.py.
 USUAL = [
     "VERB",
     "NOUN",
@@ -121,7 +123,10 @@ def _add(sentence: ParsedSentence, fields: list[str]) -> None:
 
 
 def surface(sentence: ParsedSentence, order: Sequence[str]) -> list[tuple[str, str]]:
-    """The surface words of a sentence with their tags; ``order`` decides between parts that are as near to the root."""
+    """The surface words of a sentence with their tags.
+
+    ``order`` decides between parts equally near to the root.
+    """
     rank: Mapping[str, int] = {tag: place for place, tag in reversed(list(enumerate(order)))}
     forms, left_out = dict(sentence.forms), set[int]()
     for (first, last), form in sentence.contractions.items():
