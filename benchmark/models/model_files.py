@@ -20,7 +20,10 @@ def kept(model: ModelConfig, cache: Path) -> Path:
 
 
 def folder_of(model: ModelConfig) -> Path | None:
-    """The folder of a model on this machine; None for a builder's, or if it is not here. Fetches nothing."""
+    """The folder of a model on this machine.
+
+    None for a builder's model, or if it is not here. Nothing is fetched.
+    """
     from huggingface_hub.errors import HFValidationError
 
     from benchmark.models import checkpoint, fetching  # imports the hub's library, which is slow

@@ -18,14 +18,15 @@ from torch import nn
 
 from benchmark.models.architecture import Encoder, on_input
 
-# Tokens of the texts. On a CPU the first two attend in one group; the last, mostly padding, is computed alone too.
+# Lengths of the texts in tokens. On a CPU the first two attend in one group; the last, mostly padding, is
+# also computed alone.
 LENGTHS = (5, 6, 2)
 WINDOWED = re.compile(
     "window|local_attention|chunk|block_size"
 )  # values of a configuration that long texts need
 MOST = 512  # tokens of a text, where the model has no limit
 TOLERANCE = 3e-5  # of the largest value; rounding alone is 4e-6 after 24 layers
-ROWS = 64  # of a matrix, to estimate its spread
+ROWS = 64  # rows of a matrix from which its spread is estimated
 FIRST_WORD = 5  # ids below are special tokens in most vocabularies
 FOLDER = "packing"  # of results, in the cache
 KNOWN: dict[str, bool] = {}  # results in this process
@@ -34,7 +35,7 @@ Inputs = dict[str, torch.Tensor]
 
 
 class Check:
-    """The results of a model with padding, to compare others with: of a batch, and of a text longer than a window."""
+    """The results of a model with padding, for comparison: on a batch, and on a text longer than a window."""
 
     def __init__(self, encoder: Encoder) -> None:
         self.encoder = encoder
@@ -60,7 +61,7 @@ class Check:
 
 
 def key(encoder: Encoder) -> str:
-    """A digest of all that the check's result depends on: configuration, class, device, versions and our code."""
+    """A digest of everything that decides the check: configuration, class, device, versions, our code."""
     device = next(encoder.model.parameters()).device
     parts = (
         encoder.model.config.to_json_string(use_diff=False),
@@ -187,10 +188,10 @@ def exact(encoder: Encoder) -> Iterator[None]:
 
 @contextmanager
 def spread(encoder: Encoder) -> Iterator[None]:
-    """A context where inputs of small weights are multiplied by powers of two.
+    """A context that multiplies the inputs of layers with small weights by powers of two.
 
-    Attention by fresh weights is so even that it hides errors of positions. The effect is that of larger
-    weights, which need not be touched.
+    With new weights attention is so even that it hides errors of positions. Larger inputs act like larger
+    weights, and no weight has to be changed.
     """
     handles = [
         on_input(module, partial(torch.mul, factor))
