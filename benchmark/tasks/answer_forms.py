@@ -1,4 +1,4 @@
-"""The forms in which files give the right answers to a question, read into one."""
+"""The forms in which files give right answers to a question, read into one form."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _lists(value: Any) -> tuple[list[str], list[int]]:
     for text in texts:
         if not isinstance(text, str):
             raise UnfitError(f"has {text!r} in place of a text")
-    if texts and not any(text.strip() for text in texts):  # some files write "" for no answer
+    if texts and not any(text.strip() for text in texts):  # some files write "" if there is no answer
         return [], []
     if any(not text.strip() for text in texts):
         raise UnfitError("has an empty text among its answers")

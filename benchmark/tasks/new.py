@@ -28,7 +28,7 @@ def write(
 ) -> tuple[Path, list[str]]:
     """Write the task ``name`` for the data set ``data`` to ``conf``; return its path and lines on the guesses.
 
-    Raises: BenchmarkError for a task that is there already, or for data that do not tell what they are.
+    Raises: BenchmarkError for a task that exists already, or for data from which no task can be guessed.
     """
     if not NAME.fullmatch(name):
         raise BenchmarkError(f"{name!r}: a task's name has letters, digits and _, and begins with a letter")
