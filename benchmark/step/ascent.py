@@ -1,4 +1,4 @@
-"""The gradient of a batch somewhere beside the weights: they are moved, the passes made again, the weights put back."""
+"""The gradient of a batch at another point: move the weights, repeat the passes, put the weights back."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Ascent:
 
 
 class AscentHook(Protocol):
-    """The hook before a batch's gradient is taken anew, explained in `benchmark.methods.base`."""
+    """The hook before the gradient is taken at another point, explained in `benchmark.methods.base`."""
 
     def climb(self, ascent: Ascent) -> None: ...
 
@@ -32,7 +32,7 @@ class AscentHook(Protocol):
 def moved(method: AscentHook, groups: Sequence[ParameterGroup]) -> Iterator[None]:
     """Move the weights as ``method`` says, for the block in which new gradients are made.
 
-    The gradients there are cleared. After the block the weights have the bits that they had before.
+    The gradients there are cleared. After the block the weights have the same bits as before.
     """
     named = [pair for group in groups for pair in zip(group.names, group.parameters, strict=True)]
     there = [(name, weight) for name, weight in named if weight.grad is not None]

@@ -91,7 +91,7 @@ class Step:
         return logits
 
     def again(self) -> Step:
-        """The same part of the batch, of which nothing is computed yet."""
+        """The same part of the batch, with nothing computed yet."""
         return replace(self, announced=None)
 
     @property
