@@ -5,7 +5,8 @@ becomes
 
     |L - b| + b,
 
-whose gradient turns round below the level b. It is of the task's loss: terms of other methods are not flooded.
+whose gradient changes its sign below the level b. Only the task's loss is flooded, not the terms of other
+methods.
 """
 
 from __future__ import annotations

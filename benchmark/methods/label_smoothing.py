@@ -5,7 +5,7 @@ share e, the target of an item is (1 - e) for its label plus e / K for every cla
 
     (1 - e) CE(p, y) + e mean_c(-log p_c).
 
-That is the loss of training. Evaluations report the cross-entropy as it is.
+Only training uses this loss. Evaluations report the plain cross-entropy.
 """
 
 from __future__ import annotations

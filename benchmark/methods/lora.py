@@ -9,9 +9,10 @@ Eq. 5, learn the length m of every row beside its direction (``dora``); m starts
 
     m (W0 + (alpha / r) B A) / ||W0 + (alpha / r) B A||,    the norm without gradient.
 
-The published numbers of LoRA for MRPC, RTE and STS-B start from a model that has learnt MNLI; here every run starts from
-the checkpoint that it names. Adapters are put in after weights were perturbed (NoisyTune), so that noise stays in W0 for
-good. They are layers of the encoder: they decay (m does not), and methods that act on the layers act on them.
+The published numbers of LoRA for MRPC, RTE and STS-B start from a model that has learnt MNLI; here every run
+starts from the checkpoint that it names. Adapters are added after weights were perturbed (NoisyTune), so the
+noise stays in W0. They are layers of the encoder: they decay (m does not), and methods that act on the layers
+act on them.
 """
 
 from __future__ import annotations
@@ -34,8 +35,9 @@ from benchmark.methods.sage import SAGE
 class LoRA(PartialTuning):
     """Train adapters of ``rank`` r, and the head, at ``rate`` times the protocol's rate.
 
-    ``alpha`` is their strength. ``targets`` are the names of the adapted modules; None: PEFT's choice for the architecture, queries and values.
-    ``dropout`` is on the input of A. It is none of the model's own, which HyPe and others switch off.
+    ``alpha`` is their strength. ``targets`` are the names of the adapted modules; None: PEFT's choice for the
+    architecture, queries and values. ``dropout`` is on the input of A. It is not one of the model's own
+    dropouts, which HyPe and others switch off.
     """
 
     paper: ClassVar[str] = "Hu et al., ICLR 2022; Liu et al., ICML 2024 (dora)"

@@ -6,8 +6,9 @@ of example i, a partner j of the same batch, and one share s ~ Beta(a, a) for th
 
     loss = mean_i  s CE(f(m_i), y_i) + (1 - s) CE(f(m_i), y_j),    m_i = s h_i + (1 - s) h_j,
 
-which is the cross-entropy of mixed targets. Partners are a permutation of the batch, from the method's own stream. The
-pass with mixtures takes the clean one's place and has its dropout; the clean one is made only for methods that read it.
+which is the cross-entropy of mixed targets. Partners are a permutation of the batch, from the method's own
+stream. The pass with mixtures replaces the clean pass and has its dropout; the clean pass is computed only
+for methods that read it.
 """
 
 from __future__ import annotations

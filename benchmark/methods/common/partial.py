@@ -16,7 +16,7 @@ from benchmark.methods.reinit import ReInit
 
 @dataclass
 class PartialTuning(Method):
-    """Freeze what is not a part; the part and the head learn at ``rate`` times the protocol's rate."""
+    """Train a part and the head at ``rate`` times the protocol's rate; freeze the rest."""
 
     cost: ClassVar[str] = "less than none: frozen weights need no gradients"
     not_captured = ""
