@@ -3,9 +3,9 @@
     STORE/unfinished/RUN_ID.pt      the last one; deleted once the record is written
 
 All randomness of an update is derived from the seed and the update's number. So a snapshot holds no batch
-order and no dropout masks: only weights, those that `best_weights` keeps, Adam's moments, the state of methods, and content
-for the record.
-It belongs to one run on one kind of machine with one version of the code. Other snapshots are set aside.
+order and no dropout masks. It holds the weights, the weights that `best_weights` keeps, Adam's moments, the
+state of methods, and content for the record. It belongs to one run on one kind of machine with one version of
+the code. Other snapshots are set aside.
 """
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ class Snapshot(Keeping):
         try:
             saved = torch.load(self.path, weights_only=True)
             wrong = [key for key, value in self.head().items() if saved.get(key) != value]
-        except Exception as error:  # torch, zipfile and pickle raise half a dozen kinds
+        except Exception as error:  # torch, zipfile and pickle raise half a dozen types
             self.set_aside(_line(error))
             return None
         if wrong:
