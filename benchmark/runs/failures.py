@@ -33,7 +33,7 @@ def cause_of(error: BaseException) -> str:
     causes = {type(link).__name__ for link in (error, error.__cause__)}
     if isinstance(error, BenchmarkError) and error.__cause__ and out_of_memory(error.__cause__):
         return OUT_OF_MEMORY
-    if "AcceleratorError" in causes:  # the process has lost the GPU; another process may have been the reason
+    if "AcceleratorError" in causes:  # the process has lost the GPU, perhaps through another process
         return GPU_FAULT
     return ERROR if one_line(error) is None else REFUSED
 

@@ -108,7 +108,7 @@ def made(this: Run, tell: Tell, lease: Lease, listener: Listener) -> Record:
         if lease.lost():
             log.warning("%s: another process began it too, as this one had been silent", this.id)
         record = this.store.add(record, arrays)
-        this.store.drop_snapshot(this.id)  # a signal that was heard meanwhile ends this block
+        this.store.drop_snapshot(this.id)  # before a pending signal ends this block
         return record
 
 
