@@ -12,7 +12,7 @@ from benchmark.runs.leased import EVERY
 
 
 class GivenUp:
-    """The runs with a failure since the time ``since`` of the store's disk; None: since now."""
+    """The runs that failed after the time ``since``, by the clock of the store's disk; None: from now on."""
 
     def __init__(self, store: Store, since: float | None = None) -> None:
         self.folder = store.folder / FAILURES

@@ -22,7 +22,10 @@ log = logging.getLogger(__name__)
 
 
 class GridWork:
-    """The runs of a grid that ``waiting`` has, and what became of them; ``ended`` hears of each that has ended."""
+    """The runs of a grid in ``waiting``, and their outcomes.
+
+    ``ended`` is called with each run that has ended.
+    """
 
     def __init__(
         self,
@@ -55,7 +58,7 @@ class GridWork:
         return bool(self.waiting or self.pool.busy or self.elsewhere)
 
     def hear(self, seconds: float) -> None:
-        """Hear what became of runs, after a wait of at most so many ``seconds``.
+        """Receive outcomes of runs; wait for them at most ``seconds``.
 
         Raises: UnwritableError if a record could not be written.
         """
@@ -82,7 +85,7 @@ class GridWork:
             self.store.add_failure(failure(run, outcome.error, outcome.failure))
 
     def drain(self) -> None:
-        """Let the runs end that go on: each keeps its result where it can."""
+        """Wait for the running runs to end; each keeps its result if possible."""
         while self.pool.busy:
             for _, outcome in self.pool.outcomes(EVERY):
                 if outcome.failure == UNWRITABLE:
