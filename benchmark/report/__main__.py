@@ -1,4 +1,4 @@
-"""The answer to `python -m benchmark.report`, which is no command: the one that was meant."""
+"""A refusal of `python -m benchmark.report`, with the command that was meant."""
 
 import sys
 

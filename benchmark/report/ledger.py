@@ -1,7 +1,7 @@
 """The ledger: one row per declared claim, with its verdict, its evidence and what is missing.
 
-A claim that several tables declare has a row for each, since each has its own runs. In counts it has the verdict of
-the row with most pairs of runs.
+A claim that several tables declare has a row for each, since each has its own runs. In counts, it has the
+verdict of the row with the most pairs of runs.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ from benchmark.report.published import claim_ids, claim_of
 from benchmark.report.words import NOT_DECLARED, NOT_MEASURED
 
 WorkOf = Callable[[RunConfig], Hashable]  # of a planned run
-Hours = Callable[[Any], float | None]  # of a run of so much work; None if its workload was not measured
+# the hours of a run with this work; None if its workload was not measured
+Hours = Callable[[Any], float | None]
 
 
 @dataclass(frozen=True)
@@ -37,17 +38,17 @@ class LedgerRow:
     """One claim of one table.
 
     - ``verdict``: on this evaluation set; ``for_sentences``: for sentences like these.
-    - ``effect``, ``low``, ``high``: in ``unit``; of several ``comparisons`` their mean, with an interval over them.
+    - ``effect``, ``low``, ``high``: in ``unit``; for several ``comparisons`` their mean, with an interval over them.
     - ``pairs`` of runs behind it, of those ``planned``; ``lost_…``: the most runs that a comparison lost on a side.
     - ``controls``: the verdict against each control.
     - ``leak_free``: the verdict by the leak-free rule; ``tried_…``: the most settings tried on a side.
     - ``without_collapses``: the verdict among the runs that did not collapse, if some did.
-    - ``helped``, ``hurt``: comparisons that are surely as claimed, and surely the other way.
-    - ``missing``: runs that are not in the store, ``awaited`` by their work until `timed` has said how long it takes.
-    - ``hours``: of the missing runs whose workload was measured here.
-    - ``not_timed``: missing runs whose workload was not measured.
-    - ``seeds``: those that decide the claim with 80 % power, at the effect that ``seeds_at`` names; NaN if unknown.
-    - ``own_tables``: what the paper's own tables say instead, if they contradict the claim.
+    - ``helped``, ``hurt``: the numbers of comparisons surely as claimed, and surely the other way.
+    - ``missing``: the number of runs not in the store; ``awaited`` has their work until `timed` adds the hours.
+    - ``hours``: the time of the missing runs whose workload was measured here.
+    - ``not_timed``: the number of missing runs whose workload was not measured.
+    - ``seeds``: the number that decides the claim with 80 % power, at the effect that ``seeds_at`` names; NaN if unknown.
+    - ``own_tables``: the statement of the paper's own tables, if they contradict the claim.
     """
 
     id: str
@@ -169,7 +170,7 @@ def _entry(
 
 
 def _effect(made: Sequence[Comparison]) -> dict[str, Any]:
-    """The effect of the comparisons that have runs, if they are of one unit: of several, their mean."""
+    """The effect of the comparisons that have runs, if they share one unit; for several, the mean."""
     known = [c for c in made if c.n and np.isfinite(c.effect)]
     units = {c.unit for c in known}
     if len(units) != 1:
@@ -187,7 +188,10 @@ def _effect(made: Sequence[Comparison]) -> dict[str, Any]:
 
 
 def _seeds(claim: dict[str, Any], made: list[Comparison]) -> dict[str, Any]:
-    """The number of seeds that decide a claim; none without two runs on both sides, or beyond reach."""
+    """The number of seeds that decide a claim.
+
+    NaN without two runs on both sides, or if it is out of reach.
+    """
     if all(c.n < 2 for c in made):
         return {}
     cells = list(cells_of(claim, made).values())

@@ -99,7 +99,7 @@ def _budgets(frame: pd.DataFrame, labels: dict[str, str]) -> list[str]:
 
 
 def _loud(records: dict[str, Record]) -> list[str]:
-    """A note on terms of the loss that leave the task next to no say."""
+    """A note on terms of the loss that outweigh the task's own loss by far."""
     ratios: dict[str, list[float]] = {}
     for record in records.values():
         for name, ratio in record.terms.items():

@@ -1,4 +1,4 @@
-"""Notes on runs that are other than their configuration sounds: capped sizes, and scores of seen examples."""
+"""Notes on runs that differ from their configuration: capped sizes, and scores on training examples."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from benchmark.report.build import Report
 from benchmark.report.sections import HEADER, Section
 from benchmark.report.statements import CLAIMS, HEADINGS, cells, statement
 
-# What would begin markup: an emphasis only with a second star to end it, a bracket only before an address.
+# Signs that would begin markup: a star only if a second one follows, a bracket only before an address.
 MARKUP = re.compile(r"[\\`|<>$]|~(?=~)|&(?=#?\w+;)|\](?=[(\[:])|(?<!\w)_(?=\S)|\*(?=\S.*\*)|(?<=:)/(?=/)")
 ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
 BLOCK = re.compile(r"^([#+=~-]|\d+(?=[.)]))")  # of a line by itself: a heading, a list, a rule
@@ -45,7 +45,8 @@ def terminal(report: Report, width: int | None = None) -> str:
         console.print(Text(CLAIMS))
         shown = RichTable(box=None, pad_edge=False)
         for name in HEADINGS:
-            shown.add_column(name, overflow="fold")  # long words, such as lists of tasks, are not cut
+            # long words, such as lists of tasks, are wrapped, not cut
+            shown.add_column(name, overflow="fold")
         for row in cells(report.verdicts):
             shown.add_row(*(Text(printable(text)) for text in row))
         console.print(shown)
@@ -84,7 +85,7 @@ def _blocks(section: Section, columns: Sequence[str], width: int | None) -> list
         rows = [row for row in whole.rows if row[0] == model]
         turned = [[column, *(row[2 + i] for row in rows)] for i, column in enumerate(header[2:])]
         blocks.append(Block(f"{whole.title} — {model}", ["Task", *(row[1] for row in rows)], turned, 1))
-    # Many methods on few tasks are wider still when turned.
+    # With many methods on few tasks, the turned table would be even wider.
     return blocks if max(map(_natural_width, blocks)) < _natural_width(whole) else [whole]
 
 
@@ -125,7 +126,7 @@ def _markdown_section(section: Section, columns: Sequence[str]) -> list[str]:
 
 
 def _markdown(text: str) -> str:
-    """``text`` as Markdown that shows it: no markup, link, formula or further column comes of it."""
+    """``text`` escaped for Markdown, so that it causes no markup, link, formula or further column."""
     return MARKUP.sub(lambda match: ENTITIES.get(match[0], f"\\{match[0]}"), printable(text))
 
 

@@ -1,7 +1,8 @@
-"""Predictions for evaluation sets without gold labels, as files; those of the GLUE server are `submission`'s.
+"""Predictions for evaluation sets without gold labels, as files.
 
-A file is of one run and set: tab-separated, with the columns ``index`` and ``prediction``. The index is the
-row's number in the set, from 0; the prediction is the name of a class, or a value.
+`submission` makes those for the GLUE server. A file is of one run and set: tab-separated, with the columns
+``index`` and ``prediction``. The index is the row's number in the set, from 0; the prediction is the name of
+a class, or a value.
 """
 
 from __future__ import annotations

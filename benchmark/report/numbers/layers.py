@@ -1,9 +1,9 @@
 """Scores of sentence retrieval at a layer that the report chooses.
 
-The run scored several layers. A metric of a report may end with a rule. ``accuracy@others``: a language's layer is the
-one that is best on the mean of the set's other languages. ``f1@dev``: it is the best on the language's development set,
-which mining alone has. Neither looks at what it reports, as the best layer on the test set itself does
-(``task.retrieval.rule=best_on_test``).
+The run scored several layers, and a metric of a report may end with a rule that chooses one. With
+``accuracy@others``, a language's layer is the best on the mean of the set's other languages. With ``f1@dev``,
+it is the best on the language's development set, which only mining has. Neither rule looks at the reported
+score; ``task.retrieval.rule=best_on_test`` does, because it takes the best layer on the test set itself.
 """
 
 from __future__ import annotations
