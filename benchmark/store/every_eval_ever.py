@@ -31,7 +31,10 @@ NOT_PORTABLE = re.compile(r"[^\w.-]+")
 
 
 def write_all(records: Iterable[Record], folder: Path, organization: str) -> int:
-    """Write a file for each record with scores; their number. Raises: BenchmarkError if ``folder`` is not writable."""
+    """Write a file for each record with scores; return their number.
+
+    Raises: BenchmarkError if ``folder`` is not writable.
+    """
     make_writable("--every-eval-ever", folder)
     written = 0
     for record in records:
@@ -126,7 +129,7 @@ def _result(record: Record, set_name: str, metric: str, score: float) -> dict[st
             "max_score": 1.0,
         },
         "score_details": {
-            "score": min(max(score, lowest), 1.0),  # records have room for rounding
+            "score": min(max(score, lowest), 1.0),  # records allow for rounding beyond the limits
             **({"uncertainty": {"num_samples": size}} if size else {}),
         },
         "generation_config": {
@@ -159,7 +162,7 @@ def _source(record: Record, set_name: str) -> dict[str, Any]:
 
 
 def _texts(values: Mapping[str, Any]) -> dict[str, str]:
-    """Values as texts, JSON where they are none; without those that are not there."""
+    """Values as texts, in JSON if they are not texts already; missing values are left out."""
     return {
         name: value if isinstance(value, str) else json.dumps(value, sort_keys=True)
         for name, value in values.items()

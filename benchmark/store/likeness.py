@@ -1,4 +1,4 @@
-"""Comparison of two results of one run: every bit that is a result, and what surrounded it."""
+"""Comparison of two results of one run: every bit of the results, and the machines and versions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from benchmark.records.reading import DamagedError, record_at
 from benchmark.records.record import Record
 from benchmark.records.seal import ARRAYS
 
-# Of a record: the other fields are times, memory, the command, or what surrounded the run.
+# Fields of a record that are results: the others are times, memory, the command and the environment.
 RESULT = ("status", "diverged_at", "collapsed", "examples", "scores", "curve")
 SHOWN = 3  # differences named in a line, of each sort
 
@@ -50,8 +50,8 @@ class Result:
         if of_another_run(self.record.config, self.record.run_id):
             raise DamagedError("its configuration is of another run")
         arrays = self.arrays()
-        if not self.record.seal:  # nothing else proves its scores
-            from benchmark.report.proof import unlike  # seconds to import, for records of old alone
+        if not self.record.seal:  # without a seal, only the arrays can confirm the scores
+            from benchmark.report.proof import unlike  # takes seconds to import, and only old records need it
 
             if (why := unlike(self.record, arrays)) is not None:
                 raise DamagedError(why)
