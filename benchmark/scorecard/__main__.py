@@ -104,9 +104,10 @@ def verified(reference: Reference) -> int:
 
 
 def comparable(reference: Reference, method: str, overrides: list[str]) -> list[str]:
-    """The overrides of the campaign's grid with its whole arms and ``method``; says what differs here.
+    """The overrides of the campaign's grid with its complete arms and ``method``.
 
-    Raises: BenchmarkError for a method that does not exist, or reference runs of other data or weights than here.
+    Prints differences from this machine. Raises: BenchmarkError for a method that does not exist, or
+    reference runs of other data or weights than here.
     """
     planned = grid.load(reference.table, overrides)
     store = Store(planned.runs[0].config.store)
@@ -135,7 +136,7 @@ def check_origins(table: str, hits: Hits) -> None:
 
 
 def said(mine: Grid, kept: Arms, records: dict[str, Record], method: str) -> list[str]:
-    """Lines on what is compared, and on what surrounded the reference runs."""
+    """Lines on the comparison, and on machines and versions of the reference runs."""
     to_do = len({run.run_id for run in mine.runs} - records.keys())
     line = f"{mine.name}: {method} beside {len(kept.methods)} arms of {len(kept.seeds)} seeds, {to_do} runs to do"
     line += f" ({', '.join(kept.tasks)})"
