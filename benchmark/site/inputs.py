@@ -1,4 +1,4 @@
-"""Digests of what pages are made of: a later build sees what it need not make again."""
+"""Digests of the inputs of pages: a later build skips unchanged pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The whole site: what has changed is made in several processes, and what stands between pages at the end."""
+"""The whole site: changed pages are made in several processes, the pages that connect them at the end."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def make(
     before = manifest.load(output)
     output.mkdir(parents=True, exist_ok=True)
     now = Manifest(inputs.of_project([*names, *overrides]), files=before.files)
-    now.save(output)  # whatever ends the build: these files are the site's own
+    now.save(output)  # even if the build is interrupted, these files are listed as the site's own
     build = Build(
         Site(output), store, before if before.project == now.project else Manifest(), now, begin, tell
     )
@@ -72,7 +72,7 @@ def make(
 
 @dataclass
 class Build:
-    """One build of a site: ``old`` is what the last one had of the same project, ``now`` what this one has."""
+    """One build of a site: ``old`` is the manifest of the last build, ``now`` that of this one."""
 
     site: Site
     store: Store
@@ -142,7 +142,7 @@ class Build:
         return inputs.digest([[run, self.stamps.get(run)] for run in entry["run_ids"]])
 
     def _stands(self, entry: dict[str, Any], key: str) -> bool:
-        """True if a page of the last build is what a new one would be; what had none is looked at again."""
+        """True if a page of the last build is still up to date; entries without a page are checked again."""
         return not entry["problem"] and entry["key"] == key and (self.site.folder / entry["path"]).is_file()
 
 

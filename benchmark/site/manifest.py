@@ -1,4 +1,4 @@
-"""The file of a site that says what it was made of: a later build makes only what has changed.
+"""The file of a site that lists its inputs: a later build makes only changed pages.
 
 It also says which files are the site's own, so that no other file is ever removed or replaced.
 """
@@ -20,8 +20,8 @@ VERSION = 1
 class Manifest:
     """The inputs of a site.
 
-    ``project`` is the digest of all but records. ``tables`` and ``runs`` have
-    a key, the digest of their inputs, and what other pages show of them. ``files`` are the paths of all its pages.
+    ``project`` is the digest of everything except records. Each entry of ``tables`` and ``runs`` has a key
+    (the digest of its inputs) and the facts that other pages show. ``files`` are the paths of all its pages.
     """
 
     project: str = ""
@@ -58,7 +58,7 @@ def load(folder: Path) -> Manifest:
 
 
 def remove_others(folder: Path, before: list[str], now: list[str]) -> None:
-    """Remove the pages of an earlier build that are no page any more."""
+    """Remove pages of an earlier build that no longer belong to the site."""
     for path in set(before) - set(now):
         place = (folder / path).resolve()
         if place.is_relative_to(folder.resolve()) and not (folder / path).is_symlink():
