@@ -1,8 +1,8 @@
 """`python -m benchmark.speed.forecasts`: runs of many kinds beside their forecasts, in seconds of the processor.
 
-Everything is on one thread and in seconds of the process, so that other programs of the machine count for little. The
-machine's rates are measured before and after each run. MiniLM and GLUE's data must be in the hub's cache, or be left out
-with `--embedded`.
+Everything runs on one thread and is measured in CPU seconds of the process, so that other programs hardly
+matter. The machine's rates are measured before and after each run. MiniLM and GLUE's data must be in the
+hub's cache, or be left out with `--embedded`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ OF_UPDATES, OF_RUNS, ENOUGH = (
     0.2,
     0.3,
     0.9,
-)  # the share by which forecasts may be off, and of those that must keep it
+)  # the relative error that forecasts may have, and the share of forecasts that must keep within it
 WARM = ("task=opinion", "protocol.epochs=null", "protocol.steps=2")
 EMBEDDED = (
     ("task=opinion",),
@@ -151,7 +151,7 @@ def each(choices: Sequence[Sequence[str]], cache: Path) -> Iterator[BesideForeca
             tokenizer = pretrained.tokenizer(config.model, cache, len(config.task.text) > 1)
             tasks.load(
                 config, tokenizer
-            )  # built and tokenised once for many runs, so it is none of a run's seconds
+            )  # built and tokenised once for many runs, so this time is not counted
             began = time.process_time()
             run(Run(config), watch)
             whole, after = time.process_time() - began, probe.rates()
