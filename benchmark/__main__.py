@@ -36,7 +36,7 @@ from benchmark.runs.run import Run, run
 
 BASIC = "basic"  # Hydra's launcher unless another is chosen
 MOST = 1000  # characters of a launcher's own error
-refusals: list[str] = []  # of a single run
+refusals: list[str] = []  # refusals of a single run
 failures: list[str] = []  # the ids of runs that failed in this process; an empty one was not composed
 
 
@@ -44,8 +44,9 @@ failures: list[str] = []  # the ids of runs that failed in this process; an empt
 def main(config: DictConfig) -> None:
     """Run one configuration; in a grid, a run that fails does not stop the others.
 
-    One that ends its process (a crash, the out-of-memory killer) stops them under Hydra's basic launcher, which
-    makes all runs in this process; `benchmark.reproduce` gives each a process that it can lose.
+    Under Hydra's basic launcher all runs share this process, so a run that ends the process (a crash, the
+    out-of-memory killer) ends the grid. `benchmark.reproduce` makes each run in a worker process, which can
+    be replaced.
     """
     overrides, this = list(HydraConfig.get().overrides.task), None
     choices = dict(HydraConfig.get().runtime.choices)
@@ -66,10 +67,11 @@ def main(config: DictConfig) -> None:
             if line is None:
                 raise
             if cause_of(error) == REFUSED:
-                refusals.append(line)  # raised where Hydra does not say it, too
+                refusals.append(line)  # kept here too, since Hydra does not always show it
                 return
         failures.append(this.id if this else "")
-        if launched_here(HydraConfig.get().runtime.choices):  # else `_left` tells, in the sweep's own process
+        if launched_here(HydraConfig.get().runtime.choices):
+            # otherwise `_left` says it, in the sweep's own process
             _failed(overrides, line or f"{type(error).__name__}: {error}")
         return
     print(summary(record, found), flush=True)
@@ -86,7 +88,7 @@ def _run(this: Run) -> tuple[Record, bool]:
 
 def rerun_command(overrides: list[str], choices: dict[str, str]) -> str:
     """The command that repeats a run, with the choices of its sweep spelt out."""
-    # In a multirun Hydra writes `~model` as `~model=null`, which it does not take back.
+    # In a multirun Hydra writes `~model` as `~model=null`, which it cannot read again.
     given = [o.removesuffix("=null") if o.startswith("~") else o for o in overrides]
     typed = [override for override in given if not override.startswith("+sweeps=")]
     named = {override.split("=", 1)[0] for override in typed}
@@ -96,7 +98,7 @@ def rerun_command(overrides: list[str], choices: dict[str, str]) -> str:
 
 
 def settings_of(config: Mapping[str, Any]) -> str:
-    """The parts of a run's configuration (JSON) that a person tells it by."""
+    """The parts of a run's configuration (JSON) by which people recognise the run."""
     names = ",".join(sorted(config["method"]))
     return f"{config['model']['name']} {config['task']['name']} [{names}] seed={config['seed']}"
 
@@ -179,7 +181,7 @@ def choices_of(arguments: Sequence[str]) -> dict[str, str]:
 
 
 def _carry_out(arguments: list[str], runs: list[PlannedRun] | None) -> int:
-    """Let Hydra do its work; the number of ``runs`` that have no record after it."""
+    """Let Hydra make ``runs``, and return the number of runs without a record."""
     for line in multiruns(arguments):
         sys.argv[1:] = line
         try:

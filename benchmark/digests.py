@@ -1,7 +1,8 @@
 """SHA-256 of files, computed again only if a file was touched.
 
-A touch is another size, inode or time of change. Folders and a hub's `refs/` are watched too, because files come and
-revisions move. The small file has paths of this machine, so it lies in the cache and never in a record.
+A file counts as touched if its size, inode or time of change differs. Folders and a hub's `refs/` are watched
+too, because files may be added and revisions may move. The small file has paths of this machine, so it lies
+in the cache and never in a record.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from benchmark.places import without_gz
 
 VERSION = 1  # of the small file
 FOLDER = "digests"  # of the cache
-FORMATS = {".csv": b"csv", ".tsv": b"tsv"}  # the same bytes are other rows as the one than as the other
+FORMATS = {".csv": b"csv", ".tsv": b"tsv"}  # the same bytes give other rows as CSV than as TSV
 Files = Mapping[str, Sequence[Path]]  # by what they are, e.g. "weights"
 Touched = list[int] | None  # size, inode and times of a path; None if it is not there
 
@@ -64,7 +65,7 @@ def computed(kept: Path, files: Files, facts: Mapping[str, str] = {}) -> dict[st
 
 
 def again(kept: Path) -> dict[str, str]:
-    """The digests that a cache file has of files still there."""
+    """The digests in a cache file whose files still exist."""
     groups = (_content(kept) or {"groups": {}})["groups"]
     files = {name: [Path(path) for path in group["files"]] for name, group in groups.items()}
     return computed(kept, {name: paths for name, paths in files.items() if all(map(Path.is_file, paths))})
@@ -82,7 +83,7 @@ def sha256(paths: Iterable[Path]) -> str:
 
 
 def touched(path: str | Path) -> Touched:
-    """The signs that a path was changed, without reading it."""
+    """The facts that show a change of a path without reading it: size, inode, times."""
     try:
         stat = os.stat(path)
     except OSError:

@@ -51,7 +51,7 @@ class Row:
 
     @property
     def to_do(self) -> int:
-        """Runs that the store is known not to have."""
+        """Runs that are surely not in the store."""
         return self.runs - self.done - self.unread
 
     @property

@@ -1,4 +1,4 @@
-"""`python -m benchmark.power TABLE [CHANGES]`: what a grid of so many seeds can find, before any run."""
+"""`python -m benchmark.power TABLE [CHANGES]`: the effects that a grid can find, before any run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m benchmark.status STORE`: what goes on in a store, here and on other machines."""
+"""`python -m benchmark.status STORE`: the runs in progress in a store, here and on other machines."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def watch(store: Path, once: bool, every: float) -> int:
             while True:
                 time.sleep(every)
                 live.update(shown(looked_at(store)), refresh=True)
-    except Stopped:  # the way to leave it
+    except Stopped:  # Ctrl-C ends the display
         return 0
 
 
@@ -76,7 +76,7 @@ def shown(look: Look) -> Group:
 
 
 def head(look: Look) -> str:
-    """One line: the number of runs by what became of them."""
+    """One line: the number of runs in each state."""
     counts = [f"{look.done} in the store", f"{len(look.making)} being made"]
     counts += [f"{look.stopped} stopped, to go on from a snapshot"] if look.stopped else []
     counts += [f"{len(look.failed)} FAILED"] if look.failed else []

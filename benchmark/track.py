@@ -1,4 +1,4 @@
-"""`python -m benchmark.track STORE [TABLE…]`: tell Weights & Biases what a store has, and it has not."""
+"""`python -m benchmark.track STORE [TABLE…]`: send the records of a store that Weights & Biases lacks."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ ACCOUNT = "set WANDB_API_KEY, or say `wandb login` (and WANDB_BASE_URL for a ser
 
 @dataclass
 class Sent:
-    """Numbers of records: told now, there already, and not to be told."""
+    """Numbers of records: sent now, there already, and impossible to send."""
 
     new: int = 0
     there: int = 0
@@ -87,7 +87,7 @@ def check_account(tracker: WandB) -> None:
 
 
 def wanted(folder: Path, tables: Sequence[str]) -> dict[str, str | None]:
-    """The runs to tell of by id, with the table that each is grouped under."""
+    """The runs to send, by id, with the table under which each is grouped."""
     stored = dict.fromkeys(place.name[:16] for place in runs_of(folder))
     if not tables:
         if not stored:
@@ -101,7 +101,7 @@ def wanted(folder: Path, tables: Sequence[str]) -> dict[str, str | None]:
 
 
 def tell(tracker: WandB, store: Store, runs: Mapping[str, str | None]) -> Sent:
-    """Send the records that the server has not. Raises: BenchmarkError if it does not take them."""
+    """Send the records that the server lacks. Raises: BenchmarkError if it does not take them."""
     sent, progress, names = Sent(), RunProgress(), iter(runs)
     try:
         with closing(tracker):
