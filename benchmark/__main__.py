@@ -59,7 +59,7 @@ def main(config: DictConfig) -> None:
         ]
         command = rerun_command([*given, *overrides], choices)
         this = Run(typed(config), command, choices.get("sweeps"))
-        record, found = _run(this)
+        record, from_store = _run(this)
     except Exception as error:
         stopping.unmask(error)
         line = one_line(error)
@@ -74,7 +74,7 @@ def main(config: DictConfig) -> None:
             # otherwise `_left` says it, in the sweep's own process
             _failed(overrides, line or f"{type(error).__name__}: {error}")
         return
-    print(summary(record, found), flush=True)
+    print(summary(record, from_store), flush=True)
 
 
 def _run(this: Run) -> tuple[Record, bool]:
@@ -103,15 +103,15 @@ def settings_of(config: Mapping[str, Any]) -> str:
     return f"{config['model']['name']} {config['task']['name']} [{names}] seed={config['seed']}"
 
 
-def summary(record: Record, found: bool = False) -> str:
-    """One line on a run for a person: its status, parts and scores; if it was ``found``, when and where it was made."""
+def summary(record: Record, from_store: bool = False) -> str:
+    """One line on a run for a person: status, parts and scores; ``from_store``, also date and device."""
     scores = "  ".join(
         f"{part}/{metric} {100 * value:.2f}"
         for part, by_metric in record.scores.items()
         for metric, value in by_metric.items()
     )
     line = f"{record.run_id}  {settings_of(record.config)}  {scores}"
-    if not found:
+    if not from_store:
         return printable(f"{record.status:<10} {line}")
     made = f"{record.status} {record.finished[:10]} on {record.environment['device']}"
     return printable(f"{IN_STORE}: {line}  ({made})")
@@ -191,9 +191,9 @@ def _carry_out(arguments: list[str], runs: list[PlannedRun] | None) -> int:
                 raise
             print(printable(f"the launcher stopped: {type(error).__name__}: {error}")[:MOST], file=sys.stderr)
     left = without_record(runs or [])
-    for cell in left:
-        if cell.run_id not in failures:
-            _failed(cell.overrides, reason(cell))
+    for planned_run in left:
+        if planned_run.run_id not in failures:
+            _failed(planned_run.overrides, reason(planned_run))
     return len(left)
 
 

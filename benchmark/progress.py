@@ -50,8 +50,8 @@ def heard_by(tell: Tell) -> Iterator[None]:
 
 def hearer() -> Tell:
     """The callback for work without a ``tell`` of its own: that of the block, else lines in a log."""
-    found = HEARER.get()
-    return RunProgress(Line(live=False)) if found is None else found
+    callback = HEARER.get()
+    return RunProgress(Line(live=False)) if callback is None else callback
 
 
 def silence(unit: str, done: int, total: int) -> None:

@@ -162,7 +162,7 @@ def others(hits: Hits) -> list[str]:
 
 
 def repeated(hits: Hits, records: Collection[str]) -> list[str]:
-    """A note on runs with several records, of which the table has the first."""
+    """A note on runs with several records; the table uses the first of each."""
     names = sorted(run_id for run_id in records if hits.store.beside.get(run_id))
     if not names:
         return []

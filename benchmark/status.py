@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def watch(store: Path, once: bool, every: float) -> int:
-    """Show a store, again and again on a terminal. Raises: BenchmarkError for a folder that is no store."""
+    """Show a store, again and again on a terminal. Raises: BenchmarkError for a folder that is not a store."""
     look = looked_at(store)
     if once or not sys.stdout.isatty():
         console = Console(width=200, color_system=None)
@@ -100,14 +100,14 @@ def _row(making: Making) -> tuple[str, ...]:
         return tuple(map(printable, (making.run_id, "", where, "not told", "", "")))
     methods = facts.get("method")
     names = ",".join(map(str, methods)) if isinstance(methods, list) else ""
-    what = f"{facts.get('model')} {facts.get('task')} [{names}] seed {facts.get('seed')}"
+    parts = f"{facts.get('model')} {facts.get('task')} [{names}] seed {facts.get('seed')}"
     unit, done, total = str(facts.get("unit", "")), _whole(facts, "done"), _whole(facts, "total")
     phase = PHASES.get(unit, unit)
     far = f"{phase}, {done}/{total}" if total else phase
     first, spent = _whole(facts, "first"), _number(facts, "at") - _number(facts, "since")
     left = f"{duration(spent / (done - first) * (total - done))}" if total and done > first else ""
     so_far = duration(max(0.0, time.time() - _number(facts, "began")))
-    return tuple(map(printable, (making.run_id, what, where, far, so_far, left)))
+    return tuple(map(printable, (making.run_id, parts, where, far, so_far, left)))
 
 
 def _failure(failed: Failed) -> str:

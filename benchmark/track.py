@@ -42,7 +42,7 @@ class Sent:
     """Numbers of records: sent now, there already, and impossible to send."""
 
     new: int = 0
-    there: int = 0
+    known: int = 0
     left_out: int = 0
 
 
@@ -60,7 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
         check_account(tracker)
         check_store(options.store)
         sent = tell(tracker, Store(options.store), wanted(options.store, tables))
-        facts = [f"{sent.new} records sent to {tracker.project}", f"{sent.there} there already"]
+        facts = [f"{sent.new} records sent to {tracker.project}", f"{sent.known} there already"]
         facts += [f"{sent.left_out} left out"] if sent.left_out else []
         print(printable(", ".join(facts)))
         return 1 if sent.left_out else 0
@@ -94,10 +94,10 @@ def wanted(folder: Path, tables: Sequence[str]) -> dict[str, str | None]:
             raise BenchmarkError(f"{folder}: no record is there yet")
         return stored
     planned = {run.run_id: name for name in tables for run in grid.load(name).runs}
-    found: dict[str, str | None] = {run_id: name for run_id, name in planned.items() if run_id in stored}
-    if not found:
+    chosen: dict[str, str | None] = {run_id: name for run_id, name in planned.items() if run_id in stored}
+    if not chosen:
         raise BenchmarkError(f"{folder}: no record of {', '.join(tables)} is there yet")
-    return found
+    return chosen
 
 
 def tell(tracker: WandB, store: Store, runs: Mapping[str, str | None]) -> Sent:
@@ -112,10 +112,10 @@ def tell(tracker: WandB, store: Store, runs: Mapping[str, str | None]) -> Sent:
                 known = tracker.known(part)
                 for run_id, record in records.items():
                     if known.get(run_id) == digests[run_id]:
-                        sent.there += 1
+                        sent.known += 1
                     else:
-                        one(tracker, store, record, runs[run_id], sent)
-                    progress("records", sent.new + sent.there + sent.left_out, len(runs))
+                        send(tracker, store, record, runs[run_id], sent)
+                    progress("records", sent.new + sent.known + sent.left_out, len(runs))
     except WandBError as error:
         told = f"{sent.new} records were sent; the same command goes on from here"
         raise BenchmarkError(f"W&B: {error}; {told}") from error
@@ -124,7 +124,7 @@ def tell(tracker: WandB, store: Store, runs: Mapping[str, str | None]) -> Sent:
     return sent
 
 
-def one(tracker: WandB, store: Store, record: Record, table: str | None, sent: Sent) -> None:
+def send(tracker: WandB, store: Store, record: Record, table: str | None, sent: Sent) -> None:
     """Send one record, and count it."""
     try:
         tracker.track(record, store.arrays(record.run_id), table, new=True)

@@ -50,10 +50,10 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(parser, arguments)
     if options.ends_with_stdin:
         end_with_stdin()
-    at = [] if options.store is None else [f"store={str(options.store)!r}"]
+    of_store = [] if options.store is None else [f"store={str(options.store)!r}"]
 
     def work() -> int:
-        planned = grid.load(options.table, [*options.overrides, *at], options.smoke)
+        planned = grid.load(options.table, [*options.overrides, *of_store], options.smoke)
         return make(planned, options.workers, options.minutes, options.stamp)
 
     return carried_out(work)

@@ -96,5 +96,5 @@ def _is_open(value: Any) -> bool:
     if not isinstance(value, str) or ("${" not in value and value != MISSING):
         return False
     if value != MISSING and ("\\" in value or not SIMPLE_INTERPOLATION_PATTERN.match(value)):
-        raise Unsure(f"{value!r} is no simple interpolation")
+        raise Unsure(f"{value!r} is not a simple interpolation")
     return True

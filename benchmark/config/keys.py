@@ -30,8 +30,8 @@ def check_keys(arguments: Sequence[str]) -> None:
         is_mapping = is_dataclass(kind) or typing.get_origin(kind) is dict
         if is_mapping and "".join(value.split()) == "{}" and not key.startswith("~"):
             raise BenchmarkError(
-                f"{argument}: changes nothing, because a mapping is merged with what is there; "
-                f"~{place}.NAME leaves an entry out"
+                f"{argument}: changes nothing, because a mapping is merged with the existing one; "
+                f"~{place}.NAME removes an entry"
             )
 
 

@@ -1,4 +1,4 @@
-"""Checks of a command line before Hydra acts on it: code that files name, and what a W&B sweep may set."""
+"""Checks of a command line before Hydra acts on it: code named in files, and keys set by a W&B sweep."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ HOME = "home"
 def each_own_model(arguments: Sequence[str]) -> list[list[str]]:
     """The command lines for ``-m model.id=A,B``, each with its own name; else the only one.
 
-    Raises: BenchmarkError for a sweep that is no list.
+    Raises: BenchmarkError for a sweep that is not a list.
     """
     given = next((argument for argument in arguments if argument.startswith(ID)), None)
     values = VALUE.findall(given.removeprefix(ID)) if given else []
@@ -68,8 +68,8 @@ def with_own_model(arguments: Sequence[str]) -> list[str]:
 
 def _put(arguments: Sequence[str], old: str, new: Sequence[str]) -> list[str]:
     """``arguments`` with ``new`` in the place of ``old``; options stay before or after all overrides."""
-    at = list(arguments).index(old)
-    return [*arguments[:at], *new, *(argument for argument in arguments[at:] if argument != old)]
+    position = list(arguments).index(old)
+    return [*arguments[:position], *new, *(argument for argument in arguments[position:] if argument != old)]
 
 
 def with_own_choice(changes: Sequence[str]) -> list[str]:
@@ -89,7 +89,7 @@ def _are_own(values: str, changes: Sequence[str]) -> bool:
 
 
 def is_own(value: str, folders: Sequence[Path]) -> bool:
-    """True for a folder or hub id that is no choice of the group `model`.
+    """True for a folder or hub id that is not a choice of `model`.
 
     ``folders`` are those of the configuration."""
     if any(os.path.isfile(folder / "model" / f"{value}.yaml") for folder in folders):

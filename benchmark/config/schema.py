@@ -61,7 +61,7 @@ class ModelConfig:
 class SplitConfig:
     """One split of one configuration of a data set.
 
-    The data set is the task's, or ``repo``: a repository of the hub, or a folder or file of one's own.
+    The data set is the task's, or ``repo``: a repository of the hub, or a folder or file of the user.
     ``text`` and ``target`` are columns that differ from the task's. ``label_map`` maps the target to the
     task's labels; the target is written as text or as the file's name of its class. Rows with other targets
     are dropped and counted. ``fold`` maps a predicted label to another one, for data sets with fewer classes

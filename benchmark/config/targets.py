@@ -22,19 +22,19 @@ from omegaconf.errors import OmegaConfBaseException
 from benchmark.config.ranges import check_settings
 from benchmark.errors import BenchmarkError, one_line
 
-Kind = TypeVar("Kind")
+T = TypeVar("T")
 OURS = __name__.partition(".")[0]
 VARIABLE = "BENCHMARK_TRUSTED"
 # Read once, at import, because a configuration can set variables later (`hydra.job.env_set`).
 TRUSTED = frozenset({OURS} | {name.strip() for name in os.environ.get(VARIABLE, "").split(",")} - {""})
 DOTTED = re.compile(r"[A-Za-z]\w*(\._?[A-Za-z]\w*)+")  # two parts or more, no __dunder__
-BUILDERS = {  # of this package, by what they make
+BUILDERS = {  # of this package, by the kind of their product
     "model": ("encoder", "multilingual_encoder", "xtreme", "bert_tiny"),
     "task": ("tasks", "multilingual_tasks"),
 }
 
 
-def class_of(key: str, target: object, base: type[Kind]) -> type[Kind]:
+def class_of(key: str, target: object, base: type[T]) -> type[T]:
     """The class ``key._target_``. Raises: BenchmarkError if missing, not trusted or no subclass of ``base``."""
     kind = located(f"{key}._target_", target)
     if not (isinstance(kind, type) and issubclass(kind, base)):
@@ -43,7 +43,7 @@ def class_of(key: str, target: object, base: type[Kind]) -> type[Kind]:
     return kind
 
 
-def built(key: str, settings: dict[str, Any], base: type[Kind]) -> Kind:
+def built(key: str, settings: dict[str, Any], base: type[T]) -> T:
     """The object that the dictionary ``settings`` describes.
 
     Raises: BenchmarkError for a missing or wrong ``_target_``, an unknown setting, or a wrong value.
@@ -56,7 +56,7 @@ def built(key: str, settings: dict[str, Any], base: type[Kind]) -> Kind:
     values = {name: value for name, value in settings.items() if name != "_target_"}
     try:
         # The dataclass is the schema: OmegaConf checks names and types against its fields.
-        made: Kind = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(kind), values))  # type: ignore
+        made: T = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(kind), values))  # type: ignore
         check_settings(vars(made))
     except (OmegaConfBaseException, BenchmarkError) as error:
         raise BenchmarkError(f"{key}: {one_line(error)}") from error

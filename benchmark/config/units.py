@@ -48,7 +48,7 @@ AXES_WITHIN = {
 
 
 def unit(quantity: str) -> str | None:
-    """The unit of a quantity; None for one that does not exist, or a probe of one's own."""
+    """The unit of a quantity; None for one that does not exist, or a user's own probe."""
     if quantity.startswith(QUANTILE):
         return POINTS if _is_share(quantity.removeprefix(QUANTILE)) else None
     return UNITS.get(quantity) or OF_PROBES.get(quantity)

@@ -38,7 +38,7 @@ class WrittenSource(FileConfigSource):
     def load_config(self, config_path: str) -> ConfigResult:
         """The content of a file.
 
-        Raises: BenchmarkError naming file, line and column, for text that is no YAML.
+        Raises: BenchmarkError naming file, line and column, for text that is not YAML.
         """
         name = self._normalize_file_name(config_path)
         path = Path(self.path, name)
@@ -67,7 +67,7 @@ def register() -> None:
 def content(path: Path, group: str) -> tuple[dict[Any, Any], dict[str, str | None]]:
     """The content of a configuration file of ``group``, not to be changed, and its header.
 
-    Raises: BenchmarkError naming file, line and column, for text that is no mapping.
+    Raises: BenchmarkError naming file, line and column, for text that is not a mapping.
     """
     text = read(path)
     header = ConfigSource._get_header_dict(text[:512])
@@ -97,7 +97,7 @@ def read(path: Path) -> str:
 def load(text: str, path: Path, kind: Any = Any) -> Any:
     """The content of a YAML text for a place of the type ``kind``.
 
-    Raises: BenchmarkError naming file, line and column, for text that is no YAML.
+    Raises: BenchmarkError naming file, line and column, for text that is not YAML.
     """
     try:
         loader = get_yaml_loader()(text)
@@ -112,7 +112,7 @@ def load(text: str, path: Path, kind: Any = Any) -> Any:
         place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise BenchmarkError(f"{path}{place}: {_said(error)}") from error
     except RecursionError as error:
-        raise BenchmarkError(f"{path}: an alias (*) inside of what it stands for") from error
+        raise BenchmarkError(f"{path}: an alias (*) inside the value that it stands for") from error
     except (yaml.YAMLError, ValueError) as error:  # a control character; a number such as 1:99
         raise BenchmarkError(f"{path}: {' '.join(str(error).split())}") from error
 

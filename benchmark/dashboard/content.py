@@ -80,4 +80,6 @@ def differences_of(report: Report) -> str:
     sections = [section for section in report.sections if section.title.startswith(DIFFERENCES)]
     if not sections:
         return ""
-    return render.markdown(replace(report, head=[], sections=sections, verdicts=[], notes=[], by_language=[]))
+    return render.markdown(
+        replace(report, preface=[], sections=sections, verdicts=[], notes=[], by_language=[])
+    )

@@ -178,10 +178,10 @@ def _of_hub(task: TaskConfig, repo: str, revision: str | None, splits: Sequence[
     configs = sorted({config for config, name in wanted if not (listing and _names(listing, config, name))})
     patterns = [] if CONFIG in configs else [f"{config}/*" for config in configs]
 
-    def choice(there: Listing) -> list[str]:
+    def choice(remote: Listing) -> list[str]:
         for split in splits:  # refuse a wrong name before anything is downloaded
-            there.files(split.config, split.split)
-        return [name for place in wanted for name in _names(there, *place)]
+            remote.files(split.config, split.split)
+        return [name for place in wanted for name in _names(remote, *place)]
 
     try:
         folder = hub.fetched(repo, revision, choice, patterns)

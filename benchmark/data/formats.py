@@ -30,7 +30,7 @@ def read(
     In CSV and TSV files the columns ``texts`` stay text, and so do columns with nothing but ``names`` of
     classes.
 
-    A JSON column of unlike values is left out if it is not ``wanted``; None: all are.
+    A JSON column with different types of values is left out if it is not ``wanted``; None: all are.
     Raises: BenchmarkError naming the file, for one that cannot be read, or has no rows or other columns.
     """
     if (columns := published_forms.read(paths)) is not None:

@@ -50,10 +50,10 @@ def fetched(repo: str, revision: str | None, choice: Choice, patterns: list[str]
         names = [sibling.rfilename for sibling in siblings]
         if README in names:
             readme = Path(hf_hub_download(repo, README, repo_type="dataset", revision=revision)).read_text()
-        there = listed(names, readme)
-        if not there.names:
+        listing = listed(names, readme)
+        if not listing.names:
             raise BenchmarkError(no_data(names))
-        wanted = _literal([README, *choice(there)])
+        wanted = _literal([README, *choice(listing)])
         return Path(
             snapshot_download(
                 repo,

@@ -84,5 +84,5 @@ def read(paths: Sequence[Path]) -> dict[str, list[Any]] | None:
     if form.columns is not None:
         return form.columns(paths)
     if len(paths) > 1:
-        raise BenchmarkError(f"{paths[0]} and {paths[1]} are of one name: keep one of them in the folder")
+        raise BenchmarkError(f"{paths[0]} and {paths[1]} have the same name: keep one of them in the folder")
     return None

@@ -31,7 +31,7 @@ NO_TEXTS = {
 def read_text(path: Path) -> str:
     """The text of a file, unpacked from ``.gz``, without byte order mark.
 
-    Raises: BenchmarkError naming the file, and what it is if it is no text in UTF-8.
+    Raises: BenchmarkError naming the file, and what it is if it is not text in UTF-8.
     """
     content = _content(path)
     page = content[:100].lstrip().lower()

@@ -71,7 +71,7 @@ class ParsedSentence:
 def columns(paths: Sequence[Path]) -> dict[str, list[Any]]:
     """The columns ``tokens`` and ``pos_tags`` of all sentences of a language's files.
 
-    Raises: BenchmarkError naming file and line for what is no CoNLL-U, or the files if they have no word.
+    Raises: BenchmarkError naming file and line for lines that are not CoNLL-U, or the files if they have no word.
     """
     made: dict[str, list[Any]] = {"tokens": [], "pos_tags": []}
     for path in paths:
@@ -89,7 +89,7 @@ def columns(paths: Sequence[Path]) -> dict[str, list[Any]]:
 
 
 def sentences(path: Path) -> Iterator[ParsedSentence]:
-    """The sentences of a file. Raises: BenchmarkError naming file and line for what is no CoNLL-U."""
+    """The sentences of a file. Raises: BenchmarkError naming file and line for lines that are not CoNLL-U."""
     sentence = ParsedSentence()
     for number, line in enumerate(read_text(path).split("\n"), 1):
         line = line.rstrip("\r")
@@ -107,7 +107,7 @@ def sentences(path: Path) -> Iterator[ParsedSentence]:
 
 
 def _add(sentence: ParsedSentence, fields: list[str]) -> None:
-    """Add a line to a sentence. Raises: ValueError if it is none of CoNLL-U."""
+    """Add a line to a sentence. Raises: ValueError if it is not a line of CoNLL-U."""
     if len(fields) != FIELDS:
         raise ValueError(f"{len(fields)} fields, and a word of CoNLL-U has {FIELDS} with tabs between")
     name, form, tag, head, others = fields[0], fields[1].strip(), fields[3].strip(), fields[6], fields[8]
@@ -118,7 +118,7 @@ def _add(sentence: ParsedSentence, fields: list[str]) -> None:
         sentence.forms[number], sentence.tags[number] = form, tag
         secondary = [int(other) for other in re.findall(r"(?:^|\|)(\d+):", others)]
         sentence.heads[number] = {*([int(head)] if head.isdigit() else []), *secondary}
-    elif not re.fullmatch(r"\d+\.\d+", name):  # an empty node is no word
+    elif not re.fullmatch(r"\d+\.\d+", name):  # an empty node is not a word
         raise ValueError(f"the word {len(sentence.forms) + 1} of its sentence is called {name!r}")
 
 

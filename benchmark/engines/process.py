@@ -84,7 +84,7 @@ class Worker:
         self, context: BaseContext, environment: dict[str, str], gpu: int | None, growth: int = GROWTH
     ) -> None:
         self.connection, theirs = context.Pipe()
-        watched, self.life = context.Pipe(duplex=False)  # it closes with the launcher, however that ends
+        watched, self.life = context.Pipe(duplex=False)  # it closes when the launcher ends, in any way
         self.process = context.Process(  # type: ignore[attr-defined]
             target=serve, args=(theirs, watched, environment, gpu, growth), daemon=True
         )

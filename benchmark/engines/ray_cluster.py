@@ -122,10 +122,10 @@ class Tasks:
         self.lost = ""  # why the last worker was
         if not self.room():
             asked = f"{resources['num_cpus']:g} CPUs and {resources['num_gpus']:g} GPUs"
-            there = ray.cluster_resources()
+            resources_here = ray.cluster_resources()
             raise BenchmarkError(
-                f"engine=ray: no node has {asked} for a worker (the cluster has {there.get('CPU', 0):g} and "
-                f"{there.get('GPU', 0):g}); change engine.cpus or engine.gpus"
+                f"engine=ray: no node has {asked} for a worker (the cluster has {resources_here.get('CPU', 0):g} and "
+                f"{resources_here.get('GPU', 0):g}); change engine.cpus or engine.gpus"
             )
 
     def room(self) -> int:

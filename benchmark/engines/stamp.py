@@ -40,12 +40,12 @@ def stamps_of(grid: Grid, store: Store) -> set[str]:
 
     There may be several, since digests become known over time.
     """
-    found, ours = set(), _runs(grid)
+    stamps, ours = set(), _runs(grid)
     for path in (store.folder / STAMPS).glob("*.json"):
         with suppress(OSError, ValueError, KeyError, TypeError):
             if json.loads(path.read_text())["runs"] == ours:
-                found.add(path.stem)
-    return found
+                stamps.add(path.stem)
+    return stamps
 
 
 def check_stamp(grid: Grid, store: Store, name: str) -> float:

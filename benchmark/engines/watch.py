@@ -50,8 +50,8 @@ class Watch:
         if began < self.next:
             return
         self.store.wait_until_there()
-        there = set(os.listdir(self.store.folder))  # one listing for all missing runs
-        for run_id in self.missing.keys() & there:
+        present = set(os.listdir(self.store.folder))  # one listing for all missing runs
+        for run_id in self.missing.keys() & present:
             run = self.missing[run_id]
             if self.hits.find(run.config, run_id) is not None:
                 del self.missing[run_id]

@@ -32,7 +32,7 @@ class Workplace:
 
 @dataclass(frozen=True)
 class Begun:
-    """A grid whose stamp lies in its store: ``STORE/logs/STAMP/`` has what its workers say."""
+    """A grid whose stamp lies in its store: ``STORE/logs/STAMP/`` has the output of its workers."""
 
     stamp: str
     logs: Path

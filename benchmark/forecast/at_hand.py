@@ -65,7 +65,7 @@ def _model_is_here(config: RunConfig) -> bool:
 
 
 def _has(kind: str, name: str) -> bool:
-    """True if a folder or file of one's own, or a repository in the hub's cache, has this name."""
+    """True if a user's folder or file, or a repository in the hub's cache, has this name."""
     home = os.environ.get("HF_HOME") or "~/.cache/huggingface"
     hub = in_home(os.environ.get("HF_HUB_CACHE") or f"{home}/hub")
     return in_home(name).exists() or (hub / f"{kind}--{name.replace('/', '--')}" / "snapshots").is_dir()

@@ -202,8 +202,14 @@ def _megabytes(config: RunConfig, lengths: TaskLengths, updates: int, evaluation
     """The megabytes of a record: losses, and the outputs of every evaluation."""
     units, total = max(1, len(config.task.labels)), 4.0 * updates + RECORD
     for name, of_set in lengths.evaluation.items():
-        each = units if config.task.kind == "classification" else of_set.mean / 2
-        total += SAVED * 4 * of_set.examples * each * (1 if name in lengths.last_only else evaluations)
+        values_of_example = units if config.task.kind == "classification" else of_set.mean / 2
+        total += (
+            SAVED
+            * 4
+            * of_set.examples
+            * values_of_example
+            * (1 if name in lengths.last_only else evaluations)
+        )
     return total / 1e6
 
 

@@ -76,29 +76,32 @@ def of_lengths(lengths: Sequence[int], examples: int) -> Lengths:
 def lengths_of(config: RunConfig) -> TaskLengths | None:
     """The lengths of a run's examples, truncated as in the run; None if one of its splits is unknown."""
     task, longest = config.task, config.protocol.max_length
-    found: dict[str, tuple[Lengths, bool]] = {}
-    splits = {"": training_splits(task), **{name: [one] for name, one in evaluation_splits(task).items()}}
+    by_set: dict[str, tuple[Lengths, bool]] = {}
+    splits = {"": training_splits(task), **{name: [split] for name, split in evaluation_splits(task).items()}}
     for name, parts in splits.items():
-        each = [_of_split(config, split) for split in parts]
+        of_splits = [_of_split(config, split) for split in parts]
         known = [
             lengths.cut(split.max_length or longest)
-            for (lengths, _), split in zip(each, parts, strict=True)
+            for (lengths, _), split in zip(of_splits, parts, strict=True)
             if lengths is not None
         ]
         if len(known) == len(parts):
-            found[name] = joined(known), all(counted for _, counted in each)
-    for name in splits.keys() - found.keys():
-        like = [lengths for other, (lengths, _) in found.items() if _set_of(other) == _set_of(name)]
+            by_set[name] = joined(known), all(counted for _, counted in of_splits)
+    for name in splits.keys() - by_set.keys():
+        like = [lengths for other, (lengths, _) in by_set.items() if _set_of(other) == _set_of(name)]
         if not like:
             return None
-        found[name] = replace(joined(like), examples=round(fmean(one.examples for one in like))), False
-    training, counted = found.pop("")
+        by_set[name] = (
+            replace(joined(like), examples=round(fmean(lengths.examples for lengths in like))),
+            False,
+        )
+    training, counted = by_set.pop("")
     if task.score_training:
-        found["train"] = training, counted
+        by_set["train"] = training, counted
     return TaskLengths(
         training,
-        {name: lengths for name, (lengths, _) in found.items()},
-        frozenset(name for name, one in evaluation_splits(task).items() if one.last_only),
+        {name: lengths for name, (lengths, _) in by_set.items()},
+        frozenset(name for name, split in evaluation_splits(task).items() if split.last_only),
         counted,
     )
 

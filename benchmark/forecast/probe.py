@@ -57,10 +57,10 @@ def machine(cache: Path, processes: int) -> Rates:
     return replace(as_rates(known[key]), device=processor())
 
 
-def as_rates(found: Mapping[str, Any]) -> Rates:
-    """The rates of this machine from what a probe of it found."""
-    more = {name: found[name] for name in SINGLE}
-    return Rates(HERE, found["products"], memory=None, origin=MEASURED, **more)
+def as_rates(stored: Mapping[str, Any]) -> Rates:
+    """The rates of this machine from a probe's findings."""
+    more = {name: stored[name] for name in SINGLE}
+    return Rates(HERE, stored["products"], memory=None, origin=MEASURED, **more)
 
 
 def _kept(place: Path) -> dict[str, Any]:
@@ -68,9 +68,9 @@ def _kept(place: Path) -> dict[str, Any]:
         content = json.loads(place.read_text())
         machines = content["machines"] if content["version"] == VERSION else {}
         return {
-            key: found
-            for key, found in machines.items()
-            if min(*(found[name] for name in SINGLE), *found["products"].values()) > 0
+            key: stored
+            for key, stored in machines.items()
+            if min(*(stored[name] for name in SINGLE), *stored["products"].values()) > 0
         }
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
@@ -82,7 +82,7 @@ def measured(processes: int) -> dict[str, Any]:
     Raises: BenchmarkError if a process fails.
     """
     context = multiprocessing.get_context("spawn")
-    started, found = [], []
+    started, results = [], []
     for _ in range(processes):
         receiver, sender = context.Pipe(duplex=False)
         process = context.Process(target=_measure, args=(sender,), daemon=True)
@@ -93,20 +93,20 @@ def measured(processes: int) -> dict[str, Any]:
         for _, receiver in started:
             if not receiver.poll(PATIENCE):
                 raise BenchmarkError(f"it took more than {PATIENCE:g} s")
-            found.append(receiver.recv())
+            results.append(receiver.recv())
     except (EOFError, OSError) as error:
         raise BenchmarkError("its process died") from error
     finally:
         for process, _ in started:
             process.kill()
-    failed = next((result for result in found if isinstance(result, str)), None)
+    failed = next((result for result in results if isinstance(result, str)), None)
     if failed is not None:
         raise BenchmarkError(failed)
     return {
         "products": {
-            name: median(result["products"][name] for result in found) for name in found[0]["products"]
+            name: median(result["products"][name] for result in results) for name in results[0]["products"]
         },
-        **{name: median(result[name] for result in found) for name in SINGLE},
+        **{name: median(result[name] for result in results) for name in SINGLE},
     }
 
 

@@ -142,7 +142,7 @@ def positions_of(
             positions.append(float(value))
         else:
             raise BenchmarkError(
-                f"{place}: {axis}={text} is no number; name the `values` of a trend and their positions, `at`"
+                f"{place}: {axis}={text} is not a number; name the `values` of a trend and their positions, `at`"
                 + (", or give the layout's x_without" if value is None else "")
             )
     return list(dict.fromkeys(positions))

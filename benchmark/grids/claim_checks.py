@@ -117,7 +117,7 @@ def _check_of(claim: Mapping[str, Any], kind: str, grid: Sequence[Rectangle], pl
         parts = OF_PARTS if kind in ("trend", "optimum") else ()
         valid = [name for name in quantities() if not of_arms(name) or name in parts]
         raise BenchmarkError(
-            f"{place}: {of} is of all runs of an arm together, and has no test of {kind}; valid: {', '.join(valid)}"
+            f"{place}: {of} describes all runs of an arm together, and has no test of {kind}; valid: {', '.join(valid)}"
         )
 
 
@@ -232,7 +232,7 @@ def _check_association(claim: Mapping[str, Any], grid: Sequence[Rectangle], plac
     _check_depth(association["to"], association["depth"], place)
     if of_arms(association["to"]):
         raise BenchmarkError(
-            f"{place}: {association['to']} is of all runs of an arm together, not of single runs"
+            f"{place}: {association['to']} describes all runs of an arm together, not single runs"
         )
     if (association["to"], association["depth"]) == (claim["of"], claim["depth"]):
         raise BenchmarkError(f"{place}: {claim['of']} rises with itself; name another quantity")

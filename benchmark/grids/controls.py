@@ -19,9 +19,9 @@ Methods = frozenset[str]  # a combination of methods
 
 
 def controlled(claim: dict[str, Any], control: Sequence[str]) -> dict[str, Any] | None:
-    """``claim`` with ``control`` in place of what the claimed runs add a method to.
+    """``claim`` with ``control`` in place of the baseline of the claimed runs.
 
-    None if there is nothing to add to.
+    None if there is no such baseline.
     """
     gains = claim.get("runs") if claim.get("trend") or claim.get("optimum") else None
     claimed = (claim["better"] or claim["lower"] or gains or {}).get("method")
@@ -42,7 +42,9 @@ def check(
     declared = {frozenset(parsed("method", text)) for text in values_of("method", grid)}
     for control in controls:
         if not isinstance(control, list) or not all(isinstance(name, str) for name in control):
-            raise BenchmarkError(f"{place}: controls: {control} is no list of methods, as in [[no_dropout]]")
+            raise BenchmarkError(
+                f"{place}: controls: {control} is not a list of methods, as in [[no_dropout]]"
+            )
         if not control:
             raise BenchmarkError(f"{place}: controls: [] is plain fine-tuning, and no control for it")
         if [*map(frozenset, controls)].count(frozenset(control)) > 1:

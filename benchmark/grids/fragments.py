@@ -24,7 +24,7 @@ PARTS: dict[str, type] = {
     "protocol": ProtocolConfig,
     "data": DataConfig,
 }
-LISTS = ("method", "probe")  # groups of which a run has several, each under its name
+LISTS = ("method", "probe")  # groups with several choices in a run, each under its name
 SELF = ConfigDefault("_self_")
 CHOICE, CHOICES = re.compile(r"\w+"), re.compile(r"\[(\w+(?:,\w+)*)?\]")
 Tree = dict[str, Any]

@@ -63,5 +63,7 @@ class AntiPGD(WeightNoise):
         return float(number < self.total)
 
     def evaluated(self, model: nn.Module) -> AbstractContextManager[None]:
-        there = dict(model.named_parameters())
-        return replaced(model, {name: there[name].detach() - noise for name, noise in self.added.items()})
+        parameters = dict(model.named_parameters())
+        return replaced(
+            model, {name: parameters[name].detach() - noise for name, noise in self.added.items()}
+        )

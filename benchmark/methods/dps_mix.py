@@ -58,7 +58,7 @@ class DPSMix(DPS):
         if isinstance(other, Mixout):
             return "each mixes the weights of linear modules, and a module has one mixture"
         if isinstance(other, PartialTuning):
-            return "the matrices that it mixes are frozen at what it mixes them with"
+            return "the matrices that it mixes are frozen at their start, with which it mixes them"
         return super().conflict(other)
 
     def remember(self, model: PreTrainedModel, context: Context) -> None:

@@ -42,12 +42,12 @@ class Flooding(Method):
     @property
     def exempt(self) -> dict[str, str]:
         return {
-            "accumulation": "a batch is above or below the level as a whole, and parts of one are refused"
+            "accumulation": "a batch is above or below the level as a whole, so micro-batches are refused"
         }
 
     def check(self, protocol: ProtocolConfig, task: TaskConfig) -> None:
         if self.level:
-            check_whole_batches(protocol, "flooding is of the loss of a whole batch")
+            check_whole_batches(protocol, "flooding needs the loss of a whole batch")
 
     def task_loss(self, step: Step) -> torch.Tensor | None:
         return (step.task_loss() - self.level).abs() + self.level if self.level else None

@@ -41,7 +41,7 @@ class LabelSmoothing(Method):
 
     def check(self, protocol: ProtocolConfig, task: TaskConfig) -> None:
         if self.smoothing:
-            check_classes(task, ("classification", "tagging"), "label smoothing is of classes")
+            check_classes(task, ("classification", "tagging"), "label smoothing needs classes")
 
     def task_loss(self, step: Step) -> torch.Tensor | None:
         if not self.smoothing:

@@ -71,7 +71,7 @@ class LoRA(PartialTuning):
 
     def conflict(self, other: Method) -> str | None:
         if isinstance(other, Anchored):
-            return "the weights that have an anchor are frozen at it, and adapters are not in the checkpoint"
+            return "the weights with an anchor are frozen at it, and adapters are not in the checkpoint"
         if isinstance(other, SAGE) and other.fidelity == "released":
             return (
                 "B is 0 at the start, and so are its sensitivity and rate for ever; set SAGE's fidelity=paper"
@@ -93,9 +93,9 @@ class LoRA(PartialTuning):
         try:
             peft.inject_adapter_in_model(config, model)
         except ValueError as error:
-            what = f"targets={'null' if self.targets is None else self.targets}"
+            setting = f"targets={'null' if self.targets is None else self.targets}"
             said = " ".join(str(error).split())
-            raise BenchmarkError(f"{what}: PEFT cannot adapt a {type(model).__name__} ({said})") from error
+            raise BenchmarkError(f"{setting}: PEFT cannot adapt a {type(model).__name__} ({said})") from error
         finally:
             torch.set_rng_state(kept)
         self.adapters = {name for name, weight in model.named_parameters() if weight.requires_grad}

@@ -50,7 +50,7 @@ class MatchTuning(Method):
     def exempt(self) -> dict[str, str]:
         return {
             "neutral": "no temperature leaves every example as it is",
-            "accumulation": "examples of the same batch are matched, and parts of one are refused",
+            "accumulation": "examples of the same batch are matched, so micro-batches are refused",
         }
 
     @property
@@ -58,8 +58,8 @@ class MatchTuning(Method):
         return True  # the two halves of a doubled batch must not be mixed
 
     def check(self, protocol: ProtocolConfig, task: TaskConfig) -> None:
-        check_kind(task, ("classification",), "match-tuning is of whole texts")
-        check_whole_batches(protocol, "match-tuning is of the whole batch")
+        check_kind(task, ("classification",), "match-tuning is for tasks of whole texts")
+        check_whole_batches(protocol, "match-tuning needs the whole batch")
 
     def attach(self, model: PreTrainedModel, context: Context) -> None:
         last = last_layer(context.encoder)

@@ -36,8 +36,8 @@ class SWA(WeightAverage):
     def check(self, protocol: ProtocolConfig, task: TaskConfig) -> None:
         if self.part and protocol.schedule != "constant":
             raise BenchmarkError(
-                f"protocol.schedule={protocol.schedule}: the rate ends at 0, where a mean of the last weights is "
-                "the last of them; set protocol.schedule=constant, for what it is compared with as well"
+                f"protocol.schedule={protocol.schedule}: the rate ends at 0, so the mean of the last weights "
+                "is nearly the last weights; set protocol.schedule=constant, also for the runs that it is compared with"
             )
 
     def share(self, number: int, total: int) -> float:

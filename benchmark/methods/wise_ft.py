@@ -51,7 +51,7 @@ class WiSEFT(Anchored):
 
     def conflict(self, other: Method) -> str | None:
         if isinstance(other, ReInit):
-            return "between blocks drawn anew and trained ones lies nothing of the checkpoint"
+            return "blocks drawn anew have no weights of the checkpoint to interpolate with"
         return super().conflict(other)
 
     def pulled(self, encoder: Encoder) -> set[str]:
@@ -59,6 +59,8 @@ class WiSEFT(Anchored):
         return set() if self.idle else in_encoder(encoder) - set(drawn)
 
     def evaluated(self, model: nn.Module) -> AbstractContextManager[None]:
-        there = dict(model.named_parameters())
-        between = {name: start.lerp(there[name].detach(), self.alpha) for name, start in self.anchors.items()}
+        parameters = dict(model.named_parameters())
+        between = {
+            name: start.lerp(parameters[name].detach(), self.alpha) for name, start in self.anchors.items()
+        }
         return replaced(model, between)

@@ -1,4 +1,4 @@
-"""The files of a checkpoint: in a folder of one's own, of another library, or in the hub's cache."""
+"""The files of a checkpoint: in a user's folder, of another library, or in the hub's cache."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ EIGHT_BITS = ("I8", "U8", "F8", "F4")  # types of safetensors that need scales b
 class Checkpoint:
     """A checkpoint on this machine.
 
-    ``name`` is the model's, ``folder`` has its configuration. ``id`` is the hub's; None for a folder of one's own.
+    ``name`` is the model's, ``folder`` has its configuration. ``id`` is the hub's; None for a user's folder.
     """
 
     name: str

@@ -116,7 +116,7 @@ def check_weights(checkpoint: Checkpoint, model: PreTrainedModel, loading: dict[
         if is_encoder(name):
             raise checkpoint.refusal(
                 files,
-                f"{name} is {tuple(has)} there, and {tuple(needs)} by {CONFIG}; one of them is of another model",
+                f"{name} is {tuple(has)} there, and {tuple(needs)} by {CONFIG}; one of them belongs to another model",
             )
     missing = sorted(loading["missing_keys"])
     if lost := [name for name in missing if is_encoder(name)]:
@@ -231,7 +231,7 @@ def _check_segments(checkpoint: Checkpoint, loaded: Any, model: PreTrainedModel)
         raise checkpoint.refusal(
             CONFIG,
             f"type_vocab_size={kinds}, and its tokenizer numbers the second text of a pair {max(segments)}; "
-            "one of them is of another model",
+            "one of them belongs to another model",
         )
 
 

@@ -3,5 +3,5 @@
 import sys
 
 sys.exit(
-    "benchmark.probes is no command: a run measures with `python -m benchmark probe=[NAME]`, whose --help lists the probes"
+    "benchmark.probes is not a command: a run measures with `python -m benchmark probe=[NAME]`, whose --help lists the probes"
 )

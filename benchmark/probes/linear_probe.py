@@ -104,12 +104,12 @@ class LinearProbe(Probe):
             heads = by_steps(learnt, wanted, task, self.learning_rate, self.epochs, self.batch_size)
             return {key: heads(states) for key, states in asked.items()}
         wanted = functional.one_hot(wanted, len(task.labels)) if task.labels else wanted[:, None]
-        found: dict[str, list[torch.Tensor]] = {key: [] for key in asked}
+        outputs: dict[str, list[torch.Tensor]] = {key: [] for key in asked}
         for layer, states in enumerate(learnt):
             of_layer = {key: states_of[layer].double() for key, states_of in asked.items()}
             for key, values in ridge(states.double(), wanted.double(), of_layer, self.penalty).items():
-                found[key].append(values)
-        return {key: torch.stack(by_layer) for key, by_layer in found.items()}
+                outputs[key].append(values)
+        return {key: torch.stack(by_layer) for key, by_layer in outputs.items()}
 
     def load(self, name: str, subject: Subject) -> Task:
         """The whole task ``name``, tokenised for the model."""

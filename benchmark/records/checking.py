@@ -59,7 +59,7 @@ def faults(
         elif run := RUN.fullmatch(place.name):
             yield from of_run(place, run[1], unlike)
         elif place.name not in OURS and not place.name.startswith(PARTIAL):
-            yield Fault(place, f"{printable(place.name)} is no run's id")
+            yield Fault(place, f"{printable(place.name)} is not the id of a run")
         tell("places", done, len(names))
 
 
@@ -76,7 +76,7 @@ def of_run(folder: Path, run_id: str, unlike: Unlike) -> Iterator[Fault]:
     if record is None:  # it was moved since
         return
     if record.seal and of_another_run(record.config, run_id):
-        yield Fault(folder, "its configuration is of another run", True)
+        yield Fault(folder, "its configuration belongs to another run", True)
     if not record.seal:
         yield Fault(folder, "has no seal, as older code wrote it: nothing proves its numbers", unproven=True)
     path = folder / "arrays.npz"

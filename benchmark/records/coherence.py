@@ -20,7 +20,7 @@ def contradiction(record: Record) -> str | None:
         if (stranger := _stranger([*entry.scores, *entry.losses], known)) is not None:
             return f"its curve has the evaluation set {stranger[:100]!r}, and its examples do not"
     if (stranger := _stranger(record.collapsed, known)) is not None:
-        return f"'collapsed' has {stranger[:100]!r}, which is no evaluation set"
+        return f"'collapsed' has {stranger[:100]!r}, which is not an evaluation set"
     return None
 
 

@@ -40,10 +40,10 @@ def unwritable(folder: Path, error: OSError) -> str:
     return f"store={folder}: cannot be written to ({error.strerror or error}; {free})"
 
 
-def short_of_room(folder: Path, runs: int, each: int) -> str | None:
-    """A line on a disk without room for ``runs`` more runs of ``each`` bytes; None if it has."""
+def short_of_room(folder: Path, runs: int, bytes_of_run: int) -> str | None:
+    """A line on a disk without room for ``runs`` more runs of ``bytes_of_run`` bytes; None if it has."""
     room = os.statvfs(folder)
-    needed, free = runs * (each + each // 4 + SPARE), room.f_bavail * room.f_frsize
+    needed, free = runs * (bytes_of_run + bytes_of_run // 4 + SPARE), room.f_bavail * room.f_frsize
     if needed <= free and (not room.f_files or room.f_favail >= FILES * runs):
         return None
     return (

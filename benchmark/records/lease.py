@@ -59,12 +59,12 @@ class Lease:
         """Remove the empty file of a process that was killed while taking the lease: nobody renews it."""
         assert self.file is not None
         try:
-            found = self.path.stat()
+            status = self.path.stat()
         except OSError:
             return
-        seen = found.st_ino, found.st_mtime_ns
-        if found.st_size or self.empty is None or self.empty[0] != seen:
-            self.empty = None if found.st_size else (seen, time.monotonic())
+        seen = status.st_ino, status.st_mtime_ns
+        if status.st_size or self.empty is None or self.empty[0] != seen:
+            self.empty = None if status.st_size else (seen, time.monotonic())
         elif time.monotonic() - self.empty[1] >= seconds:
             self.file.force_break()
 

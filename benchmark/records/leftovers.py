@@ -42,7 +42,7 @@ def leftovers(store: Store) -> Iterator[tuple[Path, str]]:
     for path in _in(store.folder / UNFINISHED):
         run = SNAPSHOT.fullmatch(path.name)
         if run is None:
-            yield path, f"{printable(path.name)} is no run's snapshot"
+            yield path, f"{printable(path.name)} is not the snapshot of a run"
         elif (store.folder / run[1] / "record.json").exists() and not (
             store.folder / LEASES / run[1]
         ).exists():

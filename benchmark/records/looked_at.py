@@ -81,7 +81,7 @@ def looked_at(store: Path) -> Look:
     except OSError as error:
         raise BenchmarkError(f"store={store}: cannot be read ({error.strerror or error})") from error
     stated = token.read(store)
-    done = {found[1] for name in names if (found := BESIDE.fullmatch(name))}
+    done = {match[1] for name in names if (match := BESIDE.fullmatch(name))}
     if stated is None and not done and names:
         raise BenchmarkError(
             f"store={store}: no store, but a folder with other files; name the folder of the records"
@@ -140,7 +140,7 @@ def failed(store: Path, but: Container[str], remarks: list[str]) -> list[Failed]
         run_id, _, number = path.stem.rpartition("-")
         if number.isdecimal() and run_id not in but:
             files[run_id].append(path)
-    found, unread = list[Failed](), 0
+    failures, unread = list[Failed](), 0
     for run_id, paths in files.items():
         last = max(paths, key=lambda path: int(path.stem.rpartition("-")[2]))
         try:
@@ -152,12 +152,12 @@ def failed(store: Path, but: Container[str], remarks: list[str]) -> list[Failed]
             unread += 1
             continue
         why = f"{failure.cause}: {failure.error}"
-        found.append(Failed(run_id, _what(failure.config), why, len(paths), failure.failed))
+        failures.append(Failed(run_id, _what(failure.config), why, len(paths), failure.failed))
     if unread:
         remarks.append(
             f"{unread} failures cannot be read: `python -m benchmark.store check {store}` names them"
         )
-    return sorted(found, key=lambda run: run.when, reverse=True)
+    return sorted(failures, key=lambda run: run.when, reverse=True)
 
 
 def _what(config: dict[str, Any]) -> str:

@@ -43,8 +43,8 @@ class Note:
 
     def tell(self, now: bool = False, **facts: Any) -> None:
         """Write the note with further ``facts`` if it is time to, or ``now``."""
-        at = time.monotonic()
-        if at < self.next and not now:
+        clock = time.monotonic()
+        if clock < self.next and not now:
             return
         where = {"host": socket.gethostname(), "pid": os.getpid(), "began": self.began, "at": time.time()}
         partial = self.path.with_suffix(f".{os.getpid()}")
@@ -55,9 +55,9 @@ class Note:
                 os.replace(partial, self.path)
                 self.written = True
         except OSError:  # a full disk, or a read-only store
-            self.next = at + 30 * EVERY
+            self.next = clock + 30 * EVERY
             return
-        self.next = max(at + EVERY, at + 50 * (time.monotonic() - at))  # on a slow disk more seldom
+        self.next = max(clock + EVERY, clock + 50 * (time.monotonic() - clock))  # on a slow disk more seldom
 
     def close(self) -> None:
         """Remove the note."""

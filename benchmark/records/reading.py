@@ -57,7 +57,7 @@ def record_at(folder: Path, run_id: str) -> Record | None:
         if seal.RECORD in record.seal and not proven:
             raise ShapeError("something in it was changed: its content is not what its digest says")
         if not record.seal and of_another_run(record.config, run_id):
-            raise ShapeError("its configuration is of another run")
+            raise ShapeError("its configuration belongs to another run")
     except (ValueError, RecursionError) as error:
         raise DamagedError(_said(error)) from error
     return record
@@ -83,7 +83,7 @@ def opened(path: Path, largest: int) -> Iterator[IO[bytes]]:
         try:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
-                raise DamagedError(f"{path.name} is no regular file")
+                raise DamagedError(f"{path.name} is not a regular file")
             if status.st_size > largest:
                 raise DamagedError(f"{path.name} has {status.st_size} bytes, and at most {largest} are read")
             yield file
@@ -144,7 +144,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _no_constant(word: str) -> Any:
-    raise ValueError(f"{word} is no number")
+    raise ValueError(f"{word} is not a number")
 
 
 def _said(error: BaseException) -> str:

@@ -183,7 +183,7 @@ class Record:
     def from_json(cls, stored: Any) -> Self:
         """The record of a file's content.
 
-        Raises: VersionError for another version, ShapeError for content that is no record.
+        Raises: VersionError for another version, ShapeError for content that is not a record.
         """
         values = _checked("record", stored)
         inner = {"seconds": Seconds, "memory": Memory, "model": Weights, "data": Data}
@@ -218,7 +218,7 @@ class Failure:
     def from_json(cls, stored: Any) -> Self:
         """The failure of a file's content.
 
-        Raises: VersionError for another version, ShapeError for content that is no failure.
+        Raises: VersionError for another version, ShapeError for content that is not a failure.
         """
         return cls(**_checked("failure", stored))
 
@@ -232,6 +232,6 @@ def _checked(kind: str, stored: Any) -> dict[str, Any]:
     if isinstance(stored, dict) and "run_id" in stored and stored.get("version") != VERSION:
         raise VersionError(stored.get("version"))
     if not isinstance(stored, dict):
-        raise ShapeError(f"{shown(stored)} is no mapping")
+        raise ShapeError(f"{shown(stored)} is not a mapping")
     check_of(kind)(stored)
     return stored

@@ -27,8 +27,8 @@ def holds(text: str, content: Any) -> bool:
     """True for the text of a record that has not changed since it was sealed."""
     try:
         said = content[SEAL][RECORD]
-        before, found, after = text.rpartition(said)
-        return bool(found) and _digest(before + after) == said
+        before, digest, after = text.rpartition(said)
+        return bool(digest) and _digest(before + after) == said
     except (KeyError, TypeError, ValueError, IndexError):
         return False  # no record, or without a seal
 

@@ -3,5 +3,5 @@
 import sys
 
 sys.exit(
-    "benchmark.report is no command: tables are made and shown by `python -m benchmark.reproduce TABLE`, pages by `python -m benchmark.site`"
+    "benchmark.report is not a command: tables are made and shown by `python -m benchmark.reproduce TABLE`, pages by `python -m benchmark.site`"
 )

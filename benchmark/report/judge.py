@@ -205,7 +205,7 @@ def _decision(claim: dict[str, Any], comparisons: list[Comparison], signs: list[
 
 
 def cells_of(claim: dict[str, Any], comparisons: Sequence[Comparison]) -> dict[Any, list[Comparison]]:
-    """The comparisons by what a claim counts."""
+    """The comparisons, grouped by the units that a claim counts."""
     cells: dict[Any, list[Comparison]] = {}
     for key, comparison in zip(_keys(claim, comparisons), comparisons, strict=True):
         cells.setdefault(key, []).append(comparison)

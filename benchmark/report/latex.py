@@ -50,8 +50,8 @@ def latex(report: Report) -> str:
                 lines.append(r"\clearpage")
             number += 1
             lines += _table(part, report.title, f"tab:{name}-{number}")
-    if report.head:
-        lines += ["", _tex(" ".join(report.head))]
+    if report.preface:
+        lines += ["", _tex(" ".join(report.preface))]
     if report.verdicts:
         lines += ["", rf"\paragraph{{{_tex(CLAIMS)}}}", *_verdicts(report.verdicts)]
     if report.notes:
@@ -80,7 +80,7 @@ def _parts(section: Section, columns: Sequence[str]) -> Iterator[Section]:
 
 
 def _pages(rows: Sequence[list[str]]) -> Iterator[list[list[str]]]:
-    """Rows in parts that are no higher than a page; a new name in the first column takes two lines more."""
+    """Rows in parts that are not higher than a page; a new name in the first column takes two lines more."""
     page: list[list[str]] = []
     used = 0
     for row in rows:

@@ -99,9 +99,9 @@ def timed(rows: Iterable[LedgerRow], hours: Hours) -> list[LedgerRow]:
     return [_timed(row, [(hours(work), number) for work, number in row.awaited]) for row in rows]
 
 
-def _timed(row: LedgerRow, each: Sequence[tuple[float | None, int]]) -> LedgerRow:
-    known = sum(hours * number for hours, number in each if hours is not None)
-    unknown = sum(number for hours, number in each if hours is None)
+def _timed(row: LedgerRow, hours_and_counts: Sequence[tuple[float | None, int]]) -> LedgerRow:
+    known = sum(hours * number for hours, number in hours_and_counts if hours is not None)
+    unknown = sum(number for hours, number in hours_and_counts if hours is None)
     return replace(row, hours=known, not_timed=unknown, awaited=())
 
 

@@ -27,7 +27,7 @@ def of_one_origin(grid: Grid, records: Mapping[str, Record]) -> tuple[dict[str, 
     if not others:
         return dict(records), []
     note = (
-        f"{len(records) - len(kept)} runs are of another origin than the newest ({', '.join(sorted(others))}): "
+        f"{len(records) - len(kept)} runs have another origin than the newest ({', '.join(sorted(others))}): "
         f"they are left out, since no mean may mix them."
     )
     return {run_id: record for run_id, record in records.items() if run_id in kept}, [note]

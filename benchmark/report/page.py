@@ -40,7 +40,7 @@ def page(report: Report, figures: Sequence[str]) -> str:
     """A page that stands alone: tables, verdicts, notes and the figures as SVG."""
     title = _html(report.title)
     body = "\n".join(_section(section, report.columns) for section in report.sections)
-    head = "".join(f"<p>{_html(sentence)}</p>\n" for sentence in report.head)
+    head = "".join(f"<p>{_html(sentence)}</p>\n" for sentence in report.preface)
     notes = "".join(f"<li>{_html(note)}</li>" for note in report.notes)
     by_language = "\n".join(_section(section, report.columns) for section in report.by_language)
     drawn = "\n".join(f"<figure>{svg}</figure>" for svg in figures)

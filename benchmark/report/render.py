@@ -53,7 +53,7 @@ def terminal(report: Report, width: int | None = None) -> str:
         console.print()
     for note in report.notes:
         console.print(Text(printable(note)))
-    head = "\n".join(map(printable, [report.title, *report.head]))
+    head = "\n".join(map(printable, [report.title, *report.preface]))
     return f"{head}\n\n{out.getvalue()}"
 
 
@@ -97,7 +97,7 @@ def _natural_width(block: Block) -> int:
 def markdown(report: Report) -> str:
     """GitHub-flavoured Markdown."""
     lines = [f"# {_markdown(report.title)}", ""]
-    for sentence in report.head:
+    for sentence in report.preface:
         lines += [_markdown(sentence), ""]
     for section in report.sections:
         lines += _markdown_section(section, report.columns)

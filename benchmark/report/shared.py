@@ -29,7 +29,7 @@ def shareable(report: Report) -> Report:
         by_language=[_section(section) for section in report.by_language],
         notes=_portable(report.notes),
         verdicts=[_verdict(judged) for judged in report.verdicts],
-        head=_portable(report.head),
+        preface=_portable(report.preface),
     )
 
 

@@ -80,7 +80,7 @@ def check_precision(precision: str, device: Any) -> None:
     capable = torch.cpu.get_capabilities()  # of a processor, by name: avx512_bf16, amx_bf16, …
     if device.type == "cpu" and not any(has for name, has in capable.items() if name.endswith("bf16")):
         log.warning(
-            "protocol.precision=bfloat16: this processor (%s) has no bfloat16 products, which float32 is quicker than",
+            "protocol.precision=bfloat16: this processor (%s) only emulates bfloat16, so float32 is quicker",
             capable.get("cpu_name", "unknown"),
         )
     if device.type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):

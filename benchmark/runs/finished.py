@@ -41,8 +41,8 @@ def arrays_of(store: Store, records: Mapping[str, Record]) -> Callable[[str], di
 
 def drop_snapshots(store: Store, records: Collection[str]) -> None:
     """Remove snapshots of finished runs, left by processes that were killed."""
-    there = {path.name.partition(".")[0] for path in (store.folder / UNFINISHED).glob("*.pt")}
-    for run_id in there.intersection(records):
+    left_behind = {path.name.partition(".")[0] for path in (store.folder / UNFINISHED).glob("*.pt")}
+    for run_id in left_behind.intersection(records):
         with suppress(BenchmarkError):  # of a store that cannot be written to
             lease = Lease(store.folder, LEASES, run_id)
             if lease.take():

@@ -177,9 +177,9 @@ class Tracking(Listener):
     def track(self, record: Record, arrays: Callable[[], Arrays], purpose: str | None, new: bool) -> None:
         """Send a record in the store; its ``arrays`` are read if there is a tracker."""
         if self.wanted:
-            found = arrays()
+            stored = arrays()
             try:
-                self._guard(lambda: self._built().track(record, found, purpose, new))
+                self._guard(lambda: self._built().track(record, stored, purpose, new))
             except UntellableError as error:
                 log.warning("tracker: the record %s cannot be told (%s)", record.run_id, error)
 

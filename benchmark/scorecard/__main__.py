@@ -71,15 +71,15 @@ def score(options: argparse.Namespace) -> int:
     return 0
 
 
-def of_methods(found: list[Reference], overrides: list[str]) -> list[Reference]:
+def of_methods(references: list[Reference], overrides: list[str]) -> list[Reference]:
     """The campaigns that another method fits into: one rectangle, with methods as an axis.
 
     Raises: BenchmarkError if there is none.
     """
     search = parted(overrides)[0]
-    fitting = [one for one in found if not grid.load(one.table, search).table["grids"]]
+    fitting = [reference for reference in references if not grid.load(reference.table, search).table["grids"]]
     if not fitting:
-        names = ", ".join(one.table for one in found)
+        names = ", ".join(reference.table for reference in references)
         raise BenchmarkError(f"{names}: no campaign here compares methods that have the same axes")
     return fitting
 
@@ -130,7 +130,7 @@ def check_origins(table: str, hits: Hits) -> None:
     if hits.changed:
         changed = sorted({name for names in hits.changed.values() for name in names})
         raise BenchmarkError(
-            f"{table}: {len(hits.changed)} reference runs are of another {', '.join(changed)} than here, so nothing "
+            f"{table}: {len(hits.changed)} reference runs were made with another {', '.join(changed)} than here, so nothing "
             f"is comparable; get theirs, or make all arms anew: python -m benchmark.reproduce {table}"
         )
 
@@ -146,7 +146,7 @@ def said(mine: Grid, kept: Arms, records: dict[str, Record], method: str) -> lis
 def surroundings(mine: Grid, records: dict[str, Record]) -> str:
     """A line on the machines, versions and code of the reference runs."""
     made = [records[run.run_id] for run in mine.runs if run.run_id in records]
-    others = sorted({fact for one in made[1:] for fact in of_environments(made[0], one)})
+    others = sorted({fact for environment in made[1:] for fact in of_environments(made[0], environment)})
     stamp = made[0].environment
     packages = ", ".join(f"{name} {version}" for name, version in stamp["packages"].items())
     line = f"reference runs: {stamp['device']}, {packages}, code {str(stamp['code']['commit'])[:12]}"

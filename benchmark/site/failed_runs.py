@@ -55,7 +55,7 @@ def write(site: Site, store: Store, tables: Sequence[dict[str, Any]], runs: Sequ
 def reason(diverged_at: int | None, collapsed: Sequence[str]) -> str:
     """The reason why a run with a record diverged or collapsed; '' if it did not."""
     if diverged_at is not None:
-        return f"a loss or an output was no finite number by update {diverged_at}"
+        return f"a loss or an output was not a finite number by update {diverged_at}"
     return f"one answer to everything on {', '.join(collapsed)}" if collapsed else ""
 
 
@@ -75,6 +75,6 @@ def _recorded(runs: Sequence[Mapping[str, Any]], by_run: Tables) -> Iterator[Fai
         if run["trouble"]:
             kind = DIVERGED if run["status"] == DIVERGED else COLLAPSED
             parts = run["group"]
-            what = f"{parts['model']} {parts['task']} [{','.join(run['names'])}] seed {run['seed']}"
-            found = by_run.get(run["run_id"], [])
-            yield FailedRun(kind, run["run_id"], run["path"], what, run["trouble"], found, run["finished"])
+            words = f"{parts['model']} {parts['task']} [{','.join(run['names'])}] seed {run['seed']}"
+            places = by_run.get(run["run_id"], [])
+            yield FailedRun(kind, run["run_id"], run["path"], words, run["trouble"], places, run["finished"])

@@ -50,7 +50,7 @@ def load(folder: Path) -> Manifest:
     except FileNotFoundError:
         if folder.is_dir() and any(folder.iterdir()):
             raise BenchmarkError(
-                f"--output {folder}: has files and no {FILE}, so it is no site of this project; name another folder"
+                f"--output {folder}: has files and no {FILE}, so it is not a site of this project; name another folder"
             ) from None
         return Manifest()
     except (ValueError, TypeError):

@@ -49,12 +49,12 @@ def facts(path: Path) -> MethodFacts:
     tree = ast.parse(source.read_text(encoding="utf-8")) if source.is_file() else ast.parse("")
     classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
     title, *about = paragraphs(ast.get_docstring(tree) or path.stem)
-    found = classes.get(name)
+    definition = classes.get(name)
     return MethodFacts(
         name=path.stem,
         title=title,
         about=about,
-        does=paragraphs(ast.get_docstring(found) or "") if found else [],
+        does=paragraphs(ast.get_docstring(definition) or "") if definition else [],
         **{key: _said(classes, name, key) for key in SAID},
         remarks=" ".join(line.lstrip("# ") for line in comments),
         settings=[line for line in settings if not line.startswith("_target_")],

@@ -210,7 +210,7 @@ def _runs(site: Site, runs: Sequence[dict[str, Any]], known: set[str]) -> list[s
 
 def _compare(site: Site, tables: Sequence[dict[str, Any]]) -> str:
     """The page with the gains of two methods side by side; all numbers are in the page."""
-    found = [
+    gains = [
         [
             printable(text)
             for text in (table["title"], table["path"], cell["model"], cell["task"], cell["methods"])
@@ -219,6 +219,6 @@ def _compare(site: Site, tables: Sequence[dict[str, Any]]) -> str:
         for table in tables
         for cell in table["cells"]
     ]
-    methods = sorted({row[4] for row in found})
-    site.write("compare.html", "compare.html", cells=found, methods=methods)
+    methods = sorted({row[4] for row in gains})
+    site.write("compare.html", "compare.html", cells=gains, methods=methods)
     return "compare.html"

@@ -213,7 +213,7 @@ def _as_published(planned: Grid) -> Report:
         notes=notes,
         numbers=evidence.frame.iloc[:0],
         labels=labels,
-        head=[reason(changed)] if changed else [],
+        preface=[reason(changed)] if changed else [],
         frame=evidence.frame,
         rule=evidence.rule,
     )

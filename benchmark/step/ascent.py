@@ -35,14 +35,14 @@ def moved(method: AscentHook, groups: Sequence[ParameterGroup]) -> Iterator[None
     The gradients there are cleared. After the block the weights have the same bits as before.
     """
     named = [pair for group in groups for pair in zip(group.names, group.parameters, strict=True)]
-    there = [(name, weight) for name, weight in named if weight.grad is not None]
-    weights: Tensors = [weight for _, weight in there]
-    gradients: Tensors = [weight.grad for _, weight in there if weight.grad is not None]
-    for _, weight in there:
+    with_gradient = [(name, weight) for name, weight in named if weight.grad is not None]
+    weights: Tensors = [weight for _, weight in with_gradient]
+    gradients: Tensors = [weight.grad for _, weight in with_gradient if weight.grad is not None]
+    for _, weight in with_gradient:
         weight.grad = None
     with torch.no_grad():
         kept = [weight.clone() for weight in weights]
-        method.climb(Ascent([name for name, _ in there], weights, gradients))
+        method.climb(Ascent([name for name, _ in with_gradient], weights, gradients))
     try:
         yield
     finally:

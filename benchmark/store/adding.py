@@ -29,7 +29,7 @@ class Added:
     """Numbers of results that were added, and lines on those left out or beside others."""
 
     new: int = 0
-    there: int = 0
+    known: int = 0
     beside: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     failures: int = 0
@@ -46,7 +46,7 @@ class Added:
             self.left_out.append(f"{named}: left out ({error})")
             return
         if place is None:
-            self.there += 1
+            self.known += 1
         else:
             self.new += 1
             self.beside += [f"{named}: {line}; both are kept, this one as {place.name}" for line in differing]

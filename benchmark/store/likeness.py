@@ -48,7 +48,7 @@ class Result:
     def check(self) -> None:
         """Read everything once. Raises: DamagedError, UnreadableError."""
         if of_another_run(self.record.config, self.record.run_id):
-            raise DamagedError("its configuration is of another run")
+            raise DamagedError("its configuration belongs to another run")
         arrays = self.arrays()
         if not self.record.seal:  # without a seal, only the arrays can confirm the scores
             from benchmark.report.proof import unlike  # takes seconds to import, and only old records need it
@@ -62,10 +62,12 @@ def of_results(first: Result, second: Result) -> list[str]:
 
     Raises: DamagedError, UnreadableError for arrays that have to be read and cannot.
     """
-    one, other = first.record, second.record
-    differing = [*_of_scores(one, other)]
-    differing += [name for name in RESULT if name != "scores" and getattr(one, name) != getattr(other, name)]
-    seals = [record.seal.get(ARRAYS) for record in (one, other)]
+    mine, theirs = first.record, second.record
+    differing = [*_of_scores(mine, theirs)]
+    differing += [
+        name for name in RESULT if name != "scores" and getattr(mine, name) != getattr(theirs, name)
+    ]
+    seals = [record.seal.get(ARRAYS) for record in (mine, theirs)]
     if seals[0] is None or seals[0] != seals[1]:
         differing += of_arrays(first.arrays(), second.arrays())
     return differing
@@ -93,12 +95,12 @@ def few(names: list[str]) -> str:
     return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
-def _of_scores(one: Record, other: Record) -> Iterator[str]:
-    for set_name in sorted({*one.scores, *other.scores}):
-        first, second = one.scores.get(set_name, {}), other.scores.get(set_name, {})
-        for metric in sorted({*first, *second}):
-            if first.get(metric) != second.get(metric):
-                yield f"{set_name} {metric} {first.get(metric)} / {second.get(metric)}"
+def _of_scores(first: Record, second: Record) -> Iterator[str]:
+    for set_name in sorted({*first.scores, *second.scores}):
+        mine, theirs = first.scores.get(set_name, {}), second.scores.get(set_name, {})
+        for metric in sorted({*mine, *theirs}):
+            if mine.get(metric) != theirs.get(metric):
+                yield f"{set_name} {metric} {mine.get(metric)} / {theirs.get(metric)}"
 
 
 def _bits(array: np.ndarray | None) -> Any:

@@ -61,8 +61,10 @@ def is_store(folder: Path) -> bool:
 def runs_of(folder: Path) -> list[Path]:
     """The places of runs in a store, in the order in which they were written."""
     with os.scandir(folder) as entries:
-        found = [(match[1], int(match[2] or 1)) for entry in entries if (match := RUN.fullmatch(entry.name))]
-    return [folder / (run_id if number == 1 else f"{run_id}-{number}") for run_id, number in sorted(found)]
+        numbered = [
+            (match[1], int(match[2] or 1)) for entry in entries if (match := RUN.fullmatch(entry.name))
+        ]
+    return [folder / (run_id if number == 1 else f"{run_id}-{number}") for run_id, number in sorted(numbered)]
 
 
 def _copy(store: Store, folder: Path, added: Added) -> None:
@@ -81,14 +83,14 @@ def _failures(store: Store, source: Path, added: Added) -> int:
     paths.sort(key=lambda path: (path.name[:16], int(path.stem[17:])))
     new = 0
     for run_id, group in groupby(paths, key=lambda path: path.name[:16]):
-        there = store.failures(run_id)
+        existing = store.failures(run_id)
         for path in group:
             try:
                 failure = Failure.from_json(content_of(text_of(path)))
             except (DamagedError, UnreadableError, VersionError, ValueError, FileNotFoundError) as error:
                 added.left_out.append(f"{path}: left out ({error})")
                 continue
-            if failure not in there:
+            if failure not in existing:
                 store.add_failure(failure)
                 new += 1
     return new

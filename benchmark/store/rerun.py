@@ -97,10 +97,10 @@ def made(record: Record, config: RunConfig, tell: Tell) -> Result:
     store = Store(config.store)
     validate(config)
     if changed := record.changed(Hits(store).at_hand(config, record)):
-        raise BenchmarkError(f"{', '.join(changed)} here is not what it was made with")
+        raise BenchmarkError(f"{', '.join(changed)} here is not what the record was made with")
     again = run(Run(config), tell)
     if changed := record.changed(again.origins()):
-        raise BenchmarkError(f"{', '.join(changed)} here is not what it was made with")
+        raise BenchmarkError(f"{', '.join(changed)} here is not what the record was made with")
     return Result.read(store.folder / again.run_id, again.run_id)
 
 

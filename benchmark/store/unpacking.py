@@ -152,7 +152,7 @@ def _digests(path: Path, archive: tarfile.TarFile) -> dict[str, str]:
     assert file is not None, "a regular file"
     manifest: Any = content_of(b"".join(iter(lambda: file.read(BLOCK), b"")).decode())
     if not isinstance(manifest, dict) or manifest.get("kind") != KIND:
-        raise DamagedError(f"its {MANIFEST} is of something else")
+        raise DamagedError(f"its {MANIFEST} describes something else")
     if manifest.get("format") != FORMAT:
         raise BenchmarkError(
             f"{path}: an archive of format {printable(str(manifest.get('format'))[:20])}, and this code reads format "
@@ -176,7 +176,7 @@ def _check(member: tarfile.TarInfo, digests: Mapping[str, str], seen: set[str]) 
     if match is None or member.name not in digests:
         raise DamagedError(f"{member.name[:100]!r} is not in its manifest")
     if not member.isreg() or member.issparse():
-        raise DamagedError(f"{member.name} is no regular file")
+        raise DamagedError(f"{member.name} is not a regular file")
     if member.name in seen:
         raise DamagedError(f"{member.name} is there twice")
     if member.size > FILES[match[2]]:

@@ -46,7 +46,7 @@ def given(value: Any) -> Given | None:
         try:
             value = json.loads(value)
         except (ValueError, RecursionError):
-            raise UnfitError("is a text that is no JSON") from None
+            raise UnfitError("is a text that is not JSON") from None
     if value is None:
         return None
     if isinstance(value, list):

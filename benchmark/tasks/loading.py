@@ -126,7 +126,7 @@ def look(config: RunConfig, tokenizer: PreTrainedTokenizerBase) -> None:
 
 
 def opened(config: RunConfig, tokenizer: PreTrainedTokenizerBase) -> Splits:
-    """The splits of a run's task, none of which is read yet.
+    """The splits of a run's task, not read yet.
 
     Raises: BenchmarkError for missing data, or a tokenizer without the special tokens of the task's kind.
     """

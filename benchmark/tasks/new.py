@@ -90,7 +90,7 @@ def _of_hub(repo: str) -> Path:
     folder = hub.cached(repo, None)
     if folder is None:
         raise BenchmarkError(
-            f"{repo!r} is no folder here, and not in the hub cache; {how_to_get(DATA_SET, repo)}"
+            f"{repo!r} is not a folder here, and not in the hub cache; {how_to_get(DATA_SET, repo)}"
         )
     return folder
 

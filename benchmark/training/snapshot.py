@@ -130,7 +130,7 @@ class Snapshot(Keeping):
         try:
             token.opened(self.store.folder)
             self.path.parent.mkdir(exist_ok=True)
-            torch.save(self.head() | state_of(progress, training, watch), partial)
+            torch.save(self.full_stamp() | state_of(progress, training, watch), partial)
             os.replace(partial, self.path)
         except (OSError, RuntimeError, token.StoreGoneError) as error:
             log.warning("%s: no snapshot could be written (%s)", self.path, _line(error))
@@ -143,7 +143,7 @@ class Snapshot(Keeping):
             return None
         try:
             saved = torch.load(self.path, weights_only=True)
-            wrong = [key for key, value in self.head().items() if saved.get(key) != value]
+            wrong = [key for key, value in self.full_stamp().items() if saved.get(key) != value]
         except Exception as error:  # torch, zipfile and pickle raise half a dozen types
             self.set_aside(_line(error))
             return None
@@ -152,7 +152,7 @@ class Snapshot(Keeping):
             return None
         return saved
 
-    def head(self) -> dict[str, Any]:
+    def full_stamp(self) -> dict[str, Any]:
         """The stamp of a snapshot; only a snapshot with an equal stamp is continued."""
         return {"version": VERSION, "run_id": self.run_id, "stamp": json.dumps(self.stamp, sort_keys=True)}
 

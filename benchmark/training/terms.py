@@ -36,8 +36,8 @@ class Terms:
         if not self.parts:
             return {}
         task, *terms = (sum(part) for part in zip(*self.parts.values(), strict=True))
-        found = {name: term / task for name, term in zip(names, terms, strict=False) if term and task}
-        return {name: ratio for name, ratio in found.items() if math.isfinite(ratio)}
+        ratios = {name: term / task for name, term in zip(names, terms, strict=False) if term and task}
+        return {name: ratio for name, ratio in ratios.items() if math.isfinite(ratio)}
 
     def warn(self, names: Sequence[str]) -> None:
         """Warn of terms that are more than 10 times the task's loss."""

@@ -91,9 +91,9 @@ MEMBERS = {
     "a path upwards": (member("../escaped"), "is not in its manifest"),
     "an absolute path": (member("/tmp/escaped"), "is not in its manifest"),
     "a path upwards in a run": (member(f"runs/{ID}/../../escaped"), "is not in its manifest"),
-    "a link": (member(RECORD_FILE, tarfile.SYMTYPE, link="/etc/passwd"), "is no regular file"),
-    "a hard link": (member(RECORD_FILE, tarfile.LNKTYPE, link="manifest.json"), "is no regular file"),
-    "a device": (member(RECORD_FILE, tarfile.CHRTYPE), "is no regular file"),
+    "a link": (member(RECORD_FILE, tarfile.SYMTYPE, link="/etc/passwd"), "is not a regular file"),
+    "a hard link": (member(RECORD_FILE, tarfile.LNKTYPE, link="manifest.json"), "is not a regular file"),
+    "a device": (member(RECORD_FILE, tarfile.CHRTYPE), "is not a regular file"),
     "a file twice": (member(RECORD_FILE, size=3), "is there twice"),
 }
 

@@ -17,8 +17,8 @@ def replaced(model: nn.Module, values: Mapping[str, torch.Tensor]) -> Iterator[N
 
     After the block the parameters have the same bits as before.
     """
-    there = dict(model.named_parameters())
-    weights: Tensors = [there[name] for name in values]
+    parameters = dict(model.named_parameters())
+    weights: Tensors = [parameters[name] for name in values]
     with torch.no_grad():
         kept = [weight.clone() for weight in weights]
         if weights:

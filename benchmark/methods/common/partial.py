@@ -35,7 +35,7 @@ class PartialTuning(Method):
         if isinstance(other, PartialTuning):
             return "each freezes what the other one trains"
         if isinstance(other, Mixout):
-            return "the matrices that Mixout mixes are frozen at what it mixes them with"
+            return "the matrices that Mixout mixes are frozen at their start, with which it mixes them"
         if isinstance(other, ReInit):
             return "the blocks drawn anew would stay random"
         return None

@@ -56,12 +56,12 @@ def score(by_set: Scores, set_name: str, metric: str) -> float:
 
 def by_layer(by_set: Scores, set_name: str, metric: str) -> Layers:
     """The scores of a set by layer. Raises: BenchmarkError if the run scored one layer alone."""
-    scores = by_set.get(set_name, {})
-    found = {
-        int(key.partition("@")[2]): value for key, value in scores.items() if key.startswith(f"{metric}@")
+    of_set = by_set.get(set_name, {})
+    scores = {
+        int(key.partition("@")[2]): value for key, value in of_set.items() if key.startswith(f"{metric}@")
     }
-    if not found:
+    if not scores:
         raise BenchmarkError(
             f"{set_name}: the run has no {metric} by layer; task.retrieval.rule=best_on_test scores all layers"
         )
-    return found
+    return scores

@@ -106,15 +106,15 @@ def seeds_for_some(
     ``MANY``, which also stands for never, if more than ``most`` are needed.
     """
 
-    def found(n: int) -> bool:
+    def suffice(n: int) -> bool:
         return power_of_some(groups, n, wanted, level, of_cells) >= POWER
 
-    if not groups or not found(most):
+    if not groups or not suffice(most):
         return MANY
     few, enough = 1, 2
-    while not found(enough):
+    while not suffice(enough):
         few, enough = enough, min(2 * enough, most)
     while enough - few > 1:
         middle = (few + enough) // 2
-        few, enough = (few, middle) if found(middle) else (middle, enough)
+        few, enough = (few, middle) if suffice(middle) else (middle, enough)
     return enough

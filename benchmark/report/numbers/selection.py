@@ -103,8 +103,8 @@ def leak_free(grid: Grid, frame: pd.DataFrame, records: Mapping[str, Record], ar
             for column, report, minus in columns_of(grid, config):
                 scored = None if minus else scores_of_halves(stored, report, config)
                 if scored is not None and not itself_chooses(config, report):
-                    at = selected(record, config, report, minus)
-                    scored = scored[at:][:1]
+                    chosen_evaluation = selected(record, config, report, minus)
+                    scored = scored[chosen_evaluation:][:1]
                 halves[str(run), column] = scored
     rows = []
     for names, cell in frame.groupby(CELL, sort=False):
@@ -185,13 +185,13 @@ def _both_ways(halves: np.ndarray, rule: str) -> np.ndarray:
 def _crossed(settings: dict[str, dict[int, Crossing]]) -> list[tuple[int, float, str]]:
     """By seed: score of the chosen setting on the other half, averaged over both ways, and the status of its runs."""
     ways = [settings[_winner(settings, half)] for half in (0, 1)]
-    found = []
+    rows = []
     for seed in (seed for seed in ways[0] if seed in ways[1]):
         both = [way[seed] for way in ways]
         lost = [run.status for run in both if run.status in LOST]
         score = (both[0].scores[0, 1] + both[1].scores[1, 1]) / 2
-        found.append((seed, np.nan if lost else float(score), lost[0] if lost else "finished"))
-    return found
+        rows.append((seed, np.nan if lost else float(score), lost[0] if lost else "finished"))
+    return rows
 
 
 def _winner(settings: dict[str, dict[int, Crossing]], half: int) -> str:

@@ -37,7 +37,7 @@ def seeds_to_find(log_ratio: float, level: float = LEVEL) -> int:
     """Number of seeds that detect a true ``log_ratio`` of normal values; at most ``MANY``.
 
     It is approximate: up to a tenth more than needed. Swaps of deviations with the means a and b and the
-    variances u and v have the variance u + v + (a - b)^2 per seed, of which only u + v is chance.
+    variances u and v have the variance u + v + (a - b)^2 per seed, and only u + v of it is chance.
     """
     if np.isnan(log_ratio) or log_ratio == 0:
         return MANY
