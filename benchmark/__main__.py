@@ -71,7 +71,7 @@ def main(config: DictConfig) -> None:
                 return
         failures.append(this.id if this else "")
         if launched_here(HydraConfig.get().runtime.choices):
-            # otherwise `_left` says it, in the sweep's own process
+            # Otherwise `_left` says it, in the sweep's own process
             _failed(overrides, line or f"{type(error).__name__}: {error}")
         return
     print(summary(record, from_store), flush=True)

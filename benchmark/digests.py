@@ -18,8 +18,8 @@ from typing import Any
 
 from benchmark.places import without_gz
 
-VERSION = 1  # of the small file
-FOLDER = "digests"  # of the cache
+VERSION = 1  # format of the small file
+FOLDER = "digests"  # folder within the cache
 FORMATS = {".csv": b"csv", ".tsv": b"tsv"}  # the same bytes give other rows as CSV than as TSV
 Files = Mapping[str, Sequence[Path]]  # by role, e.g. "weights"
 Touched = list[int] | None  # size, inode and times of a path; None if it is not there

@@ -39,7 +39,7 @@ def in_home(place: str) -> Path:
     """The path of ``place``, in which ``~`` and ``~USER`` stand for home folders."""
     try:
         return Path(place).expanduser()
-    except RuntimeError:  # of a user that does not exist
+    except RuntimeError:  # the user does not exist
         return Path(place)
 
 

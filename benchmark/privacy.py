@@ -111,7 +111,7 @@ def _short(path: str) -> str:
 
 def _relative(path: str) -> str:
     here = os.getcwd()
-    # a path relative to a folder above the home folder would name the user
+    # A path relative to a folder above the home folder would name the user
     private = Path.home().is_relative_to(here)
     below = not private and Path(path).is_relative_to(here)
     name = name_of(path)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-# seconds in which a second signal counts as the same request: schedulers and launchers both send one
+# Seconds in which a second signal counts as the same request: schedulers and launchers both send one
 AGAIN = 2.0
 SOON = 0.01  # seconds until a signal that was lost is raised again
 PATIENCE = 20.0  # seconds after which a signal is obeyed at any point; schedulers kill after 30

@@ -16,7 +16,7 @@ from benchmark.config.explained import GROUPS, KEYS
 from benchmark.printable import in_columns
 
 WIDEST, NARROWEST = 100, 60  # characters
-LONGEST = 36  # of KEY=VALUE, before its words go to the next line
+LONGEST = 36  # characters of KEY=VALUE; above, its explanation goes to the next line
 BEGINNING = """\
 benchmark: fine-tune a pretrained language model with noise and regularisation methods
 
@@ -73,7 +73,7 @@ def _shown(config: DictConfig, key: str) -> str:
     try:
         value = OmegaConf.select(config, key)
     except OmegaConfBaseException:
-        # the value refers to something that is missing, so show it as it is written
+        # The value refers to something that is missing, so show it as it is written
         part, _, name = key.rpartition(".")
         value = OmegaConf.to_container(OmegaConf.select(config, part), resolve=False)[name]  # type: ignore
     if isinstance(value, DictConfig):

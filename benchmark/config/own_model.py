@@ -16,8 +16,8 @@ CONFIGURED = ("config.json", "modules.json")  # one of these is in the folder of
 ESCAPED = re.compile(r"\\([\\()\[\]{}:=, \t])")  # what Hydra writes for such a sign outside of quotes
 MULTIRUN = {"-m", "--multirun"}
 VALUE = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^,]+""")  # one of several
-DIGITS = 4  # of the digest that tells two folders of one name apart
-# the name of a model in the home folder itself: the folder has the name of its user, which stays private
+DIGITS = 4  # digits of the digest that distinguishes folders of one name
+# The name of a model in the home folder itself: the folder has the name of its user, which stays private
 HOME = "home"
 
 

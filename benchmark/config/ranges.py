@@ -34,7 +34,7 @@ OR_ZERO: dict[str, tuple[float, float]] = {
 }
 BETAS = (1e-6, 0.999999)
 SHARES = (1e-9, 1)
-SETTINGS = (1e-20, 1e6)  # of a method or probe, in size
+SETTINGS = (1e-20, 1e6)  # range of the absolute value of a method's or probe's setting
 
 
 def check_protocol(protocol: ProtocolConfig) -> None:

@@ -32,7 +32,7 @@ def of_another_run(stored: Mapping[str, Any], named: str) -> bool:
     try:
         return run_id(typed_again(stored)) != named and not any(map(_may_be_short, _names(stored)))
     except (KeyError, TypeError, AttributeError, ValueError):
-        return False  # of a schema with other keys
+        return False  # the record has a schema with other keys
 
 
 def typed_again(stored: Mapping[str, Any]) -> RunConfig:

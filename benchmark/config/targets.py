@@ -28,7 +28,7 @@ VARIABLE = "BENCHMARK_TRUSTED"
 # Read once, at import, because a configuration can set variables later (`hydra.job.env_set`).
 TRUSTED = frozenset({OURS} | {name.strip() for name in os.environ.get(VARIABLE, "").split(",")} - {""})
 DOTTED = re.compile(r"[A-Za-z]\w*(\._?[A-Za-z]\w*)+")  # two parts or more, no __dunder__
-BUILDERS = {  # of this package, by the kind of their product
+BUILDERS = {  # builders of this package, by the kind of their product
     "model": ("encoder", "multilingual_encoder", "xtreme", "bert_tiny"),
     "task": ("tasks", "multilingual_tasks"),
 }

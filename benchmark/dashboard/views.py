@@ -11,7 +11,7 @@ from typing import Any
 
 from benchmark.dashboard.content import METHODS, Content
 
-# otherwise importing it warns of an older version
+# Otherwise importing it warns of an older version
 os.environ.setdefault("WANDB_REPORT_API_ENABLE_V2", "True")
 
 import wandb_workspaces.reports.v2 as reports

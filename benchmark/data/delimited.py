@@ -18,7 +18,8 @@ from benchmark.places import without_gz
 DELIMITERS = (",", ";", "\t", "|")
 TAB = "\t"
 QUOTE = '"'
-STATED = re.compile(r'"?sep=([^\w\s"]|\t)"?(?=[\r\n])', re.IGNORECASE)  # as Excel wants it
+# The line by which Excel learns the delimiter
+STATED = re.compile(r'"?sep=([^\w\s"]|\t)"?(?=[\r\n])', re.IGNORECASE)
 FEW = 20  # a column with at most so many different values has classes
 LONGEST = 1 << 30  # characters of a field; the library's own limit is 131072
 

@@ -13,7 +13,7 @@ from benchmark.errors import BenchmarkError, hint
 from benchmark.places import in_home, instead_of_address
 
 HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
-MOST_FILES = 50_000  # of a data set's folder
+MOST_FILES = 50_000  # files in the folder of a data set
 LFS = b"version https://git-lfs"
 
 

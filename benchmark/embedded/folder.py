@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmark.damage import SET_ASIDE, set_aside
 
-DataRow = dict[str, Any]  # of a split, by column
+DataRow = dict[str, Any]  # a row of a split, by column
 
 
 def built_once(folder: Path, build: Callable[[Path], None]) -> Path:
@@ -22,7 +22,7 @@ def built_once(folder: Path, build: Callable[[Path], None]) -> Path:
     ``build`` writes to a temporary folder, which is renamed at the end. A folder that has lost or cut files is
     set aside and built anew.
     """
-    # beside the folder, which has the layout of a hub's
+    # Beside the folder, which has the layout of a hub's
     noted = folder.with_name(f"{folder.name}.sizes.json")
     if folder.is_dir() and _as_noted(folder, noted):
         return folder

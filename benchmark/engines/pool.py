@@ -19,7 +19,7 @@ from benchmark.stopping import PATIENCE
 
 log = logging.getLogger(__name__)
 
-CRASHES = 1  # of a run's process, after which it is made once more
+CRASHES = 1  # crashes of a run's process after which it is made once more
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class Pool:
         ``alone`` is true for runs that had a GPU alone.
         """
         self.stop_late()
-        # the connection of a dead worker is closed
+        # The connection of a dead worker is closed
         talking = {worker.connection: worker for worker in self.busy}
         for end in wait(list(talking), seconds):
             worker = talking[end]  # type: ignore[index]

@@ -126,7 +126,7 @@ def serve(
     connection: Connection, life: Connection, environment: dict[str, str], gpu: int | None, growth: int
 ) -> None:
     """Run a worker's process until its launcher is gone; ``gpu`` is its GPU's number."""
-    # a terminal signals all processes; the launcher passes it on
+    # A terminal signals all processes; the launcher passes it on
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         try:

@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 ADDRESS = "RAY_ADDRESS"
 SECONDS = 5.0  # in which a cluster must answer
 LOOK = 0.5  # seconds between two looks at the tasks
-RESTARTS = 20  # of a worker whose node, or whose process of Ray, was lost
+RESTARTS = 20  # restarts of a worker after its node or its Ray process was lost
 OBJECTS = (
     80_000_000  # bytes for Ray's objects in a cluster of ours, about the least it takes: none are kept there
 )
@@ -151,7 +151,7 @@ class Tasks:
         for task in ended:
             try:
                 self.ray.get(task)
-            except Exception as error:  # of Ray, or of the place: no such folder
+            except Exception as error:  # an error of Ray or of the place, such as a missing folder
                 self.lost = str(error).strip().splitlines()[-1]
                 log.warning("engine=ray: a worker was lost (%s)", self.lost)
         return bool(self.going)

@@ -19,11 +19,11 @@ from benchmark.engines.process import QUITTING
 from benchmark.engines.workplace import Workplace
 from benchmark.stopping import PATIENCE, SIGNALS
 
-# ended by a signal, whether or not it was handled
+# Ended by a signal, whether or not it was handled
 STOPPED = {number for sign in SIGNALS for number in (128 + sign, -sign)}
-# exit statuses: all runs made, some failed, refused; any other status is a crash
+# Exit statuses: all runs made, some failed, refused; any other status is a crash
 AS_ASKED = {0, 1, 2} | STOPPED
-CRASHES = 3  # of a worker, after which its place is given up
+CRASHES = 3  # crashes of a worker after which its place is given up
 EVERY = 0.2  # seconds between two looks at the child
 
 

@@ -17,7 +17,7 @@ from benchmark.records.record import Record
 
 GIBIBYTE = 1 << 30
 CONTEXT = GIBIBYTE  # bytes of a GPU that a process takes beside its tensors: CUDA's context and kernels
-MARGIN = 1.2  # of the memory that was measured: a seed has other batches
+MARGIN = 1.2  # times the measured memory: another seed has other batches
 UNKNOWN = 2.0  # times the memory of a similar run of another task or method: a second pass at most
 
 

@@ -38,8 +38,8 @@ from benchmark.records.token import Token, read
 
 log = logging.getLogger(__name__)
 
-WORKERS = 4  # of an array, unless --workers says
-REQUEUES = 10_000  # of a job whose time was over
+WORKERS = 4  # jobs of an array, unless --workers is given
+REQUEUES = 10_000  # times that a job is queued again after its time limit
 WARNED = 90  # seconds before the end of a job's time, in which it saves snapshots and is queued again
 ENDS = 6 * QUITTING  # seconds within which jobs without a run to make have ended
 LEAVING = 60.0  # seconds in which Slurm ends a job that goes back to the queue

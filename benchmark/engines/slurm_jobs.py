@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 EVERY = 5.0  # seconds between two questions to Slurm
 ANSWER = 60.0  # seconds in which Slurm must answer
 ENDING = "COMPLETING"
-# seconds after which a job in the state "completing" counts as ended: its node does not answer
+# Seconds after which a job in the state "completing" counts as ended: its node does not answer
 HANGING = 120.0
 
 

@@ -93,7 +93,8 @@ class Logs:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.read = {path: path.stat().st_size for path in folder.glob("*.err")}  # of earlier commands
+        # Output of earlier commands is skipped
+        self.read = {path: path.stat().st_size for path in folder.glob("*.err")}
         self.said: set[str] = set()
         self.refusals: list[str] = []  # not shown yet
         self.error = ""  # the last refusal

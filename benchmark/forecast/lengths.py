@@ -21,7 +21,7 @@ from benchmark.config.schema import RunConfig, SplitConfig, TaskConfig
 from benchmark.config.splits import evaluation_splits, training_splits
 
 POINTS = 20  # quantiles of a split
-# tokens to which examples are cut for counting; for question answering, windows have the run's length
+# Tokens to which examples are cut for counting; for question answering, windows have the run's length
 UNCUT = 512
 TABLE = Path(__file__).with_name("lengths.json")
 

@@ -16,14 +16,14 @@ from benchmark.forecast.lengths import Lengths
 from benchmark.forecast.shapes import Shape
 
 OPTIMISER = 44  # bytes moved per weight: gradient, two moments and weight, clipping
-OPERATIONS = 90  # of a layer's forward
+OPERATIONS = 90  # operations in a layer's forward
 OF_OPTIMISER = 8  # operations per tensor
 DIRECTIONS = 3  # a forward, and a backward that costs twice as much
-# time of an operation in a run, as a multiple of the probe's: fitted on runs of the embedded encoder
+# Time of an operation in a run, as a multiple of the probe's: fitted on runs of the embedded encoder
 ON_CPU = 0.58
 AROUND = 5.0  # a layer's activation, norms and dropout together, in activations: fitted on runs of MiniLM
 LARGE = 1 << 28  # multiplications of a large product: as in `benchmark.models.linear`, which imports torch
-EVALUATION_TOKENS = 8192  # of a batch
+EVALUATION_TOKENS = 8192  # tokens of an evaluation's batch
 STATE = 16  # bytes of a weight, its gradient and two moments
 ACTIVATIONS = 68  # bytes of float32 that the backward keeps per token, unit and layer
 
@@ -85,7 +85,7 @@ def _products(shape: Shape, batch: BatchTokens, every_token: bool) -> list[tuple
         return 2 * count * rows * h * inner, rows * h * inner
 
     products = [alike(4 * whole, batch.tokens, h), alike(2 * whole, batch.tokens, f)]
-    products.append((4 * h * batch.squares * whole, 0.0))  # of attention: each product is small
+    products.append((4 * h * batch.squares * whole, 0.0))  # attention: each product is small
     if not every_token:
         products += [alike(2, batch.tokens, h), alike(2, batch.examples, h), alike(2, batch.examples, f)]
         products.append((4 * h * batch.tokens, 0.0))

@@ -22,12 +22,12 @@ from benchmark.errors import BenchmarkError
 from benchmark.forecast.devices import HERE, MEASURED, Rates
 from benchmark.runs.resources import processor
 
-VERSION = 2  # of the file in the cache
+VERSION = 2  # version of the file in the cache
 PLACE = "machine.json"
 AT_MOST = 4  # processes at a time
 PATIENCE = 120.0  # seconds until measuring is given up
-SIZES = (1024, 384, 1536)  # of a product
-FLOATS = 20_000_000  # of an addition in place: 80 MB, more than caches hold
+SIZES = (1024, 384, 1536)  # sizes of a product
+FLOATS = 20_000_000  # entries of an addition in place: 80 MB, more than caches hold
 TINY, TOKENS = (
     64,
     512,
@@ -35,7 +35,7 @@ TINY, TOKENS = (
 STARTED = (
     2 * 90 + 8 * 24
 ) * 3  # operations of such an update, as `benchmark.forecast.operations` counts them
-SECONDS = 0.9  # of each of the measurements
+SECONDS = 0.9  # length of each measurement
 SINGLE = ("bytes", "dispatch", "large", "activation")  # rates beside those of products
 
 

@@ -80,7 +80,7 @@ class ChildTuningD(Method):
     not_captured = ""
 
     fraction: float = 0.3  # p; 1 is plain fine-tuning
-    max_grad_norm: float = 1.0  # of each tensor, in the released form of the survey; 0 does not clip
+    max_grad_norm: float = 1.0  # norm to which the released survey clips each tensor; 0 does not clip
     fidelity: str = "released"
 
     def __post_init__(self) -> None:

@@ -37,7 +37,7 @@ def fetched(name: str, repo: str, revision: str | None, absent: bool) -> Path | 
         folder = _snapshot(repo, revision, FILES, bar)
         if not any(folder.rglob("*.safetensors")):
             _snapshot(repo, revision, PICKLED, bar)
-    except Exception as error:  # of the hub, of the connection's library, of the disk
+    except Exception as error:  # errors of the hub, the network library or the disk
         state = "is not in the hub cache" if absent else "is not whole in the hub cache"
         line = advice(MODEL, repo, revision, error)
         raise BenchmarkError(f"model {name!r}: {repo!r} {state}: {line}") from error

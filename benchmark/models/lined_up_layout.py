@@ -10,7 +10,7 @@ import torch
 
 from benchmark.models.packed_layout import PackedLayout
 
-# tokens of a sequence of padding: not longer than texts, since a kernel waits for its longest sequence
+# Tokens of a sequence of padding: not longer than texts, since a kernel waits for its longest sequence
 PADDING = 32
 
 

@@ -25,7 +25,7 @@ CPU = torch.device("cpu")
 CHANCES = 1 << 16  # a probability is rounded to a multiple of 1 / CHANCES
 
 
-PassName = tuple[str | int, ...]  # from which the seeds of a pass are derived, each under a seed of the run
+PassName = tuple[str | int, ...]  # the name from which a pass's seeds are derived
 SeedOf = Callable[[PassName], int]  # the name of a pass -> the seed of a stream named by that pass
 
 
@@ -38,7 +38,7 @@ class _Pass:
     seeds: tuple[int, ...] = (0,)
     name: PassName = ()
     masks: ClassVar[list[int]] = [0]
-    number = -1  # of the pass, in the update under `noted`
+    number = -1  # number of the pass in the update, under `noted`
     named: list[tuple[int, SeedOf]] | None = None
     captured: PassStreams | None = None
 

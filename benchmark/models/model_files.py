@@ -10,7 +10,7 @@ from benchmark.errors import BenchmarkError
 from benchmark.places import in_home
 
 WEIGHTS, TOKENIZER, REVISION = "weights", "tokenizer", "revision"
-FORMATS = ("*.safetensors", "*.bin")  # of weights; the first that a folder has counts
+FORMATS = ("*.safetensors", "*.bin")  # files of weights; the first format in a folder is used
 TEXTS = ("*.json", "*.txt", "*.model")  # configuration and tokenizer
 
 

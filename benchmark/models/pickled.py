@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-MEMBER = "data.pkl"  # of an archive that `torch.save` writes
+MEMBER = "data.pkl"  # the pickle in an archive that `torch.save` writes
 # The makers of tensors, and the words for their types.
 OF_TENSORS = re.compile(r"collections\.OrderedDict|torch\.(storage\.)?\w+|torch\._utils\._rebuild_\w+")
 DOTTED = re.compile(r"\w+(\.\w+)+")

@@ -25,10 +25,10 @@ WINDOWED = re.compile(
     "window|local_attention|chunk|block_size"
 )  # values of a configuration that long texts need
 MOST = 512  # tokens of a text, where the model has no limit
-TOLERANCE = 3e-5  # of the largest value; rounding alone is 4e-6 after 24 layers
+TOLERANCE = 3e-5  # relative to the largest value; rounding alone is 4e-6 after 24 layers
 ROWS = 64  # rows of a matrix from which its spread is estimated
 FIRST_WORD = 5  # ids below are special tokens in most vocabularies
-FOLDER = "packing"  # of results, in the cache
+FOLDER = "packing"  # folder of results in the cache
 KNOWN: dict[str, bool] = {}  # results in this process
 
 Inputs = dict[str, torch.Tensor]

@@ -26,7 +26,7 @@ from benchmark.tasks import Examples, Task
 from benchmark.training.course import batches
 
 POOLINGS, SOLVERS = ("first", "mean"), ("steps", "ridge")
-SEED = 0  # of the draw of examples, and of their order
+SEED = 0  # seed of the choice of examples and of their order
 WHOLE = DataConfig(name="whole")
 
 

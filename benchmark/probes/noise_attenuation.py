@@ -33,7 +33,7 @@ class NoiseAttenuation(Probe):
 
     paper: ClassVar[str] = "Hua et al., NAACL 2021, Figure 1"
 
-    share: float = 0.05  # of the norm of a token's state
+    share: float = 0.05  # size of the noise, as a share of the norm of a token's state
     examples: int | None = 256
 
     def __post_init__(self) -> None:

@@ -172,7 +172,7 @@ def _apart(arrays: Mapping[str, np.ndarray]) -> str | None:
                 return f"targets/{set_name}: {why}"
             if not np.isfinite(array).all():
                 return f"{name}: has values that are not numbers"
-        if group == "predictions" and lengths is not None:  # of words
+        if group == "predictions" and lengths is not None:  # predictions for words
             words = {int(lengths.sum()), array.shape[-1], -1 if targets is None else len(targets)}
             if len(words) > 1 or array.ndim != 2:
                 return f"{name}: of shape {array.shape}, and the sentences have {lengths.sum()} words"

@@ -24,11 +24,11 @@ from typing import Any, Self
 
 from benchmark.records.shape import ShapeError, check_of, shown
 
-VERSION = 1  # of the JSON of records and failures; raised when a field changes its name or meaning
+VERSION = 1  # version of the JSON of records and failures, raised when a field changes its name or meaning
 FINISHED, DIVERGED, FAILED = "finished", "diverged", "failed"
 
 LOUD = 10  # warn if a term of the loss is so many times the task's own
-DATA = "data "  # before the name of a split in `Record.origins`
+DATA = "data "  # precedes the name of a split in `Record.origins`
 
 Scores = dict[str, dict[str, float]]  # by evaluation set and metric; fractions
 

@@ -15,7 +15,7 @@ def chosen(records: Sequence[tuple[Path, Record]]) -> tuple[Path, Record, list[P
     record that was finished last is used. Within one origin the first record is used, so that a record merged
     into a store never replaces an existing one.
     """
-    firsts: list[tuple[Path, Record, list[Path]]] = []  # of every origin
+    firsts: list[tuple[Path, Record, list[Path]]] = []  # the first record of every origin
     for place, record in records:
         for _, first, beside in firsts:
             if not record.changed(first.origins()):

@@ -18,7 +18,7 @@ from pathlib import Path
 from benchmark.errors import BenchmarkError
 
 FILE = "store.json"
-FORMAT = 1  # of a store's folders and files
+FORMAT = 1  # format of a store's folders and files
 LEASE = 30.0  # seconds; kept in the store, since all processes that share it must agree
 
 

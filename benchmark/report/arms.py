@@ -21,7 +21,7 @@ from benchmark.report.numbers.predictions import Arrays
 from benchmark.report.numbers.sampling import weights_of
 
 BySeed = dict[int, float]
-Rows = Mapping[str, np.ndarray]  # of runs, by the names of a frame's columns
+Rows = Mapping[str, np.ndarray]  # arrays over runs, by the names of a frame's columns
 Scored = Callable[[Rows], np.ndarray]
 Kept = TypeVar("Kept")
 

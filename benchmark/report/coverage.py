@@ -8,7 +8,7 @@ from typing import Any
 from benchmark.grids.grid import Grid, PlannedRun
 from benchmark.grids.selectors import combinations, matches, parsed, values_in
 
-SIDES = ("better", "lower", "runs", "than", "gain_over")  # of a claim: selectors of runs
+SIDES = ("better", "lower", "runs", "than", "gain_over")  # keys of a claim that are selectors of runs
 NO_EVIDENCE = ("store", "cache", "device", "seed")  # axes that no claim covers
 
 

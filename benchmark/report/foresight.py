@@ -91,7 +91,7 @@ def _of_claim(
         return replace(blank, missing=lacking)
     sign = 1.0 if claim["better"] else -1.0
     contrasts = [replace(contrast, gain=sign * contrast.gain) for contrast in contrasts]
-    # the comparisons of a column if a claim counts columns, else each by itself
+    # The comparisons of a column if a claim counts columns, else each by itself
     groups: dict[Any, list[Contrast]] = {}
     for number, ((column, _), contrast) in enumerate(zip(cells, contrasts, strict=True)):
         groups.setdefault(column if isinstance(claim["where"], int) else number, []).append(contrast)

@@ -33,9 +33,9 @@ PAGE, LETTER, BETWEEN, WIDEST = (
     8,
     120,
 )  # points: of article's lines, a letter, two columns, a column
-LINES = 40  # of a table: more would be higher than a page
+LINES = 40  # lines of a table: more would be higher than a page
 FLOATS = 16  # tables between two page breaks: LaTeX can hold only few floats at a time
-# line breaks within a name, which would be too wide for its column otherwise
+# Line breaks within a name, which would be too wide for its column otherwise
 BREAK = re.compile(r"(?<=[_,=+/])(?=\w)|(?<=[a-z]\.)(?=[a-z])")
 NEEDS = r"% needs \usepackage{array,booktabs}"
 LEFT, RIGHT = (rf">{{\{way}\arraybackslash}}p{{{WIDEST}pt}}" for way in ("raggedright", "raggedleft"))
@@ -117,7 +117,7 @@ def _table(section: Section, title: str, label: str) -> list[str]:
 
 def _row(row: Sequence[str]) -> str:
     line = " & ".join(_cell(text) for text in row) + r" \\"
-    # otherwise `\\` in the line above would read it as its argument
+    # Otherwise `\\` in the line above would read it as its argument
     return f"{{}}{line}" if line[0] in "[*" else line
 
 

@@ -28,8 +28,8 @@ from benchmark.report.papers.findings import sentences
 from benchmark.report.published import claim_ids, claim_of
 from benchmark.report.words import NOT_DECLARED, NOT_MEASURED
 
-WorkOf = Callable[[RunConfig], Hashable]  # of a planned run
-# the hours of a run with this work; None if its workload was not measured
+WorkOf = Callable[[RunConfig], Hashable]  # gives the work of a planned run
+# The hours of a run with this work; None if its workload was not measured
 Hours = Callable[[Any], float | None]
 
 

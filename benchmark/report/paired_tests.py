@@ -14,7 +14,7 @@ from benchmark.report.numbers.noncentral import seeds_for
 from benchmark.report.numbers.statistics import LEVEL, MANY, Estimate, paired, settled
 from benchmark.report.sums import Sum
 
-# for this test, `Comparison.needed` is only a lower bound: the fewest seeds that can decide
+# For this test, `Comparison.needed` is only a lower bound: the fewest seeds that can decide
 OF_SIDES = "swaps of sides"
 
 

@@ -11,7 +11,7 @@ from benchmark.config.stored import typed_again
 from benchmark.records.record import Record
 from benchmark.report.numbers import predictions
 
-NEAR = 1e-6  # of a score, as a fraction
+NEAR = 1e-6  # tolerance of a score, as a fraction
 
 
 def unlike(record: Record, stored: Mapping[str, np.ndarray]) -> str | None:

@@ -20,7 +20,7 @@ from benchmark.report.statements import CLAIMS, HEADINGS, cells, statement
 # Signs that would begin markup: a star only if a second one follows, a bracket only before an address.
 MARKUP = re.compile(r"[\\`|<>$]|~(?=~)|&(?=#?\w+;)|\](?=[(\[:])|(?<!\w)_(?=\S)|\*(?=\S.*\*)|(?<=:)/(?=/)")
 ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
-BLOCK = re.compile(r"^([#+=~-]|\d+(?=[.)]))")  # of a line by itself: a heading, a list, a rule
+BLOCK = re.compile(r"^([#+=~-]|\d+(?=[.)]))")  # signs that begin a heading, a list or a rule
 
 
 def terminal(report: Report, width: int | None = None) -> str:
@@ -45,7 +45,7 @@ def terminal(report: Report, width: int | None = None) -> str:
         console.print(Text(CLAIMS))
         shown = RichTable(box=None, pad_edge=False)
         for name in HEADINGS:
-            # long words, such as lists of tasks, are wrapped, not cut
+            # Long words, such as lists of tasks, are wrapped, not cut
             shown.add_column(name, overflow="fold")
         for row in cells(report.verdicts):
             shown.add_row(*(Text(printable(text)) for text in row))

@@ -9,7 +9,7 @@ from benchmark.report.published import AVERAGE
 from benchmark.report.sections import VANILLA_LABEL
 
 NONE = "none"  # in place of texts that pandas would read as a missing number
-UNIT = "percent"  # of scores; differences are in percentage points
+UNIT = "percent"  # unit of scores; differences are in percentage points
 MEAN = "mean of the columns"
 
 

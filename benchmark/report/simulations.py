@@ -26,8 +26,8 @@ from benchmark.report.paired_tests import Comparison, of_sum, tested, with_plann
 from benchmark.report.sums import Sum
 
 TABLES = 100
-MARGIN = 1.0  # of a claim that two arms are alike, in deviations of a difference
-MEAN, COLLAPSED, SHARE = 70.0, 50.0, 0.1  # of scores, of collapsed runs, and of runs that collapse or diverge
+MARGIN = 1.0  # margin of a claim that two arms are alike, in deviations of a difference
+MEAN, COLLAPSED, SHARE = 70.0, 50.0, 0.1  # mean score, score of collapsed runs, share of runs that fail
 Draw = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
 NOISE: dict[str, Draw] = {
     "normal": lambda rng, shape: rng.normal(size=shape),

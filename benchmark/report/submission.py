@@ -28,7 +28,7 @@ from benchmark.report.numbers.predictions import Arrays
 
 REPO = "nyu-mll/glue"
 FOLDER = "submissions"
-LOWEST, HIGHEST = 0.0, 5.0  # of STS-B
+LOWEST, HIGHEST = 0.0, 5.0  # the scale of STS-B
 
 
 @dataclass(frozen=True)

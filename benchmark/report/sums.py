@@ -14,7 +14,7 @@ from benchmark.report.numbers.sampling import weights_of
 from benchmark.report.numbers.statistics import Estimate
 
 Term = tuple[float, Arm, Rule]  # a weight, an arm, and the columns over which its mean is taken
-ValuesOf = Callable[[Arm, str], BySeed]  # of an arm on one column
+ValuesOf = Callable[[Arm, str], BySeed]  # gives the values of an arm on one column
 MachinesOf = Callable[[Arm, str], Mapping[int, str]]
 EXACT = ("memory",)  # quantities that are the same in every repetition on a GPU
 OF_MACHINES = ("time", "training", "memory")  # quantities that differ between machines

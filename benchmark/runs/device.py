@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 DRIVER, CONTROL = Path("/proc/driver/nvidia/version"), Path("/dev/nvidiactl")
 NEEDED_DRIVERS = {"11": 450, "12": 525, "13": 580}  # by CUDA's major version, the oldest driver that runs it
 NO_DETERMINISTIC = "does not have a deterministic implementation"
-STATE_BYTES = 16  # of a parameter in training: float32 weight, gradient, and two moments
+STATE_BYTES = 16  # bytes of a parameter in training: float32 weight, gradient, and two moments
 LIBRARIES = ("torch", "transformers", "datasets", "huggingface_hub", "tokenizers", "evaluate", "filelock")
 
 
@@ -77,7 +77,7 @@ def check_precision(precision: str, device: Any) -> None:
 
     if precision != "bfloat16":
         return
-    capable = torch.cpu.get_capabilities()  # of a processor, by name: avx512_bf16, amx_bf16, …
+    capable = torch.cpu.get_capabilities()  # capabilities of the processor by name: avx512_bf16, amx_bf16, …
     if device.type == "cpu" and not any(has for name, has in capable.items() if name.endswith("bf16")):
         log.warning(
             "protocol.precision=bfloat16: this processor (%s) only emulates bfloat16, so float32 is quicker",
@@ -146,7 +146,7 @@ def keep_quiet() -> None:
     datasets.disable_progress_bars()
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
-    # otherwise transformers sends the hub a request that nobody asked for
+    # Otherwise transformers sends the hub a request that nobody asked for
     os.environ["DISABLE_SAFETENSORS_CONVERSION"] = "1"
 
 

@@ -43,7 +43,7 @@ def drop_snapshots(store: Store, records: Collection[str]) -> None:
     """Remove snapshots of finished runs, left by processes that were killed."""
     left_behind = {path.name.partition(".")[0] for path in (store.folder / UNFINISHED).glob("*.pt")}
     for run_id in left_behind.intersection(records):
-        with suppress(BenchmarkError):  # of a store that cannot be written to
+        with suppress(BenchmarkError):  # the store cannot be written to
             lease = Lease(store.folder, LEASES, run_id)
             if lease.take():
                 store.drop_snapshot(run_id)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import signal
 import sys
 
-FIRST = ["benchmark.runs.forking"]  # of the modules that a fork server imports
+FIRST = ["benchmark.runs.forking"]  # the first of the modules that a fork server imports
 
 if any("multiprocessing.forkserver" in word for word in sys.orig_argv):
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 PROCESS = Path("/proc/self")
-MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1  # of mallopt
+MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1  # parameters of mallopt
 
 
 class PeakMemory:

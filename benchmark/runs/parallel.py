@@ -17,7 +17,7 @@ Piece = TypeVar("Piece")
 Result = TypeVar("Result")
 FEW = 4  # pieces: for so few, starting a process takes longer than the work
 SELDOM = 50_000  # new objects between looks for cycles: grids and records are many small objects that stay
-TRIES, SOON = 20, 0.1  # of starting a process while a fork server ends, and the seconds between them
+TRIES, SOON = 20, 0.1  # attempts to start a process while a fork server ends, and seconds between them
 _work: list[Callable[[Any], Any]] = []
 
 

@@ -123,7 +123,7 @@ class WandB(Tracker):
     def opening(self, heading: Heading, purpose: str | None) -> dict[str, Any]:
         """The words with which W&B begins a run, or goes on with it."""
         mode = self.chosen_mode()
-        # the agent waits for the id that it gave
+        # The agent waits for the id that it gave
         run_id = os.environ.get("WANDB_RUN_ID") if under_agent() else None
         return {
             "project": self.project,

@@ -22,7 +22,7 @@ from benchmark.privacy import without_secrets
 PATIENCE = 40.0  # seconds for an answer: more than W&B takes to be imported, to begin and to finish
 LEAVING = 5.0  # seconds until a process that is no longer needed must have ended
 LONGEST = 300  # characters of an error
-# without ids, the messages of all runs are equal, and a launcher prints them once
+# Without ids, the messages of all runs are equal, and a launcher prints them once
 OF_A_RUN = re.compile(r"\brun [0-9a-f]{16}\b")
 
 

@@ -33,7 +33,8 @@ class Manifest:
     def save(self, folder: Path) -> None:
         """Write it to a site's ``folder``, whole or not at all."""
         partial = folder / f"{FILE}.partial"
-        text = json.dumps(asdict(self), separators=(",", ":"), default=lambda value: value.item())  # of numpy
+        # Numbers of NumPy
+        text = json.dumps(asdict(self), separators=(",", ":"), default=lambda value: value.item())
         partial.write_text(text, encoding="utf-8")
         partial.replace(folder / FILE)
 

@@ -17,7 +17,7 @@ from benchmark.report.published import AVERAGE
 from benchmark.report.sections import VANILLA_LABEL
 
 STRIP, HIGH = 170, 18  # pixels of a strip
-# share of the interval ends that lie within a strip: one extreme interval must not flatten all others
+# Share of the interval ends that lie within a strip: one extreme interval must not flatten all others
 CLIPPED = 0.95
 
 

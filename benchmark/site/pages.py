@@ -19,7 +19,7 @@ HERE = Path(__file__).parent
 TEMPLATES, ASSETS = HERE / "templates", HERE / "assets"
 MINUS = re.compile(r"(?<![\w−-])-(?=\.?\d)")
 CODE = re.compile(r"`{1,2}([^`]+)`{1,2}")
-MOST_ROWS = 2000  # of a table in one page: more make a browser slow
+MOST_ROWS = 2000  # rows of a table in one page: more make a browser slow
 NAVIGATION = {
     "index.html": "Overview",
     "claims.html": "Claims",

@@ -26,7 +26,7 @@ from benchmark.site.inputs import RUN
 from benchmark.site.pages import Site, environment
 
 NONE = "none"
-BYTES = 1e6  # of a megabyte
+MEGABYTE = 1e6  # bytes
 PARTS = (
     "model",
     "task",
@@ -34,7 +34,7 @@ PARTS = (
     "protocol",
     "data",
     "probe",
-)  # of a configuration, in the order of its page
+)  # groups of a configuration, in the order of the page
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class RunPages:
             unknown=unknown,
             sets=sorted({name for entry in record.curve for name in entry.scores}),
         )
-        size = _bytes(place) / BYTES
+        size = _bytes(place) / MEGABYTE
         return {"folder": folder, "path": path, "problem": "", "trouble": trouble} | _summary(record, size)
 
 

@@ -32,7 +32,7 @@ from benchmark.site import measured_rows
 from benchmark.site.from_manifest import stored_row
 from benchmark.site.pages import MOST_ROWS, Site, slug
 
-POINTS = 400  # of a figure that its page lists
+POINTS = 400  # points of a figure that its page lists
 GAIN = ("cells", "mean", "low", "high", "random_mean", "random_low", "random_high", "share_gained")
 
 

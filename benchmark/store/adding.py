@@ -21,7 +21,11 @@ from benchmark.records.record import VersionError
 from benchmark.records.store import Store
 from benchmark.store.likeness import Result, few, of_environments, of_results
 
-FILES = {"record.json": 16_000_000, "arrays.npz": 64 * 2**30}  # of a run, with their largest sizes in bytes
+# Files of a run, with their largest sizes in bytes
+FILES = {
+    "record.json": 16_000_000,
+    "arrays.npz": 64 * 2**30,
+}
 
 
 @dataclass

@@ -22,11 +22,11 @@ from benchmark.errors import BenchmarkError
 from benchmark.records.disk import make_writable
 from benchmark.records.record import Record
 
-VERSION = "0.3.0"  # of their schema
+VERSION = "0.3.0"  # version of their schema
 NAME = "finetuning-noise-benchmark"
 UNKNOWN = "unknown"
-BUILDERS = "benchmark."  # of models that the project makes itself
-CORRELATIONS = ("matthews_correlation", "pearson", "spearman")  # from -1 to 1
+BUILDERS = "benchmark."  # begins the names of models that the project makes itself
+CORRELATIONS = ("matthews_correlation", "pearson", "spearman")  # range from -1 to 1
 NOT_PORTABLE = re.compile(r"[^\w.-]+")
 
 

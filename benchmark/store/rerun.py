@@ -33,7 +33,7 @@ CHURN, DEVIATIONS = 0.2, 3.0
 EQUAL, WITHIN, DIFFERS, DAMAGED = "equal", "within", "differs", "damaged"
 NOT_RUN = "could not be rerun"
 OUTCOMES = (EQUAL, WITHIN, DIFFERS, DAMAGED, NOT_RUN)
-# facts that do not count as a kind of machine: other versions of this project must give the same bits
+# Facts that do not count as a kind of machine: other versions of this project must give the same bits
 NO_KIND = ("code.",)
 CORRELATIONS = ("matthews_correlation", "pearson", "spearman")
 
@@ -77,7 +77,7 @@ def complete(record: Record, cache: str, store: Store) -> RunConfig:
         raise BenchmarkError(
             f"a folder of another machine is known by its name alone ({names or 'in a setting'})"
         )
-    # the number of a GPU means something only on its own machine
+    # The number of a GPU means something only on its own machine
     device = "cpu" if config.device == "cpu" else "auto"
     config = replace(config, device=device, replay=None, snapshot_minutes=None)
     return replace(config, cache=cache, store=str(store.folder))

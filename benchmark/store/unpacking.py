@@ -86,7 +86,7 @@ def add(store: Store, path: Path, tell: Tell = silence) -> Added:
                     target.write(block)
             if {child.name for child in (unpacked / run_id).iterdir()} == {*FILES}:
                 added.result(store, unpacked / run_id, run_id, f"{path}: {run_id}")
-                # remove it if it was not moved to its place
+                # Remove it if it was not moved to its place
                 shutil.rmtree(unpacked / run_id, ignore_errors=True)
                 tell("records", run_ids.index(run_id) + 1, len(run_ids))
 

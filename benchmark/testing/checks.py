@@ -54,7 +54,7 @@ def evaluation(settings: Settings) -> None:
         stock = tiny_model()
         stock.load_state_dict(model.state_dict(), strict=True)
         if not after.outcome.padded and when == "fine-tuned":
-            # the same sums in the same order as without padding
+            # The same sums in the same order as without padding
             packed = packing.install(encoder_of(stock))
             assert packed is not None
             packed.first_only = not method_of(settings).needs_last_states

@@ -48,7 +48,7 @@ PROTOCOL = ProtocolConfig(
     name="small", batch_size=4, epochs=2, learning_rate=1e-3, weight_decay=0.01, warmup=0.0
 )
 CPU = torch.device("cpu")
-EXAMPLES = 8  # of a check: two updates in each of two epochs
+EXAMPLES = 8  # training examples of a check: two updates in each of two epochs
 
 
 def settings_of(path: str | Path, **run: Any) -> Settings:

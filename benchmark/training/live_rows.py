@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 ON_WEIGHTS = ("survey", "climb", "gradient", "measure", "direction", "before", "moved", "after", "evaluated")
 LEAST = 1 << 18  # entries: leaving out fewer costs as much as it saves
-# entries that a processor adds at once: only rows of a multiple give the same norm with and without rows of 0
+# Entries that a processor adds at once: only rows of a multiple give the same norm with and without rows of 0
 LANES = 16
 PIECE = 1 << 14  # entries that stay in cache while all decays are multiplied
 

@@ -25,7 +25,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")
 DASHES = ("-", "--", "-.", ":")
 ENTRY = "of "  # begins the label of a series
 BAND = 0.18  # opacity
-HEIGHT = 3.2  # of a panel, in inches
+HEIGHT = 3.2  # height of a panel in inches
 
 
 def look(number: int) -> dict[str, Any]:

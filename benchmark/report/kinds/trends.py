@@ -30,7 +30,8 @@ from benchmark.report.numbers.swaps import fewest_seeds
 from benchmark.report.paired_tests import Comparison, of_sum
 from benchmark.report.sums import Term
 
-Positions = list[tuple[Arm, Rule, float]]  # of a contrast: an arm, its columns and its place on the axis
+# Parts of a contrast: an arm, its columns and its place on the axis
+Positions = list[tuple[Arm, Rule, float]]
 
 
 def trend(compared: Compared, claim: dict[str, Any]) -> list[Comparison]:

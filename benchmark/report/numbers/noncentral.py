@@ -16,7 +16,7 @@ from scipy import stats
 from benchmark.report.numbers.statistics import LEVEL, MANY, POWER
 
 Cell = TypeVar("Cell")
-Chance: TypeAlias = Callable[[Sequence[Cell], int, float], float]  # of cells, seeds and a level
+Chance: TypeAlias = Callable[[Sequence[Cell], int, float], float]  # the chance for cells, seeds and a level
 
 
 def effect(gain: float, ours: float, others: float, correlation: float = 0.0) -> float:

@@ -15,7 +15,7 @@ from scipy import optimize, stats
 
 from benchmark.report.numbers.statistics import CONFIDENCE, Estimate, estimate
 
-DRAWS = 10_000  # of the bootstrap
+DRAWS = 10_000  # bootstrap samples
 TAILS = np.array([(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
 
 

@@ -124,7 +124,7 @@ def _correlation(means: np.ndarray) -> float:
 TERMS: dict[str, tuple[Callable[[np.ndarray, np.ndarray], np.ndarray], Callable[[np.ndarray], float]]] = {
     "accuracy": (_agreement, _share),
     "f1": (_counts, _f1),
-    "matthews_correlation": (_counts, _matthews),  # of two classes, as CoLA's
+    "matthews_correlation": (_counts, _matthews),  # for two classes, as in CoLA
     "pearson": (_moments, _correlation),
     "spearman": (_rank_moments, _correlation),
 }

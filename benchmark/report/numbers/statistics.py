@@ -10,7 +10,7 @@ import numpy as np
 from scipy import optimize, stats
 
 CONFIDENCE = 0.95
-LEVEL = 1 - CONFIDENCE  # of a two-sided test
+LEVEL = 1 - CONFIDENCE  # level of a two-sided test
 POWER = 0.8
 MANY = 10_000  # seeds; nobody runs more
 NO_SPREAD = 1e-12  # relative to the values: some thousand times their last digit, so rounding

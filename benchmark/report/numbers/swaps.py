@@ -60,7 +60,7 @@ def ranked_signs(differences: np.ndarray) -> tuple[float, float]:
     rounded = np.round(differences / largest / TIED)
     doubled = np.rint(2 * stats.rankdata(np.abs(rounded))).astype(int)  # shared ranks are halves
     signed = int(doubled @ np.sign(rounded))
-    chances = np.ones(1)  # of every sum of the ranks with a positive sign
+    chances = np.ones(1)  # the chance of every sum of ranks with a positive sign
     for rank in doubled[rounded != 0]:
         chances = (np.pad(chances, (0, rank)) + np.pad(chances, (rank, 0))) / 2
     sums = 2 * np.arange(len(chances)) - (len(chances) - 1)

@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmark.report.published import FOLDER, load
 
-WHOLE_ROW = ""  # as a column
+WHOLE_ROW = ""  # stands for all columns of a row
 Source = dict[str, Any]  # a published table, as `published.load` gives it
 
 

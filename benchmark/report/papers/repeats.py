@@ -11,8 +11,8 @@ from benchmark.report.numbers.frame import average
 from benchmark.report.papers.base import Finding, Source, in_row, is_copied, of_paper, seeds_of, training_set
 from benchmark.report.published import AVERAGE, load, rule_of
 
-FIELDS = ("values", "std", "max")  # of a row's cells
-EXACT = 1e-9  # of a printed unit: rounding of the arithmetic itself
+FIELDS = ("values", "std", "max")  # fields of a row's cells
+EXACT = 1e-9  # tolerance in printed units, for rounding of the arithmetic itself
 FREE = ("protocol.", "data.")  # settings that one table may leave out and another one states
 UNSAID = object()
 

@@ -7,7 +7,7 @@ from math import ceil, floor, sqrt
 
 ROUNDED, CUT_OFF = "rounded", "cut off"  # how a number came to its printed digits
 POPULATION, SAMPLE = "population", "sample"  # deviations divided by n, and by n - 1
-EXACT = 1e-9  # of a printed unit: rounding of the arithmetic itself
+EXACT = 1e-9  # tolerance in printed units, for rounding of the arithmetic itself
 
 
 def possible_mean(printed: float, answers: int, decimals: int) -> str | None:
