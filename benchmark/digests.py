@@ -25,7 +25,7 @@ Files = Mapping[str, Sequence[Path]]  # by role, e.g. "weights"
 Touched = list[int] | None  # size, inode and times of a path; None if it is not there
 
 
-def place(cache: Path, named: Any) -> Path:
+def cache_file(cache: Path, named: Any) -> Path:
     """The cache file for a part of a configuration, in this folder."""
     seen_from = [os.getcwd(), *(os.environ.get(name) for name in ("HF_HOME", "HF_HUB_CACHE"))]
     text = json.dumps([VERSION, seen_from, named], sort_keys=True)
@@ -64,7 +64,7 @@ def computed(kept: Path, files: Files, facts: Mapping[str, str] = {}) -> dict[st
     return {name: group["digest"] for name, group in groups.items()} | dict(facts)
 
 
-def again(kept: Path) -> dict[str, str]:
+def present_digests(kept: Path) -> dict[str, str]:
     """The digests in a cache file whose files still exist."""
     groups = (_content(kept) or {"groups": {}})["groups"]
     files = {name: [Path(path) for path in group["files"]] for name, group in groups.items()}

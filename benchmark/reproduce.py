@@ -65,7 +65,7 @@ def reproduce(options: argparse.Namespace) -> int:
     store = Store(planned.runs[0].config.store)
     hits = Hits(store)
     records, missing = look_up(planned, hits)
-    for line in others(hits):
+    for line in changed_records(hits):
         print(line, file=sys.stderr)
     for run in missing:
         validate(run.config)
@@ -152,7 +152,7 @@ def look_up(planned: Grid, hits: Hits) -> tuple[dict[str, Record], list[PlannedR
     return records, list(missing.values())
 
 
-def others(hits: Hits) -> list[str]:
+def changed_records(hits: Hits) -> list[str]:
     """One line per change: the number of records made from other data, weights or tokenizer."""
     counts = Counter(", ".join(changed) for changed in hits.changed.values())
     return [

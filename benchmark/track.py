@@ -59,7 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
         tracker = tracker_of(overrides)
         check_account(tracker)
         check_store(options.store)
-        sent = tell(tracker, Store(options.store), wanted(options.store, tables))
+        sent = tell(tracker, Store(options.store), chosen_runs(options.store, tables))
         facts = [f"{sent.new} records sent to {tracker.project}", f"{sent.known} there already"]
         facts += [f"{sent.left_out} left out"] if sent.left_out else []
         print(printable(", ".join(facts)))
@@ -86,7 +86,7 @@ def check_account(tracker: WandB) -> None:
         raise BenchmarkError(f"{why}: {ACCOUNT}")
 
 
-def wanted(folder: Path, tables: Sequence[str]) -> dict[str, str | None]:
+def chosen_runs(folder: Path, tables: Sequence[str]) -> dict[str, str | None]:
     """The runs to send, by id, with the table under which each is grouped."""
     stored = dict.fromkeys(place.name[:16] for place in runs_of(folder))
     if not tables:

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from benchmark.data.files import Source
 
 
-def kept(task: TaskConfig, cache: Path) -> Path:
+def digests_file(task: TaskConfig, cache: Path) -> Path:
     """The place of a task's digests; see `benchmark.digests`."""
-    return digests.place(cache, ["task", as_json(task)])
+    return digests.cache_file(cache, ["task", as_json(task)])
 
 
 def files(task: TaskConfig, names: Collection[str]) -> dict[str, list[Path]]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from benchmark.engines.awaited import Awaited
 from benchmark.engines.given_up import GivenUp
-from benchmark.engines.pool import Pool, again
+from benchmark.engines.pool import Pool, job_to_repeat
 from benchmark.engines.process import ELSEWHERE, RunOutcome
 from benchmark.engines.slots import Job
 from benchmark.grids.grid import PlannedRun
@@ -68,7 +68,7 @@ class GridWork:
                 raise UnwritableError(outcome.error)
             if outcome.failure == ELSEWHERE:
                 self.elsewhere.add(job)
-            elif (repeated := again(job, outcome)) is not None:
+            elif (repeated := job_to_repeat(job, outcome)) is not None:
                 self.waiting.append(repeated)
             else:
                 if outcome.failure is not None:

@@ -146,7 +146,7 @@ class Pool:
             worker.end(max(0.0, last - time.monotonic()))
 
 
-def again(job: Job, outcome: RunOutcome) -> Job | None:
+def job_to_repeat(job: Job, outcome: RunOutcome) -> Job | None:
     """The job to repeat for a run without a record; None if it failed.
 
     A run that took too much GPU memory, or whose neighbours did, is repeated alone. A run whose process died

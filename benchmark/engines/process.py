@@ -160,7 +160,7 @@ def make_runs(connection: Connection, environment: dict[str, str], gpu: int | No
     prepare(connection, gpu)
     first: int | None = None
     while (order := next_order(connection)) is not None:
-        outcome, kept = made(order, gpu)
+        outcome, kept = make_one(order, gpu)
         first = kept if first is None else first
         last = outcome.failure not in (None, REFUSED, ELSEWHERE, GONE) or kept - first > growth
         connection.send(replace(outcome, last=last))
@@ -191,7 +191,7 @@ def next_order(connection: Connection) -> Order | None:
         return None
 
 
-def made(order: Order, gpu: int | None) -> tuple[RunOutcome, int]:
+def make_one(order: Order, gpu: int | None) -> tuple[RunOutcome, int]:
     """Make a run; return its outcome and the bytes that the process keeps after it."""
     from benchmark.runs import memory
 

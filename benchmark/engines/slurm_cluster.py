@@ -83,14 +83,14 @@ class SlurmCluster(Engine):
         begun = begin(asked, cpus, self.run_minutes)
         jobs = Jobs(named(asked.store.open(wait=True), begun.stamp))
         watch = Watch(asked, begun.logs)
-        if jobs.there():
+        if jobs.unfinished():
             log.warning(
                 "engine=slurm: %d jobs of this grid are there already: none is added", len(jobs.states)
             )
         else:
             jobs.submitted(self.submit(begun, jobs.name, cpus, workers))
         try:
-            while watch.missing and jobs.there():
+            while watch.missing and jobs.unfinished():
                 watch.look(jobs.running())
                 time.sleep(1)
         except stopping.Stopped as stopped:

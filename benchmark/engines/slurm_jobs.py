@@ -36,7 +36,7 @@ class Jobs:
         self.states |= dict.fromkeys(ids, "PENDING")
         self.seen = time.monotonic()
 
-    def there(self) -> bool:
+    def unfinished(self) -> bool:
         """True if a job has not ended; Slurm is asked again every few seconds."""
         if time.monotonic() - self.asked >= EVERY:
             self.ask()

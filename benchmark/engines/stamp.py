@@ -93,8 +93,8 @@ def _runs(grid: Grid) -> str:
 def _files(config: RunConfig) -> dict[str, str]:
     """The digests of a model's and a task's files, as far as known without reading them."""
     cache = Path(config.cache)
-    model = recalled(model_files.kept(config.model, cache)) or {}
-    task = recalled(task_files.kept(config.task, cache)) or {}
+    model = recalled(model_files.digests_file(config.model, cache)) or {}
+    task = recalled(task_files.digests_file(config.task, cache)) or {}
     return {f"model {config.model.name}, {name}": digest for name, digest in model.items()} | {
         f"task {config.task.name}, {name}": digest for name, digest in task.items()
     }

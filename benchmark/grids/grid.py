@@ -114,7 +114,7 @@ def load(name: str, changes: Iterable[str] = (), small: bool = False) -> Grid:
         declared = rectangles.declared(params, table["grids"])
         declaration.check(name, table, declared)
         changed = axes(changes)
-        wanted = searching.asked(changed)
+        wanted = searching.requested(changed)
         own = {key: values for key, values in changed.items() if key != searching.KEY}
         if table["static"]:
             return Grid(name, table, {}, own, [], search=search)

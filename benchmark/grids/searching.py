@@ -32,7 +32,7 @@ class Search:
     budget: int | None = None
 
 
-def asked(changes: Axes) -> Search | None:
+def requested(changes: Axes) -> Search | None:
     """The search among a user's changes; None without one.
 
     Raises: BenchmarkError for a value that is not valid.

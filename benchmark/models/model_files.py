@@ -14,9 +14,9 @@ FORMATS = ("*.safetensors", "*.bin")  # files of weights; the first format in a 
 TEXTS = ("*.json", "*.txt", "*.model")  # configuration and tokenizer
 
 
-def kept(model: ModelConfig, cache: Path) -> Path:
+def digests_file(model: ModelConfig, cache: Path) -> Path:
     """The place of a model's digests; see `benchmark.digests`."""
-    return digests.place(cache, ["model", model.id, model.builder, model.revision])
+    return digests.cache_file(cache, ["model", model.id, model.builder, model.revision])
 
 
 def folder_of(model: ModelConfig) -> Path | None:
@@ -45,4 +45,4 @@ def computed(model: ModelConfig, folder: Path, cache: Path) -> dict[str, str]:
     weights = next((paths for name in FORMATS if (paths := sorted(folder.glob(name)))), [])
     texts = sorted(path for name in TEXTS for path in folder.glob(name))
     facts = {REVISION: folder.name} if folder.parent.name == "snapshots" else {}
-    return digests.computed(kept(model, cache), {WEIGHTS: weights, TOKENIZER: texts}, facts)
+    return digests.computed(digests_file(model, cache), {WEIGHTS: weights, TOKENIZER: texts}, facts)

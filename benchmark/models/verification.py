@@ -50,14 +50,14 @@ class Check:
             again = [results(self.encoder, inputs) for inputs in (self.batch, self.long)]
             alone = results(self.encoder, self.alone)[0]
         return close(alone, self.expected[0][0][-len(alone) :]) and all(
-            close(hidden, states) and same(outputs, expected)
+            close(hidden, states) and equal_outputs(outputs, expected)
             for (hidden, outputs), (states, expected) in zip(again, self.expected, strict=True)
         )
 
     def outputs_hold(self) -> bool:
         """True if the model's head now gives the same results."""
         with exact(self.encoder):
-            return same(results(self.encoder, self.batch)[1], self.expected[0][1])
+            return equal_outputs(results(self.encoder, self.batch)[1], self.expected[0][1])
 
 
 def key(encoder: Encoder) -> str:
@@ -160,7 +160,7 @@ def results(encoder: Encoder, inputs: Inputs) -> tuple[torch.Tensor, Inputs]:
     return states[0][mask] if states[0].shape[:2] == mask.shape else states[0].flatten(0, 1), real
 
 
-def same(outputs: Inputs, expected: Inputs) -> bool:
+def equal_outputs(outputs: Inputs, expected: Inputs) -> bool:
     """True if all outputs of a head are equal up to rounding."""
     return all(close(outputs[name], expected[name]) for name in expected)
 

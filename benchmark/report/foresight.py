@@ -19,7 +19,7 @@ from benchmark.report import kinds, published
 from benchmark.report.build import no_arrays
 from benchmark.report.comparisons import Compared
 from benchmark.report.evidence import averaging_rule
-from benchmark.report.judge import wanted
+from benchmark.report.judge import cells_needed
 from benchmark.report.numbers import maxima, selection, spread
 from benchmark.report.numbers.frame import scores
 from benchmark.report.numbers.noncentral import effect, power, power_of_some, seeds_for, seeds_for_some
@@ -95,7 +95,7 @@ def _of_claim(
     groups: dict[Any, list[Contrast]] = {}
     for number, ((column, _), contrast) in enumerate(zip(cells, contrasts, strict=True)):
         groups.setdefault(column if isinstance(claim["where"], int) else number, []).append(contrast)
-    every, enough = list(groups.values()), min(wanted(claim, len(groups)), len(groups))
+    every, enough = list(groups.values()), min(cells_needed(claim, len(groups)), len(groups))
     chance, reach = _chance(of, correlation)
     return replace(
         blank,

@@ -130,7 +130,7 @@ def verdict(claim: dict[str, Any], comparisons: list[Comparison], missing: str =
             return Verdict(claim["says"], UNDECIDED, why, comparisons, corrected, sentences)
     if word == UNDECIDED:
         cells = list(cells_of(claim, comparisons).values())
-        why += f"; {enough.in_words(cells, wanted(claim, len(cells)))}"
+        why += f"; {enough.in_words(cells, cells_needed(claim, len(cells)))}"
         why += f"; {left}" if left else ""
     why += f"; {missing}" if missing else ""
     return Verdict(claim["says"], word, why, comparisons, corrected, sentences)
@@ -195,7 +195,7 @@ def states(comparisons: Sequence[Comparison], corrected: Iterable[float]) -> lis
 def _decision(claim: dict[str, Any], comparisons: list[Comparison], signs: list[int]) -> str:
     """The verdict on at least so many cells."""
     cells = cells_of(claim, comparisons)
-    enough_cells = wanted(claim, len(cells))
+    enough_cells = cells_needed(claim, len(cells))
     # All comparisons of a cell are needed, so each may use the full level, and the largest p counts.
     p_values = [float(np.max([c.one_sided for c in cell])) for cell in cells.values()]
     if helped(p_values) >= enough_cells:
@@ -218,7 +218,7 @@ def _keys(claim: dict[str, Any], comparisons: Sequence[Comparison]) -> list[Any]
     return [c.column if of_columns else number for number, c in enumerate(comparisons)]
 
 
-def wanted(claim: dict[str, Any], cells: int) -> int:
+def cells_needed(claim: dict[str, Any], cells: int) -> int:
     """The number of cells that a claim needs."""
     if isinstance(claim["where"], int):
         return claim["where"]

@@ -18,7 +18,7 @@ from benchmark.config.schema import RunConfig
 from benchmark.grids.grid import Grid
 from benchmark.report import enough
 from benchmark.report.coverage import runs_of
-from benchmark.report.judge import Verdict, cells_of, states, wanted
+from benchmark.report.judge import Verdict, cells_needed, cells_of, states
 from benchmark.report.kinds.shown import P_AT
 from benchmark.report.numbers.conjunctions import helped
 from benchmark.report.numbers.pooled import equal_weights
@@ -197,7 +197,7 @@ def _seeds(claim: dict[str, Any], made: list[Comparison]) -> dict[str, Any]:
     cells = list(cells_of(claim, made).values())
     if enough.stuck(cells):
         return {}
-    seeds, effect = enough.seeds_to_decide(cells, wanted(claim, len(cells)))
+    seeds, effect = enough.seeds_to_decide(cells, cells_needed(claim, len(cells)))
     return {"seeds": np.inf if seeds >= MANY else seeds, "seeds_at": effect}
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmark.config.schema import ModelConfig, RunConfig, TaskConfig
 from benchmark.data import task_files as data
-from benchmark.digests import again, computed, recalled
+from benchmark.digests import computed, present_digests, recalled
 from benchmark.models import model_files as models
 from benchmark.records.reading import UnreadableError
 from benchmark.records.record import DATA, Record, Weights
@@ -85,10 +85,10 @@ class Hits:
 
 def model_at_hand(model: ModelConfig, cache: Path) -> dict[str, str]:
     """The digests of a model's files; empty if they are not here."""
-    kept = models.kept(model, cache)
+    kept = models.digests_file(model, cache)
     digests = recalled(kept)
     if digests is None and model.builder:
-        return again(kept)
+        return present_digests(kept)
     if digests is None:
         folder = models.folder_of(model)
         digests = {} if folder is None else models.computed(model, folder, cache)
@@ -97,17 +97,19 @@ def model_at_hand(model: ModelConfig, cache: Path) -> dict[str, str]:
 
 def data_at_hand(task: TaskConfig, cache: Path, record: Record) -> dict[str, str]:
     """The digests of a task's files, named as in a record; files that are not here are left out."""
-    kept = data.kept(task, cache)
+    kept = data.digests_file(task, cache)
     digests = recalled(kept)
     if digests is None:
-        digests = again(kept) if task.builder else computed(kept, data.files(task, record.data.digests))
+        digests = (
+            present_digests(kept) if task.builder else computed(kept, data.files(task, record.data.digests))
+        )
     return {DATA + name: digest for name, digest in digests.items()}
 
 
 def keep(config: RunConfig, weights: Path | None, files: Mapping[str, Sequence[Path]]) -> Weights:
     """Note the files of a run that begins, for later comparisons; return the origin of its weights."""
     cache, model = Path(config.cache), config.model
-    computed(data.kept(config.task, cache), files)
+    computed(data.digests_file(config.task, cache), files)
     digests = models.computed(model, weights, cache) if weights else {}
     return Weights(
         id=model.id or model.builder,

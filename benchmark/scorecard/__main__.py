@@ -120,7 +120,7 @@ def comparable(reference: Reference, method: str, overrides: list[str]) -> list[
     changes = [*overrides, f"method={','.join(dict.fromkeys([*kept.methods, method]))}"]
     changes += [f"task={','.join(kept.tasks)}", f"seed={','.join(map(str, kept.seeds))}"]
     mine = grid.load(reference.table, changes)
-    for line in said(mine, kept, records, method):
+    for line in facts(mine, kept, records, method):
         print(printable(line), file=sys.stderr, flush=True)
     return changes
 
@@ -135,7 +135,7 @@ def check_origins(table: str, hits: Hits) -> None:
         )
 
 
-def said(mine: Grid, kept: Arms, records: dict[str, Record], method: str) -> list[str]:
+def facts(mine: Grid, kept: Arms, records: dict[str, Record], method: str) -> list[str]:
     """Lines on the comparison, and on machines and versions of the reference runs."""
     to_do = len({run.run_id for run in mine.runs} - records.keys())
     line = f"{mine.name}: {method} beside {len(kept.methods)} arms of {len(kept.seeds)} seeds, {to_do} runs to do"

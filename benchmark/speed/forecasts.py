@@ -157,7 +157,7 @@ def made(choices: Sequence[Sequence[str]], cache: Path) -> Iterator[BesideForeca
             whole, after = time.process_time() - began, probe.rates()
             rates = between(before, after)
             name = f"{config.model.name} {' '.join(words)}".replace("protocol.", "")
-            said_each, said_whole = said_update(config, rates), said(config, rates)
+            said_each, said_whole = said_update(config, rates), said_run(config, rates)
             yield BesideForecast(name, rates.products["float32"], said_each, watch.update, said_whole, whole)
 
 
@@ -180,7 +180,7 @@ def said_update(config: RunConfig, rates: Rates) -> float:
     return seconds
 
 
-def said(config: RunConfig, rates: Rates) -> float:
+def said_run(config: RunConfig, rates: Rates) -> float:
     """Seconds of a run in a process with imports, as forecast."""
     shape, lengths = shape_of(config.model), lengths_of(config)
     assert shape is not None

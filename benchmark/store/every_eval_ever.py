@@ -40,7 +40,7 @@ def write_all(records: Iterable[Record], folder: Path, organization: str) -> int
     for record in records:
         if not record.scores:
             continue
-        path = folder / place(record, organization)
+        path = folder / path_of(record, organization)
         path.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps(converted(record, organization), indent=1, sort_keys=True, allow_nan=False)
         if path.exists() and path.read_text() != text:
@@ -54,7 +54,7 @@ def write_all(records: Iterable[Record], folder: Path, organization: str) -> int
     return written
 
 
-def place(record: Record, organization: str = UNKNOWN) -> Path:
+def path_of(record: Record, organization: str = UNKNOWN) -> Path:
     """The path of a record's file, always the same: a UUID of version 4 made of the run's id."""
     name = uuid.uuid5(uuid.NAMESPACE_URL, f"{NAME}/{record.run_id}")
     model = _developer_and_model(record, organization)

@@ -55,7 +55,7 @@ def proven(folder: Path, cache: str, store: Store, tell: Tell = silence) -> Reru
         result = Result.read(folder, folder.name[:16])
         result.check()
         config = complete(result.record, cache, store)
-        again = made(result.record, config, tell)
+        again = run_again(result.record, config, tell)
     except DamagedError as error:
         return Rerun(DAMAGED, str(error))
     except Exception as error:  # a foreign configuration may raise anything, and the other records must go on
@@ -87,7 +87,7 @@ def _places(config: RunConfig) -> list[tuple[str, str | None]]:
     return [("model.id", config.model.id), ("task.repo", config.task.repo)]
 
 
-def made(record: Record, config: RunConfig, tell: Tell) -> Result:
+def run_again(record: Record, config: RunConfig, tell: Tell) -> Result:
     """The result of running a configuration now, of the same data and weights as ``record``.
 
     Raises: BenchmarkError if data or weights differ here, and every error that a run raises.

@@ -31,13 +31,13 @@ def answers(rows: Rows, column: str) -> list[Given | None]:
     result = []
     for row, value in enumerate(rows.column(column)):
         try:
-            result.append(given(value))
+            result.append(read_answer(value))
         except UnfitError as error:
             raise rows.refusal(column, row, value, f"{error} (valid: {VALID})") from None
     return result
 
 
-def given(value: Any) -> Given | None:
+def read_answer(value: Any) -> Given | None:
     """Read the answers to one question in any of the forms.
 
     Raises: UnfitError for another form.
