@@ -32,7 +32,7 @@ class GivenUp:
             return []
 
     def take(self, waiting: deque[Job]) -> list[Job]:
-        """Take such runs off ``waiting`` and return them, but for those that were tried here."""
+        """Take these runs off ``waiting`` and return them, except those that were tried here."""
         if time.monotonic() - self.looked >= EVERY:
             self.looked = time.monotonic()
             self.failed = {name.rpartition("-")[0] for name, _ in self.files()}

@@ -1,4 +1,4 @@
-"""The jobs of a grid in Slurm's queue, as squeue and scancel tell of them."""
+"""The jobs of a grid in Slurm's queue, read and cancelled by squeue and scancel."""
 
 from __future__ import annotations
 

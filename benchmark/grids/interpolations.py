@@ -1,4 +1,4 @@
-"""Interpolations (``${…}``) of a run's configuration, resolved with no more of it than they name.
+"""Interpolations (``${…}``) of a run's configuration, resolved from only the values that they name.
 
 It is slow to make an OmegaConf node of a whole configuration, and a grid has thousands of them. An
 interpolation depends on few values, which many runs share.

@@ -8,8 +8,9 @@ The objective is lambda(t) * task loss + (1 - lambda(t)) * gamma/2 * ||theta - t
     theta <- theta - rate * (1 - lambda(t)) * gamma * (theta - theta0),   theta already moved,
 
 then weights decay. The released example pulls all encoder tensors whose name contains the model's type (none
-of XLM-R's). Here they are told by structure, and the head is plain. The released code starts from random
-weights by default. A warning says if the pull is too weak to bring them to theta0 before the task is learnt.
+of XLM-R's). Here they are recognised by structure, and the head is not pulled. The released code starts from
+random weights by default. A warning says if the pull is too weak to bring them to theta0 before the task is
+learnt.
 """
 
 from __future__ import annotations

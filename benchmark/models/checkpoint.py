@@ -146,7 +146,7 @@ class Checkpoint:
 def located(name: str, place: str, revision: str | None = None) -> Checkpoint:
     """The checkpoint of the model ``name`` at ``place``, a folder or a hub id.
 
-    The hub is asked once, and only if its cache has not all of it. Raises: BenchmarkError naming what is missing.
+    The hub is asked once, and only if its cache is incomplete. Raises: BenchmarkError naming what is missing.
     """
     folder = in_home(place)
     if folder.is_dir():

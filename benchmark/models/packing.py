@@ -228,7 +228,7 @@ def attention_block(layer: nn.Module) -> Any:
 def reads_first_only(encoder: Encoder, stack: nn.Module) -> bool:
     """True if the model's head reads the first token's state and no other.
 
-    The gradient of its outputs tells it.
+    The gradient of its outputs shows this.
     """
     states: list[torch.Tensor] = []
     handle = stack.register_forward_hook(lambda _, __, output: states.append(output["last_hidden_state"]))

@@ -76,7 +76,7 @@ def _to_show(cells: Sequence[Sequence[Comparison]], effects: Sequence[Sequence[f
         for cell, of_cell in zip(cells, effects, strict=True)
     ]
     order = sorted(range(len(cells)), key=lambda number: -min(sizes[number]))[:wanted]
-    level = LEVEL / (len(cells) - wanted + 1)  # partial conjunction's for the last of them
+    level = LEVEL / (len(cells) - wanted + 1)  # the level of a partial conjunction for the last cell
     known = [size for number in order for size in sizes[number] if np.isfinite(size)]
     others = [
         comparison.needed(level)

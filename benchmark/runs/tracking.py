@@ -1,4 +1,4 @@
-"""Experiment trackers: they hear a run while it trains, and receive its record once it is in the store.
+"""Experiment trackers: they receive a run's progress, and its record once it is in the store.
 
 A tracker only sees data that is written anyway, so it cannot change or lose a run. If a tracker fails, one
 warning is logged and it is not used again in the process. If a single record cannot be sent, only this record
@@ -162,7 +162,7 @@ class Tracking(Listener):
         return bool(self.settings) and self.target not in broken
 
     def follow(self, this: Run) -> None:
-        """Let the tracker hear a run that is going to be trained."""
+        """Let the tracker receive the progress of a run that is going to be trained."""
         if self.wanted:
             self._guard(lambda: setattr(self, "hearing", self._built().listener(this)))
 

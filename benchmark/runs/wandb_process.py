@@ -49,7 +49,7 @@ def main() -> int:
 def end_with_parent() -> None:
     """End this process soon after stdin is closed, even if W&B is still waiting."""
     closed = select.poll()
-    closed.register(0, 0)  # a hang-up is reported even if nothing is asked for
+    closed.register(0, 0)  # a hang-up is reported even if no event is registered
     closed.poll()
     signal.alarm(round(INIT + FINISH + 5))
 
@@ -60,7 +60,7 @@ class Telling:
     def __init__(self, wandb: Any, reply: Reply) -> None:
         self.wandb, self.reply = wandb, reply
         self.run: Any = None
-        self.last = -1  # the last step that is told
+        self.last = -1  # the last step that was sent
 
     def all(self, messages: Iterable[str]) -> None:
         """Carry out every message; a run that is not closed then is marked as failed."""

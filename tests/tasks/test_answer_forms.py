@@ -57,10 +57,10 @@ def test_an_answer_that_is_not_given_is_not_the_same_as_none(value: Any) -> None
 @pytest.mark.parametrize(
     ("value", "fault"),
     [
-        ("good", "no JSON"),
-        ("[" * 5000, "no JSON"),
-        ("9" * 5000, "no JSON"),
-        ("{'text': ['good'], 'answer_start': [12]}", "no JSON"),
+        ("good", "not JSON"),
+        ("[" * 5000, "not JSON"),
+        ("9" * 5000, "not JSON"),
+        ("{'text': ['good'], 'answer_start': [12]}", "not JSON"),
         (12, "no texts with their places"),
         (["good"], "no texts with their places"),
         ({"text": ["good"]}, "no 'answer_start'"),

@@ -24,7 +24,8 @@ OfPlanned = Callable[[np.ndarray], tuple[float, float]]
 def groups(compared: Compared, claim: dict[str, Any], axis: str) -> list[list[Arm]]:
     """The claim's arms in groups whose members differ only on ``axis``.
 
-    An arm without the axis, such as plain fine-tuning, is in every group with which it agrees but for its method.
+    An arm without the axis, such as plain fine-tuning, is in every group with which it agrees except for its
+    method.
     """
     arms = compared.matching(claim["runs"])
     having = [arm for arm in arms if axis in arm.place]
