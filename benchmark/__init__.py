@@ -23,6 +23,32 @@ The words of this package, each with its one meaning:
     planned run     a run of a grid: its configuration, the overrides that make it, and its id
     cell            one number of a printed table, over the runs behind it
 
+Its folders, each named for its content; `tests/test_layout.py` lists which may import which:
+
+    config      what one run is: schema, composition, checks, id
+    grids       what a table asks for: axes, planned runs, declared claims
+    records     what a run leaves: record, arrays, failures, and the store
+    data        files of data sets and their rows
+    models      encoders with their heads, computed without padding
+    tasks       kinds of task, their metrics
+    step        one update as methods see it: passes, then the optimiser's stages
+    methods     one file per method
+    training    the loop of a run, and its snapshots
+    probes      one file per probe
+    runs        one run from its configuration to its record; trackers
+    engines     many runs: on this machine, on Ray, on Slurm (apart from `runs`, which knows no other run)
+    forecast    time and memory of planned runs, without making them
+    report      records to tables and verdicts, without torch
+    store       whole stores: check, merge, archives, run again
+    scorecard   a user's method beside the committed campaigns
+    dashboard   tables in Weights & Biases
+    site        web pages of a store
+    embedded    encoders and tasks that the project makes itself
+    speed       timing beside `transformers.Trainer`
+    testing     checks that any method must pass
+
+A file beside them is a command, or is used by several folders.
+
 Its API from Python, imported when it is first used:
 
     load_grid       the grid of a sweep file, narrowed or changed by overrides

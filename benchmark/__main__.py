@@ -36,7 +36,7 @@ from benchmark.runs.run import Run, run
 
 BASIC = "basic"  # Hydra's launcher unless another is chosen
 MOST = 1000  # characters of a launcher's own error
-refusals: list[str] = []  # of a single run
+refusals: list[str] = []  # refusals of a single run
 failures: list[str] = []  # the ids of runs that failed in this process; an empty one was not composed
 
 
@@ -44,8 +44,9 @@ failures: list[str] = []  # the ids of runs that failed in this process; an empt
 def main(config: DictConfig) -> None:
     """Run one configuration; in a grid, a run that fails does not stop the others.
 
-    One that ends its process (a crash, the out-of-memory killer) stops them under Hydra's basic launcher, which
-    makes all runs in this process; `benchmark.reproduce` gives each a process that it can lose.
+    Under Hydra's basic launcher all runs share this process, so a run that ends the process (a crash, the
+    out-of-memory killer) ends the grid. `benchmark.reproduce` makes each run in a worker process, which can
+    be replaced.
     """
     overrides, this = list(HydraConfig.get().overrides.task), None
     choices = dict(HydraConfig.get().runtime.choices)
@@ -58,7 +59,7 @@ def main(config: DictConfig) -> None:
         ]
         command = rerun_command([*given, *overrides], choices)
         this = Run(typed(config), command, choices.get("sweeps"))
-        record, found = _run(this)
+        record, from_store = _run(this)
     except Exception as error:
         stopping.unmask(error)
         line = one_line(error)
@@ -66,13 +67,14 @@ def main(config: DictConfig) -> None:
             if line is None:
                 raise
             if cause_of(error) == REFUSED:
-                refusals.append(line)  # raised where Hydra does not say it, too
+                refusals.append(line)  # kept here too, since Hydra does not always show it
                 return
         failures.append(this.id if this else "")
-        if launched_here(HydraConfig.get().runtime.choices):  # else `_left` tells, in the sweep's own process
+        if launched_here(HydraConfig.get().runtime.choices):
+            # Otherwise `_left` says it, in the sweep's own process
             _failed(overrides, line or f"{type(error).__name__}: {error}")
         return
-    print(summary(record, found), flush=True)
+    print(summary(record, from_store), flush=True)
 
 
 def _run(this: Run) -> tuple[Record, bool]:
@@ -86,7 +88,7 @@ def _run(this: Run) -> tuple[Record, bool]:
 
 def rerun_command(overrides: list[str], choices: dict[str, str]) -> str:
     """The command that repeats a run, with the choices of its sweep spelt out."""
-    # In a multirun Hydra writes `~model` as `~model=null`, which it does not take back.
+    # In a multirun Hydra writes `~model` as `~model=null`, which it cannot read again.
     given = [o.removesuffix("=null") if o.startswith("~") else o for o in overrides]
     typed = [override for override in given if not override.startswith("+sweeps=")]
     named = {override.split("=", 1)[0] for override in typed}
@@ -96,20 +98,20 @@ def rerun_command(overrides: list[str], choices: dict[str, str]) -> str:
 
 
 def settings_of(config: Mapping[str, Any]) -> str:
-    """The parts of a run's configuration (JSON) that a person tells it by."""
+    """The parts of a run's configuration (JSON) by which people recognise the run."""
     names = ",".join(sorted(config["method"]))
     return f"{config['model']['name']} {config['task']['name']} [{names}] seed={config['seed']}"
 
 
-def summary(record: Record, found: bool = False) -> str:
-    """One line on a run for a person: its status, parts and scores; if it was ``found``, when and where it was made."""
+def summary(record: Record, from_store: bool = False) -> str:
+    """One line on a run for a person: status, parts and scores; ``from_store``, also date and device."""
     scores = "  ".join(
         f"{part}/{metric} {100 * value:.2f}"
         for part, by_metric in record.scores.items()
         for metric, value in by_metric.items()
     )
     line = f"{record.run_id}  {settings_of(record.config)}  {scores}"
-    if not found:
+    if not from_store:
         return printable(f"{record.status:<10} {line}")
     made = f"{record.status} {record.finished[:10]} on {record.environment['device']}"
     return printable(f"{IN_STORE}: {line}  ({made})")
@@ -179,7 +181,7 @@ def choices_of(arguments: Sequence[str]) -> dict[str, str]:
 
 
 def _carry_out(arguments: list[str], runs: list[PlannedRun] | None) -> int:
-    """Let Hydra do its work; the number of ``runs`` that have no record after it."""
+    """Let Hydra make ``runs``, and return the number of runs without a record."""
     for line in multiruns(arguments):
         sys.argv[1:] = line
         try:
@@ -189,9 +191,9 @@ def _carry_out(arguments: list[str], runs: list[PlannedRun] | None) -> int:
                 raise
             print(printable(f"the launcher stopped: {type(error).__name__}: {error}")[:MOST], file=sys.stderr)
     left = without_record(runs or [])
-    for cell in left:
-        if cell.run_id not in failures:
-            _failed(cell.overrides, reason(cell))
+    for planned_run in left:
+        if planned_run.run_id not in failures:
+            _failed(planned_run.overrides, reason(planned_run))
     return len(left)
 
 

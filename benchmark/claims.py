@@ -95,7 +95,7 @@ def ledger_of(names: Sequence[str], overrides: Sequence[str]) -> list[LedgerRow]
     tell.line.close()
     if not spent:
         raise nothing
-    # Not before the processes have begun, which import it at the same time.
+    # Imported only after the processes have started: they import it at the same time.
     from benchmark.report import ledger
 
     hours = Forecaster(measure(store, spent)).hours_of
@@ -131,7 +131,7 @@ def _rows(planned: Grid, records: dict[str, Record], hits: Hits) -> list[LedgerR
     verdicts = [judge.without_runs(claim) for claim in planned.table["claims"]]
     if records:
         store = hits.store
-        # One look at the folder: a search of it per run would take longer than all else of a small table.
+        # Read the folder once: with one search per run, a small table would spend most of its time here.
         named = {path.stem.rpartition("-")[0] for path in (store.folder / FAILURES).glob("*.json")}
         missing = {run.run_id for run in planned.runs} - records.keys() - hits.unknown.keys()
         failed = {run_id for run_id in missing & named if store.failures(run_id)}

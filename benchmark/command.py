@@ -20,7 +20,7 @@ from benchmark.printable import printable
 REFUSED = 2
 WIDEST, NARROWEST = 100, 60  # characters of a help
 NUMBER = re.compile(r"(\d+)")
-UNREAD = 141  # as shells have it for a command whose reader is gone
+UNREAD = 141  # the exit status that shells use for a command whose reader is gone
 
 
 class OneLine(logging.Formatter):
@@ -67,7 +67,7 @@ def carried_out(work: Callable[[], int]) -> int:
             print(printable(f"error: {line}"), file=sys.stderr)
             return REFUSED
     except stopping.Stopped as stopped:
-        signs = "\n" if sys.stderr.isatty() else ""  # a terminal shows ^C where the line begins
+        signs = "\n" if sys.stderr.isatty() else ""  # a terminal shows ^C at the beginning of the line
         print(
             f"{signs}{stopped}: finished runs are kept; the same command goes on from here", file=sys.stderr
         )
@@ -75,7 +75,7 @@ def carried_out(work: Callable[[], int]) -> int:
 
 
 def _nobody_reads() -> bool:
-    """True if the reader of stdout is gone, as `head` is; what is left to say goes nowhere then."""
+    """True if the reader of stdout is gone, for example `head`; further output is then dropped."""
     reader = select.poll()
     reader.register(sys.stdout.fileno(), 0)
     gone = any(event & select.POLLERR for _, event in reader.poll(0))
@@ -100,7 +100,7 @@ class Paragraphs(argparse.HelpFormatter):
 
 
 def by_folder(names: Sequence[str]) -> str:
-    """Lines of ``names`` such as demo/noisytune: those of a folder together, table10 after table9."""
+    """Lines of ``names`` such as demo/noisytune, grouped by folder; table10 comes after table9."""
     inner: dict[str, list[str]] = {}
     for name in sorted(
         names, key=lambda name: [int(part) if part.isdigit() else part for part in NUMBER.split(name)]

@@ -20,8 +20,8 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 def healed(place: Path, make: Callable[[], Made], sound: Callable[[Made], bool]) -> Made:
     """The result of ``make``, which keeps it at ``place``, or finds it there.
 
-    What it finds and cannot read, or what is not ``sound``, is set aside, and it is made once more.
-    Raises: PermissionError naming ``place`` if it cannot be moved.
+    A result that cannot be read, or is not ``sound``, is set aside and made once more. Raises:
+    PermissionError naming ``place`` if it cannot be moved.
     """
     if not place.exists():
         return make()
@@ -30,7 +30,7 @@ def healed(place: Path, make: Callable[[], Made], sound: Callable[[Made], bool])
         if sound(made):
             return made
         why = "it is not whole"
-    except Exception as error:  # the libraries raise many types around Arrow's errors
+    except Exception as error:  # the libraries raise Arrow's errors as many types
         if is_full(error) or isinstance(error, MemoryError):
             raise
         why = " ".join(str(error).split()) or type(error).__name__

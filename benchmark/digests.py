@@ -1,7 +1,8 @@
 """SHA-256 of files, computed again only if a file was touched.
 
-A touch is another size, inode or time of change. Folders and a hub's `refs/` are watched too, because files come and
-revisions move. The small file has paths of this machine, so it lies in the cache and never in a record.
+A file counts as touched if its size, inode or time of change differs. Folders and a hub's `refs/` are watched
+too, because files may be added and revisions may move. The small file has paths of this machine, so it lies
+in the cache and never in a record.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ from typing import Any
 
 from benchmark.places import without_gz
 
-VERSION = 1  # of the small file
-FOLDER = "digests"  # of the cache
-FORMATS = {".csv": b"csv", ".tsv": b"tsv"}  # the same bytes are other rows as the one than as the other
-Files = Mapping[str, Sequence[Path]]  # by what they are, e.g. "weights"
+VERSION = 1  # format of the small file
+FOLDER = "digests"  # folder within the cache
+FORMATS = {".csv": b"csv", ".tsv": b"tsv"}  # the same bytes give other rows as CSV than as TSV
+Files = Mapping[str, Sequence[Path]]  # by role, e.g. "weights"
 Touched = list[int] | None  # size, inode and times of a path; None if it is not there
 
 
-def place(cache: Path, named: Any) -> Path:
+def cache_file(cache: Path, named: Any) -> Path:
     """The cache file for a part of a configuration, in this folder."""
     seen_from = [os.getcwd(), *(os.environ.get(name) for name in ("HF_HOME", "HF_HUB_CACHE"))]
     text = json.dumps([VERSION, seen_from, named], sort_keys=True)
@@ -63,8 +64,8 @@ def computed(kept: Path, files: Files, facts: Mapping[str, str] = {}) -> dict[st
     return {name: group["digest"] for name, group in groups.items()} | dict(facts)
 
 
-def again(kept: Path) -> dict[str, str]:
-    """The digests that a cache file has of files still there."""
+def present_digests(kept: Path) -> dict[str, str]:
+    """The digests in a cache file whose files still exist."""
     groups = (_content(kept) or {"groups": {}})["groups"]
     files = {name: [Path(path) for path in group["files"]] for name, group in groups.items()}
     return computed(kept, {name: paths for name, paths in files.items() if all(map(Path.is_file, paths))})
@@ -82,7 +83,7 @@ def sha256(paths: Iterable[Path]) -> str:
 
 
 def touched(path: str | Path) -> Touched:
-    """The signs that a path was changed, without reading it."""
+    """The facts that show a change of a path without reading it: size, inode, times."""
     try:
         stat = os.stat(path)
     except OSError:

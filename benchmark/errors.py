@@ -20,8 +20,8 @@ LISTS = {
 } | dict.fromkeys(
     ("table", "paper or table", "paper or table with claims"), "python -m benchmark.reproduce --help"
 )
-MANY, NEAR = 24, 5  # names: of more than so many, a refusal has the nearest few
-# What a path may be refused with.
+MANY, NEAR = 24, 5  # names: above so many, a refusal lists only the nearest few
+# Errors of the system for a path that cannot be used.
 OF_PATHS = (errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.ELOOP, errno.EROFS)
 IN_THE_WAY = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
 
@@ -41,7 +41,7 @@ def nearest(wrong: object, valid: Iterable[object], listed: str = LISTED) -> str
 
 
 def hint(wrong: str, valid: Iterable[str]) -> str:
-    """``"; did you mean 'rte'?"``, or nothing; of texts that look the same it shows the code points."""
+    """``"; did you mean 'rte'?"``, or nothing; texts that look the same are shown with their code points."""
     names = [name for name in valid if name != wrong]
     if alike := next((name for name in names if looks_like(name, wrong)), None):
         return f"; did you mean {alike!a} in place of {wrong!a}?"
@@ -52,7 +52,7 @@ def hint(wrong: str, valid: Iterable[str]) -> str:
 
 
 def _initials(name: str) -> str:
-    """The initials of a name, by which people call it: lr of learning_rate."""
+    """The initials of a name, a common short form: lr of learning_rate."""
     return "".join(part[:1] for part in name.rpartition(".")[2].split("_"))
 
 

@@ -28,7 +28,7 @@ from benchmark.progress import hearer
 DATA_SET, MODEL = "data set", "model"  # the kinds of repositories
 OPTIONS = {DATA_SET: " --repo-type dataset", MODEL: ""}
 PAGES = {DATA_SET: "datasets/", MODEL: ""}
-BYTES, MB = "B", 1_000_000  # the unit of a bar, and how many of it are shown as one
+BYTES, MB = "B", 1_000_000  # the unit of a progress bar, and its scale
 PIECE = 1 << 18  # bytes that are read before a stop or the progress is looked at; the library's are 10 MB
 OFFLINE = "the hub was not asked (HF_HUB_OFFLINE is set)"
 UNREACHED = (HTTPError, LocalEntryNotFoundError, ConnectionError, TimeoutError)
@@ -37,7 +37,10 @@ TOO_MANY, REFUSED = 429, (401, 403)
 
 
 def downloading(repo: str) -> type[tqdm]:
-    """Say that a repository is fetched; the class of a bar that tells the run's display of its bytes."""
+    """Announce that a repository is fetched.
+
+    Return the class of a bar that reports bytes to the run's display.
+    """
     if not constants.HF_HUB_OFFLINE:
         disable_progress_bars()
         constants.DOWNLOAD_CHUNK_SIZE = PIECE
@@ -53,7 +56,7 @@ def downloading(repo: str) -> type[tqdm]:
             self.counts, self.made = unit == BYTES, 0.0
 
         def update(self, n: float | None = 1) -> bool | None:
-            stopping.heed()  # the main thread waits for the end of the others
+            stopping.heed()  # the main thread waits for the other threads to end
             with lock:
                 self.made += n or 0
                 if self.counts and self.total:

@@ -20,7 +20,7 @@ def _root() -> Path:
 
 
 def instead_of_address(place: str) -> str | None:
-    """The advice on an address in place of a path; None if ``place`` is none."""
+    """The advice on an address in place of a path; None if ``place`` is not an address."""
     if not ADDRESS.match(place):
         return None
     if page := HUB_PAGE.match(place):
@@ -39,7 +39,7 @@ def in_home(place: str) -> Path:
     """The path of ``place``, in which ``~`` and ``~USER`` stand for home folders."""
     try:
         return Path(place).expanduser()
-    except RuntimeError:  # of a user that does not exist
+    except RuntimeError:  # the user does not exist
         return Path(place)
 
 

@@ -51,7 +51,7 @@ class Row:
 
     @property
     def to_do(self) -> int:
-        """Runs that the store is known not to have."""
+        """Runs that are surely not in the store."""
         return self.runs - self.done - self.unread
 
     @property
@@ -69,15 +69,15 @@ def rows(
     for planned in grids:
         runs = {run.run_id: run for run in planned.runs}
         missing = [run.config for name, run in runs.items() if name not in done and name not in unread]
-        found = len(runs.keys() & done)
+        in_store = len(runs.keys() & done)
         plans.append(
             Row(
                 name=planned.name,
                 runs=len(runs),
-                done=found,
+                done=in_store,
                 shared=sum(tables[name] > 1 for name in runs),
                 forecasts=tuple(map(forecaster.of, missing)),
-                unread=len(runs) - found - len(missing),
+                unread=len(runs) - in_store - len(missing),
             )
         )
     return plans

@@ -1,4 +1,4 @@
-"""`python -m benchmark.power TABLE [CHANGES]`: what a grid of so many seeds can find, before any run."""
+"""`python -m benchmark.power TABLE [CHANGES]`: the effects that a grid can find, before any run."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(parser, arguments)
 
     def work() -> int:
-        from benchmark.report.foresight import foresee  # with pandas, which --help does without
+        from benchmark.report.foresight import foresee  # imports pandas, which --help does not need
         from benchmark.report.foresight_text import render
         from benchmark.runs.finished import load_records
 

@@ -1,4 +1,4 @@
-"""Text that a terminal, a table or a figure shows as it is: nothing in it can act."""
+"""Text that a terminal, a table or a figure can show safely: no character in it acts as a command."""
 
 from __future__ import annotations
 

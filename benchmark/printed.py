@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(parser, arguments)
 
     def work() -> int:
-        from benchmark.report.papers.base import tables  # with pandas, which --help does without
+        from benchmark.report.papers.base import tables  # imports pandas, which --help does not need
         from benchmark.report.papers.findings_text import render
 
         for name in options.tables:

@@ -1,8 +1,9 @@
 """Texts without folders, users and passwords of this machine.
 
-A record, a failure and a report may be given to others. Folders become their last part, in commands a relative
-path that can be typed: below the working folder its place there, else ``./NAME``. So do relative paths with
-``..``; the home folder itself is ``~``, because its name is the user's.
+A record, a failure and a report may be given to others. Folders are replaced by their last part. In commands
+they become relative paths that can be typed: relative to the working folder if they are below it, else
+``./NAME``. Relative paths with ``..`` are treated alike. The home folder itself becomes ``~``, because its
+name is the user's.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from benchmark.places import PACKAGE
 
 PART = r"[^\s/'\"`<>|,;:()\[\]{}]+"
 SCHEME = r"(?P<scheme>file:(?://)?)?"
-UPWARD = rf"(?:[\w.-]+/)*\.\.(?:/{PART})+/?"  # out of the working folder, or out of one in it
+UPWARD = rf"(?:[\w.-]+/)*\.\.(?:/{PART})+/?"  # leads out of the working folder, or out of a folder in it
 FOLDER = re.compile(rf"(?<![\w:/.…-]){SCHEME}(?P<path>~[\w.-]*(?:/{PART})+/?|(?:/{PART}){{2,}}/?|{UPWARD})")
 WHOLE = re.compile(rf"{SCHEME}(?P<path>[/~].*|(?:.*/)?\.\.(?:/.*)?)", re.DOTALL)
 LIBRARY = re.compile(r".*/(?:(?:site|dist)-packages|lib/python[\d.]+)/")
@@ -59,7 +60,7 @@ def portable_text(text: str, folders: Iterable[str] = ()) -> str:
 
 
 def portable_command(command: str, folders: Iterable[str] = ()) -> str:
-    """A command whose folders are relative: it can be typed where they are."""
+    """A command with relative folders, which can be typed in the folder that has them."""
     words = shlex.split(_known(command, folders, _relative))
     return without_secrets(shlex.join(map(_portable_word, words)))
 
@@ -110,7 +111,8 @@ def _short(path: str) -> str:
 
 def _relative(path: str) -> str:
     here = os.getcwd()
-    private = Path.home().is_relative_to(here)  # a path from a folder above would name the user
+    # A path relative to a folder above the home folder would name the user
+    private = Path.home().is_relative_to(here)
     below = not private and Path(path).is_relative_to(here)
     name = name_of(path)
     return f"./{os.path.relpath(path, here)}" if below else name if name == "~" else f"./{name}"

@@ -1,7 +1,7 @@
 """Progress and time left: one display for single runs, grids and other long work.
 
-On a terminal it is a line of rich with a bar, which ticks while nothing is told. Elsewhere it is lines of stderr, one
-every ten seconds or more seldom.
+On a terminal it is a line of rich with a bar, whose clock runs on between updates. Elsewhere it is lines on
+stderr, at most one in ten seconds.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ PHASES = {"updates": "training", "evaluation sets": "evaluating"}  # by the thin
 QUIET = 5.0  # seconds in which a run says nothing to a log
 
 
-# Who hears of work in the depth of a run, such as a download; without anybody, it writes lines of its own.
+# The callback for work deep within a run, such as a download; without one, the work writes lines of its own.
 HEARER: ContextVar[Tell | None] = ContextVar("hearer", default=None)
 
 
 @contextmanager
 def heard_by(tell: Tell) -> Iterator[None]:
-    """Let ``tell`` hear of all work in the block."""
+    """Report all work in the block to ``tell``."""
     before = HEARER.set(tell)
     try:
         yield
@@ -49,9 +49,9 @@ def heard_by(tell: Tell) -> Iterator[None]:
 
 
 def hearer() -> Tell:
-    """Who hears of work that nobody handed a ``tell``: the block's, else lines in a log."""
-    found = HEARER.get()
-    return RunProgress(Line(live=False)) if found is None else found
+    """The callback for work without a ``tell`` of its own: that of the block, else lines in a log."""
+    callback = HEARER.get()
+    return RunProgress(Line(live=False)) if callback is None else callback
 
 
 def silence(unit: str, done: int, total: int) -> None:
@@ -59,7 +59,7 @@ def silence(unit: str, done: int, total: int) -> None:
 
 
 class Line:
-    """A line of stderr: alive on a terminal, else written now and then."""
+    """A line on stderr: updated in place on a terminal, else written from time to time."""
 
     def __init__(self, write: Callable[[str], object] | None = None, live: bool = True) -> None:
         self.write = write or sys.stderr.write
@@ -120,12 +120,12 @@ def _display() -> Progress:
         TimeElapsedColumn(),
         TextColumn("{task.fields[tail]}", markup=False),
     ]
-    # What goes to a file stays out of the display.
+    # Output that is redirected to a file does not pass through the display.
     return Progress(*columns, console=Console(stderr=True), redirect_stdout=sys.stdout.isatty())
 
 
 class RunProgress:
-    """The progress of a single run, of which ``subject`` is the name; short ones say nothing to a log."""
+    """The progress of a single run called ``subject``; a short run writes nothing to a log."""
 
     def __init__(self, line: Line | None = None, subject: str = "") -> None:
         self.line, self.subject = line or Line(), f"{subject}: " if subject else ""

@@ -1,8 +1,8 @@
 """Named random streams: one seed per run, one independent stream per use of chance.
 
-Switching a method on must change neither the batches, nor the head, nor the dropout of the run beside
-it, or a comparison of the two is not paired. So each use of chance in a run has a generator of its own, and a
-run may give some of them seeds of their own.
+A run with a method and the run without it must have the same batches, head and dropout: otherwise their
+comparison is not paired. So each use of chance in a run has its own generator, and a run may give some of
+them separate seeds.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ def reproduce(options: argparse.Namespace) -> int:
     store = Store(planned.runs[0].config.store)
     hits = Hits(store)
     records, missing = look_up(planned, hits)
-    for line in others(hits):
+    for line in changed_records(hits):
         print(line, file=sys.stderr)
     for run in missing:
         validate(run.config)
@@ -100,7 +100,7 @@ def reproduce(options: argparse.Namespace) -> int:
 
 
 def said_of(failed: list[PlannedRun], planned: Grid, store: Store) -> list[str]:
-    """Why runs failed, each with the command to try it again; those that nobody began are counted."""
+    """The reasons of failed runs with commands to try again, and the number never begun."""
     lines, never = [], 0
     for run in failed:
         failures = store.failures(run.run_id)
@@ -123,7 +123,7 @@ def make(asked: Assignment) -> None:
 
 
 def words(options: argparse.Namespace) -> tuple[str, ...]:
-    """The words of a command line that mean the grid of this one."""
+    """The words of a command line that select the same grid as this command."""
     return options.table, *options.overrides, *(["--smoke"] if options.smoke else [])
 
 
@@ -152,8 +152,8 @@ def look_up(planned: Grid, hits: Hits) -> tuple[dict[str, Record], list[PlannedR
     return records, list(missing.values())
 
 
-def others(hits: Hits) -> list[str]:
-    """One line per change: the number of records that are not of what is at hand."""
+def changed_records(hits: Hits) -> list[str]:
+    """One line per change: the number of records made from other data, weights or tokenizer."""
     counts = Counter(", ".join(changed) for changed in hits.changed.values())
     return [
         f"{changed} changed since {count} records were made: they stay, and are not used"
@@ -162,7 +162,7 @@ def others(hits: Hits) -> list[str]:
 
 
 def repeated(hits: Hits, records: Collection[str]) -> list[str]:
-    """A note on runs with several records, of which the table has the first."""
+    """A note on runs with several records; the table uses the first of each."""
     names = sorted(run_id for run_id in records if hits.store.beside.get(run_id))
     if not names:
         return []

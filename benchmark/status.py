@@ -1,4 +1,4 @@
-"""`python -m benchmark.status STORE`: what goes on in a store, here and on other machines."""
+"""`python -m benchmark.status STORE`: the runs in progress in a store, here and on other machines."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def watch(store: Path, once: bool, every: float) -> int:
-    """Show a store, again and again on a terminal. Raises: BenchmarkError for a folder that is no store."""
+    """Show a store, again and again on a terminal. Raises: BenchmarkError for a folder that is not a store."""
     look = looked_at(store)
     if once or not sys.stdout.isatty():
         console = Console(width=200, color_system=None)
@@ -53,7 +53,7 @@ def watch(store: Path, once: bool, every: float) -> int:
             while True:
                 time.sleep(every)
                 live.update(shown(looked_at(store)), refresh=True)
-    except Stopped:  # the way to leave it
+    except Stopped:  # Ctrl-C ends the display
         return 0
 
 
@@ -76,7 +76,7 @@ def shown(look: Look) -> Group:
 
 
 def head(look: Look) -> str:
-    """One line: the number of runs by what became of them."""
+    """One line: the number of runs in each state."""
     counts = [f"{look.done} in the store", f"{len(look.making)} being made"]
     counts += [f"{look.stopped} stopped, to go on from a snapshot"] if look.stopped else []
     counts += [f"{len(look.failed)} FAILED"] if look.failed else []
@@ -100,14 +100,14 @@ def _row(making: Making) -> tuple[str, ...]:
         return tuple(map(printable, (making.run_id, "", where, "not told", "", "")))
     methods = facts.get("method")
     names = ",".join(map(str, methods)) if isinstance(methods, list) else ""
-    what = f"{facts.get('model')} {facts.get('task')} [{names}] seed {facts.get('seed')}"
+    parts = f"{facts.get('model')} {facts.get('task')} [{names}] seed {facts.get('seed')}"
     unit, done, total = str(facts.get("unit", "")), _whole(facts, "done"), _whole(facts, "total")
     phase = PHASES.get(unit, unit)
     far = f"{phase}, {done}/{total}" if total else phase
     first, spent = _whole(facts, "first"), _number(facts, "at") - _number(facts, "since")
     left = f"{duration(spent / (done - first) * (total - done))}" if total and done > first else ""
     so_far = duration(max(0.0, time.time() - _number(facts, "began")))
-    return tuple(map(printable, (making.run_id, what, where, far, so_far, left)))
+    return tuple(map(printable, (making.run_id, parts, where, far, so_far, left)))
 
 
 def _failure(failed: Failed) -> str:

@@ -1,4 +1,4 @@
-"""Signals that end a process: heard at a place where nothing is lost."""
+"""Signals that end a process, obeyed at a point where nothing is lost."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from contextlib import contextmanager
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-AGAIN = 2.0  # seconds in which a second signal is taken for the first one's: schedulers and launchers both send one
+# Seconds in which a second signal counts as the same request: schedulers and launchers both send one
+AGAIN = 2.0
 SOON = 0.01  # seconds until a signal that was lost is raised again
-PATIENCE = 20.0  # seconds from a signal until it is obeyed at any place; schedulers kill after 30
+PATIENCE = 20.0  # seconds after which a signal is obeyed at any point; schedulers kill after 30
 
 
 class Stopped(BaseException):
@@ -25,7 +26,7 @@ class Stopped(BaseException):
 
     @property
     def status(self) -> int:
-        """The exit status of a process that ends for it, as shells have it."""
+        """The exit status of a process ended by this signal, in the convention of shells."""
         return 128 + self.number
 
 
@@ -35,7 +36,7 @@ _deferring: list[bool] = []
 
 
 def hear(*numbers: int) -> None:
-    """Raise `Stopped` in the main thread for these signals, those apart that this process ignores."""
+    """Raise `Stopped` in the main thread for these signals, except those that this process ignores."""
     if threading.current_thread() is not threading.main_thread():
         return
     _obeyed.clear()
@@ -47,7 +48,7 @@ def hear(*numbers: int) -> None:
 
 
 def _lost(lost: sys.UnraisableHookArgs) -> None:
-    """Raise `Stopped` once more, if it was raised where Python ignores errors, such as in a `__del__`."""
+    """Raise `Stopped` again if it was lost where Python ignores errors, for example in a `__del__`."""
     if isinstance(lost.exc_value, Stopped):
         _asked.append((lost.exc_value.number, time.monotonic()))
         signal.setitimer(signal.ITIMER_REAL, SOON)
@@ -56,9 +57,10 @@ def _lost(lost: sys.UnraisableHookArgs) -> None:
 
 
 def unmask(error: BaseException) -> None:
-    """Raise the `Stopped` in whose place ``error`` came, if there is one.
+    """Raise the `Stopped` that ``error`` replaced, if there is one.
 
-    A library's own clean-up may fail when it is left in the middle of its work, and its error is then raised.
+    A library's clean-up may fail when it is interrupted, and then its own error is raised in place of
+    `Stopped`.
     """
     behind: BaseException | None = error
     while behind is not None:

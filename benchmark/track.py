@@ -1,4 +1,4 @@
-"""`python -m benchmark.track STORE [TABLE…]`: tell Weights & Biases what a store has, and it has not."""
+"""`python -m benchmark.track STORE [TABLE…]`: send the records of a store that Weights & Biases lacks."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ ACCOUNT = "set WANDB_API_KEY, or say `wandb login` (and WANDB_BASE_URL for a ser
 
 @dataclass
 class Sent:
-    """Numbers of records: told now, there already, and not to be told."""
+    """Numbers of records: sent now, there already, and impossible to send."""
 
     new: int = 0
-    there: int = 0
+    known: int = 0
     left_out: int = 0
 
 
@@ -59,8 +59,8 @@ def main(arguments: list[str] | None = None) -> int:
         tracker = tracker_of(overrides)
         check_account(tracker)
         check_store(options.store)
-        sent = tell(tracker, Store(options.store), wanted(options.store, tables))
-        facts = [f"{sent.new} records sent to {tracker.project}", f"{sent.there} there already"]
+        sent = tell(tracker, Store(options.store), chosen_runs(options.store, tables))
+        facts = [f"{sent.new} records sent to {tracker.project}", f"{sent.known} there already"]
         facts += [f"{sent.left_out} left out"] if sent.left_out else []
         print(printable(", ".join(facts)))
         return 1 if sent.left_out else 0
@@ -86,22 +86,22 @@ def check_account(tracker: WandB) -> None:
         raise BenchmarkError(f"{why}: {ACCOUNT}")
 
 
-def wanted(folder: Path, tables: Sequence[str]) -> dict[str, str | None]:
-    """The runs to tell of by id, with the table that each is grouped under."""
+def chosen_runs(folder: Path, tables: Sequence[str]) -> dict[str, str | None]:
+    """The runs to send, by id, with the table under which each is grouped."""
     stored = dict.fromkeys(place.name[:16] for place in runs_of(folder))
     if not tables:
         if not stored:
             raise BenchmarkError(f"{folder}: no record is there yet")
         return stored
     planned = {run.run_id: name for name in tables for run in grid.load(name).runs}
-    found: dict[str, str | None] = {run_id: name for run_id, name in planned.items() if run_id in stored}
-    if not found:
+    chosen: dict[str, str | None] = {run_id: name for run_id, name in planned.items() if run_id in stored}
+    if not chosen:
         raise BenchmarkError(f"{folder}: no record of {', '.join(tables)} is there yet")
-    return found
+    return chosen
 
 
 def tell(tracker: WandB, store: Store, runs: Mapping[str, str | None]) -> Sent:
-    """Send the records that the server has not. Raises: BenchmarkError if it does not take them."""
+    """Send the records that the server lacks. Raises: BenchmarkError if it does not take them."""
     sent, progress, names = Sent(), RunProgress(), iter(runs)
     try:
         with closing(tracker):
@@ -112,10 +112,10 @@ def tell(tracker: WandB, store: Store, runs: Mapping[str, str | None]) -> Sent:
                 known = tracker.known(part)
                 for run_id, record in records.items():
                     if known.get(run_id) == digests[run_id]:
-                        sent.there += 1
+                        sent.known += 1
                     else:
-                        one(tracker, store, record, runs[run_id], sent)
-                    progress("records", sent.new + sent.there + sent.left_out, len(runs))
+                        send(tracker, store, record, runs[run_id], sent)
+                    progress("records", sent.new + sent.known + sent.left_out, len(runs))
     except WandBError as error:
         told = f"{sent.new} records were sent; the same command goes on from here"
         raise BenchmarkError(f"W&B: {error}; {told}") from error
@@ -124,7 +124,7 @@ def tell(tracker: WandB, store: Store, runs: Mapping[str, str | None]) -> Sent:
     return sent
 
 
-def one(tracker: WandB, store: Store, record: Record, table: str | None, sent: Sent) -> None:
+def send(tracker: WandB, store: Store, record: Record, table: str | None, sent: Sent) -> None:
     """Send one record, and count it."""
     try:
         tracker.track(record, store.arrays(record.run_id), table, new=True)

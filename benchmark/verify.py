@@ -88,7 +88,7 @@ def _verified(folder: Path, store: Store, options: argparse.Namespace) -> int:
 
 
 def _tell(progress: RunProgress, number: int, total: int) -> Tell:
-    """The progress of a run as a part of the sample's."""
+    """A progress callback that shows a run's progress as part of the sample's."""
 
     def tell(unit: str, done: int, of: int) -> None:
         if unit == "updates":

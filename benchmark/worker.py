@@ -50,20 +50,20 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(parser, arguments)
     if options.ends_with_stdin:
         end_with_stdin()
-    at = [] if options.store is None else [f"store={str(options.store)!r}"]
+    of_store = [] if options.store is None else [f"store={str(options.store)!r}"]
 
     def work() -> int:
-        planned = grid.load(options.table, [*options.overrides, *at], options.smoke)
+        planned = grid.load(options.table, [*options.overrides, *of_store], options.smoke)
         return make(planned, options.workers, options.minutes, options.stamp)
 
     return carried_out(work)
 
 
 def end_with_stdin() -> None:
-    """Stop this process, runs saving snapshots, when its standard input closes: its place is gone.
+    """Stop this process when its standard input closes, because its place is gone; runs save snapshots.
 
-    Schedulers send their warnings to every process of a place. The place hears them and closes the pipe, so
-    this process and its children do not die of them.
+    Schedulers send their warnings to every process of a place. The place handles them and closes the pipe, so
+    that the signals do not kill this process and its children.
     """
     for number in (signal.SIGUSR1, signal.SIGUSR2):
         signal.signal(number, signal.SIG_IGN)
@@ -80,7 +80,7 @@ def make(planned: grid.Grid, workers: int | None, minutes: float | None, stamp: 
     missing = without_record(planned.runs)
     if not missing:
         return 0
-    if stamp is None:  # else the command that began the grid has done it, with the same code
+    if stamp is None:  # otherwise the command that began the grid has checked it, with the same code
         for run in missing:
             check_plugins(run.config)
     store.open()

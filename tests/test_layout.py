@@ -121,6 +121,19 @@ def test_every_room_is_in_the_table() -> None:
     }
 
 
+def test_the_package_says_what_every_room_holds() -> None:
+    listed = re.findall(r"^    (\w+) {2,}\S", ast.get_docstring(TREES["benchmark"]) or "", re.MULTILINE)
+    assert set(ALLOWED) <= {*listed}
+
+
+def test_a_file_beside_the_rooms_is_a_command_or_is_used_by_several() -> None:
+    users = {
+        name: {room_of(module) for module, others in IMPORTS.items() if f"benchmark.{name}" in others}
+        for name in GROUND | SHARED_BY_COMMANDS
+    }
+    assert {name: rooms for name, rooms in users.items() if len(rooms) < 3} == {}
+
+
 def test_rooms_import_only_what_the_table_allows() -> None:
     wrongs = [
         (module, other) for module, others in IMPORTS.items() for other in others if wrong(module, other)
@@ -236,15 +249,19 @@ INVENTED = ("benchmark.methods.noisytune.NoisyTun", "benchmark.elsewhere")
 def texts() -> Iterator[Path]:
     """All text that may speak of a module of ours: code, configuration, and what people read."""
     for folder, patterns in {
-        "benchmark": ["*.py"],
+        "benchmark": ["*.py", "*.md", "*.html"],
         "tests": ["*.py"],
         "conf": ["*.yaml", "*.md"],
         "sweeps": ["*.yaml", "*.md"],
         "results/reference": ["*.md"],
+        ".github": ["*.yml"],
     }.items():
         for pattern in patterns:
             yield from (ROOT / folder).rglob(pattern)
-    yield from (ROOT / name for name in ("README.md", "Makefile", "pyproject.toml"))
+    yield from (
+        ROOT / name
+        for name in ("README.md", "CONTRIBUTING.md", "results/README.md", "Makefile", "pyproject.toml")
+    )
 
 
 def there(dotted: str) -> bool:
@@ -280,7 +297,7 @@ def test_every_file_of_ours_in_text_is_there() -> None:
     named = {
         (file, str(path.relative_to(ROOT)))
         for path in texts()
-        for file in re.findall(r"(?<![\w./-])(?:benchmark|tests)/[\w/]+\.py\b", path.read_text())
+        for file in re.findall(r"(?<![\w./-])(?:benchmark|tests)/[a-z0-9_/]+\.py\b", path.read_text())
         if path.name != Path(__file__).name
     }
     assert named

@@ -1,4 +1,4 @@
-"""Choices of parts on a command line: one of a group, or several different ones of methods and probes."""
+"""Choices on a command line: one per group, or several different ones for methods and probes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PACKAGE = re.compile(r"#\s*@package\s+(\S+)")
 def check_choices(arguments: Sequence[str]) -> None:
     """Check the choices of groups.
 
-    Hydra merges several of one group, and cannot name those that are no names.
+    Hydra merges several choices of one group, and gives no clear error for a choice that is not a name.
 
     Raises: BenchmarkError naming the choice.
     """
@@ -31,10 +31,10 @@ def check_choices(arguments: Sequence[str]) -> None:
     for argument in arguments:
         key, equals, _ = argument.partition("=")
         group = key.lstrip("+~").partition("@")[0]
-        changes = bool(equals) or key.startswith("~")  # and is not what an option such as --package shows
+        changes = bool(equals) or key.startswith("~")  # an option such as --package shows something else
         if changes and group.partition(".")[0] == OF_SWEEPS:
             raise BenchmarkError(
-                f"{argument}: {OF_SWEEPS} is declared by a file of sweeps/, and is no part of a run"
+                f"{argument}: {OF_SWEEPS} is declared by a file of sweeps/, and does not belong to a run"
             )
         if equals and group in (*ONE, *SEVERAL):
             for value in _values(argument):
@@ -69,7 +69,7 @@ def check_choice(group: str, value: Any, places: Sequence[Path]) -> None:
 
 
 def _values(argument: str) -> list[Any]:
-    """The values that an override gives to its key, several in a sweep; none if Hydra cannot read it."""
+    """The values that an override gives to its key; several in a sweep, none if Hydra cannot read it."""
     parser = OverridesParser.create()
     try:
         override = parser.parse_override(argument)

@@ -77,7 +77,8 @@ class Size:
 class PrintedP:
     """Printed p-values of a difference, by column, and the number of ``seeds`` behind each.
 
-    Ours is as sure if the effect is surely as large as the one that gives such a p-value at the paper's seeds.
+    Our result agrees if our effect is surely at least as large as the effect that gives such a p-value with
+    the paper's number of seeds.
     """
 
     printed: dict[str, float] = MISSING

@@ -78,7 +78,7 @@ def _defaults(kind: Any) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """A copy of a value of any type. Raises: Unsure for what YAML and Hydra do not give."""
+    """A copy of a value of any type. Raises: Unsure for types that YAML and Hydra do not produce."""
     if isinstance(value, list):
         return [inner if _is_open(inner) else _plain(inner) for inner in value]
     if isinstance(value, dict) and all(type(key) is str for key in value):
@@ -89,12 +89,12 @@ def _plain(value: Any) -> Any:
 
 
 def _is_open(value: Any) -> bool:
-    """True for a text that stands for a value: an interpolation, or a mandatory value that is missing.
+    """True for a text in place of a value: an interpolation, or ``???`` for a missing mandatory value.
 
-    Raises: Unsure for an interpolation that OmegaConf has to read.
+    Raises: Unsure for an interpolation that only OmegaConf can read.
     """
     if not isinstance(value, str) or ("${" not in value and value != MISSING):
         return False
     if value != MISSING and ("\\" in value or not SIMPLE_INTERPOLATION_PATTERN.match(value)):
-        raise Unsure(f"{value!r} is no simple interpolation")
+        raise Unsure(f"{value!r} is not a simple interpolation")
     return True

@@ -16,7 +16,7 @@ from benchmark.config.explained import GROUPS, KEYS
 from benchmark.printable import in_columns
 
 WIDEST, NARROWEST = 100, 60  # characters
-LONGEST = 36  # of KEY=VALUE, before its words go to the next line
+LONGEST = 36  # characters of KEY=VALUE; above, its explanation goes to the next line
 BEGINNING = """\
 benchmark: fine-tune a pretrained language model with noise and regularisation methods
 
@@ -53,7 +53,7 @@ def help_text(config: DictConfig, places: Collection[Path]) -> str:
 
 
 def _explained(setting: str, words: str, width: int) -> Iterator[str]:
-    """``setting``, and its words beside it, or below if it is long."""
+    """``setting`` with its explanation beside it, or below it if the setting is long."""
     column = " " * (LONGEST + 4)
     lines = textwrap.wrap(words, width - len(column))
     beside = lines.pop(0) if lines and len(setting) <= LONGEST else ""
@@ -72,7 +72,8 @@ def _shown(config: DictConfig, key: str) -> str:
     """The value at ``key`` as it is typed; a dictionary is too long."""
     try:
         value = OmegaConf.select(config, key)
-    except OmegaConfBaseException:  # it depends on what is not there, and stands as it is written
+    except OmegaConfBaseException:
+        # The value refers to something that is missing, so show it as it is written
         part, _, name = key.rpartition(".")
         value = OmegaConf.to_container(OmegaConf.select(config, part), resolve=False)[name]  # type: ignore
     if isinstance(value, DictConfig):

@@ -1,11 +1,11 @@
 """The identity of a run: a hash over the values that can change its result.
 
-Paths, names, labels and a protocol's ``values`` cannot change a result and are left out. Values equal to
-the schema's default are left out as well: a new option must not rename old runs. So is a separate seed that is the
-run's own: it gives the same bits. Probes are included,
-although they change no result, because a record has the probes of its run only. The kind of machine is not
-part of a configuration; the record's ``environment`` names it. A class of ours counts by its name, so that
-it may move within the package; a class from elsewhere counts by its dotted path.
+Paths, names, labels and a protocol's ``values`` cannot change a result and are left out. Values equal to the
+schema's default are left out as well: a new option must not rename old runs. A separate seed that equals the
+run's own seed is left out too: it gives the same bits. Probes are included, although they change no result,
+because a record has the probes of its run only. The kind of machine is not part of a configuration; the
+record's ``environment`` names it. A class of ours counts by its name, so that it may move within the package;
+a class from elsewhere counts by its dotted path.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ BY_NAME = 3  # the first schema in which code of ours counts by its name
 NAMED_BY = {"_target_": -1, "builder": -2}
 OURS = __name__.partition(".")[0]
 
-# Keys of a task: the splits that they stand for are stated instead, or they change no result.
+# Keys of a task that are left out: their splits are stated instead, or they change no result.
 LEFT_OUT = {"name", "label", "remark", "train", "evaluate", "setting", "settings", "translations"}
 DEFAULTS, SPLIT = RunConfig(), SplitConfig()  # values equal to these are left out
 
@@ -49,7 +49,7 @@ def identity(config: RunConfig, schema: int = SCHEMA) -> dict[str, Any]:
 
 
 def _kept(config: RunConfig) -> dict[str, str]:
-    """The set that chooses which weights score others; a selection that a report alone follows is left out."""
+    """The set that chooses the weights for other sets. A selection that only reports use is left out."""
     named = keeps_weights(config.protocol.selection, config.task)
     return {"selection": config.protocol.selection} if named else {}
 

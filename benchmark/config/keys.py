@@ -1,4 +1,4 @@
-"""Keys of a command line that lead below a list, and mappings that change nothing."""
+"""Refusals of keys that lead into a list, and of mappings that change nothing."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from benchmark.config.schema import RunConfig
 from benchmark.config.written import fields_of, load, read, required, type_at
 from benchmark.errors import BenchmarkError
 
-OF_FILES = ("method", "probe")  # their files tell which settings are lists; the schema does not
+OF_FILES = ("method", "probe")  # only their files say which settings are lists, not the schema
 
 
 def check_keys(arguments: Sequence[str]) -> None:
-    """Check keys of overrides that Hydra crashes on, or takes no notice of.
+    """Check keys of overrides that make Hydra crash, or that Hydra ignores.
 
     Raises: BenchmarkError for a key below a list, or ``KEY={}``, which is merged with what is there.
     """
@@ -30,8 +30,8 @@ def check_keys(arguments: Sequence[str]) -> None:
         is_mapping = is_dataclass(kind) or typing.get_origin(kind) is dict
         if is_mapping and "".join(value.split()) == "{}" and not key.startswith("~"):
             raise BenchmarkError(
-                f"{argument}: changes nothing, because a mapping is merged with what is there; "
-                f"~{place}.NAME leaves an entry out"
+                f"{argument}: changes nothing, because a mapping is merged with the existing one; "
+                f"~{place}.NAME removes an entry"
             )
 
 
@@ -48,7 +48,7 @@ def _check_inside(argument: str, names: Sequence[str], arguments: Sequence[str])
 
 
 def _within(kind: Any, name: str) -> Any:
-    """The type of the entry ``name`` of a place of the type ``kind``; Any if the schema does not say."""
+    """The type of the entry ``name`` in a value of the type ``kind``; Any if the schema does not say."""
     inner = typing.get_args(kind)
     if typing.get_origin(kind) in (list, dict):
         return required(inner[-1])

@@ -1,4 +1,4 @@
-"""Checks of a command line before Hydra acts on it: code that files name, and what a W&B sweep may set."""
+"""Checks of a command line before Hydra acts on it: code named in files, and keys set by a W&B sweep."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _refuse(message: str) -> NoReturn:
 
 
 def check_files(arguments: Sequence[str]) -> None:
-    """Check what files of a search path make Hydra itself do: its launcher, callbacks and logging.
+    """Check the settings of Hydra itself in files of a search path: launcher, callbacks, logging.
 
     The project's own files need no check. Raises: BenchmarkError for code that is not trusted.
     """
@@ -99,7 +99,7 @@ def overrides_of(arguments: Sequence[str]) -> Iterator[str]:
 
 
 def _singly(parsed: Sequence[Override]) -> Iterator[list[str]]:
-    """The overrides of single runs in which every choice of a multirun stands once."""
+    """The overrides of single runs that together contain every choice of a multirun once."""
     loader = GlobalHydra.instance().config_loader()
     fixed = [override.input_line or "" for override in parsed if not override.is_sweep_override()]
     swept = [

@@ -11,7 +11,7 @@ from benchmark.errors import BenchmarkError
 
 
 def check_members(value: Any, kind: Any, key: str = "") -> None:
-    """Refuse what OmegaConf lets through: lists inside of lists of single values, and settings that are not finite.
+    """Refuse lists within lists of single values, and settings that are not finite; OmegaConf accepts them.
 
     Raises: BenchmarkError naming the key.
     """
@@ -28,7 +28,7 @@ def check_members(value: Any, kind: Any, key: str = "") -> None:
             check_members(inner, members[-1], f"{key}[{number}]")
     elif kind in (str, int, float, bool) and isinstance(value, list | dict):
         raise BenchmarkError(f"{key}={value}: expected a single value")
-    elif isinstance(value, dict):  # of any values: settings of a method, which are part of a run's identity
+    elif isinstance(value, dict):  # settings of a method, which are part of a run's identity
         for name, inner in value.items():
             check_members(inner, Any, f"{key}.{name}")
     elif isinstance(value, list):

@@ -11,7 +11,7 @@ LONGEST = 200  # characters; file systems take few more
 
 
 def check_names(config: RunConfig) -> None:
-    """Raises: BenchmarkError for a name that is empty, too long, or cannot be printed, and a folder that is none.
+    """Raises: BenchmarkError for a name that is empty, too long or not printable, or a missing folder.
 
     A label may be empty.
     """

@@ -1,7 +1,7 @@
-"""Overrides of a command line as they are written where the schema wants text.
+"""Overrides of a command line, kept as they are written if the schema wants text.
 
-Hydra reads ``1e10`` as a number, ``true`` as a truth value and the key of ``{0: bad}`` as a number, and takes no
-``~`` at the begin of a path.
+Hydra reads ``1e10`` as a number, ``true`` as a truth value and the key of ``{0: bad}`` as a number, and
+refuses ``~`` at the beginning of a path.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from benchmark.config.keys import check_keys
 from benchmark.config.searchpath import KEY as SEARCHPATH
 from benchmark.config.written import type_at
 
-# Quoted texts and interpolations stay whole; brackets, commas, colons and spaces are between the words.
+# Quoted texts and interpolations stay whole; brackets, commas, colons and spaces separate words.
 WORD = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\$\{[^}]*\}|[^\[\]{},:\s]+|.""", re.DOTALL)
 
 
-# A mapping of simple keys: Hydra has no quotation marks for keys, but takes them in a dotted key.
+# A mapping of simple keys: Hydra allows no quotation marks around keys, but allows them within a dotted key.
 PAIR = re.compile(r"""\s*(\w+)\s*:\s*('[^']*'|"[^"]*"|[^{}\[\],:'"]+)""")
 MAPPING = re.compile(rf"\{{{PAIR.pattern}(?:,{PAIR.pattern})*\s*\}}")
 
@@ -30,8 +30,8 @@ MAPPING = re.compile(rf"\{{{PAIR.pattern}(?:,{PAIR.pattern})*\s*\}}")
 def as_written(overrides: Sequence[str]) -> list[str]:
     """The overrides, with words quoted that Hydra would read as no text.
 
-    A mapping of texts becomes an override for each of its keys.
-    Raises: BenchmarkError for a choice that is none, or a key that cannot be.
+    A mapping of texts becomes an override for each of its keys. Raises: BenchmarkError for a choice that does
+    not exist, or an impossible key.
     """
     check_choices(overrides)
     check_keys(overrides)

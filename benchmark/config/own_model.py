@@ -16,14 +16,15 @@ CONFIGURED = ("config.json", "modules.json")  # one of these is in the folder of
 ESCAPED = re.compile(r"\\([\\()\[\]{}:=, \t])")  # what Hydra writes for such a sign outside of quotes
 MULTIRUN = {"-m", "--multirun"}
 VALUE = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^,]+""")  # one of several
-DIGITS = 4  # of the digest that tells two folders of one name apart
-HOME = "home"  # the name of a model in the home folder itself, which is called as its user
+DIGITS = 4  # digits of the digest that distinguishes folders of one name
+# The name of a model in the home folder itself: the folder has the name of its user, which stays private
+HOME = "home"
 
 
 def each_own_model(arguments: Sequence[str]) -> list[list[str]]:
     """The command lines for ``-m model.id=A,B``, each with its own name; else the only one.
 
-    Raises: BenchmarkError for a sweep that is no list.
+    Raises: BenchmarkError for a sweep that is not a list.
     """
     given = next((argument for argument in arguments if argument.startswith(ID)), None)
     values = VALUE.findall(given.removeprefix(ID)) if given else []
@@ -43,8 +44,8 @@ def each_own_model(arguments: Sequence[str]) -> list[list[str]]:
 def with_own_model(arguments: Sequence[str]) -> list[str]:
     """The ``arguments`` of a run, with a model's folder or hub id spelt out.
 
-    ``model=FOLDER`` becomes a model without choice, with FOLDER as its id and FOLDER's name. ``model.id=FOLDER``
-    alone is the same. Raises: BenchmarkError for several folders in one choice.
+    ``model=FOLDER`` becomes a model without a file in `conf/model/`: its id is FOLDER, and it is named after
+    FOLDER. ``model.id=FOLDER`` alone is the same. Raises: BenchmarkError for several folders in one choice.
     """
     group = next((argument for argument in arguments if argument.startswith(GROUP)), None)
     if group is not None:
@@ -66,13 +67,13 @@ def with_own_model(arguments: Sequence[str]) -> list[str]:
 
 
 def _put(arguments: Sequence[str], old: str, new: Sequence[str]) -> list[str]:
-    """``arguments`` with ``new`` in the place of ``old``: an option may stand before or after all of them."""
-    at = list(arguments).index(old)
-    return [*arguments[:at], *new, *(argument for argument in arguments[at:] if argument != old)]
+    """``arguments`` with ``new`` in the place of ``old``; options stay before or after all overrides."""
+    position = list(arguments).index(old)
+    return [*arguments[:position], *new, *(argument for argument in arguments[position:] if argument != old)]
 
 
 def with_own_choice(changes: Sequence[str]) -> list[str]:
-    """The ``changes`` of a table, with ``model=A,B`` in place of ``model.id=A,B``: each has a name of its own."""
+    """The ``changes`` of a table, with ``model=A,B`` in place of ``model.id=A,B``: each gets its own name."""
     if any(change.startswith((GROUP, NAME)) for change in changes):
         return list(changes)
     return [
@@ -88,7 +89,7 @@ def _are_own(values: str, changes: Sequence[str]) -> bool:
 
 
 def is_own(value: str, folders: Sequence[Path]) -> bool:
-    """True for a folder or hub id that is no choice of the group `model`.
+    """True for a folder or hub id that is not a choice of `model`.
 
     ``folders`` are those of the configuration."""
     if any(os.path.isfile(folder / "model" / f"{value}.yaml") for folder in folders):

@@ -1,4 +1,7 @@
-"""Ranges of the numbers of a configuration: outside of them a run computes nothing, never ends, or is a slip."""
+"""Ranges of the numbers of a configuration.
+
+A run outside of them computes nothing, never ends, or was mistyped.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from benchmark.errors import BenchmarkError
 MOST_EPOCHS, MOST_UPDATES = 1_000_000, 100_000_000
 LEAST_LENGTH = 3  # tokens: a text has two special ones around it
 MOST_SEED = (1 << 32) - 1  # NumPy's generators take no larger one
-# By key of a protocol, the lowest and the highest value; a rate below is 0 in single precision.
+# The lowest and the highest value by key of a protocol; a lower learning rate is 0 in single precision.
 COUNTS: dict[str, tuple[int, int]] = {
     "steps": (1, MOST_UPDATES),
     "batch_size": (1, 1_000_000),
@@ -31,7 +34,7 @@ OR_ZERO: dict[str, tuple[float, float]] = {
 }
 BETAS = (1e-6, 0.999999)
 SHARES = (1e-9, 1)
-SETTINGS = (1e-20, 1e6)  # of a method or probe, in size
+SETTINGS = (1e-20, 1e6)  # range of the absolute value of a method's or probe's setting
 
 
 def check_protocol(protocol: ProtocolConfig) -> None:
@@ -80,7 +83,7 @@ def _check_parts(protocol: ProtocolConfig) -> None:
 
 
 def check_data(data: DataConfig) -> None:
-    """Raises: BenchmarkError for a part of the training set that is none."""
+    """Raises: BenchmarkError for a count or share that names no part of the training set."""
     if data.count is not None and data.share is not None:
         raise BenchmarkError(f"data.count={data.count} and data.share={data.share}: give one of them")
     if data.count is not None:

@@ -29,8 +29,8 @@ def register(root: Path) -> None:
 def pick(name: str, *, _root_: Mapping[str, Any]) -> Any:
     """A run's value from ``protocol.values.NAME``, which nests models, tasks and methods in any order.
 
-    Each level is looked up by the run's methods (``a+b`` in alphabetical order, ``vanilla`` for none), then by
-    its model, its task, and ``default``. Raises: BenchmarkError if a level has none of these keys.
+    Each level is looked up by the run's methods (``a+b`` in alphabetical order, ``vanilla`` for none), then
+    by its model, its task, and ``default``. Raises: BenchmarkError if a level has none of these keys.
     """
     names = names_of(_root_["method"], _root_["model"]["name"], _root_["task"]["name"])
     return nested(_root_["protocol"]["values"], "protocol.values", name, names)

@@ -61,12 +61,11 @@ class ModelConfig:
 class SplitConfig:
     """One split of one configuration of a data set.
 
-    The data set is the task's, or ``repo``: a repository of the hub, or a folder or file of one's own.
-    ``text`` and ``target`` are columns that differ from the task's.
-    ``label_map`` maps the target, as text or by the file's name of its class, to the task's labels. Rows with
-    other targets are dropped and counted.
-    ``fold`` maps a predicted label to another one, for data sets with fewer classes than the task. ``rows``
-    keeps the rows whose columns match a pattern such as ``english-*``.
+    The data set is the task's, or ``repo``: a repository of the hub, or a folder or file of the user.
+    ``text`` and ``target`` are columns that differ from the task's. ``label_map`` maps the target to the
+    task's labels; the target is written as text or as the file's name of its class. Rows with other targets
+    are dropped and counted. ``fold`` maps a predicted label to another one, for data sets with fewer classes
+    than the task. ``rows`` keeps the rows whose columns match a pattern such as ``english-*``.
 
     With ``languages`` it stands for one split per language. In ``config``, ``sentences`` and ``rows``,
     ``{lang}`` is the language's code and ``{name}`` its entry in ``names``. ``kind``, ``metrics`` and
@@ -99,8 +98,8 @@ class SplitConfig:
 class TrainingSets:
     """Splits to train on together.
 
-    They are ``train``, or if ``task.translations`` is a folder the task's own ``train`` and these ``published`` ones.
-    ``translated_by`` says in words whose translations those of ``train`` are.
+    These are the splits ``train``. If ``task.translations`` is a folder, they are the task's own ``train``
+    and the ``published`` splits. ``translated_by`` says in words who made the translations in ``train``.
     """
 
     train: list[SplitConfig] = field(default_factory=list)
@@ -112,12 +111,13 @@ class TrainingSets:
 class TaskConfig:
     """A data set to learn, with its splits, labels and metrics.
 
-    Empty ``labels`` make a classification a regression. Targets are labels by name where the files have names,
-    else their positions in ``labels``, from 0. ``score_training`` adds the training examples of a run
+    Empty ``labels`` make a classification a regression. Targets are labels by name where the files have
+    names, else their positions in ``labels``, from 0. ``score_training`` adds the training examples of a run
     to its evaluation sets, as ``train``. ``languages`` limits the evaluation sets to these languages.
     ``setting`` chooses the training splits: ``zero_shot`` is ``train``, another name is an entry of
-    ``settings``. ``translations`` is the folder of XTREME's translated training sets. ``drop_untranslated`` leaves
-    out pairs with the text ``NS`` (PAWS-X). ``remark`` is what a reader has to know of the data; tables show it.
+    ``settings``. ``translations`` is the folder of XTREME's translated training sets. ``drop_untranslated``
+    leaves out pairs with the text ``NS`` (PAWS-X). ``remark`` is a fact about the data that a reader must
+    know; tables show it.
     """
 
     name: str = MISSING
@@ -157,9 +157,9 @@ class DataConfig:
 class ProtocolConfig:
     """A paper's recipe, with its length in ``epochs`` or in ``steps`` (updates).
 
-    ``values`` and ``report`` never reach the training and are not part of a run's id. ``selection`` is last, best or
-    leak_free, which a report follows, or the name of an evaluation set: the weights of the best evaluation on it are
-    kept, and score the sets that are ``last_only``.
+    ``values`` and ``report`` never reach the training and are not part of a run's id. ``selection`` is last,
+    best or leak_free, which only a report uses, or the name of an evaluation set. With a set, the weights of
+    the best evaluation on it are kept, and these weights score the sets that are ``last_only``.
     """
 
     name: str = MISSING

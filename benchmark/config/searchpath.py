@@ -17,7 +17,7 @@ OURS = f"{SCHEME}{ROOT}"
 
 
 def with_ours(overrides: Sequence[str]) -> list[str]:
-    """The overrides, with the project's folder on a search path that they name: it has ``sweeps``.
+    """The overrides, with the project's folder added to a search path that they name.
 
     Code beside a folder of configuration can then be imported, if its package is trusted. Raises: BenchmarkError
     for a folder that is not there.
@@ -51,7 +51,7 @@ def _places(override: str) -> list[str]:
         raise BenchmarkError(f"{override}: a list of folders, as in {KEY}=[file:///your/conf]")
     places = [str(getattr(place, "text", place)) for place in value]
     for number, place in enumerate(places):
-        if "://" not in place:  # Hydra takes a path without a scheme for a file's as well
+        if "://" not in place:  # Hydra also reads a path without a scheme as the path of a file
             places[number] = place = f"{SCHEME}{in_home(place).absolute()}"
         if place.startswith(SCHEME) and not Path(place.removeprefix(SCHEME)).is_dir():
             raise BenchmarkError(f"{KEY}: no folder {place.removeprefix(SCHEME)}")

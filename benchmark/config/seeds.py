@@ -11,8 +11,8 @@ from benchmark.randomness import Seeds
 class SeedsConfig:
     """Separate seeds; None is the run's own ``seed``.
 
-    ``head`` draws the weights that a checkpoint lacks. ``order`` is of the training examples, in surveys too.
-    ``dropout`` draws the model's masks. ``noise`` is of everything that methods draw.
+    ``head`` draws the weights that a checkpoint lacks. ``order`` draws the order of the training examples, in
+    surveys too. ``dropout`` draws the model's masks. ``noise`` draws everything random in methods.
     """
 
     head: int | None = None
@@ -25,5 +25,5 @@ class SeedsConfig:
         return {name: own for name, own in asdict(self).items() if own not in (None, seed)}
 
     def beside(self, seed: int) -> Seeds:
-        """The seed of everything in a run of ``seed``."""
+        """All seeds of a run with the seed ``seed``: the stated ones, else the run's own."""
         return Seeds(**asdict(Seeds.all(seed)) | self.apart(seed))

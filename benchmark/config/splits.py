@@ -51,7 +51,7 @@ def keeps_weights(selection: str, task: TaskConfig) -> bool:
 
 
 def first_metric(task: TaskConfig, name: str) -> str:
-    """The value that chooses between evaluations of the set ``name``: the first of its first metric."""
+    """The value that compares evaluations of the set ``name``: the first value of its first metric."""
     return METRICS[(task.evaluate[name].metrics or task.metrics)[0]][0]
 
 

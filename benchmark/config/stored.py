@@ -24,14 +24,15 @@ OURS = "benchmark."
 
 
 def of_another_run(stored: Mapping[str, Any], named: str) -> bool:
-    """True if a stored configuration is known to be of another run than ``named``.
+    """True if a stored configuration surely belongs to another run than ``named``.
 
-    It is not known where a folder or a secret may have been shortened in it: the id was of the whole name.
+    False if unsure: a folder or a secret may have been shortened in the record, but the id was made of the
+    full text.
     """
     try:
         return run_id(typed_again(stored)) != named and not any(map(_may_be_short, _names(stored)))
     except (KeyError, TypeError, AttributeError, ValueError):
-        return False  # of a schema with other keys
+        return False  # the record has a schema with other keys
 
 
 def typed_again(stored: Mapping[str, Any]) -> RunConfig:
@@ -70,7 +71,7 @@ def _sets(setting: Mapping[str, Any]) -> TrainingSets:
 
 
 def _names(value: Any, key: str = "") -> Iterator[str]:
-    """The texts in a configuration that may be a place, or hold one; of methods of ours none is."""
+    """The texts in a configuration that may be or contain a path; settings of our own methods never do."""
     if isinstance(value, dict):
         if str(value.get("_target_", "")).startswith(OURS):
             return

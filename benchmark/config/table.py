@@ -69,11 +69,11 @@ class Claim:
     ``every column``, ``average``, the name of one of the table's ``averages``, a list of columns, or a number of
     columns that is enough. ``at_least`` is a number of comparisons that is enough, or ``most``.
 
-    ``of`` is the quantity, with its ``unit`` if it is of a probe of one's own. ``depth`` limits a quantity by
-    layer to a share of the depth: ``[0.5, 1]`` is the upper half. With ``gain_over``, the claim is about the gain
-    over these runs; with ``gain_of``, about the gain of these methods over the same run without them. ``id`` and
-    ``place`` name the claim and its section in the paper. ``untestable`` is the reason why no runs of this
-    benchmark can decide a claim, which then has no kind.
+    ``of`` is the quantity, with its ``unit`` if it is that of a user's own probe. ``depth`` limits a quantity by
+    layer to a share of the depth: ``[0.5, 1]`` is the upper half. With ``gain_over``, the claim is about the
+    gain over these runs; with ``gain_of``, it is about the gain of these methods over the same run without
+    them. ``id`` and ``place`` name the claim and its section in the paper. ``untestable`` is the reason why
+    no runs of this benchmark can decide a claim, which then has no kind.
     """
 
     says: str = MISSING

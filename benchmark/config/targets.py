@@ -22,19 +22,19 @@ from omegaconf.errors import OmegaConfBaseException
 from benchmark.config.ranges import check_settings
 from benchmark.errors import BenchmarkError, one_line
 
-Kind = TypeVar("Kind")
+T = TypeVar("T")
 OURS = __name__.partition(".")[0]
 VARIABLE = "BENCHMARK_TRUSTED"
-# Read once, at import: a configuration can set variables too (`hydra.job.env_set`), but only later.
+# Read once, at import, because a configuration can set variables later (`hydra.job.env_set`).
 TRUSTED = frozenset({OURS} | {name.strip() for name in os.environ.get(VARIABLE, "").split(",")} - {""})
 DOTTED = re.compile(r"[A-Za-z]\w*(\._?[A-Za-z]\w*)+")  # two parts or more, no __dunder__
-BUILDERS = {  # of this package, by what they make
+BUILDERS = {  # builders of this package, by the kind of their product
     "model": ("encoder", "multilingual_encoder", "xtreme", "bert_tiny"),
     "task": ("tasks", "multilingual_tasks"),
 }
 
 
-def class_of(key: str, target: object, base: type[Kind]) -> type[Kind]:
+def class_of(key: str, target: object, base: type[T]) -> type[T]:
     """The class ``key._target_``. Raises: BenchmarkError if missing, not trusted or no subclass of ``base``."""
     kind = located(f"{key}._target_", target)
     if not (isinstance(kind, type) and issubclass(kind, base)):
@@ -43,7 +43,7 @@ def class_of(key: str, target: object, base: type[Kind]) -> type[Kind]:
     return kind
 
 
-def built(key: str, settings: dict[str, Any], base: type[Kind]) -> Kind:
+def built(key: str, settings: dict[str, Any], base: type[T]) -> T:
     """The object that the dictionary ``settings`` describes.
 
     Raises: BenchmarkError for a missing or wrong ``_target_``, an unknown setting, or a wrong value.
@@ -56,7 +56,7 @@ def built(key: str, settings: dict[str, Any], base: type[Kind]) -> Kind:
     values = {name: value for name, value in settings.items() if name != "_target_"}
     try:
         # The dataclass is the schema: OmegaConf checks names and types against its fields.
-        made: Kind = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(kind), values))  # type: ignore
+        made: T = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(kind), values))  # type: ignore
         check_settings(vars(made))
     except (OmegaConfBaseException, BenchmarkError) as error:
         raise BenchmarkError(f"{key}: {one_line(error)}") from error
@@ -66,7 +66,8 @@ def built(key: str, settings: dict[str, Any], base: type[Kind]) -> Kind:
 def check_builder(key: str, path: object) -> None:
     """Check the name of a builder, without importing it.
 
-    Raises: BenchmarkError for a path outside the trusted packages, or to something else of this package.
+    Raises: BenchmarkError for a path outside the trusted packages, or to code of this package that is not a
+    builder.
     """
     check_path(key, path)
     if str(path).partition(".")[0] != OURS:
@@ -105,7 +106,7 @@ def check_path(key: str, path: object) -> None:
 
 
 def located(key: str, path: object) -> Any:
-    """The object at a dotted ``path``; nothing outside the trusted packages is imported for it.
+    """The object at a dotted ``path``. Nothing outside the trusted packages is imported on the way.
 
     Raises: BenchmarkError for a path that is not trusted, or that leads nowhere.
     """
@@ -129,7 +130,7 @@ def located(key: str, path: object) -> Any:
 
 
 def _check_trust(key: str, path: object, place: str) -> None:
-    """``place`` is the dotted path at which the object at ``path`` really is."""
+    """Refuse an untrusted ``place``: the dotted path at which the object at ``path`` is defined."""
     package = place.partition(".")[0]
     if package not in TRUSTED:
         alias = "" if place == path else f" leads to {place}, which"

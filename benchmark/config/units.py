@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 POINTS = "points"
-OF_ARMS = ("std", "max", "median", "quantile", "failed", "collapsed")  # of all runs of an arm together
-RATES = ("failed", "collapsed")  # of runs; lower is better
+# Quantities of all runs of an arm together
+OF_ARMS = ("std", "max", "median", "quantile", "failed", "collapsed")
+RATES = ("failed", "collapsed")  # shares of runs; lower is better
 LOWER_IS_BETTER = ("loss", "time", "training", "memory")
 UNITS = {
     "score": POINTS,
     "std": "log ratio of deviations",
     "max": POINTS,
     "median": POINTS,
-    "loss": "nats",  # of a regression: squared error
+    "loss": "nats",  # for a regression: squared error
     "time": "s per update",
-    "training": "s",  # of all updates and the surveys before them
+    "training": "s",  # time of all updates and the surveys before them
     "memory": "MB",
     "failed": "share of runs",
     "collapsed": "share of runs",
@@ -48,7 +49,7 @@ AXES_WITHIN = {
 
 
 def unit(quantity: str) -> str | None:
-    """The unit of a quantity; None for one that does not exist, or a probe of one's own."""
+    """The unit of a quantity; None for one that does not exist, or a user's own probe."""
     if quantity.startswith(QUANTILE):
         return POINTS if _is_share(quantity.removeprefix(QUANTILE)) else None
     return UNITS.get(quantity) or OF_PROBES.get(quantity)

@@ -33,7 +33,7 @@ ENTITY_TAG = re.compile(r"O|[BIES](-.+)?")  # what seqeval reads without `strict
 
 
 def validate(config: RunConfig) -> None:
-    """Refuse values out of range and names that do not exist; types cannot.
+    """Refuse values out of range and names that do not exist, which types alone accept.
 
     Raises: BenchmarkError naming the key, its value and the valid ones.
     """
@@ -116,7 +116,7 @@ def _validate_task(task: TaskConfig) -> None:
 
 
 def _validate_report(config: RunConfig) -> None:
-    """Refuse scores that the run's task does not have among those that its protocol reports."""
+    """Refuse a protocol that reports scores which the run's task does not have."""
     task = config.task
     key, named = f"protocol.report.{task.name}", config.protocol.report.get(task.name) or []
     sets = dict(task.evaluate) | evaluation_splits(task)
@@ -141,7 +141,7 @@ def _validate_replay(config: RunConfig) -> None:
         )
     if config.replay and protocol.micro_batch_size not in (None, protocol.batch_size):
         parts = f"protocol.micro_batch_size={protocol.micro_batch_size}"
-        raise BenchmarkError(f"replay=true with {parts}: only whole batches are recorded; leave it null")
+        raise BenchmarkError(f"replay=true with {parts}: only whole batches are captured; leave it null")
     if config.replay and config.probe:
         raise BenchmarkError(f"replay=true with probe=[{','.join(config.probe)}]: probes look into passes")
 
@@ -159,10 +159,10 @@ def _training_splits(task: TaskConfig) -> dict[str, SplitConfig]:
 
 
 def _validate_names(task: TaskConfig) -> None:
-    """Refuse labels and evaluation sets that are named twice, too few, or not at all."""
+    """Refuse labels and evaluation sets that are missing, too few, or named twice."""
     for label in task.labels:
         if not label.strip():
-            raise BenchmarkError(f"task.labels={task.labels}: {label!r} is no name of a label")
+            raise BenchmarkError(f"task.labels={task.labels}: {label!r} is not a name for a label")
         if task.labels.count(label) > 1:
             raise BenchmarkError(
                 f"task.labels={task.labels}: {label!r} is named twice; name every label once"
@@ -218,7 +218,7 @@ def _validate_metrics(task: TaskConfig, place: str, split: SplitConfig) -> None:
             )
         if name in OF_TWO_CLASSES and len(task.labels) != 2:
             raise BenchmarkError(
-                f"{key}: {name!r} is of 2 classes, and task.labels={task.labels} has {len(task.labels)}"
+                f"{key}: {name!r} is for 2 classes, and task.labels={task.labels} has {len(task.labels)}"
             )
         if name == "ner" and (other := [label for label in task.labels if not ENTITY_TAG.fullmatch(label)]):
             raise BenchmarkError(

@@ -1,7 +1,7 @@
-"""YAML files read as they are written where the schema wants text.
+"""YAML files, kept as they are written where the schema wants text.
 
-YAML 1.1 reads ``no`` as false, ``010`` as 8, ``1_1`` as 11, ``1e10`` as a number and ``1:30`` as 90. At a
-place whose type is text these are what was written, as keys and as values. Elsewhere they are read as ever.
+YAML 1.1 reads ``no`` as false, ``010`` as 8, ``1_1`` as 11, ``1e10`` as a number and ``1:30`` as 90. If the
+schema's type is text, keys and values stay as they were written. All others are read as YAML 1.1 does.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class WrittenSource(FileConfigSource):
     def load_config(self, config_path: str) -> ConfigResult:
         """The content of a file.
 
-        Raises: BenchmarkError naming file, line and column, for text that is no YAML.
+        Raises: BenchmarkError naming file, line and column, for text that is not YAML.
         """
         name = self._normalize_file_name(config_path)
         path = Path(self.path, name)
@@ -53,20 +53,21 @@ class WrittenSource(FileConfigSource):
         )
 
 
-# Hydra registers its own source again in every process of a launcher, and takes one of another name for a mistake.
+# Hydra registers its own source again in every process of a launcher; a source of another name would be an
+# error.
 WrittenSource.__name__ = FileConfigSource.__name__
 
 
 def register() -> None:
     """Let Hydra read configuration files as they are written."""
-    Plugins.instance()  # registers Hydra's own source, which it would not let another one replace
+    Plugins.instance()  # registers Hydra's own source first, since Hydra would not let it replace ours later
     SourcesRegistry.instance().types[WrittenSource.scheme()] = WrittenSource
 
 
 def content(path: Path, group: str) -> tuple[dict[Any, Any], dict[str, str | None]]:
     """The content of a configuration file of ``group``, not to be changed, and its header.
 
-    Raises: BenchmarkError naming file, line and column, for text that is no mapping.
+    Raises: BenchmarkError naming file, line and column, for text that is not a mapping.
     """
     text = read(path)
     header = ConfigSource._get_header_dict(text[:512])
@@ -96,7 +97,7 @@ def read(path: Path) -> str:
 def load(text: str, path: Path, kind: Any = Any) -> Any:
     """The content of a YAML text for a place of the type ``kind``.
 
-    Raises: BenchmarkError naming file, line and column, for text that is no YAML.
+    Raises: BenchmarkError naming file, line and column, for text that is not YAML.
     """
     try:
         loader = get_yaml_loader()(text)
@@ -111,7 +112,7 @@ def load(text: str, path: Path, kind: Any = Any) -> Any:
         place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise BenchmarkError(f"{path}{place}: {_said(error)}") from error
     except RecursionError as error:
-        raise BenchmarkError(f"{path}: an alias (*) inside of what it stands for") from error
+        raise BenchmarkError(f"{path}: an alias (*) inside the value that it stands for") from error
     except (yaml.YAMLError, ValueError) as error:  # a control character; a number such as 1:99
         raise BenchmarkError(f"{path}: {' '.join(str(error).split())}") from error
 
@@ -162,7 +163,7 @@ def _check_form(node: yaml.Node, kind: Any) -> None:
 
 
 def _check_meant(node: yaml.ScalarNode, kind: Any) -> None:
-    """Refuse what may be meant otherwise than YAML 1.1 reads it.
+    """Refuse values that the author probably meant in another way than YAML 1.1 reads them.
 
     Raises: yaml.MarkedYAMLError.
     """

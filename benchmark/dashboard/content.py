@@ -21,11 +21,11 @@ NAMED = ("task", "model", "protocol")  # axes whose values are parts of a config
 
 @dataclass(frozen=True)
 class Content:
-    """The things that a dashboard shows.
+    """The content of a dashboard.
 
-    ``runs`` are ids. ``groups`` are keys of a run's configuration by which the table groups, with METHODS for its
-    job type. ``scores`` are names such as ``validation/accuracy``, each with the tasks that report it. ``table`` and
-    ``differences`` are Markdown.
+    ``runs`` are ids. ``groups`` are the keys of a run's configuration by which the table groups its runs;
+    METHODS stands for the job type. ``scores`` are names such as ``validation/accuracy``, each with the tasks
+    that report it. ``table`` and ``differences`` are Markdown.
     """
 
     name: str
@@ -55,7 +55,7 @@ def content_of(grid: Grid, records: Mapping[str, Record], arrays: Arrays) -> Con
 
 
 def groups_of(grid: Grid) -> list[str]:
-    """The keys of what differs between rows and columns of the table, its methods last."""
+    """The keys that differ between rows or columns of the table, methods last."""
     varied = [key for key, values in grid.axes.items() if len(values) > 1]
     parts = [f"{key}.name" for key in NAMED if key in varied]
     settings = [key for key in distinguishing(grid) if "." in key]
@@ -80,4 +80,6 @@ def differences_of(report: Report) -> str:
     sections = [section for section in report.sections if section.title.startswith(DIFFERENCES)]
     if not sections:
         return ""
-    return render.markdown(replace(report, head=[], sections=sections, verdicts=[], notes=[], by_language=[]))
+    return render.markdown(
+        replace(report, preface=[], sections=sections, verdicts=[], notes=[], by_language=[])
+    )

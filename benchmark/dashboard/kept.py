@@ -1,4 +1,4 @@
-"""Ids of dashboards that were made: the next time the same ones are renewed."""
+"""Ids of the dashboards made so far: the next time they are renewed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ class Kept:
         self.path = folder / FILE
 
     def of(self, address: str) -> dict[str, str]:
-        """The ids under an address; none if it is new. Raises: BenchmarkError for a file that is damaged."""
+        """The ids under an address; empty if the address is new.
+
+        Raises: BenchmarkError for a file that is damaged.
+        """
         ids: dict[str, str] = self._all().get(address, {})
         return ids
 

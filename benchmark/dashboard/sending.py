@@ -1,6 +1,7 @@
-"""A dashboard's way to the server of Weights & Biases: a process of its own, which ends in time.
+"""Sending of a dashboard to Weights & Biases, in a process with a time limit.
 
-W&B's library waits without limit for a service of its own to end; one whose connection broke never does.
+W&B's library waits without limit for its own service to end, and a service with a broken connection never
+ends.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def _answer(shown: Content, tracker: WandB, folder: Path, sender: Connection) ->
     except Exception as error:  # networks, accounts and servers raise many kinds
         words = without_secrets(str(error).strip().split("\n")[0])
         told = BenchmarkError(f"W&B: {type(error).__name__}: {words}; {AGAIN}")
-    with suppress(BrokenPipeError):  # nobody asks any more
+    with suppress(BrokenPipeError):  # the reader is gone
         sender.send(told)
     wandb.teardown()
 

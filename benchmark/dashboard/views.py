@@ -11,7 +11,8 @@ from typing import Any
 
 from benchmark.dashboard.content import METHODS, Content
 
-os.environ.setdefault("WANDB_REPORT_API_ENABLE_V2", "True")  # else importing it warns of an older one
+# Otherwise importing it warns of an older version
+os.environ.setdefault("WANDB_REPORT_API_ENABLE_V2", "True")
 
 import wandb_workspaces.reports.v2 as reports
 import wandb_workspaces.workspaces as workspaces
@@ -19,7 +20,7 @@ from wandb_workspaces import expr
 
 SPEED = ("updates_per_second", "learning_rate")
 NOTHING = "No difference to plain fine-tuning can be said yet: runs are missing."
-# A report takes a picture by its address alone (`reports.Image(url=…)`), and ours are files of this machine.
+# A report takes pictures only by web address (`reports.Image(url=…)`), and ours are files on this machine.
 FIGURES = (
     "W&B draws these from the runs that it was told of. A report holds pictures by web address only: the figures as "
     "the paper draws them, with their intervals, are beside the table (`python -m benchmark.reproduce`) and on the "

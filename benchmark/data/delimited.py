@@ -1,4 +1,4 @@
-"""CSV and TSV files as their text says: delimiter, quotation marks, and words such as NA as they are."""
+"""CSV and TSV files: their text decides delimiter and quotation marks; words such as NA stay text."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ from benchmark.places import without_gz
 DELIMITERS = (",", ";", "\t", "|")
 TAB = "\t"
 QUOTE = '"'
-STATED = re.compile(r'"?sep=([^\w\s"]|\t)"?(?=[\r\n])', re.IGNORECASE)  # as Excel wants it
+# The line by which Excel learns the delimiter
+STATED = re.compile(r'"?sep=([^\w\s"]|\t)"?(?=[\r\n])', re.IGNORECASE)
 FEW = 20  # a column with at most so many different values has classes
 LONGEST = 1 << 30  # characters of a field; the library's own limit is 131072
 
 
 class QuotationError(ValueError):
-    """A quotation mark where none may be, or one without its end."""
+    """A quotation mark in a wrong place, or without its closing mark."""
 
 
 @dataclass(frozen=True)
@@ -70,9 +71,9 @@ def stated_delimiter(text: str) -> tuple[str, str | None]:
 
 
 def delimiter_of(text: str, path: Path, stated: str | None) -> str:
-    """The ``stated`` delimiter, or the one that splits the first line into most columns.
+    """The ``stated`` delimiter, or the one that splits the first line into the most columns.
 
-    It is the usual one if several do.
+    Between equals it is the format's usual one.
 
     Raises: BenchmarkError for an empty file.
     """
@@ -114,10 +115,10 @@ def records(text: str, delimiter: str, quoted: bool) -> list[Fields]:
 
 
 def is_quoted(text: str) -> bool:
-    """True for a TSV file whose quotation marks belong to the format; as in GLUE's files they often do not.
+    """True for a TSV file whose quotation marks belong to the format; in GLUE's files they are text.
 
-    They do if all names in the first line have them, or if a field could not do without: it has a doubled
-    mark, a tab or a line break inside. Every field that begins with one must end with one.
+    They belong to it if all names in the first line have them, or if a field needs them because it contains a
+    doubled mark, a tab or a line break. Every field that begins with a mark must end with one.
     """
     try:
         with_marks = records(text, TAB, quoted=True)
@@ -135,7 +136,7 @@ def is_quoted(text: str) -> bool:
 
 
 def column_names(header: Fields, path: Path) -> list[str]:
-    """The names of the columns; one without a name is called by its place.
+    """The names of the columns; a column without a name is named by its position.
 
     Raises: BenchmarkError for a name that is there twice.
     """

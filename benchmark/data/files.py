@@ -55,9 +55,9 @@ def origin(task: TaskConfig, split: SplitConfig) -> Origin:
 
 
 def find_sources(task: TaskConfig, splits: list[SplitConfig], cache: Path) -> dict[Origin, Source]:
-    """Every data set that a task's splits come from; of the hub only what the splits need.
+    """Every data set that a task's splits come from; from the hub, only the files that the splits need.
 
-    Raises: BenchmarkError for a data set that is not available, with what would make it so.
+    Raises: BenchmarkError for a data set that is not available, with the way to get it.
     """
     sources = {}
     for place in dict.fromkeys(origin(task, split) for split in splits):
@@ -80,7 +80,7 @@ def find(task: TaskConfig, source: Source, split: SplitConfig, config: str | Non
     part = split.split
     names = source.listing.names
     alone = split.repo and len(names) == 1 and source.revision is None and not form_of(names[0])
-    if not alone:  # else it is a file of one's own for this very split, however it is called
+    if not alone:  # otherwise it is the user's own file for this very split, whatever its name
         try:
             names = source.listing.files(config, part)
         except BenchmarkError as error:
@@ -101,7 +101,10 @@ def find(task: TaskConfig, source: Source, split: SplitConfig, config: str | Non
 
 
 def sentences_of(source: Source, split: SplitConfig) -> str | None:
-    """The configuration with all sentences of a mining set; None if none is named, or lies beside the pairs."""
+    """The configuration with all sentences of a mining set.
+
+    None if the split names none and none lies beside the pairs.
+    """
     beside = SENTENCES.format(config=split.config)
     return split.sentences or (beside if beside in source.listing.declared else None)
 
@@ -120,7 +123,7 @@ def read(task: TaskConfig, split: SplitConfig, file: SplitFiles, columns: list[s
     except BenchmarkError as error:
         raise BenchmarkError(f"task {task.name!r}, {place}: {error}") from error
     missing = [column for column in (*columns, *split.rows) if column not in rows.column_names]
-    # A target in other letters, such as Label, is a slip of the pen, and no set without targets.
+    # A target in other letters, such as Label, is a typing error, not a set without targets.
     letters = {column.strip().casefold() for column in rows.column_names}
     lacks_target = missing == [task.target] and task.target.strip().casefold() not in letters
     if lacks_target and split.target is None and split not in training_splits(task):
@@ -175,15 +178,15 @@ def _of_hub(task: TaskConfig, repo: str, revision: str | None, splits: Sequence[
     configs = sorted({config for config, name in wanted if not (listing and _names(listing, config, name))})
     patterns = [] if CONFIG in configs else [f"{config}/*" for config in configs]
 
-    def choice(there: Listing) -> list[str]:
-        for split in splits:  # a wrong name is said before anything is downloaded
-            there.files(split.config, split.split)
-        return [name for place in wanted for name in _names(there, *place)]
+    def choice(remote: Listing) -> list[str]:
+        for split in splits:  # refuse a wrong name before anything is downloaded
+            remote.files(split.config, split.split)
+        return [name for place in wanted for name in _names(remote, *place)]
 
     try:
         folder = hub.fetched(repo, revision, choice, patterns)
     except BenchmarkError as error:
-        if folder and listing:  # what is missing of it is said where it is asked for
+        if folder and listing:  # whatever is missing is refused later, when it is read
             return Source(repo, folder, folder.name, listing, str(error))
         has = f" (it has it, but {hub.no_data(local.list_names(folder))})" if folder else ""
         raise BenchmarkError(
@@ -193,7 +196,7 @@ def _of_hub(task: TaskConfig, repo: str, revision: str | None, splits: Sequence[
 
 
 def _names(listing: Listing, config: str, split: str) -> list[str]:
-    """The names of a split's files; none if they are not there as they should be."""
+    """The names of a split's files; none if the split is missing or incomplete."""
     try:
         return listing.files(config, split)
     except BenchmarkError:
@@ -212,5 +215,5 @@ def _not_found(task: TaskConfig, source: Source, place: str, error: BenchmarkErr
 
 
 def _is_unread(name: str, split: str) -> bool:
-    """True for a file called as a split, of a format not read."""
+    """True for a file that has the split's name but a format that is not read."""
     return name.startswith(f"{split}.") and not is_data(name)

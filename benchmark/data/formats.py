@@ -27,9 +27,10 @@ def read(
 ) -> Dataset:
     """The rows of some files of one format.
 
-    In CSV and TSV files the columns ``texts``, and those that hold ``names`` of classes alone, stay text.
+    In CSV and TSV files the columns ``texts`` stay text, and so do columns with nothing but ``names`` of
+    classes.
 
-    A JSON column of unlike values is left out if it is not ``wanted``; None: all are.
+    A JSON column with different types of values is left out if it is not ``wanted``; None: all are.
     Raises: BenchmarkError naming the file, for one that cannot be read, or has no rows or other columns.
     """
     if (columns := published_forms.read(paths)) is not None:
@@ -69,7 +70,7 @@ def _arrow(paths: Sequence[Path]) -> Dataset:
     for path in paths:
         try:
             parts.append(Dataset.from_file(str(path)))
-        except Exception as error:  # datasets raises many types of its own around Arrow's errors
+        except Exception as error:  # datasets raises Arrow's errors as many types of its own
             raise BenchmarkError(f"cannot read {path}: {' '.join(str(error).split())}") from error
     parquet.check_alike(paths, [part.data.schema for part in parts])
     return concatenate_datasets(parts)

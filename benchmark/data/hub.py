@@ -1,4 +1,4 @@
-"""Data sets of the hub: the cache is looked at first, and the hub is asked once for what it lacks."""
+"""Data sets of the hub: read from the cache; what the cache lacks is fetched once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Choice = Callable[[Listing], list[str]]  # the names of the files to get
 
 
 def cached(repo: str, revision: str | None) -> Path | None:
-    """A data set's folder in the hub's cache, perhaps with some files only; None if it has none.
+    """A data set's folder in the hub's cache, perhaps incomplete; None if there is none.
 
     Raises: BenchmarkError for a name that no repository can have.
     """
@@ -50,10 +50,10 @@ def fetched(repo: str, revision: str | None, choice: Choice, patterns: list[str]
         names = [sibling.rfilename for sibling in siblings]
         if README in names:
             readme = Path(hf_hub_download(repo, README, repo_type="dataset", revision=revision)).read_text()
-        there = listed(names, readme)
-        if not there.names:
+        listing = listed(names, readme)
+        if not listing.names:
             raise BenchmarkError(no_data(names))
-        wanted = _literal([README, *choice(there)])
+        wanted = _literal([README, *choice(listing)])
         return Path(
             snapshot_download(
                 repo,
@@ -65,12 +65,12 @@ def fetched(repo: str, revision: str | None, choice: Choice, patterns: list[str]
         )
     except BenchmarkError:
         raise
-    except Exception as error:  # huggingface_hub raises many types of its own, and those of its libraries
+    except Exception as error:  # huggingface_hub raises many types of its own and of its libraries
         raise BenchmarkError(advice(DATA_SET, repo, revision, error, patterns)) from error
 
 
 def no_data(names: Iterable[str]) -> str:
-    """A line on a data set without a file that is read; a script is never run."""
+    """A line that says why a data set has no readable file; a script is never run."""
     present = sorted(names)
     if any(name.endswith(".py") for name in present):
         return (

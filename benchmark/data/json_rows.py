@@ -15,18 +15,18 @@ from benchmark.errors import BenchmarkError
 from benchmark.places import without_gz
 
 Row = dict[str, Any]
-# What Arrow says of values that make no column; half a surrogate pair is no Unicode.
+# Arrow's errors for values that do not fit one column; half a surrogate pair is not valid Unicode.
 UNFIT = (pyarrow.ArrowException, OverflowError, TypeError, UnicodeEncodeError)
 SHOWN = 60  # characters of a value in a message
-HALF = re.compile(r"\\u[dD][89a-fA-F]")  # of a letter that is spelt as a pair
-# A key twice, a number of too many digits, lists in too many lists.
+HALF = re.compile(r"\\u[dD][89a-fA-F]")  # half of a letter that is spelt as a surrogate pair
+# A repeated key, a number with too many digits, lists nested too deeply.
 UNREAD = (KeyError, ValueError, RecursionError)
 
 
 def read(path: Path) -> list[Row]:
     """The rows of a file.
 
-    Raises: BenchmarkError naming file, line or row, for text that is no JSON and for rows that are no objects.
+    Raises: BenchmarkError naming file, line or row, for text that is not JSON and for rows that are not objects.
     """
     text, by_line = read_text(path), not without_gz(path.name).lower().endswith(".json")
     try:
@@ -49,8 +49,8 @@ def columns(
 ) -> dict[str, pyarrow.Array]:
     """The columns of all rows of several files; a key that a row lacks is a missing value.
 
-    Columns of unlike values are left out if they are not ``wanted``; None: all are.
-    Raises: BenchmarkError naming file, row, column and value, for values of unlike types.
+    Columns with different types of values are left out if they are not ``wanted``; None: all are.
+    Raises: BenchmarkError naming file, row, column and value, for values of different types.
     """
     rows = [row for _, some in files for row in some]
     names = dict.fromkeys(name for row in rows for name in row)
@@ -91,7 +91,7 @@ def _check_whole(row: Row, place: str) -> None:
         except UnicodeEncodeError as error:
             half = f"\\u{ord(error.object[error.start]):04x}"
             raise BenchmarkError(
-                f"{place}: column {name!r} has {half}, half of a pair, which is no letter"
+                f"{place}: column {name!r} has {half}, half of a surrogate pair, which is not a letter"
             ) from error
 
 
@@ -149,7 +149,7 @@ def _questions(rows: list[Any]) -> list[Any]:
 
 
 def _unlike(values: Sequence[Any]) -> int:
-    """The place of the first value unlike those before, by halving."""
+    """The position of the first value whose type differs from those before, found by halving."""
     low, high = 0, len(values)
     while high - low > 1:
         middle = (low + high) // 2
@@ -162,7 +162,7 @@ def _unlike(values: Sequence[Any]) -> int:
 
 
 def _fault(values: Sequence[Any], first: int) -> str:
-    """The fault of the ``first`` value that makes no column, by itself or beside those before."""
+    """The fault of the ``first`` value that does not fit the column: its own, or beside the values before."""
     shown = _short(values[first])
     try:
         pyarrow.array([values[first]])
@@ -171,7 +171,7 @@ def _fault(values: Sequence[Any], first: int) -> str:
     except OverflowError:
         return f"{shown}, and whole numbers have 64 bits at most: write it as a text, in quotation marks"
     except UNFIT:
-        return f"{shown}, whose parts are of unlike types"
+        return f"{shown}, whose parts have different types"
     before = next(value for value in values if value is not None)
     return f"{shown}, and not the type of the rows before, such as {_short(before)}"
 

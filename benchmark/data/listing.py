@@ -1,7 +1,8 @@
 """The files of a split among the names in a folder or repository.
 
-A split is called as its file or folder is. If nothing has this name, the field's other names for it count:
-``dev.csv`` is the split ``validation`` too. Nothing is chosen among several candidates: they are listed.
+A split has the name of its file or folder. If nothing has this name, other common names for it count:
+``dev.csv`` is also the split ``validation``. If there are several candidates, none is chosen: the error lists
+them.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from benchmark.errors import BenchmarkError, nearest
 from benchmark.places import without_gz
 
 FORMATS = (".parquet", ".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".arrow")
-# JSON beside the data: of `datasets`, and of models.
+# JSON files that are not data: those of `datasets`, and of models.
 NO_DATA = {
     "config.json",
     "dataset_info.json",
@@ -61,7 +62,7 @@ class Listing:
         names = self.scope(config)
         groups = candidates(names, split)
         if not groups and len(names) == 1 and _alike(split) == ALIKE[0] and not _is_known(names[0]):
-            groups = [names]  # the only file, which is not called as any split
+            groups = [names]  # the only file, whose name is not that of any split
         if len(groups) > 1:
             said = " or ".join(", ".join(group[:3]) for group in groups[:5])
             raise BenchmarkError(
@@ -144,7 +145,7 @@ def format_of(name: str) -> str | None:
 
 
 def candidates(names: Sequence[str], split: str) -> list[list[str]]:
-    """The groups of files that may be a split; more than one means that its name does not tell."""
+    """The groups of files that may be a split; more than one means that the name does not decide."""
     usual = [name for name in names if name.startswith("data/") and SHARD.search(name)]
     alike = _alike(split)
     for wanted in ([split], alike):
@@ -156,7 +157,7 @@ def candidates(names: Sequence[str], split: str) -> list[list[str]]:
 
 
 def called(names: Sequence[str], config: str = CONFIG) -> list[str]:
-    """The names of the splits that files of one configuration are called."""
+    """The names of splits that appear as file names in one configuration."""
     said = set()
     for name in names:
         parts = [*PurePosixPath(name.removeprefix(f"{config}/")).parent.parts, _stem(name)]
@@ -168,7 +169,7 @@ def called(names: Sequence[str], config: str = CONFIG) -> list[str]:
 def _groups(
     names: Sequence[str], wanted: Sequence[str], matches: Callable[[str, str], bool]
 ) -> list[list[str]]:
-    """Files by what matches one of the ``wanted`` names: a folder on their path, or each one's own name."""
+    """Groups of files that match one of the ``wanted`` names, by a folder on their path or their own name."""
     groups: dict[str, list[str]] = {}
     for name in names:
         parts = PurePosixPath(name).parent.parts

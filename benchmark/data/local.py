@@ -1,4 +1,4 @@
-"""Folders and files of one's own, told from names of the hub."""
+"""Folders and files of the user, as distinct from names of the hub."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from benchmark.errors import BenchmarkError, hint
 from benchmark.places import in_home, instead_of_address
 
 HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
-MOST_FILES = 50_000  # of a data set's folder
+MOST_FILES = 50_000  # files in the folder of a data set
 LFS = b"version https://git-lfs"
 
 
@@ -44,9 +44,10 @@ def is_file_name(name: str) -> bool:
 
 
 def list_data(path: Path) -> Listing:
-    """The data files of a folder, or of a single file; those of a published form are configurations of their own.
+    """The data files of a folder, or of a single file.
 
-    Raises: BenchmarkError if there is no data file.
+    Files in a published form are configurations of their own. Raises: BenchmarkError if there is no data
+    file.
     """
     names = [path.name] if path.is_file() else list_names(path)
     readme = path / hub.README
@@ -68,7 +69,7 @@ def list_names(folder: Path) -> list[str]:
     for place, folders, files in os.walk(folder, followlinks=True):
         path = Path(place).relative_to(folder)
         above = [os.path.realpath(folder / part) for part in path.parents if part != path]
-        if os.path.realpath(place) in above:  # a link back would be followed without end
+        if os.path.realpath(place) in above:  # a link to a folder above would be followed without end
             folders.clear()
             continue
         names += [(path / name).as_posix() for name in files if os.path.isfile(Path(place, name))]
@@ -80,7 +81,7 @@ def list_names(folder: Path) -> list[str]:
 
 
 def check_readable(path: Path) -> None:
-    """Refuse what stands for a file and is none.
+    """Refuse a file that is only a pointer to the data, or cannot be read.
 
     Raises: BenchmarkError naming the file.
     """

@@ -28,7 +28,7 @@ def read(paths: Sequence[Path], cache: Path) -> Dataset:
     check_alike(paths, schemas)
     if not sum(sizes):
         raise BenchmarkError(f"{', '.join(map(str, paths[:3]))}: no rows")
-    # The first file gives the types, and a column without any value has none to give.
+    # The first file gives the types, so it must not have a column without any value.
     complete = next((schema for schema in schemas if pyarrow.null() not in schema.types), schemas[0])
     features = None if complete is schemas[0] else Features.from_arrow_schema(complete)
     names = [str(path) for path in paths]
@@ -62,7 +62,7 @@ def schema_and_size(path: Path) -> tuple[pyarrow.Schema, int]:
 
 
 def check_alike(paths: Sequence[Path], schemas: Sequence[pyarrow.Schema]) -> None:
-    """Refuse files whose columns differ in name or type; one without any value goes with all.
+    """Refuse files whose columns differ in name or type; a column without any value fits every type.
 
     Raises: BenchmarkError naming two files, the column and its types.
     """

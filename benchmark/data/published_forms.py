@@ -1,7 +1,7 @@
 """Files in the forms in which XTREME's data are published, known by their names.
 
-A folder of such files has configurations and splits without further ado: BUCC's shared task, treebanks of Universal
-Dependencies, and XTREME's translations of training sets.
+Such files are recognised by name, so that a folder of them needs no README: BUCC's shared task, treebanks of
+Universal Dependencies, and XTREME's translations of training sets.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ SENTENCES = "{config}.sentences"  # the configuration with all sentences, beside
 
 @dataclass(frozen=True)
 class PublishedForm:
-    """Files whose ``name`` tells language and part, and the configuration and splits that they are.
+    """A form of files: their ``name`` tells language and part, and so the configuration and split.
 
-    ``columns`` reads the files of a split; None: they are read as others of their format, and a split is one file.
+    ``columns`` reads the files of a split. If it is None, a split is one file, which is read as its format
+    is.
     """
 
     name: re.Pattern[str]
@@ -36,7 +37,7 @@ BUCC = "bucc18.{lang}"
 OF_BUCC = {
     "sample": "validation",
     "training": "test",
-}  # as XTREME has them: the task's own test set has no pairs
+}  # XTREME's choice: the task's own test set has no pairs
 FORMS = (
     PublishedForm(shared_task.PAIRS, BUCC, OF_BUCC, shared_task.pairs),
     PublishedForm(shared_task.TEXTS, SENTENCES.format(config=BUCC), OF_BUCC, shared_task.sentences),
@@ -73,7 +74,8 @@ def declared(names: Iterable[str]) -> dict[str, dict[str, list[str]]]:
 def read(paths: Sequence[Path]) -> dict[str, list[Any]] | None:
     """The columns of the files of one split; None if their format alone tells how to read them.
 
-    Raises: BenchmarkError naming the file, for what has not its form, or for several files where there is one.
+    Raises: BenchmarkError naming the file, for a file that does not have its form, or for several files of
+    one name.
     """
     known = form_of(paths[0].name)
     if known is None:
@@ -82,5 +84,5 @@ def read(paths: Sequence[Path]) -> dict[str, list[Any]] | None:
     if form.columns is not None:
         return form.columns(paths)
     if len(paths) > 1:
-        raise BenchmarkError(f"{paths[0]} and {paths[1]} are of one name: keep one of them in the folder")
+        raise BenchmarkError(f"{paths[0]} and {paths[1]} have the same name: keep one of them in the folder")
     return None

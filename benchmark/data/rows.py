@@ -115,7 +115,7 @@ def spelt(rows: Rows, target: str, label_map: Mapping[str, str]) -> list[str | N
 def _spellings(value: Any) -> list[str]:
     """The ways to write a value in a ``label_map``, the plainest first."""
     if isinstance(value, bool):
-        return [str(value), str(value).lower()]  # as Python writes it, and as YAML and JSON do
+        return [str(value), str(value).lower()]  # the spellings of Python, and of YAML and JSON
     if isinstance(value, int | float | Decimal) and math.isfinite(value) and value == int(value):
         return [str(int(value)), f"{int(value)}.0", str(value)]
     return [str(value)]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from benchmark.errors import BenchmarkError
 from benchmark.places import without_gz
 
-# `train-00000-of-00002.parquet`, with what `datasets` once put after it: `-0123456789abcdef`.
+# `train-00000-of-00002.parquet`; old versions of `datasets` added a hash, `-0123456789abcdef`.
 SHARD = re.compile(r"-(?P<number>\d{5})-of-(?P<total>\d{5})(?:-[0-9a-f]{16})?(?=\.)")
 NUMBER = re.compile(r"\d+(?!.*\d)")  # the last one
 

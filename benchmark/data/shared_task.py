@@ -22,7 +22,7 @@ TEXTS = re.compile(r"(?P<lang>[a-z]{2,3})-en\.(?P<part>sample|training)\.(?:(?P=
 def pairs(paths: Sequence[Path]) -> dict[str, list[Any]]:
     """The columns ``source_id`` and ``target_id`` (English) of the right pairs.
 
-    Raises: BenchmarkError for several files, or a line that is no pair of ids.
+    Raises: BenchmarkError for several files, or a line that is not a pair of ids.
     """
     check_names(paths, [without_gz(paths[0].name)])
     rows = lines(paths[0], "two ids")
@@ -32,7 +32,7 @@ def pairs(paths: Sequence[Path]) -> dict[str, list[Any]]:
 def sentences(paths: Sequence[Path]) -> dict[str, list[Any]]:
     """The columns ``id``, ``lang`` and ``sentence`` of both languages' files.
 
-    Raises: BenchmarkError if one of the two is missing, or for a line that is no id and sentence.
+    Raises: BenchmarkError if one of the two is missing, or for a line that is not an id and a sentence.
     """
     start = without_gz(paths[0].name).rpartition(".")[0]
     check_names(paths, [f"{start}.{language}" for language in start.partition(".")[0].split("-")])
@@ -53,7 +53,7 @@ def check_names(paths: Sequence[Path], wanted: Sequence[str]) -> None:
     for number, name in enumerate(names):
         if (first := names.index(name)) != number:
             raise BenchmarkError(
-                f"{paths[first]} and {paths[number]} are of one name: keep one of them in the folder"
+                f"{paths[first]} and {paths[number]} have the same name: keep one of them in the folder"
             )
 
 

@@ -1,4 +1,4 @@
-"""The files behind a task's name: those of the splits that a record is of. Fetches nothing."""
+"""The files of a task's splits, whose digests a record has. Nothing is fetched."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from benchmark.data.files import Source
 
 
-def kept(task: TaskConfig, cache: Path) -> Path:
+def digests_file(task: TaskConfig, cache: Path) -> Path:
     """The place of a task's digests; see `benchmark.digests`."""
-    return digests.place(cache, ["task", as_json(task)])
+    return digests.cache_file(cache, ["task", as_json(task)])
 
 
 def files(task: TaskConfig, names: Collection[str]) -> dict[str, list[Path]]:
-    """The files of splits by the names that a record gives them; those that are not here are left out."""
+    """The files of splits by their names in a record; files that are not on this machine are left out."""
     from benchmark.data.files import find, sentences_of  # imports datasets, which is slow
 
     present = {}

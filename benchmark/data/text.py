@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmark.errors import BenchmarkError
 from benchmark.places import without_gz
 
-# By their first bytes: encodings, the longest mark first, and what is no text at all.
+# By first bytes: encodings, the longest mark first, and formats that are not text.
 ENCODINGS = {
     b"\xff\xfe\0\0": "UTF-32",
     b"\0\0\xfe\xff": "UTF-32",
@@ -31,7 +31,7 @@ NO_TEXTS = {
 def read_text(path: Path) -> str:
     """The text of a file, unpacked from ``.gz``, without byte order mark.
 
-    Raises: BenchmarkError naming the file, and what it is if it is no text in UTF-8.
+    Raises: BenchmarkError naming the file, and what it is if it is not text in UTF-8.
     """
     content = _content(path)
     page = content[:100].lstrip().lower()
@@ -41,7 +41,7 @@ def read_text(path: Path) -> str:
     for mark, encoding in ENCODINGS.items():
         if content.startswith(mark):
             raise _encoded(path, encoding)
-    # Texts have no zeros; of Latin letters every other byte in UTF-16 is one.
+    # Text in UTF-8 has no zero bytes; in UTF-16 every second byte of a Latin letter is zero.
     if len(content) > 3 and 0 in content[:2] and content[:2] != b"\0\0" and b"\0" in content[2:4]:
         raise _encoded(path, "UTF-16LE" if content[1] == 0 else "UTF-16BE")
     try:

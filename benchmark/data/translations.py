@@ -27,8 +27,9 @@ ONE_IN = (
 def pairs(paths: Sequence[Path]) -> dict[str, list[Any]]:
     """The columns `COLUMNS` of a file, as text; quotation marks are letters.
 
-    A row of another width has no texts and the label '', which no task maps; one in `ONE_IN` may be such.
-    Raises: BenchmarkError for several files, or naming the first row of another width if there are more.
+    A row of another width gets empty texts and the label '', which no task maps. At most one row in `ONE_IN`
+    may be so. Raises: BenchmarkError for several files, or naming the first row of another width if there are
+    more.
     """
     check_names(paths, [without_gz(paths[0].name)])
     rows, wrong = [], []

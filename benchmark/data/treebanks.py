@@ -1,9 +1,10 @@
 """Treebanks of Universal Dependencies in CoNLL-U, in the conversion that XTREME's scripts make of them.
 
-Its words are surface forms: a contraction such as ``zum`` is one word, with the tag of the part nearest to the root. Words
-lose their spaces and zero-width non-joiners. A sentence without its words (of treebanks whose texts are not free, ``_``)
-is left out, and so is one that has all but one of them blank. The language is the code at the head of a file's name,
-so that ``grc_`` is not ``el_``, as it would be by the folders' names.
+Its words are surface forms: a contraction such as ``zum`` is one word, with the tag of the part nearest to
+the root. Words lose their spaces and zero-width non-joiners. A sentence without its words (``_`` in treebanks
+whose texts are not free) is left out, and so is a sentence in which all words but one are blank. The language
+is the code at the beginning of a file's name: ``grc_`` and ``el_`` differ, while both folders are named
+Greek.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from benchmark.places import without_gz
 NAME = re.compile(r"(?P<lang>[a-z]{2,3})_[a-z0-9]+-ud-(?P<part>train|dev|test)[\w-]*\.conllu")
 FIELDS = 10  # ID FORM LEMMA UPOS XPOS FEATS HEAD DEPREL DEPS MISC
 BLANK, OTHER = "_", "X"
-# Which of several parts nearest to the root gives the tag: XTREME's conllu_to_conll.py.
+# The order in which parts of a contraction give the tag if several are nearest to the root: XTREME's
+# conllu_to_conll.py.
 USUAL = [
     "VERB",
     "NOUN",
@@ -69,7 +71,7 @@ class ParsedSentence:
 def columns(paths: Sequence[Path]) -> dict[str, list[Any]]:
     """The columns ``tokens`` and ``pos_tags`` of all sentences of a language's files.
 
-    Raises: BenchmarkError naming file and line for what is no CoNLL-U, or the files if they have no word.
+    Raises: BenchmarkError naming file and line for lines that are not CoNLL-U, or the files if they have no word.
     """
     made: dict[str, list[Any]] = {"tokens": [], "pos_tags": []}
     for path in paths:
@@ -87,7 +89,7 @@ def columns(paths: Sequence[Path]) -> dict[str, list[Any]]:
 
 
 def sentences(path: Path) -> Iterator[ParsedSentence]:
-    """The sentences of a file. Raises: BenchmarkError naming file and line for what is no CoNLL-U."""
+    """The sentences of a file. Raises: BenchmarkError naming file and line for lines that are not CoNLL-U."""
     sentence = ParsedSentence()
     for number, line in enumerate(read_text(path).split("\n"), 1):
         line = line.rstrip("\r")
@@ -105,7 +107,7 @@ def sentences(path: Path) -> Iterator[ParsedSentence]:
 
 
 def _add(sentence: ParsedSentence, fields: list[str]) -> None:
-    """Add a line to a sentence. Raises: ValueError if it is none of CoNLL-U."""
+    """Add a line to a sentence. Raises: ValueError if it is not a line of CoNLL-U."""
     if len(fields) != FIELDS:
         raise ValueError(f"{len(fields)} fields, and a word of CoNLL-U has {FIELDS} with tabs between")
     name, form, tag, head, others = fields[0], fields[1].strip(), fields[3].strip(), fields[6], fields[8]
@@ -116,12 +118,15 @@ def _add(sentence: ParsedSentence, fields: list[str]) -> None:
         sentence.forms[number], sentence.tags[number] = form, tag
         secondary = [int(other) for other in re.findall(r"(?:^|\|)(\d+):", others)]
         sentence.heads[number] = {*([int(head)] if head.isdigit() else []), *secondary}
-    elif not re.fullmatch(r"\d+\.\d+", name):  # an empty node is no word
+    elif not re.fullmatch(r"\d+\.\d+", name):  # an empty node is not a word
         raise ValueError(f"the word {len(sentence.forms) + 1} of its sentence is called {name!r}")
 
 
 def surface(sentence: ParsedSentence, order: Sequence[str]) -> list[tuple[str, str]]:
-    """The surface words of a sentence with their tags; ``order`` decides between parts that are as near to the root."""
+    """The surface words of a sentence with their tags.
+
+    ``order`` decides between parts equally near to the root.
+    """
     rank: Mapping[str, int] = {tag: place for place, tag in reversed(list(enumerate(order)))}
     forms, left_out = dict(sentence.forms), set[int]()
     for (first, last), form in sentence.contractions.items():

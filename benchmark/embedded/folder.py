@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmark.damage import SET_ASIDE, set_aside
 
-DataRow = dict[str, Any]  # of a split, by column
+DataRow = dict[str, Any]  # a row of a split, by column
 
 
 def built_once(folder: Path, build: Callable[[Path], None]) -> Path:
@@ -22,7 +22,8 @@ def built_once(folder: Path, build: Callable[[Path], None]) -> Path:
     ``build`` writes to a temporary folder, which is renamed at the end. A folder that has lost or cut files is
     set aside and built anew.
     """
-    noted = folder.with_name(f"{folder.name}.sizes.json")  # beside it: the folder is as a hub's would be
+    # Beside the folder, which has the layout of a hub's
+    noted = folder.with_name(f"{folder.name}.sizes.json")
     if folder.is_dir() and _as_noted(folder, noted):
         return folder
     if folder.exists():
@@ -57,7 +58,7 @@ def _note(noted: Path, sizes: dict[str, int]) -> None:
 
 
 def _as_noted(folder: Path, noted: Path) -> bool:
-    """True if ``folder`` has the files and sizes of its building; what came later may stay."""
+    """True if ``folder`` still has the files and sizes with which it was built; later files may stay."""
     try:
         sizes = json.loads(noted.read_text())
     except FileNotFoundError:  # built before there were notes

@@ -1,4 +1,4 @@
-"""A small artificial language: enough meaning for pretraining to pay, small enough for a laptop.
+"""A small artificial language: enough meaning for pretraining to help, small enough for a laptop.
 
 Words are made of syllables. A quality has a *degree*: very bad, bad, good or very good (-2, -1, 1, 2).
 "not" turns a quality into its mirror image, "and" joins clauses. Raw text reveals degrees, because speakers

@@ -112,7 +112,7 @@ def learn(
 
 def save(model: BertForMaskedLM, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
     """Write model and tokenizer to ``folder``, in the layout of a hub snapshot."""
-    model.config.initializer_range = 0.02  # fresh heads start as those of any other model do
+    model.config.initializer_range = 0.02  # new heads start with the same range as in other models
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 

@@ -53,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _pretrain(folder: Path) -> None:
-    from benchmark.embedded.xtreme_pretraining import pretrain  # with torch, which --help does without
+    from benchmark.embedded.xtreme_pretraining import pretrain  # imports torch, which --help does not need
 
     pretrain(folder)
 

@@ -14,7 +14,7 @@ AT_ONCE = 50  # leases looked at in one look
 
 
 class Awaited:
-    """The jobs whose runs other processes make now, each with one object of its lease."""
+    """The jobs whose runs other processes are making, each with its lease."""
 
     def __init__(self) -> None:
         self.jobs: deque[tuple[Job, Lease]] = deque()
@@ -28,7 +28,7 @@ class Awaited:
         self.jobs.append((job, lease_of(Run(job.planned.config))))
 
     def free(self) -> list[Job]:
-        """The jobs whose leases can be had now: their runs are finished, or were given up.
+        """The jobs whose leases are free now: their runs are finished or were given up.
 
         Raises: StoreGoneError, BenchmarkError if the store cannot be written to.
         """

@@ -1,4 +1,4 @@
-"""Engines: the interface of those who have a grid's missing runs made."""
+"""Interface of engines, which make a grid's missing runs."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from benchmark.records.store import Store
 class Assignment:
     """Runs to be made: those of ``grid`` that ``store`` lacks.
 
-    ``words`` are the words of a command line that mean the grid, for workers elsewhere. ``records`` are those
-    that the grid has. ``workers`` is the number of runs at a time; None leaves it to the engine. A run that
-    failed for another worker after the time ``since`` of the store's disk, None for now, is not tried again.
+    ``words`` are the words of a command line that mean the grid, for workers elsewhere. ``records`` are the
+    grid's existing records. ``workers`` is the number of runs at a time; None leaves it to the engine. A run
+    that failed for another worker after the time ``since`` is not tried again; the time is that of the
+    store's disk, and None means now.
     """
 
     grid: Grid
@@ -41,7 +42,7 @@ class Engine:
         """Raises: BenchmarkError if it cannot be used here: not installed, or no cluster."""
 
     def make(self, asked: Assignment) -> None:
-        """Have the missing runs made; what became of each is in the store.
+        """Make the missing runs; the store then has a record or a failure of each.
 
         Raises: BenchmarkError if no run can be made.
         """

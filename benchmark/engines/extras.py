@@ -1,4 +1,4 @@
-"""Packages that an engine needs and a plain installation has not."""
+"""Packages that an engine needs and that are not installed by default."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from benchmark.runs.leased import EVERY
 
 
 class GivenUp:
-    """The runs with a failure since the time ``since`` of the store's disk; None: since now."""
+    """The runs that failed after the time ``since``, by the clock of the store's disk; None: from now on."""
 
     def __init__(self, store: Store, since: float | None = None) -> None:
         self.folder = store.folder / FAILURES
@@ -32,7 +32,7 @@ class GivenUp:
             return []
 
     def take(self, waiting: deque[Job]) -> list[Job]:
-        """Take such runs off ``waiting`` and return them, but for those that were tried here."""
+        """Take these runs off ``waiting`` and return them, except those that were tried here."""
         if time.monotonic() - self.looked >= EVERY:
             self.looked = time.monotonic()
             self.failed = {name.rpartition("-")[0] for name, _ in self.files()}

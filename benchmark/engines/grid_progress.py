@@ -1,4 +1,4 @@
-"""Progress of a grid: on one line, and in a note of the store for those who look on."""
+"""Progress of a grid: on one line of the terminal, and in a note in the store for `benchmark.status`."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from benchmark.engines.awaited import Awaited
 from benchmark.engines.given_up import GivenUp
-from benchmark.engines.pool import Pool, again
+from benchmark.engines.pool import Pool, job_to_repeat
 from benchmark.engines.process import ELSEWHERE, RunOutcome
 from benchmark.engines.slots import Job
 from benchmark.grids.grid import PlannedRun
@@ -22,7 +22,10 @@ log = logging.getLogger(__name__)
 
 
 class GridWork:
-    """The runs of a grid that ``waiting`` has, and what became of them; ``ended`` hears of each that has ended."""
+    """The runs of a grid in ``waiting``, and their outcomes.
+
+    ``ended`` is called with each run that has ended.
+    """
 
     def __init__(
         self,
@@ -55,7 +58,7 @@ class GridWork:
         return bool(self.waiting or self.pool.busy or self.elsewhere)
 
     def hear(self, seconds: float) -> None:
-        """Hear what became of runs, after a wait of at most so many ``seconds``.
+        """Receive outcomes of runs; wait for them at most ``seconds``.
 
         Raises: UnwritableError if a record could not be written.
         """
@@ -65,7 +68,7 @@ class GridWork:
                 raise UnwritableError(outcome.error)
             if outcome.failure == ELSEWHERE:
                 self.elsewhere.add(job)
-            elif (repeated := again(job, outcome)) is not None:
+            elif (repeated := job_to_repeat(job, outcome)) is not None:
                 self.waiting.append(repeated)
             else:
                 if outcome.failure is not None:
@@ -82,7 +85,7 @@ class GridWork:
             self.store.add_failure(failure(run, outcome.error, outcome.failure))
 
     def drain(self) -> None:
-        """Let the runs end that go on: each keeps its result where it can."""
+        """Wait for the running runs to end; each keeps its result if possible."""
         while self.pool.busy:
             for _, outcome in self.pool.outcomes(EVERY):
                 if outcome.failure == UNWRITABLE:

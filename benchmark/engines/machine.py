@@ -80,11 +80,11 @@ def run_all(
     minutes: float | None = None,
     since: float | None = None,
 ) -> list[PlannedRun]:
-    """Make ``runs`` for the table ``purpose``; return the failed ones, of which the store keeps a failure.
+    """Make ``runs`` for the table ``purpose``; return those that failed (their failures are in the store).
 
-    ``records`` of like runs tell how much of a GPU they take. A run that takes more than so many ``minutes``
-    fails; ``since`` is as in `Assignment`. Raises: BenchmarkError if nothing can be run, UnwritableError if the
-    store cannot be written to.
+    ``records`` of similar runs tell how much GPU memory a run takes. A run that takes longer than ``minutes``
+    fails; ``since`` is as in `Assignment`. Raises: BenchmarkError if nothing can be run, UnwritableError if
+    the store cannot be written to.
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(HEAVY)
@@ -147,7 +147,7 @@ def on_gpus(count: int, most: int, shared: bool) -> str:
 
 
 def _start_server() -> None:
-    """Start the server deaf to Ctrl-C: a terminal sends that to every process of a command."""
+    """Start the fork server so that it ignores Ctrl-C, which a terminal sends to all processes."""
     hearing = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         forkserver.ensure_running()
@@ -156,7 +156,7 @@ def _start_server() -> None:
 
 
 def default_workers(runs: Sequence[PlannedRun]) -> int:
-    """As many of ``runs`` at a time as the machine has room for."""
+    """The number of ``runs`` that the machine has room for at a time."""
     threads = max((planned.config.threads for planned in runs), default=1)
     return min((room(threads, device) for device in {planned.config.device for planned in runs}), default=1)
 

@@ -1,4 +1,7 @@
-"""CUDA's multi-process service, with which processes work on one GPU side by side; without it they take turns."""
+"""CUDA's multi-process service: with it, processes use one GPU at the same time.
+
+Without it, they take turns.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,10 @@ SECONDS = 20
 
 @contextmanager
 def mps() -> Iterator[dict[str, str] | None]:
-    """The environment of processes that share a GPU by MPS, ours unless one runs already; None without MPS."""
+    """Environment variables for processes that share a GPU by MPS (a running daemon, else ours).
+
+    None without MPS.
+    """
     if shutil.which(CONTROL) is None:
         yield None
     elif _control("get_server_list", {}):
@@ -43,7 +49,7 @@ def _done(command: list[str], environment: dict[str, str], text: str = "") -> bo
         done = subprocess.run(
             command,
             input=text,
-            # Of a daemon that sees some GPUs alone, clients would have to count from the first of them.
+            # If a daemon saw only some GPUs, its clients would have to number GPUs from the first of those.
             env={name: value for name, value in os.environ.items() if name != VISIBLE} | environment,
             stdout=subprocess.DEVNULL,  # a daemon would keep a pipe open
             stderr=subprocess.DEVNULL,

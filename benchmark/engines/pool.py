@@ -19,12 +19,12 @@ from benchmark.stopping import PATIENCE
 
 log = logging.getLogger(__name__)
 
-CRASHES = 1  # of a run's process, after which it is made once more
+CRASHES = 1  # crashes of a run's process after which it is made once more
 
 
 @dataclass(frozen=True)
 class Going:
-    """A job that a worker of ``place`` has. ``begun`` is a time of the monotonic clock."""
+    """A job that a worker of ``place`` is making. ``begun`` is a time of the monotonic clock."""
 
     place: Slots
     job: Job
@@ -34,7 +34,8 @@ class Going:
 class Pool:
     """Workers in ``places``, at most ``most`` at a time.
 
-    They make runs for the table ``purpose`` and the store of ``token``. A run may take so many ``minutes``; None is any number.
+    They make runs for the table ``purpose`` and the store with ``token``. A run may take at most ``minutes``;
+    None is no limit.
     """
 
     def __init__(
@@ -66,7 +67,7 @@ class Pool:
             self.give(job, place, need)
 
     def give(self, job: Job, place: Slots, need: int | None) -> None:
-        """Let a worker of ``place`` make a run; with all of a GPU, if it is to be alone there."""
+        """Let a worker of ``place`` make a run; a job that must be alone gets the whole GPU."""
         if job.alone:  # the others' contexts take memory
             self.dismiss([worker for worker, where in self.idle if where is place])
         order = Order(job.planned, self.purpose, self.token, need)
@@ -88,9 +89,13 @@ class Pool:
         return None
 
     def outcomes(self, seconds: float) -> Iterator[tuple[Job, RunOutcome]]:
-        """The runs that ended, waiting for the next message for so many ``seconds``; ``alone`` says that they were."""
+        """The runs that ended, after a wait of at most ``seconds`` for a message.
+
+        ``alone`` is true for runs that had a GPU alone.
+        """
         self.stop_late()
-        talking = {worker.connection: worker for worker in self.busy}  # the connection of a dead one ends
+        # The connection of a dead worker is closed
+        talking = {worker.connection: worker for worker in self.busy}
         for end in wait(list(talking), seconds):
             worker = talking[end]  # type: ignore[index]
             place, job = self.busy[worker].place, self.busy[worker].job
@@ -120,7 +125,7 @@ class Pool:
                 self.late.add(worker)
 
     def say(self, message: Said) -> None:
-        """Say once what many runs may have to say."""
+        """Print a message once, although many runs may send it."""
         if message.text not in self.said:
             self.said.add(message.text)
             log.log(message.level, "%s", message.text)
@@ -141,11 +146,11 @@ class Pool:
             worker.end(max(0.0, last - time.monotonic()))
 
 
-def again(job: Job, outcome: RunOutcome) -> Job | None:
+def job_to_repeat(job: Job, outcome: RunOutcome) -> Job | None:
     """The job to repeat for a run without a record; None if it failed.
 
-    A run that took too much of a GPU, or had neighbours that did, is repeated alone; one whose process died,
-    once more.
+    A run that took too much GPU memory, or whose neighbours did, is repeated alone. A run whose process died
+    is repeated once.
     """
     if outcome.failure in NOT_YET:
         return job

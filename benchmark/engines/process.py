@@ -1,9 +1,9 @@
-"""A process that makes run after run. It keeps imports, CUDA's context and kernels between them.
+"""A worker process that makes run after run; it keeps imports, CUDA's context and kernels.
 
-A record does not depend on what its worker did before: all that a run changes for the whole process is set
-by the run itself (`benchmark.runs.device`) or put back after it. A worker that failed, lost the GPU or grew
-is not used again; one that crashes takes its own run along and no other. One whose launcher is gone saves a
-snapshot and ends.
+A record does not depend on what its worker did before: all that a run changes for the whole process is set by
+the run itself (`benchmark.runs.device`) or put back after it. A worker that failed, lost the GPU or grew in
+memory is not used again. A worker that crashes ends its own run and no other. A worker whose launcher is gone
+saves a snapshot and ends.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ NOT_YET = (ELSEWHERE, STOPPED, GONE)  # ends of a run that is to be made, and ha
 class Order:
     """A run for the table ``purpose`` and the store of ``token``.
 
-    It may take at most ``room`` bytes of a GPU; None is all.
+    It may take at most ``room`` bytes of a GPU; None is all of it.
     """
 
     planned: PlannedRun
@@ -64,8 +64,8 @@ class Said:
 class RunOutcome:
     """The end of a run in a worker: it has a record, or ``failure`` has a cause or one of `NOT_YET`.
 
-    ``reserved`` is the bytes that it took of a GPU. ``error`` is a line on a process that died or a store that
-    cannot be written to. After the ``last`` outcome the worker is gone.
+    ``reserved`` is the GPU memory that it took, in bytes. ``error`` is a line that tells how a process died
+    or why a store cannot be written to. After the ``last`` outcome the worker is gone.
     """
 
     failure: str | None = None
@@ -78,13 +78,13 @@ Message = GpuMemory | Said | RunOutcome
 
 
 class Worker:
-    """The launcher's end of such a process."""
+    """The launcher's side of a worker process."""
 
     def __init__(
         self, context: BaseContext, environment: dict[str, str], gpu: int | None, growth: int = GROWTH
     ) -> None:
         self.connection, theirs = context.Pipe()
-        watched, self.life = context.Pipe(duplex=False)  # it closes with the launcher, however that ends
+        watched, self.life = context.Pipe(duplex=False)  # it closes when the launcher ends, in any way
         self.process = context.Process(  # type: ignore[attr-defined]
             target=serve, args=(theirs, watched, environment, gpu, growth), daemon=True
         )
@@ -101,7 +101,7 @@ class Worker:
         return True
 
     def hear(self) -> Message:
-        """Its next message; called when there is one, or when the process is gone."""
+        """The worker's next message; called when there is one, or when the process is gone."""
         with suppress(EOFError, OSError):
             if self.connection.poll():
                 return self.connection.recv()
@@ -125,8 +125,9 @@ class Worker:
 def serve(
     connection: Connection, life: Connection, environment: dict[str, str], gpu: int | None, growth: int
 ) -> None:
-    """The process of a worker, on a ``gpu`` of those it sees; it ends when nobody is at the other end any more."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal tells all; the launcher passes it on
+    """Run a worker's process until its launcher is gone; ``gpu`` is its GPU's number."""
+    # A terminal signals all processes; the launcher passes it on
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         try:
             stopping.hear(signal.SIGTERM, signal.SIGHUP)
@@ -159,7 +160,7 @@ def make_runs(connection: Connection, environment: dict[str, str], gpu: int | No
     prepare(connection, gpu)
     first: int | None = None
     while (order := next_order(connection)) is not None:
-        outcome, kept = made(order, gpu)
+        outcome, kept = make_one(order, gpu)
         first = kept if first is None else first
         last = outcome.failure not in (None, REFUSED, ELSEWHERE, GONE) or kept - first > growth
         connection.send(replace(outcome, last=last))
@@ -171,9 +172,9 @@ def prepare(connection: Connection, gpu: int | None) -> None:
     """Set up the process of a worker, once."""
     import tqdm
 
-    # Its own would be shared between processes, and missed when one of them is killed.
+    # A progress bar's own lock would be shared between processes, and lost if one of them is killed.
     tqdm.tqdm.set_lock(threading.RLock())
-    gc.freeze()  # what is there stays: looking through it after every run would take longer than some runs
+    gc.freeze()  # objects made so far stay: collecting them after every run would take longer than some runs
     if gpu is not None:
         import torch
 
@@ -183,15 +184,15 @@ def prepare(connection: Connection, gpu: int | None) -> None:
 
 
 def next_order(connection: Connection) -> Order | None:
-    """The run to make next; None if there is no launcher any more."""
+    """The run to make next; None if the launcher is gone."""
     try:
         return connection.recv()
     except (EOFError, OSError):
         return None
 
 
-def made(order: Order, gpu: int | None) -> tuple[RunOutcome, int]:
-    """Make a run; its outcome, and the bytes that the process keeps after it."""
+def make_one(order: Order, gpu: int | None) -> tuple[RunOutcome, int]:
+    """Make a run; return its outcome and the bytes that the process keeps after it."""
     from benchmark.runs import memory
 
     if gpu is not None:

@@ -1,11 +1,13 @@
 """Make a grid's missing runs on a Ray cluster: a few long workers, placed and replaced by Ray.
 
-A task of Ray holds the resources of one worker and runs it as a child process (`benchmark.engines.slot`). If its
-node is lost, Ray begins it anew on another one; the runs that were going on there are taken over from
-their snapshots, by whoever has room first. Ray is asked about places alone, the store about runs.
+A task of Ray holds the resources of one worker and runs it as a child process (`benchmark.engines.slot`). If
+its node is lost, Ray starts the task again on another node. The runs of the lost node continue from their
+snapshots, in the first worker with room. Ray only decides where workers run; the store decides which runs are
+missing.
 
-If the command is stopped, so are its workers: their runs save snapshots first. If it is killed, Ray ends its
-tasks, and the workers end as their pipes close. Started again, it goes on.
+If the command is stopped, its workers stop too, and their runs save snapshots first. If the command is
+killed, Ray ends its tasks, and the workers end when their pipes close. The same command then continues the
+grid.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ log = logging.getLogger(__name__)
 ADDRESS = "RAY_ADDRESS"
 SECONDS = 5.0  # in which a cluster must answer
 LOOK = 0.5  # seconds between two looks at the tasks
-RESTARTS = 20  # of a worker whose node, or whose process of Ray, was lost
+RESTARTS = 20  # restarts of a worker after its node or its Ray process was lost
 OBJECTS = (
     80_000_000  # bytes for Ray's objects in a cluster of ours, about the least it takes: none are kept there
 )
@@ -45,9 +47,9 @@ OBJECTS = (
 class RayCluster(Engine):
     """A cluster at ``address``; None: at RAY_ADDRESS, else one on this machine for as long as the command runs.
 
-    A worker takes so many ``cpus`` (None: the threads of a run), makes as many runs at a time as they have
-    threads for, and has so many ``gpus`` or a fraction of one (None: one, if the cluster has GPUs and the runs
-    may use them). A run that takes more than ``run_minutes`` is stopped.
+    A worker has ``cpus`` CPUs (None: the threads of a run), makes as many runs at a time as these allow, and
+    has ``gpus`` GPUs, perhaps a fraction (None: one, if the cluster has GPUs and the runs may use them). A
+    run that takes more than ``run_minutes`` is stopped.
     """
 
     address: str | None = None
@@ -87,7 +89,7 @@ class RayCluster(Engine):
                         watch.look(len(tasks.going))
                         time.sleep(LOOK)
                     if not watch.missing:
-                        tasks.wait(stopping.PATIENCE)  # they see it themselves
+                        tasks.wait(stopping.PATIENCE)  # workers notice the end of the command themselves
                 finally:
                     if stopping.asked():
                         watch.progress.close()
@@ -120,10 +122,10 @@ class Tasks:
         self.lost = ""  # why the last worker was
         if not self.room():
             asked = f"{resources['num_cpus']:g} CPUs and {resources['num_gpus']:g} GPUs"
-            there = ray.cluster_resources()
+            resources_here = ray.cluster_resources()
             raise BenchmarkError(
-                f"engine=ray: no node has {asked} for a worker (the cluster has {there.get('CPU', 0):g} and "
-                f"{there.get('GPU', 0):g}); change engine.cpus or engine.gpus"
+                f"engine=ray: no node has {asked} for a worker (the cluster has {resources_here.get('CPU', 0):g} and "
+                f"{resources_here.get('GPU', 0):g}); change engine.cpus or engine.gpus"
             )
 
     def room(self) -> int:
@@ -136,7 +138,10 @@ class Tasks:
         )
 
     def go_on(self) -> bool:
-        """Begin workers that there is room for; False if all have ended. Those that ended had nothing to do."""
+        """Start the workers that the cluster has room for.
+
+        False if all have ended, with nothing left to do.
+        """
         most = min(self.room() if self.workers is None else self.workers, self.runs)
         while self.number < most:
             self.number += 1
@@ -146,7 +151,7 @@ class Tasks:
         for task in ended:
             try:
                 self.ray.get(task)
-            except Exception as error:  # of Ray, or of the place: no such folder
+            except Exception as error:  # an error of Ray or of the place, such as a missing folder
                 self.lost = str(error).strip().splitlines()[-1]
                 log.warning("engine=ray: a worker was lost (%s)", self.lost)
         return bool(self.going)
@@ -178,7 +183,8 @@ def connected(address: str | None) -> Iterator[Any]:
             folder = stack.enter_context(
                 tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True)
             )
-            # Without a token of this cluster, Ray leaves one in the home folder, or lets in whoever finds the port.
+            # Without a token for this cluster, Ray would write one to the home folder, or accept anybody who
+            # finds the port.
             variables |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
             where = {
                 "address": "local",
@@ -201,7 +207,7 @@ def connected(address: str | None) -> Iterator[Any]:
 
 @contextmanager
 def in_environment(variables: dict[str, str]) -> Iterator[None]:
-    """Set environment variables for the block, those apart that the user has set."""
+    """Set environment variables for the block, except those that the user has set."""
     new = [name for name in variables if name not in os.environ]
     os.environ |= {name: variables[name] for name in new}
     try:

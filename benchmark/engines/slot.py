@@ -1,7 +1,8 @@
-"""A place of a cluster: it runs the worker command as a child process, as long as it lives itself.
+"""A place on a cluster, which runs the worker command as a child process.
 
-The child ends when its standard input closes, so it never outlives the place, however that ends; and it saves
-snapshots first. What a signal means to a cluster, its engine knows: the child is told by the pipe alone.
+The child ends when its standard input closes, so it never outlives the place; it saves snapshots first. The
+meaning of signals differs between clusters, so only the engine handles them, and the child is told through
+the pipe.
 """
 
 from __future__ import annotations
@@ -18,17 +19,19 @@ from benchmark.engines.process import QUITTING
 from benchmark.engines.workplace import Workplace
 from benchmark.stopping import PATIENCE, SIGNALS
 
-STOPPED = {number for sign in SIGNALS for number in (128 + sign, -sign)}  # by a signal, heard or not
-AS_ASKED = {0, 1, 2} | STOPPED  # all runs made, some failed, refused; a worker with another status crashed
-CRASHES = 3  # of a worker, after which its place is given up
+# Ended by a signal, whether or not it was handled
+STOPPED = {number for sign in SIGNALS for number in (128 + sign, -sign)}
+# Exit statuses: all runs made, some failed, refused; any other status is a crash
+AS_ASKED = {0, 1, 2} | STOPPED
+CRASHES = 3  # crashes of a worker after which its place is given up
 EVERY = 0.2  # seconds between two looks at the child
 
 
 @dataclass
 class Slot:
-    """The worker in a place, begun by a call, which gives its exit status.
+    """The worker in a place. A call starts it and returns its exit status.
 
-    What it says goes to the file ``log``; None: where this process says it.
+    Its output goes to the file ``log``; None: to the output of this process.
     """
 
     place: Workplace

@@ -1,9 +1,9 @@
 """Places for runs at a time: the cores, or GPUs as far as their memory lasts.
 
-What a run takes of a GPU is measured, not guessed: the first run of a model has a GPU for itself, and its
-record says what it took. Runs that are like it, but for the task and the method, may take twice that until
-they are measured as well. A run never gets more than it was given (`benchmark.engines.process`); one that needs
-more fails, and is made again alone.
+The GPU memory of a run is measured, not guessed: the first run of a model has a GPU for itself, and its
+record says what it took. Runs that differ from it only in task and method may take twice that, until they are
+measured as well. A run cannot take more memory than it was given (`benchmark.engines.process`). If it needs
+more it fails, and is made again alone.
 """
 
 from __future__ import annotations
@@ -17,13 +17,16 @@ from benchmark.records.record import Record
 
 GIBIBYTE = 1 << 30
 CONTEXT = GIBIBYTE  # bytes of a GPU that a process takes beside its tensors: CUDA's context and kernels
-MARGIN = 1.2  # of the memory that was measured: a seed has other batches
-UNKNOWN = 2.0  # times what a like run of another task or method takes: a second pass at most
+MARGIN = 1.2  # times the measured memory: another seed has other batches
+UNKNOWN = 2.0  # times the memory of a similar run of another task or method: a second pass at most
 
 
 @dataclass(frozen=True)
 class Job:
-    """A run that waits; ``alone`` if it must have a GPU for itself. ``crashes`` counts processes that died of it."""
+    """A waiting run; ``alone`` if it must have a GPU for itself.
+
+    ``crashes`` counts processes that died while making it.
+    """
 
     planned: PlannedRun
     alone: bool = False
@@ -39,7 +42,7 @@ class GpuMemory:
 
 
 class Needs:
-    """The bytes of a GPU that runs take, learnt from those of like ones; configurations are as records have them."""
+    """The GPU memory that runs take, learnt from similar runs; configurations are as in records."""
 
     def __init__(self, records: Iterable[Record] = ()) -> None:
         self.alike: dict[tuple[Any, ...], dict[tuple[Any, ...], int]] = {}
@@ -47,7 +50,7 @@ class Needs:
             self.learn(record.config, record.memory.reserved)
 
     def learn(self, config: dict[str, Any], reserved: int | None) -> None:
-        """A run of ``config`` took ``reserved`` bytes of a GPU; None if it was on none."""
+        """Note that a run of ``config`` took ``reserved`` bytes of a GPU; None if it ran on a CPU."""
         if reserved is not None:
             model, kind = model_of(config), kind_of(config)
             known = self.alike.setdefault(model, {})
@@ -70,7 +73,7 @@ def model_of(config: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def kind_of(config: dict[str, Any]) -> tuple[Any, ...]:
-    """The other values: task (length of texts) and methods (passes of an update)."""
+    """The other values on which memory depends: task (length of texts) and methods (passes of an update)."""
     return config["task"]["name"], *sorted(config["method"])
 
 
@@ -79,7 +82,7 @@ class Slots:
     """The cores, or a GPU, with the runs that go on there: at most ``most`` at a time.
 
     ``gpu`` is its number among those that its workers see; None for the cores. ``environment`` is that of its
-    workers, ``taken`` the bytes given to each run by its worker; None is all.
+    workers, ``taken`` the bytes given to each run, by worker; None is all of it.
     """
 
     most: int
@@ -89,7 +92,10 @@ class Slots:
     taken: dict[Any, int | None] = field(default_factory=dict)
 
     def fit(self, need: int | None) -> bool:
-        """Tell if a run that takes ``need`` bytes can begin now; None is all, and any run can be alone."""
+        """True if a run that takes ``need`` bytes can begin now.
+
+        None is all of the GPU, and any run can be alone.
+        """
         if not self.taken or self.gpu is None:
             return len(self.taken) < self.most
         if len(self.taken) == self.most or self.memory is None or need is None:

@@ -1,11 +1,11 @@
 """Make a grid's missing runs on a Slurm cluster: an array of a few long workers, never a job per run.
 
-Each job runs the worker command as a child process (`benchmark.engines.slot`). Before a time limit or a preemption
-Slurm warns the job: its runs save snapshots, and it is put into the queue again, as often as it takes. What Slurm
-says of a job's end means nothing; the store has the runs that were made.
+Each job runs the worker command as a child process (`benchmark.engines.slot`). Before a time limit or a
+preemption Slurm warns the job: its runs save snapshots, and the job goes back into the queue, as often as
+needed. Slurm's exit states of jobs are ignored; only the store tells which runs were made.
 
-Ctrl-C cancels the jobs, whose runs save snapshots first. If the command ends in any other way, the jobs go on.
-Started again while they are there, it adds none and watches those.
+Ctrl-C cancels the jobs, whose runs save snapshots first. If the command ends in any other way, the jobs go
+on. If the command is started again meanwhile, it adds no jobs and watches the existing ones.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ from benchmark.records.token import Token, read
 
 log = logging.getLogger(__name__)
 
-WORKERS = 4  # of an array, unless --workers says
-REQUEUES = 10_000  # of a job whose time was over
-WARNED = 90  # seconds before the end of its time, in which a job saves and is queued again
-ENDS = 6 * QUITTING  # seconds in which jobs end that have no run to make
+WORKERS = 4  # jobs of an array, unless --workers is given
+REQUEUES = 10_000  # times that a job is queued again after its time limit
+WARNED = 90  # seconds before the end of a job's time, in which it saves snapshots and is queued again
+ENDS = 6 * QUITTING  # seconds within which jobs without a run to make have ended
 LEAVING = 60.0  # seconds in which Slurm ends a job that goes back to the queue
 
 
@@ -49,9 +49,9 @@ LEAVING = 60.0  # seconds in which Slurm ends a job that goes back to the queue
 class SlurmCluster(Engine):
     """Slurm's `sbatch` on this machine; the array has as many jobs as ``--workers``, or `WORKERS`.
 
-    A job has so many ``minutes`` at a time, ``cpus_per_task`` (None: the threads of a run) with which it makes
-    as many runs at a time as they have threads for, and ``gres`` such as ``gpu:1``. ``setup`` are lines of shell
-    before the worker, such as ``module load cuda``. A run that takes more than ``run_minutes`` is stopped.
+    A job has ``minutes`` of time, ``cpus_per_task`` CPUs (None: the threads of a run), on which it makes as
+    many runs at a time as these allow, and ``gres`` such as ``gpu:1``. ``setup`` are lines of shell before
+    the worker, such as ``module load cuda``. A run that takes more than ``run_minutes`` is stopped.
     """
 
     partition: str | None = None
@@ -83,14 +83,14 @@ class SlurmCluster(Engine):
         begun = begin(asked, cpus, self.run_minutes)
         jobs = Jobs(named(asked.store.open(wait=True), begun.stamp))
         watch = Watch(asked, begun.logs)
-        if jobs.there():
+        if jobs.unfinished():
             log.warning(
                 "engine=slurm: %d jobs of this grid are there already: none is added", len(jobs.states)
             )
         else:
             jobs.submitted(self.submit(begun, jobs.name, cpus, workers))
         try:
-            while watch.missing and jobs.there():
+            while watch.missing and jobs.unfinished():
                 watch.look(jobs.running())
                 time.sleep(1)
         except stopping.Stopped as stopped:
@@ -165,7 +165,7 @@ class SlurmSlot(Slot):
     def __call__(self) -> int:
         status = super().__call__()
         if status in STOPPED and preempted():
-            # A job that ends in the time that it has left to end would not be queued again.
+            # A job that ended before its time limit would not be queued again.
             called("scontrol", "requeue", own_job())
             time.sleep(LEAVING)
         return status
@@ -184,5 +184,5 @@ def own_job() -> str:
 
 
 def preempted() -> bool:
-    """True if Slurm ends this job because others go first; it does not tell so by a signal of its own."""
+    """True if Slurm ends this job in favour of others; Slurm has no separate signal for that."""
     return re.search(r"PreemptTime=\d", called("scontrol", "show", "job", own_job()).stdout) is not None

@@ -1,4 +1,4 @@
-"""The jobs of a grid in Slurm's queue, as squeue and scancel tell of them."""
+"""The jobs of a grid in Slurm's queue, read and cancelled by squeue and scancel."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ log = logging.getLogger(__name__)
 EVERY = 5.0  # seconds between two questions to Slurm
 ANSWER = 60.0  # seconds in which Slurm must answer
 ENDING = "COMPLETING"
-HANGING = 120.0  # seconds after which a job that is said to be ending has ended: its node does not answer
+# Seconds after which a job in the state "completing" counts as ended: its node does not answer
+HANGING = 120.0
 
 
 class Jobs:
-    """The jobs of a grid in Slurm's queue, by the name that they share; ``states`` is by id."""
+    """The jobs of a grid in Slurm's queue, found by their common name; ``states`` are by job id."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -35,8 +36,8 @@ class Jobs:
         self.states |= dict.fromkeys(ids, "PENDING")
         self.seen = time.monotonic()
 
-    def there(self) -> bool:
-        """True if a job has not ended; asked anew now and then."""
+    def unfinished(self) -> bool:
+        """True if a job has not ended; Slurm is asked again every few seconds."""
         if time.monotonic() - self.asked >= EVERY:
             self.ask()
         return bool(self.states) and time.monotonic() - self.seen < HANGING
@@ -46,7 +47,7 @@ class Jobs:
         return Counter(self.states.values())["RUNNING"]
 
     def ask(self) -> None:
-        """Ask Slurm; without an answer all is as it was."""
+        """Ask Slurm for the states; without an answer they stay as they were."""
         done = self.call("squeue", "--noheader", "--array", "--format=%i %T")
         self.asked = time.monotonic()
         if done.returncode and self.answered:
@@ -76,12 +77,12 @@ class Jobs:
         self.call("scancel", "--state=PENDING")
 
     def call(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """A command of Slurm on the jobs."""
+        """Call a command of Slurm on the jobs."""
         return called(*words, "--name", self.name, "--user", getpass.getuser())
 
 
 def called(*words: str) -> subprocess.CompletedProcess[str]:
-    """A command of Slurm; one that takes too long has failed."""
+    """Call a command of Slurm; if it takes too long, it has failed."""
     try:
         return subprocess.run(words, capture_output=True, text=True, check=False, timeout=ANSWER)
     except subprocess.TimeoutExpired:
@@ -89,7 +90,7 @@ def called(*words: str) -> subprocess.CompletedProcess[str]:
 
 
 def refusal(said: str) -> str:
-    """The errors in what a command of Slurm said, on one line."""
+    """The errors in the output of a command of Slurm, on one line."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     errors = [line for line in lines if "error:" in line] or lines[-1:]
     return "; ".join(dict.fromkeys(line.partition("error: ")[2] or line for line in errors))

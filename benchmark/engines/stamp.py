@@ -1,8 +1,8 @@
-"""The stamp of a grid: what a worker elsewhere must have in common with the command that began the grid.
+"""The stamp of a grid: the facts in which a worker must agree with the command that began the grid.
 
     STORE/stamps/ID.json    the code, the runs' ids, and the digests of the files that were at hand
 
-A worker that finds no such file does not see the store; one that differs would make other results.
+A worker that finds no such file does not see the store. A worker that differs would get other results.
 """
 
 from __future__ import annotations
@@ -36,17 +36,20 @@ def leave_stamp(grid: Grid, store: Store) -> str:
 
 
 def stamps_of(grid: Grid, store: Store) -> set[str]:
-    """The ids of the stamps that a store has of a grid's runs: files become known, so that there may be several."""
-    found, ours = set(), _runs(grid)
+    """The ids of a store's stamps of a grid's runs.
+
+    There may be several, since digests become known over time.
+    """
+    stamps, ours = set(), _runs(grid)
     for path in (store.folder / STAMPS).glob("*.json"):
         with suppress(OSError, ValueError, KeyError, TypeError):
             if json.loads(path.read_text())["runs"] == ours:
-                found.add(path.stem)
-    return found
+                stamps.add(path.stem)
+    return stamps
 
 
 def check_stamp(grid: Grid, store: Store, name: str) -> float:
-    """Compare a grid with the stamp of the command that began it; return that time.
+    """Compare a grid with the stamp of the command that began it; return the stamp's time.
 
     Raises: BenchmarkError if the store is not seen from here, or something differs.
     """
@@ -74,7 +77,7 @@ def check_stamp(grid: Grid, store: Store, name: str) -> float:
 
 
 def stamp_of(grid: Grid) -> dict[str, Any]:
-    """The stamp of a grid, with the files that earlier runs here looked at."""
+    """The stamp of a grid, with digests of files that earlier runs here read."""
     files: dict[str, str] = {}
     for config in {(run.config.model.name, run.config.task.name): run.config for run in grid.runs}.values():
         files |= _files(config)
@@ -90,8 +93,8 @@ def _runs(grid: Grid) -> str:
 def _files(config: RunConfig) -> dict[str, str]:
     """The digests of a model's and a task's files, as far as known without reading them."""
     cache = Path(config.cache)
-    model = recalled(model_files.kept(config.model, cache)) or {}
-    task = recalled(task_files.kept(config.task, cache)) or {}
+    model = recalled(model_files.digests_file(config.model, cache)) or {}
+    task = recalled(task_files.digests_file(config.task, cache)) or {}
     return {f"model {config.model.name}, {name}": digest for name, digest in model.items()} | {
         f"task {config.task.name}, {name}": digest for name, digest in task.items()
     }

@@ -1,4 +1,4 @@
-"""The look of the command at a grid that others make: the store alone tells what became of a run."""
+"""Watching of a grid that other processes make: only the store tells what became of a run."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from benchmark.runs.hits import Hits
 log = logging.getLogger(__name__)
 
 EVERY = 2.0  # seconds between two looks; more where a look takes long
-SHARE = 0.05  # of the time at most is spent on looks
+SHARE = 0.05  # the largest share of the time that is spent on looks
 REFUSAL = "error: "
-NOT_PASSED_ON = re.compile(  # a worker's own progress, and the ends of workers that were asked for
+NOT_PASSED_ON = re.compile(  # a worker's own progress, and messages on workers that we ended ourselves
     r"\d+/\d+ runs, |stopped by |submitit (INFO|WARNING) |srun: .*(Exited with|Terminated)|"
     r"slurmstepd\S* error: \*\*\* (STEP|JOB) .* (FAILED \(non-zero|CANCELLED AT)"
 )
 
 
 class Watch:
-    """The runs of a grid that are missing, and what its workers say in ``logs``."""
+    """The missing runs of a grid, and the output of its workers in ``logs``."""
 
     def __init__(self, asked: Assignment, logs: Path, workers: int = 1) -> None:
         self.store, self.hits = asked.store, Hits(asked.store)
@@ -42,13 +42,16 @@ class Watch:
         self.next = 0.0
 
     def look(self, workers: int) -> None:
-        """Look at the store, pass lines on and show how far the grid is; called often, it does so now and then."""
+        """Look at the store, pass lines on and show the progress.
+
+        It is called often and does so every few seconds.
+        """
         began = time.monotonic()
         if began < self.next:
             return
         self.store.wait_until_there()
-        there = set(os.listdir(self.store.folder))  # one question for all runs, however many are missing
-        for run_id in self.missing.keys() & there:
+        present = set(os.listdir(self.store.folder))  # one listing for all missing runs
+        for run_id in self.missing.keys() & present:
             run = self.missing[run_id]
             if self.hits.find(run.config, run_id) is not None:
                 del self.missing[run_id]
@@ -90,7 +93,8 @@ class Logs:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.read = {path: path.stat().st_size for path in folder.glob("*.err")}  # of earlier commands
+        # Output of earlier commands is skipped
+        self.read = {path: path.stat().st_size for path in folder.glob("*.err")}
         self.said: set[str] = set()
         self.refusals: list[str] = []  # not shown yet
         self.error = ""  # the last refusal

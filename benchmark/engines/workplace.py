@@ -10,7 +10,7 @@ from benchmark.engines.base import Assignment
 from benchmark.engines.stamp import leave_stamp
 
 LOGS = "logs"
-# The variables of a command that its workers elsewhere get: places of data and trust, no secrets.
+# Environment variables that workers on other machines get: places of data and trusted packages, no secrets.
 PASSED_ON = (
     "BENCHMARK_TRUSTED",
     "HF_DATASETS_CACHE",
@@ -32,7 +32,7 @@ class Workplace:
 
 @dataclass(frozen=True)
 class Begun:
-    """A grid whose stamp lies in its store: ``STORE/logs/STAMP/`` has what its workers say."""
+    """A grid whose stamp lies in its store: ``STORE/logs/STAMP/`` has the output of its workers."""
 
     stamp: str
     logs: Path
@@ -40,7 +40,7 @@ class Begun:
 
 
 def begin(asked: Assignment, cpus: float, minutes: float | None) -> Begun:
-    """Leave a grid's stamp in its store; the command of workers that have so many ``cpus`` each."""
+    """Leave a grid's stamp in its store; return the command of workers with ``cpus`` CPUs."""
     stamp, store = leave_stamp(asked.grid, asked.store), asked.store.folder.resolve()
     logs = store / LOGS / stamp
     logs.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,6 @@
 """Forecasts: how long planned runs take, and how much memory and disk, before any of them is made.
 
-A rate comes from finished runs of the same work on the same device, else from operations and bytes of an update and the
-device's measured rates. No run is needed, and torch only to measure this machine once.
+The speed comes from finished runs of the same work on the same device. Without them it is computed from the
+operations and bytes of an update and the device's rates. No run is needed; torch is needed only once, to
+measure this machine.
 """

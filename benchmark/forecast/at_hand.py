@@ -1,4 +1,4 @@
-"""Lengths of data that are on this machine and not in the table: counted once, in a process of its own."""
+"""Lengths of data that the table lacks, counted here once in a separate process."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _count(config: RunConfig) -> None:
 
 @contextmanager
 def _offline() -> Iterator[None]:
-    """Let processes that start in the block ask no hub."""
+    """Keep processes that start in the block from asking the hub."""
     before = os.environ.get(OFFLINE)
     os.environ[OFFLINE] = "1"
     try:
@@ -52,7 +52,7 @@ def _offline() -> Iterator[None]:
 
 
 def _is_here(config: RunConfig) -> bool:
-    """True if the data's and the tokenizer's folders exist: a quick look, the process looks again."""
+    """True if the folders of data and tokenizer exist; a quick check, which the process repeats in full."""
     task = config.task
     splits = [*training_splits(task), *evaluation_splits(task).values()]
     repos = {split.repo or task.repo for split in splits}
@@ -65,7 +65,7 @@ def _model_is_here(config: RunConfig) -> bool:
 
 
 def _has(kind: str, name: str) -> bool:
-    """True if a folder or file of one's own, or a repository in the hub's cache, has this name."""
+    """True if a user's folder or file, or a repository in the hub's cache, has this name."""
     home = os.environ.get("HF_HOME") or "~/.cache/huggingface"
     hub = in_home(os.environ.get("HF_HUB_CACHE") or f"{home}/hub")
     return in_home(name).exists() or (hub / f"{kind}--{name.replace('/', '--')}" / "snapshots").is_dir()

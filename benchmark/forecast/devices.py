@@ -38,7 +38,7 @@ class Rates:
         return self.memory is not None
 
     def of(self, precision: str) -> float | None:
-        """Operations a second in a precision; None if the device has it not."""
+        """Operations a second in a precision; None if the device lacks the precision."""
         return self.products.get(precision)
 
 
@@ -52,7 +52,10 @@ SHARE_OF_BYTES = 0.75
 def _of_sheet(
     name: str, device: str, float32: float, tf32: float, bfloat16: float, bandwidth: float, memory: float
 ) -> Rates:
-    """Rates from a data sheet, in TFLOP/s, TB/s and GiB; a precision of 0 TFLOP/s is not there."""
+    """Rates from a data sheet, in TFLOP/s, TB/s and GiB.
+
+    0 TFLOP/s means that the device lacks the precision.
+    """
     sheet = {"float32": float32, "tf32": tf32, "bfloat16": bfloat16}
     products = {key: SHARE[key] * value * 1e12 for key, value in sheet.items() if value}
     return Rates(name, products, SHARE_OF_BYTES * bandwidth * 1e12, LAUNCH, memory * 2**30, DATASHEET, device)

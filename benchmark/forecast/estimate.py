@@ -18,15 +18,15 @@ from benchmark.forecast.throughput import Measured, MeasuredRates, workload_of
 from benchmark.forecast.work import Work, evaluations_of, updates_of, work_of
 from benchmark.runs.resources import processor, room
 
-# A run in a process with imports, before its first update and after its last evaluation: operations' starts on a CPU.
+# The time of a run before its first update and after its last evaluation, in starts of operations on a CPU.
 LOADING, LOADING_ON_GPU = 12_000, 1.0  # seconds on a GPU
 OF_TRAINING = 2e-5  # seconds of reading a tokenised training example
 OF_EXAMPLE = 6e-5  # seconds of the host for an example of an evaluation
-FIRST = 1.5  # updates that the first one takes more than the others
-# The share of a forecast below and above which nine in ten runs stay, by the origin of the rate.
+FIRST = 1.5  # the extra time of the first update, in updates
+# Nine in ten runs stay between these multiples of their forecast, by the origin of the rate.
 RANGES = {"runs": (0.85, 1.25), devices.MEASURED: (0.75, 1.4), DATASHEET: (0.5, 2.5)}
 RECORD = 20_000  # bytes of a record without outputs
-SAVED = 0.9  # of outputs, as they are compressed
+SAVED = 0.9  # bytes of compressed outputs per byte of outputs
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,8 @@ class Forecast:
 class Forecaster:
     """Forecasts for a device: ``on`` is `HERE` or a name of `benchmark.forecast.devices`.
 
-    Runs of ``measured`` on the same device go before arithmetic. The machine is probed once, if it is needed.
+    Runs of ``measured`` on the same device take precedence over arithmetic. The machine is measured once, if
+    needed.
     """
 
     measured: Measured = field(default_factory=Measured)
@@ -72,13 +73,13 @@ class Forecaster:
         return self.of_work(work_of(config))
 
     def of_work(self, work: Work) -> Forecast:
-        """The forecast of a run of so much work."""
+        """The forecast of a run with this work."""
         if work not in self.known:
             self.known[work] = self._forecast(work.config)
         return self.known[work]
 
     def hours_of(self, work: Work) -> float | None:
-        """The hours of a run of so much work; None if unknown."""
+        """The hours of a run with this work; None if unknown."""
         return self.of_work(work).hours
 
     def device_of(self, config: RunConfig) -> str:
@@ -89,11 +90,14 @@ class Forecaster:
 
     @cached_property
     def rates_here(self) -> dict[tuple[str, str, int], Rates | str]:
-        """The rates of this machine by device, cache and threads; the reason where there are none."""
+        """The rates of this machine by device, cache and threads.
+
+        A text with the reason if there are none.
+        """
         return {}
 
     def rates_of(self, config: RunConfig) -> Rates | str:
-        """The rates of a run's device; why there are none."""
+        """The rates of a run's device, or a text that says why there are none."""
         if self.on != HERE:
             return devices.named(self.on)
         key = config.device, config.cache, config.threads
@@ -198,8 +202,14 @@ def _megabytes(config: RunConfig, lengths: TaskLengths, updates: int, evaluation
     """The megabytes of a record: losses, and the outputs of every evaluation."""
     units, total = max(1, len(config.task.labels)), 4.0 * updates + RECORD
     for name, of_set in lengths.evaluation.items():
-        each = units if config.task.kind == "classification" else of_set.mean / 2
-        total += SAVED * 4 * of_set.examples * each * (1 if name in lengths.last_only else evaluations)
+        values_of_example = units if config.task.kind == "classification" else of_set.mean / 2
+        total += (
+            SAVED
+            * 4
+            * of_set.examples
+            * values_of_example
+            * (1 if name in lengths.last_only else evaluations)
+        )
     return total / 1e6
 
 

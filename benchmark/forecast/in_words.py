@@ -49,7 +49,7 @@ def notes(forecasts: Sequence[Forecast], forecaster: Forecaster, first: RunConfi
 
 
 def _device(known: Sequence[Forecast], forecaster: Forecaster, first: RunConfig) -> str:
-    """The device of the hours, where its rates are from, and how many runs it takes at a time."""
+    """The device, the source of its rates, and the number of runs that it takes at a time."""
     origins = Counter(forecast.origin for forecast in known)
     name = forecaster.device_of(first)
     of_runs = origins.pop("runs", 0)
@@ -72,6 +72,6 @@ def _device(known: Sequence[Forecast], forecaster: Forecaster, first: RunConfig)
 
 
 def _memory(forecaster: Forecaster, config: RunConfig) -> float | None:
-    """The bytes of the GPU that the hours are of; None on a CPU."""
+    """The memory in bytes of the GPU of the forecast; None on a CPU."""
     rates = forecaster.rates_of(config)
     return None if isinstance(rates, str) else rates.memory

@@ -1,8 +1,9 @@
 """Lengths of a task's examples in tokens: counted here once, else from a table of the usual tasks.
 
-`lengths.json` beside this file has what `benchmark.forecast.counting` found for the tasks of conf/task: with BERT's
-uncased tokenizer, and with the embedded tasks' own. A split of the table that was not at hand has its published size,
-and the lengths of the set that it is ``like``; a language that the table lacks is as the others of its set.
+`lengths.json` beside this file has what `benchmark.forecast.counting` found for the tasks of conf/task: with
+BERT's uncased tokenizer, and with the embedded tasks' own. A split that could not be counted has its
+published size and the lengths of a similar set, named by ``like``. A language that the table lacks is taken
+to be like the others of its set.
 """
 
 from __future__ import annotations
@@ -20,9 +21,8 @@ from benchmark.config.schema import RunConfig, SplitConfig, TaskConfig
 from benchmark.config.splits import evaluation_splits, training_splits
 
 POINTS = 20  # quantiles of a split
-UNCUT = (
-    512  # tokens at which examples are counted; question answering is cut into windows of the run's length
-)
+# Tokens to which examples are cut for counting; for question answering, windows have the run's length
+UNCUT = 512
 TABLE = Path(__file__).with_name("lengths.json")
 
 
@@ -34,7 +34,7 @@ class Lengths:
     quantiles: tuple[float, ...]
 
     def cut(self, longest: int) -> Lengths:
-        """The lengths after truncation to so many tokens."""
+        """The lengths after truncation to ``longest`` tokens."""
         return Lengths(self.examples, tuple(min(length, float(longest)) for length in self.quantiles))
 
     @property
@@ -57,7 +57,7 @@ class Lengths:
 class TaskLengths:
     """The lengths of a task's training examples, and of its evaluation sets by name.
 
-    ``last_only`` are scored only after the last update. ``counted`` is false if they are the table's.
+    ``last_only`` are scored only after the last update. ``counted`` is false if they come from the table.
     """
 
     training: Lengths
@@ -67,38 +67,41 @@ class TaskLengths:
 
 
 def of_lengths(lengths: Sequence[int], examples: int) -> Lengths:
-    """The quantiles of counted ``lengths``, a sample of so many ``examples``."""
+    """The quantiles of counted ``lengths``, a sample of ``examples`` examples."""
     ordered = sorted(lengths)
     places = [int((point + 0.5) / POINTS * len(ordered)) for point in range(POINTS)]
     return Lengths(examples, tuple(float(ordered[place]) for place in places))
 
 
 def lengths_of(config: RunConfig) -> TaskLengths | None:
-    """The lengths of a run's examples, cut as the run cuts them; None if one of its splits is unknown."""
+    """The lengths of a run's examples, truncated as in the run; None if one of its splits is unknown."""
     task, longest = config.task, config.protocol.max_length
-    found: dict[str, tuple[Lengths, bool]] = {}
-    splits = {"": training_splits(task), **{name: [one] for name, one in evaluation_splits(task).items()}}
+    by_set: dict[str, tuple[Lengths, bool]] = {}
+    splits = {"": training_splits(task), **{name: [split] for name, split in evaluation_splits(task).items()}}
     for name, parts in splits.items():
-        each = [_of_split(config, split) for split in parts]
+        of_splits = [_of_split(config, split) for split in parts]
         known = [
             lengths.cut(split.max_length or longest)
-            for (lengths, _), split in zip(each, parts, strict=True)
+            for (lengths, _), split in zip(of_splits, parts, strict=True)
             if lengths is not None
         ]
         if len(known) == len(parts):
-            found[name] = joined(known), all(counted for _, counted in each)
-    for name in splits.keys() - found.keys():
-        like = [lengths for other, (lengths, _) in found.items() if _set_of(other) == _set_of(name)]
+            by_set[name] = joined(known), all(counted for _, counted in of_splits)
+    for name in splits.keys() - by_set.keys():
+        like = [lengths for other, (lengths, _) in by_set.items() if _set_of(other) == _set_of(name)]
         if not like:
             return None
-        found[name] = replace(joined(like), examples=round(fmean(one.examples for one in like))), False
-    training, counted = found.pop("")
+        by_set[name] = (
+            replace(joined(like), examples=round(fmean(lengths.examples for lengths in like))),
+            False,
+        )
+    training, counted = by_set.pop("")
     if task.score_training:
-        found["train"] = training, counted
+        by_set["train"] = training, counted
     return TaskLengths(
         training,
-        {name: lengths for name, (lengths, _) in found.items()},
-        frozenset(name for name, one in evaluation_splits(task).items() if one.last_only),
+        {name: lengths for name, (lengths, _) in by_set.items()},
+        frozenset(name for name, split in evaluation_splits(task).items() if split.last_only),
         counted,
     )
 

@@ -1,8 +1,8 @@
-"""Operations, bytes and memory of updates and evaluations, with their time on a device.
+"""Operations, bytes and memory of updates and evaluations, and their time on a device.
 
-Padding is not computed, so tokens are real ones; the last layer of a classifier computes its first tokens alone. An
-update is three forwards (one of them and two for the gradients), the optimiser's way over all weights, and the cost of
-starting operations, which is all that counts for a tiny encoder.
+Padding is not computed, so tokens are real ones; the last layer of a classifier computes its first tokens
+alone. An update costs three forwards (one forward, and a backward of two), the optimiser's pass over all
+weights, and the starts of operations; for a tiny encoder only the starts matter.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from benchmark.forecast.lengths import Lengths
 from benchmark.forecast.shapes import Shape
 
 OPTIMISER = 44  # bytes moved per weight: gradient, two moments and weight, clipping
-OPERATIONS = 90  # of a layer's forward
+OPERATIONS = 90  # operations in a layer's forward
 OF_OPTIMISER = 8  # operations per tensor
-DIRECTIONS = 3  # a forward, and a backward twice as dear
-ON_CPU = 0.58  # time of an operation in a run over the probe's: fitted on runs of the embedded encoder
-AROUND = 5.0  # activations that take as long as a layer's own, norms and dropout together: fitted on runs of MiniLM
+DIRECTIONS = 3  # a forward, and a backward that costs twice as much
+# Time of an operation in a run, as a multiple of the probe's: fitted on runs of the embedded encoder
+ON_CPU = 0.58
+AROUND = 5.0  # a layer's activation, norms and dropout together, in activations: fitted on runs of MiniLM
 LARGE = 1 << 28  # multiplications of a large product: as in `benchmark.models.linear`, which imports torch
-EVALUATION_TOKENS = 8192  # of a batch
+EVALUATION_TOKENS = 8192  # tokens of an evaluation's batch
 STATE = 16  # bytes of a weight, its gradient and two moments
 ACTIVATIONS = 68  # bytes of float32 that the backward keeps per token, unit and layer
 
@@ -31,9 +32,9 @@ ACTIVATIONS = 68  # bytes of float32 that the backward keeps per token, unit and
 class Cost:
     """The cost of methods beyond plain fine-tuning: further ``passes``, and ``bytes`` moved per weight and update.
 
-    ``starts`` is the share of operations that are started anew: a further pass in a doubled batch starts hardly any.
-    ``survey`` is 1 if a method learns from the training data once before the first update, and ``every_token`` is
-    true if it reads the last layer's states of all tokens.
+    ``starts`` counts operations started for the further passes, as a share of a forward's: a pass in a
+    doubled batch starts hardly any. ``survey`` is 1 if a method learns from the training data once before the
+    first update, and ``every_token`` is true if it reads the last layer's states of all tokens.
     """
 
     passes: float = 0.0
@@ -62,7 +63,7 @@ class BatchTokens:
 
 
 def batch_of(lengths: Lengths, size: int, padded: bool) -> BatchTokens:
-    """The usual batch of so many examples; with padding, all have the length of its longest."""
+    """The usual batch of ``size`` examples; with padding, all have the length of the longest."""
     size = min(size, lengths.examples)
     if padded:
         longest = lengths.longest_of(size)
@@ -76,7 +77,7 @@ def forward(shape: Shape, batch: BatchTokens, every_token: bool) -> float:
 
 
 def _products(shape: Shape, batch: BatchTokens, every_token: bool) -> list[tuple[float, float]]:
-    """The products of a forward by size: all operations of some alike, and the multiplications of each of them."""
+    """The products of a forward by size: operations of all products of a size, multiplications in each."""
     h, f = shape.hidden, shape.inner
     whole = shape.layers if every_token else shape.layers - 1
 
@@ -84,7 +85,7 @@ def _products(shape: Shape, batch: BatchTokens, every_token: bool) -> list[tuple
         return 2 * count * rows * h * inner, rows * h * inner
 
     products = [alike(4 * whole, batch.tokens, h), alike(2 * whole, batch.tokens, f)]
-    products.append((4 * h * batch.squares * whole, 0.0))  # of attention, product by product small
+    products.append((4 * h * batch.squares * whole, 0.0))  # attention: each product is small
     if not every_token:
         products += [alike(2, batch.tokens, h), alike(2, batch.examples, h), alike(2, batch.examples, f)]
         products.append((4 * h * batch.tokens, 0.0))
@@ -94,9 +95,10 @@ def _products(shape: Shape, batch: BatchTokens, every_token: bool) -> list[tuple
 def _computing(
     shape: Shape, batch: BatchTokens, every_token: bool, rates: Rates, precision: str, learning: bool
 ) -> float | None:
-    """Seconds of a forward, with its backward if ``learning``; None if the device has not the precision.
+    """Seconds of a forward, with its backward if ``learning``; None if the device lacks the precision.
 
-    A named GPU's rate is of whole forwards already. Of the three products of a weight, two may be ``large`` ones.
+    The rate of a named GPU is already that of whole forwards. Two of the three products of a weight may be
+    ``large`` ones.
     """
     if (usual := rates.of(precision)) is None:
         return None
@@ -118,7 +120,7 @@ def update_seconds(
     precision: str,
     parts: int = 1,
 ) -> float | None:
-    """Seconds of an update in ``parts`` parts; None if the device has not the precision."""
+    """Seconds of an update in ``parts`` parts; None if the device lacks the precision."""
     computed = _computing(shape, batch, every_token or cost.every_token, rates, precision, learning=True)
     if computed is None:
         return None
@@ -159,7 +161,8 @@ def of_methods(methods: Mapping[str, Mapping[str, object]]) -> Cost:
     return total
 
 
-# Bytes per weight are the time over plain fine-tuning in results/reference/speed.md, as the optimiser's 44 are.
+# Bytes per weight express the time beyond plain fine-tuning in results/reference/speed.md, in the unit of the
+# optimiser's 44.
 PER_WEIGHT = {
     "pats": 230.0,
     "pats_linear": 260.0,

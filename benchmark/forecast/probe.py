@@ -1,7 +1,7 @@
 """The rates of this machine, from seconds of a run's own operations.
 
-They are measured in processes of their own, as many at a time as runs would be, and kept in the cache. Seconds are of the
-process: what other programs take of the machine does not count.
+They are measured in separate processes, as many at a time as there would be runs, and kept in the cache.
+Seconds are CPU seconds of the process: the load of other programs does not count.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ from benchmark.errors import BenchmarkError
 from benchmark.forecast.devices import HERE, MEASURED, Rates
 from benchmark.runs.resources import processor
 
-VERSION = 2  # of the file in the cache
+VERSION = 2  # version of the file in the cache
 PLACE = "machine.json"
 AT_MOST = 4  # processes at a time
-PATIENCE = 120.0  # seconds until it is given up
-SIZES = (1024, 384, 1536)  # of a product
-FLOATS = 20_000_000  # of an addition in place: 80 MB, more than caches hold
+PATIENCE = 120.0  # seconds until measuring is given up
+SIZES = (1024, 384, 1536)  # sizes of a product
+FLOATS = 20_000_000  # entries of an addition in place: 80 MB, more than caches hold
 TINY, TOKENS = (
     64,
     512,
-)  # width of an encoder of two layers that takes hardly more than the starts of its operations
+)  # width of an encoder of two layers whose time is hardly more than the starts of its operations
 STARTED = (
     2 * 90 + 8 * 24
 ) * 3  # operations of such an update, as `benchmark.forecast.operations` counts them
-SECONDS = 0.9  # of each of the measurements
+SECONDS = 0.9  # length of each measurement
 SINGLE = ("bytes", "dispatch", "large", "activation")  # rates beside those of products
 
 
 def machine(cache: Path, processes: int) -> Rates:
-    """The rates of this machine for ``processes`` runs at a time: those in the cache, or measured now.
+    """The rates of this machine for ``processes`` runs at a time: cached, or measured now.
 
     Raises: BenchmarkError if they cannot be measured.
     """
@@ -49,7 +49,7 @@ def machine(cache: Path, processes: int) -> Rates:
     known = _kept(place)
     if key not in known:
         known[key] = measured(at_a_time)
-        with suppress(OSError):  # a cache that cannot be written to: it is measured again the next time
+        with suppress(OSError):  # a cache that cannot be written to: rates are measured again the next time
             cache.mkdir(parents=True, exist_ok=True)
             partial = place.with_suffix(f".{os.getpid()}")
             partial.write_text(json.dumps({"version": VERSION, "machines": known}, indent=1))
@@ -57,10 +57,10 @@ def machine(cache: Path, processes: int) -> Rates:
     return replace(as_rates(known[key]), device=processor())
 
 
-def as_rates(found: Mapping[str, Any]) -> Rates:
-    """The rates of this machine from what a probe of it found."""
-    more = {name: found[name] for name in SINGLE}
-    return Rates(HERE, found["products"], memory=None, origin=MEASURED, **more)
+def as_rates(stored: Mapping[str, Any]) -> Rates:
+    """The rates of this machine from a probe's findings."""
+    more = {name: stored[name] for name in SINGLE}
+    return Rates(HERE, stored["products"], memory=None, origin=MEASURED, **more)
 
 
 def _kept(place: Path) -> dict[str, Any]:
@@ -68,18 +68,21 @@ def _kept(place: Path) -> dict[str, Any]:
         content = json.loads(place.read_text())
         machines = content["machines"] if content["version"] == VERSION else {}
         return {
-            key: found
-            for key, found in machines.items()
-            if min(*(found[name] for name in SINGLE), *found["products"].values()) > 0
+            key: stored
+            for key, stored in machines.items()
+            if min(*(stored[name] for name in SINGLE), *stored["products"].values()) > 0
         }
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
 
 
 def measured(processes: int) -> dict[str, Any]:
-    """The rates of one run among so many ``processes``: the median. Raises: BenchmarkError if a process fails."""
+    """The rates of one run among ``processes`` runs at a time: the median.
+
+    Raises: BenchmarkError if a process fails.
+    """
     context = multiprocessing.get_context("spawn")
-    started, found = [], []
+    started, results = [], []
     for _ in range(processes):
         receiver, sender = context.Pipe(duplex=False)
         process = context.Process(target=_measure, args=(sender,), daemon=True)
@@ -90,20 +93,20 @@ def measured(processes: int) -> dict[str, Any]:
         for _, receiver in started:
             if not receiver.poll(PATIENCE):
                 raise BenchmarkError(f"it took more than {PATIENCE:g} s")
-            found.append(receiver.recv())
+            results.append(receiver.recv())
     except (EOFError, OSError) as error:
         raise BenchmarkError("its process died") from error
     finally:
         for process, _ in started:
             process.kill()
-    failed = next((result for result in found if isinstance(result, str)), None)
+    failed = next((result for result in results if isinstance(result, str)), None)
     if failed is not None:
         raise BenchmarkError(failed)
     return {
         "products": {
-            name: median(result["products"][name] for result in found) for name in found[0]["products"]
+            name: median(result["products"][name] for result in results) for name in results[0]["products"]
         },
-        **{name: median(result[name] for result in found) for name in SINGLE},
+        **{name: median(result[name] for result in results) for name in SINGLE},
     }
 
 
@@ -159,7 +162,10 @@ def _activations() -> Callable[[], object]:
 
 
 def _tiny_update() -> Callable[[], object]:
-    """An update of a tiny encoder; what it takes is Python, and the starts of operations with their gradients."""
+    """An update of a tiny encoder.
+
+    Its time is that of Python and of starting operations and their gradients.
+    """
     import torch
     from torch import nn
 

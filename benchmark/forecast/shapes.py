@@ -1,4 +1,4 @@
-"""Sizes of encoders: of the known ones from a table, of one's own from its configuration."""
+"""Sizes of encoders: from a table for known models, else from the model's configuration."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from benchmark.config.schema import ModelConfig
 
 PADDED = ("deberta", "deberta-v2", "xlnet")  # types of models whose padding is computed
-NAMES = {  # of a field in the configuration of an architecture, the usual one first
+NAMES = {  # names of a field in configurations of architectures, the usual name first
     "hidden": ("hidden_size", "d_model", "dim"),
     "layers": ("num_hidden_layers", "n_layer", "n_layers"),
     "heads": ("num_attention_heads", "n_head", "n_heads"),
@@ -99,7 +99,7 @@ def of_folder(folder: Path) -> Shape | None:
 
 
 def of_config(config: dict[str, Any]) -> Shape | None:
-    """The size in an architecture's configuration; None if it lacks a number."""
+    """The size in an architecture's configuration; None if a number is missing."""
     numbers = {
         field: next((config[name] for name in names if isinstance(config.get(name), int)), None)
         for field, names in NAMES.items()

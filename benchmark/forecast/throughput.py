@@ -1,7 +1,7 @@
 """Rates of finished runs by workload and device, for planned runs of the same workload.
 
-A rate is of steady updates alone. A smoke run is too short for one, and of a process's first run, whose loading
-includes imports, nothing but its updates and evaluations counts.
+A rate is measured on steady updates only. A smoke run is too short for one. The loading time of a process's
+first run includes imports, so only its updates and evaluations count.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class RunCost:
     """The cost of a finished run of a workload: seconds of an update, an evaluation and loading, and megabytes.
 
     ``steady`` is false for a run too short for a rate, or that was interrupted. ``device`` is its name in the
-    record. ``memory`` is the peak in bytes. ``examples`` are those of the task's whole training set; None if the run
-    had a part of it.
+    record. ``memory`` is the peak in bytes. ``examples`` counts the task's whole training set; None if the
+    run had only a part of it.
     """
 
     workload: Workload
@@ -76,7 +76,10 @@ class Measured:
             self.costs.setdefault(cost.workload, []).append(cost)
 
     def rates(self, workload: Workload, device: str) -> MeasuredRates | None:
-        """The rates of a workload on devices whose name begins so; None if it was not measured there."""
+        """The rates of a workload on devices whose name begins with ``device``.
+
+        None if it was not measured there.
+        """
         costs = [cost for cost in self.costs.get(workload, ()) if cost.device.startswith(device)]
         if not costs:
             return None

@@ -1,4 +1,4 @@
-"""The work of a planned run: its configuration, with everything that decides its cost as a key."""
+"""The work of a planned run: everything in its configuration that decides its cost, as a key."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from benchmark.config.schema import RunConfig
 
 @dataclass(frozen=True)
 class Work:
-    """The work of planned runs; equal for all that differ in what takes no time, such as the seed."""
+    """The work of planned runs; equal for runs that differ only in values without cost, such as the seed."""
 
     key: tuple[Any, ...]
     config: RunConfig = field(compare=False, repr=False)
@@ -39,7 +39,10 @@ def work_of(config: RunConfig) -> Work:
 
 
 def updates_of(config: RunConfig, examples: int | None) -> int | None:
-    """The updates of a run whose training set has so many examples; None if that must be known."""
+    """The updates of a run with a training set of ``examples`` examples.
+
+    None if the number is needed but unknown.
+    """
     protocol, data = config.protocol, config.data
     if protocol.steps is not None:
         return protocol.steps

@@ -96,7 +96,7 @@ def check_axis(axis: str, table: Mapping[str, Any], grid: Sequence[Rectangle], p
 def check_claimed(claim: Mapping[str, Any], axis: str, grid: Sequence[Rectangle], place: str) -> None:
     """Refuse an axis on which a claim's runs all have one place. Raises: BenchmarkError.
 
-    Runs that do not state what the claim names are not judged here.
+    Runs that do not state the values that the claim names are not judged here.
     """
     claimed = [dict(arm) for arm in seeds_by_arm(grid) if has_all(claim["runs"], dict(arm))]
     places = list(dict.fromkeys(arm.get(axis, "none") for arm in claimed))
@@ -142,7 +142,7 @@ def positions_of(
             positions.append(float(value))
         else:
             raise BenchmarkError(
-                f"{place}: {axis}={text} is no number; name the `values` of a trend and their positions, `at`"
+                f"{place}: {axis}={text} is not a number; name the `values` of a trend and their positions, `at`"
                 + (", or give the layout's x_without" if value is None else "")
             )
     return list(dict.fromkeys(positions))

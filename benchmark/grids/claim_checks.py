@@ -19,12 +19,12 @@ from benchmark.grids.selectors import Rectangle, check_selector, parsed, values_
 SELECTORS = ("better", "lower", "runs", "than", "gain_over")
 TWO_SIDED = ("better", "lower", "equivalent", "not_worse", "size", "p_value")  # claims that may have `than`
 WITHOUT_GAINS = (*RATES, "median", "quantile")
-FEWEST_ARMS = 3  # that a rank correlation over arms is of
-OF_PARTS = ("std", *RATES)  # of the quantities of an arm, those that single runs add to
+FEWEST_ARMS = 3  # needed for a rank correlation over arms
+OF_PARTS = ("std", *RATES)  # quantities of an arm to which each single run contributes
 
 
 def check_claims(table: Mapping[str, Any], grid: Sequence[Rectangle], place: str) -> None:
-    """Refuse a claim on what its grid lacks, or that no run decides.
+    """Refuse a claim about something that its grid lacks, or that no run can decide.
 
     Raises: BenchmarkError with the nearest valid choice.
     """
@@ -117,7 +117,7 @@ def _check_of(claim: Mapping[str, Any], kind: str, grid: Sequence[Rectangle], pl
         parts = OF_PARTS if kind in ("trend", "optimum") else ()
         valid = [name for name in quantities() if not of_arms(name) or name in parts]
         raise BenchmarkError(
-            f"{place}: {of} is of all runs of an arm together, and has no test of {kind}; valid: {', '.join(valid)}"
+            f"{place}: {of} describes all runs of an arm together, and has no test of {kind}; valid: {', '.join(valid)}"
         )
 
 
@@ -232,7 +232,7 @@ def _check_association(claim: Mapping[str, Any], grid: Sequence[Rectangle], plac
     _check_depth(association["to"], association["depth"], place)
     if of_arms(association["to"]):
         raise BenchmarkError(
-            f"{place}: {association['to']} is of all runs of an arm together, not of single runs"
+            f"{place}: {association['to']} describes all runs of an arm together, not single runs"
         )
     if (association["to"], association["depth"]) == (claim["of"], claim["depth"]):
         raise BenchmarkError(f"{place}: {claim['of']} rises with itself; name another quantity")

@@ -32,7 +32,7 @@ def check_margin(
         raise BenchmarkError(f"{place}: printed: {stated['printed']:g}; valid: a number")
     if over := stated.get("over"):
         if kind == "not_worse" or claim["than"]:
-            raise BenchmarkError(f"{place}: give either over: {over} or `than`; over is of equivalent alone")
+            raise BenchmarkError(f"{place}: give either over: {over} or `than`; only equivalent has over")
         check_axis(over, table, grid, place)
         check_claimed(claim, over, grid, place)
         if over == "task":
@@ -49,11 +49,11 @@ def check_margin(
 
 
 def check_p_value(claim: Mapping[str, Any], columns: Sequence[str], place: str) -> None:
-    """Refuse printed p-values of what a table does not have. Raises: BenchmarkError."""
+    """Refuse printed p-values of columns that a table does not have. Raises: BenchmarkError."""
     printed, seeds = claim["p_value"]["printed"], claim["p_value"]["seeds"]
     if claim["of"] != "score" or claim["where"] != EVERY_COLUMN:
         raise BenchmarkError(
-            f"{place}: a p_value is of the score, column by column; leave out of: and where:"
+            f"{place}: a p_value is about the score, column by column; leave out of: and where:"
         )
     if seeds < 2 or not printed:
         raise BenchmarkError(
@@ -75,4 +75,6 @@ def _check_ratio(kind: str, claim: Mapping[str, Any], place: str) -> None:
     if not (claim["than"] or stated.get("over")):
         raise BenchmarkError(f"{place}: a ratio has two sides; give `than`")
     if kind == "size" and not stated["printed"] > 0:
-        raise BenchmarkError(f"{place}: printed: {stated['printed']:g} is no ratio; valid: a number above 0")
+        raise BenchmarkError(
+            f"{place}: printed: {stated['printed']:g} is not a ratio; valid: a number above 0"
+        )

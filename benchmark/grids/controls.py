@@ -1,8 +1,9 @@
 """Controls: a claim is judged again with a control in the place of plain fine-tuning.
 
-A control does all that a method does but its noise. A difference to plain fine-tuning shows both: a gain over plain
-fine-tuning that is none over the control is not the noise's. In a claim on a method beside another technique, the
-technique alone is in the place of plain fine-tuning, and the control beside the technique is the control.
+A control does everything that a method does, except its noise. If a method gains over plain fine-tuning but
+not over its control, the gain does not come from the noise. If a claim combines a method with another
+technique, the technique alone takes the place of plain fine-tuning, and the control is combined with the
+technique as well.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ Methods = frozenset[str]  # a combination of methods
 
 
 def controlled(claim: dict[str, Any], control: Sequence[str]) -> dict[str, Any] | None:
-    """``claim`` with ``control`` in the place of what the claimed runs add a method to; None if they do not."""
+    """``claim`` with ``control`` in place of the baseline of the claimed runs.
+
+    None if there is no such baseline.
+    """
     gains = claim.get("runs") if claim.get("trend") or claim.get("optimum") else None
     claimed = (claim["better"] or claim["lower"] or gains or {}).get("method")
     if not isinstance(claimed, list) or frozenset(control) in combinations(claimed):
@@ -38,7 +42,9 @@ def check(
     declared = {frozenset(parsed("method", text)) for text in values_of("method", grid)}
     for control in controls:
         if not isinstance(control, list) or not all(isinstance(name, str) for name in control):
-            raise BenchmarkError(f"{place}: controls: {control} is no list of methods, as in [[no_dropout]]")
+            raise BenchmarkError(
+                f"{place}: controls: {control} is not a list of methods, as in [[no_dropout]]"
+            )
         if not control:
             raise BenchmarkError(f"{place}: controls: [] is plain fine-tuning, and no control for it")
         if [*map(frozenset, controls)].count(frozenset(control)) > 1:

@@ -1,7 +1,7 @@
 """Parts of a configuration read from their files, which is fast.
 
-A file of a group fills its package and changes nothing else, if its defaults list names only files of the group. It
-is enough to read them as Hydra does, and to give them the schema's types. Wherever that does not do, Hydra composes.
+A file of a group fills its package and changes nothing else, if its defaults list names only files of the
+group. Such files can be read directly and given the schema's types. For all others, Hydra composes.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ PARTS: dict[str, type] = {
     "protocol": ProtocolConfig,
     "data": DataConfig,
 }
-LISTS = ("method", "probe")  # groups of which a run has several, each under its name
+LISTS = ("method", "probe")  # groups with several choices in a run, each under its name
 SELF = ConfigDefault("_self_")
 CHOICE, CHOICES = re.compile(r"\w+"), re.compile(r"\[(\w+(?:,\w+)*)?\]")
 Tree = dict[str, Any]
 
 
 def part(group: str, choice: str) -> Tree | None:
-    """The part of ``group`` under ``choice``, interpolations as they are; None: Hydra has to compose it.
+    """The part of ``group`` under ``choice``, with interpolations unresolved.
 
-    Needs Hydra to be initialised.
+    None if only Hydra can compose it. Needs Hydra to be initialised.
     """
     try:
         if group in PARTS and CHOICE.fullmatch(choice):
@@ -56,7 +56,8 @@ def part(group: str, choice: str) -> Tree | None:
 def value(group: str, tree: Tree, path: Sequence[str], new: Any, adds: bool = False) -> Any:
     """The ``new`` value at ``path`` with the type that it has in the part ``tree``.
 
-    ``adds`` is True if keys of ``new``, which is a dictionary then, may be new ones. Raises: Unsure if Hydra has to tell.
+    If ``adds`` is True, ``new`` is a dictionary that may have new keys. Raises: Unsure if only Hydra can
+    tell.
     """
     if group not in (*PARTS, *LISTS):
         raise Unsure(f"{group} has no types")
@@ -93,7 +94,10 @@ def typed(group: str, content: Tree) -> Tree:
 
 
 def _of_group(group: str, name: str, within: tuple[str, ...] = ()) -> Tree | None:
-    """A file of a group over the files of the same group that its defaults list names; None: Hydra has to compose it."""
+    """A file of a group, merged over the files of the group that its defaults list names.
+
+    None if only Hydra can compose it.
+    """
     if name in within:
         return None
     result = _load(f"{group}/{name}")

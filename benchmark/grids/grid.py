@@ -24,7 +24,7 @@ from benchmark.errors import BenchmarkError, unknown
 from benchmark.grids import declaration, parts, rectangles, searching, smoke, stated
 from benchmark.grids.rectangles import Axes, axes
 
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # some ten times as fast, where it was built
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # about ten times as fast, if PyYAML was built with it
 REFUSALS = (parts.Elsewhere, BenchmarkError, HydraException, OmegaConfBaseException)
 __all__ = ["Grid", "PlannedRun", "axes", "claiming", "load", "tables"]
 
@@ -83,7 +83,7 @@ def _may_claim(path: Path) -> bool:
 
 
 def _files(search: Sequence[str]) -> dict[str, Path]:
-    """The sweep files by name; of two with one name, Hydra takes the first folder's."""
+    """The sweep files by name; between two of one name, Hydra takes the first folder's."""
     files: dict[str, Path] = {}
     for folder in folders(search):
         for path in (folder / "sweeps").rglob("*.yaml"):
@@ -114,7 +114,7 @@ def load(name: str, changes: Iterable[str] = (), small: bool = False) -> Grid:
         declared = rectangles.declared(params, table["grids"])
         declaration.check(name, table, declared)
         changed = axes(changes)
-        wanted = searching.asked(changed)
+        wanted = searching.requested(changed)
         own = {key: values for key, values in changed.items() if key != searching.KEY}
         if table["static"]:
             return Grid(name, table, {}, own, [], search=search)

@@ -1,7 +1,7 @@
-"""Interpolations (``${…}``) of a run's configuration, resolved with no more of it than they name.
+"""Interpolations (``${…}``) of a run's configuration, resolved from only the values that they name.
 
-To make a node of a whole configuration is slow, and a grid has thousands. What an interpolation says depends on few
-values, which many runs share.
+It is slow to make an OmegaConf node of a whole configuration, and a grid has thousands of them. An
+interpolation depends on few values, which many runs share.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def resolved(tree: Tree) -> Tree:
 
 
 def _picked(tree: Tree, text: Any) -> Any:
-    """The value of a text that is picked by names alone; else the text."""
+    """The value of a text that is picked by names alone; otherwise the text itself."""
     named = PICKED.fullmatch(str(text))
     if named is None or any("${" in tree[key]["name"] for key in ("model", "task")):
         return text
@@ -78,7 +78,7 @@ def _named(tree: Tree, paths: Iterable[Path]) -> Tree:
         texts = {(*place, *path) for place in new for path in _places(_at(tree, place))}
         new = {path for place in texts for path in _read_by(tree, place)} - known - {()}
     part: Tree = {}
-    for path in sorted(known, key=len, reverse=True):  # the whole of what was shown in part comes last
+    for path in sorted(known, key=len, reverse=True):  # a whole comes after its parts
         inner, of = part, tree
         for key in path[:-1]:
             inner, of = inner.setdefault(key, {}), of[key]
@@ -97,7 +97,7 @@ def _read_by(tree: Tree, place: Path) -> Iterator[Path]:
 
 
 def _within(tree: Tree, names: list[str]) -> Path:
-    """The path as far as there is something at it."""
+    """The longest beginning of the path that exists in the tree."""
     for depth, name in enumerate(names):
         if not isinstance(tree, dict) or name not in tree:
             return tuple(names[:depth])

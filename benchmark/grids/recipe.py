@@ -1,6 +1,7 @@
 """The recipe of a grid: what its runs learn, from which data, and how.
 
-Seeds, places and machines are no part of it. A user's change of the recipe makes other runs than a paper's.
+Seeds, places and machines do not belong to it. If a user changes the recipe, the runs are no longer the
+paper's.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ GROUPS = ("model", "task", "data", "protocol")  # another choice is another reci
 def changed(grid: Grid) -> Axes:
     """The user's changes that make other runs than the sweep declares, by key; empty for a part of its grid.
 
-    A further combination of methods changes no other. A key may be set to the value that it has anyway.
+    Adding a combination of methods does not change the others. Setting a key to its declared value changes
+    nothing.
     """
     keys = {key: values for key, values in grid.changed.items() if _part(key) in PARTS and key != "method"}
     new = {
@@ -48,7 +50,7 @@ def changed(grid: Grid) -> Axes:
 
 
 def narrowed(grid: Grid) -> Axes:
-    """The user's changes that make another grid than the sweep declares, by key; places are none."""
+    """The user's changes that make another grid than the sweep declares, by key; places do not count."""
     return {key: values for key, values in grid.changed.items() if _part(key) not in PLACES}
 
 

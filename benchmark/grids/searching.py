@@ -32,8 +32,11 @@ class Search:
     budget: int | None = None
 
 
-def asked(changes: Axes) -> Search | None:
-    """The search among a user's changes; None without one. Raises: BenchmarkError for a value that is none."""
+def requested(changes: Axes) -> Search | None:
+    """The search among a user's changes; None without one.
+
+    Raises: BenchmarkError for a value that is not valid.
+    """
     text = ",".join(changes.get(KEY, [NONE])).replace("\\", "")  # Hydra's, before the colon
     if text in (NONE, PAPER):
         return Search(PAPER) if text == PAPER else None
@@ -60,10 +63,10 @@ def searched(
     for arm in (arm for rectangle in grid for arm in _arms(rectangle)):
         config = config_of(arm)
         published = {key: values for key, values in ranges(config).items() if key not in stated}
-        found = {key: arm.get(key, published.get(key, [])) for key in (*own, *published)}
-        found = {key: values for key, values in found.items() if values}
-        axes |= dict.fromkeys(found)
-        chosen = [found] if search.budget is None else _sample(search, found, config)
+        axes_of_arm = {key: arm.get(key, published.get(key, [])) for key in (*own, *published)}
+        axes_of_arm = {key: values for key, values in axes_of_arm.items() if values}
+        axes |= dict.fromkeys(axes_of_arm)
+        chosen = [axes_of_arm] if search.budget is None else _sample(search, axes_of_arm, config)
         rectangles += [arm | settings for settings in chosen]
     if set(axes) <= set(own):
         names = ", ".join(dict.fromkeys(config_of(rectangle).protocol.name for rectangle in grid))
@@ -98,13 +101,13 @@ def _arms(rectangle: Axes) -> Iterator[Axes]:
         yield rectangle | {key: [value] for key, value in zip(keys, values, strict=True)}
 
 
-def _sample(search: Search, found: Axes, config: RunConfig) -> list[Axes]:
+def _sample(search: Search, axes: Axes, config: RunConfig) -> list[Axes]:
     """The settings of an arm that a budget pays for.
 
     They are those with the lowest hashes: a larger budget adds to them, and arms with equal ranges have equal ones.
     """
     assert search.budget is not None
-    settings = [dict(zip(found, values, strict=True)) for values in itertools.product(*found.values())]
+    settings = [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
     if len(settings) < search.budget:
         arm = "+".join(sorted(config.method)) or "plain fine-tuning"
         raise BenchmarkError(

@@ -67,10 +67,10 @@ def check_selector(selector: Mapping[str, Any], grid: Sequence[Rectangle], where
         texts = values_of(key, grid)
         if key == "method":
             if not isinstance(wanted, list):
-                raise BenchmarkError(f"{where}: method: {wanted} is no list, as in [noisytune]")
+                raise BenchmarkError(f"{where}: method: {wanted} is not a list, as in [noisytune]")
             _check_methods(wanted, texts, where)
         elif key.startswith("method.") or all(key in axes for axes in grid):
-            # For other axes a run may have a value that its rectangle does not state.
+            # On other axes a run may have a value that its rectangle does not state.
             declared = [parsed(key, text) for text in texts]
             for value in [] if wanted in declared else values_in(key, wanted):
                 if value not in declared:

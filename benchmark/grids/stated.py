@@ -17,12 +17,15 @@ from benchmark.config.conforming import Unsure, conforming
 from benchmark.config.table import Table
 from benchmark.errors import BenchmarkError
 
-OPEN = re.compile(r"\$\{|\?\?\?")  # values from elsewhere, and missing ones
+OPEN = re.compile(r"\$\{|\?\?\?")  # interpolations, and missing values
 Declared = tuple[dict[str, Any], dict[str, Any]]  # a table, and the sweeper's parameters
 
 
 def as_written(name: str, path: Path) -> Declared | None:
-    """The declaration of a sweep file that needs nothing from other files; None: Hydra has to compose it."""
+    """The declaration of a sweep file that needs nothing from other files.
+
+    None if only Hydra can compose it.
+    """
     read, header = written.content(path, "sweeps")
     if header.get("package") != "_global_":
         return None

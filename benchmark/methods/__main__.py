@@ -64,7 +64,7 @@ def read(path: Path) -> Entry:
 
     Raises: BenchmarkError for a file that is no YAML, or that names no method.
     """
-    from benchmark.methods import Method  # with torch, which --help does without
+    from benchmark.methods import Method  # imports torch, which --help does not need
 
     try:
         settings = OmegaConf.load(path)

@@ -1,12 +1,12 @@
-"""Anti-PGD: noise in the weights whose next draw takes the last one out again.
+"""Anti-PGD: noise in the weights, where every new draw replaces the last one.
 
 Orvieto et al., "Anticorrelated Noise Injection for Improved Generalization", ICML 2022, Eq. 3:
 
     w_{t+1} = w_t - update_t + xi_{t+1} - xi_t,    xi_t ~ N(0, sigma^2).
 
-The sum telescopes: z_t = w_t - xi_t follows z_{t+1} = z_t - update_t with gradients taken at z_t + xi_t. Here xi_t is taken
-out before the weights move, so that decoupled decay acts on z, and z is what is evaluated. The last update adds no noise:
-the run ends with z.
+The sum telescopes: z_t = w_t - xi_t follows z_{t+1} = z_t - update_t with gradients taken at z_t + xi_t. Here
+xi_t is subtracted before the weights move, so that decoupled decay acts on z, and z is evaluated. The last
+update adds no noise: the run ends with z.
 """
 
 from __future__ import annotations
@@ -63,5 +63,7 @@ class AntiPGD(WeightNoise):
         return float(number < self.total)
 
     def evaluated(self, model: nn.Module) -> AbstractContextManager[None]:
-        there = dict(model.named_parameters())
-        return replaced(model, {name: there[name].detach() - noise for name, noise in self.added.items()})
+        parameters = dict(model.named_parameters())
+        return replaced(
+            model, {name: parameters[name].detach() - noise for name, noise in self.added.items()}
+        )

@@ -21,7 +21,7 @@ Hooks in every step, for every part of an accumulated batch:
 
 Hook between a batch's passes and its update, on all trained tensors (at most one method):
 
-    climb        move the weights; the batch's passes are made again there, and then the weights put back
+    climb        move the weights; the batch's passes are made again there, then the weights are put back
 
 Hooks inside the update, on lists of tensors, in this order:
 
@@ -102,7 +102,8 @@ class Method(Stateful):
     cost: ClassVar[str] = ""
     #: Values that make it plain fine-tuning, bit for bit; None if there are none.
     neutral: ClassVar[dict[str, Any] | None] = None
-    #: The reason why a CUDA graph cannot hold its part of an update (`benchmark.training.graphs`); empty if one
+    #: The reason why no CUDA graph can hold its part of an update (`benchmark.training.graphs`); empty if a
+    #: graph
     #: can. A graph needs the same operations on the same tensors in every update: changing numbers come from
     #: `Update.scheduled`, state is changed in place, and streams are attributes of the method.
     not_captured: ClassVar[str] = "it does not say that a CUDA graph can hold it (Method.not_captured)"
@@ -118,7 +119,7 @@ class Method(Stateful):
         return {}
 
     def conflict(self, other: Method) -> str | None:
-        """The reason why it cannot act together with ``other``, or None; asked of both."""
+        """The reason why it cannot act together with ``other``, or None; both methods are asked."""
         return None
 
     @property
@@ -136,7 +137,8 @@ class Method(Stateful):
     def needs_last_states(self) -> bool:
         """True if it reads the last layer's states of all tokens.
 
-        Without it, the last layer may compute the first token alone, if the head reads no other.
+        If no method does, the last layer may compute only the first token, provided that the head reads no
+        other.
         """
         return False
 
@@ -149,7 +151,7 @@ class Method(Stateful):
         return False
 
     def check(self, protocol: ProtocolConfig, task: TaskConfig) -> None:
-        """Raises: BenchmarkError for a protocol or a task with which it has no meaning."""
+        """Raises: BenchmarkError for a protocol or a task for which it has no meaning."""
 
     def initialise(self, model: PreTrainedModel, context: Context) -> None:
         """Change the start of fine-tuning: the checkpoint is loaded and the head drawn."""
@@ -177,11 +179,11 @@ class Method(Stateful):
         return 1.0
 
     def restarts(self, name: str, total: int) -> tuple[int, ...]:
-        """The updates before which the optimiser forgets the parameter ``name``, out of 1 to ``total``."""
+        """The updates, of 1 to ``total``, before which the optimiser's state of ``name`` is reset."""
         return ()
 
     def begin(self, number: int, total: int) -> None:
-        """Change weights before the passes of update ``number`` (from 1); a captured update has no such hook."""
+        """Change weights before the passes of update ``number`` (from 1); not in a captured update."""
 
     def beside(self, step: Step) -> FurtherPass | None:
         """Announce the extra pass of `loss` (`Step.further`).
@@ -200,7 +202,7 @@ class Method(Stateful):
         """
 
     def climb(self, ascent: Ascent) -> None:
-        """Change ``ascent.weights`` in place: the batch's gradient is taken there, and replaces the one that is."""
+        """Change ``ascent.weights`` in place: the batch's gradient at this point replaces the present one."""
 
     def gradient(self, update: Update) -> None:
         """Change ``update.gradients`` in place."""
@@ -221,7 +223,7 @@ class Method(Stateful):
         """Change ``update.weights`` in place, after everything else."""
 
     def evaluated(self, model: nn.Module) -> AbstractContextManager[None]:
-        """The weights of ``model`` are those to evaluate, for the block."""
+        """Give ``model`` the weights to evaluate, for the block."""
         return nullcontext()
 
 

@@ -1,8 +1,8 @@
 """BitFit: train the biases and the head alone.
 
-Ben-Zaken et al., "BitFit: Simple Parameter-efficient Fine-tuning for Transformer-based Masked Language-models", ACL
-2022. Everything else keeps the checkpoint's values. Biases want larger rates than a whole model (1e-4 to 1e-3), so the
-method has a factor on the protocol's rate.
+Ben-Zaken et al., "BitFit: Simple Parameter-efficient Fine-tuning for Transformer-based Masked
+Language-models", ACL 2022. Everything else keeps the checkpoint's values. Biases need larger rates than a
+whole model (1e-4 to 1e-3), so the method multiplies the protocol's rate by a factor.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ embeddings, pooler and head train in full. Masked weights still decay, as in the
 The equation of D averages the squared gradients of single examples (``fidelity: paper``). The released
 code squares the gradient of a batch's mean loss, each tensor clipped to ``max_grad_norm`` by itself, and
 averages these over batches (``released``, the form of the published numbers). It takes every
-parameter whose name contains "layer"; here layers are told by structure.
+parameter whose name contains "layer"; here layers are recognised by structure.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class ChildTuningD(Method):
     not_captured = ""
 
     fraction: float = 0.3  # p; 1 is plain fine-tuning
-    max_grad_norm: float = 1.0  # of each tensor, in the released form of the survey; 0 does not clip
+    max_grad_norm: float = 1.0  # norm to which the released survey clips each tensor; 0 does not clip
     fidelity: str = "released"
 
     def __post_init__(self) -> None:

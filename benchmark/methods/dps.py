@@ -1,16 +1,18 @@
-"""DPS: in turns, update everything and a part that the gradients of the turn before choose.
+"""DPS: alternate between updates of everything and updates of a part, chosen by recent gradients.
 
-Zhang et al., "Fine-Tuning Pre-Trained Language Models Effectively by Optimizing Subnetworks Adaptively", NeurIPS 2022:
-DPS Dense. A run is a row of cycles of two stages, each of ``part`` of the updates. In stage I all weights are updated and
+Zhang et al., "Fine-Tuning Pre-Trained Language Models Effectively by Optimizing Subnetworks Adaptively",
+NeurIPS 2022: DPS Dense. A run consists of cycles of two stages; each stage takes the share ``part`` of the
+updates. In stage I all weights are updated and
 
     G = sum of g_t^2
 
 is collected, anew in every cycle. In stage II the gradient becomes g * M, where M is 1 on the share ``fraction`` of every
 matrix with the largest G, ties included. The matrices are those of the encoder layers; all else trains in full.
 
-Taken from the released code. It says 0.3 for the share that is left out, and calls it the reserved one; it masks and sums
-gradients before they are clipped, here as in Child-Tuning after it. It switches all dropout off in runs of less than 2000
-updates (``dropout``). It masks the pooler as well. Its other form is `dps_mix`.
+Details follow the released code, with these differences. Its 0.3 is the share that is left out, although it
+calls this the reserved share. It masks and sums gradients before clipping; here both come after clipping, as
+in Child-Tuning. It switches all dropout off in runs of less than 2000 updates (``dropout``). It masks the
+pooler as well. `dps_mix` is the paper's other form.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ from benchmark.step.update import Tensors, Update
 
 @dataclass
 class DPS(Method):
-    """Update in turns all weights, and the ``fraction`` with the largest gradients.
+    """Alternate between updating all weights and the ``fraction`` with the largest gradients.
 
     ``part`` is the length of a stage as a share of the run's updates.
     """
@@ -83,7 +85,7 @@ class DPS(Method):
         return length, (number - 1) % (2 * length)
 
     def collect(self, names: list[str], gradients: Tensors, begins: bool) -> None:
-        """Add the squares of ``gradients`` to the sums, which begin with a cycle."""
+        """Add the squares of ``gradients`` to the sums, which start at 0 in every cycle."""
         for name, gradient in zip(names, gradients, strict=True):
             if begins or name not in self.sums:
                 self.sums[name] = gradient.square()

@@ -1,4 +1,4 @@
-"""DPS Mix: in turns, mix random columns of the weights with their start, and the weights that gradients choose.
+"""DPS Mix: mix weights with their start, alternately in random columns and where gradients choose.
 
 Zhang et al., "Fine-Tuning Pre-Trained Language Models Effectively by Optimizing Subnetworks Adaptively", NeurIPS 2022:
 DPS Mix. Cycles of two stages as in `dps`. With q the ``fraction`` and p = 1 - q, a linear module of the layers or the pooler
@@ -6,16 +6,18 @@ works with
 
     W' = (M * W + (1 - M) * T - p * T) / q.
 
-In stage I, T are the checkpoint's weights and M keeps each column with probability q, drawn anew in every update; summed
-are S = sum of g_t^2, which is 0 where M is, and how often N a column was kept. In stage II, T are the weights at its beginning and
-M is 1 on the share q of every matrix with the largest
+In stage I, T are the checkpoint's weights and M keeps each column with probability q, drawn anew in every
+update. Two sums are kept: S = sum of g_t^2, to which entries with M = 0 add nothing, and N, the number of
+times that a column was kept. In stage II, T are the weights at its beginning and M is 1 on the share q of
+every matrix with the largest
 
     S / max(N, 1) * exp(-max(N, 1) / u),    u the updates of a stage; without the exponential if u < 50,
 
 which prefers columns that were tried less often.
 
-Taken from the released code, the gradient too: g is that at W', times M, and not over q. It switches all dropout off. It sums
-before clipping and here it is after it, as in `dps`; it draws for every pass, here for an update: all its passes share M.
+Details follow the released code. Its gradient g is that at W' times M, without division by q. It switches all
+dropout off. It sums before clipping; here sums come after clipping, as in `dps`. It draws M in every pass;
+here all passes of an update share M.
 """
 
 from __future__ import annotations
@@ -43,7 +45,7 @@ SHORT = 50  # updates of a stage, below which counts do not matter
 
 @dataclass
 class DPSMix(DPS):
-    """Mix in turns random columns, and all but the ``fraction`` with the largest gradients.
+    """Alternate between mixing random columns and all but the ``fraction`` with the largest gradients.
 
     ``part`` is the length of a stage as a share of the run's updates.
     """
@@ -56,7 +58,7 @@ class DPSMix(DPS):
         if isinstance(other, Mixout):
             return "each mixes the weights of linear modules, and a module has one mixture"
         if isinstance(other, PartialTuning):
-            return "the matrices that it mixes are frozen at what it mixes them with"
+            return "the matrices that it mixes are frozen at their start, with which it mixes them"
         return super().conflict(other)
 
     def remember(self, model: PreTrainedModel, context: Context) -> None:
@@ -76,8 +78,8 @@ class DPSMix(DPS):
             switch_off_dropout(model, attention=True)
         self.rng = context.stream()
         self.sums: dict[str, torch.Tensor] = {}
-        self.kept: dict[str, torch.Tensor] = {}  # times that a column was, (1, columns)
-        self.targets: dict[str, torch.Tensor] = {}  # of stage II; the starts are those of stage I
+        self.kept: dict[str, torch.Tensor] = {}  # how often each column was kept, (1, columns)
+        self.targets: dict[str, torch.Tensor] = {}  # the targets of stage II; those of stage I are the starts
         self.masks: dict[str, torch.Tensor] = {}
         for name, start in self.starts.items():
             self.masks[name] = self.draw(start)

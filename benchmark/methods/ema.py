@@ -5,8 +5,9 @@ as a mean teacher, Tarvainen and Valpola, NeurIPS 2017. After update t,
 
     m_t = d m_{t-1} + (1 - d) w_t,    m_1 = w_1,
 
-and m is evaluated. With d 0.999 a run of 234 updates (RTE, three epochs) would be mostly its beginning. So the mean
-is over all updates until there are 1 / (1 - d) of them (``growing``): d is at most 1 - 1/t.
+and m is evaluated. With d = 0.999, the mean of a run of 234 updates (RTE, three epochs) would mostly consist
+of its beginning. So d is at most 1 - 1/t (``growing``): the mean is over all updates until there are 1 / (1 -
+d) of them.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """PATS's noise without its sensitivities: the control that PATS's tables lack.
 
-Zhang et al., EMNLP 2022, compare PATS with plain fine-tuning, which has no noise at all. Here all weights of a tensor
-have noise of one size, which is the mean over the tensor of PATS's sizes in the same update. How much noise there is,
-where and when, and its share p stay PATS's. A gain that is left over this control is the sensitivities'.
+Zhang et al., EMNLP 2022, compare PATS with plain fine-tuning, which has no noise at all. Here all weights of
+a tensor get noise of one size: the mean over the tensor of PATS's sizes in the same update. Amount, places,
+times and the share p of the noise stay PATS's. If PATS gains over this control, the gain comes from the
+sensitivities.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from benchmark.step.update import Tensors
 class EvenNoise(PATS):
     """Add PATS's noise with one size for all weights of a tensor.
 
-    The hyper-parameters are PATS's. The mean standard deviation of the noise is kept, not its variance, most of
-    which is of few weights.
+    The hyper-parameters are PATS's. The mean standard deviation of the noise is kept, not the mean variance,
+    which comes mostly from few weights.
     """
 
     paper: ClassVar[str] = "control for Zhang et al., EMNLP 2022"

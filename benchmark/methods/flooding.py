@@ -5,7 +5,8 @@ becomes
 
     |L - b| + b,
 
-whose gradient turns round below the level b. It is of the task's loss: terms of other methods are not flooded.
+whose gradient changes its sign below the level b. Only the task's loss is flooded, not the terms of other
+methods.
 """
 
 from __future__ import annotations
@@ -41,12 +42,12 @@ class Flooding(Method):
     @property
     def exempt(self) -> dict[str, str]:
         return {
-            "accumulation": "a batch is above or below the level as a whole, and parts of one are refused"
+            "accumulation": "a batch is above or below the level as a whole, so micro-batches are refused"
         }
 
     def check(self, protocol: ProtocolConfig, task: TaskConfig) -> None:
         if self.level:
-            check_whole_batches(protocol, "flooding is of the loss of a whole batch")
+            check_whole_batches(protocol, "flooding needs the loss of a whole batch")
 
     def task_loss(self, step: Step) -> torch.Tensor | None:
         return (step.task_loss() - self.level).abs() + self.level if self.level else None

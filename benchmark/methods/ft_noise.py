@@ -1,9 +1,9 @@
 """FT+Noise: fine-tuning with Gaussian noise at one layer and nothing else.
 
-Hua et al., "Noise Stability Regularization for Improving BERT Fine-tuning", NAACL 2021, Table 2: the
-ablation that keeps LNSR's noise and drops its regulariser. One pass, whose loss is the task's. Section 5.1 adds
-the noise "to the output of a specific layer"; Algorithm 1, whose noise it keeps, adds it to a layer's input. The
-paper gives neither sigma nor the layer.
+Hua et al., "Noise Stability Regularization for Improving BERT Fine-tuning", NAACL 2021, Table 2: the ablation
+that keeps LNSR's noise and drops its regulariser. There is one pass, and its loss is the task's. Section 5.1
+adds the noise "to the output of a specific layer"; Algorithm 1, whose noise it keeps, adds it to a layer's
+input. The paper gives neither sigma nor the layer.
 """
 
 from __future__ import annotations

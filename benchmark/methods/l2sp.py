@@ -41,7 +41,7 @@ class L2SP(Anchored):
     neutral: ClassVar[dict[str, Any] | None] = {"alpha": 0.0, "beta": 0.0}
     not_captured = ""
 
-    alpha: float = 0.1  # with beta 0 as well: plain fine-tuning
+    alpha: float = 0.1  # alpha 0 and beta 0 are plain fine-tuning
     beta: float = 0.01
     squared: bool = True
     matrices_only: bool = False

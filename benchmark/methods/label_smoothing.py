@@ -5,7 +5,7 @@ share e, the target of an item is (1 - e) for its label plus e / K for every cla
 
     (1 - e) CE(p, y) + e mean_c(-log p_c).
 
-That is the loss of training. Evaluations report the cross-entropy as it is.
+Only training uses this loss. Evaluations report the plain cross-entropy.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class LabelSmoothing(Method):
 
     def check(self, protocol: ProtocolConfig, task: TaskConfig) -> None:
         if self.smoothing:
-            check_classes(task, ("classification", "tagging"), "label smoothing is of classes")
+            check_classes(task, ("classification", "tagging"), "label smoothing needs classes")
 
     def task_loss(self, step: Step) -> torch.Tensor | None:
         if not self.smoothing:

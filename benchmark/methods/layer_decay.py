@@ -1,4 +1,4 @@
-"""Layer-wise decay of the learning rate: the lower a layer, the less it learns.
+"""Layer-wise decay of the learning rate: lower layers learn less.
 
 Clark et al., "ELECTRA: Pre-training Text Encoders as Discriminators Rather Than Generators", ICLR 2020
 (fine-tuning details), and Zhang et al., "Revisiting Few-sample BERT Fine-tuning", ICLR 2021. Head and

@@ -1,7 +1,7 @@
 """LayerNorm tuning: train the normalisations and the head alone.
 
-Zhao et al., "Tuning LayerNorm in Attention: Towards Efficient Multi-Modal LLM Finetuning", ICLR 2024. As with BitFit,
-what is left to train wants a larger rate, here by a factor on the protocol's.
+Zhao et al., "Tuning LayerNorm in Attention: Towards Efficient Multi-Modal LLM Finetuning", ICLR 2024. As in
+BitFit, the few trained weights need a larger rate, so the protocol's rate is multiplied by a factor.
 """
 
 from __future__ import annotations

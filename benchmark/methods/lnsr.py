@@ -98,7 +98,7 @@ class LNSR(HiddenNoise):
 
     def beside(self, step: Step) -> FurtherPass | None:
         if self.idle or self.layer > 1:
-            return None  # the second half would go through the layers below for nothing, there and back
+            return None  # the second half would pass through the layers below in vain, forward and backward
         return self.disturbed(step, self.noised)
 
     def loss(self, step: Step) -> torch.Tensor | None:

@@ -9,9 +9,10 @@ Eq. 5, learn the length m of every row beside its direction (``dora``); m starts
 
     m (W0 + (alpha / r) B A) / ||W0 + (alpha / r) B A||,    the norm without gradient.
 
-The published numbers of LoRA for MRPC, RTE and STS-B start from a model that has learnt MNLI; here every run starts from
-the checkpoint that it names. Adapters are put in after weights were perturbed (NoisyTune), so that noise stays in W0 for
-good. They are layers of the encoder: they decay (m does not), and methods that act on the layers act on them.
+The published numbers of LoRA for MRPC, RTE and STS-B start from a model that has learnt MNLI; here every run
+starts from the checkpoint that it names. Adapters are added after weights were perturbed (NoisyTune), so the
+noise stays in W0. They are layers of the encoder: they decay (m does not), and methods that act on the layers
+act on them.
 """
 
 from __future__ import annotations
@@ -34,8 +35,9 @@ from benchmark.methods.sage import SAGE
 class LoRA(PartialTuning):
     """Train adapters of ``rank`` r, and the head, at ``rate`` times the protocol's rate.
 
-    ``alpha`` is their strength. ``targets`` are the names of the adapted modules; None: PEFT's choice for the architecture, queries and values.
-    ``dropout`` is on the input of A. It is none of the model's own, which HyPe and others switch off.
+    ``alpha`` is their strength. ``targets`` are the names of the adapted modules; None: PEFT's choice for the
+    architecture, queries and values. ``dropout`` is on the input of A. It is not one of the model's own
+    dropouts, which HyPe and others switch off.
     """
 
     paper: ClassVar[str] = "Hu et al., ICLR 2022; Liu et al., ICML 2024 (dora)"
@@ -69,7 +71,7 @@ class LoRA(PartialTuning):
 
     def conflict(self, other: Method) -> str | None:
         if isinstance(other, Anchored):
-            return "the weights that have an anchor are frozen at it, and adapters are not in the checkpoint"
+            return "the weights with an anchor are frozen at it, and adapters are not in the checkpoint"
         if isinstance(other, SAGE) and other.fidelity == "released":
             return (
                 "B is 0 at the start, and so are its sensitivity and rate for ever; set SAGE's fidelity=paper"
@@ -91,9 +93,9 @@ class LoRA(PartialTuning):
         try:
             peft.inject_adapter_in_model(config, model)
         except ValueError as error:
-            what = f"targets={'null' if self.targets is None else self.targets}"
+            setting = f"targets={'null' if self.targets is None else self.targets}"
             said = " ".join(str(error).split())
-            raise BenchmarkError(f"{what}: PEFT cannot adapt a {type(model).__name__} ({said})") from error
+            raise BenchmarkError(f"{setting}: PEFT cannot adapt a {type(model).__name__} ({said})") from error
         finally:
             torch.set_rng_state(kept)
         self.adapters = {name for name, weight in model.named_parameters() if weight.requires_grad}

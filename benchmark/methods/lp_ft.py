@@ -1,12 +1,13 @@
 """LP-FT: train the head on the frozen encoder first, then everything.
 
-Kumar et al., "Fine-Tuning can Distort Pretrained Features and Underperform Out-of-Distribution", ICLR 2022, section 3.4:
-linear probing, then fine-tuning from the head that it found. A drawn head gives the encoder large gradients that say
-nothing, and these distort it.
+Kumar et al., "Fine-Tuning can Distort Pretrained Features and Underperform Out-of-Distribution", ICLR 2022,
+section 3.4: linear probing, then fine-tuning from the head that it found. A random head gives the encoder
+large gradients without information, which distort it.
 
-The head's stage comes before the first update and has its own optimiser (Adam, a constant ``rate``, no decay), which is
-forgotten; the protocol's updates, schedule and warm-up are those of the second stage. Features are without dropout. The
-stage is not free: each of its epochs costs a forward over the training data, which a fair comparison gives to all.
+The head's stage comes before the first update and has its own optimiser (Adam, a constant ``rate``, no
+decay), which is forgotten; the protocol's updates, schedule and warm-up are those of the second stage.
+Features are computed without dropout. The stage has a cost: each of its epochs is a forward over the training
+data, and a fair comparison gives the same time to all methods.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from benchmark.step.passes import Step
 class LPFT(Method):
     """Train the head alone for ``epochs`` at ``rate``, before the first update.
 
-    The examples come in the same order in every epoch; their tokens are kept in memory for it.
+    The examples have the same order in every epoch; the head's inputs are kept in memory.
     """
 
     paper: ClassVar[str] = "Kumar et al., ICLR 2022"

@@ -1,14 +1,15 @@
-"""Match-Tuning: predict from mixtures of the examples of a batch, weighted by how alike they are.
+"""Match-Tuning: predict from mixtures of the examples of a batch, weighted by their similarity.
 
 Tong et al., "Robust Fine-tuning via Perturbation and Interpolation from In-batch Instances", IJCAI 2022. With the vectors
 Z (examples, units) from which the head's last layer makes logits, it reads
 
     Z' = softmax(Z Z^T / temperature) Z
 
-in training; the softmax is over the examples of the batch. At first the others are a perturbation, later the matrix is nearly
-that of the classes. From the released code, which is this equation alone: it names no temperature, and has a dense layer
-without activation in front, where heads have theirs. An evaluation is of each example alone, for which Z' is Z: in batches,
-the score of an example would depend on its neighbours. A batch is part of the method, so that parts of one are refused.
+in training; the softmax is over the examples of the batch. At first the other examples act as a perturbation;
+later the matrix mixes mostly examples of one class. The released code has this equation without a
+temperature, and in front of it a dense layer without activation where other heads have their own. In an
+evaluation every example is alone, so that Z' is Z: in batches, an example's score would depend on its
+neighbours. The batch is part of the method, so micro-batches are refused.
 """
 
 from __future__ import annotations
@@ -30,9 +31,9 @@ from benchmark.models.architecture import Encoder, on_input
 
 @dataclass
 class MatchTuning(Method):
-    """Replace every example of a training batch by a mean of like ones.
+    """Replace every example of a training batch by a mean of similar examples.
 
-    A low ``temperature`` gives all of the mean to the likest.
+    The lower the ``temperature``, the more the most similar example counts.
     """
 
     paper: ClassVar[str] = "Tong et al., IJCAI 2022"
@@ -49,16 +50,16 @@ class MatchTuning(Method):
     def exempt(self) -> dict[str, str]:
         return {
             "neutral": "no temperature leaves every example as it is",
-            "accumulation": "examples of the same batch are matched, and parts of one are refused",
+            "accumulation": "examples of the same batch are matched, so micro-batches are refused",
         }
 
     @property
     def needs_separate_passes(self) -> bool:
-        return True  # the halves of a doubled batch are no examples of one batch
+        return True  # the two halves of a doubled batch must not be mixed
 
     def check(self, protocol: ProtocolConfig, task: TaskConfig) -> None:
-        check_kind(task, ("classification",), "match-tuning is of whole texts")
-        check_whole_batches(protocol, "match-tuning is of the whole batch")
+        check_kind(task, ("classification",), "match-tuning is for tasks of whole texts")
+        check_whole_batches(protocol, "match-tuning needs the whole batch")
 
     def attach(self, model: PreTrainedModel, context: Context) -> None:
         last = last_layer(context.encoder)

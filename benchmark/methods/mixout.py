@@ -102,7 +102,7 @@ class Mixout(Method):
     def new_pass(self, *_: Any) -> None:
         """Begin a new stream of masks with the next pass.
 
-        The stream is named by the pass: one that shares the dropout of another shares its masks.
+        The stream is named by the pass, so passes that share their dropout share their masks too.
         """
         self.rng: torch.Generator | None = None
 
@@ -135,6 +135,6 @@ class Mixout(Method):
         kept = 1 - self.probability
         mixed = (mask * weight + (1 - mask - self.probability) * target) / kept
         if self.reference_grad:
-            # The same value, as the bracket is 0, with the gradient of the released code.
+            # The bracket is 0: the value stays, and the gradient is that of the released code.
             return mixed.detach() + mask * (weight - weight.detach())
         return mixed

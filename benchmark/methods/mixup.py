@@ -1,4 +1,4 @@
-"""Mixup of states: learn from mixtures of two examples, mixed in what the head reads.
+"""Mixup of states: learn from mixtures of two examples, mixed at the input of the head.
 
 Zhang et al., "mixup: Beyond Empirical Risk Minimization", ICLR 2018, in hidden states as Verma et al., "Manifold Mixup",
 ICML 2019, and for text, in front of the head, Sun et al., "Mixup-Transformer", COLING 2020. With h_i what the head f reads
@@ -6,8 +6,9 @@ of example i, a partner j of the same batch, and one share s ~ Beta(a, a) for th
 
     loss = mean_i  s CE(f(m_i), y_i) + (1 - s) CE(f(m_i), y_j),    m_i = s h_i + (1 - s) h_j,
 
-which is the cross-entropy of mixed targets. Partners are a permutation of the batch, from the method's own stream. The
-pass with mixtures takes the clean one's place and has its dropout; the clean one is made only for methods that read it.
+which is the cross-entropy of mixed targets. Partners are a permutation of the batch, from the method's own
+stream. The pass with mixtures replaces the clean pass and has its dropout; the clean pass is computed only
+for methods that read it.
 """
 
 from __future__ import annotations
@@ -45,12 +46,12 @@ class Mixup(Method):
 
     @property
     def exempt(self) -> dict[str, str]:
-        return {"accumulation": "partners are of the same batch, and parts of one are refused"}
+        return {"accumulation": "partners come from the same batch, so micro-batches are refused"}
 
     def check(self, protocol: ProtocolConfig, task: TaskConfig) -> None:
         if self.alpha:
-            check_classes(task, ("classification",), "mixup is of the classes of whole texts")
-            check_whole_batches(protocol, "the partners of mixup are of the whole batch")
+            check_classes(task, ("classification",), "mixup is for classes of whole texts")
+            check_whole_batches(protocol, "mixup takes partners from the whole batch")
 
     def attach(self, model: PreTrainedModel, context: Context) -> None:
         self.context = context

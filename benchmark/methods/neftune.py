@@ -57,7 +57,7 @@ class NEFTune(PassNoise):
         self.mask = named.get("attention_mask", positional[1] if len(positional) > 1 else None)
 
     def noised(self, state: torch.Tensor) -> torch.Tensor:
-        """Embeddings (examples, length, units) with noise; XLNet's have the length first."""
+        """Add noise to embeddings (examples, length, units); in XLNet the length comes first."""
         mask = self.mask
         if mask is None:
             mask = state.new_ones(state.shape[:2]).T if self.length_first else state.new_ones(state.shape[:2])

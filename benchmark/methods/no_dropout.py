@@ -1,7 +1,7 @@
 """Plain fine-tuning with hidden dropout off: the control that HyPe's tables lack.
 
-HyPe (Yuan et al., ACL 2023) switches hidden dropout off and adds noise of strength 1e-5; its Tables 1
-and 9 compare that with dropout and noise, and with dropout alone, never with neither.
+HyPe (Yuan et al., ACL 2023) switches hidden dropout off and adds noise of strength 1e-5; its Tables 1 and 9
+compare that with dropout and noise, and with dropout alone, but never with neither of them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""PATS: noise in every update, more on weights on which the loss depends less.
+"""PATS: noise in every update, larger on weights to which the loss is less sensitive.
 
 Zhang et al., "PATS: Sensitivity-aware Noisy Learning for Pretrained Language Models", EMNLP 2022, section 2
 and Algorithm 1. For every weight j of a tensor, in every step,
@@ -8,10 +8,11 @@ and Algorithm 1. For every weight j of a tensor, in every step,
     r_j = lambda * max(mean(S) / (S_j + epsilon) - gamma, 0)   (Eq. 3-4)
     theta_j <- theta_j - update_j + z_j * N(0, r_j),  z_j ~ Bernoulli(p)   (Eq. 5)
 
-on all weights of the encoder layers but their LayerNorms (A.2). No code is public. In the text r is a variance;
-Algorithm 1 writes N(0, R). Algorithm 1 also makes epsilon N times weaker in a tensor of N
-weights, and drops the absolute value; the ratio then has no meaning if signs differ. One mean(S) for all tensors,
-which the paper found unstable, is a choice as well. Each is a field. The noise does not shrink with the learning rate.
+on all weights of the encoder layers but their LayerNorms (A.2). No code is public. In the text r is a
+variance; Algorithm 1 writes N(0, R). Algorithm 1 also makes epsilon N times weaker in a tensor of N weights,
+and drops the absolute value; the ratio then has no meaning if signs differ. The paper also tried one mean(S)
+for all tensors and found it unstable. Each choice is a field. The noise does not shrink with the learning
+rate.
 """
 
 from __future__ import annotations
@@ -113,7 +114,7 @@ class PATS(Method):
     def intensities(self, means: Tensors) -> Tensors:
         """r of Eq. 4 for every weight, from the running means of the sensitivities of all tensors."""
         sizes = counts = [mean.numel() for mean in means]
-        # One kernel for all tensors; the running means of absolute values are not negative.
+        # The norm sums all tensors in one kernel: running means of absolute values are not negative.
         sums = [mean.sum() for mean in means] if self.signed else torch._foreach_norm(means, 1)
         if self.scope == "model":
             sizes, sums = [sum(counts)] * len(means), [torch.stack(list(sums)).sum()] * len(means)

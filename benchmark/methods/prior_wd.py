@@ -5,10 +5,10 @@ form of L2-SP: before every step of the optimiser,
 
     theta <- theta - rate * weight_decay * (theta - theta0).
 
-The released code means to leave the head's group out of the pull and to decay it to 0, but compares a
-group's index with the number of groups: the head is pulled to its random start as well
-(``fidelity: released``). It takes the pull of a tensor from its weight decay, which biases and
-LayerNorms do not have, and sets the decay itself to 0; here that is ``protocol.weight_decay=0``.
+The released code intends to decay the head to 0 and not to pull it, but compares a group's index with the
+number of groups: the head is pulled to its random start as well (``fidelity: released``). It takes the pull
+of a tensor from its weight decay, which biases and LayerNorms do not have, and sets the decay itself to 0;
+here that is ``protocol.weight_decay=0``.
 """
 
 from __future__ import annotations

@@ -115,7 +115,8 @@ class R3F(HiddenNoise):
                     u = functional.normalize(weight @ v, dim=0)
                     v = functional.normalize(weight.T @ u, dim=0)
                     for before, now in zip(known, (u, v), strict=True):
-                        before.copy_(now)  # a copy: the backward pass reads u and v, which must not change
+                        # A copy, since the backward pass reads u and v
+                        before.copy_(now)
             return functional.linear(inputs[0], weight / (u @ weight @ v), layer.bias)
 
         layer.register_forward_hook(hook)

@@ -1,4 +1,4 @@
-"""RecAdam: recall the pretrained weights while learning the task, less and less.
+"""RecAdam: pull to the pretrained weights while learning the task, less and less.
 
 Chen et al., "Recall and Learn: Fine-tuning Deep Pretrained Language Models with Less Forgetting", EMNLP 2020.
 The objective is lambda(t) * task loss + (1 - lambda(t)) * gamma/2 * ||theta - theta0||^2 with lambda(t) = 1 /
@@ -8,9 +8,9 @@ The objective is lambda(t) * task loss + (1 - lambda(t)) * gamma/2 * ||theta - t
     theta <- theta - rate * (1 - lambda(t)) * gamma * (theta - theta0),   theta already moved,
 
 then weights decay. The released example pulls all encoder tensors whose name contains the model's type (none
-of XLM-R's). Here they are told by structure, and the head is plain. The released code starts from random
-weights by default. The pull may or may not take these to theta0 before the task is learnt; a warning says if
-it does not.
+of XLM-R's). Here they are recognised by structure, and the head is not pulled. The released code starts from
+random weights by default. A warning says if the pull is too weak to bring them to theta0 before the task is
+learnt.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ log = logging.getLogger(__name__)
 ANNEALINGS = ("sigmoid", "linear", "constant")
 STARTS = ("pretrained", "random")
 SURVIVES = 1e-3  # a larger share of a random start's distance to theta0 at the end is worth a warning
-ANNEALED = 0.999  # from this lambda on, the little pull that is left changes nothing
+ANNEALED = 0.999  # from this lambda on, the remaining pull is too small to change anything
 
 
 @dataclass
 class RecAdam(Anchored):
-    """Pull encoder weights towards their start, less and less, while the task comes in.
+    """Pull encoder weights towards their start, less and less, while the task's share grows.
 
     ``annealing``: lambda(t) is the ``sigmoid``, ``linear`` (min(1, t/t0)) or ``constant`` (1: no pull at
     all). ``start``: fine-tuning begins from the ``pretrained`` weights or from ``random`` ones (the
@@ -131,7 +131,7 @@ class RecAdam(Anchored):
         return rate * (1 - self.annealed(number)) * self.pull
 
     def foresee(self, update: Update) -> None:
-        """Warn once of a pull that overshoots, and of a random start that outlives it."""
+        """Warn once of a pull that overshoots, and of a random start that outlasts it."""
         left = 1.0
         for number, length in enumerate(update.whole_run(self.length), start=1):
             if length >= 2 and not self.warned:

@@ -1,9 +1,9 @@
 """Re-init: draw the pooler and the top blocks of the encoder anew before fine-tuning.
 
-Zhang et al., "Revisiting Few-sample BERT Fine-tuning", ICLR 2021, section 5: linear weights
-N(0, 0.02^2), biases 0, LayerNorm 1 and 0. RoBERTa-like encoders have no pooler; the layer that stands for
-it is part of the head and already fresh. XLNet's attention keeps its weights in plain tensors: those of
-two dimensions or more are drawn like linear weights, as that model's own initialisation does.
+Zhang et al., "Revisiting Few-sample BERT Fine-tuning", ICLR 2021, section 5: linear weights N(0, 0.02^2),
+biases 0, LayerNorm 1 and 0. RoBERTa-like encoders have no pooler; the corresponding layer is part of the
+head, which is drawn anyway. XLNet's attention keeps its weights in plain tensors: those of two dimensions or
+more are drawn like linear weights, as that model's own initialisation does.
 """
 
 from __future__ import annotations

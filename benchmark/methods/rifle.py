@@ -1,15 +1,16 @@
 """RIFLE: draw the head anew several times during a run, so that the encoder goes on learning.
 
-Li et al., "RIFLE: Backpropagation in Depth for Deep Transfer Learning through Re-Initializing the Fully-connected LayEr",
-ICML 2020. A head that fits sends small gradients down, so that the layers below hardly change. A run of n cycles of equal
-length has a new head at the beginning of each,
+Li et al., "RIFLE: Backpropagation in Depth for Deep Transfer Learning through Re-Initializing the
+Fully-connected LayEr", ICML 2020. A trained head passes only small gradients down, so the layers below hardly
+change. A run of n cycles of equal length has a new head at the beginning of each,
 
     W ~ N(0, std^2),    biases 0,
 
-drawn as the first one was; the schedule is that of the run. For the new head the optimiser is a new one, without moments
-and with its bias correction from the start: those of the old head say nothing of it. The released code draws with the root
-of 2 / inputs, biases too, keeps the momentum, and draws no head in the last eighth of a run, where no cycle begins if there are
-at most eight. The paper is about images; the best of 2, 3 and 4 cycles is reported.
+drawn as the first one was. The schedule does not restart. The optimiser's state of the head does restart
+(moments and bias correction), since the old head's moments do not fit the new head. The released code draws
+weights and biases with std sqrt(2 / inputs), keeps the momentum, and draws no head in the last eighth of a
+run. With at most eight cycles, no cycle begins there. The paper is about images; the best of 2, 3 and 4
+cycles is reported.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from benchmark.methods.mixout import Mixout
 
 @dataclass
 class RIFLE(Method):
-    """Draw the head anew at the beginning of each of ``cycles``, but the first."""
+    """Draw the head anew at the beginning of each of ``cycles`` except the first."""
 
     paper: ClassVar[str] = "Li et al., ICML 2020"
     cost: ClassVar[str] = "none"

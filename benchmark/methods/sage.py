@@ -63,7 +63,7 @@ class SAGE(Method):
         self.sensitivity = Sensitivity(in_layers(context.encoder, norms=False), self.beta)
 
     def correction(self, number: int, rate: float) -> float:
-        """The factor by which the running mean is too small after ``number`` updates."""
+        """The share of its final size that the running mean has after ``number`` updates."""
         return 1 - self.beta**number
 
     def direction(self, update: Update) -> None:

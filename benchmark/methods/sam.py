@@ -1,17 +1,17 @@
-"""SAM and ASAM: the gradient of the worst point near the weights.
+"""SAM and ASAM: the gradient at the worst point near the weights.
 
 Foret et al., "Sharpness-Aware Minimization for Efficiently Improving Generalization", ICLR 2021, Eq. 2-3; for text
 Bahri et al., ACL 2022, who choose rho 0.15. With g the gradient of the batch at the weights w, over all tensors,
 
     e = rho * g / ||g||,    update with the gradient of the same batch at w + e.
 
-Kwon et al., "ASAM", ICML 2021, Eq. 4, make the neighbourhood as large as the weights are (``adaptive``):
+Kwon et al., "ASAM", ICML 2021, Eq. 4, scale the neighbourhood by the size of each weight (``adaptive``):
 
     e = rho * T^2 g / ||T g||,    T = |w| + eta for weights, 1 for biases (the authors' code).
 
-Both passes have the same dropout masks: the masks of a batch are drawn from its own stream. All of an update's loss
-is there twice, the terms of other methods included; a method that draws in every pass draws again. e comes from the
-gradient before clipping, of the whole batch (not of its micro-batches).
+Both passes have the same dropout masks: the masks of a batch are drawn from its own stream. The whole loss of
+an update is computed twice, including the terms of other methods; a method that draws noise in every pass
+draws again. e comes from the gradient before clipping, of the whole batch (not of its micro-batches).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ NEVER_ZERO = 1e-12  # added to the norm, as in the authors' code
 class SAM(Method):
     """Take every batch's gradient ``rho`` uphill of the weights.
 
-    ``eta`` is of the ``adaptive`` form alone.
+    Only the ``adaptive`` form uses ``eta``.
     """
 
     paper: ClassVar[str] = "Foret et al., ICLR 2021; Kwon et al., ICML 2021 (adaptive)"

@@ -46,10 +46,10 @@ EARLY = 0.1  # the share of updates with beta_early
 class SMART(HiddenNoise):
     """Add ``strength`` (lambda_s) times the smoothness term and ``mu`` times the proximity term.
 
-    ``step_size`` is eta and ``steps`` how often it is taken. ``dropout`` of all further passes is
-    ``shared`` with the clean pass (independent masks differ by far more than epsilon), ``independent``,
-    or ``off``, which costs one more pass because the clean side of both terms has none either.
-    ``beta_early`` stands for beta in the first tenth of the updates.
+    ``step_size`` is eta, and ``steps`` the number of ascents. ``dropout`` of all further passes is ``shared``
+    with the clean pass (independent masks differ by far more than epsilon), ``independent``, or ``off``,
+    which costs one more pass because the clean side of both terms has none either. ``beta_early`` stands for
+    beta in the first tenth of the updates.
     """
 
     paper: ClassVar[str] = "Jiang et al., ACL 2020"

@@ -1,12 +1,12 @@
-"""SWA: evaluate the mean of the weights of a run's last part, at a rate that does not fall.
+"""SWA: evaluate the mean of the weights over the last part of a run, whose rate stays constant.
 
 Izmailov et al., "Averaging Weights Leads to Wider Optima and Better Generalization", UAI 2018; for fine-tuned encoders
 Lu et al., Findings of EMNLP 2022. Over the last ``part`` of the updates,
 
     m <- m + (w - m) / n,    n the number of updates averaged with this one.
 
-The mean is taken after every update, where the paper takes it after every epoch. Under a rate that falls to 0 the last
-weights are all alike and their mean is the last of them, so such a schedule is refused.
+The mean is taken after every update, where the paper takes it after every epoch. If the rate falls to 0, the
+last weights are nearly equal, so that their mean is the final weights: such a schedule is refused.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class SWA(WeightAverage):
     def check(self, protocol: ProtocolConfig, task: TaskConfig) -> None:
         if self.part and protocol.schedule != "constant":
             raise BenchmarkError(
-                f"protocol.schedule={protocol.schedule}: the rate ends at 0, where a mean of the last weights is "
-                "the last of them; set protocol.schedule=constant, for what it is compared with as well"
+                f"protocol.schedule={protocol.schedule}: the rate ends at 0, so the mean of the last weights "
+                "is nearly the last weights; set protocol.schedule=constant, also for the runs that it is compared with"
             )
 
     def share(self, number: int, total: int) -> float:

@@ -4,9 +4,10 @@ The plain form of PATS (Zhang et al., EMNLP 2022), without sensitivities: after 
 
     theta_j <- theta_j - update_j + N(0, sigma^2)
 
-on all weights of the encoder layers but their LayerNorms. PATS's noise has the variance lambda with probability p where all
-weights are alike, p lambda in the mean: sigma 6.3e-4 for lambda 2e-6 and p 0.2. `pats_even` is the other control: it has
-the amount of PATS's own noise, which the sensitivities make. As in PATS, the noise adds up over the updates.
+on all weights of the encoder layers but their LayerNorms. If all weights were equally sensitive, PATS's noise
+would have variance lambda with probability p, so p * lambda on average: sigma is 6.3e-4 for lambda 2e-6 and p
+0.2. `pats_even` is the other control: it keeps the amount of noise that PATS's sensitivities produce. As in
+PATS, the noise adds up over the updates.
 """
 
 from __future__ import annotations

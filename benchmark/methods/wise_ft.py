@@ -4,9 +4,9 @@ Wortsman et al., "Robust Fine-tuning of Zero-shot Models", CVPR 2022, Eq. 1:
 
     (1 - alpha) w0 + alpha w,    0 <= alpha <= 1.
 
-There w0 is a whole zero-shot classifier. A drawn head has no w0, nor has a pooler that the checkpoint lacks, so that what
-comes from the checkpoint alone is interpolated. Training is plain. The paper's gain is out of domain; alpha is given, or
-searched by a table's `search`, which chooses without the reported set.
+There w0 is a whole zero-shot classifier. Here a random head has no w0, nor has a pooler that the checkpoint
+lacks, so only weights from the checkpoint are interpolated. Training is plain. The paper's gain is out of
+domain; alpha is given, or searched by a table's `search`, which chooses without the reported set.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class WiSEFT(Anchored):
 
     def conflict(self, other: Method) -> str | None:
         if isinstance(other, ReInit):
-            return "between blocks drawn anew and trained ones lies nothing of the checkpoint"
+            return "blocks drawn anew have no weights of the checkpoint to interpolate with"
         return super().conflict(other)
 
     def pulled(self, encoder: Encoder) -> set[str]:
@@ -59,6 +59,8 @@ class WiSEFT(Anchored):
         return set() if self.idle else in_encoder(encoder) - set(drawn)
 
     def evaluated(self, model: nn.Module) -> AbstractContextManager[None]:
-        there = dict(model.named_parameters())
-        between = {name: start.lerp(there[name].detach(), self.alpha) for name, start in self.anchors.items()}
+        parameters = dict(model.named_parameters())
+        between = {
+            name: start.lerp(parameters[name].detach(), self.alpha) for name, start in self.anchors.items()
+        }
         return replaced(model, between)

@@ -5,10 +5,10 @@ embedding x_t of token t, as a whole, becomes
 
     r_t x_t,    r_t ~ Bernoulli(1 - p),
 
-drawn anew in every pass. Bowman et al., "Generating Sentences from a Continuous Space", CoNLL 2016, put the token for unknown
-words in its place; an encoder has learnt a better one, the mask token (``by: mask``). Positions and segments stay, and
-special tokens are never left out. Cutoff (Shen et al. 2020) is another method: it hides tokens from attention as well,
-and adds a term of consistency.
+drawn anew in every pass. Bowman et al., "Generating Sentences from a Continuous Space", CoNLL 2016, put the
+token for unknown words in its place; a pretrained encoder has a better replacement, the mask token (``by:
+mask``). Positions and segments stay, and special tokens are never left out. Cutoff (Shen et al. 2020) is
+another method: it hides tokens from attention as well, and adds a term of consistency.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ REPLACEMENTS = ("zero", "mask")
 class WordDropout(PassNoise):
     """Replace every word with probability ``rate``, in training only.
 
-    ``by`` a vector of zeros in place of its embedding, or ``by`` the mask token.
+    ``by`` chooses the replacement: ``zero``, an embedding of zeros, or ``mask``, the mask token.
     """
 
     paper: ClassVar[str] = "Iyyer et al., ACL 2015; Bowman et al., CoNLL 2016 (mask)"

@@ -159,7 +159,7 @@ def at_layers(
 def length_first(encoder: Encoder) -> bool:
     """True if hidden states are (tokens, examples, hidden), as XLNet's are.
 
-    A pass over a small batch tells it.
+    A pass over a small batch shows this.
     """
     training = encoder.model.training
     device = next(encoder.model.parameters()).device

@@ -1,4 +1,4 @@
-"""The files of a checkpoint: in a folder of one's own, of another library, or in the hub's cache."""
+"""The files of a checkpoint: in a user's folder, of another library, or in the hub's cache."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ EIGHT_BITS = ("I8", "U8", "F8", "F4")  # types of safetensors that need scales b
 class Checkpoint:
     """A checkpoint on this machine.
 
-    ``name`` is the model's, ``folder`` has its configuration. ``id`` is the hub's; None for a folder of one's own.
+    ``name`` is the model's, ``folder`` has its configuration. ``id`` is the hub's; None for a user's folder.
     """
 
     name: str
@@ -146,7 +146,7 @@ class Checkpoint:
 def located(name: str, place: str, revision: str | None = None) -> Checkpoint:
     """The checkpoint of the model ``name`` at ``place``, a folder or a hub id.
 
-    The hub is asked once, and only if its cache has not all of it. Raises: BenchmarkError naming what is missing.
+    The hub is asked once, and only if its cache is incomplete. Raises: BenchmarkError naming what is missing.
     """
     folder = in_home(place)
     if folder.is_dir():

@@ -1,4 +1,4 @@
-"""Checkpoints of the hub: found in its cache, or fetched, or refused with what the hub answered."""
+"""Checkpoints of the hub: found in its cache, or fetched, or refused with the hub's answer."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def cached(repo: str, revision: str | None, *files: str) -> Path | None:
 
 
 def fetched(name: str, repo: str, revision: str | None, absent: bool) -> Path | None:
-    """The folder of a revision, with what its cache had not.
+    """The folder of a revision, after missing files were fetched.
 
     None if the hub may not be asked and something of it is in the cache, not ``absent``.
-    Raises: BenchmarkError that tells a user what the hub's answer asks for.
+    Raises: BenchmarkError with the hub's answer and what to do about it.
     """
     if constants.HF_HUB_OFFLINE and not absent:
         return None
@@ -37,7 +37,7 @@ def fetched(name: str, repo: str, revision: str | None, absent: bool) -> Path | 
         folder = _snapshot(repo, revision, FILES, bar)
         if not any(folder.rglob("*.safetensors")):
             _snapshot(repo, revision, PICKLED, bar)
-    except Exception as error:  # of the hub, of the connection's library, of the disk
+    except Exception as error:  # errors of the hub, the network library or the disk
         state = "is not in the hub cache" if absent else "is not whole in the hub cache"
         line = advice(MODEL, repo, revision, error)
         raise BenchmarkError(f"model {name!r}: {repo!r} {state}: {line}") from error

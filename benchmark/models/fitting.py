@@ -30,14 +30,14 @@ COMPUTED = ("position_ids", "token_type_ids", "inv_freq", "masked_bias")  # once
 def configuration(checkpoint: Checkpoint) -> Any:
     """The configuration of a checkpoint. Raises: BenchmarkError for one that `transformers` cannot read."""
     stated = checkpoint.json(CONFIG)
-    # Without one it would be guessed from the folder's name.
+    # Without a model_type, transformers would guess it from the folder's name.
     if not isinstance(stated.get("model_type", checkpoint.id), str):
         raise checkpoint.refusal(CONFIG, "has no model_type, such as 'bert'")
     if "quantization_config" in stated:
         raise checkpoint.refusal(CONFIG, "quantization_config: quantised weights cannot be fine-tuned")
     try:
         return AutoConfig.from_pretrained(checkpoint.folder, trust_remote_code=False)
-    except Exception as error:  # of many types: unknown kinds, values that do not fit, code of its own
+    except Exception as error:  # many types: unknown architectures, values that do not fit, remote code
         raise unusable(checkpoint, stated, error) from error
 
 
@@ -53,7 +53,7 @@ def tokenizer(checkpoint: Checkpoint, pairs: bool = False) -> PreTrainedTokenize
     model = skeleton(checkpoint, configuration(checkpoint))
     try:
         loaded = AutoTokenizer.from_pretrained(checkpoint.folder, trust_remote_code=False)
-    except Exception as error:  # of many types, of the tokenizers' library as well
+    except Exception as error:  # many types, also of the tokenizers library
         for path in checkpoint.matching("*token*.json", "vocab.json"):
             checkpoint.json(path.name)
         raise checkpoint.refusal("", f"its tokenizer cannot be loaded ({in_short(error)})") from error
@@ -68,7 +68,8 @@ def tokenizer(checkpoint: Checkpoint, pairs: bool = False) -> PreTrainedTokenize
 def skeleton(checkpoint: Checkpoint, config: Any, head: str = "AutoModel") -> PreTrainedModel:
     """The model of a configuration without memory for its weights.
 
-    ``head`` is a class of `transformers`. Raises: BenchmarkError for a configuration of which no model can be made.
+    ``head`` is a class of `transformers`. Raises: BenchmarkError for a configuration from which no model can
+    be made.
     """
     kinds = getattr(transformers, head)._model_mapping
     if type(config) not in kinds:
@@ -76,14 +77,14 @@ def skeleton(checkpoint: Checkpoint, config: Any, head: str = "AutoModel") -> Pr
     try:
         with torch.random.fork_rng(devices=[]), torch.device("meta"):
             return getattr(transformers, head).from_config(config, trust_remote_code=False)
-    except Exception as error:  # whatever an architecture says of sizes that do not fit
+    except Exception as error:  # architectures raise any type for sizes that do not fit
         raise checkpoint.refusal(CONFIG, f"no model can be made of it ({in_short(error)})") from error
 
 
 def positions(model: PreTrainedModel) -> int | None:
     """The tokens that a model has positions for; None if their number has no limit.
 
-    RoBERTa and its kin begin after the padding's position, which their table names.
+    RoBERTa's family numbers positions from the padding id on, which its embedding names.
     """
     stated = getattr(model.config, "max_position_embeddings", None)
     limits = [stated] if isinstance(stated, int) and stated > 0 else []
@@ -115,7 +116,7 @@ def check_weights(checkpoint: Checkpoint, model: PreTrainedModel, loading: dict[
         if is_encoder(name):
             raise checkpoint.refusal(
                 files,
-                f"{name} is {tuple(has)} there, and {tuple(needs)} by {CONFIG}; one of them is of another model",
+                f"{name} is {tuple(has)} there, and {tuple(needs)} by {CONFIG}; one of them belongs to another model",
             )
     missing = sorted(loading["missing_keys"])
     if lost := [name for name in missing if is_encoder(name)]:
@@ -134,9 +135,9 @@ def check_weights(checkpoint: Checkpoint, model: PreTrainedModel, loading: dict[
 
 
 def unused_of(encoder: Encoder, unexpected: Iterable[str]) -> list[str]:
-    """The weights of an encoder that its model has no place for.
+    """The weights of the checkpoint's encoder for which the model has no place.
 
-    Heads of pretraining, a pooler and tables that are computed anew may be left over.
+    Pretraining heads, a pooler and tables that the model computes itself may be left over.
     """
     parts = {name for name, _ in encoder.base.named_children()} - {POOLER}
     places = [(name, name.removeprefix(encoder.prefix).split(".")) for name in unexpected]
@@ -144,11 +145,11 @@ def unused_of(encoder: Encoder, unexpected: Iterable[str]) -> list[str]:
 
 
 def check_computes(checkpoint: Checkpoint, model: PreTrainedModel) -> None:
-    """Check that a model computes a batch of texts. Raises: BenchmarkError with what it says if not."""
+    """Check that a model computes a batch of texts. Raises: BenchmarkError with the model's own error."""
     try:
         with torch.no_grad():
             model.eval()(**verification.texts(encoder_of(model), verification.LENGTHS))
-    except Exception as error:  # whatever an architecture needs beside texts
+    except Exception as error:  # an architecture may need further inputs, and raises any type without them
         name = type(model).__name__
         raise checkpoint.refusal(
             CONFIG, f"{name} cannot compute a batch of texts ({in_short(error)})"
@@ -156,7 +157,7 @@ def check_computes(checkpoint: Checkpoint, model: PreTrainedModel) -> None:
 
 
 def check_end(checkpoint: Checkpoint, config: Any) -> None:
-    """Check that a tokenizer ends texts as the head of an encoder-decoder wants.
+    """Check that a tokenizer ends texts with the token that an encoder-decoder's head looks for.
 
     Raises: BenchmarkError if it does not.
     """
@@ -169,7 +170,7 @@ def check_end(checkpoint: Checkpoint, config: Any) -> None:
 
 
 def unusable(checkpoint: Checkpoint, stated: dict[str, Any], error: Exception) -> BenchmarkError:
-    """The error for a configuration that `transformers` does not take."""
+    """The error for a configuration that `transformers` refuses."""
     if "auto_map" in stated:
         return checkpoint.refusal(CONFIG, "needs code of its own (auto_map), which is not run")
     if stated.get("model_type") not in transformers.CONFIG_MAPPING:
@@ -191,7 +192,8 @@ def _check_vocabulary(checkpoint: Checkpoint, loaded: Any, model: PreTrainedMode
     if not set(vocabulary) - set(loaded.all_special_tokens):
         raise checkpoint.refusal("", f"its tokenizer knows no word, only {len(vocabulary)} special tokens")
     rows = rows_of(model)
-    # Every text has the special tokens. Another one may have a number that no text uses, see `models/vocabulary.py`.
+    # Every text has the special tokens. Other tokens beyond the embedding may never occur: see
+    # `models/vocabulary.py`.
     encoded = _encoded(checkpoint, loaded)
     special = [n for n, word in zip(encoded["input_ids"], encoded.word_ids(), strict=True) if word is None]
     most = max([len(vocabulary), *(number + 1 for number in special)])
@@ -202,15 +204,15 @@ def _check_vocabulary(checkpoint: Checkpoint, loaded: Any, model: PreTrainedMode
 
 
 def _encoded(checkpoint: Checkpoint, loaded: Any) -> Any:
-    """A pair of texts as a tokenizer gives it."""
+    """A pair of texts, encoded by a tokenizer."""
     try:
         return loaded(SOME, OTHER)
-    except Exception as error:  # of the tokenizers' library, such as for an unknown token that it has not
+    except Exception as error:  # errors of the tokenizers library, for example if it lacks an unknown token
         raise checkpoint.refusal("", f"its tokenizer cannot read a text ({in_short(error)})") from error
 
 
 def _pad(checkpoint: Checkpoint, loaded: Any, model: PreTrainedModel) -> None:
-    """Give a tokenizer without padding token the one of its model."""
+    """Give a tokenizer that has no padding token the one of its model."""
     if loaded.pad_token_id is not None:
         return
     number = getattr(model.config, "pad_token_id", None)
@@ -229,7 +231,7 @@ def _check_segments(checkpoint: Checkpoint, loaded: Any, model: PreTrainedModel)
         raise checkpoint.refusal(
             CONFIG,
             f"type_vocab_size={kinds}, and its tokenizer numbers the second text of a pair {max(segments)}; "
-            "one of them is of another model",
+            "one of them belongs to another model",
         )
 
 

@@ -1,4 +1,4 @@
-"""The packed layout for a CPU: first tokens lead, like lengths attend together."""
+"""The packed layout for a CPU: first tokens come first, similar lengths attend together."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ ALIKE = 0.8  # a group's shortest example has at least this share of the tokens 
 
 @dataclass(frozen=True)
 class AlikeExamples:
-    """A group of examples of like length that attend together.
+    """A group of examples of similar length that attend together.
 
-    ``bias`` (examples, 1, length) is -inf at padding; None: no padding. ``half``: all of them belong to this
-    half of a doubled batch.
+    ``bias`` (examples, 1, length) is -inf at padding; None: no padding. ``half`` is the half of a doubled
+    batch to which all of them belong.
     """
 
     examples: int
@@ -45,8 +45,8 @@ class GroupIndices:
 class GroupedLayout(PackedLayout):
     """The layout for a CPU, with examples of like length in ``groups``.
 
-    The first tokens of examples lead each half. ``rows`` are the packed places of each group's tokens
-    (examples, length), -1 at padding.
+    In each half, the first tokens of all examples come first. ``rows`` are the packed places of each group's
+    tokens (examples, length), -1 at padding.
     """
 
     groups: list[AlikeExamples]
@@ -119,7 +119,7 @@ def grouped(real: np.ndarray) -> GroupedLayout:
 
 
 def alike(lengths: np.ndarray) -> list[np.ndarray]:
-    """Split the examples into groups of like ``lengths``, longest first."""
+    """Split the examples into groups of similar ``lengths``, longest first."""
     order = np.argsort(-lengths, kind="stable")
     groups, begin = [], 0
     for end in range(1, len(order) + 1):

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-LARGE = 1 << 28  # oneDNN is faster from so many multiplications on; it prepares itself for every new shape
+LARGE = 1 << 28  # multiplications from which oneDNN is faster: it has a set-up cost for every new shape
 
 
 class FasterLinear(nn.Linear):

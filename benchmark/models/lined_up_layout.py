@@ -1,4 +1,4 @@
-"""The packed layout for a GPU: example by example, filled up to few sizes."""
+"""The packed layout for a GPU: example after example, padded to one of a few sizes."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ import torch
 
 from benchmark.models.packed_layout import PackedLayout
 
-PADDING = 32  # tokens of a sequence of padding: no longer than texts, or a kernel would wait for it alone
+# Tokens of a sequence of padding: not longer than texts, since a kernel waits for its longest sequence
+PADDING = 32
 
 
 @dataclass
 class LinedUpLayout(PackedLayout):
-    """The layout for a GPU: tokens example by example.
+    """The layout for a GPU: the tokens of one example after another.
 
-    Kernels for sequences of unlike length need this order. ``offsets`` (sequences + 1,) int32 are the begins
-    of the sequences, of at most ``longest`` tokens each (no more than all tokens: the kernels refuse that). ``back`` (places,) is the packed token at every
-    place of the padded batch, -1 at padding. Filled up to a size, each half ends with sequences of padding
-    that attend to themselves alone (`filled_up`).
+    Kernels for sequences of different lengths need this order. ``offsets`` (sequences + 1,) int32 are the
+    starts of the sequences. Each has at most ``longest`` tokens, which must not exceed the number of all
+    tokens: the kernels refuse that. ``back`` (places,) is the packed token at every place of the padded
+    batch, -1 at padding. After `filled_up`, each half ends with sequences of padding that attend only to
+    themselves.
     """
 
     offsets: torch.Tensor
@@ -82,7 +84,7 @@ class LinedUpLayout(PackedLayout):
         return replace(self, tokens=tokens, owner=owner, offsets=offsets, back=back)
 
     def become(self, other: LinedUpLayout) -> None:
-        """Copy ``other``, filled up to the same size, into the memory of this one."""
+        """Copy ``other``, a layout of the same size, into the memory of this layout."""
         for mine, theirs in zip(self._tensors(), other._tensors(), strict=True):
             mine.copy_(theirs, non_blocking=True)
 
@@ -93,8 +95,8 @@ class LinedUpLayout(PackedLayout):
 class _Gathered(torch.autograd.Function):
     """Gather rows of ``states`` (n, hidden) at ``take`` (m,), 0 where it is -1.
 
-    ``give`` (n,) is the way back. Forward and backward are both a gather: a deterministic scatter would sort
-    first.
+    ``give`` (n,) are the inverse indices. Both forward and backward are gathers, since a deterministic
+    scatter would sort first.
     """
 
     @staticmethod

@@ -1,8 +1,8 @@
-"""Random masks that are cheap to draw, and dropout that a repeated pass repeats.
+"""Random masks that are cheap to draw, and dropout that another pass can repeat.
 
 PyTorch draws a dropout mask on a CPU at 6 ns per entry, a third of the time of a step. Here an entry costs 16
 bits of a 64-bit draw, a tenth of that. Every mask of a pass has a generator of its own: its draws never
-depend on the number of draws elsewhere. Two passes that are one doubled batch draw the masks that each would
+depend on the number of draws elsewhere. Two passes in one doubled batch draw the same masks as each would
 draw alone.
 """
 
@@ -25,20 +25,20 @@ CPU = torch.device("cpu")
 CHANCES = 1 << 16  # a probability is rounded to a multiple of 1 / CHANCES
 
 
-PassName = tuple[str | int, ...]  # from which the seeds of a pass are derived, each under a seed of the run
+PassName = tuple[str | int, ...]  # the name from which a pass's seeds are derived
 SeedOf = Callable[[PassName], int]  # the name of a pass -> the seed of a stream named by that pass
 
 
 class _Pass:
     """The state of the current pass: its seed, its name, and the number of masks drawn.
 
-    A doubled batch has a seed and a number per half, and the name of the first.
+    A doubled batch has a seed and a number for each half, and the name of its first half.
     """
 
     seeds: tuple[int, ...] = (0,)
     name: PassName = ()
     masks: ClassVar[list[int]] = [0]
-    number = -1  # of the pass, in the update under `noted`
+    number = -1  # number of the pass in the update, under `noted`
     named: list[tuple[int, SeedOf]] | None = None
     captured: PassStreams | None = None
 
@@ -81,8 +81,8 @@ def start_pass(*seeds: int, name: PassName = (), device: torch.device = CPU) -> 
     if _Pass.captured is not None:
         draw_from(next(_Pass.captured.next_dropout))
         return
-    # For draws made elsewhere: on a GPU, by a model's own functional dropout. `torch.manual_seed` alone would format
-    # the stack for every kind of device that this process has not used, in every pass.
+    # For draws outside this module: on a GPU, by a model's own functional dropout. `torch.manual_seed` alone
+    # would format the stack for every kind of device that this process has not used, in every pass.
     if device.type == "cpu":
         torch.default_generator.manual_seed(seeds[0])
     else:
@@ -100,7 +100,7 @@ def stream_of_pass(seed_of: SeedOf, device: torch.device) -> torch.Generator:
 
 
 def draw_from(generator: torch.Generator) -> torch.Generator:
-    """Make the GPU of ``generator`` draw its dropout from it.
+    """Make the GPU of ``generator`` draw dropout from this generator.
 
     This also holds in a graph that is being captured. Returns the generator in use before.
     """
@@ -113,7 +113,7 @@ def draw_from(generator: torch.Generator) -> torch.Generator:
 
 @contextmanager
 def noted() -> Iterator[list[tuple[int, SeedOf]]]:
-    """Collect the streams that the passes of an update name, while it is computed."""
+    """Collect the names of the streams that an update uses, while it is computed."""
     named: list[tuple[int, SeedOf]] = []
     _Pass.number, _Pass.named = -1, named
     try:

@@ -10,17 +10,20 @@ from benchmark.errors import BenchmarkError
 from benchmark.places import in_home
 
 WEIGHTS, TOKENIZER, REVISION = "weights", "tokenizer", "revision"
-FORMATS = ("*.safetensors", "*.bin")  # of weights; the first that a folder has counts
+FORMATS = ("*.safetensors", "*.bin")  # files of weights; the first format in a folder is used
 TEXTS = ("*.json", "*.txt", "*.model")  # configuration and tokenizer
 
 
-def kept(model: ModelConfig, cache: Path) -> Path:
+def digests_file(model: ModelConfig, cache: Path) -> Path:
     """The place of a model's digests; see `benchmark.digests`."""
-    return digests.place(cache, ["model", model.id, model.builder, model.revision])
+    return digests.cache_file(cache, ["model", model.id, model.builder, model.revision])
 
 
 def folder_of(model: ModelConfig) -> Path | None:
-    """The folder of a model on this machine; None for a builder's, or if it is not here. Fetches nothing."""
+    """The folder of a model on this machine.
+
+    None for a builder's model, or if it is not here. Nothing is fetched.
+    """
     from huggingface_hub.errors import HFValidationError
 
     from benchmark.models import checkpoint, fetching  # imports the hub's library, which is slow
@@ -42,4 +45,4 @@ def computed(model: ModelConfig, folder: Path, cache: Path) -> dict[str, str]:
     weights = next((paths for name in FORMATS if (paths := sorted(folder.glob(name)))), [])
     texts = sorted(path for name in TEXTS for path in folder.glob(name))
     facts = {REVISION: folder.name} if folder.parent.name == "snapshots" else {}
-    return digests.computed(kept(model, cache), {WEIGHTS: weights, TOKENIZER: texts}, facts)
+    return digests.computed(digests_file(model, cache), {WEIGHTS: weights, TOKENIZER: texts}, facts)

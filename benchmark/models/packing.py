@@ -3,8 +3,8 @@
 It works by forward hooks on stock models. After the embeddings the real tokens of a batch are gathered into
 one row of hidden states (1, tokens, hidden). Attention, registered with `transformers`, takes them apart into
 groups of examples of like length. After the encoder they return to (examples, length, hidden): poolers and
-heads see no difference. On a CPU the first token of every example leads the row. Rotary positions that a model
-hands to its layers are gathered as the tokens are.
+heads see no difference. On a CPU the first token of every example leads the row. Rotary positions that a
+model passes to its layers are gathered in the same way.
 
 A model is encoded without padding only if it then gives the same results: see `benchmark.models.verification`.
 """
@@ -37,8 +37,8 @@ class Packing:
     """The forward hooks on one model.
 
     ``layout`` is that of the current pass, None outside of one. With ``first_only`` the last layer computes
-    only the first token of each example after its attention. It is for heads that read no other token, while
-    no probe or method looks at the hidden states.
+    only the first token of each example after its attention. This is used if the head reads no other token
+    and no probe or method looks at the hidden states.
     """
 
     def __init__(self, encoder: Encoder, embeddings: nn.Module, stack: nn.Module) -> None:
@@ -86,14 +86,14 @@ class Packing:
     def expect(self, mask: torch.Tensor, layout: PackedLayout) -> None:
         """Set the ``layout`` of the next batch, with this ``mask``.
 
-        Made from the host's copy of the mask, it saves a wait for the device.
+        A layout made from the host's copy of the mask avoids waiting for the device.
         """
         self.known = [(mask, layout)]
 
     def doubled(self, mask: torch.Tensor) -> torch.Tensor:
         """The mask of the batch of ``mask`` followed by the same batch.
 
-        It must be given to the model as it is: the layout is found by the tensor itself.
+        The model must receive this very tensor: its layout is found by the tensor's identity.
         """
         layout = self.of(mask).doubled()
         doubled = torch.cat([mask, mask])
@@ -103,7 +103,7 @@ class Packing:
     def _arrive(self, _: nn.Module, positional: tuple[Any, ...], named: dict[str, Any]) -> None:
         mask = named.get("attention_mask", positional[1] if len(positional) > 1 else None)
         self.layout = None if mask is None else self.of(mask)
-        if self.end is not None:  # after the hooks of a while: those see packed states at every layer
+        if self.end is not None:  # after temporary hooks, which see packed states at every layer
             self.ending.remove()
             self.ending = on_output(self.end, self._unpack_states)
 
@@ -146,7 +146,7 @@ class Packing:
         return tuple(map(self._first, states))
 
     def _filled_up(self, queries: torch.Tensor) -> torch.Tensor:
-        """Put zeros in place of queries that are not computed, to keep the shape."""
+        """Add zeros in place of queries that are not computed, to keep the shape."""
         if not isinstance(self.layout, GroupedLayout) or not self.first_only:
             return queries
         return self.layout.spread(queries.squeeze(0)).unsqueeze(0)
@@ -155,14 +155,14 @@ class Packing:
 def install(encoder: Encoder, cache: Path | None = None) -> Packing | None:
     """Make the model of ``encoder`` compute without padding.
 
-    Returns None for a model that needs its padding inside, or that gives other results without. ``cache`` keeps
-    which models do.
+    Returns None for a model that needs padding inside, or whose results change without it. ``cache`` keeps
+    the results of this check.
     """
     parts = _parts(encoder)
     if parts is None:
         return None
     before, packing, reason = encoder.model.config._attn_implementation, None, "other results"
-    if before == ATTENTION:  # of the configuration of a model that was packed
+    if before == ATTENTION:  # from the configuration of a model that was packed before
         before = "sdpa"
         encoder.model.set_attn_implementation(before)
     key = verification.key(encoder)
@@ -177,10 +177,10 @@ def install(encoder: Encoder, cache: Path | None = None) -> Packing | None:
         packing.first_only = first_only
         if check is not None:
             same = holds and (not first_only or check.outputs_hold())
-            verification.keep(key, same, cache)  # an error is not kept: it may be that of a method's hook
-    except Exception as error:  # whatever an architecture does that packed tokens do not fit
+            verification.keep(key, same, cache)  # errors are not kept: a method's hook may have raised them
+    except Exception as error:  # architectures raise any type if packed tokens do not fit
         if isinstance(error, torch.OutOfMemoryError) or "deterministic" in str(error):
-            raise  # of the device, not of the architecture
+            raise  # an error of the device, not of the architecture
         same, reason = False, type(error).__name__
     if same:
         return packing
@@ -228,7 +228,7 @@ def attention_block(layer: nn.Module) -> Any:
 def reads_first_only(encoder: Encoder, stack: nn.Module) -> bool:
     """True if the model's head reads the first token's state and no other.
 
-    The gradient of its outputs tells it.
+    The gradient of its outputs shows this.
     """
     states: list[torch.Tensor] = []
     handle = stack.register_forward_hook(lambda _, __, output: states.append(output["last_hidden_state"]))

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-MEMBER = "data.pkl"  # of an archive that `torch.save` writes
+MEMBER = "data.pkl"  # the pickle in an archive that `torch.save` writes
 # The makers of tensors, and the words for their types.
 OF_TENSORS = re.compile(r"collections\.OrderedDict|torch\.(storage\.)?\w+|torch\._utils\._rebuild_\w+")
 DOTTED = re.compile(r"\w+(\.\w+)+")
@@ -31,11 +31,11 @@ def foreign_code(path: Path) -> str | None:
 
 
 def _foreign(file: BinaryIO) -> str | None:
-    """As `foreign_code`; an older file of `torch.save` has several pickles, then bare numbers."""
+    """The same as `foreign_code`; an older file of `torch.save` has several pickles, then bare numbers."""
     while True:
         try:
             names = list(_names(file))
-        except Exception:  # of many types, for what is no pickle
+        except Exception:  # many types, for content that is not a pickle
             return None
         if not all(DOTTED.fullmatch(name) for name in names):
             return None
@@ -46,7 +46,7 @@ def _foreign(file: BinaryIO) -> str | None:
 def _names(file: BinaryIO) -> Iterator[str]:
     """The dotted names in one pickle. Raises: ValueError and others for one that is not whole."""
     memo: dict[int, object] = {}
-    texts: list[object] = []  # the last one is what a memo keeps
+    texts: list[object] = []  # a memo keeps the last one
     for code, argument, _ in pickletools.genops(file):
         if code.name in ("GLOBAL", "INST"):
             yield str(argument).replace(" ", ".", 1)

@@ -17,9 +17,10 @@ from benchmark.models.checkpoint import Checkpoint, in_short, located
 from benchmark.randomness import derive
 
 CLASSIFIER = "AutoModelForSequenceClassification"
-# Values of a configuration that change how a model computes or what it returns, never its result: as they are needed.
+# Values of a configuration that change how a model computes or what it returns, never its result; set as
+# needed here.
 SWITCHES: dict[str, Any] = {
-    "chunk_size_feed_forward": 0,  # saves memory, and fails for most lengths
+    "chunk_size_feed_forward": 0,  # above 0 it saves memory, but fails for most lengths
     "return_dict": True,
     "output_attentions": False,
     "output_hidden_states": False,
@@ -54,17 +55,17 @@ def load(
 ) -> PreTrainedModel:
     """Load ``model`` in float32 with a fresh head of ``units`` units.
 
-    The head, of the `transformers` class ``head``, is drawn from the run's own head stream. The names of all
-    weights that were drawn are its attribute ``drawn``.
+    The head, of the `transformers` class ``head``, is drawn from the run's own head stream. The model's
+    attribute ``drawn`` has the names of all weights that were drawn.
 
-    Raises: BenchmarkError if the checkpoint cannot be found, or has not every weight of its encoder.
+    Raises: BenchmarkError if the checkpoint cannot be found, or lacks a weight of its encoder.
     """
     place = checkpoint(model, cache)
     config = fitting.configuration(place)
     fitting.skeleton(place, config, head)
     if head == CLASSIFIER and config.is_encoder_decoder:
         fitting.check_end(place, config)
-    # A decoder's head finds the last token of a text by the padding's.
+    # A decoder's head finds the last token of a text by the padding token.
     unpadded = getattr(config, "pad_token_id", 0) is None
     changes: dict[str, Any] = {"pad_token_id": fitting.tokenizer(place).pad_token_id} if unpadded else {}
     changes |= {key: value for key, value in SWITCHES.items() if getattr(config, key, value) != value}
@@ -76,12 +77,12 @@ def load(
                 num_labels=units,
                 **changes,
                 dtype=torch.float32,
-                ignore_mismatched_sizes=True,  # a checkpoint of another task has a head that does not fit
+                ignore_mismatched_sizes=True,  # the head of a checkpoint for another task need not fit
                 trust_remote_code=False,
                 local_files_only=True,
                 output_loading_info=True,
             )
-        except Exception as error:  # of many types; whatever can be told before was told
+        except Exception as error:  # many types; likely causes were checked before
             raise place.refusal("", f"cannot be loaded ({in_short(error)})") from error
     loaded.drawn = fitting.check_weights(place, loaded, loading)
     fitting.check_computes(place, loaded)

@@ -28,9 +28,9 @@ def note(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
 
 def noted(model: PreTrainedModel) -> SpecialTokens:
     """The special tokens noted on ``model``. Raises: BenchmarkError if there are none."""
-    found = getattr(model, "special_tokens", None)
-    if not isinstance(found, SpecialTokens):
+    tokens = getattr(model, "special_tokens", None)
+    if not isinstance(tokens, SpecialTokens):
         raise BenchmarkError(
             f"{type(model).__name__}: its special tokens are not known (special_tokens.note)"
         )
-    return found
+    return tokens

@@ -18,23 +18,24 @@ from torch import nn
 
 from benchmark.models.architecture import Encoder, on_input
 
-# Tokens of the texts. On a CPU the first two attend in one group; the last, mostly padding, is computed alone too.
+# Lengths of the texts in tokens. On a CPU the first two attend in one group; the last, mostly padding, is
+# also computed alone.
 LENGTHS = (5, 6, 2)
 WINDOWED = re.compile(
     "window|local_attention|chunk|block_size"
 )  # values of a configuration that long texts need
 MOST = 512  # tokens of a text, where the model has no limit
-TOLERANCE = 3e-5  # of the largest value; rounding alone is 4e-6 after 24 layers
-ROWS = 64  # of a matrix, to estimate its spread
+TOLERANCE = 3e-5  # relative to the largest value; rounding alone is 4e-6 after 24 layers
+ROWS = 64  # rows of a matrix from which its spread is estimated
 FIRST_WORD = 5  # ids below are special tokens in most vocabularies
-FOLDER = "packing"  # of results, in the cache
+FOLDER = "packing"  # folder of results in the cache
 KNOWN: dict[str, bool] = {}  # results in this process
 
 Inputs = dict[str, torch.Tensor]
 
 
 class Check:
-    """The results of a model with padding, to compare others with: of a batch, and of a text longer than a window."""
+    """The results of a model with padding, for comparison: on a batch, and on a text longer than a window."""
 
     def __init__(self, encoder: Encoder) -> None:
         self.encoder = encoder
@@ -49,18 +50,18 @@ class Check:
             again = [results(self.encoder, inputs) for inputs in (self.batch, self.long)]
             alone = results(self.encoder, self.alone)[0]
         return close(alone, self.expected[0][0][-len(alone) :]) and all(
-            close(hidden, states) and same(outputs, expected)
+            close(hidden, states) and equal_outputs(outputs, expected)
             for (hidden, outputs), (states, expected) in zip(again, self.expected, strict=True)
         )
 
     def outputs_hold(self) -> bool:
         """True if the model's head now gives the same results."""
         with exact(self.encoder):
-            return same(results(self.encoder, self.batch)[1], self.expected[0][1])
+            return equal_outputs(results(self.encoder, self.batch)[1], self.expected[0][1])
 
 
 def key(encoder: Encoder) -> str:
-    """A digest of all that the check's result depends on: configuration, class, device, versions and our code."""
+    """A digest of everything that decides the check: configuration, class, device, versions, our code."""
     device = next(encoder.model.parameters()).device
     parts = (
         encoder.model.config.to_json_string(use_diff=False),
@@ -159,7 +160,7 @@ def results(encoder: Encoder, inputs: Inputs) -> tuple[torch.Tensor, Inputs]:
     return states[0][mask] if states[0].shape[:2] == mask.shape else states[0].flatten(0, 1), real
 
 
-def same(outputs: Inputs, expected: Inputs) -> bool:
+def equal_outputs(outputs: Inputs, expected: Inputs) -> bool:
     """True if all outputs of a head are equal up to rounding."""
     return all(close(outputs[name], expected[name]) for name in expected)
 
@@ -187,10 +188,10 @@ def exact(encoder: Encoder) -> Iterator[None]:
 
 @contextmanager
 def spread(encoder: Encoder) -> Iterator[None]:
-    """A context where inputs of small weights are multiplied by powers of two.
+    """A context that multiplies the inputs of layers with small weights by powers of two.
 
-    Attention by fresh weights is so even that it hides errors of positions. The effect is that of larger
-    weights, which need not be touched.
+    With new weights attention is so even that it hides errors of positions. Larger inputs act like larger
+    weights, and no weight has to be changed.
     """
     handles = [
         on_input(module, partial(torch.mul, factor))

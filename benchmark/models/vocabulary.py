@@ -1,4 +1,4 @@
-"""Texts whose tokens a model cannot take: beyond its embedding, or ends of a text in its middle."""
+"""Checks of texts for tokens that a model cannot take: beyond its embedding, or end tokens within a text."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ def check_texts(name: str, tokenizer: PreTrainedTokenizerBase, model: PreTrained
 def check_tokens(name: str, tokenizer: PreTrainedTokenizerBase, model: PreTrainedModel, texts: Texts) -> None:
     """Check that no text has a token beyond the embedding of the model ``name``.
 
-    Texts are looked at only if the vocabulary has such numbers. Raises: BenchmarkError naming set, example and token.
+    Texts are checked only if the vocabulary is larger than the embedding. Raises: BenchmarkError naming set,
+    example and token.
     """
     rows = rows_of(model)
     if rows is None or max(tokenizer.get_vocab().values()) < rows:

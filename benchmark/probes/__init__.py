@@ -21,7 +21,7 @@ OFFERED = dict.fromkeys(("Probe", "Subject"), "benchmark.probes.base") | dict.fr
 
 
 def __getattr__(name: str) -> Any:
-    """Import what the package offers at its first use: `python -m benchmark.probes` needs no torch."""
+    """Import a public name at its first use: `python -m benchmark.probes` needs no torch."""
     if name not in OFFERED:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(OFFERED[name]), name)

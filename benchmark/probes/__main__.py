@@ -1,7 +1,7 @@
-"""The answer to `python -m benchmark.probes`, which is no command: the one that was meant."""
+"""A refusal of `python -m benchmark.probes`, with the command that was meant."""
 
 import sys
 
 sys.exit(
-    "benchmark.probes is no command: a run measures with `python -m benchmark probe=[NAME]`, whose --help lists the probes"
+    "benchmark.probes is not a command: a run measures with `python -m benchmark probe=[NAME]`, whose --help lists the probes"
 )

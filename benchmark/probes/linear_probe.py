@@ -26,7 +26,7 @@ from benchmark.tasks import Examples, Task
 from benchmark.training.course import batches
 
 POOLINGS, SOLVERS = ("first", "mean"), ("steps", "ridge")
-SEED = 0  # of the draw of examples, and of their order
+SEED = 0  # seed of the choice of examples and of their order
 WHOLE = DataConfig(name="whole")
 
 
@@ -70,7 +70,7 @@ class LinearProbe(Probe):
                 raise BenchmarkError(f"{key}={getattr(self, key)}: must be above 0")
 
     def begin(self, subject: Subject) -> None:
-        for name in self.tasks:  # missing data are noticed before anything is trained
+        for name in self.tasks:  # refuse missing data before anything is trained
             self.load(name, subject)
 
     def end(self, subject: Subject) -> dict[str, np.ndarray]:
@@ -97,19 +97,19 @@ class LinearProbe(Probe):
     ) -> dict[str, torch.Tensor]:
         """The outputs of all heads, (layers + 1, n, outputs), by the keys of ``asked``.
 
-        They learn the targets ``wanted`` (examples,) from ``learnt`` (layers + 1, examples, hidden), and are asked for
-        states (layers + 1, n, hidden).
+        They learn the targets ``wanted`` (examples,) from ``learnt`` (layers + 1, examples, hidden), and
+        predict for the states (layers + 1, n, hidden) in ``asked``.
         """
         if self.solver == "steps":
             heads = by_steps(learnt, wanted, task, self.learning_rate, self.epochs, self.batch_size)
             return {key: heads(states) for key, states in asked.items()}
         wanted = functional.one_hot(wanted, len(task.labels)) if task.labels else wanted[:, None]
-        found: dict[str, list[torch.Tensor]] = {key: [] for key in asked}
+        outputs: dict[str, list[torch.Tensor]] = {key: [] for key in asked}
         for layer, states in enumerate(learnt):
             of_layer = {key: states_of[layer].double() for key, states_of in asked.items()}
             for key, values in ridge(states.double(), wanted.double(), of_layer, self.penalty).items():
-                found[key].append(values)
-        return {key: torch.stack(by_layer) for key, by_layer in found.items()}
+                outputs[key].append(values)
+        return {key: torch.stack(by_layer) for key, by_layer in outputs.items()}
 
     def load(self, name: str, subject: Subject) -> Task:
         """The whole task ``name``, tokenised for the model."""
@@ -165,7 +165,7 @@ def by_steps(
 def ridge(
     states: torch.Tensor, wanted: torch.Tensor, asked: dict[str, torch.Tensor], penalty: float
 ) -> dict[str, torch.Tensor]:
-    """Predict (n, outputs) for ``asked`` (n, hidden) by a ridge regression.
+    """Predict outputs (n, outputs) for ``asked`` (n, hidden) by a ridge regression.
 
     It regresses ``wanted`` on ``states``. Features are standardised by ``states``; the offset is not
     penalised.

@@ -1,4 +1,4 @@
-"""The effect of noise on the output of one layer in the layers above it.
+"""The effect of noise on one layer's output in the layers above that layer.
 
 Hua et al. (LNSR), NAACL 2021, Figure 1: Gaussian noise whose l2 norm is 5 % of the norm of the output that it
 is added to. The paper does not say over which entries the norm goes. Here every token's noise has that share
@@ -33,7 +33,7 @@ class NoiseAttenuation(Probe):
 
     paper: ClassVar[str] = "Hua et al., NAACL 2021, Figure 1"
 
-    share: float = 0.05  # of the norm of a token's state
+    share: float = 0.05  # size of the noise, as a share of the norm of a token's state
     examples: int | None = 256
 
     def __post_init__(self) -> None:

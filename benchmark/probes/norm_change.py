@@ -21,8 +21,8 @@ class NormChange(Probe):
     """L1 norms by kind before the first update, after every ``every``-th and at the end.
 
     ``kinds`` (kinds,) are names; ``steps`` (points,) int64 the updates made; ``norms`` (points, kinds)
-    float64, and ``start`` (kinds,) the first of them. ``change`` (kinds,) float64 is the last norm's distance from the first over the first; not a
-    number if the norm starts at 0.
+    float64, and ``start`` (kinds,) the first of them. ``change`` (kinds,) float64 is (last - first) / first;
+    not a number if the norm starts at 0.
     """
 
     paper: ClassVar[str] = "Wu et al., ACL 2022, Figure 5"

@@ -21,7 +21,7 @@ from benchmark.training.course import micro_batches, to_device
 
 LEVELS = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 INSENSITIVE = 5e-8  # the least sensitivity that Figure 2 shows
-TOP = 0.01  # of the weights, the most sensitive
+TOP = 0.01  # the share of weights that count as most sensitive
 EDGES = np.logspace(-14, 0, 14 * 20 + 1)
 
 

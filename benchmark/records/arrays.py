@@ -1,4 +1,4 @@
-"""The arrays of a record: only known ones are read, and only if they fit the record and each other."""
+"""The arrays of a record: only known arrays are read, if they fit the record and each other."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ def read(path: Path, record: Record) -> dict[str, np.ndarray]:
 
 
 def losses(path: Path, record: Record) -> np.ndarray:
-    """The training loss of every update, (updates,) float32, without a look at the other arrays.
+    """The training loss of every update, (updates,) float32; the other arrays are not read.
 
-    So the record's seal, which is of the whole file, proves nothing here. Raises: as `read`.
+    So the record's seal, a digest of the whole file, is not checked here. Raises: as `read`.
     """
     with opened(path, LARGEST) as file, _archive(file) as archive:
         return _member(archive, archive.getinfo(f"losses{MEMBER}"), Expected(record))
@@ -57,7 +57,7 @@ def _archive(file: IO[bytes]) -> Iterator[zipfile.ZipFile]:
             yield archive
     except (DamagedError, OSError):
         raise
-    except Exception as error:  # numpy, zipfile and zlib raise a dozen kinds
+    except Exception as error:  # numpy, zipfile and zlib raise a dozen types
         raise DamagedError(f"{type(error).__name__}: {str(error)[:300]}") from error
 
 
@@ -86,7 +86,7 @@ def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, expected: Expecte
         content = file.read(size + 1)
     if len(content) != size:
         raise DamagedError(f"{name}: {len(content)} bytes, and its header says {size}")
-    values = np.frombuffer(bytearray(content), kind)  # of memory that may be written to
+    values = np.frombuffer(bytearray(content), kind)  # memory that may be written to
     return values.reshape(shape, order="F" if by_column else "C")
 
 
@@ -103,12 +103,12 @@ def _header(name: str, file: IO[bytes]) -> Header:
 
 @lru_cache(maxsize=1024)
 def _parsed(version: tuple[int, int], header: bytes) -> Header:
-    """A header from its length on; the arrays of a table have few different ones, and numpy compiles each."""
+    """Parse a header, cached: numpy compiles each header, and a table has few different ones."""
     return HEADERS[version](io.BytesIO(header))
 
 
 class Expected:
-    """The arrays that a record may have, and their shapes where it tells them."""
+    """The arrays that a record may have, with the shapes that it determines."""
 
     def __init__(self, record: Record) -> None:
         self.record = record
@@ -151,7 +151,7 @@ class Expected:
         return None
 
     def evaluations(self, set_name: str) -> int:
-        """The number of evaluations of a set: of each in the curve, or of the last."""
+        """The number of evaluations of a set: all in the curve, or only the last."""
         split = self.sets.get(set_name) or self.sets.get(set_name.rpartition("/")[0]) or {}
         return 1 if split.get("last_only") else len(self.record.curve)
 
@@ -171,8 +171,8 @@ def _apart(arrays: Mapping[str, np.ndarray]) -> str | None:
             if (why := _unfit(targets, array)) is not None:
                 return f"targets/{set_name}: {why}"
             if not np.isfinite(array).all():
-                return f"{name}: has values that are no numbers"
-        if group == "predictions" and lengths is not None:  # of words
+                return f"{name}: has values that are not numbers"
+        if group == "predictions" and lengths is not None:  # predictions for words
             words = {int(lengths.sum()), array.shape[-1], -1 if targets is None else len(targets)}
             if len(words) > 1 or array.ndim != 2:
                 return f"{name}: of shape {array.shape}, and the sentences have {lengths.sum()} words"

@@ -1,4 +1,4 @@
-"""A whole store looked at: every place that is not what it should be."""
+"""A check of a whole store, which finds every file or folder with a fault."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ Unlike = Callable[[Record, Mapping[str, np.ndarray]], str | None]
 
 @dataclass(frozen=True)
 class Fault:
-    """A place in a store that is not what it should be, and ``why``.
+    """A faulty file or folder in a store, and ``why``.
 
-    ``damaged`` is True if it was read and is wrong: `Store.set_aside` may move it. The others are foreign, cannot be
-    read now, or are ``unproven``: whole records that older code wrote without a seal.
+    ``damaged`` is True if it was read and is wrong: `Store.set_aside` may move it. Other places are foreign,
+    cannot be read now, or are ``unproven``: valid records that older code wrote without a seal.
     """
 
     place: Path
@@ -49,8 +49,8 @@ def faults(
 ) -> Iterator[Fault]:
     """The faults of a store: of records with their arrays, of failures, and foreign places; nothing is moved.
 
-    ``unlike`` says what a record and its arrays deny of each other, see `benchmark.report.proof`. One record is in
-    memory at a time. Raises: OSError if the store cannot be listed.
+    ``unlike`` tells where a record and its arrays contradict each other, see `benchmark.report.proof`. One
+    record is in memory at a time. Raises: OSError if the store cannot be listed.
     """
     names = sorted(os.listdir(store.folder))
     for done, place in enumerate(map(store.folder.joinpath, names), 1):
@@ -59,7 +59,7 @@ def faults(
         elif run := RUN.fullmatch(place.name):
             yield from of_run(place, run[1], unlike)
         elif place.name not in OURS and not place.name.startswith(PARTIAL):
-            yield Fault(place, f"{printable(place.name)} is no run's id")
+            yield Fault(place, f"{printable(place.name)} is not the id of a run")
         tell("places", done, len(names))
 
 
@@ -76,7 +76,7 @@ def of_run(folder: Path, run_id: str, unlike: Unlike) -> Iterator[Fault]:
     if record is None:  # it was moved since
         return
     if record.seal and of_another_run(record.config, run_id):
-        yield Fault(folder, "its configuration is of another run", True)
+        yield Fault(folder, "its configuration belongs to another run", True)
     if not record.seal:
         yield Fault(folder, "has no seal, as older code wrote it: nothing proves its numbers", unproven=True)
     path = folder / "arrays.npz"

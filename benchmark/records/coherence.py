@@ -9,7 +9,7 @@ from benchmark.records.record import FINISHED, Record
 
 
 def contradiction(record: Record) -> str | None:
-    """The first statement of a record that another one denies, in words; None if they agree."""
+    """The first contradiction between two statements of a record, in words; None if they agree."""
     steps = [entry.step for entry in record.curve]
     if any(later <= earlier for earlier, later in pairwise(steps)):
         return f"the steps of its curve do not increase ({', '.join(map(str, steps[:20]))})"
@@ -20,7 +20,7 @@ def contradiction(record: Record) -> str | None:
         if (stranger := _stranger([*entry.scores, *entry.losses], known)) is not None:
             return f"its curve has the evaluation set {stranger[:100]!r}, and its examples do not"
     if (stranger := _stranger(record.collapsed, known)) is not None:
-        return f"'collapsed' has {stranger[:100]!r}, which is no evaluation set"
+        return f"'collapsed' has {stranger[:100]!r}, which is not an evaluation set"
     return None
 
 

@@ -12,7 +12,7 @@ SPARE, FILES = 8192, 5  # bytes and files that a run takes beside its record: a 
 
 
 class UnwritableError(BenchmarkError):
-    """A store cannot be written to, for want of room or permission."""
+    """A store cannot be written to, because room or permission is missing."""
 
 
 def make_writable(key: str, folder: str | Path) -> None:
@@ -40,10 +40,10 @@ def unwritable(folder: Path, error: OSError) -> str:
     return f"store={folder}: cannot be written to ({error.strerror or error}; {free})"
 
 
-def short_of_room(folder: Path, runs: int, each: int) -> str | None:
-    """Say that the disk has no room for so many more ``runs`` of ``each`` bytes; None if it has."""
+def short_of_room(folder: Path, runs: int, bytes_of_run: int) -> str | None:
+    """A line on a disk without room for ``runs`` more runs of ``bytes_of_run`` bytes; None if it has."""
     room = os.statvfs(folder)
-    needed, free = runs * (each + each // 4 + SPARE), room.f_bavail * room.f_frsize
+    needed, free = runs * (bytes_of_run + bytes_of_run // 4 + SPARE), room.f_bavail * room.f_frsize
     if needed <= free and (not room.f_files or room.f_favail >= FILES * runs):
         return None
     return (

@@ -1,4 +1,4 @@
-"""Leases: who makes a run now, among all processes and machines that share a store.
+"""Leases: they tell which process makes a run now, on all machines of a store.
 
     STORE/leases/RUN_ID     held while a process makes the run, and renewed by its heartbeat
 
@@ -27,7 +27,7 @@ LEASES = "leases"
 class Lease:
     """The lease ``name`` in a folder of a store; keep the object as long as you wait for it or hold it.
 
-    The time that a holder did not renew it is counted in the object.
+    The object measures for how long the holder has not renewed the lease.
     """
 
     def __init__(self, store: Path, kind: str, name: str) -> None:
@@ -40,7 +40,7 @@ class Lease:
 
         Raises: StoreGoneError if the store is not there, BenchmarkError if it cannot be written to.
         """
-        seconds = token.opened(self.store).lease  # before anything is made: `acquire` makes missing folders
+        seconds = token.opened(self.store).lease  # read the token first: `acquire` would make missing folders
         try:
             self.path.parent.mkdir(exist_ok=True)
             if self.file is None:
@@ -56,15 +56,15 @@ class Lease:
         return True
 
     def _clear(self, seconds: float) -> None:
-        """Remove an empty file, of a process that was killed while it took the lease: nobody ever renews it."""
+        """Remove the empty file of a process that was killed while taking the lease: nobody renews it."""
         assert self.file is not None
         try:
-            found = self.path.stat()
+            status = self.path.stat()
         except OSError:
             return
-        seen = found.st_ino, found.st_mtime_ns
-        if found.st_size or self.empty is None or self.empty[0] != seen:
-            self.empty = None if found.st_size else (seen, time.monotonic())
+        seen = status.st_ino, status.st_mtime_ns
+        if status.st_size or self.empty is None or self.empty[0] != seen:
+            self.empty = None if status.st_size else (seen, time.monotonic())
         elif time.monotonic() - self.empty[1] >= seconds:
             self.file.force_break()
 

@@ -1,4 +1,4 @@
-"""Leftovers in a store: what processes that ended in the middle, or runs that are done, left behind."""
+"""Leftovers in a store: files of processes that were interrupted, and of runs that are finished."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from benchmark.records.store import UNFINISHED, Store
 from benchmark.records.workers import FORGOTTEN, WORKERS
 
 PARTIAL = ".writing-"
-WRITTEN = 3600.0  # seconds after which nobody is taken to be writing still
+WRITTEN = 3600.0  # seconds after which nobody can still be writing
 SNAPSHOT = re.compile(r"([0-9a-f]{16})\.\w+")
 
 
@@ -42,7 +42,7 @@ def leftovers(store: Store) -> Iterator[tuple[Path, str]]:
     for path in _in(store.folder / UNFINISHED):
         run = SNAPSHOT.fullmatch(path.name)
         if run is None:
-            yield path, f"{printable(path.name)} is no run's snapshot"
+            yield path, f"{printable(path.name)} is not the snapshot of a run"
         elif (store.folder / run[1] / "record.json").exists() and not (
             store.folder / LEASES / run[1]
         ).exists():

@@ -1,4 +1,4 @@
-"""A look at a store by somebody who does not write to it: what is there, and what goes on."""
+"""A look at a store without writing to it: its content, and the runs in progress."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from benchmark.records.store import FAILURES, UNFINISHED
 
 RUN = re.compile(r"[0-9a-f]{16}")
 BESIDE = re.compile(r"([0-9a-f]{16})(-[1-9]\d*)?")
-PATIENCE = 2.0  # times a lease's seconds after which its holder is called silent
+PATIENCE = 2.0  # multiple of a lease's seconds after which its holder is called silent
 GRID_PATIENCE = 60.0  # seconds after which a grid's command is taken to be gone
 
 
 @dataclass(frozen=True)
 class Making:
-    """A run that a process makes now: its ``holder`` in words, and ``facts`` of its note, if there is one.
+    """A run in progress: its ``holder`` in words, and the ``facts`` of its note, if there is one.
 
-    ``silent`` is the seconds since it was heard of, 0 if it was just now.
+    ``silent`` is the seconds since its last sign of life, 0 if that was just now.
     """
 
     run_id: str
@@ -56,7 +56,7 @@ class Failed:
 
 @dataclass
 class Look:
-    """A look at a ``store``: runs done, stopped, being made and failed, grids' notes, and remarks for the reader."""
+    """The state of a ``store``: runs done, stopped, in progress and failed, notes of grids, and remarks."""
 
     store: Path
     done: int = 0
@@ -81,7 +81,7 @@ def looked_at(store: Path) -> Look:
     except OSError as error:
         raise BenchmarkError(f"store={store}: cannot be read ({error.strerror or error})") from error
     stated = token.read(store)
-    done = {found[1] for name in names if (found := BESIDE.fullmatch(name))}
+    done = {match[1] for name in names if (match := BESIDE.fullmatch(name))}
     if stated is None and not done and names:
         raise BenchmarkError(
             f"store={store}: no store, but a folder with other files; name the folder of the records"
@@ -104,7 +104,7 @@ def looked_at(store: Path) -> Look:
 
 
 def _other_versions(store: Path, names: list[str]) -> Iterator[str]:
-    """Whether records are of a version that is not read here: a look at two, since a store is of one version."""
+    """A remark on records of another version; two are read, since a store has one version."""
     for name in dict.fromkeys([*names[:1], *names[-1:]]):
         with suppress(BenchmarkError, DamagedError):
             try:
@@ -131,13 +131,16 @@ def _making(store: Path, seconds: float, told: dict[str, dict[str, Any]]) -> Ite
 
 
 def failed(store: Path, but: Container[str], remarks: list[str]) -> list[Failed]:
-    """The runs that failed, without those in ``but``, the latest first; ``remarks`` get what cannot be read."""
+    """The failed runs except those in ``but``, the latest first.
+
+    Unreadable files are added to ``remarks``.
+    """
     files = defaultdict[str, list[Path]](list)
     for path in (store / FAILURES).glob("*.json"):
         run_id, _, number = path.stem.rpartition("-")
         if number.isdecimal() and run_id not in but:
             files[run_id].append(path)
-    found, unread = list[Failed](), 0
+    failures, unread = list[Failed](), 0
     for run_id, paths in files.items():
         last = max(paths, key=lambda path: int(path.stem.rpartition("-")[2]))
         try:
@@ -149,12 +152,12 @@ def failed(store: Path, but: Container[str], remarks: list[str]) -> list[Failed]
             unread += 1
             continue
         why = f"{failure.cause}: {failure.error}"
-        found.append(Failed(run_id, _what(failure.config), why, len(paths), failure.failed))
+        failures.append(Failed(run_id, _what(failure.config), why, len(paths), failure.failed))
     if unread:
         remarks.append(
             f"{unread} failures cannot be read: `python -m benchmark.store check {store}` names them"
         )
-    return sorted(found, key=lambda run: run.when, reverse=True)
+    return sorted(failures, key=lambda run: run.when, reverse=True)
 
 
 def _what(config: dict[str, Any]) -> str:

@@ -1,10 +1,10 @@
-"""Notes on what goes on in a store, for people who look on: how far a run or a grid is, and where.
+"""Notes on runs and grids in progress, for people who watch: how far each is, and where it runs.
 
     STORE/ongoing/RUN_ID.json       a run that is being made: its parts, phase, updates done and to do
     STORE/ongoing/grid-ID.json      a command that makes a grid: runs done, to do and failed
 
-A note is renewed every few seconds and removed at the end; nothing depends on it. One that cannot be written is left
-out: it never harms a run.
+A note is renewed every few seconds and removed at the end; nothing depends on it. If a note cannot be
+written, the run goes on without it.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ class Note:
 
     def tell(self, now: bool = False, **facts: Any) -> None:
         """Write the note with further ``facts`` if it is time to, or ``now``."""
-        at = time.monotonic()
-        if at < self.next and not now:
+        clock = time.monotonic()
+        if clock < self.next and not now:
             return
         where = {"host": socket.gethostname(), "pid": os.getpid(), "began": self.began, "at": time.time()}
         partial = self.path.with_suffix(f".{os.getpid()}")
@@ -54,10 +54,10 @@ class Note:
                 partial.write_text(json.dumps(self.facts | where | facts, default=str))
                 os.replace(partial, self.path)
                 self.written = True
-        except OSError:  # a full disk, a store that may not be written to
-            self.next = at + 30 * EVERY
+        except OSError:  # a full disk, or a read-only store
+            self.next = clock + 30 * EVERY
             return
-        self.next = max(at + EVERY, at + 50 * (time.monotonic() - at))  # on a slow disk more seldom
+        self.next = max(clock + EVERY, clock + 50 * (time.monotonic() - clock))  # on a slow disk more seldom
 
     def close(self) -> None:
         """Remove the note."""

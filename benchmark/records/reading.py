@@ -1,7 +1,7 @@
 """Reading of records: nothing is moved or changed, and a file has one of four states.
 
-It is not there; it cannot be read now, which says nothing about it (`UnreadableError`); it was read and is no record
-(`DamagedError`); or it is a record.
+It does not exist; it cannot be read now, so that its content is unknown (`UnreadableError`); it was read and
+is not a record (`DamagedError`); or it is a record.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ HOW = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC  # a pipe without
 
 
 class UnreadableError(BenchmarkError):
-    """A file that cannot be read now: it is unknown what it holds."""
+    """A file that cannot be read now, so that its content is unknown."""
 
 
 class DamagedError(Exception):
-    """A file that was read, and is not what its place says."""
+    """A file that was read and does not have the content it should have."""
 
 
 def unreadable(path: Path, why: object) -> UnreadableError:
@@ -57,7 +57,7 @@ def record_at(folder: Path, run_id: str) -> Record | None:
         if seal.RECORD in record.seal and not proven:
             raise ShapeError("something in it was changed: its content is not what its digest says")
         if not record.seal and of_another_run(record.config, run_id):
-            raise ShapeError("its configuration is of another run")
+            raise ShapeError("its configuration belongs to another run")
     except (ValueError, RecursionError) as error:
         raise DamagedError(_said(error)) from error
     return record
@@ -83,7 +83,7 @@ def opened(path: Path, largest: int) -> Iterator[IO[bytes]]:
         try:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
-                raise DamagedError(f"{path.name} is no regular file")
+                raise DamagedError(f"{path.name} is not a regular file")
             if status.st_size > largest:
                 raise DamagedError(f"{path.name} has {status.st_size} bytes, and at most {largest} are read")
             yield file
@@ -102,12 +102,12 @@ def text_of(path: Path) -> str:
 
 
 def content_of(text: str) -> Any:
-    """The value of a JSON text, by the letter of the standard. Raises: DamagedError."""
+    """The value of a JSON text that follows the standard strictly. Raises: DamagedError."""
     return _parsed(text)[0]
 
 
 def _parsed(text: str) -> tuple[Any, bool]:
-    """The value of a JSON text, and True if its seal proves it: then it needs no second, stricter look."""
+    """The value of a JSON text, and True if its seal proves it, so that no stricter reading is needed."""
     try:
         content = json.loads(text) if seal.SEAL in text else None
         proven = seal.holds(text, content)
@@ -118,7 +118,7 @@ def _parsed(text: str) -> tuple[Any, bool]:
 
 def _text_in(folder: Path) -> str | None:
     path = folder / FILE
-    for _ in range(2):  # a writer may move its folder here between the two looks
+    for _ in range(2):  # a writer may move its folder here between two looks
         try:
             return text_of(path)
         except FileNotFoundError:
@@ -144,7 +144,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _no_constant(word: str) -> Any:
-    raise ValueError(f"{word} is no number")
+    raise ValueError(f"{word} is not a number")
 
 
 def _said(error: BaseException) -> str:

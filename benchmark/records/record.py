@@ -24,11 +24,11 @@ from typing import Any, Self
 
 from benchmark.records.shape import ShapeError, check_of, shown
 
-VERSION = 1  # of the JSON of records and failures; raised when a field changes its name or meaning
+VERSION = 1  # version of the JSON of records and failures, raised when a field changes its name or meaning
 FINISHED, DIVERGED, FAILED = "finished", "diverged", "failed"
 
-LOUD = 10  # a term of the loss so many times the task's own is warned of
-DATA = "data "  # before the name of a split in `Record.origins`
+LOUD = 10  # warn if a term of the loss is so many times the task's own
+DATA = "data "  # precedes the name of a split in `Record.origins`
 
 Scores = dict[str, dict[str, float]]  # by evaluation set and metric; fractions
 
@@ -95,9 +95,9 @@ class Memory:
 class Weights:
     """The origin of the weights before fine-tuning.
 
-    ``id`` is of the hub, with its commit in ``revision``, a folder's name or a builder. ``digest`` is the SHA-256
-    of the weights' files, ``tokenizer`` that of the configuration and tokenizer; None in old records. ``drawn``
-    names the weights that the checkpoint has not, which every run draws: the head's, and a pooler's.
+    ``id`` is of the hub, with its commit in ``revision``, a folder's name or a builder. ``digest`` is the
+    SHA-256 of the weights' files, ``tokenizer`` that of the configuration and tokenizer; None in old records.
+    ``drawn`` names the weights that the checkpoint lacks and every run draws: the head's, and a pooler's.
     """
 
     id: str | None
@@ -111,9 +111,9 @@ class Weights:
 class Data:
     """The origin of the data: a hub id with its commit, or a builder without.
 
-    ``revisions`` are the commits of other data sets by id. ``digests`` are the SHA-256 of files by CONFIG/SPLIT.
-    ``max_length`` is in tokens. ``remarks`` counts examples by remark and CONFIG/SPLIT, ``left_out`` the rows
-    that are no examples by reason and CONFIG/SPLIT.
+    ``revisions`` are the commits of other data sets by id. ``digests`` are the SHA-256 of files by
+    CONFIG/SPLIT. ``max_length`` is in tokens. ``remarks`` counts examples by remark and CONFIG/SPLIT,
+    ``left_out`` the rows that were left out, by reason and CONFIG/SPLIT.
     """
 
     id: str | None
@@ -130,13 +130,14 @@ class Record:
     """The stored result of a finished or diverged run.
 
     ``config`` is the configuration as JSON, without paths of this machine. ``finished`` is a date and time
-    (ISO 8601, UTC), and ``command`` repeats the run. ``diverged_at`` counts updates, ``resumed`` interruptions,
-    and ``replayed`` the updates that a GPU replayed from CUDA graphs. ``attention`` names the attention kernel;
-    ``padding_computed`` is true if passes computed padding. ``collapsed`` names the evaluation sets on which
-    the final model gives one answer to everything. ``scores`` are of the last evaluation, empty if the run
-    diverged. ``examples`` are counts by set; the training set is ``train``. ``environment`` has the code's
-    commit, the versions of packages, and the device. ``seal`` proves the files, see `benchmark.records.seal`.
-    ``terms`` has the term that a method adds to the loss over the task's own, at the first update.
+    (ISO 8601, UTC), and ``command`` repeats the run. ``diverged_at`` counts updates, ``resumed``
+    interruptions, and ``replayed`` the updates that a GPU replayed from CUDA graphs. ``attention`` names the
+    attention kernel; ``padding_computed`` is true if passes computed padding. ``collapsed`` names the
+    evaluation sets on which the final model gives one answer to everything. ``scores`` are of the last
+    evaluation, empty if the run diverged. ``examples`` are counts by set; the training set is ``train``.
+    ``environment`` has the code's commit, the versions of packages, and the device. ``seal`` proves the
+    files, see `benchmark.records.seal`. ``terms`` has, by method, the term that it adds to the loss divided
+    by the task's own loss, at the first update.
     """
 
     run_id: str
@@ -167,7 +168,7 @@ class Record:
         return asdict(self)
 
     def origins(self) -> dict[str, str]:
-        """The digests of the files that the result is of, by what they are."""
+        """The digests of the files behind the result, by role: weights, tokenizer, data."""
         model = self.model
         weights = {"weights": model.digest} if model.digest else {"revision": model.revision}
         facts = weights | {"tokenizer": model.tokenizer}
@@ -175,14 +176,14 @@ class Record:
         return {name: fact for name, fact in facts.items() if fact is not None} | data
 
     def changed(self, now: Mapping[str, str]) -> list[str]:
-        """The names of the record's origins that are known to be others ``now``."""
+        """The names of the record's origins that surely differ ``now``."""
         return [name for name, fact in self.origins().items() if now.get(name, fact) != fact]
 
     @classmethod
     def from_json(cls, stored: Any) -> Self:
         """The record of a file's content.
 
-        Raises: VersionError for another version, ShapeError for content that is no record.
+        Raises: VersionError for another version, ShapeError for content that is not a record.
         """
         values = _checked("record", stored)
         inner = {"seconds": Seconds, "memory": Memory, "model": Weights, "data": Data}
@@ -217,7 +218,7 @@ class Failure:
     def from_json(cls, stored: Any) -> Self:
         """The failure of a file's content.
 
-        Raises: VersionError for another version, ShapeError for content that is no failure.
+        Raises: VersionError for another version, ShapeError for content that is not a failure.
         """
         return cls(**_checked("failure", stored))
 
@@ -231,6 +232,6 @@ def _checked(kind: str, stored: Any) -> dict[str, Any]:
     if isinstance(stored, dict) and "run_id" in stored and stored.get("version") != VERSION:
         raise VersionError(stored.get("version"))
     if not isinstance(stored, dict):
-        raise ShapeError(f"{shown(stored)} is no mapping")
+        raise ShapeError(f"{shown(stored)} is not a mapping")
     check_of(kind)(stored)
     return stored

@@ -1,7 +1,7 @@
-"""Digests that show whether a record and its arrays are as they were written.
+"""Digests that show that a record and its arrays are still as they were written.
 
-They prove that nothing was changed by accident. A record whose seal was taken away is like one of old, which has none
-and is read without a proof.
+They prove that nothing was changed by accident. A record whose seal was removed looks like an old record
+without a seal, and is read without proof.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import IO, Any
 
 SEAL, RECORD, ARRAYS = "seal", "record", "arrays"
-OPEN = f'"{RECORD}": ""'  # where the digest of the text goes, which is taken without it
+OPEN = f'"{RECORD}": ""'  # the place of the digest; the digest is taken of the text with this empty place
 
 
 def sealed(content: Mapping[str, Any], arrays: str) -> str:
@@ -24,11 +24,11 @@ def sealed(content: Mapping[str, Any], arrays: str) -> str:
 
 
 def holds(text: str, content: Any) -> bool:
-    """True for the text of a record that is as it was sealed."""
+    """True for the text of a record that has not changed since it was sealed."""
     try:
         said = content[SEAL][RECORD]
-        before, found, after = text.rpartition(said)
-        return bool(found) and _digest(before + after) == said
+        before, digest, after = text.rpartition(said)
+        return bool(digest) and _digest(before + after) == said
     except (KeyError, TypeError, ValueError, IndexError):
         return False  # no record, or without a seal
 

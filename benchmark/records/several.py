@@ -1,4 +1,4 @@
-"""The record to use of several of one run, from other data or machines."""
+"""The choice between several records of one run, from other data or machines."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from benchmark.records.record import Record
 
 
 def chosen(records: Sequence[tuple[Path, Record]]) -> tuple[Path, Record, list[Path]]:
-    """The record to use, with its place and those that lie unused beside it.
+    """The record to use, with its place and the places of the unused ones.
 
-    ``records`` are one or more, in the order of their places. If they are of several origins, it is of the one that was finished last. Of one origin it is the first, so that
-    what is merged into a store never takes the place of what was there.
+    ``records`` are one or more, in the order of their places. Between several origins, the one with the
+    record that was finished last is used. Within one origin the first record is used, so that a record merged
+    into a store never replaces an existing one.
     """
-    firsts: list[tuple[Path, Record, list[Path]]] = []  # of every origin
+    firsts: list[tuple[Path, Record, list[Path]]] = []  # the first record of every origin
     for place, record in records:
         for _, first, beside in firsts:
             if not record.changed(first.origins()):

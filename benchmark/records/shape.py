@@ -1,6 +1,7 @@
 """Shapes of JSON values: `schema.json` of this folder as quick checks.
 
-The words of JSON Schema that it uses are known here, no others, so that readers check what is published.
+Only those keywords of JSON Schema that the file uses are implemented, so readers check exactly the published
+schema.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ REFERENCE = "#/$defs/"
 
 
 class ShapeError(ValueError):
-    """A value that has not the published shape; ``keys`` lead to it, innermost first."""
+    """A value that does not have the published shape; ``keys`` lead to it, innermost first."""
 
     def __init__(self, why: str, *keys: Any, missing: bool = False) -> None:
         self.why, self.keys, self.missing = why, [str(key) for key in keys], missing
@@ -49,7 +50,7 @@ class ShapeError(ValueError):
 
 
 def shown(value: Any) -> str:
-    """The begin of any value, for a message."""
+    """The beginning of any value, for a message."""
     short = reprlib.Repr()
     short.maxstring = short.maxother = 40
     return short.repr(value)
@@ -59,17 +60,17 @@ def shown(value: Any) -> str:
 def check_of(name: str) -> Check:
     """The check of a definition in the schema: it raises ShapeError for a value of another shape."""
     schema = json.loads((Path(__file__).parent / "schema.json").read_text())
-    return made(schema["$defs"][name], schema["$defs"])
+    return compiled(schema["$defs"][name], schema["$defs"])
 
 
-def made(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Check:
+def compiled(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Check:
     """The check of ``schema``, which may refer to ``definitions``.
 
-    Raises: ValueError for a word that is not known here.
+    Raises: ValueError for a keyword that is not implemented here.
     """
     words = {word: value for word, value in schema.items() if word not in NOT_CHECKED}
     if "$ref" in words:
-        return made(definitions[words["$ref"].removeprefix(REFERENCE)], definitions)
+        return compiled(definitions[words["$ref"].removeprefix(REFERENCE)], definitions)
     named = words.pop("type", [])
     types = tuple(kind for name in ([named] if isinstance(named, str) else named) for kind in TYPES[name])
     checks = [_of_type(named, types)] if types else []
@@ -80,7 +81,7 @@ def made(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Check:
     if str in types:
         checks.append(_text(words.pop("maxLength", None), words.pop("pattern", "")))
     if list in types:
-        checks.append(_items(made(words.pop("items", {}), definitions)))
+        checks.append(_items(compiled(words.pop("items", {}), definitions)))
     if dict in types:
         checks.append(_object(words, definitions))
         for word in ("properties", "additionalProperties", "required", "minProperties"):
@@ -118,7 +119,7 @@ def _one_of(values: list[Any]) -> Check:
 
 def _between(low: float, high: float) -> Check:
     def check(value: Any) -> None:
-        if value is not None and not low <= value <= high:  # not a number is nowhere between
+        if value is not None and not low <= value <= high:  # NaN fails every comparison
             raise ShapeError(f"{shown(value)} is not between {low} and {high}")
 
     return check
@@ -152,9 +153,9 @@ def _items(inner: Check) -> Check:
 
 
 def _object(words: Mapping[str, Any], definitions: Mapping[str, Any]) -> Check:
-    known = {name: made(part, definitions) for name, part in words.get("properties", {}).items()}
+    known = {name: compiled(part, definitions) for name, part in words.get("properties", {}).items()}
     others = words.get("additionalProperties", True)
-    free = made(others, definitions) if isinstance(others, Mapping) else None
+    free = compiled(others, definitions) if isinstance(others, Mapping) else None
     required, fewest = list(words.get("required", ())), words.get("minProperties", 0)
 
     def check(value: Any) -> None:

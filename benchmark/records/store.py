@@ -3,11 +3,11 @@
     STORE/RUN_ID/record.json        configuration, scores, curve, timings, environment: see `benchmark.records.record`
     STORE/RUN_ID/arrays.npz         training losses; logits and targets of every evaluation
     STORE/RUN_ID-2/                 the same for the next data, weights or tokenizer behind the same names, or
-                                    of another store that was merged into this one, with other bits
+                                    from another store that was merged into this one, with other bits
     STORE/failures/RUN_ID-N.json    the error of the N-th failed attempt at a run
     STORE/unfinished/RUN_ID.pt      the state of an unfinished run, to continue from (`benchmark.training.snapshot`)
-    STORE/leases/, workers/         who makes which run now; and how far it is in ongoing/ (`benchmark.records`)
-    STORE/store.json                the token that tells it from a folder in its place (`benchmark.records.token`)
+    STORE/leases/, workers/         which process makes which run; ongoing/ has its progress
+    STORE/store.json                the token that distinguishes it from another folder
     STORE/set-aside/                damaged or foreign files, never deleted
 
 Readers move nothing: a damaged record is named, counts as missing and stays, until its run is made again or the
@@ -58,9 +58,9 @@ class Store:
         self.told: set[Path | str] = set()  # warned of
 
     def open(self, wait: bool = False) -> token.Token:
-        """Make the store ready for a run's record; its token. With ``wait``, wait for one that is not where it was.
+        """Make the store ready for a run's record; return its token.
 
-        Raises: BenchmarkError if it cannot be written to, StoreGoneError if it is not where it was.
+        If the store is gone, ``wait``. Raises: BenchmarkError if not writable, StoreGoneError if gone.
         """
         if not token.known(self.folder):
             make_writable("store", self.folder)
@@ -124,7 +124,7 @@ class Store:
             log.warning("%s: %s", subject, why)
 
     def arrays(self, run_id: str, record: Record | None = None) -> dict[str, np.ndarray]:
-        """The arrays of the record found last (``record``, if at hand); empty, with a warning, if they are damaged."""
+        """The arrays of the record found last (``record``, if loaded); empty, with a warning, if damaged."""
         folder = self.places.get(run_id, self.folder / run_id)
         path = folder / "arrays.npz"
         try:
@@ -154,7 +154,7 @@ class Store:
                 raise
 
     def wait_until_there(self) -> None:
-        """Wait for a store that is not where it was, and say so."""
+        """Wait for a store that is gone, and say so."""
         if not token.is_there(self.folder):
             log.warning("store=%s is gone: waiting until it is back", self.folder)
         while not token.is_there(self.folder):

@@ -1,9 +1,9 @@
-"""The token of a store: it tells the store from a folder that was made in its place.
+"""The token of a store, which distinguishes the store from another folder in its place.
 
     STORE/store.json        the store's id, and the seconds after which a lease that is not renewed is over
 
-A folder on a disk that is not mounted, or a folder of the same name on another machine, has not the token that
-was seen before. Nothing is written there.
+If a disk is not mounted, or on another machine, the folder of that name does not have the token that was seen
+before. Then nothing is written there.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from pathlib import Path
 from benchmark.errors import BenchmarkError
 
 FILE = "store.json"
-FORMAT = 1  # of a store's folders and files
-LEASE = 30.0  # seconds; all who share a store must agree, so it is a store's own
+FORMAT = 1  # format of a store's folders and files
+LEASE = 30.0  # seconds; kept in the store, since all processes that share it must agree
 
 
 class StoreGoneError(BenchmarkError):
-    """A store is not where it was; it may come back."""
+    """A store is gone from its place; it may come back."""
 
 
 @dataclass(frozen=True)
@@ -35,14 +35,14 @@ class Token:
     format: int = FORMAT
 
 
-_seen: dict[Path, Token] = {}  # by the store's folder: this process writes nowhere else under that name
+_seen: dict[Path, Token] = {}  # by the store's folder: this process writes only to stores with these tokens
 
 
 def opened(folder: Path) -> Token:
     """The token of a store that can be written to; a new store gets one.
 
-    Raises: StoreGoneError if the folder has not the token that it had before, BenchmarkError for a token that
-    cannot be read, OSError.
+    Raises: StoreGoneError if the folder does not have the token that it had before, BenchmarkError for a
+    token that cannot be read, OSError.
     """
     place = folder.absolute()
     token = read(folder)
@@ -57,12 +57,12 @@ def opened(folder: Path) -> Token:
 
 
 def expect(folder: Path, token: Token) -> None:
-    """Take no other store than that of ``token`` for ``folder`` in this process."""
+    """Accept only the store of ``token`` at ``folder`` in this process."""
     _seen[folder.absolute()] = token
 
 
 def known(folder: Path) -> bool:
-    """True if this process has seen the store, and makes no other in its place."""
+    """True if this process has seen the store: then it makes no new one."""
     return folder.absolute() in _seen
 
 
@@ -76,7 +76,7 @@ def is_there(folder: Path) -> bool:
 
 
 def read(folder: Path) -> Token | None:
-    """The token of a store as it stands; None if there is none.
+    """The token in a store's file; None if there is none.
 
     Raises: BenchmarkError for one that is damaged, or of another format.
     """

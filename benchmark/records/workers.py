@@ -20,16 +20,16 @@ from benchmark.records import token
 from benchmark.records.lease import Lease
 
 WORKERS = "workers"
-FORGOTTEN = 100  # times a lease's seconds, after which a silent worker of another machine is taken for gone
+FORGOTTEN = 100  # multiple of a lease's seconds after which a silent worker on another machine counts as gone
 
 _present: dict[tuple[Path, int], Lease] = {}  # by store and process
 
 
 @contextmanager
 def present(store: Path) -> Iterator[None]:
-    """Show this process among the workers of a store in the block.
+    """List this process among the workers of a store, for the block.
 
-    If it is there already, it stays.
+    If it is listed already, it stays.
 
     Raises: as `arrive`.
     """
@@ -42,7 +42,7 @@ def present(store: Path) -> Iterator[None]:
 
 
 def arrive(store: Path) -> bool:
-    """Show this process among the workers of a store; False if it is there already.
+    """List this process among the workers of a store; False if it is listed already.
 
     Raises: BenchmarkError if another machine has this one's name, StoreGoneError.
     """
@@ -77,7 +77,7 @@ def forget_killed(store: Path) -> None:
 
 
 def _meet(own: Lease, path: Path) -> None:
-    """Look at another worker's file: remove it if the worker is gone, refuse one of a machine of this name."""
+    """Check another worker's file: remove it if the worker is gone, refuse another machine of this name."""
     seconds = token.opened(own.store).lease
     here, there = own.owner(), SoftFileLease(path, lease_duration=seconds).owner
     try:
@@ -92,7 +92,7 @@ def _meet(own: Lease, path: Path) -> None:
             other.release()
         return
     else:
-        gone = age > seconds  # it was a process of this machine before it was started again
+        gone = age > seconds  # a process of this machine from before its restart
         if not gone:
             raise BenchmarkError(
                 f"store={own.store}: another machine that is called {here.hostname} too makes runs there: give one "
@@ -103,5 +103,5 @@ def _meet(own: Lease, path: Path) -> None:
 
 
 def _boot(start: int | None) -> int:
-    """The part of a process's start, as filelock tells it, that is of the machine's last boot."""
+    """The part of a process's start, as given by filelock, that identifies the machine's last boot."""
     return (start or 0) >> 64

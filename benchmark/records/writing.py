@@ -30,6 +30,6 @@ def written(record: Record, arrays: Mapping[str, np.ndarray], folder: Path) -> P
 
 
 def rescued(record: Record, arrays: Mapping[str, np.ndarray], store: Path) -> str:
-    """Write a run that ``store`` does not take to a folder for temporary files; say where."""
+    """Write a run that ``store`` cannot take to a temporary folder; return a line that says where."""
     kept = written(record, arrays, Path(tempfile.gettempdir()))
     return f"the finished run is kept in {kept}: move it to {store / record.run_id}"

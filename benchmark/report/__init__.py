@@ -43,7 +43,7 @@ def write(
     for other sets without gold labels. ``arrays`` gives the arrays of a run by its id. ``failed`` are the ids of
     runs that ended in an error, ``further`` are notes on the records themselves. A static table has no runs.
     """
-    from benchmark.report import figures  # with matplotlib, which the ledger does without
+    from benchmark.report import figures  # imports matplotlib, which the ledger does not need
 
     records, mixed = of_one_origin(grid, records)
     if grid.table["static"]:

@@ -21,7 +21,7 @@ from benchmark.report.numbers.predictions import Arrays
 from benchmark.report.numbers.sampling import weights_of
 
 BySeed = dict[int, float]
-Rows = Mapping[str, np.ndarray]  # of runs, by the names of a frame's columns
+Rows = Mapping[str, np.ndarray]  # arrays over runs, by the names of a frame's columns
 Scored = Callable[[Rows], np.ndarray]
 Kept = TypeVar("Kept")
 
@@ -35,7 +35,8 @@ def scores_of(rows: Rows) -> np.ndarray:
 class Arm:
     """The runs of one row of a table; ``place`` has the row's values by axis.
 
-    The claims of a table ask the same of an arm many times: what is computed is kept, and not to be changed.
+    Claims of a table need the same values of an arm many times, so computed values are kept; do not change
+    them.
     """
 
     name: str
@@ -57,7 +58,10 @@ class Arm:
 
     @cached_property
     def every(self) -> Rows:
-        """All rows, as arrays: claims ask thousands of small questions. Collapsed runs have a status of that name."""
+        """All rows, as arrays, which are quick to select from.
+
+        The status of collapsed runs is ``collapsed``.
+        """
         rows = {str(name): self.frame[name].to_numpy() for name in self.frame}
         lost = (rows["status"] == "finished") & rows["collapsed"].astype(bool)
         return rows | {"status": np.where(lost, "collapsed", rows["status"]).astype(object)}
@@ -112,7 +116,7 @@ class RunValues:
             if of == "score" or of_arms(of)
             else self.of_rows(of, rows, claim.get("depth") or [], _axis_within(claim))
         )
-        if of == "std" or not self.collapsed:  # a collapse is a rate of its own, and no spread
+        if of == "std" or not self.collapsed:  # collapses count as a rate, and not as spread
             values = np.where(rows["collapsed"].astype(bool), np.nan, values)
         return average_by_seed({**rows, "score": values}, rule)
 

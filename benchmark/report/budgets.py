@@ -1,7 +1,7 @@
 """Search budgets: the best of several settings is higher by chance alone.
 
-An arm that tried more settings than its rival is better only if it is so without a leak, where one half of the
-evaluation set chooses the setting and the other scores it.
+An arm that tried more settings than its rival counts as better only if it is better by the leak-free rule,
+where one half of the evaluation set chooses the setting and the other half scores it.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from benchmark.report.paired_tests import Comparison
 
 
 def counted(comparison: Comparison, weighted: Weighted, of: str) -> Comparison:
-    """``comparison`` with the most settings that either side tried; runs of a positive weight are on the claimed side.
+    """``comparison`` with the largest number of settings tried on each side.
 
-    A search raises scores, and no other quantity is chosen by it.
+    Runs of positive weight are on the claimed side. Only scores are raised by a search; no other quantity is
+    chosen by it.
     """
     ours, others = (
         max(

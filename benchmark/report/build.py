@@ -33,7 +33,7 @@ FURTHER = "Groups and averages: mean ± sample std (n seeds) [what the printed c
 class Report:
     """A table ready to be rendered.
 
-    - ``head``: sentences to read before the table.
+    - ``preface``: sentences to read before the table.
     - ``numbers``: the table as tidy data, one row per cell.
     - ``averages``, ``languages``: further numbers of the same form; ``by_language`` shows the latter.
     - ``names``: headings of columns by their keys.
@@ -55,7 +55,7 @@ class Report:
     averages: pd.DataFrame = field(default_factory=pd.DataFrame)
     languages: pd.DataFrame = field(default_factory=pd.DataFrame)
     by_language: list[Section] = field(default_factory=list)
-    head: list[str] = field(default_factory=list)
+    preface: list[str] = field(default_factory=list)
 
 
 def build(
@@ -97,7 +97,7 @@ def build(
         numbers=numbers,
         labels=labels,
         verdicts=evidence.verdicts(bool(changed)),
-        head=[words.reason(changed)] if changed else [],
+        preface=[words.reason(changed)] if changed else [],
         frame=frame,
         rule=rule,
         names=names,

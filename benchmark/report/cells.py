@@ -58,7 +58,7 @@ def p_value(cell: pd.Series, declared: int) -> str:
 
 
 def detectable(cell: pd.Series, declared: int) -> str:
-    """The smallest true difference that so many seeds find."""
+    """The smallest true difference that this number of seeds can find."""
     return _points(cell["difference_detectable"])
 
 

@@ -19,10 +19,10 @@ def numbers(verdicts: Sequence[Verdict]) -> pd.DataFrame:
     """One row per comparison of every claim, those against controls last; at least one row per claim.
 
     ``for_sentences`` is the verdict of seeds and examples, ``p_sentences`` its p-value before correction.
-    ``effect``, ``low`` and ``high`` are in ``unit``. ``toward`` is the effect as claimed, or its distance from the
-    margin, of a ratio in logarithms. ``p_claimed`` is one-sided; ``p_alone`` and ``p``, which is corrected, are
-    two-sided, of claims within a margin for a difference beyond it. ``…_without_collapses`` is among the runs that
-    did not collapse.
+    ``effect``, ``low`` and ``high`` are in ``unit``. ``toward`` is the effect in the claimed direction, or
+    its distance from the margin; for ratios it is a logarithm. ``p_claimed`` is one-sided. ``p_alone`` and
+    the corrected ``p`` are two-sided; for claims within a margin they test for a difference beyond it.
+    ``…_without_collapses`` is among the runs that did not collapse.
     """
     rows: list[dict[str, Any]] = []
     for number, judged in enumerate(verdicts, 1):
@@ -50,7 +50,10 @@ def _rows(claim: dict[str, Any], judged: Verdict) -> list[dict[str, Any]]:
 
 
 def _fields(comparison: Comparison, level: float) -> dict[str, Any]:
-    """The numbers of one comparison; ``seeds_needed`` are at the effect and spread seen, for it alone."""
+    """The numbers of one comparison.
+
+    ``seeds_needed`` would decide it alone, at the observed effect and spread.
+    """
     paper = comparison.paper_tried or (None, None)
     return {
         "column": comparison.column,

@@ -1,8 +1,8 @@
-"""Claims that runs which collapsed may decide: what they must not praise, or blame, alone.
+"""Claims whose verdict might come from collapsed runs alone, which is not allowed.
 
-A model that gives one answer to everything has a low score. But its gap between training and evaluation is the
-smallest of all, its loss may be less than that of a model that is sure and wrong, and what a probe measures may be
-smaller as well.
+A collapsed model, which gives one answer to everything, has a low score. But it has the smallest gap between
+training and evaluation, its loss may be lower than that of a model that is sure and wrong, and probes may
+measure smaller values.
 """
 
 from __future__ import annotations
@@ -13,28 +13,28 @@ from benchmark.config.units import LOWER_IS_BETTER, PROBE, RATES
 from benchmark.report.comparisons import Compared
 from benchmark.report.words import CONTRADICTED, REPRODUCED
 
-OF_SCORES = ("score", "median")  # quantities that a collapse lowers, and that speak of runs as a whole
+OF_SCORES = ("score", "median")  # quantities that a collapse lowers, and that describe all runs together
 MARGINS = (
     "equivalent",
     "not_worse",
     "size",
-)  # two arms that have learnt nothing are not alike in what they learn
+)  # two arms that learnt nothing are equal, but not because they learn alike
 
 
 def decide(compared: Compared, claim: dict[str, Any], kind: str) -> bool:
-    """True if the claim is another one among runs that did not collapse."""
+    """True if the claim may have another verdict among runs that did not collapse."""
     return claim["of"] in OF_SCORES or _praised(compared, claim, kind)
 
 
 def borne_out_by_others(compared: Compared, claim: dict[str, Any], kind: str) -> tuple[str, ...]:
-    """The words that need the runs that did not collapse to say so as well."""
+    """The verdicts that must also hold among the runs that did not collapse."""
     if _praised(compared, claim, kind):
         return REPRODUCED, CONTRADICTED
     return (REPRODUCED,) if kind in MARGINS else ()
 
 
 def _praised(compared: Compared, claim: dict[str, Any], kind: str) -> bool:
-    """True for a quantity that may be better of a model that has learnt nothing."""
+    """True for a quantity that may look better for a model that has learnt nothing."""
     of = claim["of"]
     if kind == "association" or of in RATES:
         return False

@@ -75,7 +75,7 @@ class Compared:
         )
 
     def pairs(self, claim: dict[str, Any], side: str) -> Iterator[tuple[Arm, Arm]]:
-        """The arms of ``side`` with the arms of ``than`` that each is compared with."""
+        """Pairs of an arm of ``side`` and an arm of ``than`` to compare it with."""
         named = set(claim[side]) | set(claim["than"])
         for ours in self.matching(claim[side]):
             for others in self.matching(claim["than"]):
@@ -136,7 +136,7 @@ class Compared:
         return [(column, column, column) for column in self.columns if column in wanted]
 
     def has_gaps(self, claim: dict[str, Any]) -> bool:
-        """True if the claim is of a gap. It is best for a model that has learnt nothing."""
+        """True if the claim is about a gap: a model that learnt nothing has the smallest."""
         return any(self.gaps & weights_of(rule).keys() for _, *rules in self.places(claim) for rule in rules)
 
     def x_without(self, axis: str) -> float | None:
@@ -151,7 +151,7 @@ class Compared:
         scored: Scored = scores_of,
         logs: bool = False,
     ) -> Sum:
-        """The weighted sum of the compared quantity over some arms."""
+        """The weighted sum of the compared quantity over the arms in ``terms``."""
         return sums.summed(
             terms,
             lambda arm, column: self.values(claim, arm, column, scored),
@@ -182,11 +182,11 @@ class Compared:
         return self.facts.added(comparison, (ours, others), seeds, sign, claim["of"] == "score")
 
     def weighted_runs(self, claim: dict[str, Any], terms: Sequence[Term]) -> list[tuple[float, Rows]]:
-        """The runs behind a weighted sum, those that gains are over included."""
+        """The runs behind a weighted sum, including those over which gains are taken."""
         return [(weight, arm.behind(rule)) for weight, arm, rule in self.with_bases(claim, terms)]
 
     def with_bases(self, claim: dict[str, Any], terms: Iterable[Term]) -> list[Term]:
-        """``terms``, each followed by the arm that its gain is over, if any."""
+        """``terms``, each followed by the arm over which its gain is taken, if any."""
         return [
             term
             for weight, arm, rule in terms
@@ -197,7 +197,7 @@ class Compared:
         ]
 
     def without_collapses(self) -> Compared:
-        """The same arms, of whose runs those that collapsed have no score."""
+        """The same arms, without the scores of collapsed runs."""
         others = copy(self)
         others.run_values = replace(self.run_values, collapsed=False)
         return others
@@ -215,7 +215,7 @@ class Compared:
         return {seed: value - base[seed] for seed, value in mine.items() if seed in base}
 
     def bases(self, claim: dict[str, Any], arm: Arm) -> list[Arm]:
-        """The arm that a claim's gain of ``arm`` is over, or none."""
+        """The arm over which a claim takes the gain of ``arm``, or none."""
         wanted = claim["gain_over"]
         if claim.get("gain_of"):
             wanted = {"method": sorted(set(arm.config.method) - set(claim["gain_of"]))}

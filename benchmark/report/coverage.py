@@ -1,4 +1,4 @@
-"""The runs that a claim covers, and the declared ones it lacks."""
+"""The runs that a claim covers, and the declared runs that are missing."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 from benchmark.grids.grid import Grid, PlannedRun
 from benchmark.grids.selectors import combinations, matches, parsed, values_in
 
-SIDES = ("better", "lower", "runs", "than", "gain_over")  # of a claim: selectors of runs
+SIDES = ("better", "lower", "runs", "than", "gain_over")  # keys of a claim that are selectors of runs
 NO_EVIDENCE = ("store", "cache", "device", "seed")  # axes that no claim covers
 
 
 def left_out(claim: dict[str, Any], grid: Grid) -> str:
-    """A claim's values that a user took out of the grid, in words, or ''.
+    """The values of a claim that a user removed from the grid, or ''.
 
-    Replacing all declared models is not counted: the verdict's word says it.
+    Replacing all declared models does not count: the verdict itself says it.
     """
     gone_by_key = []
     for key in grid.changed:

@@ -1,4 +1,4 @@
-"""Notes on the data behind a table's columns: whose translations were trained on, and what a task says of its own."""
+"""Notes on the data behind a table's columns: who made translations, and remarks of tasks."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The number of seeds that would decide a claim.
 
-A claim is decided as a whole: so many seeds show all the comparisons it needs together, with 80 % power. The effect
-is the one that the paper printed; where none is printed, it is the effect seen, and the text says so. The spread is
-the upper end of its 95 % interval, since few seeds may show less spread than there is.
+A claim is decided as a whole: with this number of seeds, all comparisons that it needs are shown together
+with 80 % power. The effect is the paper's printed one; without one it is the observed effect, and the text
+says so. The spread is the upper end of its 95 % interval, since few seeds may show less spread than there is.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ def largest_spread(std: float, n: int) -> float:
 
 
 def seeds_to_decide(cells: Sequence[Sequence[Comparison]], wanted: int) -> tuple[int, str]:
-    """Seeds that would decide ``wanted`` of ``cells``, and at which effect.
+    """Seeds that would decide ``wanted`` of ``cells``, and the effect for which they are computed.
 
-    ``MANY`` stands for no number in reach. A cell counts if all its comparisons are as claimed. The number is for
-    runs that finish: lost ones make it larger, and the text says so.
+    ``MANY`` means that no realistic number would do. A cell counts if all its comparisons are as claimed. The
+    number is for runs that finish: lost ones make it larger, and the text says so.
     """
     tested = [some for cell in cells if (some := [c for c in cell if c.n > 1])]
     lossy = [any(any(c.lost) for c in cell) for cell in cells]
     untold = [all(c.n < 2 for c in cell) for cell in cells]
-    # What was not run cannot tell. What lost its runs is not shown by more of them.
+    # Cells without runs tell nothing; cells that lost their runs are not decided by more runs.
     wanted -= sum(not lost for lost, unknown in zip(lossy, untold, strict=True) if unknown)
     every = [comparison for cell in tested for comparison in cell]
     kept = ", if no run is lost" if any(lossy) else ""
@@ -47,9 +47,9 @@ def seeds_to_decide(cells: Sequence[Sequence[Comparison]], wanted: int) -> tuple
 
 
 def stuck(cells: Sequence[Sequence[Comparison]]) -> bool:
-    """True if an open comparison has the fewest seeds that can decide it already.
+    """True if an open comparison already has the fewest seeds that could decide it.
 
-    No more is known of the seeds it needs.
+    The number of seeds that it needs is then unknown.
     """
     every = [comparison for cell in cells for comparison in cell if comparison.test == OF_SIDES]
     return any(c.p > LEVEL and c.n >= c.needed(LEVEL) for c in every)
@@ -76,7 +76,7 @@ def _to_show(cells: Sequence[Sequence[Comparison]], effects: Sequence[Sequence[f
         for cell, of_cell in zip(cells, effects, strict=True)
     ]
     order = sorted(range(len(cells)), key=lambda number: -min(sizes[number]))[:wanted]
-    level = LEVEL / (len(cells) - wanted + 1)  # partial conjunction's for the last of them
+    level = LEVEL / (len(cells) - wanted + 1)  # the level of a partial conjunction for the last cell
     known = [size for number in order for size in sizes[number] if np.isfinite(size)]
     others = [
         comparison.needed(level)

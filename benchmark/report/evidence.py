@@ -1,4 +1,4 @@
-"""The evidence of a table: its runs with their scores, and the verdicts on its claims."""
+"""The evidence of a table: its runs with their scores, for the verdicts on its claims."""
 
 from __future__ import annotations
 
@@ -94,8 +94,8 @@ def averaging_rule(
 ) -> Rule:
     """The paper's rule if all its tasks are present, else the mean over scored tasks.
 
-    A task with hidden labels has no score and does not keep the others from an average. The columns that a
-    table declares may be of several kinds: without a rule of the paper they have no average.
+    A task with hidden labels has no score; the average is then over the other tasks. The columns that a table
+    declares may be of several kinds: without a rule of the paper they have no average.
     """
     rule = published.rule_of(source) if source else None
     if rule and published.tasks_of(rule) <= set(tasks):

@@ -37,7 +37,7 @@ class Facts:
         sign: float,
         of_scores: bool,
     ) -> Comparison:
-        """``comparison`` with what is known of its ``sides``: each an arm, then the arm that it gains over.
+        """``comparison`` with the facts about its ``sides``: each an arm, then the arm over which it gains.
 
         ``of_scores`` is False for other quantities than mean scores; ``seeds`` are those of both sides.
         """
@@ -93,7 +93,7 @@ class Facts:
 
 
 def distinct(comparisons: Sequence[Comparison]) -> list[Comparison]:
-    """``comparisons`` without those of the same runs and column as an earlier one: they are the same evidence."""
+    """``comparisons`` without repetitions: two with the same runs and column are the same evidence."""
     kept: dict[Any, Comparison] = {}
     for number, comparison in enumerate(comparisons):
         known = any(comparison.runs)

@@ -1,7 +1,7 @@
 """The power of a grid's claims before any run, at printed effects.
 
-A claim needs all of its comparisons, or as many as it speaks of; its pooled answer is the mean over them. Cells are
-taken to be independent.
+A claim needs all of its comparisons, or the number that it states; its pooled answer is the mean over them.
+Cells are assumed to be independent.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from benchmark.report import kinds, published
 from benchmark.report.build import no_arrays
 from benchmark.report.comparisons import Compared
 from benchmark.report.evidence import averaging_rule
-from benchmark.report.judge import wanted
+from benchmark.report.judge import cells_needed
 from benchmark.report.numbers import maxima, selection, spread
 from benchmark.report.numbers.frame import scores
 from benchmark.report.numbers.noncentral import effect, power, power_of_some, seeds_for, seeds_for_some
@@ -34,11 +34,11 @@ IN_REACH = 400  # seeds: more are not simulated
 
 @dataclass(frozen=True)
 class Foresight:
-    """The power of so many seeds to find a claim.
+    """The power of a number of seeds to find a claim.
 
     ``cells`` are its comparisons, ``origins`` says where their spread comes from, ``missing`` why there is no
-    power. ``whole`` is of the claim as it says it, ``pooled`` of the mean over its cells, NaN for other quantities than
-    mean scores; then the seeds for 80 %.
+    power. ``whole`` is the power for the claim as stated. ``pooled`` is that for the mean over its cells, NaN
+    for quantities other than mean scores. The other two fields are the seeds for 80 % power.
     """
 
     says: str
@@ -54,8 +54,8 @@ class Foresight:
 def foresee(grid: Grid, records: dict[str, Record], correlation: float) -> list[Foresight]:
     """The power of every claim of a grid, at its number of seeds.
 
-    ``records`` are of runs that were made already: their spread counts before a printed one.
-    ``correlation`` is of the two sides of a seed, where their spread was not measured.
+    ``records`` are of runs that were made already: their spread is preferred to a printed one.
+    ``correlation`` is that of the two sides of a seed, used if their spread was not measured.
     """
     frame = selection.chosen(with_floors(grid, scores(grid, records), no_arrays))
     source = published.load(grid.table["published"]) if grid.table["published"] else {"rows": []}
@@ -91,10 +91,11 @@ def _of_claim(
         return replace(blank, missing=lacking)
     sign = 1.0 if claim["better"] else -1.0
     contrasts = [replace(contrast, gain=sign * contrast.gain) for contrast in contrasts]
-    groups: dict[Any, list[Contrast]] = {}  # all comparisons of a column if a claim counts columns, else each
+    # The comparisons of a column if a claim counts columns, else each by itself
+    groups: dict[Any, list[Contrast]] = {}
     for number, ((column, _), contrast) in enumerate(zip(cells, contrasts, strict=True)):
         groups.setdefault(column if isinstance(claim["where"], int) else number, []).append(contrast)
-    every, enough = list(groups.values()), min(wanted(claim, len(groups)), len(groups))
+    every, enough = list(groups.values()), min(cells_needed(claim, len(groups)), len(groups))
     chance, reach = _chance(of, correlation)
     return replace(
         blank,
@@ -106,7 +107,10 @@ def _of_claim(
 
 
 def _cells(claim: dict[str, Any], compared: Compared) -> list[tuple[str, list[Term]]]:
-    """The column of every comparison of a claim, and its weighted arms; none where an arm has nothing to gain over."""
+    """The column of every comparison of a claim, and its weighted arms.
+
+    An arm without a counterpart for its gain is left out.
+    """
     side = "better" if claim["better"] else "lower"
     if not claim[side]:
         return []
@@ -122,7 +126,7 @@ def _cells(claim: dict[str, Any], compared: Compared) -> list[tuple[str, list[Te
 
 
 def _chance(of: str, correlation: float) -> tuple[Callable[[Sequence[Contrast], int, float], float], int]:
-    """The chance that so many seeds show all of some contrasts at a level, and the most seeds to ask for."""
+    """A function for the chance that a number of seeds shows all contrasts, and the most seeds to try."""
     if of == "score":
         return lambda cells, n, level: power([effect(c.gain, c.spread, 0.0) for c in cells], n, level), MANY
     if of == "std":

@@ -18,7 +18,7 @@ WIDTH = 128
 
 
 def render(claims: Sequence[Foresight], seeds: int, correlation: float) -> str:
-    """The power of claims as a table for the terminal; the first line says if pooling is worth it."""
+    """The power of claims as a table for the terminal; the first line says if pooling helps."""
     shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     shown.add_column("Claim", overflow="fold")
     for name in ("cells", "seeds", "power,\nall as said", "power,\npooled", "seeds for 80 %,\nall", "pooled"):

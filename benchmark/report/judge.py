@@ -1,10 +1,10 @@
 """Verdicts on a paper's claims: reproduced, contradicted, undecided, not measured, cannot be tested here.
 
-A claim is a set of comparisons, paired by seed. It is reproduced if all of them, or as many as it speaks of, are
-surely as claimed (`benchmark/report/numbers/conjunctions.py`), by the runs that finished and by all planned
-runs with failures at the floor. It is contradicted if too many are significant the other way, after Holm's
-correction over the claim's comparisons. Otherwise it is undecided at this number of seeds: leaving a claim open
-is better than a wrong verdict. Each verdict is given twice, see `benchmark/report/scopes.py`.
+A claim is a set of comparisons, paired by seed. It is reproduced if all of them, or the number that it
+states, are surely as claimed (`benchmark/report/numbers/conjunctions.py`), by the runs that finished and by
+all planned runs with failures at the floor. It is contradicted if too many are significant the other way,
+after Holm's correction over the claim's comparisons. Otherwise it is undecided at this number of seeds: an
+open claim is better than a wrong verdict. Each verdict is given twice, see `benchmark/report/scopes.py`.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ NO_RUN = "no run covers it"
 class Verdict:
     """A paper's claim, the verdict on it and the reason.
 
-    ``verdict`` is of the seeds, on this evaluation set; ``sentences`` is of seeds and examples. ``corrected`` are
-    the p-values of the comparisons after Holm's correction. ``control`` names the control of a claim that was
-    judged against one, and ``controls`` has these verdicts. ``without_collapses`` is the verdict on the same claim
-    among the runs that did not collapse, if some did. ``kind`` is the key of its declaration.
-    ``leak_free`` is the verdict by the leak-free rule, '' if nothing was chosen on the reported set.
+    ``verdict`` holds for this evaluation set and is tested over seeds; ``sentences`` holds for sentences like
+    these and is tested over seeds and examples. ``corrected`` are the comparisons' p-values after Holm's
+    correction. ``control`` names the control of a claim that was judged against one, and ``controls`` has
+    these verdicts. If some runs collapsed, ``without_collapses`` is the verdict among the others. ``kind``
+    is the key of its declaration, ``leak_free`` the leak-free verdict, '' if nothing was chosen.
     """
 
     says: str
@@ -65,7 +65,7 @@ def judge(
 ) -> list[Verdict]:
     """The verdict on every one of ``claims``, and among the runs that did not collapse.
 
-    ``open_`` keeps all of them from being reproduced. Reasons are in the words of a recipe that was ``changed`` or not.
+    ``open_`` is a reason why none counts as reproduced, or ''. A ``changed`` recipe has other words.
     """
     verdicts = []
     for claim in claims:
@@ -85,7 +85,7 @@ def judge(
 
 
 def _beside(judged: Verdict, among: Verdict, needed: Sequence[str], changed: bool) -> Verdict:
-    """A verdict with that ``among`` the runs that did not collapse, without which words of ``needed`` are undecided."""
+    """A verdict; undecided if it is in ``needed`` and differs ``among`` the runs that did not collapse."""
     said = f"among runs that did not collapse {worded(among.verdict, changed)}: {among.why.split(';')[0]}"
     word, sentences = (
         UNDECIDED if mine in needed and mine != theirs else mine
@@ -96,7 +96,7 @@ def _beside(judged: Verdict, among: Verdict, needed: Sequence[str], changed: boo
 
 
 def without_runs(claim: dict[str, Any]) -> Verdict:
-    """The verdict on a claim as long as no run covers it, or ever could."""
+    """The verdict on a claim that no run covers yet, or can test."""
     named: dict[str, Any] = {"id": claim.get("id") or "", "place": claim.get("place") or ""}
     if reason := claim.get("untestable"):
         return Verdict(claim["says"], UNTESTABLE, reason, sentences=UNTESTABLE, **named)
@@ -130,7 +130,7 @@ def verdict(claim: dict[str, Any], comparisons: list[Comparison], missing: str =
             return Verdict(claim["says"], UNDECIDED, why, comparisons, corrected, sentences)
     if word == UNDECIDED:
         cells = list(cells_of(claim, comparisons).values())
-        why += f"; {enough.in_words(cells, wanted(claim, len(cells)))}"
+        why += f"; {enough.in_words(cells, cells_needed(claim, len(cells)))}"
         why += f"; {left}" if left else ""
     why += f"; {missing}" if missing else ""
     return Verdict(claim["says"], word, why, comparisons, corrected, sentences)
@@ -139,10 +139,10 @@ def verdict(claim: dict[str, Any], comparisons: list[Comparison], missing: str =
 def tempered(
     verdicts: Sequence[Verdict], leak_free: Sequence[Verdict], changed: bool = False
 ) -> list[Verdict]:
-    """``verdicts`` by a paper's rule of selection, undecided where the leak-free rule disagrees.
+    """``verdicts`` by a paper's selection rule; those that the leak-free rule contradicts become undecided.
 
-    A checkpoint or setting that was chosen on the reported set may look better by the choice alone. Without a
-    leak-free score, the side that tried more settings than the other is not shown to be better.
+    A checkpoint or setting that was chosen on the reported set may look better because of this choice alone.
+    Without a leak-free score, the side that tried more settings cannot be shown to be better.
     """
     final = []
     for by_paper, fair in zip(verdicts, leak_free, strict=True):
@@ -165,7 +165,7 @@ def tempered(
 
 
 def _tempered(by_paper: Verdict, word: str, fair: str) -> str:
-    """``word`` of a verdict, or undecided if the leak-free word does not bear it out."""
+    """The ``word`` of a verdict, or undecided if the leak-free verdict does not support it."""
     if word not in (REPRODUCED, CONTRADICTED) or word == fair:
         return word
     toward = 1 if word == REPRODUCED else -1
@@ -173,16 +173,16 @@ def _tempered(by_paper: Verdict, word: str, fair: str) -> str:
 
 
 def _for_sentences(claim: dict[str, Any], comparisons: list[Comparison]) -> str:
-    """The word for sentences like these."""
+    """The verdict for sentences like these."""
     wider = [scopes.for_sentences(comparison) for comparison in comparisons]
     corrected = holm([comparison.p for comparison in wider])
     return _decision(claim, wider, states(wider, corrected))
 
 
 def states(comparisons: Sequence[Comparison], corrected: Iterable[float]) -> list[int]:
-    """By comparison 1 for significant as claimed, -1 for the contrary, 0 for neither.
+    """For each comparison 1 if significant as claimed, -1 if the other way, else 0.
 
-    Runs that were lost may make the contrary as well: then all planned seeds have to show it too.
+    Lost runs may also cause the contrary result, so all planned seeds must show it as well.
     """
     return [
         0
@@ -195,7 +195,7 @@ def states(comparisons: Sequence[Comparison], corrected: Iterable[float]) -> lis
 def _decision(claim: dict[str, Any], comparisons: list[Comparison], signs: list[int]) -> str:
     """The verdict on at least so many cells."""
     cells = cells_of(claim, comparisons)
-    enough_cells = wanted(claim, len(cells))
+    enough_cells = cells_needed(claim, len(cells))
     # All comparisons of a cell are needed, so each may use the full level, and the largest p counts.
     p_values = [float(np.max([c.one_sided for c in cell])) for cell in cells.values()]
     if helped(p_values) >= enough_cells:
@@ -205,7 +205,7 @@ def _decision(claim: dict[str, Any], comparisons: list[Comparison], signs: list[
 
 
 def cells_of(claim: dict[str, Any], comparisons: Sequence[Comparison]) -> dict[Any, list[Comparison]]:
-    """The comparisons by what a claim counts."""
+    """The comparisons, grouped by the units that a claim counts."""
     cells: dict[Any, list[Comparison]] = {}
     for key, comparison in zip(_keys(claim, comparisons), comparisons, strict=True):
         cells.setdefault(key, []).append(comparison)
@@ -213,13 +213,13 @@ def cells_of(claim: dict[str, Any], comparisons: Sequence[Comparison]) -> dict[A
 
 
 def _keys(claim: dict[str, Any], comparisons: Sequence[Comparison]) -> list[Any]:
-    """The things a claim counts: columns if ``where`` is a number, else comparisons."""
+    """The units that a claim counts: columns if ``where`` is a number, else comparisons."""
     of_columns = isinstance(claim["where"], int)
     return [c.column if of_columns else number for number, c in enumerate(comparisons)]
 
 
-def wanted(claim: dict[str, Any], cells: int) -> int:
-    """The number of cells that a claim speaks of."""
+def cells_needed(claim: dict[str, Any], cells: int) -> int:
+    """The number of cells that a claim needs."""
     if isinstance(claim["where"], int):
         return claim["where"]
     number = claim.get("at_least")
@@ -227,7 +227,7 @@ def wanted(claim: dict[str, Any], cells: int) -> int:
 
 
 def _nothing(comparisons: Sequence[Comparison]) -> str:
-    """The reason why runs show nothing at all."""
+    """The reason why no comparison could be made."""
     if not comparisons:
         return NO_RUN
     waiting, notes = sum(c.waiting for c in comparisons), dict.fromkeys(c.note for c in comparisons if c.note)
@@ -236,7 +236,7 @@ def _nothing(comparisons: Sequence[Comparison]) -> str:
 
 
 def _open(word: str) -> str:
-    """A word that does not call a claim reproduced."""
+    """A verdict in place of ``word`` that does not call the claim reproduced."""
     return UNDECIDED if word == REPRODUCED else word
 
 

@@ -1,4 +1,4 @@
-"""A report in LaTeX: tables in booktabs style that are as wide as a page at most, each with a label."""
+"""A report in LaTeX: tables in booktabs style, at most as wide as a page, each with a label."""
 
 from __future__ import annotations
 
@@ -33,9 +33,10 @@ PAGE, LETTER, BETWEEN, WIDEST = (
     8,
     120,
 )  # points: of article's lines, a letter, two columns, a column
-LINES = 40  # of a table: more would be higher than a page
-FLOATS = 16  # tables between two ends of a page: LaTeX has places for few that wait for one
-BREAK = re.compile(r"(?<=[_,=+/])(?=\w)|(?<=[a-z]\.)(?=[a-z])")  # in a name: else it would leave its column
+LINES = 40  # lines of a table: more would be higher than a page
+FLOATS = 16  # tables between two page breaks: LaTeX can hold only few floats at a time
+# Line breaks within a name, which would be too wide for its column otherwise
+BREAK = re.compile(r"(?<=[_,=+/])(?=\w)|(?<=[a-z]\.)(?=[a-z])")
 NEEDS = r"% needs \usepackage{array,booktabs}"
 LEFT, RIGHT = (rf">{{\{way}\arraybackslash}}p{{{WIDEST}pt}}" for way in ("raggedright", "raggedleft"))
 
@@ -49,8 +50,8 @@ def latex(report: Report) -> str:
                 lines.append(r"\clearpage")
             number += 1
             lines += _table(part, report.title, f"tab:{name}-{number}")
-    if report.head:
-        lines += ["", _tex(" ".join(report.head))]
+    if report.preface:
+        lines += ["", _tex(" ".join(report.preface))]
     if report.verdicts:
         lines += ["", rf"\paragraph{{{_tex(CLAIMS)}}}", *_verdicts(report.verdicts)]
     if report.notes:
@@ -60,7 +61,10 @@ def latex(report: Report) -> str:
 
 
 def _parts(section: Section, columns: Sequence[str]) -> Iterator[Section]:
-    """A section in parts that fit on a page, by columns and by rows; every part has the columns of names."""
+    """A section split by columns and rows into parts that fit on a page.
+
+    Every part has the columns of names.
+    """
     names, headings = len(section.header), section.columns or list(columns)
     texts = [[*section.header, *headings], *section.rows]
     widths = [min(LETTER * max(len(row[i]) for row in texts), WIDEST) + BETWEEN for i in range(len(texts[0]))]
@@ -76,7 +80,7 @@ def _parts(section: Section, columns: Sequence[str]) -> Iterator[Section]:
 
 
 def _pages(rows: Sequence[list[str]]) -> Iterator[list[list[str]]]:
-    """Rows in parts that are no higher than a page; a new name in the first column takes two lines more."""
+    """Rows in parts that are not higher than a page; a new name in the first column takes two lines more."""
     page: list[list[str]] = []
     used = 0
     for row in rows:
@@ -91,7 +95,7 @@ def _pages(rows: Sequence[list[str]]) -> Iterator[list[list[str]]]:
 
 
 def _table(section: Section, title: str, label: str) -> list[str]:
-    """A `table` environment; what the first column names, such as a model, stands above its rows."""
+    """A `table` environment; the first column's values, such as models, stand above their rows."""
     headings = [*section.header[1:], *(section.columns or [])]
     longest = [
         max(len(text) for text in [heading, *(row[i] for row in section.rows)])
@@ -113,7 +117,8 @@ def _table(section: Section, title: str, label: str) -> list[str]:
 
 def _row(row: Sequence[str]) -> str:
     line = " & ".join(_cell(text) for text in row) + r" \\"
-    return f"{{}}{line}" if line[0] in "[*" else line  # the line above would take it for its argument
+    # Otherwise `\\` in the line above would read it as its argument
+    return f"{{}}{line}" if line[0] in "[*" else line
 
 
 def _cell(text: str) -> str:

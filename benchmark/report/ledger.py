@@ -1,7 +1,7 @@
 """The ledger: one row per declared claim, with its verdict, its evidence and what is missing.
 
-A claim that several tables declare has a row for each, since each has its own runs. In counts it has the verdict of
-the row with most pairs of runs.
+A claim that several tables declare has a row for each, since each has its own runs. In counts, it has the
+verdict of the row with the most pairs of runs.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from benchmark.config.schema import RunConfig
 from benchmark.grids.grid import Grid
 from benchmark.report import enough
 from benchmark.report.coverage import runs_of
-from benchmark.report.judge import Verdict, cells_of, states, wanted
+from benchmark.report.judge import Verdict, cells_needed, cells_of, states
 from benchmark.report.kinds.shown import P_AT
 from benchmark.report.numbers.conjunctions import helped
 from benchmark.report.numbers.pooled import equal_weights
@@ -28,8 +28,9 @@ from benchmark.report.papers.findings import sentences
 from benchmark.report.published import claim_ids, claim_of
 from benchmark.report.words import NOT_DECLARED, NOT_MEASURED
 
-WorkOf = Callable[[RunConfig], Hashable]  # of a planned run
-Hours = Callable[[Any], float | None]  # of a run of so much work; None if its workload was not measured
+WorkOf = Callable[[RunConfig], Hashable]  # gives the work of a planned run
+# The hours of a run with this work; None if its workload was not measured
+Hours = Callable[[Any], float | None]
 
 
 @dataclass(frozen=True)
@@ -37,17 +38,17 @@ class LedgerRow:
     """One claim of one table.
 
     - ``verdict``: on this evaluation set; ``for_sentences``: for sentences like these.
-    - ``effect``, ``low``, ``high``: in ``unit``; of several ``comparisons`` their mean, with an interval over them.
+    - ``effect``, ``low``, ``high``: in ``unit``; for several ``comparisons`` their mean, with an interval over them.
     - ``pairs`` of runs behind it, of those ``planned``; ``lost_…``: the most runs that a comparison lost on a side.
     - ``controls``: the verdict against each control.
     - ``leak_free``: the verdict by the leak-free rule; ``tried_…``: the most settings tried on a side.
     - ``without_collapses``: the verdict among the runs that did not collapse, if some did.
-    - ``helped``, ``hurt``: comparisons that are surely as claimed, and surely the other way.
-    - ``missing``: runs that are not in the store, ``awaited`` by their work until `timed` has said how long it takes.
-    - ``hours``: of the missing runs whose workload was measured here.
-    - ``not_timed``: missing runs whose workload was not measured.
-    - ``seeds``: those that decide the claim with 80 % power, at the effect that ``seeds_at`` names; NaN if unknown.
-    - ``own_tables``: what the paper's own tables say instead, if they contradict the claim.
+    - ``helped``, ``hurt``: the numbers of comparisons surely as claimed, and surely the other way.
+    - ``missing``: the number of runs not in the store; ``awaited`` has their work until `timed` adds the hours.
+    - ``hours``: the time of the missing runs whose workload was measured here.
+    - ``not_timed``: the number of missing runs whose workload was not measured.
+    - ``seeds``: the number that decides the claim with 80 % power, at the effect that ``seeds_at`` names; NaN if unknown.
+    - ``own_tables``: the statement of the paper's own tables, if they contradict the claim.
     """
 
     id: str
@@ -98,9 +99,9 @@ def timed(rows: Iterable[LedgerRow], hours: Hours) -> list[LedgerRow]:
     return [_timed(row, [(hours(work), number) for work, number in row.awaited]) for row in rows]
 
 
-def _timed(row: LedgerRow, each: Sequence[tuple[float | None, int]]) -> LedgerRow:
-    known = sum(hours * number for hours, number in each if hours is not None)
-    unknown = sum(number for hours, number in each if hours is None)
+def _timed(row: LedgerRow, hours_and_counts: Sequence[tuple[float | None, int]]) -> LedgerRow:
+    known = sum(hours * number for hours, number in hours_and_counts if hours is not None)
+    unknown = sum(number for hours, number in hours_and_counts if hours is None)
     return replace(row, hours=known, not_timed=unknown, awaited=())
 
 
@@ -169,7 +170,7 @@ def _entry(
 
 
 def _effect(made: Sequence[Comparison]) -> dict[str, Any]:
-    """The effect of the comparisons that have runs, if they are of one unit: of several, their mean."""
+    """The effect of the comparisons that have runs, if they share one unit; for several, the mean."""
     known = [c for c in made if c.n and np.isfinite(c.effect)]
     units = {c.unit for c in known}
     if len(units) != 1:
@@ -187,13 +188,16 @@ def _effect(made: Sequence[Comparison]) -> dict[str, Any]:
 
 
 def _seeds(claim: dict[str, Any], made: list[Comparison]) -> dict[str, Any]:
-    """The number of seeds that decide a claim; none without two runs on both sides, or beyond reach."""
+    """The number of seeds that decide a claim.
+
+    NaN without two runs on both sides, or if it is out of reach.
+    """
     if all(c.n < 2 for c in made):
         return {}
     cells = list(cells_of(claim, made).values())
     if enough.stuck(cells):
         return {}
-    seeds, effect = enough.seeds_to_decide(cells, wanted(claim, len(cells)))
+    seeds, effect = enough.seeds_to_decide(cells, cells_needed(claim, len(cells)))
     return {"seeds": np.inf if seeds >= MANY else seeds, "seeds_at": effect}
 
 

@@ -47,7 +47,7 @@ HEADINGS = [
     "The paper's own tables",
     LAST,
 ]
-# Of the terminal, before the claim: the most letters of a line.
+# Columns of the terminal before the claim, with their largest widths in letters.
 NARROW = {"Id": 4, "Verdict": 12, "Effect": 18, "Pairs": 9, "Cells": 8, "To do": 9, "Seeds": 9}
 
 

@@ -34,7 +34,10 @@ def counted(comparison: Comparison, weighted: Weighted, of: str) -> Comparison:
 
 
 def ended(weighted: Weighted, statuses: Sequence[str]) -> tuple[int, int]:
-    """The runs of positive and of negative weight that ended so. Each counts once per side."""
+    """The number of runs of positive and of negative weight with such an end.
+
+    Each run counts once per side.
+    """
     ours, others = ([frame for weight, frame in weighted if weight * sign > 0] for sign in (1, -1))
     return _number(ours, *statuses), _number(others, *statuses)
 
@@ -53,8 +56,8 @@ def have_floors(weighted: Weighted) -> bool:
 def rates(of: str, column: str, names: tuple[str, str], rows: tuple[Rows, Rows], sign: float) -> Comparison:
     """Two arms' rates of failed or collapsed runs, over pairs that were made.
 
-    No arm collapses less by failing, nor fails less by collapsing: pairs with the other bad end are left out, and the
-    difference has to stand as well if both ends count alike.
+    An arm must not seem to collapse less because its runs failed, or the reverse. So pairs with the other bad
+    end are left out, and the difference must also hold if both ends count alike.
     """
     ends: list[dict[Hashable, str]] = [
         dict(zip(zip(runs["task"].tolist(), runs["seed"].tolist(), strict=True), runs["status"], strict=True))
@@ -81,7 +84,7 @@ def rates(of: str, column: str, names: tuple[str, str], rows: tuple[Rows, Rows],
 
 
 def bad_ends(of: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The ends of runs that a rate counts, and those that are as bad."""
+    """The ends of runs that a rate counts, and other ends that are equally bad."""
     return (planned.LOST, COLLAPSED) if of == "failed" else (COLLAPSED, planned.LOST)
 
 
@@ -99,7 +102,7 @@ def _ended(ends: dict[Hashable, str], statuses: Sequence[str]) -> int:
 
 
 def _number(frames: Sequence[Rows], *statuses: str) -> int:
-    """The number of runs, each counted once, that ended so."""
+    """The number of runs with such an end, each counted once."""
     runs = {
         run
         for frame in frames

@@ -41,7 +41,7 @@ def notes(
     if beside and not numbers[beside].notna().to_numpy().any():
         models = ", ".join(sorted({labels[model] or model for model in numbers["model"]}))
         lines.append(
-            f"The published rows are of other models than {models}: they show the paper's results, and "
+            f"The published rows are for other models than {models}: they show the paper's results, and "
             f"these runs need not equal them."
         )
     lines += _replaced(grid, labels) + _budgets(frame, labels)
@@ -80,7 +80,7 @@ def _replaced(grid: Grid, labels: dict[str, str]) -> list[str]:
     if not grid.table["claims"] or set(models) & set(grid.declared.get("model", models)):
         return []
     names = ", ".join(sorted(labels.get(model) or model for model in models))
-    return [f"The verdicts are of {names}, in place of all the models that the table declares."]
+    return [f"The verdicts are about {names}, in place of all the models that the table declares."]
 
 
 def _budgets(frame: pd.DataFrame, labels: dict[str, str]) -> list[str]:
@@ -99,17 +99,17 @@ def _budgets(frame: pd.DataFrame, labels: dict[str, str]) -> list[str]:
 
 
 def _loud(records: dict[str, Record]) -> list[str]:
-    """A note on terms of the loss that leave the task next to no say."""
+    """A note on terms of the loss that outweigh the task's own loss by far."""
     ratios: dict[str, list[float]] = {}
     for record in records.values():
         for name, ratio in record.terms.items():
             ratios.setdefault(name, []).append(abs(ratio))
-    loud = {name: [ratio for ratio in found if ratio > LOUD] for name, found in ratios.items()}
+    loud = {name: [ratio for ratio in of_method if ratio > LOUD] for name, of_method in ratios.items()}
     return [
-        f"In {len(found)} of {len(ratios[name])} runs the term of {name} is more than {LOUD} times the task's loss at the "
-        f"first update (up to {max(found):.3g}): they learn little else."
-        for name, found in loud.items()
-        if found
+        f"In {len(above)} of {len(ratios[name])} runs the term of {name} is more than {LOUD} times the task's loss at the "
+        f"first update (up to {max(above):.3g}): they learn little else."
+        for name, above in loud.items()
+        if above
     ]
 
 
@@ -139,7 +139,7 @@ def _missing(grid: Grid, runs: pd.DataFrame) -> list[str]:
     missing = [grid.runs[number] for number in runs[runs["status"] == "missing"]["run"]]
     unused = sum((Path(run.config.store) / run.run_id).is_dir() for run in missing)
     counts[ABSENT["missing"]] -= unused
-    counts |= {"with a record that is damaged, cannot be read now, or is of other data": unused}
+    counts |= {"with a record that is damaged, cannot be read now, or was made from other data": unused}
     reasons = ", ".join(f"{number} {word}" for word, number in counts.items() if number)
     arguments = " ".join(shlex.quote(f"{key}={','.join(values)}") for key, values in grid.changed.items())
     arguments = f"--smoke {arguments}" if grid.table["smoke"] else arguments

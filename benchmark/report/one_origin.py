@@ -1,4 +1,4 @@
-"""Records whose scores may stand in one mean: all of the same data, weights and tokenizer."""
+"""Records whose scores may share a mean: all from the same data, weights and tokenizer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Origins = dict[tuple[str, ...], str]
 
 
 def of_one_origin(grid: Grid, records: Mapping[str, Record]) -> tuple[dict[str, Record], list[str]]:
-    """The records that agree with the newest ones on what is behind a name; a note counts the others."""
+    """The records with the same origins as the newest ones; a note counts the others."""
     configs = {run.run_id: run.config for run in grid.runs}
     agreed: Origins = {}
     kept, others = set(), set[str]()
@@ -27,14 +27,14 @@ def of_one_origin(grid: Grid, records: Mapping[str, Record]) -> tuple[dict[str, 
     if not others:
         return dict(records), []
     note = (
-        f"{len(records) - len(kept)} runs are of another origin than the newest ({', '.join(sorted(others))}): "
+        f"{len(records) - len(kept)} runs have another origin than the newest ({', '.join(sorted(others))}): "
         f"they are left out, since no mean may mix them."
     )
     return {run_id: record for run_id, record in records.items() if run_id in kept}, [note]
 
 
 def _origins(config: RunConfig, record: Record) -> Origins:
-    """A record's origins by what a configuration names."""
+    """A record's origins, by the names in its configuration."""
     model = (config.model.name, str(config.model.id or config.model.builder), str(config.model.revision))
     task = (str(config.task.repo or config.task.builder), str(config.task.revision))
     return {

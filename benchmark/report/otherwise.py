@@ -1,4 +1,4 @@
-"""Notes on runs that are other than their configuration sounds: capped sizes, and scores of seen examples."""
+"""Notes on runs that differ from their configuration: capped sizes, and scores on training examples."""
 
 from __future__ import annotations
 
@@ -50,4 +50,4 @@ def _seen(config: RunConfig) -> Iterator[str]:
     learnt = [(split.repo, split.config, split.split, split.rows) for split in training_splits(config.task)]
     for name, split in evaluation_splits(config.task).items():
         if (split.repo, split.config, split.split, split.rows) in learnt:
-            yield f"Scores on {name} of {config.task.name} are of its training split {split.split}, which was seen"
+            yield f"Scores on {name} of {config.task.name} are of its training split {split.split}, which the run has seen"

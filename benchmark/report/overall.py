@@ -1,12 +1,12 @@
 """One answer per method over all cells of a table: does it help?
 
 A cell is a model, a variant and a column that counts in the average. Its gain is the mean difference to plain
-fine-tuning over the seeds that finished on both sides. Where runs failed, the mean with failures at the floor stands
-beside it, so that no method helps by losing its worst seeds; where runs collapsed, the mean of the pairs that did not,
-which says whether the gain is theirs. Gains have the same weight, or are weighed by precision: a
-random-effects mean by REML, with Hartung and Knapp's interval, and the interval of the true gain in a new cell. The
-mean of the middle half of all pairs of seeds (interquartile mean) and the share of pairs that gained count failed runs
-at the floor.
+fine-tuning over the seeds that finished on both sides. If runs failed, the mean with failures at the floor
+stands beside it, so that no method seems to help by losing its worst seeds. If runs collapsed, the mean of
+the other pairs stands beside it and tells whether they gain too. Gains are weighted equally, or by precision:
+a random-effects mean by REML, with Hartung and Knapp's interval, and the interval of the true gain in a new
+cell. Two further numbers count failed runs at the floor: the mean of the middle half of all pairs of seeds
+(interquartile mean), and the share of pairs that gained.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from benchmark.report.numbers.weighted_sums import weighted_sum
 from benchmark.report.sections import VANILLA_LABEL, Section
 
 TITLE = f"Does it help? Mean gain over {VANILLA_LABEL} over {{}} [95 % interval]"
-FEW = 6  # cells: fewer do not show how gains differ between cells, and the interval is over seeds
+FEW = 6  # cells: fewer do not show how gains vary between cells, so the interval is then over seeds
 Cell = tuple[str, str, pd.DataFrame, pd.DataFrame]  # its model and task, and the runs of both sides
 COLUMNS = [
     "Equal weights",
@@ -48,7 +48,7 @@ def sections(table: pd.DataFrame, names: Sequence[str], labels: Mapping[str, str
 
 
 def _models(known: Sequence[str], names: Sequence[str], labels: Mapping[str, str]) -> str:
-    """The models behind a gain: those with pairs of runs, lost ones among them, of all that were planned."""
+    """The models behind a gain: those with pairs of runs (lost ones included), out of all planned models."""
     if len(known) == len(names) > 1:
         return f"all {len(names)} models"
     of_all = f" (of {len(names)} models)" if len(known) < len(names) else ""
@@ -56,7 +56,7 @@ def _models(known: Sequence[str], names: Sequence[str], labels: Mapping[str, str
 
 
 def distinct(frame: pd.DataFrame) -> pd.DataFrame:
-    """``frame`` without variants of a column that show the runs of an earlier one: they are no further cells."""
+    """``frame`` without variants that repeat the runs of an earlier one: they are not further cells."""
     blocks: dict[tuple[str, frozenset[str]], pd.DataFrame] = {}
     for (_, _, task), block in frame.groupby(["model", "variant", "task"], sort=False):
         blocks.setdefault((str(task), frozenset(block["run_id"])), block)
@@ -66,7 +66,7 @@ def distinct(frame: pd.DataFrame) -> pd.DataFrame:
 def gains(frame: pd.DataFrame, rule: Rule) -> pd.DataFrame:
     """One row per method with two cells or more: its mean gains in points, and those of its pairs.
 
-    One that failed has a row as well if its runs left it fewer.
+    A method has a row too if it has fewer cells only because its runs failed.
 
     ``frame`` is as `planned.with_floors` gives it, with one run per cell and seed. Means by precision are NaN if
     no cell has two seeds.
@@ -83,7 +83,7 @@ def gains(frame: pd.DataFrame, rule: Rule) -> pd.DataFrame:
         return table
     failing = (
         (table["planned"] > 1) & (table["lost"] > 0) & table["floor_mean"].notna()
-    )  # wherever it was run
+    )  # wherever the method was run
     return table[(table["cells"] > 1) | failing]
 
 
@@ -139,7 +139,10 @@ def _gain(cells: Sequence[Cell]) -> dict[str, Any]:
 
 
 def equal_weights(cells: Sequence[Mapping[int, float]]) -> Estimate:
-    """The equal-weight mean of the differences of ``cells`` by seed; its interval is over cells, of few over seeds."""
+    """The equal-weight mean of the differences of ``cells`` by seed.
+
+    Its interval is over cells, or over seeds for few cells.
+    """
     known = [values for values in cells if values]
     if len(known) < FEW and min(map(len, known), default=0) > 1:
         size = max(abs(value) for values in known for value in values.values())
@@ -162,7 +165,7 @@ def _collapsed(runs: pd.DataFrame) -> pd.Series:
 
 
 def _tried(runs: pd.DataFrame) -> int:
-    """The settings that the best one was chosen from."""
+    """The number of settings from which the best was chosen."""
     return int(runs["tried"].max()) if "tried" in runs and len(runs) else 1
 
 

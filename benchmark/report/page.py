@@ -1,4 +1,4 @@
-"""A report as one HTML page that stands alone: light and dark, on a wide screen, a telephone and paper."""
+"""A report as one self-contained HTML page: light and dark, for screens, phones and paper."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from benchmark.report.judge import Verdict
 from benchmark.report.sections import Section
 from benchmark.report.statements import CLAIMS, statement
 
-WHOLE = 40  # letters: no line ends within a shorter cell, so that no number is torn
-# The colours of figures follow the page: what matplotlib draws black has the colour of text.
+WHOLE = 40  # letters: shorter cells are never broken into lines, so that numbers stay whole
+# The colours of figures follow the page: matplotlib's black becomes the colour of text.
 FIGURE_STYLE = """\
 figure{margin:1.5rem 0;overflow-x:auto}figure svg{display:block}@media print{figure svg{max-width:100%;height:auto}}
 figure svg :is([style*="stroke: #000000"],[style*="stroke: #333333"]){stroke:currentColor!important}
@@ -40,7 +40,7 @@ def page(report: Report, figures: Sequence[str]) -> str:
     """A page that stands alone: tables, verdicts, notes and the figures as SVG."""
     title = _html(report.title)
     body = "\n".join(_section(section, report.columns) for section in report.sections)
-    head = "".join(f"<p>{_html(sentence)}</p>\n" for sentence in report.head)
+    head = "".join(f"<p>{_html(sentence)}</p>\n" for sentence in report.preface)
     notes = "".join(f"<li>{_html(note)}</li>" for note in report.notes)
     by_language = "\n".join(_section(section, report.columns) for section in report.by_language)
     drawn = "\n".join(f"<figure>{svg}</figure>" for svg in figures)
@@ -63,7 +63,7 @@ def _section(section: Section, columns: Sequence[str]) -> str:
         "<tr>" + "".join(_cell(text, number, names) for number, text in enumerate(row)) + "</tr>"
         for row in section.rows
     )
-    # A region that scrolls can be reached with the keyboard, and says what it is.
+    # A scrolling region must be reachable with the keyboard, and must have a label.
     return (
         f'<h2>{_html(section.title)}</h2>\n<div class="wide" role="region" tabindex="0" '
         f'aria-label="{_html(section.title)}"><table><thead><tr>{header}</tr></thead>\n<tbody>{rows}</tbody></table></div>'

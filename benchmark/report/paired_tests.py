@@ -1,4 +1,4 @@
-"""One comparison of two arms, and the test that its quantity asks for."""
+"""One comparison of two arms, with the test that fits its quantity."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ from benchmark.report.numbers.noncentral import seeds_for
 from benchmark.report.numbers.statistics import LEVEL, MANY, Estimate, paired, settled
 from benchmark.report.sums import Sum
 
-OF_SIDES = (
-    "swaps of sides"  # a test of which `Comparison.needed` tells the fewest seeds that can decide, no more
-)
+# For this test, `Comparison.needed` is only a lower bound: the fewest seeds that can decide
+OF_SIDES = "swaps of sides"
 
 
 @dataclass(frozen=True)
@@ -29,10 +28,10 @@ class Comparison:
     counts the runs of both sides that have no score, ``waiting`` those that were not run yet, and
     ``collapsed`` those that collapsed.
 
-    ``effect`` is the estimate in ``unit``, with its 95 % interval; ``note`` says what else a reader needs. ``pairs`` are
-    the pairs of runs behind a mean, and those planned.
-    ``claimed_p`` is a one-sided p-value as claimed where it is not half of ``p``, on the scale of such a half, and
-    ``claimed_all_p`` the same of all planned seeds; ``contrary_all_p`` is one-sided against the claim.
+    ``effect`` is the estimate in ``unit``, with its 95 % interval; ``note`` says what else a reader needs.
+    ``pairs`` are the pairs of runs behind a mean, and those planned. If the one-sided p-value as claimed is
+    not half of ``p``, it is ``claimed_p``, on the scale of such a half; ``claimed_all_p`` is the same for all
+    planned seeds, and ``contrary_all_p`` is one-sided against the claim.
 
     ``std`` is of the paired differences, with ``freedom`` degrees of freedom; NaN for other quantities than means.
     ``examples`` has the standard error of the difference over examples and its degrees of freedom, NaN without
@@ -94,7 +93,7 @@ class Comparison:
     def holds_the_other_way(self) -> bool:
         """True if all planned seeds bear out a difference against the claim.
 
-        Without a floor, that is if the other side lost more runs.
+        Without a floor, this holds if the other side lost more runs.
         """
         if not any(self.lost):
             return True
@@ -142,7 +141,7 @@ def test_of(mean: Estimate) -> str:
 def tested(
     of: str, column: str, names: tuple[str, str], scores: tuple[BySeed, BySeed], sign: float
 ) -> Comparison:
-    """Test a quantity of all runs of an arm: two arms, given by their ``names``, on the runs that finished.
+    """Compare two arms by a quantity of all their finished runs; ``names`` are those of the arms.
 
     ``sign`` is -1 for a claim that less is better.
     """
@@ -158,7 +157,7 @@ def tested(
 def with_planned(comparison: Comparison, of: str, scores: tuple[BySeed, BySeed], sign: float) -> Comparison:
     """Add the test on all planned seeds to ``comparison``; ``scores`` have failures at the floor.
 
-    Means are tested by signed ranks: how far below the others the floor lies must not count.
+    Means are tested by signed ranks, so that the distance of the floor from other scores does not count.
     """
     mine, theirs = paired(*scores)
     apart, p = _arms_test(of, mine, theirs)[:2] if of_arms(of) else swaps.ranked_signs(mine - theirs)

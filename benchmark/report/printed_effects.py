@@ -28,7 +28,7 @@ Weighted = Sequence[tuple[float, Arm]]
 class Contrast:
     """A comparison of a claim: the printed gain, the spread of one difference, and the spread's origin.
 
-    ``sides`` are the spreads of one run of either side, where a claim needs them.
+    ``sides`` are the spreads of a single run on either side, if a claim needs them.
     """
 
     gain: float
@@ -101,7 +101,10 @@ def _spread(printed: Beside, arms: Weighted, column: str, correlation: float) ->
 
 
 def _deviations(printed: Beside, arms: Weighted, column: str) -> tuple[list[float], str]:
-    """The deviation of one run of every arm: printed, else the task's usual one; none if neither is known."""
+    """The deviation of one run of every arm: the printed one, else the task's usual one.
+
+    Empty if neither is known.
+    """
     factor = printed.to_sample if printed.is_divided_by_n else 1.0
     deviations = [_value(printed, arm, column, "std") for _, arm in arms]
     if None not in deviations:

@@ -1,4 +1,4 @@
-"""Scores of a record against the outputs stored beside it."""
+"""Comparison of a record's scores with the outputs stored beside it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from benchmark.config.stored import typed_again
 from benchmark.records.record import Record
 from benchmark.report.numbers import predictions
 
-NEAR = 1e-6  # of a score, as a fraction
+NEAR = 1e-6  # tolerance of a score, as a fraction
 
 
 def unlike(record: Record, stored: Mapping[str, np.ndarray]) -> str | None:
-    """The first score that the last stored outputs do not give, in words; None if all do.
+    """The first score that differs from that of the last stored outputs, in words; None if all agree.
 
-    Scores of other kinds of task, and of metrics that are computed in another way, are not looked at.
+    Scores of other kinds of task, and metrics that are computed in another way, are not checked.
     """
     try:
         config = typed_again(record.config)

@@ -15,7 +15,7 @@ from benchmark.places import ROOT
 
 FOLDER = ROOT / "results" / "published"
 AVERAGE = "Avg."
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # some ten times as fast, where it was built
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # about ten times as fast, if PyYAML was built with it
 MEANS = {"mean_accuracy_f1": {"accuracy", "f1"}, "mean_pearson_spearman": {"pearson", "spearman"}}
 
 
@@ -36,7 +36,7 @@ def claim_ids() -> dict[str, dict[str, str]]:
 
 
 def claim_of(name: str) -> str:
-    """The claim of an id: ``P4`` of ``P4a``, since a claim that needs several tests is declared in parts."""
+    """The claim to which an id belongs: ``P4`` for ``P4a``, a part of a claim with several tests."""
     return name.rstrip(ascii_lowercase)
 
 

@@ -17,10 +17,10 @@ from benchmark.report.build import Report
 from benchmark.report.sections import HEADER, Section
 from benchmark.report.statements import CLAIMS, HEADINGS, cells, statement
 
-# What would begin markup: an emphasis only with a second star to end it, a bracket only before an address.
+# Signs that would begin markup: a star only if a second one follows, a bracket only before an address.
 MARKUP = re.compile(r"[\\`|<>$]|~(?=~)|&(?=#?\w+;)|\](?=[(\[:])|(?<!\w)_(?=\S)|\*(?=\S.*\*)|(?<=:)/(?=/)")
 ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
-BLOCK = re.compile(r"^([#+=~-]|\d+(?=[.)]))")  # of a line by itself: a heading, a list, a rule
+BLOCK = re.compile(r"^([#+=~-]|\d+(?=[.)]))")  # signs that begin a heading, a list or a rule
 
 
 def terminal(report: Report, width: int | None = None) -> str:
@@ -45,14 +45,15 @@ def terminal(report: Report, width: int | None = None) -> str:
         console.print(Text(CLAIMS))
         shown = RichTable(box=None, pad_edge=False)
         for name in HEADINGS:
-            shown.add_column(name, overflow="fold")  # long words, such as lists of tasks, are not cut
+            # Long words, such as lists of tasks, are wrapped, not cut
+            shown.add_column(name, overflow="fold")
         for row in cells(report.verdicts):
             shown.add_row(*(Text(printable(text)) for text in row))
         console.print(shown)
         console.print()
     for note in report.notes:
         console.print(Text(printable(note)))
-    head = "\n".join(map(printable, [report.title, *report.head]))
+    head = "\n".join(map(printable, [report.title, *report.preface]))
     return f"{head}\n\n{out.getvalue()}"
 
 
@@ -84,7 +85,7 @@ def _blocks(section: Section, columns: Sequence[str], width: int | None) -> list
         rows = [row for row in whole.rows if row[0] == model]
         turned = [[column, *(row[2 + i] for row in rows)] for i, column in enumerate(header[2:])]
         blocks.append(Block(f"{whole.title} — {model}", ["Task", *(row[1] for row in rows)], turned, 1))
-    # Many methods on few tasks are wider still when turned.
+    # With many methods on few tasks, the turned table would be even wider.
     return blocks if max(map(_natural_width, blocks)) < _natural_width(whole) else [whole]
 
 
@@ -96,7 +97,7 @@ def _natural_width(block: Block) -> int:
 def markdown(report: Report) -> str:
     """GitHub-flavoured Markdown."""
     lines = [f"# {_markdown(report.title)}", ""]
-    for sentence in report.head:
+    for sentence in report.preface:
         lines += [_markdown(sentence), ""]
     for section in report.sections:
         lines += _markdown_section(section, report.columns)
@@ -125,7 +126,7 @@ def _markdown_section(section: Section, columns: Sequence[str]) -> list[str]:
 
 
 def _markdown(text: str) -> str:
-    """``text`` as Markdown that shows it: no markup, link, formula or further column comes of it."""
+    """``text`` escaped for Markdown, so that it causes no markup, link, formula or further column."""
     return MARKUP.sub(lambda match: ENTITIES.get(match[0], f"\\{match[0]}"), printable(text))
 
 

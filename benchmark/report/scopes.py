@@ -1,6 +1,6 @@
 """The two scopes of a verdict: this evaluation set, and sentences like those in it.
 
-Seeds alone say what happens on this evaluation set. An evaluation set is a sample as well: for sentences like
+Tests over seeds alone speak of this evaluation set. But an evaluation set is a sample: for sentences like
 these, the sampling variance over examples is added to the variance over seeds.
 """
 
@@ -19,7 +19,7 @@ from benchmark.report.words import NOT_MEASURED, PREDICTIONS_MISSING, SEEDS_ALON
 def satterthwaite(variances: Sequence[float], degrees: Sequence[float]) -> float:
     """Degrees of freedom of a sum of independent ``variances`` (m,).
 
-    Each is known with its ``degrees`` (m,)."""
+    Each variance has its own ``degrees`` (m,)."""
     parts = np.asarray(variances, float) ** 2 / np.asarray(degrees, float)
     return float(np.sum(variances) ** 2 / parts.sum()) if parts.sum() else np.inf
 
@@ -27,8 +27,8 @@ def satterthwaite(variances: Sequence[float], degrees: Sequence[float]) -> float
 def for_sentences(comparison: Comparison) -> Comparison:
     """``comparison`` with p-values for sentences like these; NaN if predictions are missing.
 
-    No larger population is surer than this set: the p-value is never below the one of the seeds alone. Examples that
-    all gained alike have no variance: they are as sure as their number of equal signs.
+    A larger population cannot be surer than this set, so the p-value is never below that of the seeds alone.
+    If all examples gained equally, there is no variance, and their equal signs are tested.
     """
     if comparison.examples is None or np.isnan(comparison.p):
         return replace(comparison, p=np.nan, all_p=np.nan)
@@ -45,11 +45,11 @@ def for_sentences(comparison: Comparison) -> Comparison:
     p = float(2 * stats.t.sf(abs(comparison.toward) / np.sqrt(variance), degrees))
     return replace(
         comparison, p=max(p, comparison.p), all_p=float(np.maximum(p, comparison.all_p))
-    )  # what the seeds lost stays lost
+    )  # without a p-value over seeds there is none over examples
 
 
 def unknown(comparisons: Sequence[Comparison]) -> str:
-    """The word where no verdict for sentences can be; '' where one can."""
+    """The word for a missing verdict on sentences like these; '' if there can be a verdict."""
     made = [comparison for comparison in comparisons if comparison.n > 0]
     if not made:
         return NOT_MEASURED

@@ -22,7 +22,7 @@ VANILLA_LABEL = "plain fine-tuning"
 TOLD_BY_SEEDS = {  # one quantity each
     "p of the difference, corrected over the table (Holm)": cells.p_value,
     f"Smallest true difference that these seeds find with {POWER:.0%} power": cells.detectable,
-    f"What the size of the evaluation set leaves open of the difference ({CONFIDENCE:.0%})": cells.left_open,
+    f"Uncertainty of the difference from the size of the evaluation set ({CONFIDENCE:.0%})": cells.left_open,
 }
 P_VALUES = {"p_paired": "paired t", "p_welch": "Welch's t", "p_wilcoxon": "Wilcoxon's signed ranks"}
 

@@ -1,4 +1,4 @@
-"""A report as it is written to files: it may be given away, and opened by a spreadsheet."""
+"""A report made safe for files that others get, or open in a spreadsheet."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from benchmark.report.build import Report
 from benchmark.report.judge import Verdict
 from benchmark.report.sections import Section
 
-FORMULA = "=+-@＝＋－＠"  # what a spreadsheet takes for the begin of a formula
-QUOTE = "'"  # before it, a spreadsheet shows text
+FORMULA = "=+-@＝＋－＠"  # signs with which a spreadsheet's formula begins
+QUOTE = "'"  # in front of a value, it makes a spreadsheet show text
 
 
 def shareable(report: Report) -> Report:
@@ -29,7 +29,7 @@ def shareable(report: Report) -> Report:
         by_language=[_section(section) for section in report.by_language],
         notes=_portable(report.notes),
         verdicts=[_verdict(judged) for judged in report.verdicts],
-        head=_portable(report.head),
+        preface=_portable(report.preface),
     )
 
 
@@ -46,7 +46,7 @@ def drawn(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def of_texts(frame: pd.DataFrame, changed: Callable[[str], str]) -> pd.DataFrame:
-    """``frame`` with every text in its cells changed; a text that stands in many is changed once."""
+    """``frame`` with every text in its cells changed; a repeated text is changed only once."""
     changed = cache(changed)
 
     def cell(value: Any) -> Any:

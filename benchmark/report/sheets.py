@@ -1,4 +1,4 @@
-"""Numbers of a report as files of their own, which pandas reads without further work."""
+"""Numbers of a report as separate files, which pandas reads without further work."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from benchmark.report.build import Report
 from benchmark.report.published import AVERAGE
 from benchmark.report.sections import VANILLA_LABEL
 
-NONE = "none"  # in place of a text that pandas would read as a number that is missing
-UNIT = "percent"  # of scores; differences are in percentage points
+NONE = "none"  # in place of texts that pandas would read as a missing number
+UNIT = "percent"  # unit of scores; differences are in percentage points
 MEAN = "mean of the columns"
 
 

@@ -1,4 +1,4 @@
-"""`python -m benchmark.report.simulations`: how often verdicts are wrong, and what they find, on made-up tables.
+"""`python -m benchmark.report.simulations`: the rates of wrong and of found verdicts, on simulated tables.
 
 Every table has paired scores of known truth, and gets the verdict that a report would give. The same seed gives the
 same numbers.
@@ -26,8 +26,8 @@ from benchmark.report.paired_tests import Comparison, of_sum, tested, with_plann
 from benchmark.report.sums import Sum
 
 TABLES = 100
-MARGIN = 1.0  # of a claim that two arms are alike, in deviations of a difference
-MEAN, COLLAPSED, SHARE = 70.0, 50.0, 0.1  # of scores, of collapsed runs, and of runs that collapse or diverge
+MARGIN = 1.0  # margin of a claim that two arms are alike, in deviations of a difference
+MEAN, COLLAPSED, SHARE = 70.0, 50.0, 0.1  # mean score, score of collapsed runs, share of runs that fail
 Draw = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
 NOISE: dict[str, Draw] = {
     "normal": lambda rng, shape: rng.normal(size=shape),
@@ -42,7 +42,7 @@ NOISE: dict[str, Draw] = {
 class Rule:
     """A kind of claim with the number of its cells and seeds; ``of`` is the quantity it compares.
 
-    ``at_least`` is the number of cells that it speaks of; None: all of them.
+    ``at_least`` is the number of cells that the claim needs; None: all of them.
     """
 
     name: str
@@ -62,7 +62,7 @@ RULES = (
     Rule("one spread, 25 seeds", "std", 1, 25),
 )
 SPREAD = RULES[-1]
-OF_ONE_MEAN = 10  # times as many tables: its test is exact, so that its rate is 5 % and not below
+OF_ONE_MEAN = 10  # times as many tables: its test is exact, so its rate is 5 % and needs more precision
 
 
 def tables(
@@ -143,7 +143,7 @@ def null_lines(count: int, rules: Sequence[Rule] = RULES) -> list[str]:
     for rule in rules:
         for noise in NOISE:
             if rule.of in ("max", "std") and noise.startswith("unequal"):
-                continue  # then there is a difference
+                continue  # with failures there is a difference
             times = OF_ONE_MEAN if rule.cells == 1 and rule.of == "score" else 1
             right, against = rates(tables(rule, noise, times * count), rule.at_least)
             lines.append(f"| {rule.name} | {noise} | {right:.1%} | {against:.1%} | {right + against:.1%} |")

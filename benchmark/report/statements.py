@@ -1,4 +1,4 @@
-"""Verdicts as text: the words of both scopes, the claim, and its controls beneath it."""
+"""Verdicts as text: the words of both scopes, the claim, and its controls below it."""
 
 from __future__ import annotations
 

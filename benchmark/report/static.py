@@ -1,6 +1,6 @@
 """Tables of settings and data: our configuration and data beside printed ones.
 
-They have no runs and check our configuration: every row says if both agree, and gives the reason if not.
+They have no runs and check our configuration: every row says if both agree, or gives the reason.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ from benchmark.report.numbers.predictions import Arrays
 
 REPO = "nyu-mll/glue"
 FOLDER = "submissions"
-LOWEST, HIGHEST = 0.0, 5.0  # of STS-B
+LOWEST, HIGHEST = 0.0, 5.0  # the scale of STS-B
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class ServerFile:
     """A file of the server: its test set and its number of examples.
 
     ``classes`` are GLUE's names of its numbers; none for values. ``named``: predictions are names of classes,
-    else their numbers. ``constant``: the prediction without a run. It is the most frequent class in training,
-    for want of labels; STS-B has the middle of its scale.
+    else their numbers. ``constant``: the prediction without a run. Since labels are hidden, it is the most
+    frequent class in training; for STS-B it is the middle of the scale.
     """
 
     name: str

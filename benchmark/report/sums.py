@@ -1,4 +1,4 @@
-"""Weighted sums of arms' values, the form of every claim about means: pairs, gains, averages, trends, optima."""
+"""Weighted sums of arms' values, the form of all claims about means: pairs, gains, averages, trends."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmark.report.numbers.sampling import weights_of
 from benchmark.report.numbers.statistics import Estimate
 
 Term = tuple[float, Arm, Rule]  # a weight, an arm, and the columns over which its mean is taken
-ValuesOf = Callable[[Arm, str], BySeed]  # of an arm on one column
+ValuesOf = Callable[[Arm, str], BySeed]  # gives the values of an arm on one column
 MachinesOf = Callable[[Arm, str], Mapping[int, str]]
 EXACT = ("memory",)  # quantities that are the same in every repetition on a GPU
 OF_MACHINES = ("time", "training", "memory")  # quantities that differ between machines
@@ -60,7 +60,10 @@ def summed(
 
 
 def _unlike(machines: Sequence[Mapping[int, str]], seeds: Iterable[int]) -> str:
-    """A sentence on the machines of the first of ``seeds`` whose sides were made on several; '' if none was."""
+    """A sentence on the machines of the first seed whose sides come from different machines.
+
+    '' if there is none.
+    """
     for seed in sorted(seeds):
         names = sorted({of_arm.get(seed, "unknown") for of_arm in machines})
         if len(names) > 1:

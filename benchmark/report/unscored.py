@@ -1,7 +1,8 @@
-"""Predictions for evaluation sets without gold labels, as files; those of the GLUE server are `submission`'s.
+"""Predictions for evaluation sets without gold labels, as files.
 
-A file is of one run and set: tab-separated, with the columns ``index`` and ``prediction``. The index is the
-row's number in the set, from 0; the prediction is the name of a class, or a value.
+`submission` makes those for the GLUE server. A file is of one run and set: tab-separated, with the columns
+``index`` and ``prediction``. The index is the row's number in the set, from 0; the prediction is the name of
+a class, or a value.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class Unscored:
 
 def of_table(grid: Grid, frame: pd.DataFrame, records: Mapping[str, Record]) -> list[Unscored]:
     """The sets without gold labels of the finished runs that the table shows."""
-    found = []
+    sets = []
     columns = ["run", "model", "variant", "methods", "seed"]
     for number, *words, seed in frame[columns].drop_duplicates("run").itertuples(index=False):
         run, model_and_methods = grid.runs[int(number)], [*words[:2], words[2] or "plain"]
@@ -48,8 +49,8 @@ def of_table(grid: Grid, frame: pd.DataFrame, records: Mapping[str, Record]) -> 
         for name in _classified(run.config):
             if not any(other == name or other.startswith(f"{name}/") for other in scored):  # SET/LANGUAGE
                 file = _plain(f"{run.config.task.name}-{name}") + ".tsv"
-                found.append(Unscored(run, name, Path(folder, file)))
-    return found
+                sets.append(Unscored(run, name, Path(folder, file)))
+    return sets
 
 
 def _classified(config: RunConfig) -> list[str]:

@@ -66,7 +66,10 @@ def _asked(table: Mapping[str, Any]) -> list[tuple[int, str, dict[str, Any]]]:
 
 
 def _whole(first: Verdict, again: list[Verdict], changed: bool) -> Verdict:
-    """A verdict with those against controls, in the words of the recipe; none where nothing was measured."""
+    """A verdict with those against controls, in the words of the recipe.
+
+    Controls are left out if nothing was measured.
+    """
     if first.verdict == NOT_MEASURED:
         return first
     against = tuple(replace(_worded(verdict, changed), why=_reason(first, verdict)) for verdict in again)
@@ -76,7 +79,7 @@ def _whole(first: Verdict, again: list[Verdict], changed: bool) -> Verdict:
 def _reason(against_plain: Verdict, against_control: Verdict) -> str:
     """The reason of a verdict against a control, beside the one against plain fine-tuning.
 
-    A control whose runs are not all there, or too few to test, takes no gain away.
+    A control with missing runs, or too few to test, does not remove a gain.
     """
     why, made = against_control.why, against_control.comparisons
     if against_plain.verdict != REPRODUCED or against_control.verdict in (REPRODUCED, NOT_MEASURED):

@@ -1,4 +1,4 @@
-"""The device of a run: which it is, what it lacks, and what makes its results repeat to the bit."""
+"""The device of a run: its choice, its checks, and the settings for bitwise equal repetitions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 DRIVER, CONTROL = Path("/proc/driver/nvidia/version"), Path("/dev/nvidiactl")
 NEEDED_DRIVERS = {"11": 450, "12": 525, "13": 580}  # by CUDA's major version, the oldest driver that runs it
 NO_DETERMINISTIC = "does not have a deterministic implementation"
-STATE_BYTES = 16  # of a parameter in training: float32 weight, gradient, and two moments
+STATE_BYTES = 16  # bytes of a parameter in training: float32 weight, gradient, and two moments
 LIBRARIES = ("torch", "transformers", "datasets", "huggingface_hub", "tokenizers", "evaluate", "filelock")
 
 
@@ -44,7 +44,7 @@ def choose_device(name: str) -> Any:
             f"device={name}: not available here ({why or str(error).splitlines()[0]})"
         ) from error
     if device.type == "cuda" and device.index is not None:
-        torch.cuda.set_device(device)  # what names no device, as a graph does, means this one
+        torch.cuda.set_device(device)  # code that names no device, such as graph capture, then uses this one
     return device
 
 
@@ -69,7 +69,7 @@ def unusable_driver() -> str | None:
 
 
 def check_precision(precision: str, device: Any) -> None:
-    """Refuse bfloat16 on a GPU that does not compute in it; warn of a processor that only imitates it.
+    """Refuse bfloat16 on a GPU that lacks it; warn of a processor that only emulates it.
 
     Raises: BenchmarkError for such a GPU.
     """
@@ -77,10 +77,10 @@ def check_precision(precision: str, device: Any) -> None:
 
     if precision != "bfloat16":
         return
-    capable = torch.cpu.get_capabilities()  # of a processor, by name: avx512_bf16, amx_bf16, …
+    capable = torch.cpu.get_capabilities()  # capabilities of the processor by name: avx512_bf16, amx_bf16, …
     if device.type == "cpu" and not any(has for name, has in capable.items() if name.endswith("bf16")):
         log.warning(
-            "protocol.precision=bfloat16: this processor (%s) has no bfloat16 products, which float32 is quicker than",
+            "protocol.precision=bfloat16: this processor (%s) only emulates bfloat16, so float32 is quicker",
             capable.get("cpu_name", "unknown"),
         )
     if device.type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
@@ -129,7 +129,7 @@ def gibibytes(count: float) -> str:
 
 
 def keep_quiet() -> None:
-    """Leave the terminal to the launcher: what libraries show, warn and log says nothing about a run."""
+    """Silence bars, warnings and logs of libraries: they say nothing about a run."""
     import datasets
     import transformers
 
@@ -138,19 +138,20 @@ def keep_quiet() -> None:
     for name in {
         *LIBRARIES,
         *logging.root.manager.loggerDict,
-    }:  # torch's have levels and handlers of their own
+    }:  # torch's loggers have levels and handlers of their own
         if name.partition(".")[0] in LIBRARIES and logging.getLogger(name).level != logging.ERROR:
             logging.getLogger(name).setLevel(
                 logging.ERROR
-            )  # slow: all loggers forget what they know of levels
+            )  # slow: it clears the cached levels of all loggers
     datasets.disable_progress_bars()
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
-    os.environ["DISABLE_SAFETENSORS_CONVERSION"] = "1"  # a request to the hub that nobody asked for
+    # Otherwise transformers sends the hub a request that nobody asked for
+    os.environ["DISABLE_SAFETENSORS_CONVERSION"] = "1"
 
 
 def make_reproducible(threads: int, precision: str, strict: bool = True) -> None:
-    """Fix what else could change the bits of a result: threads, algorithms, TF32, the default type.
+    """Fix everything else that could change the bits of a result: threads, algorithms, TF32, default type.
 
     If ``strict``, an operation without a deterministic implementation is an error (`not_deterministic`).
     """
@@ -159,15 +160,15 @@ def make_reproducible(threads: int, precision: str, strict: bool = True) -> None
 
     torch.set_num_threads(threads)
     torch.set_default_dtype(torch.float32)
-    # Attention on a GPU is deterministic only if anything else is an error.
+    # Attention on a GPU is deterministic only if non-deterministic operations are errors.
     torch.use_deterministic_algorithms(True, warn_only=not strict)
-    # Filling memory that is about to be written costs a tenth of an update; nothing here reads it before.
+    # Do not fill new memory: that costs a tenth of an update, and nothing here reads it before writing.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = precision == "tf32"
 
 
 def seed_shared_streams(seed: int) -> None:
-    """Begin the random streams that all code of a process shares anew: no method here draws from them, but some may."""
+    """Seed the random streams that all code of a process shares: no method here uses them, but others may."""
     import numpy as np
     import torch
 

@@ -46,7 +46,8 @@ def check_machine(config: RunConfig) -> None:
 
     if kind != "cuda":
         choose_device(config.device)
-    elif int(number or 0) >= (count := torch.cuda.device_count()):  # unlike `choose_device` takes no memory
+    elif int(number or 0) >= (count := torch.cuda.device_count()):
+        # Unlike `choose_device`, this takes no GPU memory
         raise BenchmarkError(
             f"device={config.device}: not available here ({unusable_driver() or f'torch finds {count} GPUs'})"
         )

@@ -15,7 +15,7 @@ from benchmark.records.record import Failure
 from benchmark.records.token import StoreGoneError
 from benchmark.runs.device import out_of_memory
 from benchmark.runs.request import Run
-from benchmark.runs.result import now, portable, portable_command
+from benchmark.runs.result import portable, portable_command, timestamp
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ def cause_of(error: BaseException) -> str:
     causes = {type(link).__name__ for link in (error, error.__cause__)}
     if isinstance(error, BenchmarkError) and error.__cause__ and out_of_memory(error.__cause__):
         return OUT_OF_MEMORY
-    if "AcceleratorError" in causes:  # the process has lost the GPU; another process may have been the reason
+    if "AcceleratorError" in causes:  # the process has lost the GPU, perhaps through another process
         return GPU_FAULT
     return ERROR if one_line(error) is None else REFUSED
 
@@ -68,4 +68,4 @@ def failure(this: Run, error: BaseException | str, cause: str | None = None) -> 
         cause = cause_of(error)
     line, shown = (portable_text(text, folders_in(as_json(this.config))) for text in (line, shown))
     command = portable_command(this.config, this.command)
-    return Failure(this.id, cause or CRASHED, line, shown, portable(this.config), command, now())
+    return Failure(this.id, cause or CRASHED, line, shown, portable(this.config), command, timestamp())

@@ -18,7 +18,7 @@ from benchmark.runs.hits import Hits
 def load_records(grid: Grid, store: Store | None = None) -> dict[str, Record]:
     """The finished records of a grid by run id.
 
-    ``store`` is in place of the one that its runs name.
+    ``store`` replaces the store that its runs name.
 
     A record of other data or weights than those at hand is left out, and so is one that is damaged or cannot be
     read now. Raises: BenchmarkError for a record of another version.
@@ -34,16 +34,16 @@ def records_at_hand(grid: Grid, hits: Hits) -> dict[str, Record]:
 def arrays_of(store: Store, records: Mapping[str, Record]) -> Callable[[str], dict[str, np.ndarray]]:
     """The arrays by run id of the ``records`` that ``store`` found last.
 
-    They are read when they are asked for.
+    Arrays are read only when they are needed.
     """
     return lambda run_id: store.arrays(run_id, records.get(run_id))
 
 
 def drop_snapshots(store: Store, records: Collection[str]) -> None:
-    """Remove the snapshots of finished runs, by id: their makers were killed before they could."""
-    there = {path.name.partition(".")[0] for path in (store.folder / UNFINISHED).glob("*.pt")}
-    for run_id in there.intersection(records):
-        with suppress(BenchmarkError):  # of a store that cannot be written to
+    """Remove snapshots of finished runs, left by processes that were killed."""
+    left_behind = {path.name.partition(".")[0] for path in (store.folder / UNFINISHED).glob("*.pt")}
+    for run_id in left_behind.intersection(records):
+        with suppress(BenchmarkError):  # the store cannot be written to
             lease = Lease(store.folder, LEASES, run_id)
             if lease.take():
                 store.drop_snapshot(run_id)

@@ -1,7 +1,7 @@
-"""The first import of fork servers: whatever they fork ignores Ctrl-C from its first moment on.
+"""The first import of fork servers, which makes their children ignore Ctrl-C from the beginning.
 
-A terminal tells all processes of a command, and the command's own tells its children. A child that is still being set
-up would end with a stack trace.
+A terminal sends Ctrl-C to all processes of a command, and the main process stops its children itself.
+Otherwise a child that is still being set up would end with a stack trace.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import signal
 import sys
 
-FIRST = ["benchmark.runs.forking"]  # of what a fork server is told to import
+FIRST = ["benchmark.runs.forking"]  # the first of the modules that a fork server imports
 
 if any("multiprocessing.forkserver" in word for word in sys.orig_argv):
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,7 +1,8 @@
-"""Records that are of what is at hand: the data, weights and tokenizer behind the names have not changed.
+"""Records that still hold: the data, weights and tokenizer behind their names have not changed.
 
-A run's id is of its configuration, and names in it can come to mean other files. So a record is compared with
-the files here: by `stat` alone as long as nothing was touched, else by digests. What is not here is not compared.
+A run's id is a hash of its configuration, but the files behind the names in it can change. So a record is
+compared with the files on this machine: by `stat` alone if nothing was touched, else by digests. Files that
+are not here are not compared.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 
 from benchmark.config.schema import ModelConfig, RunConfig, TaskConfig
 from benchmark.data import task_files as data
-from benchmark.digests import again, computed, recalled
+from benchmark.digests import computed, present_digests, recalled
 from benchmark.models import model_files as models
 from benchmark.records.reading import UnreadableError
 from benchmark.records.record import DATA, Record, Weights
@@ -20,21 +21,22 @@ from benchmark.records.store import Store
 
 
 class Hits:
-    """The records of ``store`` for configurations, each compared with what is at hand.
+    """The records of ``store`` for configurations, each compared with the files at hand.
 
-    ``changed``: by run id, what changed since the latest record, where none is of what is at hand. ``unknown``:
-    the reason by run id, where a record is there and cannot be read now.
+    ``changed`` has, by run id, the origins that changed since the latest record, if no record fits the files
+    at hand. ``unknown`` has, by run id, the reason why a record cannot be read now.
     """
 
     def __init__(self, store: Store) -> None:
         self.store = store
         self.changed: dict[str, list[str]] = {}
         self.unknown: dict[str, UnreadableError] = {}
-        # By the identity of a part, which runs of a grid share; the part is kept so that its id stays its own.
+        # By the `id()` of a part, which runs of a grid share; the part is stored too, so that its `id()` is
+        # not reused.
         self.known: dict[int, tuple[Any, Mapping[str, str]]] = {}
 
     def of_runs(self, configs: Mapping[str, RunConfig]) -> dict[str, Record]:
-        """The records of runs by id; a warning counts those that cannot be read now, which are `unknown`."""
+        """The records of runs by id; a warning counts the records that cannot be read now (`unknown`)."""
         records, before = {}, len(self.unknown)
         for run_id, config in configs.items():
             try:
@@ -53,7 +55,7 @@ class Hits:
         return records
 
     def find(self, config: RunConfig, run_id: str) -> Record | None:
-        """The record of a run that is of what is at hand, or None.
+        """The record of a run that fits the files at hand, or None.
 
         Raises: UnreadableError if it cannot be read now.
         """
@@ -69,7 +71,10 @@ class Hits:
         return record
 
     def at_hand(self, config: RunConfig, record: Record) -> Mapping[str, str]:
-        """The digests of what a configuration names and ``record`` has, as far as here."""
+        """The present digests of the files that a configuration names and ``record`` has.
+
+        Files not here are left out.
+        """
         cache = Path(config.cache)
         if id(config.model) not in self.known:
             self.known[id(config.model)] = config.model, model_at_hand(config.model, cache)
@@ -80,10 +85,10 @@ class Hits:
 
 def model_at_hand(model: ModelConfig, cache: Path) -> dict[str, str]:
     """The digests of a model's files; empty if they are not here."""
-    kept = models.kept(model, cache)
+    kept = models.digests_file(model, cache)
     digests = recalled(kept)
     if digests is None and model.builder:
-        return again(kept)
+        return present_digests(kept)
     if digests is None:
         folder = models.folder_of(model)
         digests = {} if folder is None else models.computed(model, folder, cache)
@@ -91,18 +96,20 @@ def model_at_hand(model: ModelConfig, cache: Path) -> dict[str, str]:
 
 
 def data_at_hand(task: TaskConfig, cache: Path, record: Record) -> dict[str, str]:
-    """The digests of a task's files, named as in a record; without those that are not here."""
-    kept = data.kept(task, cache)
+    """The digests of a task's files, named as in a record; files that are not here are left out."""
+    kept = data.digests_file(task, cache)
     digests = recalled(kept)
     if digests is None:
-        digests = again(kept) if task.builder else computed(kept, data.files(task, record.data.digests))
+        digests = (
+            present_digests(kept) if task.builder else computed(kept, data.files(task, record.data.digests))
+        )
     return {DATA + name: digest for name, digest in digests.items()}
 
 
 def keep(config: RunConfig, weights: Path | None, files: Mapping[str, Sequence[Path]]) -> Weights:
     """Note the files of a run that begins, for later comparisons; return the origin of its weights."""
     cache, model = Path(config.cache), config.model
-    computed(data.kept(config.task, cache), files)
+    computed(data.digests_file(config.task, cache), files)
     digests = models.computed(model, weights, cache) if weights else {}
     return Weights(
         id=model.id or model.builder,

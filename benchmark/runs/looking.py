@@ -1,4 +1,4 @@
-"""A look at the data of a grid before its first run trains: labels, columns and sizes, once per task."""
+"""A check of a grid's data before its first run trains: labels, columns and sizes, once per task."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from benchmark.runs.parallel import start
 def check_data(configs: Iterable[RunConfig]) -> None:
     """Check that the data of every task are as its configuration says.
 
-    A task is looked at with the first model that is here: a run whose model is missing fails alone.
-    Raises: BenchmarkError with a fault of each task.
+    A task is checked with the first model that is on this machine; if a run's model is missing, only that run
+    fails. Raises: BenchmarkError with a fault of each task.
     """
     seen: set[str] = set()
     faults = []
@@ -56,14 +56,14 @@ def _fault(config: RunConfig) -> str | None:
 
 
 def check_data_apart(context: BaseContext, configs: Sequence[RunConfig]) -> None:
-    """`check_data` in a process of its own, which leaves this one small. Raises: BenchmarkError."""
+    """Run `check_data` in a separate process, which keeps this one small. Raises: BenchmarkError."""
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_tell, args=(sender, configs))  # type: ignore[attr-defined]
     start(process)
     sender.close()
     try:
         fault = receiver.recv()
-    except EOFError:  # it died: the runs will say more
+    except EOFError:  # the process died: the runs themselves will give the reason
         fault = None
     process.join()
     if fault is not None:

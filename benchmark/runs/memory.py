@@ -10,25 +10,25 @@ from pathlib import Path
 import torch
 
 PROCESS = Path("/proc/self")
-MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1  # of mallopt
+MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1  # parameters of mallopt
 
 
 class PeakMemory:
-    """The peak of a run's memory in bytes: made before its model is loaded, asked after its last update.
+    """The peak of a run's memory in bytes, from loading to the last update.
 
-    On a GPU it is what the run's tensors take there. On a CPU it is by how much the whole process grew, which holds
-    libraries and freed memory as well: a tiny model drowns in it. None where the system does not tell.
+    On a GPU it is the memory of the run's tensors. On a CPU it is the growth of the whole process, which
+    includes libraries and freed memory: for a tiny model it says little. None if the system does not tell it.
     """
 
     def __init__(self, device: torch.device) -> None:
-        give_back()  # what earlier runs of this process have freed is not this one's
+        give_back()  # memory that earlier runs of this process freed does not belong to this run
         self.device = device
         cuda = device.type == "cuda"
         self.before = torch.cuda.memory_allocated(device) if cuda else resident("VmRSS")
         self.forgotten = False
 
     def forget(self) -> None:
-        """Leave out the peak so far: loading a model may need more than training it."""
+        """Reset the peak: loading a model may need more than training it."""
         if self.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self.device)
             return
@@ -49,12 +49,12 @@ class PeakMemory:
         return max(0, highest - self.before)
 
     def reserved(self) -> int | None:
-        """The most bytes of a GPU that the process took from it for tensors; None on a CPU."""
+        """The most GPU memory that the process reserved for tensors, in bytes; None on a CPU."""
         return torch.cuda.max_memory_reserved(self.device) if self.device.type == "cuda" else None
 
 
 def keep() -> None:
-    """Let glibc keep what tensors free: giving pages back and faulting them in again at every step is slow."""
+    """Let glibc keep the memory that tensors free: getting pages again in every step is slow."""
     with contextlib.suppress(OSError, AttributeError):  # another C library knows no mallopt
         libc = ctypes.CDLL(None)
         libc.mallopt(MMAP_THRESHOLD, 1 << 30)
@@ -62,13 +62,13 @@ def keep() -> None:
 
 
 def give_back() -> None:
-    """Return to the system what glibc has kept."""
+    """Return the memory that glibc has kept to the system."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
 
 
 def release() -> int:
-    """Let go of all that a finished run has left; the bytes that the process keeps, those of a GPU included."""
+    """Free all memory of a finished run; return the bytes that the process still has, GPU memory included."""
     gc.collect()  # a cycle would keep tensors
     kept = 0
     if torch.cuda.is_initialized():

@@ -1,4 +1,4 @@
-"""Planned runs without a record: what a sweep has to do, and what it left."""
+"""Planned runs without a record: those that a sweep has to make, and those that failed."""
 
 from __future__ import annotations
 

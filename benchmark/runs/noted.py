@@ -1,4 +1,4 @@
-"""A run that says how far it is: to its caller, and in a note of the store for those who look on."""
+"""The progress of a run, for its caller and in a note in the store."""
 
 from __future__ import annotations
 

@@ -15,9 +15,9 @@ from benchmark.runs.resources import room
 
 Piece = TypeVar("Piece")
 Result = TypeVar("Result")
-FEW = 4  # pieces: for no more, a process would take longer to start than to work
+FEW = 4  # pieces: for so few, starting a process takes longer than the work
 SELDOM = 50_000  # new objects between looks for cycles: grids and records are many small objects that stay
-TRIES, SOON = 20, 0.1  # of starting a process while a fork server ends, and the seconds between them
+TRIES, SOON = 20, 0.1  # attempts to start a process while a fork server ends, and seconds between them
 _work: list[Callable[[Any], Any]] = []
 
 
@@ -29,7 +29,7 @@ def in_processes(
 ) -> Iterator[tuple[Piece, Result]]:
     """Pairs (piece, its result), as soon as known.
 
-    ``work`` and its results can be pickled; each process keeps one copy of ``work``, and what that remembers.
+    ``work`` and its results can be pickled; each process keeps one copy of ``work`` with its caches.
     ``preload`` names modules to be imported once for all processes, and ``begin`` is called in each.
     """
     processes = min(room(1, "cpu"), len(pieces))
@@ -62,7 +62,8 @@ def _done(piece: Any) -> Any:
 def start(process: Any) -> None:
     """Start a process, with a new fork server if the old one was killed.
 
-    The new one begins when the old one's end is known, which may be a moment after it refuses.
+    The end of the old one may be noticed only a moment after it stops answering, so starting is tried several
+    times.
     """
     for _ in range(TRIES):
         try:

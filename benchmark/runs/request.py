@@ -1,4 +1,4 @@
-"""A run as it is asked for, whether or not the store has it."""
+"""A requested run, whether or not the store has it."""
 
 from __future__ import annotations
 

@@ -7,12 +7,12 @@ import platform
 from functools import cache
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
-ANY_GPU = ("auto", "cuda")  # devices that name no one GPU
-MOST = 8  # runs at a time on one GPU: a bound on host memory, no measurement
+ANY_GPU = ("auto", "cuda")  # devices that do not name a single GPU
+MOST = 8  # runs at a time on one GPU: chosen to limit host memory, not measured
 
 
 def room(threads: int, device: str) -> int:
-    """The number of runs that cores, and GPUs as ``device`` allows, take at a time. Memory is not asked."""
+    """The number of runs at a time that cores, and GPUs of ``device``, allow."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     workers = max(1, cores // threads)
     return workers if device == "cpu" else min(workers, MOST * len(gpus(device)) or workers)

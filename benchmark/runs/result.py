@@ -37,7 +37,7 @@ def record_of(run_id: str, config: RunConfig, command: str, trained: Trained) ->
     return Record(
         run_id=run_id,
         status=FINISHED if finished else DIVERGED,
-        finished=now(),
+        finished=timestamp(),
         command=portable_command(config, command),
         diverged_at=outcome.diverged,
         resumed=outcome.resumed,
@@ -94,6 +94,6 @@ def _by_name(facts: dict[str, Any]) -> dict[str, Any]:
     return {privacy.portable(name, "repo"): fact for name, fact in facts.items()}
 
 
-def now() -> str:
+def timestamp() -> str:
     """Date and time, to the second (ISO 8601, UTC)."""
     return datetime.now(UTC).isoformat(timespec="seconds")

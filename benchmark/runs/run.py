@@ -94,10 +94,10 @@ def found_or_made(this: Run, tell: Tell, wait: bool, tracking: Tracking) -> tupl
             return record, False
         say_changed(this, hits)
         tracking.follow(this)
-        return made(this, tell, lease, tracking), True
+        return train_and_record(this, tell, lease, tracking), True
 
 
-def made(this: Run, tell: Tell, lease: Lease, listener: Listener) -> Record:
+def train_and_record(this: Run, tell: Tell, lease: Lease, listener: Listener) -> Record:
     """Train a run and add it to its store."""
     started = time.perf_counter()
     with failures_recorded(this), noted(this, tell) as telling, stopping.deferred():
@@ -108,7 +108,7 @@ def made(this: Run, tell: Tell, lease: Lease, listener: Listener) -> Record:
         if lease.lost():
             log.warning("%s: another process began it too, as this one had been silent", this.id)
         record = this.store.add(record, arrays)
-        this.store.drop_snapshot(this.id)  # a signal that was heard meanwhile ends this block
+        this.store.drop_snapshot(this.id)  # before a pending signal ends this block
         return record
 
 

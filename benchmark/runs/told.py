@@ -1,4 +1,4 @@
-"""The content of a record as a tracker is told it: heading, history and summary."""
+"""The content of a record in a tracker's form: heading, history and summary."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Arrays = Mapping[str, np.ndarray]
 Lines = list[tuple[int, dict[str, Any]]]  # pairs (update, values)
 
 FACTS = ("status", "diverged_at", "collapsed", "resumed", "seconds", "memory", "examples")
-DIGEST = "record_digest"  # in the summary: tells whether a run is the record that it was told
-MOST = 1000  # lines of a history for losses; a run of more updates has the mean over several in a line
+DIGEST = "record_digest"  # in the summary: shows whether a tracker's run has the content of this record
+MOST = 1000  # lines of losses in a history; in a run of more updates, a line is the mean over several updates
 
 
 class UntellableError(Exception):
-    """A record that a tracker cannot be told of; it goes on with others."""
+    """A record cannot be sent to a tracker, which goes on with others."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Heading:
 
     @classmethod
     def of(cls, run_id: str, config: Mapping[str, Any]) -> Self:
-        """Take it from a run's id and its configuration as a record has it."""
+        """Make it from a run's id and its configuration in a record's form."""
         methods = sorted(config["method"])
         return cls(
             run_id,
@@ -57,7 +57,7 @@ class Told:
 
     @classmethod
     def of(cls, record: Record, arrays: Arrays) -> Self:
-        """Take it from a record. Raises: UntellableError."""
+        """Make it from a record. Raises: UntellableError."""
         try:
             content = record.to_json()
             facts = {key: value for key, value in content.items() if key in FACTS}

@@ -1,8 +1,8 @@
-"""Experiment trackers: they hear a run while it trains, and receive its record once it is in the store.
+"""Experiment trackers: they receive a run's progress, and its record once it is in the store.
 
-A tracker sees only what is written anyway, so it cannot change or lose a run. If a tracker fails, one warning is
-logged and it is not used again in the process; a record that cannot be told costs that record alone. The choices
-are in `conf/tracker/`.
+A tracker only sees data that is written anyway, so it cannot change or lose a run. If a tracker fails, one
+warning is logged and it is not used again in the process. If a single record cannot be sent, only this record
+is skipped. The choices are in `conf/tracker/`.
 """
 
 from __future__ import annotations
@@ -57,17 +57,17 @@ class Tracker:
         raise NotImplementedError
 
     def close(self) -> None:
-        """Let go of everything: the run has ended, with a record or without."""
+        """Release everything: the run has ended, with or without a record."""
 
 
 @dataclass
 class WandB(Tracker):
     """Weights & Biases: one run per record, grouped by table, with methods as job type.
 
-    ``mode`` None: the value of WANDB_MODE, else online with an account and offline without one. Online it hears
-    the run train. Offline runs are in ``folder`` for `wandb sync`. The id there is the record's, so that a run that
-    goes on, or is told twice, is one. A record that is not new is sent only under a sweep's agent, because the agent
-    waits for it.
+    ``mode`` None: the value of WANDB_MODE, else online with an account and offline without one. Online it
+    hears the run train. Offline runs are in ``folder`` for `wandb sync`. W&B's run has the record's id, so
+    that a continued run, or one sent twice, stays one run. A record that is not new is sent only under a
+    sweep's agent, because the agent waits for it.
     """
 
     project: str = "finetuning-noise-benchmark"
@@ -123,7 +123,8 @@ class WandB(Tracker):
     def opening(self, heading: Heading, purpose: str | None) -> dict[str, Any]:
         """The words with which W&B begins a run, or goes on with it."""
         mode = self.chosen_mode()
-        run_id = os.environ.get("WANDB_RUN_ID") if under_agent() else None  # the agent waits for its own
+        # The agent waits for the id that it gave
+        run_id = os.environ.get("WANDB_RUN_ID") if under_agent() else None
         return {
             "project": self.project,
             "entity": self.entity,
@@ -161,7 +162,7 @@ class Tracking(Listener):
         return bool(self.settings) and self.target not in broken
 
     def follow(self, this: Run) -> None:
-        """Let the tracker hear a run that is going to be trained."""
+        """Let the tracker receive the progress of a run that is going to be trained."""
         if self.wanted:
             self._guard(lambda: setattr(self, "hearing", self._built().listener(this)))
 
@@ -170,15 +171,15 @@ class Tracking(Listener):
         self._guard(lambda: self.hearing.begin(course, progress, clock))
 
     def updated(self) -> None:
-        """Pass on that there is one more update."""
+        """Tell the tracker that there was one more update."""
         self._guard(self.hearing.updated)
 
     def track(self, record: Record, arrays: Callable[[], Arrays], purpose: str | None, new: bool) -> None:
         """Send a record in the store; its ``arrays`` are read if there is a tracker."""
         if self.wanted:
-            found = arrays()
+            stored = arrays()
             try:
-                self._guard(lambda: self._built().track(record, found, purpose, new))
+                self._guard(lambda: self._built().track(record, stored, purpose, new))
             except UntellableError as error:
                 log.warning("tracker: the record %s cannot be told (%s)", record.run_id, error)
 

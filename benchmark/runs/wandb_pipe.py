@@ -1,6 +1,6 @@
-"""A run's end of the pipe to the process that speaks with Weights & Biases.
+"""A run's side of the pipe to the process that communicates with Weights & Biases.
 
-Neither a disk nor a network reaches the run: a message that the pipe has no room for is dropped and counted.
+No disk and no network can delay the run: if the pipe has no room for a message, it is dropped and counted.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ from benchmark.places import PACKAGE
 from benchmark.privacy import without_secrets
 
 PATIENCE = 40.0  # seconds for an answer: more than W&B takes to be imported, to begin and to finish
-LEAVING = 5.0  # seconds for the end of a process that nobody waits for any more
+LEAVING = 5.0  # seconds until a process that is no longer needed must have ended
 LONGEST = 300  # characters of an error
-OF_A_RUN = re.compile(r"\brun [0-9a-f]{16}\b")  # all runs give one line, which a launcher says once
+# Without ids, the messages of all runs are equal, and a launcher prints them once
+OF_A_RUN = re.compile(r"\brun [0-9a-f]{16}\b")
 
 
 class WandBError(Exception):
@@ -30,7 +31,7 @@ class WandBError(Exception):
 
 
 class Pipe:
-    """A process for W&B, and what is said to it."""
+    """A process for W&B, with the messages to it."""
 
     def __init__(self) -> None:
         paths = [str(PACKAGE.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
@@ -47,12 +48,12 @@ class Pipe:
         assert self.process.stdout
         self.into, self.out = self.process.stdin.fileno(), self.process.stdout.fileno()
         os.set_blocking(self.into, False)
-        self.rest = b""  # of a message that is half written
+        self.rest = b""  # the rest of a message that is half written
         self.heard = b""
         self.dropped = 0
 
     def offer(self, message: Mapping[str, Any]) -> None:
-        """Say it if that needs no waiting; else drop it."""
+        """Send a message if that needs no waiting; otherwise drop it."""
         self._write()
         if self.rest:
             self.dropped += 1
@@ -61,7 +62,7 @@ class Pipe:
             self._write()
 
     def ask(self, message: Mapping[str, Any], seconds: float = PATIENCE) -> dict[str, Any]:
-        """Say it, and wait for the answer. Raises: WandBError for none in time, or a failure."""
+        """Send a message and wait for the answer. Raises: WandBError for a late answer or a failure."""
         end = time.monotonic() + seconds
         self.rest += _line(message)
         self._write()
@@ -93,7 +94,7 @@ class Pipe:
             self.process.stdout.close()  # type: ignore[union-attr]
 
     def _write(self) -> None:
-        """Write what the pipe has room for; what a process that is gone was to hear is forgotten."""
+        """Write as much as the pipe has room for; messages to a process that is gone are dropped."""
         try:
             while self.rest:
                 self.rest = self.rest[os.write(self.into, self.rest) :]

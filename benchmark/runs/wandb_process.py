@@ -1,9 +1,9 @@
-"""The process that speaks with Weights & Biases for a run; `benchmark.runs.wandb_pipe` starts it.
+"""The process that communicates with Weights & Biases for a run; `benchmark.runs.wandb_pipe` starts it.
 
-Its stdin has a message of JSON per line: ``open`` a run, ``lines`` of its history, ``close`` it with what the
-record says, or ``known``: what the summaries of these ids on the server have under a key. It answers the
-last two, and ``failed`` before it ends for an error. Nothing of W&B's is written anywhere else, and with this
-process W&B's own ends.
+Its stdin has a message of JSON per line: ``open`` a run, ``lines`` of its history, ``close`` it with the
+record's content, or ``known``: read a key in the server's summaries of some ids. It answers the last two, and
+answers ``failed`` before it ends with an error. W&B writes nothing outside this process, and its own service
+ends with it.
 """
 
 from __future__ import annotations
@@ -47,20 +47,20 @@ def main() -> int:
 
 
 def end_with_parent() -> None:
-    """Let this process live only shortly after stdin is closed, whatever W&B waits for."""
+    """End this process soon after stdin is closed, even if W&B is still waiting."""
     closed = select.poll()
-    closed.register(0, 0)  # a hang-up is reported even if nothing is asked for
+    closed.register(0, 0)  # a hang-up is reported even if no event is registered
     closed.poll()
     signal.alarm(round(INIT + FINISH + 5))
 
 
 class Telling:
-    """The runs told so far, one at a time."""
+    """The runs sent to W&B, one at a time."""
 
     def __init__(self, wandb: Any, reply: Reply) -> None:
         self.wandb, self.reply = wandb, reply
         self.run: Any = None
-        self.last = -1  # the last step that is told
+        self.last = -1  # the last step that was sent
 
     def all(self, messages: Iterable[str]) -> None:
         """Carry out every message; a run that is not closed then is marked as failed."""
@@ -75,7 +75,7 @@ class Telling:
         os.makedirs(content["dir"], exist_ok=True)
         self.run = self.wandb.init(
             **content,
-            # No facts that W&B collects by itself: they name files, users and machines.
+            # Switch off the facts that W&B collects itself: they name files, users and machines.
             settings=self.wandb.Settings(
                 init_timeout=INIT,
                 finish_timeout=FINISH,
@@ -94,14 +94,14 @@ class Telling:
         self.last = self.run.starting_step - 1
 
     def do_lines(self, lines: list[tuple[int, dict[str, Any]]]) -> None:
-        """Add to the run's history; steps that it has are left out."""
+        """Add to the run's history; steps that are already there are left out."""
         for step, values in lines:
             if step > self.last:
                 self.run.log(values, step=step)
                 self.last = step
 
     def do_close(self, content: dict[str, Any]) -> None:
-        """Add what the record says, and end the run."""
+        """Add the record's content, and end the run."""
         self.do_lines(content["lines"])
         self.run.config.update(content["config"], allow_val_change=True)
         self.run.summary.update(content["summary"])

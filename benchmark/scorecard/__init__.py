@@ -1,1 +1,1 @@
-"""A method of one's own beside the reference runs of the campaigns, paired by seed."""
+"""Comparison of a user's method with the reference runs of the campaigns, paired by seed."""

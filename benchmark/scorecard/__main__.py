@@ -71,15 +71,15 @@ def score(options: argparse.Namespace) -> int:
     return 0
 
 
-def of_methods(found: list[Reference], overrides: list[str]) -> list[Reference]:
+def of_methods(references: list[Reference], overrides: list[str]) -> list[Reference]:
     """The campaigns that another method fits into: one rectangle, with methods as an axis.
 
     Raises: BenchmarkError if there is none.
     """
     search = parted(overrides)[0]
-    fitting = [one for one in found if not grid.load(one.table, search).table["grids"]]
+    fitting = [reference for reference in references if not grid.load(reference.table, search).table["grids"]]
     if not fitting:
-        names = ", ".join(one.table for one in found)
+        names = ", ".join(reference.table for reference in references)
         raise BenchmarkError(f"{names}: no campaign here compares methods that have the same axes")
     return fitting
 
@@ -104,9 +104,10 @@ def verified(reference: Reference) -> int:
 
 
 def comparable(reference: Reference, method: str, overrides: list[str]) -> list[str]:
-    """The overrides of the campaign's grid with its whole arms and ``method``; says what differs here.
+    """The overrides of the campaign's grid with its complete arms and ``method``.
 
-    Raises: BenchmarkError for a method that does not exist, or reference runs of other data or weights than here.
+    Prints differences from this machine. Raises: BenchmarkError for a method that does not exist, or
+    reference runs of other data or weights than here.
     """
     planned = grid.load(reference.table, overrides)
     store = Store(planned.runs[0].config.store)
@@ -119,7 +120,7 @@ def comparable(reference: Reference, method: str, overrides: list[str]) -> list[
     changes = [*overrides, f"method={','.join(dict.fromkeys([*kept.methods, method]))}"]
     changes += [f"task={','.join(kept.tasks)}", f"seed={','.join(map(str, kept.seeds))}"]
     mine = grid.load(reference.table, changes)
-    for line in said(mine, kept, records, method):
+    for line in facts(mine, kept, records, method):
         print(printable(line), file=sys.stderr, flush=True)
     return changes
 
@@ -129,13 +130,13 @@ def check_origins(table: str, hits: Hits) -> None:
     if hits.changed:
         changed = sorted({name for names in hits.changed.values() for name in names})
         raise BenchmarkError(
-            f"{table}: {len(hits.changed)} reference runs are of another {', '.join(changed)} than here, so nothing "
+            f"{table}: {len(hits.changed)} reference runs were made with another {', '.join(changed)} than here, so nothing "
             f"is comparable; get theirs, or make all arms anew: python -m benchmark.reproduce {table}"
         )
 
 
-def said(mine: Grid, kept: Arms, records: dict[str, Record], method: str) -> list[str]:
-    """Lines on what is compared, and on what surrounded the reference runs."""
+def facts(mine: Grid, kept: Arms, records: dict[str, Record], method: str) -> list[str]:
+    """Lines on the comparison, and on machines and versions of the reference runs."""
     to_do = len({run.run_id for run in mine.runs} - records.keys())
     line = f"{mine.name}: {method} beside {len(kept.methods)} arms of {len(kept.seeds)} seeds, {to_do} runs to do"
     line += f" ({', '.join(kept.tasks)})"
@@ -145,7 +146,7 @@ def said(mine: Grid, kept: Arms, records: dict[str, Record], method: str) -> lis
 def surroundings(mine: Grid, records: dict[str, Record]) -> str:
     """A line on the machines, versions and code of the reference runs."""
     made = [records[run.run_id] for run in mine.runs if run.run_id in records]
-    others = sorted({fact for one in made[1:] for fact in of_environments(made[0], one)})
+    others = sorted({fact for environment in made[1:] for fact in of_environments(made[0], environment)})
     stamp = made[0].environment
     packages = ", ".join(f"{name} {version}" for name, version in stamp["packages"].items())
     line = f"reference runs: {stamp['device']}, {packages}, code {str(stamp['code']['commit'])[:12]}"

@@ -73,7 +73,7 @@ def publish(options: argparse.Namespace) -> int:
 
 
 def bring(names: Sequence[str], folder: Path) -> None:
-    """Add the records that are published already to the store: the new archives have them as well."""
+    """Add the published records to the store, so that new archives contain them too."""
     for name in names:
         archives = tuple(sorted((folder / name).glob("*.tar.gz")))
         store = Store(grid.load(f"{SWEEPS}/{name}").runs[0].config.store)

@@ -28,7 +28,7 @@ class Reference:
         Raises: BenchmarkError for an archive that is damaged or of another format.
         """
         added = [unpacking.add(store, archive) for archive in self.archives]
-        return [line for one in added for line in (*one.left_out, *one.beside)]
+        return [line for result in added for line in (*result.left_out, *result.beside)]
 
 
 @dataclass(frozen=True)
@@ -60,11 +60,11 @@ def arms(planned: Grid, records: dict[str, Record]) -> Arms:
 
     Raises: BenchmarkError if plain fine-tuning has no seed with all of its tasks.
     """
-    plain = [run for run in planned.runs if method_of(run) == "[]"]
-    tasks = dict.fromkeys(run.config.task.name for run in plain if run.run_id in records)
-    plain = [run for run in plain if run.config.task.name in tasks]
-    lost = {run.config.seed for run in plain if run.run_id not in records}
-    seeds = sorted({run.config.seed for run in plain} - lost)
+    vanilla = [run for run in planned.runs if method_of(run) == "[]"]
+    tasks = dict.fromkeys(run.config.task.name for run in vanilla if run.run_id in records)
+    vanilla = [run for run in vanilla if run.config.task.name in tasks]
+    lost = {run.config.seed for run in vanilla if run.run_id not in records}
+    seeds = sorted({run.config.seed for run in vanilla} - lost)
     if not seeds:
         raise BenchmarkError(
             f"{planned.name}: no seed of plain fine-tuning has reference runs of all tasks; were its sweep, protocol, model "

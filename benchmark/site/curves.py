@@ -14,12 +14,10 @@ from benchmark.report.figures.drawing import BLUE, GREEN, GREY, RED, Drawing, Sc
 WIDTH, HEIGHT, LEFT, TOP, GAP = 340, 180, 56, 28, 150  # pixels of a panel and of the space around it
 LINE = 15  # pixels between two names
 MOST = WIDTH  # points of a line: more would share a pixel
-WILD, FAR = (
-    0.01,
-    8,
-)  # the share of updates at either end that an axis need not hold, and how far it goes beyond most
+# The share of updates at either end that may lie outside the axis, and how far the axis extends beyond the rest.
+WILD, FAR = 0.01, 8
 EVERY = "every update"
-HUGE = 1e100  # a loss beyond it is drawn as little as one that is no number
+HUGE = 1e100  # a larger loss is not drawn, like NaN
 Series = Mapping[str, Sequence[tuple[float, float]]]  # points by name
 
 
@@ -40,7 +38,7 @@ def curves(record: Record, losses: np.ndarray) -> str:
     single = thinned(losses)
     if len(single) < 2 and len(record.curve) < 2:
         return ""
-    several = len(record.curve) > 1  # one evaluation is no curve: its numbers stand in the table
+    several = len(record.curve) > 1  # a single evaluation is not a curve: the table has its numbers
     drawing = Drawing((1 + several) * (LEFT + WIDTH + GAP), TOP + HEIGHT + 42)
     last = max(len(losses), *(entry.step for entry in record.curve), 1)
     _panel(drawing, "Loss", ({EVERY: single} if single else {}) | (means if several else {}), last, LEFT)
@@ -50,7 +48,7 @@ def curves(record: Record, losses: np.ndarray) -> str:
 
 
 def thinned(losses: np.ndarray) -> list[tuple[float, float]]:
-    """Points (update, loss) of a line: of all updates, or the means of equally many that share a pixel."""
+    """Points (update, loss) of a line: all updates, or the means of updates that share a pixel."""
     if len(losses) <= MOST:
         return [(number, float(loss)) for number, loss in enumerate(losses, 1)]
     parts = np.array_split(losses.astype(np.float64), MOST)
@@ -98,7 +96,7 @@ def _axes(drawing: Drawing, across: Scale, up: Scale) -> None:
 
 
 def _parts(points: Sequence[tuple[float, float]]) -> Iterator[list[tuple[float, float]]]:
-    """The parts of a line between values that are no numbers: a run that diverged has some."""
+    """The parts of a line between values that are not numbers, as in a diverged run."""
     for known, part in groupby(points, key=lambda point: _known(point[1])):
         if known:
             yield list(part)
@@ -109,13 +107,13 @@ def _known(value: float) -> bool:
 
 
 def _usual(losses: Sequence[float]) -> list[float]:
-    """The ends of most losses: one spike, or a run that diverges, must not flatten all others."""
+    """The range of most losses: one spike, or a diverging run, must not flatten the rest."""
     low, middle, high = np.quantile(losses, [WILD, 0.75, 1 - WILD]).tolist()
     return [low, min(high, low + FAR * (middle - low))] if middle > low else [low, high]
 
 
 def _upward(series: Series) -> Scale | None:
-    """The scale of all values, but of single updates' losses the wildest; None without a number."""
+    """The scale of all values, without the most extreme losses of single updates; None without a number."""
     values: list[float] = []
     for name, points in series.items():
         known = [y for _, y in points if _known(y)]

@@ -1,4 +1,4 @@
-"""Pages of what people wrote: how to read a report, and the tables of `results/reference/` with their figures."""
+"""Pages of hand-written documents: how to read a report, and `results/reference/` with its figures."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from benchmark.places import ROOT
 from benchmark.site.pages import Site
 
 RESULTS = ROOT / "results"
-FOUND = "reference/README.html"  # the page of what the project found
+FOUND = "reference/README.html"  # the page of the project's findings
 SECTION = re.compile(r"^## ", re.MULTILINE)
 FIGURE = re.compile(r'<p><img src="([^":]+\.svg)" alt="([^"]*)" ?/?></p>')
-# What a figure of ours does not have; one that does is shown as an image, in which nothing can act.
+# Elements that our own figures never have; a figure with them is shown as an image, in which no script can
+# run.
 FOREIGN = re.compile(
     r"<(?!/?(svg|title|g|line|text|circle|polygon|path)\b)|\son\w+\s*=|href|style\s*=", re.IGNORECASE
 )
@@ -99,7 +100,7 @@ def _found() -> Iterator[Document]:
 
 
 def _figure(path: Path, words: str) -> str:
-    """A figure with text that can be selected and the colours of the page, as far as it is one of ours.
+    """A figure with selectable text and the colours of the page, if it is one of ours; otherwise an image.
 
     ``words`` are HTML.
     """

@@ -20,7 +20,7 @@ Tables = Mapping[str, list[dict[str, Any]]]  # by run id
 
 @dataclass(frozen=True)
 class FailedRun:
-    """A run that did not end well: ``kind`` is of `KINDS`, ``path`` the page of its record, '' without one."""
+    """A run that failed, diverged or collapsed: ``kind`` is of `KINDS`, ``path`` its record's page or ''."""
 
     kind: str
     run_id: str
@@ -32,7 +32,7 @@ class FailedRun:
 
 
 def write(site: Site, store: Store, tables: Sequence[dict[str, Any]], runs: Sequence[dict[str, Any]]) -> int:
-    """Write the page; the number of its runs."""
+    """Write the page; return the number of its runs."""
     by_run: dict[str, list[dict[str, Any]]] = {}
     for table in tables:
         for run_id in table["run_ids"]:
@@ -53,9 +53,9 @@ def write(site: Site, store: Store, tables: Sequence[dict[str, Any]], runs: Sequ
 
 
 def reason(diverged_at: int | None, collapsed: Sequence[str]) -> str:
-    """The reason why a run with a record did not end well; '' if it did."""
+    """The reason why a run with a record diverged or collapsed; '' if it did not."""
     if diverged_at is not None:
-        return f"a loss or an output was no finite number by update {diverged_at}"
+        return f"a loss or an output was not a finite number by update {diverged_at}"
     return f"one answer to everything on {', '.join(collapsed)}" if collapsed else ""
 
 
@@ -75,6 +75,6 @@ def _recorded(runs: Sequence[Mapping[str, Any]], by_run: Tables) -> Iterator[Fai
         if run["trouble"]:
             kind = DIVERGED if run["status"] == DIVERGED else COLLAPSED
             parts = run["group"]
-            what = f"{parts['model']} {parts['task']} [{','.join(run['names'])}] seed {run['seed']}"
-            found = by_run.get(run["run_id"], [])
-            yield FailedRun(kind, run["run_id"], run["path"], what, run["trouble"], found, run["finished"])
+            words = f"{parts['model']} {parts['task']} [{','.join(run['names'])}] seed {run['seed']}"
+            places = by_run.get(run["run_id"], [])
+            yield FailedRun(kind, run["run_id"], run["path"], words, run["trouble"], places, run["finished"])

@@ -1,4 +1,4 @@
-"""Digests of what pages are made of: a later build sees what it need not make again."""
+"""Digests of the inputs of pages: a later build skips unchanged pages."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ def digest(*parts: Any) -> str:
 
 def of_project(overrides: Sequence[str]) -> str:
     """The digest of everything but records: code, templates, configurations, tables, the papers' numbers."""
-    found = hashlib.sha256(repr(list(overrides)).encode())
+    hashed = hashlib.sha256(repr(list(overrides)).encode())
     for folder in (PACKAGE, *(ROOT / name for name in OURS)):
         for path in sorted(folder.rglob("*")):
             if path.suffix in FILES and path.is_file():
-                found.update(f"{path.relative_to(folder)}\0".encode() + path.read_bytes())
-    return found.hexdigest()[:24]
+                hashed.update(f"{path.relative_to(folder)}\0".encode() + path.read_bytes())
+    return hashed.hexdigest()[:24]
 
 
 def stamps(store: Store) -> Stamps:
     """The stamps of all records and failures of a store, by run id."""
-    found: Stamps = {}
+    by_run: Stamps = {}
     for entry in _entries(store.folder):
         if match := RUN.fullmatch(entry.name):
-            found.setdefault(match[1], {})[entry.name] = _stamp(Path(entry.path) / "record.json")
+            by_run.setdefault(match[1], {})[entry.name] = _stamp(Path(entry.path) / "record.json")
     for entry in _entries(store.folder / FAILURES):
         run_id = entry.name.rpartition("-")[0]
-        found.setdefault(run_id, {})[f"{FAILURES}/{entry.name}"] = _stamp(Path(entry.path))
-    return found
+        by_run.setdefault(run_id, {})[f"{FAILURES}/{entry.name}"] = _stamp(Path(entry.path))
+    return by_run
 
 
 def unfinished(store: Store) -> int:

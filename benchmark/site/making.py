@@ -1,4 +1,4 @@
-"""The whole site: what has changed is made in several processes, and what stands between pages at the end."""
+"""The whole site: changed pages are made in several processes, the pages that connect them at the end."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def make(
     before = manifest.load(output)
     output.mkdir(parents=True, exist_ok=True)
     now = Manifest(inputs.of_project([*names, *overrides]), files=before.files)
-    now.save(output)  # whatever ends the build: these files are the site's own
+    now.save(output)  # even if the build is interrupted, these files are listed as the site's own
     build = Build(
         Site(output), store, before if before.project == now.project else Manifest(), now, begin, tell
     )
@@ -72,7 +72,7 @@ def make(
 
 @dataclass
 class Build:
-    """One build of a site: ``old`` is what the last one had of the same project, ``now`` what this one has."""
+    """One build of a site: ``old`` is the manifest of the last build, ``now`` that of this one."""
 
     site: Site
     store: Store
@@ -88,24 +88,24 @@ class Build:
     def make_tables(self, names: Sequence[str], overrides: Sequence[str]) -> None:
         """Write the pages of tables. Raises: BenchmarkError if no table takes the overrides."""
         last = self.old.tables
-        found = {
+        entries = {
             name: last[name]
             for name in names
             if name in last and self._stands(last[name], self._key(last[name]))
         }
-        changed = [name for name in names if name not in found]
-        self.made.tables, self.made.kept = len(changed), len(found)
+        changed = [name for name in names if name not in entries]
+        self.made.tables, self.made.kept = len(changed), len(entries)
         if changed:
             from benchmark.site.table_pages import TablePages
 
             work = TablePages(self.site, self.store, overrides)
             for number, (name, entry) in enumerate(in_processes(work, changed, PRELOAD, self.begin), 1):
-                found[name] = entry | {"key": self._key(entry)}
+                entries[name] = entry | {"key": self._key(entry)}
                 self.tell("tables made", number, len(changed))
-        refused = [entry["problem"] for entry in found.values() if entry["unplanned"]]
+        refused = [entry["problem"] for entry in entries.values() if entry["unplanned"]]
         if overrides and refused and len(refused) == len(names):
             raise BenchmarkError(refused[0])
-        self.now.tables = {name: found[name] for name in names}
+        self.now.tables = {name: entries[name] for name in names}
 
     def make_runs(self) -> None:
         """Write the pages of all runs of the store; each leads to its tables."""
@@ -113,27 +113,27 @@ class Build:
         for entry in self.now.tables.values():
             for folder in entry["places"]:
                 tables.setdefault(folder, []).append((entry["title"], entry["path"]))
-        folders = {name: stamp for found in self.stamps.values() for name, stamp in found.items()}
+        folders = {name: stamp for of_run in self.stamps.values() for name, stamp in of_run.items()}
         keys = {
             name: inputs.digest(stamp, tables.get(name))
             for name, stamp in sorted(folders.items())
             if inputs.RUN.fullmatch(name)
         }
-        found = {
+        runs = {
             name: self.old.runs[name]
             for name, key in keys.items()
             if name in self.old.runs and self._stands(self.old.runs[name], key)
         }
-        changed = [name for name in keys if name not in found]
-        self.made.runs, self.made.kept = len(changed), self.made.kept + len(found)
+        changed = [name for name in keys if name not in runs]
+        self.made.runs, self.made.kept = len(changed), self.made.kept + len(runs)
         work, done = RunPages(self.site, self.store, tables), 0
         for _, entries in in_processes(work, [*_chunks(changed)], PRELOAD[:1], self.begin):
-            found |= {
+            runs |= {
                 entry["folder"]: {"path": ""} | entry | {"key": keys[entry["folder"]]} for entry in entries
             }
             done += len(entries)
             self.tell("runs shown", done, len(changed))
-        self.now.runs = {name: found[name] for name in keys}
+        self.now.runs = {name: runs[name] for name in keys}
         problems = ((name, entry["problem"]) for name, entry in self.now.runs.items())
         self.made.problems = [f"{name}: {why}" for name, why in problems if why]
 
@@ -142,7 +142,7 @@ class Build:
         return inputs.digest([[run, self.stamps.get(run)] for run in entry["run_ids"]])
 
     def _stands(self, entry: dict[str, Any], key: str) -> bool:
-        """True if a page of the last build is what a new one would be; what had none is looked at again."""
+        """True if a page of the last build is still up to date; entries without a page are checked again."""
         return not entry["problem"] and entry["key"] == key and (self.site.folder / entry["path"]).is_file()
 
 

@@ -1,4 +1,4 @@
-"""The file of a site that says what it was made of: a later build makes only what has changed.
+"""The file of a site that lists its inputs: a later build makes only changed pages.
 
 It also says which files are the site's own, so that no other file is ever removed or replaced.
 """
@@ -20,8 +20,8 @@ VERSION = 1
 class Manifest:
     """The inputs of a site.
 
-    ``project`` is the digest of all but records. ``tables`` and ``runs`` have
-    a key, the digest of their inputs, and what other pages show of them. ``files`` are the paths of all its pages.
+    ``project`` is the digest of everything except records. Each entry of ``tables`` and ``runs`` has a key
+    (the digest of its inputs) and the facts that other pages show. ``files`` are the paths of all its pages.
     """
 
     project: str = ""
@@ -33,7 +33,8 @@ class Manifest:
     def save(self, folder: Path) -> None:
         """Write it to a site's ``folder``, whole or not at all."""
         partial = folder / f"{FILE}.partial"
-        text = json.dumps(asdict(self), separators=(",", ":"), default=lambda value: value.item())  # of numpy
+        # Numbers of NumPy
+        text = json.dumps(asdict(self), separators=(",", ":"), default=lambda value: value.item())
         partial.write_text(text, encoding="utf-8")
         partial.replace(folder / FILE)
 
@@ -50,7 +51,7 @@ def load(folder: Path) -> Manifest:
     except FileNotFoundError:
         if folder.is_dir() and any(folder.iterdir()):
             raise BenchmarkError(
-                f"--output {folder}: has files and no {FILE}, so it is no site of this project; name another folder"
+                f"--output {folder}: has files and no {FILE}, so it is not a site of this project; name another folder"
             ) from None
         return Manifest()
     except (ValueError, TypeError):
@@ -58,7 +59,7 @@ def load(folder: Path) -> Manifest:
 
 
 def remove_others(folder: Path, before: list[str], now: list[str]) -> None:
-    """Remove the pages of an earlier build that are no page any more."""
+    """Remove pages of an earlier build that no longer belong to the site."""
     for path in set(before) - set(now):
         place = (folder / path).resolve()
         if place.is_relative_to(folder.resolve()) and not (folder / path).is_symlink():

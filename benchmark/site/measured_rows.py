@@ -17,7 +17,8 @@ from benchmark.report.published import AVERAGE
 from benchmark.report.sections import VANILLA_LABEL
 
 STRIP, HIGH = 170, 18  # pixels of a strip
-CLIPPED = 0.95  # share of the ends that are within a strip: one wild interval must not flatten all others
+# Share of the interval ends that lie within a strip: one extreme interval must not flatten all others
+CLIPPED = 0.95
 
 
 @dataclass(frozen=True)
@@ -169,6 +170,6 @@ def _row(
 
 
 def _run(run: Mapping[str, Any], places: Mapping[str, str]) -> tuple[int, str, str]:
-    """The seed of a run, what came of it, and the folder of its record."""
+    """The seed of a run, its score or status, and the folder of its record."""
     text = run["status"] if pd.isna(run["score"]) else f"{run['score']:.2f}"
     return run["seed"], text, places.get(run["run_id"], "")

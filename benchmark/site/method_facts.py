@@ -1,4 +1,4 @@
-"""Facts of a method from its own files: no method is imported, and nothing is written twice."""
+"""Facts about methods from their own files, without importing them or repeating their texts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import yaml
 from benchmark.places import PACKAGE, ROOT
 
 FOLDER = ROOT / "conf" / "method"
-SAID = ("paper", "cost")  # attributes of a class that say something to people
+SAID = ("paper", "cost")  # attributes of a class that are texts for people
 
 
 @dataclass(frozen=True)
@@ -49,12 +49,12 @@ def facts(path: Path) -> MethodFacts:
     tree = ast.parse(source.read_text(encoding="utf-8")) if source.is_file() else ast.parse("")
     classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
     title, *about = paragraphs(ast.get_docstring(tree) or path.stem)
-    found = classes.get(name)
+    definition = classes.get(name)
     return MethodFacts(
         name=path.stem,
         title=title,
         about=about,
-        does=paragraphs(ast.get_docstring(found) or "") if found else [],
+        does=paragraphs(ast.get_docstring(definition) or "") if definition else [],
         **{key: _said(classes, name, key) for key in SAID},
         remarks=" ".join(line.lstrip("# ") for line in comments),
         settings=[line for line in settings if not line.startswith("_target_")],
@@ -69,7 +69,7 @@ def paragraphs(text: str) -> list[str]:
 
 
 def _said(classes: dict[str, ast.ClassDef], name: str, key: str) -> str:
-    """A class's text attribute, or that of the class in the same file which it extends."""
+    """A class's text attribute, if necessary from its base class in the same file."""
     node = classes.get(name)
     if node is None:
         return ""

@@ -1,4 +1,4 @@
-"""Pages that stand between the others: overview, ledger of claims, methods, runs, comparison of two methods."""
+"""Pages that connect the others: overview, ledger of claims, methods, runs, comparison of two methods."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ FOREST = (
 def write(
     site: Site, store: Store, made: Manifest, documents: Sequence[Document], facts: Sequence[MethodFacts]
 ) -> list[str]:
-    """Write these pages from what `made` has of tables and runs; their paths."""
+    """Write these pages from the tables and runs in `made`; return their paths."""
     tables, known = list(made.tables.values()), {fact.name for fact in facts}
     runs = [run for run in made.runs.values() if not run["problem"]]
     rows, claimed = _ledger(store, tables, runs)
@@ -110,7 +110,7 @@ def _counts(rows: Iterable[LedgerRow]) -> dict[str, Any]:
 
 
 def _lost(gain: dict[str, Any]) -> str:
-    """The runs that a gain lost, in words; '' of none, and in a summary of older code."""
+    """The runs that a gain lost, in words; '' for none, and for a summary by older code."""
     return str(gain.get("ends", "")).partition(";")[0]
 
 
@@ -140,7 +140,7 @@ def _paper(name: str, tables: Sequence[dict[str, Any]], rows: Sequence[LedgerRow
 
 
 def _natural(table: dict[str, Any]) -> list[Any]:
-    """Figure 2 before figure 10."""
+    """A key that sorts figure 2 before figure 10."""
     return [
         (part.isdigit(), int(part) if part.isdigit() else part) for part in re.split(r"(\d+)", table["name"])
     ]
@@ -188,12 +188,12 @@ def _methods(site: Site, tables: Sequence[dict[str, Any]], facts: Sequence[Metho
 
 
 def _sign(low: float, high: float) -> str:
-    """The word for an interval: it is above 0, below, or holds it."""
+    """The word for an interval: above 0, below 0, or including 0."""
     return "gain" if low > 0 else "loss" if high < 0 else "open"
 
 
 def _runs(site: Site, runs: Sequence[dict[str, Any]], known: set[str]) -> list[str]:
-    """Lists of all runs, those that differ by their seed alone in one row."""
+    """Lists of all runs; runs that differ only in their seed share a row."""
     groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for run in runs:
         groups.setdefault(tuple(run["group"].values()), []).append(run)
@@ -209,8 +209,8 @@ def _runs(site: Site, runs: Sequence[dict[str, Any]], known: set[str]) -> list[s
 
 
 def _compare(site: Site, tables: Sequence[dict[str, Any]]) -> str:
-    """The page that puts the gains of two methods side by side: its numbers are in it."""
-    found = [
+    """The page with the gains of two methods side by side; all numbers are in the page."""
+    gains = [
         [
             printable(text)
             for text in (table["title"], table["path"], cell["model"], cell["task"], cell["methods"])
@@ -219,6 +219,6 @@ def _compare(site: Site, tables: Sequence[dict[str, Any]]) -> str:
         for table in tables
         for cell in table["cells"]
     ]
-    methods = sorted({row[4] for row in found})
-    site.write("compare.html", "compare.html", cells=found, methods=methods)
+    methods = sorted({row[4] for row in gains})
+    site.write("compare.html", "compare.html", cells=gains, methods=methods)
     return "compare.html"

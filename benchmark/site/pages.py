@@ -1,4 +1,4 @@
-"""Pages from templates: every text in them is escaped, and shown on one line as it is."""
+"""Pages from templates: every text is escaped and shown literally, on one line."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HERE = Path(__file__).parent
 TEMPLATES, ASSETS = HERE / "templates", HERE / "assets"
 MINUS = re.compile(r"(?<![\w−-])-(?=\.?\d)")
 CODE = re.compile(r"`{1,2}([^`]+)`{1,2}")
-MOST_ROWS = 2000  # of a table in one page: more make a browser slow
+MOST_ROWS = 2000  # rows of a table in one page: more make a browser slow
 NAVIGATION = {
     "index.html": "Overview",
     "claims.html": "Claims",
@@ -57,7 +57,7 @@ class Site:
 
 @cache
 def environment() -> Environment:
-    """The templates, with what they may call."""
+    """The templates, with the functions that they may call."""
     made = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -77,12 +77,12 @@ def shown(value: Any) -> Any:
 
 
 def prose(text: str) -> Markup:
-    """A paragraph of a docstring, with what stands in backticks as code."""
+    """A paragraph of a docstring, with text in backticks as code."""
     return Markup(CODE.sub(r"<code>\1</code>", str(escape(printable(text)))))
 
 
 def minus(text: str) -> str:
-    """``text`` with the minus sign of print before its numbers."""
+    """``text`` with typographic minus signs before its numbers."""
     return MINUS.sub("−", text)
 
 

@@ -26,7 +26,7 @@ from benchmark.site.inputs import RUN
 from benchmark.site.pages import Site, environment
 
 NONE = "none"
-BYTES = 1e6  # of a megabyte
+MEGABYTE = 1e6  # bytes
 PARTS = (
     "model",
     "task",
@@ -34,7 +34,7 @@ PARTS = (
     "protocol",
     "data",
     "probe",
-)  # of a configuration, in the order of its page
+)  # groups of a configuration, in the order of the page
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,10 @@ class RunPages:
     tables: Mapping[str, Sequence[tuple[str, str]]]
 
     def __call__(self, folders: Sequence[str]) -> list[dict[str, Any]]:
-        """Write the pages of the records in ``folders``; what other pages show of each, as JSON."""
+        """Write the pages of the records in ``folders``.
+
+        Return the facts that other pages show of each, as JSON.
+        """
         return [self._written(folder) for folder in folders]
 
     def _written(self, folder: str) -> dict[str, Any]:
@@ -79,12 +82,12 @@ class RunPages:
             unknown=unknown,
             sets=sorted({name for entry in record.curve for name in entry.scores}),
         )
-        size = _bytes(place) / BYTES
+        size = _bytes(place) / MEGABYTE
         return {"folder": folder, "path": path, "problem": "", "trouble": trouble} | _summary(record, size)
 
 
 def _losses(place: Path, record: Record) -> tuple[np.ndarray, str]:
-    """The loss of every update, or none of them and the reason why they are not known."""
+    """The loss of every update, or an empty array and the reason why they are unknown."""
     try:
         return arrays.losses(place / "arrays.npz", record), ""
     except FileNotFoundError:
@@ -117,7 +120,7 @@ def _summary(record: Record, size: float) -> dict[str, Any]:
 
 
 def _group(config: Mapping[str, Any]) -> dict[str, str]:
-    """What runs that differ by their seed alone share, in words."""
+    """The common description of runs that differ only in their seed."""
     methods = [" ".join([name, *_changed(values)]) for name, values in sorted(config["method"].items())]
     data = config["data"]
     amounts = [f"{key}={data[key]}" for key in ("count", "share") if data.get(key) is not None]
@@ -153,7 +156,7 @@ def _score(record: Record) -> str:
 
 @lru_cache(maxsize=512)
 def leaves(title: str, text: str) -> Markup:
-    """A list of what JSON says, without what says nothing; runs of a table share most of theirs."""
+    """A list of JSON leaves without empty ones, cached: runs of a table share most of them."""
     rows = [(key, value) for key, value in flat(json.loads(text)) if key and value != NONE]
     return Markup(environment().get_template("leaves.html").render(title=title, rows=rows))
 

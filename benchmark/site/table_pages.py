@@ -1,4 +1,4 @@
-"""The page of a table or figure: what was measured beside what was published, with its claims and figures."""
+"""The page of a table or figure: measured beside published numbers, with claims and figures."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from benchmark.site import measured_rows
 from benchmark.site.from_manifest import stored_row
 from benchmark.site.pages import MOST_ROWS, Site, slug
 
-POINTS = 400  # of a figure that its page lists
+POINTS = 400  # points of a figure that its page lists
 GAIN = ("cells", "mean", "low", "high", "random_mean", "random_low", "random_high", "share_gained")
 
 
@@ -50,7 +50,7 @@ class TablePages:
         return Hits(self.store)
 
     def __call__(self, name: str) -> dict[str, Any]:
-        """Write a table's page; what other pages show of it, as JSON."""
+        """Write a table's page; return the facts that other pages show of it, as JSON."""
         path = f"tables/{slug(name)}.html"
         try:
             planned = grids.load(name, self.overrides)
@@ -146,7 +146,7 @@ class TablePages:
 
 
 def _blank(name: str, path: str) -> dict[str, Any]:
-    """The summary of a table of which nothing is known."""
+    """The summary of a table about which nothing is known."""
     lists: dict[str, Any] = {
         key: [] for key in ("run_ids", "places", "methods", "ledger", "claimed", "cells", "gains")
     }
@@ -175,7 +175,7 @@ def _item(planned: Grid) -> str:
 
 
 def _label(name: str, title: str) -> str:
-    """How a table's paper is called: ``HyPe`` for hype/table2 with the title `HyPe, Table 2: …`."""
+    """The name of a table's paper: ``HyPe`` for hype/table2 with the title `HyPe, Table 2: …`."""
     paper, called = name.partition("/")[0], title.partition(",")[0]
     return called if called.lower() == paper else paper.capitalize()
 
@@ -213,7 +213,7 @@ def _as_published(planned: Grid) -> Report:
         notes=notes,
         numbers=evidence.frame.iloc[:0],
         labels=labels,
-        head=[reason(changed)] if changed else [],
+        preface=[reason(changed)] if changed else [],
         frame=evidence.frame,
         rule=evidence.rule,
     )

@@ -169,7 +169,7 @@ def evaluated(model_name: str, task_name: str, here: Conditions) -> dict[str, fl
 
 
 def check_same_losses(model: Any, task: Any, sides: dict[str, Side], amount: Amount, within: float) -> float:
-    """The largest difference between our losses and the other sides', all without dropout.
+    """The largest difference between our losses and those of the other sides, all without dropout.
 
     Without dropout all sides must make the same updates, or the comparison would be worthless. The difference
     is |theirs - ours| / (1 + |ours|), so both absolute and relative.

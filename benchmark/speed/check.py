@@ -36,7 +36,7 @@ LIMITS = {
     "methods": 40,
     "several": 75,
     "base_float32": 35,
-    "compiled": 60,  # only if the others have left time
+    "compiled": 60,  # only if the other stages left time
 }
 MINUTES = 8.0
 PATIENCE = 5  # factor on all limits without a GPU: no GPU time is used up, and processes start slowly

@@ -96,8 +96,8 @@ def count(stage: Stage, model_name: str, task_name: str, here: Conditions) -> No
     host = here if here.on_gpu else Conditions(torch.device("cpu"), here.precision, 1)
     model, tokenizer, task = load(model_name, task_name, 1, host.device)
     eagerly = counts.of_eager(copy.deepcopy(model), tokenizer, task, host)
-    there: Any = model.to(here.device)  # type: ignore[arg-type]
-    operations = counts.of_ours(there, task, here)
+    on_device: Any = model.to(here.device)  # type: ignore[arg-type]
+    operations = counts.of_ours(on_device, task, here)
     texts = [f"{kind} {n:,} ({rest:,} without views)" for kind, (n, rest) in operations.items()]
     stage.say(
         f"{task_name}, operations dispatched for an update: {', '.join(texts)}; padded eager PyTorch "

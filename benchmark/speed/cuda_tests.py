@@ -24,7 +24,7 @@ def tests(stage: Stage) -> None:
         subprocess.Popen(
             [*command, *arguments],
             cwd=ROOT,
-            env=os.environ | {"COLUMNS": "1000"},  # else the summary leaves out why a test failed
+            env=os.environ | {"COLUMNS": "1000"},  # otherwise the summary leaves out why a test failed
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

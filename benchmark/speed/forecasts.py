@@ -1,8 +1,8 @@
 """`python -m benchmark.speed.forecasts`: runs of many kinds beside their forecasts, in seconds of the processor.
 
-Everything is on one thread and in seconds of the process, so that other programs of the machine count for little. The
-machine's rates are measured before and after each run. MiniLM and GLUE's data must be in the hub's cache, or be left out
-with `--embedded`.
+Everything runs on one thread and is measured in CPU seconds of the process, so that other programs hardly
+matter. The machine's rates are measured before and after each run. MiniLM and GLUE's data must be in the
+hub's cache, or be left out with `--embedded`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ OF_UPDATES, OF_RUNS, ENOUGH = (
     0.2,
     0.3,
     0.9,
-)  # the share by which forecasts may be off, and of those that must keep it
+)  # the relative error that forecasts may have, and the share of forecasts that must keep within it
 WARM = ("task=opinion", "protocol.epochs=null", "protocol.steps=2")
 EMBEDDED = (
     ("task=opinion",),
@@ -62,16 +62,16 @@ Compare forecasts with runs made now, on this machine's CPU, one after another a
 class UpdateTimes:
     """A progress callback that notes the processor's time at each update."""
 
-    at: list[float] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
 
     def __call__(self, unit: str, done: int, total: int) -> None:
         if unit == "updates":
-            self.at.append(time.process_time())
+            self.times.append(time.process_time())
 
     @property
     def update(self) -> float:
         """Seconds of the usual update: the median between two, so that evaluations do not count."""
-        return median(later - earlier for earlier, later in zip(self.at, self.at[1:], strict=False))
+        return median(later - earlier for earlier, later in zip(self.times, self.times[1:], strict=False))
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def compare(choices: Sequence[Sequence[str]], cache: Path) -> int:
     head = ("ms said", "measured", "ratio", "s said", "measured", "ratio")
     print(f"{'run':<48} {'GFLOP/s':>7} {'{:>8} {:>8} {:>6} {:>8} {:>8} {:>6}'.format(*head)}")
     seen = []
-    for compared in each(choices, cache):
+    for compared in made(choices, cache):
         print(compared, flush=True)
         seen.append(compared)
     of_updates, of_runs = (sum(getattr(one, name) for one in seen) for name in ("close_update", "close"))
@@ -130,7 +130,7 @@ def compare(choices: Sequence[Sequence[str]], cache: Path) -> int:
     return 0 if min(of_updates, of_runs) >= ENOUGH * len(seen) else 1
 
 
-def each(choices: Sequence[Sequence[str]], cache: Path) -> Iterator[BesideForecast]:
+def made(choices: Sequence[Sequence[str]], cache: Path) -> Iterator[BesideForecast]:
     """Make each run and compare it, with the machine's rates before and after it."""
     from benchmark.models import pretrained
     from benchmark.runs.run import Run, run
@@ -141,8 +141,8 @@ def each(choices: Sequence[Sequence[str]], cache: Path) -> Iterator[BesideForeca
         def config_of(words: Sequence[str]) -> RunConfig:
             model = "embedded" if words in (WARM, *EMBEDDED) else "minilm"
             length = [] if model == "embedded" else ["protocol.learning_rate=2e-5", "protocol.epochs=null"]
-            made = run_config(f"model={model}", *words, *length, "device=cpu", "tracker=none")
-            return replace(made, store=store, cache=str(cache), snapshot_minutes=None)
+            config = run_config(f"model={model}", *words, *length, "device=cpu", "tracker=none")
+            return replace(config, store=store, cache=str(cache), snapshot_minutes=None)
 
         run(Run(config_of(WARM)))  # imports
         after = probe.rates()
@@ -151,13 +151,13 @@ def each(choices: Sequence[Sequence[str]], cache: Path) -> Iterator[BesideForeca
             tokenizer = pretrained.tokenizer(config.model, cache, len(config.task.text) > 1)
             tasks.load(
                 config, tokenizer
-            )  # built and tokenised once for many runs, so it is none of a run's seconds
+            )  # built and tokenised once for many runs, so this time is not counted
             began = time.process_time()
             run(Run(config), watch)
             whole, after = time.process_time() - began, probe.rates()
             rates = between(before, after)
             name = f"{config.model.name} {' '.join(words)}".replace("protocol.", "")
-            said_each, said_whole = said_update(config, rates), said(config, rates)
+            said_each, said_whole = said_update(config, rates), said_run(config, rates)
             yield BesideForecast(name, rates.products["float32"], said_each, watch.update, said_whole, whole)
 
 
@@ -180,7 +180,7 @@ def said_update(config: RunConfig, rates: Rates) -> float:
     return seconds
 
 
-def said(config: RunConfig, rates: Rates) -> float:
+def said_run(config: RunConfig, rates: Rates) -> float:
     """Seconds of a run in a process with imports, as forecast."""
     shape, lengths = shape_of(config.model), lengths_of(config)
     assert shape is not None

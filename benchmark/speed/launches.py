@@ -31,6 +31,6 @@ def of_update(model: PreTrainedModel, task: Task, here: Conditions) -> str:
         handle = ctypes.c_void_p(graph.raw_cuda_graph())
         status = driver.cuGraphGetNodes(handle, None, ctypes.byref(nodes))
         assert status == 0, f"the driver says {status}"
-    except Exception as error:  # nothing depends on this figure
+    except Exception as error:  # nothing else depends on this figure
         return f"kernel launches not counted ({' '.join(str(error).split())[:150]})"
     return f"{nodes.value} kernels and copies in the graph of an update"

@@ -86,13 +86,13 @@ def _load(rank: int) -> tuple[float, float, float] | None:
     ours(copy.deepcopy(model), task, Amount(0, 1, 1), here)  # warm-up
     _state.update(here=here, model=model, task=task)
     _state["barrier"].wait(PATIENCE)
-    found = None
+    limits = None
     if rank == 0:
         timed = timed_batches(task, AMOUNT.warm, AMOUNT.total - AMOUNT.warm)
         square = limit.of_products(limit.SQUARE, limit.SQUARE, limit.SQUARE, here, repeats=2)
-        found = limit.operations(model, task, timed), limit.rate(model, task, BATCH, here), square
+        limits = limit.operations(model, task, timed), limit.rate(model, task, BATCH, here), square
     _state["barrier"].wait(PATIENCE)
-    return found
+    return limits
 
 
 def _time_update(computes: bool) -> float:

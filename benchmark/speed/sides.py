@@ -128,7 +128,7 @@ def trainer(
 
     def side(model: PreTrainedModel, task: Task, amount: Amount) -> Took:
         watch, losses = Stopwatch(here, amount), list[torch.Tensor]()
-        # Trainer's log would wait for a GPU at every update; a hook does not.
+        # Trainer's own log would wait for the GPU at every update; a hook does not.
         model.register_forward_hook(lambda _, __, output: losses.append(output["loss"].detach()))
         with tempfile.TemporaryDirectory() as folder, any_algorithm():
             arguments = TrainingArguments(

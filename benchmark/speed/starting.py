@@ -19,7 +19,7 @@ AIMED = 3.5  # seconds of TORCH on the machine of the aims
 NEW, KEPT = (
     "store={new}",
     "store={kept}",
-)  # another store each time, and one that has all runs the second time
+)  # a new store for each command, and one store that has all runs the second time
 #: By name: the seconds aimed at, where TORCH takes AIMED, and a command.
 COMMANDS: dict[str, tuple[float, list[str]]] = {
     "help": (1, ["benchmark", "--help"]),
@@ -36,7 +36,7 @@ COMMANDS: dict[str, tuple[float, list[str]]] = {
 
 
 def starts(commands: Mapping[str, tuple[float, list[str]]] = COMMANDS) -> list[list[str]]:
-    """Rows: a command, its user CPU seconds, how many times those of `import torch`, and how many are aimed at.
+    """Rows: a command, its user CPU seconds, their ratio to those of `import torch`, and the aim.
 
     Raises: subprocess.CalledProcessError for a command that fails.
     """

@@ -1,4 +1,4 @@
-"""Adafactor: second moments by row and column, and steps as large as the weights are.
+"""Adafactor: second moments by row and column, and steps in proportion to the weights.
 
 Shazeer and Stern, "Adafactor: Adaptive Learning Rates with Sublinear Memory Cost", ICML 2018, Algorithms 4 and 5, as
 `torch.optim.Adafactor` has it. With b = t^-0.8 and G the gradient of a matrix W, rows R and columns C,
@@ -6,9 +6,10 @@ Shazeer and Stern, "Adafactor: Adaptive Learning Rates with Sublinear Memory Cos
     R <- (1 - b) R + b mean_columns(G^2),    C <- (1 - b) C + b mean_rows(G^2),    V = R C / mean(R),
     U = G / sqrt(V),    W <- W - min(rate, 1 / sqrt(t)) max(1e-3, rms(W)) U / max(1, rms(U)),
 
-and a vector has V <- (1 - b) V + b G^2. There are no first moments: the protocol's betas and epsilon are not used. V is at least
-the paper's 1e-30; PyTorch's default, the type's own epsilon, is above the mean squares of a fine-tuning's gradients. A
-gradient that a method masks lowers V in its whole row and column, so that what is left moves further.
+and a vector has V <- (1 - b) V + b G^2. There are no first moments: the protocol's betas and epsilon are not
+used. V is at least 1e-30, as in the paper; PyTorch's default, the epsilon of the type, is larger than the
+mean squares of gradients in fine-tuning. If a method masks a gradient, V gets smaller in its whole row and
+column, so the remaining weights move further.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from torch import Tensor
 from benchmark.step.variant import Betas, Part, Variant
 
 DECAY = -0.8
-LEAST = 1e-15  # epsilon 1 as PyTorch counts it; its square is the paper's
+LEAST = 1e-15  # epsilon 1 in PyTorch's form; its square is the paper's
 LEAST_WEIGHT = 1e-3  # epsilon 2: the scale of weights that are all 0
 CLIPPED = 1.0  # d: the largest root mean square of an update
 

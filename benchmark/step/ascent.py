@@ -1,4 +1,4 @@
-"""The gradient of a batch somewhere beside the weights: they are moved, the passes made again, the weights put back."""
+"""The gradient of a batch at another point: move the weights, repeat the passes, put the weights back."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Ascent:
 
 
 class AscentHook(Protocol):
-    """The hook before a batch's gradient is taken anew, explained in `benchmark.methods.base`."""
+    """The hook before the gradient is taken at another point, explained in `benchmark.methods.base`."""
 
     def climb(self, ascent: Ascent) -> None: ...
 
@@ -32,17 +32,17 @@ class AscentHook(Protocol):
 def moved(method: AscentHook, groups: Sequence[ParameterGroup]) -> Iterator[None]:
     """Move the weights as ``method`` says, for the block in which new gradients are made.
 
-    The gradients there are cleared. After the block the weights have the bits that they had before.
+    The gradients there are cleared. After the block the weights have the same bits as before.
     """
     named = [pair for group in groups for pair in zip(group.names, group.parameters, strict=True)]
-    there = [(name, weight) for name, weight in named if weight.grad is not None]
-    weights: Tensors = [weight for _, weight in there]
-    gradients: Tensors = [weight.grad for _, weight in there if weight.grad is not None]
-    for _, weight in there:
+    with_gradient = [(name, weight) for name, weight in named if weight.grad is not None]
+    weights: Tensors = [weight for _, weight in with_gradient]
+    gradients: Tensors = [weight.grad for _, weight in with_gradient if weight.grad is not None]
+    for _, weight in with_gradient:
         weight.grad = None
     with torch.no_grad():
         kept = [weight.clone() for weight in weights]
-        method.climb(Ascent([name for name, _ in there], weights, gradients))
+        method.climb(Ascent([name for name, _ in with_gradient], weights, gradients))
     try:
         yield
     finally:

@@ -1,7 +1,8 @@
 """A further pass and the clean one as one doubled batch, with one forward.
 
-They share its backward too. Small models, and GPUs, take as long to start an operation as to compute it. The
-batch is there twice, one half after the other; each half draws the dropout that it would draw alone.
+Both passes share the backward too. With small models, and on GPUs, starting an operation takes as long as
+computing it. The doubled batch contains the batch twice, one half after the other; each half draws the
+dropout that it would draw alone.
 """
 
 from __future__ import annotations

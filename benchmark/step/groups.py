@@ -15,7 +15,7 @@ from benchmark.step.update import Scheduled, Tensors
 class ParameterGroup:
     """Parameters with one weight decay and one factor on the rate, and their moments.
 
-    ``restarts`` are the updates, from 1, before which their optimiser forgets all that it knows of them.
+    ``restarts`` are the updates, from 1, before which the optimiser's state of these parameters is reset.
     """
 
     names: list[str]
@@ -49,7 +49,7 @@ def parameter_groups(
 ) -> list[ParameterGroup]:
     """Group the trainable parameters of ``model`` by decay, factor on the rate and restarts.
 
-    Matrices decay, vectors do not. Biases and normalisation weights are told by their shape, because their
+    Matrices decay, vectors do not. Biases and normalisation weights are recognised by their shape, because
     names differ between architectures (``LayerNorm.weight`` matches neither XLNet's ``layer_norm`` nor an
     older ``gamma``). XLNet's attention biases are matrices; their names end in ``bias``, like all others.
     """
@@ -68,7 +68,7 @@ def parameter_groups(
 def since(number: int, restarts: tuple[int, ...]) -> int:
     """The number of an update, counted from the last restart.
 
-    ``number`` counts from 1, and so do ``restarts``: one that is reached is update 1.
+    ``number`` and ``restarts`` count from 1; the update at a restart is again update 1.
     """
     return number - max((first for first in restarts if first <= number), default=1) + 1
 

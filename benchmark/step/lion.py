@@ -1,11 +1,12 @@
-"""Lion: a step of one length in the direction of a sign.
+"""Lion: steps of constant length in the direction of a sign.
 
 Chen et al., "Symbolic Discovery of Optimization Algorithms", NeurIPS 2023, Algorithm 2. With the gradient g,
 
     c = sign(beta1 m + (1 - beta1) g),    m <- beta2 m + (1 - beta2) g,    w <- w - rate (c + decay w).
 
-Its betas are (0.9, 0.99). Every entry moves by the rate, so that the rate has to be three to ten times smaller than AdamW's,
-and the decay as many times larger. What a method does to directions, SAGE and RecAdam, it does to signs.
+Its betas are (0.9, 0.99). Every entry moves by the rate, so the rate must be three to ten times smaller than
+AdamW's, and the decay larger by the same factor. Methods that change directions, such as SAGE and RecAdam,
+here change signs.
 """
 
 from __future__ import annotations

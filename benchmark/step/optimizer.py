@@ -218,7 +218,7 @@ def _rate(number: int, rate: float) -> float:
 
 
 def pieces(*lists: Tensors) -> Iterator[list[Tensors]]:
-    """Split the tensors of every list alike, into lists of one piece each.
+    """Split the tensors of all lists in the same way, into lists of one piece.
 
     On a GPU they stay whole.
     """

@@ -22,7 +22,7 @@ from benchmark.step.doubling import FurtherPass, halves, second_half
 from benchmark.tasks import Task
 
 DROPOUTS = ("independent", "shared", "off")
-Name = tuple[str | int, ...]  # of a stream of dropout: one of DROPOUTS, and the rest of its name
+Name = tuple[str | int, ...]  # name of a stream of dropout: one of DROPOUTS, then further parts
 Passed = tuple[torch.Tensor, list[torch.Tensor]]  # logits and hidden states
 
 
@@ -59,7 +59,8 @@ class Step:
     packing: Packing | None = None
     announced: FurtherPass | None = None  # shares a forward with the clean pass
     passes: list[Name] = field(default_factory=list)  # the computed ones, by the name of their dropout
-    terms: list[torch.Tensor | None] = field(default_factory=list)  # of the loss: the task's, every method's
+    # Terms of the loss: the task's, then every method's
+    terms: list[torch.Tensor | None] = field(default_factory=list)
 
     def announce(self, methods: Sequence[PassHooks]) -> None:
         """Let an announced pass share one doubled batch with the clean pass.
@@ -91,7 +92,7 @@ class Step:
         return logits
 
     def again(self) -> Step:
-        """The same part of the batch, of which nothing is computed yet."""
+        """The same part of the batch, with nothing computed yet."""
         return replace(self, announced=None)
 
     @property

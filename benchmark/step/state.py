@@ -17,9 +17,9 @@ STREAM = "random stream"  # marks a generator among the dicts; no dict of tensor
 
 
 class Stateful:
-    """An object with state: all attributes that are no fields of its configuration."""
+    """An object with state: all attributes that are not fields of its configuration."""
 
-    #: Attributes that every assembly of the run makes alike: they need not be saved.
+    #: Attributes that are the same in every assembly of the run, so that they need not be saved.
     constant: ClassVar[tuple[str, ...]] = ()
 
     def state(self) -> dict[str, Any]:

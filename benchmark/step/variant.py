@@ -1,4 +1,4 @@
-"""One optimiser, as choices between which a step is the same for all."""
+"""One optimiser, as a set of choices; the rest of a step is common to all optimisers."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Betas = tuple[float, float]
 
 @dataclass
 class Part:
-    """Tensors, or like pieces of them, of which a direction is made.
+    """Tensors, or corresponding pieces of them, for which a direction is computed.
 
-    ``first`` and ``second`` are their moments, ``correction`` the variant's number for this update. ``weights`` are
-    there for a variant of whole tensors alone.
+    ``first`` and ``second`` are their moments, ``correction`` the variant's number for this update. Only a
+    variant that needs whole tensors has ``weights``.
     """
 
     first: Tensors

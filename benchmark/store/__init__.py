@@ -1,1 +1,1 @@
-"""Stores as a whole: checked, merged, given away in archives, and proven by running records again."""
+"""Work on whole stores: check, merge, pack into archives, and verify by running records again."""

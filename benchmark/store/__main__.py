@@ -127,7 +127,7 @@ def _added(work: Callable[[RunProgress], Added], into: Path) -> int:
     progress.line.close()
     for line in (*added.left_out, *added.beside):
         _say(line)
-    facts = [f"{_counted(added.new, 'record')} new in {into}", f"{added.there} there already"]
+    facts = [f"{_counted(added.new, 'record')} new in {into}", f"{added.known} there already"]
     facts += [f"{len(added.beside)} with other bits"] if added.beside else []
     facts += [_counted(added.failures, "failure")] if added.failures else []
     facts += [f"{len(added.left_out)} damaged, left out"] if added.left_out else []

@@ -1,7 +1,8 @@
-"""Results of elsewhere, added to a store: each once, and none in another's place.
+"""Adding of results from elsewhere to a store: each once, and none in place of another.
 
-A result whose bits are there is not added. One of the same run and origins with other bits lies beside the one that
-was first, under the next number; `benchmark.records.store.Store.find` takes the first one, and says so.
+A result with the same bits as an existing one is not added. A result of the same run and origins with other
+bits is put beside the first one, under the next number; `benchmark.records.store.Store.find` takes the first
+one, and says so.
 """
 
 from __future__ import annotations
@@ -20,7 +21,11 @@ from benchmark.records.record import VersionError
 from benchmark.records.store import Store
 from benchmark.store.likeness import Result, few, of_environments, of_results
 
-FILES = {"record.json": 16_000_000, "arrays.npz": 64 * 2**30}  # of a run, with their largest sizes in bytes
+# Files of a run, with their largest sizes in bytes
+FILES = {
+    "record.json": 16_000_000,
+    "arrays.npz": 64 * 2**30,
+}
 
 
 @dataclass
@@ -28,15 +33,16 @@ class Added:
     """Numbers of results that were added, and lines on those left out or beside others."""
 
     new: int = 0
-    there: int = 0
+    known: int = 0
     beside: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     failures: int = 0
 
     def result(self, store: Store, partial: Path, run_id: str, named: str) -> None:
-        """Add the result of a run, written to the folder ``partial`` of the store; ``named`` says whence.
+        """Add the result of a run, written to the folder ``partial`` of the store.
 
-        A damaged one is left out. Raises: OSError if the store cannot be written to.
+        ``named`` says where it comes from. A damaged one is left out. Raises: OSError if the store cannot be
+        written to.
         """
         try:
             place, differing = placed(store, partial, run_id)
@@ -44,17 +50,18 @@ class Added:
             self.left_out.append(f"{named}: left out ({error})")
             return
         if place is None:
-            self.there += 1
+            self.known += 1
         else:
             self.new += 1
             self.beside += [f"{named}: {line}; both are kept, this one as {place.name}" for line in differing]
 
 
 def placed(store: Store, partial: Path, run_id: str) -> tuple[Path | None, list[str]]:
-    """Move a run's folder to its place in the store: the place, and how it differs from results of its origins.
+    """Move a run's folder into the store.
 
-    The place is None if the same bits are there. Raises: DamagedError, UnreadableError, VersionError for a folder
-    that is no whole result, OSError.
+    Return its place, and its differences from results of the same origins. The place is None if the same bits
+    are there. Raises: DamagedError, UnreadableError, VersionError for a folder without a complete result,
+    OSError.
     """
     new = Result.read(partial, run_id)
     new.check()
@@ -67,7 +74,7 @@ def placed(store: Store, partial: Path, run_id: str) -> tuple[Path | None, list[
                     continue
                 parts = of_results(old, new)
             except (DamagedError, UnreadableError, VersionError, FileNotFoundError):
-                continue  # the store's own fault, which its check names
+                continue  # a fault of the store itself, which `store check` names
             if not parts:
                 return None, []
             around = few(of_environments(old.record, new.record)) or "nothing that the records tell"
@@ -76,7 +83,7 @@ def placed(store: Store, partial: Path, run_id: str) -> tuple[Path | None, list[
         try:
             os.rename(partial, free)
         except OSError:
-            if not os.path.lexists(free):  # else another process was first
+            if not os.path.lexists(free):  # otherwise another process was first
                 raise
         else:
             return free, differing
@@ -90,7 +97,7 @@ def standing(store: Store, run_id: str) -> list[Path]:
 
 
 def _free(store: Store, run_id: str) -> Path:
-    """The place after all that are taken: the first result stays the first."""
+    """The next free place after all existing ones, so that the first result stays the first."""
     taken = standing(store, run_id)
     return next(
         folder for folder in store.folders(run_id) if not taken or _number(folder) > _number(taken[-1])

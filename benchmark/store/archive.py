@@ -3,8 +3,8 @@
     manifest.json                     what it is, its tables, and the digests of its other files
     runs/RUN_ID/record.json, arrays.npz
 
-The files are those of the store byte for byte, so that the records' own seals stay good: their arrays are compressed
-already. The same records give the same bytes, whenever and by whomever they are packed.
+The files are those of the store byte for byte, so that the records' seals stay valid; arrays are compressed
+already. The same records always give the same bytes, independent of time and user.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def write(output: Path, folders: Mapping[str, Path], tables: Sequence[str], tell
 
 @contextmanager
 def _packed(file: Any) -> Iterator[tarfile.TarFile]:
-    """A compressed archive without the time and the name of its making."""
+    """A compressed archive without time and file name in its header."""
     with (
         gzip.GzipFile(filename="", fileobj=file, mode="wb", compresslevel=9, mtime=0) as stream,
         tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as archive,
@@ -75,6 +75,6 @@ def _packed(file: Any) -> Iterator[tarfile.TarFile]:
 
 
 def _member(name: str, size: int) -> tarfile.TarInfo:
-    member = tarfile.TarInfo(name)  # of nobody, at the beginning of time, mode 644
+    member = tarfile.TarInfo(name)  # no user, time 0, mode 644
     member.size = size
     return member

@@ -27,7 +27,7 @@ class Checked:
 
 
 def check(store: Store, move: bool, say: Callable[[str], None], tell: Tell = silence) -> Checked:
-    """Check every place of a store; ``say`` is handed a line for each fault.
+    """Check every place of a store; ``say`` receives a line for each fault.
 
     With ``move``, what is proven to be damaged is set aside, never deleted, while this process holds the lease of
     its run. Raises: BenchmarkError for a token that is damaged or newer, OSError.
@@ -56,7 +56,7 @@ def _all(store: Store, tell: Tell) -> Iterator[Fault]:
 def _moved(store: Store, place: Path) -> str | None:
     """Set a damaged place aside; the reason why it stays, or None.
 
-    A run goes as a whole: a record without its arrays could not be proven.
+    A run is moved as a whole: a record without its arrays could not be verified.
     """
     of_failure = place.parent.name == FAILURES
     target = place if of_failure or place.parent == store.folder else place.parent
@@ -80,7 +80,7 @@ def _moved(store: Store, place: Path) -> str | None:
 
 
 def _close_gap(store: Store, gone: Path, run_id: str) -> None:
-    """Move the later records of a run down by one: readers stop at the first number that is missing."""
+    """Move the later records of a run down by one, since readers stop at the first missing number."""
     number = int(gone.name.partition("-")[2] or 1)
     for later in count(number + 1):
         if number == 1 or not os.path.lexists(store.folder / f"{run_id}-{later}"):

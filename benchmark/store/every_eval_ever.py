@@ -22,22 +22,25 @@ from benchmark.errors import BenchmarkError
 from benchmark.records.disk import make_writable
 from benchmark.records.record import Record
 
-VERSION = "0.3.0"  # of their schema
+VERSION = "0.3.0"  # version of their schema
 NAME = "finetuning-noise-benchmark"
 UNKNOWN = "unknown"
-BUILDERS = "benchmark."  # of models that the project makes itself
-CORRELATIONS = ("matthews_correlation", "pearson", "spearman")  # from -1 to 1
+BUILDERS = "benchmark."  # begins the names of models that the project makes itself
+CORRELATIONS = ("matthews_correlation", "pearson", "spearman")  # range from -1 to 1
 NOT_PORTABLE = re.compile(r"[^\w.-]+")
 
 
 def write_all(records: Iterable[Record], folder: Path, organization: str) -> int:
-    """Write a file for each record with scores; their number. Raises: BenchmarkError if ``folder`` is not writable."""
+    """Write a file for each record with scores; return their number.
+
+    Raises: BenchmarkError if ``folder`` is not writable.
+    """
     make_writable("--every-eval-ever", folder)
     written = 0
     for record in records:
         if not record.scores:
             continue
-        path = folder / place(record, organization)
+        path = folder / path_of(record, organization)
         path.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps(converted(record, organization), indent=1, sort_keys=True, allow_nan=False)
         if path.exists() and path.read_text() != text:
@@ -51,7 +54,7 @@ def write_all(records: Iterable[Record], folder: Path, organization: str) -> int
     return written
 
 
-def place(record: Record, organization: str = UNKNOWN) -> Path:
+def path_of(record: Record, organization: str = UNKNOWN) -> Path:
     """The path of a record's file, always the same: a UUID of version 4 made of the run's id."""
     name = uuid.uuid5(uuid.NAMESPACE_URL, f"{NAME}/{record.run_id}")
     model = _developer_and_model(record, organization)
@@ -126,7 +129,7 @@ def _result(record: Record, set_name: str, metric: str, score: float) -> dict[st
             "max_score": 1.0,
         },
         "score_details": {
-            "score": min(max(score, lowest), 1.0),  # records have room for rounding
+            "score": min(max(score, lowest), 1.0),  # records allow for rounding beyond the limits
             **({"uncertainty": {"num_samples": size}} if size else {}),
         },
         "generation_config": {
@@ -159,7 +162,7 @@ def _source(record: Record, set_name: str) -> dict[str, Any]:
 
 
 def _texts(values: Mapping[str, Any]) -> dict[str, str]:
-    """Values as texts, JSON where they are none; without those that are not there."""
+    """Values as texts, in JSON if they are not texts already; missing values are left out."""
     return {
         name: value if isinstance(value, str) else json.dumps(value, sort_keys=True)
         for name, value in values.items()

@@ -1,4 +1,4 @@
-"""The records of tables, chosen to be given away."""
+"""The records of tables, chosen for an archive."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Chosen:
 
 
 def of_tables(words: Sequence[str], small: bool = False) -> Chosen:
-    """The whole records that reports of tables would use; ``words`` are tables and overrides.
+    """The complete records that reports of tables would use; ``words`` are tables and overrides.
 
     Raises: BenchmarkError for an unknown table or value, or if there is no record.
     """

@@ -1,4 +1,4 @@
-"""Comparison of two results of one run: every bit that is a result, and what surrounded it."""
+"""Comparison of two results of one run: every bit of the results, and the machines and versions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from benchmark.records.reading import DamagedError, record_at
 from benchmark.records.record import Record
 from benchmark.records.seal import ARRAYS
 
-# Of a record: the other fields are times, memory, the command, or what surrounded the run.
+# Fields of a record that are results: the others are times, memory, the command and the environment.
 RESULT = ("status", "diverged_at", "collapsed", "examples", "scores", "curve")
 SHOWN = 3  # differences named in a line, of each sort
 
@@ -48,10 +48,10 @@ class Result:
     def check(self) -> None:
         """Read everything once. Raises: DamagedError, UnreadableError."""
         if of_another_run(self.record.config, self.record.run_id):
-            raise DamagedError("its configuration is of another run")
+            raise DamagedError("its configuration belongs to another run")
         arrays = self.arrays()
-        if not self.record.seal:  # nothing else proves its scores
-            from benchmark.report.proof import unlike  # seconds to import, for records of old alone
+        if not self.record.seal:  # without a seal, only the arrays can confirm the scores
+            from benchmark.report.proof import unlike  # takes seconds to import, and only old records need it
 
             if (why := unlike(self.record, arrays)) is not None:
                 raise DamagedError(why)
@@ -62,10 +62,12 @@ def of_results(first: Result, second: Result) -> list[str]:
 
     Raises: DamagedError, UnreadableError for arrays that have to be read and cannot.
     """
-    one, other = first.record, second.record
-    differing = [*_of_scores(one, other)]
-    differing += [name for name in RESULT if name != "scores" and getattr(one, name) != getattr(other, name)]
-    seals = [record.seal.get(ARRAYS) for record in (one, other)]
+    mine, theirs = first.record, second.record
+    differing = [*_of_scores(mine, theirs)]
+    differing += [
+        name for name in RESULT if name != "scores" and getattr(mine, name) != getattr(theirs, name)
+    ]
+    seals = [record.seal.get(ARRAYS) for record in (mine, theirs)]
     if seals[0] is None or seals[0] != seals[1]:
         differing += of_arrays(first.arrays(), second.arrays())
     return differing
@@ -93,12 +95,12 @@ def few(names: list[str]) -> str:
     return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
-def _of_scores(one: Record, other: Record) -> Iterator[str]:
-    for set_name in sorted({*one.scores, *other.scores}):
-        first, second = one.scores.get(set_name, {}), other.scores.get(set_name, {})
-        for metric in sorted({*first, *second}):
-            if first.get(metric) != second.get(metric):
-                yield f"{set_name} {metric} {first.get(metric)} / {second.get(metric)}"
+def _of_scores(first: Record, second: Record) -> Iterator[str]:
+    for set_name in sorted({*first.scores, *second.scores}):
+        mine, theirs = first.scores.get(set_name, {}), second.scores.get(set_name, {})
+        for metric in sorted({*mine, *theirs}):
+            if mine.get(metric) != theirs.get(metric):
+                yield f"{set_name} {metric} {mine.get(metric)} / {theirs.get(metric)}"
 
 
 def _bits(array: np.ndarray | None) -> Any:

@@ -21,9 +21,9 @@ FAILED = re.compile(r"([0-9a-f]{16})-([1-9]\d*)\.json")
 
 
 def merge(into: Path, sources: Sequence[Path], tell: Tell = silence) -> Added:
-    """Copy what other stores have and ``into`` has not; a merge that was interrupted can be repeated.
+    """Copy results that ``into`` lacks from other stores; an interrupted merge can be repeated.
 
-    Raises: BenchmarkError for a source that is no store, or the store itself, or of a newer format.
+    Raises: BenchmarkError for a source that is not a store, is ``into`` itself, or has a newer format.
     """
     for source in sources:
         check_store(source)
@@ -53,7 +53,7 @@ def check_store(folder: Path) -> None:
 
 
 def is_store(folder: Path) -> bool:
-    """True for a folder with a run's record, as stores of old have no token."""
+    """True for a folder with a token, or, like old stores, with a run's record."""
     with os.scandir(folder) as entries:
         return any(RUN.fullmatch(entry.name) and Path(entry, "record.json").exists() for entry in entries)
 
@@ -61,8 +61,10 @@ def is_store(folder: Path) -> bool:
 def runs_of(folder: Path) -> list[Path]:
     """The places of runs in a store, in the order in which they were written."""
     with os.scandir(folder) as entries:
-        found = [(match[1], int(match[2] or 1)) for entry in entries if (match := RUN.fullmatch(entry.name))]
-    return [folder / (run_id if number == 1 else f"{run_id}-{number}") for run_id, number in sorted(found)]
+        numbered = [
+            (match[1], int(match[2] or 1)) for entry in entries if (match := RUN.fullmatch(entry.name))
+        ]
+    return [folder / (run_id if number == 1 else f"{run_id}-{number}") for run_id, number in sorted(numbered)]
 
 
 def _copy(store: Store, folder: Path, added: Added) -> None:
@@ -76,19 +78,19 @@ def _copy(store: Store, folder: Path, added: Added) -> None:
 
 
 def _failures(store: Store, source: Path, added: Added) -> int:
-    """Copy the failures that the store has not; their number."""
+    """Copy the failures that the store lacks; return their number."""
     paths = [path for path in (source / FAILURES).glob("*.json") if FAILED.fullmatch(path.name)]
     paths.sort(key=lambda path: (path.name[:16], int(path.stem[17:])))
     new = 0
     for run_id, group in groupby(paths, key=lambda path: path.name[:16]):
-        there = store.failures(run_id)
+        existing = store.failures(run_id)
         for path in group:
             try:
                 failure = Failure.from_json(content_of(text_of(path)))
             except (DamagedError, UnreadableError, VersionError, ValueError, FileNotFoundError) as error:
                 added.left_out.append(f"{path}: left out ({error})")
                 continue
-            if failure not in there:
+            if failure not in existing:
                 store.add_failure(failure)
                 new += 1
     return new

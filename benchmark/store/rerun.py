@@ -1,10 +1,11 @@
-"""Records proven by running them again, here, and comparing every bit of the result.
+"""Verification of records by running them again on this machine and comparing every bit.
 
-On the same kind of machine (device, threads, precision, versions of Python and packages) all bits must be equal. On
-another kind sums are rounded in another order, and training makes that grow until some answers differ. A share
-`CHURN` of them is allowed for, which is no measurement. Where answers change to right as often as to wrong, a score
-over n examples then moves by a standard deviation of √(CHURN / n), twice that for correlations, which go from -1 to
-1. `DEVIATIONS` of these are the bound: a score beyond it was not made by another rounding alone.
+On the same kind of machine (device, threads, precision, versions of Python and packages) all bits must be
+equal. On another kind, sums are rounded in another order, and training magnifies this until some answers
+differ. A share `CHURN` of differing answers is allowed; this number is an assumption. If answers change to
+right as often as to wrong, a score over n examples then has a standard deviation of √(CHURN / n), and twice
+that for correlations, which range from -1 to 1. The bound is `DEVIATIONS` of these: a larger difference
+cannot come from rounding alone.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ CHURN, DEVIATIONS = 0.2, 3.0
 EQUAL, WITHIN, DIFFERS, DAMAGED = "equal", "within", "differs", "damaged"
 NOT_RUN = "could not be rerun"
 OUTCOMES = (EQUAL, WITHIN, DIFFERS, DAMAGED, NOT_RUN)
-NO_KIND = ("code.",)  # of the environment's facts: another version of this project must make the same bits
+# Facts that do not count as a kind of machine: other versions of this project must give the same bits
+NO_KIND = ("code.",)
 CORRELATIONS = ("matthews_correlation", "pearson", "spearman")
 
 
@@ -53,16 +55,19 @@ def proven(folder: Path, cache: str, store: Store, tell: Tell = silence) -> Reru
         result = Result.read(folder, folder.name[:16])
         result.check()
         config = complete(result.record, cache, store)
-        again = made(result.record, config, tell)
+        again = run_again(result.record, config, tell)
     except DamagedError as error:
         return Rerun(DAMAGED, str(error))
-    except Exception as error:  # what a foreign configuration meets may be anything, and the others go on
+    except Exception as error:  # a foreign configuration may raise anything, and the other records must go on
         return Rerun(NOT_RUN, one_line(error) or f"{type(error).__name__}: {error}")
     return compared(result, again)
 
 
 def complete(record: Record, cache: str, store: Store) -> RunConfig:
-    """The configuration of a record with places of this machine. Raises: BenchmarkError if it is not known whole."""
+    """The configuration of a record with places of this machine.
+
+    Raises: BenchmarkError if parts of it are unknown.
+    """
     try:
         config = typed_again(record.config)
     except (KeyError, TypeError, AttributeError) as error:
@@ -72,7 +77,8 @@ def complete(record: Record, cache: str, store: Store) -> RunConfig:
         raise BenchmarkError(
             f"a folder of another machine is known by its name alone ({names or 'in a setting'})"
         )
-    device = "cpu" if config.device == "cpu" else "auto"  # the number of a GPU is its machine's
+    # The number of a GPU means something only on its own machine
+    device = "cpu" if config.device == "cpu" else "auto"
     config = replace(config, device=device, replay=None, snapshot_minutes=None)
     return replace(config, cache=cache, store=str(store.folder))
 
@@ -81,25 +87,25 @@ def _places(config: RunConfig) -> list[tuple[str, str | None]]:
     return [("model.id", config.model.id), ("task.repo", config.task.repo)]
 
 
-def made(record: Record, config: RunConfig, tell: Tell) -> Result:
+def run_again(record: Record, config: RunConfig, tell: Tell) -> Result:
     """The result of running a configuration now, of the same data and weights as ``record``.
 
-    Raises: BenchmarkError if they are others here, and all that a run raises.
+    Raises: BenchmarkError if data or weights differ here, and every error that a run raises.
     """
     from benchmark.runs.run import run
 
     store = Store(config.store)
     validate(config)
     if changed := record.changed(Hits(store).at_hand(config, record)):
-        raise BenchmarkError(f"{', '.join(changed)} here is not what it was made with")
+        raise BenchmarkError(f"{', '.join(changed)} here is not what the record was made with")
     again = run(Run(config), tell)
     if changed := record.changed(again.origins()):
-        raise BenchmarkError(f"{', '.join(changed)} here is not what it was made with")
+        raise BenchmarkError(f"{', '.join(changed)} here is not what the record was made with")
     return Result.read(store.folder / again.run_id, again.run_id)
 
 
 def compared(first: Result, again: Result) -> Rerun:
-    """The verdict on a record by the result of running it again."""
+    """The verdict on a record, given the result of running it again."""
     try:
         parts = of_results(first, again)
     except DamagedError as error:
@@ -123,7 +129,7 @@ def _code(around: list[str]) -> str:
 
 
 def _beyond(first: Record, again: Record) -> list[str]:
-    """The scores that differ by more than another rounding explains; all that one side lacks."""
+    """The scores that differ by more than rounding explains, and scores that one side lacks."""
     if first.status != again.status or _names(first.scores) != _names(again.scores):
         return [f"status {first.status} / {again.status}, other scores"]
     return [

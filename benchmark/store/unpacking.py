@@ -1,4 +1,4 @@
-"""Reading of archives of records, which may be anybody's: nothing is written before all of it was verified."""
+"""Reading of archives of records from any source: nothing is added before the whole archive is verified."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from benchmark.store.archive import FORMAT, KIND, MANIFEST, RUNS
 
 LARGEST_MANIFEST = 64_000_000  # bytes
 LARGEST = 256 * 2**30  # bytes of all files together
-BLOCK = 1 << 20  # bytes read at once: headers of extensions are read whole by tarfile
+BLOCK = 1 << 20  # bytes read at once: tarfile reads headers of extensions whole
 NAME = re.compile(rf"{RUNS}/([0-9a-f]{{16}})/(record\.json|arrays\.npz)")
 DAMAGE = (DamagedError, tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, ValueError)
 
@@ -42,7 +42,7 @@ class Hashed:
 
 
 class Bounded:
-    """A stream for tarfile that gives no more than it may: headers of extensions would be read whole."""
+    """A stream with a limit on each read: tarfile reads headers of extensions whole."""
 
     def __init__(self, stream: gzip.GzipFile) -> None:
         self.stream = stream
@@ -86,7 +86,8 @@ def add(store: Store, path: Path, tell: Tell = silence) -> Added:
                     target.write(block)
             if {child.name for child in (unpacked / run_id).iterdir()} == {*FILES}:
                 added.result(store, unpacked / run_id, run_id, f"{path}: {run_id}")
-                shutil.rmtree(unpacked / run_id, ignore_errors=True)  # if it was not moved to its place
+                # Remove it if it was not moved to its place
+                shutil.rmtree(unpacked / run_id, ignore_errors=True)
                 tell("records", run_ids.index(run_id) + 1, len(run_ids))
 
         _read(path, keep, silence)
@@ -151,7 +152,7 @@ def _digests(path: Path, archive: tarfile.TarFile) -> dict[str, str]:
     assert file is not None, "a regular file"
     manifest: Any = content_of(b"".join(iter(lambda: file.read(BLOCK), b"")).decode())
     if not isinstance(manifest, dict) or manifest.get("kind") != KIND:
-        raise DamagedError(f"its {MANIFEST} is of something else")
+        raise DamagedError(f"its {MANIFEST} describes something else")
     if manifest.get("format") != FORMAT:
         raise BenchmarkError(
             f"{path}: an archive of format {printable(str(manifest.get('format'))[:20])}, and this code reads format "
@@ -167,7 +168,7 @@ def _digests(path: Path, archive: tarfile.TarFile) -> dict[str, str]:
 
 
 def _check(member: tarfile.TarInfo, digests: Mapping[str, str], seen: set[str]) -> None:
-    """Raises: DamagedError for anything but the regular files of the manifest, each once and of a size that is read.
+    """Raises: DamagedError unless a member is a regular file of the manifest, not repeated and not too large.
 
     No name outside ``runs/``, no link and no device passes, so that nothing is left for tarfile's filters to do.
     """
@@ -175,7 +176,7 @@ def _check(member: tarfile.TarInfo, digests: Mapping[str, str], seen: set[str]) 
     if match is None or member.name not in digests:
         raise DamagedError(f"{member.name[:100]!r} is not in its manifest")
     if not member.isreg() or member.issparse():
-        raise DamagedError(f"{member.name} is no regular file")
+        raise DamagedError(f"{member.name} is not a regular file")
     if member.name in seen:
         raise DamagedError(f"{member.name} is there twice")
     if member.size > FILES[match[2]]:

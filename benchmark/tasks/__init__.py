@@ -23,7 +23,7 @@ OFFERED = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import what the package offers at its first use: the help of its command needs no torch."""
+    """Import a public name at its first use: the help of its command needs no torch."""
     if name not in OFFERED:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(OFFERED[name]), name)

@@ -1,4 +1,4 @@
-"""`python -m benchmark.tasks new NAME --data FOLDER`: a task's file for data of one's own."""
+"""`python -m benchmark.tasks new NAME --data FOLDER`: a task's file for your own data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The forms in which files give the right answers to a question, read into one."""
+"""The forms in which files give right answers to a question, read into one form."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def answers(rows: Rows, column: str) -> list[Given | None]:
     result = []
     for row, value in enumerate(rows.column(column)):
         try:
-            result.append(given(value))
+            result.append(read_answer(value))
         except UnfitError as error:
             raise rows.refusal(column, row, value, f"{error} (valid: {VALID})") from None
     return result
 
 
-def given(value: Any) -> Given | None:
+def read_answer(value: Any) -> Given | None:
     """Read the answers to one question in any of the forms.
 
     Raises: UnfitError for another form.
@@ -46,7 +46,7 @@ def given(value: Any) -> Given | None:
         try:
             value = json.loads(value)
         except (ValueError, RecursionError):
-            raise UnfitError("is a text that is no JSON") from None
+            raise UnfitError("is a text that is not JSON") from None
     if value is None:
         return None
     if isinstance(value, list):
@@ -71,7 +71,7 @@ def _lists(value: Any) -> tuple[list[str], list[int]]:
     for text in texts:
         if not isinstance(text, str):
             raise UnfitError(f"has {text!r} in place of a text")
-    if texts and not any(text.strip() for text in texts):  # some files write "" for no answer
+    if texts and not any(text.strip() for text in texts):  # some files write "" if there is no answer
         return [], []
     if any(not text.strip() for text in texts):
         raise UnfitError("has an empty text among its answers")

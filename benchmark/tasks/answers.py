@@ -30,8 +30,8 @@ NOWHERE = -1e9  # the logit of padding: finite, so that no divergence becomes 0 
 class Questions(Examples):
     """Questions over their contexts in windows; ``texts`` are the right answers to each.
 
-    Training examples have no ``windows``, ``contexts`` and ``texts``: the model never answers them. A text is None where
-    answers are not given. ``misplaced`` counts answers that are not where they say, ``unanswerable`` those that are none.
+    Training examples lack ``windows``, ``contexts`` and ``texts``: they are never answered. A text is None if
+    answers are not given. ``misplaced`` counts misplaced answers, ``unanswerable`` questions without one.
     """
 
     windows: list[windows.Window]
@@ -48,7 +48,7 @@ class Questions(Examples):
     def has_gold(self) -> np.ndarray:
         """True for the questions with known answers, (questions,).
 
-        Answers that are all empty are hidden ones.
+        If all answers are empty, they are hidden.
         """
         known = np.array([texts is not None for texts in self.texts], bool)
         return known & any(self.texts)
@@ -90,7 +90,7 @@ def questions(
         for context, answer in zip(contexts, answers, strict=True)
     ]
     given = [bool(answer.texts) for answer in answers if answer is not None]
-    unanswerable = given.count(False) if any(given) else 0  # answers that are all empty are hidden ones
+    unanswerable = given.count(False) if any(given) else 0  # if all answers are empty, they are hidden
     if training:
         kept = [i for i, bad in enumerate(misplaced) if not bad and learnable(answers[i], options)]
         asked, contexts = [asked[i] for i in kept], [contexts[i] for i in kept]

@@ -25,7 +25,7 @@ from benchmark.tasks.ragged import Ragged
 
 
 class Looked(NamedTuple):
-    """Fitting rows of a split, their targets (rows,), and the number without text."""
+    """The valid rows of a split, their targets (rows,), and the number without a text."""
 
     rows: Rows
     targets: np.ndarray

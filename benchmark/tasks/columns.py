@@ -1,4 +1,4 @@
-"""Checks of a split's columns: every text, label, value and tag fits its task, or one row is named.
+"""Checks of a split's columns: if a text, label, value or tag does not fit its task, the row is named.
 
 Nothing is cast or cut here. A missing target (null, or -1 for a class) means that the row has no gold label.
 """
@@ -25,13 +25,13 @@ LARGEST = float(np.finfo(np.float32).max)
 
 
 class UnfitError(Exception):
-    """A value does not fit its task; the message ends the sentence that begins with the value."""
+    """A value does not fit its task; the message completes a sentence that begins with the value."""
 
 
 def check_texts(rows: Rows, columns: Sequence[str]) -> int:
     """Count the rows with an empty text in one of ``columns``.
 
-    Raises: BenchmarkError for a split without rows, and for a value that is missing or no text.
+    Raises: BenchmarkError for a split without rows, and for a value that is missing or not a text.
     """
     if not len(rows):
         raise BenchmarkError(f"task {rows.task!r}: {rows.place} has no rows")
@@ -62,7 +62,7 @@ def check_room(tokenizer: Any, max_length: int, texts: int, where: str) -> None:
 def classes(rows: Rows, column: str, labels: list[str], label_map: Mapping[str, str]) -> np.ndarray:
     """The class of every row by its label's name, (rows,) int64; -1 without a gold label.
 
-    Raises: BenchmarkError for a target that is none of ``labels``.
+    Raises: BenchmarkError for a target that is not one of ``labels``.
     """
     if label_map:
         codes = {said: labels.index(label) for said, label in label_map.items()}
@@ -75,7 +75,7 @@ def classes(rows: Rows, column: str, labels: list[str], label_map: Mapping[str, 
 def values(rows: Rows, column: str) -> np.ndarray:
     """The value of every row of a regression, (rows,) float32; NaN without one.
 
-    Raises: BenchmarkError for a target that is no finite number.
+    Raises: BenchmarkError for a target that is not a finite number.
     """
     if names := names_of(rows.data.features[column]):
         raise BenchmarkError(
@@ -90,7 +90,7 @@ def sentences(
 ) -> tuple[list[list[str]], list[list[int]]]:
     """The words of every sentence and their classes; -1 without a gold label.
 
-    Raises: BenchmarkError for values that are no lists of words and of as many tags.
+    Raises: BenchmarkError for values that are not lists of words and of as many tags.
     """
     if not len(rows):
         raise BenchmarkError(f"task {rows.task!r}: {rows.place} has no rows")
@@ -125,8 +125,8 @@ def sentences(
 def coding(labels: list[str], names: list[str], ignored: Sequence[int]) -> Callable[[Any], int]:
     """Make the function from a target to its class; ``names`` are the file's names of its numbers.
 
-    Numbers stand for the names in the file, for labels that are numbers themselves, or else for positions.
-    Its function raises: UnfitError for a target that is none of ``labels``.
+    Numbers stand for the file's names if it has names, else for labels that are numbers themselves, else for
+    positions. Its function raises: UnfitError for a target that is not one of ``labels``.
     """
     numeric = all(label.removeprefix("-").isdecimal() and str(int(label)) == label for label in labels)
 
@@ -172,7 +172,7 @@ def _each(rows: Rows, column: str, targets: list[Any], coded: Callable[[Any], An
         return [_once(rows, column, row, target, coded, known) for row, target in enumerate(targets)]
     except BenchmarkError:
         if (odd := among_numbers(targets)) is not None:
-            fault = f"is no number, and most values of the column are; {MISSING} a missing one"
+            fault = f"is not a number, and most values of the column are; {MISSING} a missing one"
             raise rows.refusal(column, odd, targets[odd], fault) from None
         raise
 
@@ -208,7 +208,7 @@ def _whole(target: Any) -> int:
     if isinstance(target, float | Decimal) and math.isfinite(target) and target == int(target):
         return int(target)
     if isinstance(target, float | Decimal):
-        raise UnfitError(f"is no whole number, and classes are; {MISSING} a missing label")
+        raise UnfitError(f"is not a whole number, and classes are; {MISSING} a missing label")
     raise UnfitError(f"is {_form(target)}, and a label is wanted")
 
 
@@ -221,7 +221,7 @@ def _value(target: Any) -> float:
         raise UnfitError(f"is {_form(target)}, and a number is wanted (task.labels is empty: a regression)")
     value = float(target)
     if not math.isfinite(value) or abs(value) > LARGEST:
-        raise UnfitError(f"is no finite number; {MISSING} a missing value")
+        raise UnfitError(f"is not a finite number; {MISSING} a missing value")
     return value
 
 

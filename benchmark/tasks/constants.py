@@ -1,4 +1,4 @@
-"""Targets that are all the same: nothing is learnt from them, and no correlation with them is defined."""
+"""Refusals of constant targets: nothing can be learnt from them, and correlations are undefined."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def check_learnt(task: TaskConfig, place: str, targets: Any) -> None:
 
     Raises: BenchmarkError naming the target.
     """
-    if task.kind == "answers":  # a question's place in its context is no class
+    if task.kind == "answers":  # an answer's place in its context is not a class
         return
     joined = targets if isinstance(targets, torch.Tensor) else torch.cat(list(targets))
     different = joined[joined != IGNORED].unique() if task.labels else joined.unique()

@@ -1,4 +1,4 @@
-"""A task for a data set of one's own, guessed from its columns."""
+"""A task for a user's data set, guessed from its columns."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from benchmark.tasks import answer_forms
 from benchmark.tasks.columns import MISSING
 from benchmark.tasks.usual_names import ASKED, PAIRS, TAGS, TARGETS, TEXTS, VALUES, WORDS
 
-MOST_CLASSES = 100  # a column with more different values is no list of classes
-MOST_NUMBERS = 20  # of whole numbers; more of them are values of a regression
+MOST_CLASSES = 100  # a column with more different values does not hold classes
+MOST_NUMBERS = 20  # with more different whole numbers, it is a regression
 UNDECIDED = "-"  # a label of SNLI on which its annotators did not agree
-SKEWED = 0.7  # from this share of the largest class on, accuracy says little
+SKEWED = 0.7  # if the largest class has this share or more, accuracy says little
 
 
 @dataclass
 class Guess:
-    """The keys of a task, and why they were guessed so."""
+    """The keys of a task, and the reasons for each guess."""
 
     kind: str
     text: list[str]
@@ -40,7 +40,7 @@ class Guess:
 
 
 def guessed(rows: Dataset, text: Sequence[str] = (), target: str | None = None) -> Guess:
-    """The task that the columns of a training split look like; ``text`` and ``target`` may be given.
+    """The task that fits the columns of a training split; ``text`` and ``target`` may be given.
 
     Raises: BenchmarkError naming the columns, if they do not tell.
     """
@@ -192,7 +192,10 @@ def _number_classes(guess: Guess, values: list[Any]) -> None:
 
 
 def _check_no_numbers(target: str, values: Sequence[Any]) -> None:
-    """Refuse numbers that a file does not spell as such. Raises: BenchmarkError naming one of the values."""
+    """Refuse numbers in a spelling that is not read as a number.
+
+    Raises: BenchmarkError naming one of the values.
+    """
     if all(map(has_comma, values)):
         raise BenchmarkError(
             f"the target {target!r} has decimal commas, such as {values[0]!r}: write numbers with a point"

@@ -35,8 +35,8 @@ class Examples:
 
     ``targets`` has an entry for every example: a class, a value, or the kind's own form. ``counts_as``
     (classes,) is the class as which each predicted class is scored; None: itself. ``measure`` replaces the
-    task's own measure. ``left_out`` counts rows of the split that are no examples, by reason, and ``empty``
-    the examples with an empty text.
+    task's own measure. ``left_out`` counts rows of the split that were left out, by reason, and ``empty``
+    counts the examples with an empty text.
     """
 
     #: The fields with an entry for every example.

@@ -28,7 +28,7 @@ from benchmark.tasks.task import Task
 
 log = logging.getLogger(__name__)
 
-# Reasons to leave out rows that a user may not know of.
+# Reasons to leave out rows that may surprise a user.
 UNEXPECTED = {LABEL_MAP: "label_map does not name their targets", WITHOUT_GOLD: "they have no gold label"}
 UNLEARNT = "have an answer that is not where its answer_start says"
 KINDS: dict[str, type[Kind]] = {
@@ -118,7 +118,7 @@ def look(config: RunConfig, tokenizer: PreTrainedTokenizerBase) -> None:
     rows = 0
     for split in training_splits(config.task):
         rows += len(splits.learnt.look(splits.reader, split, True)[0])
-    if config.task.kind != "answers":  # of which an example is a window
+    if config.task.kind != "answers":  # whose examples are windows, known only after tokenising
         check_count(config.data, rows)
     for name, split in evaluation_splits(config.task).items():
         metrics.check(split.metrics or config.task.metrics, split.language, name)
@@ -126,7 +126,7 @@ def look(config: RunConfig, tokenizer: PreTrainedTokenizerBase) -> None:
 
 
 def opened(config: RunConfig, tokenizer: PreTrainedTokenizerBase) -> Splits:
-    """The splits of a run's task, none of which is read yet.
+    """The splits of a run's task, not read yet.
 
     Raises: BenchmarkError for missing data, or a tokenizer without the special tokens of the task's kind.
     """
@@ -143,7 +143,7 @@ def opened(config: RunConfig, tokenizer: PreTrainedTokenizerBase) -> Splits:
 def check_special(config: RunConfig, kind: Kind, tokenizer: PreTrainedTokenizerBase) -> None:
     """Check that a tokenizer has the special tokens that a kind reads.
 
-    Raises: BenchmarkError naming one that it has not.
+    Raises: BenchmarkError naming a missing one.
     """
     for name in kind.special:
         if getattr(tokenizer, name) is None:
@@ -157,7 +157,7 @@ class Splits:
     """The splits of a task as examples.
 
     ``remarks`` are the counted remarks on all splits read so far, by remark and split. ``left_out`` counts
-    their rows that are no examples, by reason and split.
+    their rows that were left out, by reason and split.
     """
 
     def __init__(self, reader: Reader) -> None:

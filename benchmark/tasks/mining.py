@@ -170,7 +170,7 @@ def sentences_of(reader: Reader, split: SplitConfig) -> str:
     source = reader.source(split)
     config = files.sentences_of(source, split)
     if config is None:
-        reader.file(split)  # pairs that are not there are said first
+        reader.file(split)  # refuse missing pairs first
         raise BenchmarkError(
             f"task {reader.task.name!r}: {split.config} of {source.repo or 'the data set'} has "
             f"the right pairs and not the sentences, and without sentences nothing can be "

@@ -81,8 +81,8 @@ def mine(
 ) -> list[tuple[Pair, float]]:
     """Proposed translations as pairs of ids with their margins, best first.
 
-    ``source_lines`` and ``target_lines`` are (id, text) of each row. Equal texts compete as one sentence,
-    with the vector of the last; as they have no id of their own, pairs with them are left out.
+    ``source_lines`` and ``target_lines`` are (id, text) of each row. Equal texts count as one sentence, with
+    the vector of the last of them. Such a sentence has no unique id, so pairs with it are left out.
     """
     source_rows, target_rows = _distinct(source_lines), _distinct(target_lines)
     source_ids, target_ids = _unique_ids(source_lines), _unique_ids(target_lines)

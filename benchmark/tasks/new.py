@@ -28,7 +28,7 @@ def write(
 ) -> tuple[Path, list[str]]:
     """Write the task ``name`` for the data set ``data`` to ``conf``; return its path and lines on the guesses.
 
-    Raises: BenchmarkError for a task that is there already, or for data that do not tell what they are.
+    Raises: BenchmarkError for a task that exists already, or for data from which no task can be guessed.
     """
     if not NAME.fullmatch(name):
         raise BenchmarkError(f"{name!r}: a task's name has letters, digits and _, and begins with a letter")
@@ -90,7 +90,7 @@ def _of_hub(repo: str) -> Path:
     folder = hub.cached(repo, None)
     if folder is None:
         raise BenchmarkError(
-            f"{repo!r} is no folder here, and not in the hub cache; {how_to_get(DATA_SET, repo)}"
+            f"{repo!r} is not a folder here, and not in the hub cache; {how_to_get(DATA_SET, repo)}"
         )
     return folder
 

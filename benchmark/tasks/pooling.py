@@ -17,7 +17,7 @@ def mean_pooled(hidden_states: Sequence[torch.Tensor], mask: torch.Tensor) -> to
     """
     weights = mask[:, :, None].float()
     counts = weights.sum(1).clamp(min=1)
-    # A padded position may hold anything, infinities included: select, do not multiply.
+    # Padded positions may hold any value, also infinity: select values, do not multiply by 0.
     return torch.stack(
         [state.float().masked_fill(weights == 0, 0).sum(1) / counts for state in hidden_states]
     )
@@ -28,8 +28,8 @@ def chosen_layer(
 ) -> int:
     """Choose a layer: ``fixed``, or the best by scores per layer on dev or test.
 
-    Of equally good layers it is the lowest. ``best_on_test`` is the rule of papers that say "the layer that
-    performs best"; it flatters.
+    Between equally good layers, the lowest is chosen. ``best_on_test`` is the rule of papers that report "the
+    layer that performs best"; it is optimistic.
 
     Raises: BenchmarkError for a rule that does not exist or has no scores.
     """

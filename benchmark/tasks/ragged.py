@@ -1,4 +1,4 @@
-"""Rows of unlike length that lie one after the other in one tensor."""
+"""Rows of different lengths, stored one after the other in one tensor."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import torch
 
 
 class Ragged(Sequence[torch.Tensor]):
-    """Rows (length,) of ``numbers``, of these ``lengths``; a row is made when it is asked for.
+    """Rows (length,) of ``numbers`` with these ``lengths``; a row is made only when it is read.
 
-    A small run reads a thousand of a set's rows: to make all of them takes longer than much of its training.
+    A small run reads only a thousand rows of a set, and making all rows would take longer than much of its
+    training.
     """
 
     def __init__(self, numbers: torch.Tensor, lengths: np.ndarray) -> None:

@@ -31,7 +31,8 @@ def draw_subset(targets: Any, data: DataConfig, seed: int, stratified: bool) -> 
     order = torch.randperm(total, generator=stream(subset_seed, "subset")).numpy()
     if not stratified:
         return np.sort(order[:count])
-    # The k-th example of a class of size m stands at (k + 1/2) / m of the way: a cut takes like shares.
+    # The k-th example of a class of size m gets the position (k + 1/2) / m, so a cut takes equal shares of
+    # all classes.
     rank = np.empty(total)
     labels = targets.numpy()[order]
     for label in np.unique(labels):

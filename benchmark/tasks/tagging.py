@@ -22,7 +22,7 @@ from benchmark.tasks.kind import Examples, Inputs, Kind, Measure, gold_of, score
 
 @dataclass(frozen=True)
 class Sentences(Examples):
-    """Sentences in pieces that fit the model.
+    """Sentences, cut into pieces that fit the model.
 
     ``lengths`` (sentences,) are in words; ``truth`` (words,) are their classes, -1 where none is known.
     """
@@ -100,7 +100,7 @@ class Tagging(Kind):
         made = sentences(words, classes, reader.tokenizer, reader.limit(split))
         made = replace(made, left_out=rows.left_out, empty=sum(not sentence for sentence in words))
         known = [bool((target != word_pieces.IGNORED).any()) for target in made.targets]
-        # The mean loss of a batch without a single class would not be a number.
+        # The mean loss of a batch without any known class would be NaN.
         return made.taken(np.flatnonzero(known)) if training and not all(known) else made
 
     def look(
@@ -134,7 +134,7 @@ class Tagging(Kind):
     def filled_up(self, targets: torch.Tensor, tokens: int) -> torch.Tensor:
         """As many targets as tokens.
 
-        Added ones are no words: the loss ignores them, and they belong to the last example.
+        Added targets are not words: the loss ignores them, and they belong to the last example.
         """
         last = int(targets[-1, 0]) if len(targets) else 0
         nothing = targets.new_tensor([last, 0, word_pieces.IGNORED]).expand(tokens - len(targets), -1)

@@ -59,7 +59,7 @@ class Task:
         return self.kind.regression
 
     def token_ids(self) -> dict[str, Sequence[torch.Tensor]]:
-        """The token ids (tokens,) of the examples of every set; those of a set that is not kept are read."""
+        """The token ids (tokens,) of the examples of every set; sets that are not in memory are read."""
         return {"the training set": self.training.ids} | {
             name: examples.ids for name, examples in self.evaluation.items()
         }

@@ -1,4 +1,4 @@
-"""The usual names of columns, by what they hold."""
+"""The usual names of columns, by their content."""
 
 from __future__ import annotations
 

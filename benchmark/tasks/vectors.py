@@ -7,7 +7,8 @@ from tempfile import TemporaryFile
 import numpy as np
 import torch
 
-# Bytes of a set's vectors; more are kept in a file, cached by memory as far as there is room.
+# Bytes of a set's vectors in memory; larger ones lie in a file, which the system caches as far as there is
+# room.
 IN_MEMORY = 2**29
 
 
@@ -39,5 +40,5 @@ class Vectors:
 def _room(shape: tuple[int, int, int]) -> np.ndarray:
     if 4 * int(np.prod(shape, dtype=np.int64)) <= IN_MEMORY:
         return np.empty(shape, np.float32)
-    with TemporaryFile() as file:  # the mapping keeps it until it is gone itself
+    with TemporaryFile() as file:  # the mapping keeps the file's content until the mapping itself is gone
         return np.memmap(file, np.float32, "w+", shape=shape)

@@ -95,7 +95,7 @@ def windows(
 def matches(context: str, start: int, text: str) -> bool:
     """True if an answer stands in its context at its stated place.
 
-    Training on others would teach wrong answers.
+    Training on misplaced answers would teach wrong answers.
     """
     return start >= 0 and bool(text.strip()) and context[start : start + len(text)] == text
 

@@ -21,8 +21,8 @@ IGNORED = -100  # the target that cross-entropy ignores
 class Piece:
     """One input of the model: consecutive words of a sentence.
 
-    ``ids`` (tokens,) are the model's input, and ``first`` (words,) the begins of the words in it. The words
-    are those of ``sentence`` from number ``word`` on.
+    ``ids`` (tokens,) are the model's input, and ``first`` (words,) the positions of the words' first tokens.
+    The words are those of ``sentence`` from number ``word`` on.
     """
 
     sentence: int

@@ -1,4 +1,4 @@
-"""Checks of the promises of every method, for anybody's method; no network, no GPU.
+"""Checks of the promises that every method makes, usable for any method; no network, no GPU.
 
 Each of ``CHECKS`` takes the settings of a method, as its file in `conf/method/` has them (``_target_`` and
 values). It raises AssertionError with the reason if the promise is broken. With pytest:

@@ -43,7 +43,7 @@ def neutral(settings: Settings) -> None:
 def evaluation(settings: Settings) -> None:
     """Check that evaluation is never perturbed.
 
-    Made ready or fine-tuned, the model gives the outputs of a stock model with its weights.
+    Before and after fine-tuning, the model gives the outputs of a stock model with the same weights.
     """
     after = tuned(settings, protocol={"epochs": 0.1})
     for when, model in (("made ready", made_ready(settings)), ("fine-tuned", after.model)):
@@ -53,7 +53,8 @@ def evaluation(settings: Settings) -> None:
             continue
         stock = tiny_model()
         stock.load_state_dict(model.state_dict(), strict=True)
-        if not after.outcome.padded and when == "fine-tuned":  # the same sums in the same order
+        if not after.outcome.padded and when == "fine-tuned":
+            # The same sums in the same order as without padding
             packed = packing.install(encoder_of(stock))
             assert packed is not None
             packed.first_only = not method_of(settings).needs_last_states

@@ -48,7 +48,7 @@ PROTOCOL = ProtocolConfig(
     name="small", batch_size=4, epochs=2, learning_rate=1e-3, weight_decay=0.01, warmup=0.0
 )
 CPU = torch.device("cpu")
-EXAMPLES = 8  # of a check: two updates in each of two epochs
+EXAMPLES = 8  # training examples of a check: two updates in each of two epochs
 
 
 def settings_of(path: str | Path, **run: Any) -> Settings:
@@ -68,7 +68,7 @@ def settings_of(path: str | Path, **run: Any) -> Settings:
 @functools.cache
 def _defaults() -> DictConfig:
     """A run's schema, made once: it is large, and merging copies it."""
-    values = {"reinit_layers": LAYERS}  # by default more than there are
+    values = {"reinit_layers": LAYERS}  # the default is more than this model has
     return OmegaConf.structured(RunConfig(protocol=ProtocolConfig(values=values)))
 
 
@@ -134,7 +134,7 @@ def tiny_model(dropout: float = 0.1) -> PreTrainedModel:
 
 
 def small_task(examples: int = 12, pad_left: bool = False) -> Task:
-    """A task of random examples of unlike length in two classes."""
+    """A task of random examples of different lengths in two classes."""
     rng = torch.Generator().manual_seed(0)
     lengths = [(7, 4, 7, 6, 5)[i % 5] for i in range(examples)]
     ids = [torch.randint(5, 32, (length,), generator=rng) for length in lengths]
@@ -180,7 +180,7 @@ def tuned_once(settings: Settings | None = None, **named: Any) -> Tuned:
     """`tuned`, remembered: the checks of a method compare with the same fine-tunings."""
     kind: Any = (
         None if settings is None else type(method_of(settings))
-    )  # a class that was edited is another one
+    )  # an edited class counts as another one
     return _remembered(kind, json.dumps([settings, named], sort_keys=True))
 
 

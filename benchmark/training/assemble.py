@@ -31,8 +31,9 @@ BETWEEN_STAGES = ("direction", "before", "moved")  # for these hooks the optimis
 class Training:
     """Everything that a fine-tuning needs: model, task, methods, course, optimiser and learner.
 
-    ``packing`` avoids computing padding; None: padding is computed. ``attention`` names the kernel. ``chosen_by``
-    is the set whose best evaluation's weights are kept; None: none are.
+    ``packing`` avoids computing padding; None: padding is computed. ``attention`` names the kernel.
+    ``chosen_by`` is the set on which the best evaluation is found, whose weights are kept; None: none are
+    kept.
     """
 
     model: PreTrainedModel
@@ -67,12 +68,12 @@ def assembled(
 ) -> Training:
     """Assemble the fine-tuning of ``model``, already on ``device`` and prepared by ``methods``.
 
-    With ``packed`` no padding is computed if the model's kind and the methods allow it. ``replay`` decides
-    about CUDA graphs on a GPU. None: updates are captured and replayed if possible. False: never. True: the
-    run is refused if it is not possible. ``watched``: an onlooker such as probes is attached.
-    ``cache`` keeps which models compute the same without padding.
-    Raises: BenchmarkError if ``replay`` is True and updates cannot be captured, for updates without end, or if
-    ``protocol.selection`` names a set without gold labels.
+    With ``packed`` no padding is computed, if the model and the methods allow it. ``replay`` decides about
+    CUDA graphs on a GPU. None: updates are captured and replayed if possible. False: never. True: the run is
+    refused if it is not possible. ``watched``: an onlooker such as probes is attached. ``cache`` keeps the
+    results of checks that models compute the same without padding. Raises: BenchmarkError if ``replay`` is
+    True and updates cannot be captured, for updates without end, or if ``protocol.selection`` names a set
+    without gold labels.
     """
     course = Course(len(task.training), protocol, seeds)
     course.check_ends()

@@ -36,7 +36,7 @@ def chosen_by(selection: str, task: Task) -> str | None:
 def is_best(curve: list[Evaluation], name: str) -> bool:
     """True if the last evaluation of ``curve`` is the best on a set.
 
-    The set's first metric decides. Of equal evaluations the first is the best.
+    The set's first metric decides. Between equal evaluations, the first counts as the best.
     """
     metric = next(iter(curve[-1].scores[name]))
     scores = [entry.scores[name][metric] for entry in curve]
@@ -56,7 +56,7 @@ def copied(model: nn.Module) -> Weights:
 
 @contextmanager
 def replaced(model: nn.Module, weights: Weights) -> Iterator[None]:
-    """Put ``weights`` in the place of the model's own, and these back at the end."""
+    """Put ``weights`` in place of the model's own for the block."""
     own = copied(model)
     try:
         model.load_state_dict(weights, strict=False)

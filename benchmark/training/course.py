@@ -45,7 +45,7 @@ class Course:
         return evaluation_steps(self.total, self.per_epoch, self.protocol.evaluations_per_epoch)
 
     def check_ends(self) -> None:
-        """Raises: BenchmarkError for a run of more updates than anybody waits for."""
+        """Raises: BenchmarkError for a run with an unreasonable number of updates."""
         if self.total > MOST_UPDATES:
             raise BenchmarkError(
                 f"protocol.epochs={self.protocol.epochs}, protocol.steps={self.protocol.steps}: {self.total} updates "
@@ -68,7 +68,10 @@ class Course:
 
 
 def evaluation_steps(total: int, per_epoch: int, times_per_epoch: int) -> set[int]:
-    """Updates to evaluate after: ``times_per_epoch`` evenly through each epoch, and the last; with 0 that alone."""
+    """Updates to evaluate after: ``times_per_epoch`` evenly in each epoch, and the last.
+
+    With 0 only the last.
+    """
     if times_per_epoch == 0:
         return {total}
     every = per_epoch / min(times_per_epoch, per_epoch)  # more often than after every update is not possible

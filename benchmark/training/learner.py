@@ -51,7 +51,7 @@ class Learner:
 
     @cached_property
     def climbing(self) -> list[Method]:
-        """The methods that want a batch's gradient somewhere beside the weights."""
+        """The methods that need a batch's gradient at another point than the weights."""
         return [method for method in self.methods if overrides(method, "climb") and not method.idle]
 
     def update(self, number: int, batch: list[int]) -> torch.Tensor:
@@ -114,7 +114,7 @@ class Learner:
     def survey(self) -> None:
         """Show the training data once to every method with a ``survey`` hook.
 
-        The examples come in an order of their own, derived from the seed of the order, the same for every method.
+        The examples have a separate order, derived from the seed ``order`` and the same for every method.
         """
         size, seed = self.protocol.batch_size, derive(self.course.seeds.order, "survey")
         updates = math.ceil(self.course.examples / size)

@@ -1,4 +1,4 @@
-"""Interface for listeners: they hear how far a run is, and see neither model nor data."""
+"""Interface for listeners, which receive a run's progress and see neither model nor data."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Listener:
-    """Hearer of a run's losses and scores while it trains; this base class ignores them."""
+    """Receiver of a run's losses and scores while it trains; this base class ignores them."""
 
     def begin(self, course: Course, progress: Progress, clock: Clock) -> None:
         """Receive the state of a run that begins or continues; ``progress`` grows with every update."""

@@ -1,12 +1,12 @@
 """Word embeddings of the training set's tokens, trained in a table of their own.
 
-Most words of a vocabulary are in no example of a small training set. Their rows never have a gradient, so that an
-update does nothing to them but decay. During training the model looks its words up in a small table of the other
-rows, the live ones, in their order. The rest is caught up when the whole table is needed. All bits are those of
-training the whole table.
+Most words of a vocabulary are in no example of a small training set. Their rows never have a gradient, so an
+update only decays them. During training the model looks words up in a small table of the other rows, the live
+ones, in the same order. The decay of the rest is made up for when the whole table is needed. All bits are the
+same as when the whole table is trained.
 
-The last row of the small table is no word's. It begins every update as 1, never has a gradient, and shows by what
-the update multiplies the rows that are left out, and which moments they have.
+The last row of the small table belongs to no word. It begins every update as 1 and never has a gradient.
+After the update it holds the factor by which rows that are left out are multiplied, and it has their moments.
 """
 
 from __future__ import annotations
@@ -32,17 +32,18 @@ from benchmark.training.onlooker import NOBODY, Onlooker
 log = logging.getLogger(__name__)
 
 ON_WEIGHTS = ("survey", "climb", "gradient", "measure", "direction", "before", "moved", "after", "evaluated")
-LEAST = 1 << 18  # entries: leaving out fewer saves no more than it costs
-LANES = 16  # entries that a processor adds at once: rows of as many add up to the same norm without rows of 0
+LEAST = 1 << 18  # entries: leaving out fewer costs as much as it saves
+# Entries that a processor adds at once: only rows of a multiple give the same norm with and without rows of 0
+LANES = 16
 PIECE = 1 << 14  # entries that stay in cache while all decays are multiplied
 
 
 class Whole:
-    """The table of word embeddings as it is: training reads and changes all of it."""
+    """The ordinary table of word embeddings, which training reads and changes as a whole."""
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Train the live rows alone, for the block; after it the whole table is there again."""
+        """Train only the live rows, for the block; after it the whole table is there again."""
         yield
 
     @contextmanager
@@ -51,7 +52,7 @@ class Whole:
         yield
 
     def updated(self) -> None:
-        """Note what an update did to the rows that are left out."""
+        """Note the effect of an update on the rows that are left out."""
 
 
 @dataclass
@@ -64,7 +65,7 @@ class WordTable:
 
 
 class LiveRows(Whole):
-    """The ``rows`` (live,) int64 of ``table``, in ascending order, which alone can have a gradient."""
+    """The ``rows`` (live,) int64 of ``table`` that can have a gradient, in ascending order."""
 
     def __init__(self, table: WordTable, rows: torch.Tensor) -> None:
         self.table, self.rows = table, rows
@@ -72,7 +73,7 @@ class LiveRows(Whole):
         self.weight = self.words.weight
         self.moments = [self.group.first[self.place], self.group.second[self.place]]
         self.padding = self.words.padding_idx
-        self.lookup = torch.full((len(self.weight),), -1)  # a row that is not live is refused by the look-up
+        self.lookup = torch.full((len(self.weight),), -1)  # looking up a row that is not live is an error
         self.lookup[rows] = torch.arange(len(rows))
         self.small = nn.Parameter(torch.ones(len(rows) + 1, self.weight.shape[1]))
         self.small_moments = [torch.zeros_like(self.small, requires_grad=False) for _ in self.moments]
@@ -115,12 +116,12 @@ class LiveRows(Whole):
 
     @torch.no_grad()
     def _expand(self) -> None:
-        """Put the whole table back, with what training has done to it since."""
+        """Put the whole table back, with the changes that training has made since."""
         if self.handle is None:
             return
         self._catch_up()
         for mine, whole in zip(self.small_moments, self.moments, strict=True):
-            if mine[-1].any():  # Adamax has its epsilon there
+            if mine[-1].any():  # Adamax adds its epsilon to the moments
                 whole[:] = mine[-1]
         small = [self.small, *self.small_moments]
         for mine, whole in zip(small, [self.weight, *self.moments], strict=True):
@@ -139,7 +140,7 @@ class LiveRows(Whole):
         self.group.directions = []
 
     def _catch_up(self) -> None:
-        """Multiply the table by all factors, one after the other: their product would be rounded otherwise."""
+        """Multiply the table by all factors one after the other: their product would round differently."""
         if not self.factors:
             return
         entries = self.weight.detach().numpy().reshape(-1)
@@ -155,7 +156,7 @@ class LiveRows(Whole):
 def live_rows(training: Training, watch: Onlooker = NOBODY) -> Whole:
     """The live rows of a run's word embedding, or the whole table.
 
-    The whole table is trained if a part of it would not compute the same, or would save no time.
+    The whole table is trained if a part of it would give other bits, or would save no time.
     """
     table = trained_table(training)
     if table is None or watch is not NOBODY or not separable(training):
@@ -175,7 +176,7 @@ def separable(training: Training) -> bool:
 
     On a GPU updates are captured with the tables that they use.
     """
-    decoder = training.model.config.is_encoder_decoder  # which has tokens of its own
+    decoder = training.model.config.is_encoder_decoder  # a decoder reads further tokens
     return (
         training.device.type == "cpu"
         and not decoder
@@ -213,7 +214,7 @@ def trained_table(training: Training) -> WordTable | None:
 def multiplies(optimizer: Optimizer, group: ParameterGroup) -> bool:
     """True if an update only multiplies weights without a gradient.
 
-    In stages, decay may be added up instead; a variant of whole tensors reads other rows for each.
+    In stages, decay may be part of a sum; a variant that needs whole tensors lets rows depend on each other.
     """
     added = group.weight_decay and optimizer.staged and optimizer.variant.decay == "inside"
     return not (added or optimizer.variant.whole)

@@ -3,9 +3,9 @@
     STORE/unfinished/RUN_ID.pt      the last one; deleted once the record is written
 
 All randomness of an update is derived from the seed and the update's number. So a snapshot holds no batch
-order and no dropout masks: only weights, those that `best_weights` keeps, Adam's moments, the state of methods, and content
-for the record.
-It belongs to one run on one kind of machine with one version of the code. Other snapshots are set aside.
+order and no dropout masks. It holds the weights, the weights that `best_weights` keeps, Adam's moments, the
+state of methods, and content for the record. It belongs to one run on one kind of machine with one version of
+the code. Other snapshots are set aside.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ class Snapshot(Keeping):
         try:
             token.opened(self.store.folder)
             self.path.parent.mkdir(exist_ok=True)
-            torch.save(self.head() | state_of(progress, training, watch), partial)
+            torch.save(self.full_stamp() | state_of(progress, training, watch), partial)
             os.replace(partial, self.path)
         except (OSError, RuntimeError, token.StoreGoneError) as error:
             log.warning("%s: no snapshot could be written (%s)", self.path, _line(error))
@@ -143,8 +143,8 @@ class Snapshot(Keeping):
             return None
         try:
             saved = torch.load(self.path, weights_only=True)
-            wrong = [key for key, value in self.head().items() if saved.get(key) != value]
-        except Exception as error:  # torch, zipfile and pickle raise half a dozen kinds
+            wrong = [key for key, value in self.full_stamp().items() if saved.get(key) != value]
+        except Exception as error:  # torch, zipfile and pickle raise half a dozen types
             self.set_aside(_line(error))
             return None
         if wrong:
@@ -152,7 +152,7 @@ class Snapshot(Keeping):
             return None
         return saved
 
-    def head(self) -> dict[str, Any]:
+    def full_stamp(self) -> dict[str, Any]:
         """The stamp of a snapshot; only a snapshot with an equal stamp is continued."""
         return {"version": VERSION, "run_id": self.run_id, "stamp": json.dumps(self.stamp, sort_keys=True)}
 

@@ -1,7 +1,7 @@
 """Terms that methods add to the loss, beside the task's own at the first update.
 
-A term that is many times the task's loss leaves the task next to no say. R of LNSR grows with the size of the model, and
-its paper gives no sigma.
+If a term is many times the task's loss, the run learns little of the task. The term R of LNSR grows with the
+size of the model, and its paper gives no sigma.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ class Terms:
     parts: dict[int, list[float]] = field(default_factory=dict)
 
     def note(self, step: Step) -> None:
-        """Note a micro-batch of the first update when it is learnt; a later look at it counts for nothing."""
+        """Note a micro-batch of the first update when it is learnt; later passes over it are ignored."""
         if step.number == 0 and step.part not in self.parts:
             self.parts[step.part] = [0.0 if term is None else step.share * term.item() for term in step.terms]
 
     def ratios(self, names: Sequence[str]) -> dict[str, float]:
-        """The terms of the methods ``names`` over the task's loss.
+        """The terms of the methods ``names``, divided by the task's loss.
 
         Those that are 0 or not finite are left out.
         """
         if not self.parts:
             return {}
         task, *terms = (sum(part) for part in zip(*self.parts.values(), strict=True))
-        found = {name: term / task for name, term in zip(names, terms, strict=False) if term and task}
-        return {name: ratio for name, ratio in found.items() if math.isfinite(ratio)}
+        ratios = {name: term / task for name, term in zip(names, terms, strict=False) if term and task}
+        return {name: ratio for name, ratio in ratios.items() if math.isfinite(ratio)}
 
     def warn(self, names: Sequence[str]) -> None:
         """Warn of terms that are more than 10 times the task's loss."""

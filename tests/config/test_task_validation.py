@@ -22,7 +22,7 @@ TASKS = sorted(path.stem for path in (ROOT / "conf" / "task").glob("*.yaml"))
 @pytest.mark.parametrize(
     ("overrides", "line"),
     [
-        (["task.labels=[a,b,c]", "task.metrics=[f1]"], "task.metrics: 'f1' is of 2 classes, .* has 3"),
+        (["task.labels=[a,b,c]", "task.metrics=[f1]"], "task.metrics: 'f1' is for 2 classes, .* has 3"),
         (["task.metrics=[pearson]"], "'pearson' does not score a classification of 2 classes"),
         (["task.metrics=[spearman]"], "'spearman' does not score a classification"),
         (["task.labels=[]"], r"'accuracy' does not score a regression .*valid: pearson, spearman"),
@@ -31,7 +31,7 @@ TASKS = sorted(path.stem for path in (ROOT / "conf" / "task").glob("*.yaml"))
         (["task.metrics=[]"], r"task.metrics=\[\]: name at least one metric"),
         (["task.metrics=[accuracy,accuracy]"], "'accuracy' and 'accuracy' both give the value 'accuracy'"),
         (["task.labels=[a,b,a]"], "'a' is named twice"),
-        (["task.labels=[a,' ']"], "' ' is no name of a label"),
+        (["task.labels=[a,' ']"], "' ' is not a name for a label"),
         (["task.labels=[a]"], "a classification has at least two labels"),
         (["task.text=[a,b,c]"], "one column, or two for a pair"),
         ([*TAGGING, "task.labels=[]"], "a tagging has at least two labels"),

@@ -75,7 +75,7 @@ def test_the_rest_is_read_as_ever() -> None:
         ),
         ("train: [split, train]", "mine.yaml, line 1, column 8: a list where a mapping is wanted"),
         ("evaluate:\n  dev: dev.csv", "mine.yaml, line 2, column 8: a text where a mapping is wanted"),
-        ("labels: &a [b, *a]", "mine.yaml: an alias .* inside of what it stands for"),
+        ("labels: &a [b, *a]", "mine.yaml: an alias .* inside the value that it stands for"),
         ("- name", "mine.yaml, line 1, column 1: a list where a mapping is wanted"),
     ],
 )

@@ -67,7 +67,7 @@ def test_questions_of_squad_are_found_in_their_paragraphs(tmp_path: Path) -> Non
         (
             "a.jsonl",
             '{"text": "a"}\n{"text": ["b \\ud800"]}\n',
-            r"a.jsonl, row 1: column 'text' has \\ud800, half of a pair",
+            r"a.jsonl, row 1: column 'text' has \\ud800, half of a surrogate pair",
         ),
         ("a.jsonl", '{"x": 1}\n{"x": 2}\n{"x": "y"}\n', "a.jsonl, row 2: column 'x' has \"y\""),
         ("a.jsonl", '{"x": "y"}\n{"x": null}\n{"x": [1]}\n', r"a.jsonl, row 2: column 'x' has \[1\]"),
@@ -79,9 +79,13 @@ def test_questions_of_squad_are_found_in_their_paragraphs(tmp_path: Path) -> Non
         (
             "a.jsonl",
             '{"x": [1]}\n{"x": [1, "a"]}\n',
-            r"row 1: column 'x' has \[1, \"a\"\], whose parts are of unlike types",
+            r"row 1: column 'x' has \[1, \"a\"\], whose parts have different types",
         ),
-        ("a.jsonl", '{"x": "y"}\n{"x": "\\ud800"}\n', "a.jsonl, row 1: column 'x' has .*half of a pair"),
+        (
+            "a.jsonl",
+            '{"x": "y"}\n{"x": "\\ud800"}\n',
+            "a.jsonl, row 1: column 'x' has .*half of a surrogate pair",
+        ),
     ],
 )
 def test_a_fault_is_named_with_file_and_row(name: str, text: str, line: str, tmp_path: Path) -> None:

@@ -272,5 +272,7 @@ def test_a_column_that_cannot_be_named_is_refused(
     name: str, content: str, folder: Path, tmp_path: Path
 ) -> None:
     (folder / name).write_text(content)
-    with pytest.raises(BenchmarkError, match=rf"{name}.*(the name of a column has a zero|half of a pair)"):
+    with pytest.raises(
+        BenchmarkError, match=rf"{name}.*(the name of a column has a zero|half of a surrogate pair)"
+    ):
         rows(folder, SplitConfig(split="dev"), tmp_path)

@@ -165,7 +165,7 @@ def test_translated_questions_have_the_format_of_squad(tmp_path: Path) -> None:
     [row] = rows(tmp_path, "translate-train.de", "train")
     assert (row["question"], row["context"]) == ("Wer?", "Anna schläft.")
     written(tmp_path, {"copy/squad.translate.train.en-de.json": text})
-    assert "are of one name: keep one" in refusal(lambda: rows(tmp_path, "translate-train.de", "train"))
+    assert "have the same name: keep one" in refusal(lambda: rows(tmp_path, "translate-train.de", "train"))
 
 
 CONLLU = """# text = Ich gehe zum Haus

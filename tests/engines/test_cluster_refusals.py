@@ -187,7 +187,7 @@ def test_jobs_are_there_until_slurm_says_that_they_are_not(
     monkeypatch.setattr(Jobs, "call", Queue("1_0 RUNNING\n1_1 PENDING\n", "down", "down", ""))
     jobs = Jobs("a")
     for there in (True, True, True, False):
-        assert jobs.there() is there
+        assert jobs.unfinished() is there
         clock.now += 10
     assert caplog.messages == ["engine=slurm: down; the jobs may go on"]  # once, however long it is silent
 
@@ -196,9 +196,9 @@ def test_a_job_that_ends_for_ever_has_ended(monkeypatch: pytest.MonkeyPatch, clo
     monkeypatch.setattr(Jobs, "call", Queue("1_0 RUNNING\n", f"1_0 {ENDING}\n"))
     jobs = Jobs("a")
     clock.now += HANGING - 1
-    assert jobs.there()
+    assert jobs.unfinished()
     clock.now += HANGING + 1
-    assert not jobs.there()
+    assert not jobs.unfinished()
 
 
 def test_a_second_signal_is_obeyed_at_once_unless_it_is_the_first_ones_echo(

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import pytest
 
 from benchmark.engines import machine, pool
-from benchmark.engines.pool import Pool, again
+from benchmark.engines.pool import Pool, job_to_repeat
 from benchmark.engines.process import Order, RunOutcome, Said
 from benchmark.engines.slots import CONTEXT, GIBIBYTE, MARGIN, GpuMemory, Job, Needs, Slots, choose
 from benchmark.errors import BenchmarkError
@@ -165,7 +165,7 @@ def test_a_run_that_did_not_fit_is_made_again_alone(gpu: tuple[Pool, deque[Job]]
     workers.hand_out(waiting)
     one, two, *_ = Scripted.all
     ((job, outcome),) = says(one, workers, RunOutcome("out of memory", last=True))
-    assert (again(job, outcome), one.stopped) == (Job(job.planned, alone=True), True)
+    assert (job_to_repeat(job, outcome), one.stopped) == (Job(job.planned, alone=True), True)
     waiting.clear()
     waiting.append(Job(job.planned, alone=True))
     workers.hand_out(waiting)
@@ -177,25 +177,25 @@ def test_a_run_that_did_not_fit_is_made_again_alone(gpu: tuple[Pool, deque[Job]]
     last = Scripted.all[-1]
     assert last.orders == [Order(job.planned, "table", TOKEN, None)]
     ((job, outcome),) = says(last, workers, RunOutcome("out of memory", last=True))
-    assert again(job, outcome) is None
+    assert job_to_repeat(job, outcome) is None
 
 
 @pytest.mark.parametrize("failure", [None, "error", "refused", "late"])
 def test_no_other_run_is_made_again(failure: str | None) -> None:
-    assert again(Job(SimpleNamespace()), RunOutcome(failure)) is None  # type: ignore[arg-type]
+    assert job_to_repeat(Job(SimpleNamespace()), RunOutcome(failure)) is None  # type: ignore[arg-type]
 
 
 def test_a_run_whose_process_died_is_made_once_more() -> None:
     job = Job(SimpleNamespace())  # type: ignore[arg-type]
-    once = again(job, RunOutcome("crashed", last=True))
+    once = job_to_repeat(job, RunOutcome("crashed", last=True))
     assert once == replace(job, crashes=1)
-    assert again(once, RunOutcome("crashed", last=True)) is None
+    assert job_to_repeat(once, RunOutcome("crashed", last=True)) is None
 
 
 @pytest.mark.parametrize("failure", ["elsewhere", "stopped", "store gone"])
 def test_a_run_that_another_process_makes_or_that_was_stopped_has_not_failed(failure: str) -> None:
     job = Job(SimpleNamespace(), crashes=1)  # type: ignore[arg-type]
-    assert again(job, RunOutcome(failure, last=True)) == job
+    assert job_to_repeat(job, RunOutcome(failure, last=True)) == job
 
 
 def test_a_run_that_takes_too_long_is_stopped_once_and_has_failed(gpu: tuple[Pool, deque[Job]]) -> None:

@@ -35,7 +35,7 @@ def test_what_is_not_against_plain_fine_tuning_has_no_control():
     [
         ([["no_dropuot"]], "did you mean 'no_dropout'"),
         ([["rdrop"]], r"unknown method '\[rdrop\]' in sweeps/x, controls"),
-        (["no_dropout"], r"controls: no_dropout is no list of methods, as in \[\[no_dropout\]\]"),
+        (["no_dropout"], r"controls: no_dropout is not a list of methods, as in \[\[no_dropout\]\]"),
         ([[]], r"controls: \[\] is plain fine-tuning"),
         ([["no_dropout"], ["no_dropout"]], r"controls: \[.no_dropout.\] stands there twice"),
     ],

@@ -107,7 +107,7 @@ def test_a_claim_about_what_the_grid_has_is_taken(claim):
         ),
         ({"better": {"method": ["noisytun"]}}, "unknown method 'noisytun'"),
         ({"than": {"method": ["noisytune", "hype_n"]}}, "unknown method '[hype_n,noisytune]'"),
-        ({"than": {"method": "noisytune"}}, "method: noisytune is no list"),
+        ({"than": {"method": "noisytune"}}, "method: noisytune is not a list"),
         ({"than": {"model": "bert_base_cased"}}, "unknown model 'bert_base_cased'"),
         ({"than": {"task": ["rte", "coal"]}}, "did you mean 'cola'?"),
         ({"than": {"task": [["rte"], ["coal"]]}}, "did you mean 'cola'?"),
@@ -163,7 +163,7 @@ def test_any_other_claim_is_refused_in_a_line(claim, line):
         (RUNS | {"trend": {"over": "model", "direction": "rises"}}, "model has one value, bert_base_uncased"),
         (
             RUNS | {"trend": {"over": "task", "direction": "rises"}},
-            "task=rte is no number; name the `values`",
+            "task=rte is not a number; name the `values`",
         ),
         (RUNS | {"trend": {"over": "data.share", "direction": "up"}}, "unknown direction 'up'"),
         (RUNS | {"trend": {"over": "data.share", "direction": "rises", "scale": "ln"}}, "unknown scale 'ln'"),
@@ -233,7 +233,7 @@ def test_any_other_claim_is_refused_in_a_line(claim, line):
             RUNS | {"not_worse": {"margin": 1}, "than": {"method": []}, "of": "probe/linear_probe"},
             "has no better side; valid for not_worse: score, loss, time, training, memory",
         ),
-        (RUNS | {"size": {"printed": 0, "ratio": 2}, "than": {"method": []}}, "printed: 0 is no ratio"),
+        (RUNS | {"size": {"printed": 0, "ratio": 2}, "than": {"method": []}}, "printed: 0 is not a ratio"),
         (
             RUNS | {"size": {"printed": float("nan"), "margin": 2}, "than": {"method": []}},
             "printed: nan; valid: a number",
@@ -248,7 +248,7 @@ def test_any_other_claim_is_refused_in_a_line(claim, line):
         ),
         (RUNS | {"association": {"to": "score", "direction": "rises"}}, "score rises with itself"),
         (RUNS | {"association": {"to": "scroe", "direction": "rises"}}, "did you mean 'score'?"),
-        (RUNS | {"association": {"to": "std", "direction": "rises"}}, "not of single runs"),
+        (RUNS | {"association": {"to": "std", "direction": "rises"}}, "not single runs"),
         (
             RUNS | {"association": {"to": "loss", "direction": "rises", "over": "tasks"}},
             "unknown unit 'tasks'",
@@ -279,7 +279,7 @@ def test_two_claims_of_a_table_have_two_ids():
 def test_runs_of_the_whole_set_need_a_place_on_the_axis():
     claim = RUNS | {"says": "it rises", "trend": {"over": "data.share", "direction": "rises"}}
     declared(claims=[claim], layout=SHOWN)
-    assert "data.share=null is no number" in refused(claims=[claim])
+    assert "data.share=null is not a number" in refused(claims=[claim])
     assert "or give the layout's x_without" in refused(claims=[claim])
 
 

@@ -116,7 +116,7 @@ MEANINGLESS = {
     ("mixout_released", "rifle"): "modules=encoder",
     ("dora", "wise_ft"): "not in the checkpoint",
     ("lora", "wise_ft"): "not in the checkpoint",
-    ("reinit", "wise_ft"): "nothing of the checkpoint",
+    ("reinit", "wise_ft"): "no weights of the checkpoint",
     ("anti_pgd", "wise_ft"): "weights that are evaluated",
     ("swa", "wise_ft"): "weights that are evaluated",
     ("ema", "wise_ft"): "weights that are evaluated",
@@ -144,9 +144,9 @@ MEANINGLESS = {
     ("reinit", "top_k"): "would stay random",
 }
 FREEZING = {  # beside one that trains a small part of the encoder
-    "dps_mix": "frozen at what",
-    "mixout": "frozen at what",
-    "mixout_released": "frozen at what",
+    "dps_mix": "frozen at their start",
+    "mixout": "frozen at their start",
+    "mixout_released": "frozen at their start",
     "reinit": "would stay random",
 }
 MEANINGLESS |= {

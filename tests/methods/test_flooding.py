@@ -28,7 +28,7 @@ def test_the_loss_and_its_gradient_by_hand(level: float, sign: int) -> None:
 
 
 def test_parts_of_a_batch_are_refused() -> None:
-    with pytest.raises(BenchmarkError, match=r"protocol\.micro_batch_size=2 of 4: flooding is of the loss"):
+    with pytest.raises(BenchmarkError, match=r"protocol\.micro_batch_size=2 of 4: flooding needs the loss"):
         Flooding().check(replace(PROTOCOL, micro_batch_size=2), TaskConfig())
     for size in (None, 4, 8):
         Flooding().check(replace(PROTOCOL, micro_batch_size=size), TaskConfig())

@@ -52,7 +52,7 @@ def test_a_task_without_classes_is_refused(task: TaskConfig, says: str) -> None:
 def test_a_run_that_cannot_have_it_is_refused_before_it_begins(compose, cli) -> None:
     status, _, errors = cli("protocol=demo", "model=embedded", "task=closeness", "method=[label_smoothing]")
     assert status == 2
-    assert "task.labels=[] (task 'closeness', a regression): label smoothing is of classes" in errors
+    assert "task.labels=[] (task 'closeness', a regression): label smoothing needs classes" in errors
 
 
 def test_rdrop_whose_cross_entropies_would_be_plain_is_refused() -> None:

@@ -251,7 +251,7 @@ def test_a_wrong_hyper_parameter_is_named(hyper: dict[str, Any], message: str) -
 @pytest.mark.parametrize(
     ("other", "says"),
     [
-        ({"_target_": "benchmark.methods.mixout.Mixout"}, "frozen at what it mixes"),
+        ({"_target_": "benchmark.methods.mixout.Mixout"}, "frozen at their start"),
         ({"_target_": "benchmark.methods.reinit.ReInit"}, "would stay random"),
         ({"_target_": "benchmark.methods.bitfit.BitFit"}, "each freezes"),
         ({"_target_": "benchmark.methods.l2sp.L2SP"}, "not in the checkpoint"),

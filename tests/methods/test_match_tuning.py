@@ -97,9 +97,9 @@ def test_the_passes_of_another_method_are_matched_apart() -> None:
         (
             {},
             {"kind": "tagging"},
-            "task.kind=tagging .*: match-tuning is of whole texts; valid: classification",
+            "task.kind=tagging .*: match-tuning is for tasks of whole texts; valid: classification",
         ),
-        ({"micro_batch_size": 2}, {}, "micro_batch_size=2 of 4: match-tuning is of the whole batch"),
+        ({"micro_batch_size": 2}, {}, "micro_batch_size=2 of 4: match-tuning needs the whole batch"),
     ],
 )
 def test_what_it_cannot_match_is_refused(protocol: dict[str, Any], task: dict[str, Any], says: str) -> None:

@@ -113,7 +113,7 @@ def test_a_draw_is_that_of_its_update() -> None:
     [
         ({}, {"labels": []}, "a regression"),
         ({}, {"kind": "tagging"}, "task.kind=tagging"),
-        ({"micro_batch_size": 2}, {}, "micro_batch_size=2 of 4: the partners of mixup"),
+        ({"micro_batch_size": 2}, {}, "micro_batch_size=2 of 4: mixup takes partners"),
     ],
 )
 def test_what_it_cannot_mix_is_refused(protocol: dict[str, Any], task: dict[str, Any], says: str) -> None:

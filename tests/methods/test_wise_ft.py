@@ -68,7 +68,7 @@ def test_alpha_one_is_plain_fine_tuning_bit_for_bit() -> None:
 @pytest.mark.parametrize(
     ("other", "says"),
     [
-        ("reinit.ReInit", "nothing of the checkpoint"),
+        ("reinit.ReInit", "no weights of the checkpoint"),
         ("lora.LoRA", "not in the checkpoint"),
         ("ema.EMA", "weights that are evaluated"),
     ],

@@ -78,7 +78,7 @@ def test_one_changed_number_of_the_arrays_is_noticed(store, caplog):
         ("logits/validation", np.zeros((1, 2, 2), np.float32), "float32 of shape (1, 2, 2), and not floats"),
         ("logits/validation", np.zeros((2, 3, 2), np.float32), "of shape (2, 3, 2)"),
         ("logits/validation", np.zeros((1, 3, 2), np.int64), "int64 of shape (1, 3, 2)"),
-        ("logits/validation", np.full((1, 3, 2), np.nan, np.float32), "has values that are no numbers"),
+        ("logits/validation", np.full((1, 3, 2), np.nan, np.float32), "has values that are not numbers"),
         ("logits/validation", None, "logits/validation: its targets are missing"),
         ("losses", np.array(["a"]), "losses: <U1 of shape (1,), and not a number for each of 2 updates"),
         ("losses", np.zeros((2, 2), np.float32), "losses: float32 of shape (2, 2)"),
@@ -152,7 +152,7 @@ def test_arrays_that_are_a_pipe_are_named_and_never_waited_for(unsealed, caplog)
     place(unsealed).unlink()
     os.mkfifo(place(unsealed))
     assert unsealed.arrays(ID) == {}
-    assert "no regular file" in caplog.text
+    assert "not a regular file" in caplog.text
 
 
 def test_no_changed_byte_of_the_arrays_ends_a_reader(unsealed):

@@ -99,10 +99,10 @@ def test_what_was_left_out_keeps_a_claim_from_being_reproduced(record_of):
 def test_verdicts_on_other_models_say_so(record_of):
     planned = load(TABLE2, ONE_MODEL)
     notes = build(planned, scored(planned, record_of, gain(5))).notes
-    assert any("The verdicts are of MiniLM" in note for note in notes), notes
+    assert any("The verdicts are about MiniLM" in note for note in notes), notes
     declared = load(TABLE2, "model=bert_base_uncased")
     shown = build(declared, scored(declared, record_of, gain(5)))
-    assert not any("The verdicts are of" in note for note in shown.notes)
+    assert not any("The verdicts are about" in note for note in shown.notes)
     assert shown.verdicts[0].verdict == UNDECIDED  # three models were not run
 
 

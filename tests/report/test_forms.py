@@ -48,7 +48,7 @@ Smallest true difference that these seeds find with 80% power
 |----------|-----------|-------------------:|
 | Embedded | noisytune |              16.33 |
 
-What the size of the evaluation set leaves open of the difference (95%)
+Uncertainty of the difference from the size of the evaluation set (95%)
 
 | Model    | Method    | Opinion (accuracy) |
 |----------|-----------|-------------------:|

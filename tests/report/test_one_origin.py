@@ -66,7 +66,7 @@ def test_only_the_newest_origin_is_averaged(
     numbers = pd.read_csv(tmp_path / "out" / "table.csv")
     assert set(numbers["score_mean"]) == {mean}
     assert (
-        f"{6 - left} runs are of another origin than the newest ({what}"
+        f"{6 - left} runs have another origin than the newest ({what}"
         in (tmp_path / "out" / "table.md").read_text()
     )
 

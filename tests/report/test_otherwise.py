@@ -41,7 +41,7 @@ def notes(
         (
             ["task.evaluate.validation.split=train"],
             {},
-            ["Scores on validation of opinion are of its training split train, which was seen"],
+            ["Scores on validation of opinion are of its training split train, which the run has seen"],
         ),
     ],
 )

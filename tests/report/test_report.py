@@ -205,7 +205,7 @@ def test_published_rows_are_shown_as_printed_without_an_average_over_other_tasks
 
 @pytest.mark.parametrize(("model", "others"), [("minilm", True), ("bert_base_uncased", False)])
 def test_published_rows_of_other_models_are_said_to_be_so(model, others, records):
-    assert ("of other models than" in notes(published(records, model))) == others
+    assert ("for other models than" in notes(published(records, model))) == others
 
 
 @pytest.mark.parametrize(("selection", "score"), [("last", 70), ("best", 90)])
@@ -328,7 +328,7 @@ def test_a_metric_that_was_not_measured_is_refused_by_name(record_of):
 def test_a_record_that_cannot_be_used_is_not_called_a_run_that_was_not_made(tmp_path):
     planned = load(DEMO, "task=opinion", "method=[]", "seed=1,2", f"store='{tmp_path}'")
     (tmp_path / planned.runs[0].run_id).mkdir()
-    says = "2 of 2 runs are missing (1 not run, 1 with a record that is damaged, cannot be read now, or is of other data)"
+    says = "2 of 2 runs are missing (1 not run, 1 with a record that is damaged, cannot be read now, or was made from other data)"
     assert any(note.startswith(says) for note in build(planned, {}).notes)
 
 

@@ -58,8 +58,8 @@ def test_reproduced_is_a_word_for_the_declared_grid(made):
 
     def words(size: float, *changes: str) -> list[str]:
         shown = made((*FIGURE4, *changes), gain(noisytune=size), stated)
-        assert bool(shown.head) == any("seed" not in change for change in changes)
-        assert all(change in shown.head[0] for change in changes if shown.head)
+        assert bool(shown.preface) == any("seed" not in change for change in changes)
+        assert all(change in shown.preface[0] for change in changes if shown.preface)
         return [shown.verdicts[0].verdict]
 
     assert words(5) == [REPRODUCED]

@@ -194,9 +194,9 @@ def test_a_snapshot_of_other_data_is_not_continued(place: Place) -> None:
 
     ready = assemble(Run(place.config))
     ready.snapshot.path.parent.mkdir(parents=True)
-    head = ready.snapshot.head()
+    head = ready.snapshot.full_stamp()
     place.revise(FIRST, flipped=True)
-    assert assemble(Run(place.config)).snapshot.head() != head
+    assert assemble(Run(place.config)).snapshot.full_stamp() != head
 
 
 def test_a_hit_takes_well_under_a_millisecond(place: Place) -> None:

@@ -62,7 +62,7 @@ def test_every_run_that_did_not_end_well_is_named_with_its_reason(store, make, r
     assert "error: out of luck at …/2 (2 times)" in failed
     assert "embedded opinion [] seed 1" in failed
     assert f'href="runs/{runs[1].run_id}.html"' in diverged
-    assert "a loss or an output was no finite number by update 3" in diverged
+    assert "a loss or an output was not a finite number by update 3" in diverged
     assert f'href="runs/{runs[2].run_id}.html"' in collapsed
     assert "one answer to everything on validation" in collapsed
     assert all(
@@ -78,7 +78,7 @@ def test_the_overview_a_table_and_a_run_lead_there(store, make, runs, tmp_path):
     table = (tmp_path / "site/tables/demo-noisytune.html").read_text()
     assert '3 runs failed, diverged or collapsed: <a href="../failed.html#table=demo/noisytune">' in table
     page = (tmp_path / f"site/runs/{runs[1].run_id}.html").read_text()
-    assert '<a href="../failed.html">a loss or an output was no finite number by update 3</a>' in page
+    assert '<a href="../failed.html">a loss or an output was not a finite number by update 3</a>' in page
 
 
 def test_a_failure_that_was_mended_is_gone_from_a_page_that_is_kept(store, make, runs, record_of, tmp_path):

@@ -193,7 +193,7 @@ def test_damaged_foreign_and_unfinished_records_are_named(small_store, make, tmp
 def test_a_folder_with_other_files_is_refused_and_nothing_of_it_is_touched(small_store, tmp_path, capsys):
     (tmp_path / "index.html").write_text("mine")
     assert command.main(["demo", f"store={small_store.folder}", "--output", str(tmp_path)]) == 2
-    assert "is no site of this project; name another folder" in capsys.readouterr().err
+    assert "is not a site of this project; name another folder" in capsys.readouterr().err
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("index.html", "mine")]
 
 

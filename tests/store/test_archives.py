@@ -34,13 +34,13 @@ def packed(folder: Path, *records) -> Path:
 def test_an_archive_gives_the_records_back_byte_for_byte(tmp_path: Path) -> None:
     path = packed(tmp_path)
     added = unpacking.add(Store(tmp_path / "to"), path)
-    assert (added.new, added.there, added.left_out) == (2, 0, [])
+    assert (added.new, added.known, added.left_out) == (2, 0, [])
     for run_id in (ID, OTHER):
         for name in ("record.json", "arrays.npz"):
             place = Path(run_id, name)
             assert (tmp_path / "to" / place).read_bytes() == (tmp_path / "from" / place).read_bytes()
     assert Store(tmp_path / "to").find(ID) == RECORD
-    assert unpacking.add(Store(tmp_path / "to"), path).there == 2
+    assert unpacking.add(Store(tmp_path / "to"), path).known == 2
 
 
 def test_the_same_records_give_the_same_bytes(tmp_path: Path) -> None:
@@ -91,9 +91,9 @@ MEMBERS = {
     "a path upwards": (member("../escaped"), "is not in its manifest"),
     "an absolute path": (member("/tmp/escaped"), "is not in its manifest"),
     "a path upwards in a run": (member(f"runs/{ID}/../../escaped"), "is not in its manifest"),
-    "a link": (member(RECORD_FILE, tarfile.SYMTYPE, link="/etc/passwd"), "is no regular file"),
-    "a hard link": (member(RECORD_FILE, tarfile.LNKTYPE, link="manifest.json"), "is no regular file"),
-    "a device": (member(RECORD_FILE, tarfile.CHRTYPE), "is no regular file"),
+    "a link": (member(RECORD_FILE, tarfile.SYMTYPE, link="/etc/passwd"), "is not a regular file"),
+    "a hard link": (member(RECORD_FILE, tarfile.LNKTYPE, link="manifest.json"), "is not a regular file"),
+    "a device": (member(RECORD_FILE, tarfile.CHRTYPE), "is not a regular file"),
     "a file twice": (member(RECORD_FILE, size=3), "is there twice"),
 }
 

@@ -75,7 +75,7 @@ def test_every_fault_is_a_line(whole: Path, capsys: pytest.CaptureFixture[str]) 
     assert {name: why[:38] for name, why in faults(out).items()} == {
         ID: "something in it was changed: its conte",
         "arrays.npz": "they are not what the record's digest ",
-        "notes\\x1b[2J.txt": "notes\\x1b[2J.txt is no run's id",
+        "notes\\x1b[2J.txt": "notes\\x1b[2J.txt is not the id of a ru",
         f"{ID}-1.json": "Expecting property name enclosed in do",
         f"{OTHERS[1]}.pt": "the snapshot of a run that is finished",
         ".writing-old": "was never finished: nothing was writte",

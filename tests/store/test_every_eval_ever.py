@@ -99,7 +99,7 @@ def test_a_record_has_all_that_the_schema_requires(kind: str) -> None:
     content = every_eval_ever.converted(KINDS[kind], "somebody")
     valid(json.loads(json.dumps(content, allow_nan=False)))
     assert content["source_metadata"]["source_organization_name"] == "somebody"
-    assert PLACE.fullmatch(str(every_eval_ever.place(KINDS[kind])))
+    assert PLACE.fullmatch(str(every_eval_ever.path_of(KINDS[kind])))
 
 
 @pytest.mark.skipif(
@@ -155,7 +155,7 @@ def test_files_are_the_same_whenever_they_are_written(tmp_path: Path) -> None:
 
 
 def test_a_file_with_something_else_stays(tmp_path: Path) -> None:
-    path = tmp_path / every_eval_ever.place(RECORD)
+    path = tmp_path / every_eval_ever.path_of(RECORD)
     path.parent.mkdir(parents=True)
     path.write_text("mine")
     with pytest.raises(BenchmarkError, match="is there already, with something else"):

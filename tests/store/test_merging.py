@@ -34,7 +34,7 @@ def names(folder: Path) -> list[str]:
 def test_records_of_several_stores_are_copied_byte_for_byte(tmp_path: Path) -> None:
     one, two = store(tmp_path / "one", record()), store(tmp_path / "two", record(OTHER))
     added = merge(tmp_path / "all", [one.folder, two.folder])
-    assert (added.new, added.there, added.beside, added.left_out) == (2, 0, [], [])
+    assert (added.new, added.known, added.beside, added.left_out) == (2, 0, [], [])
     assert names(tmp_path / "all") == [ID, OTHER]
     for source, run_id in ((one, ID), (two, OTHER)):
         for name in ("record.json", "arrays.npz"):
@@ -53,7 +53,7 @@ def test_records_of_several_stores_are_copied_byte_for_byte(tmp_path: Path) -> N
 def test_the_same_bits_are_kept_once_whatever_surrounded_them(tmp_path: Path, change: dict) -> None:
     one, two = store(tmp_path / "one", record()), store(tmp_path / "two", record(**change))
     added = merge(one.folder, [two.folder])
-    assert (added.new, added.there, added.beside) == (0, 1, [])
+    assert (added.new, added.known, added.beside) == (0, 1, [])
     assert names(one.folder) == [ID]
     assert one.find(ID) == RECORD
 
@@ -66,7 +66,7 @@ def test_arrays_that_were_compressed_in_another_way_are_the_same_bits(tmp_path: 
     (two.folder / ID / "record.json").write_text(json.dumps(content))
     np.savez(path, **ARRAYS)
     assert path.read_bytes() != (one.folder / ID / "arrays.npz").read_bytes()
-    assert merge(one.folder, [two.folder]).there == 1
+    assert merge(one.folder, [two.folder]).known == 1
 
 
 def test_scores_that_no_seal_proves_are_compared_with_the_outputs(tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_other_bits_of_the_same_run_are_both_kept_and_named(tmp_path: Path, kind
     assert part in line
     assert "device a processor / another processor" in line
     assert f"this one as {ID}-2" in line
-    assert merge(one.folder, [two.folder]).there == 1  # repeated
+    assert merge(one.folder, [two.folder]).known == 1  # repeated
     assert names(one.folder) == [ID, f"{ID}-2"]
 
 
@@ -181,7 +181,7 @@ def test_an_interrupted_merge_leaves_whole_records_and_is_repeated(
         merge(tmp_path / "all", [two.folder])
     assert len(names(tmp_path / "all")) == 2  # and nothing half-written
     added = merge(tmp_path / "all", [two.folder])
-    assert (added.new, added.there) == (2, 2)
+    assert (added.new, added.known) == (2, 2)
 
 
 def test_failures_are_copied_once(tmp_path: Path) -> None:

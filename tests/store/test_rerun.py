@@ -161,7 +161,7 @@ def of_other_data(record: Record, arrays: dict[str, np.ndarray]) -> Record:
 CANNOT = {
     "a class that is not trusted": (strangers_class, "the package os is not trusted"),
     "a folder of another machine": (of_a_folder, "a folder of another machine is known by its name alone (model.id=my_model"),
-    "other data": (of_other_data, "here is not what it was made with"),
+    "other data": (of_other_data, "here is not what the record was made with"),
     "a model that is not here": (
         lambda record, arrays: of(
             record, model=record.config["model"] | {"builder": None, "id": "nobody/nothing"}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from benchmark.tasks.answer_forms import Given, given
+from benchmark.tasks.answer_forms import Given, read_answer
 from benchmark.tasks.columns import UnfitError
 
 ONE = Given(["good"], [12])
@@ -27,12 +27,12 @@ ONE = Given(["good"], [12])
     ],
 )
 def test_every_form_of_one_answer_is_the_same(value: Any) -> None:
-    assert given(value) == ONE
+    assert read_answer(value) == ONE
 
 
 def test_several_answers_keep_their_order() -> None:
     both = [{"text": "good", "answer_start": 12}, {"text": "is", "answer_start": 9}]
-    assert given(both) == Given(["good", "is"], [12, 9])
+    assert read_answer(both) == Given(["good", "is"], [12, 9])
 
 
 @pytest.mark.parametrize(
@@ -46,21 +46,21 @@ def test_several_answers_keep_their_order() -> None:
     ],
 )
 def test_a_question_without_an_answer_has_none(value: Any) -> None:
-    assert given(value) == Given([], [])
+    assert read_answer(value) == Given([], [])
 
 
 @pytest.mark.parametrize("value", [None, "null"])
 def test_an_answer_that_is_not_given_is_not_the_same_as_none(value: Any) -> None:
-    assert given(value) is None
+    assert read_answer(value) is None
 
 
 @pytest.mark.parametrize(
     ("value", "fault"),
     [
-        ("good", "no JSON"),
-        ("[" * 5000, "no JSON"),
-        ("9" * 5000, "no JSON"),
-        ("{'text': ['good'], 'answer_start': [12]}", "no JSON"),
+        ("good", "not JSON"),
+        ("[" * 5000, "not JSON"),
+        ("9" * 5000, "not JSON"),
+        ("{'text': ['good'], 'answer_start': [12]}", "not JSON"),
         (12, "no texts with their places"),
         (["good"], "no texts with their places"),
         ({"text": ["good"]}, "no 'answer_start'"),
@@ -77,4 +77,4 @@ def test_an_answer_that_is_not_given_is_not_the_same_as_none(value: Any) -> None
 )
 def test_other_forms_say_what_they_lack(value: Any, fault: str) -> None:
     with pytest.raises(UnfitError, match=fault):
-        given(value)
+        read_answer(value)

@@ -52,10 +52,10 @@ def test_a_target_stands_for_a_label_by_name_and_else_by_position(
         (LABELS, [], 2, r"out of range \(valid: 0 = bad, 1 = good\)"),
         (LABELS, [], -2, "out of range"),
         (LABELS, [], -100, "out of range"),
-        (LABELS, [], 0.5, "no whole number"),
-        (LABELS, [], Decimal("0.5"), "no whole number"),
-        (LABELS, [], float("nan"), "no whole number"),
-        (LABELS, [], float("inf"), "no whole number"),
+        (LABELS, [], 0.5, "not a whole number"),
+        (LABELS, [], Decimal("0.5"), "not a whole number"),
+        (LABELS, [], float("nan"), "not a whole number"),
+        (LABELS, [], float("inf"), "not a whole number"),
         (LABELS, [], True, "truth value"),
         (LABELS, [], "1", r"none of the labels \(valid: bad, good\)"),
         (LABELS, [], "Good", "did you mean 'good'"),
@@ -116,9 +116,9 @@ def test_values_below_zero_are_values_and_null_is_none() -> None:
 @pytest.mark.parametrize(
     ("value", "fault"),
     [
-        (float("nan"), "no finite number"),
-        (float("-inf"), "no finite number"),
-        (1e39, "no finite number"),  # infinite in float32
+        (float("nan"), "not a finite number"),
+        (float("-inf"), "not a finite number"),
+        (1e39, "not a finite number"),  # infinite in float32
         (True, "truth value"),
         ("0.5", "is a text"),
         ("1.000,5", "has a decimal comma: write numbers with a point"),
@@ -131,9 +131,11 @@ def test_what_is_no_value_is_refused(value: Any, fault: str) -> None:
 
 
 def test_the_word_that_makes_texts_of_a_column_of_numbers_is_named() -> None:
-    with pytest.raises(BenchmarkError, match=r"'score', row 12 .*'NA' is no number, and most .* empty field"):
+    with pytest.raises(
+        BenchmarkError, match=r"'score', row 12 .*'NA' is not a number, and most .* empty field"
+    ):
         columns.values(rows_of(score=["3.5", None, "NA", "1e-3"]), "score")
-    with pytest.raises(BenchmarkError, match=r"'label', row 11 .*'x' is no number"):
+    with pytest.raises(BenchmarkError, match=r"'label', row 11 .*'x' is not a number"):
         columns.classes(rows_of(label=["0", "x", "1"]), "label", LABELS, {})
     with pytest.raises(BenchmarkError, match=r"'label', row 10 .*'0' is none of the labels"):
         columns.classes(rows_of(label=["0", "good", "bad"]), "label", LABELS, {})
@@ -189,7 +191,7 @@ def test_tags_are_found_by_name_and_words_that_do_not_count_have_none() -> None:
         (["a", "b"], "[0, 0]", r"'tags', row 10 .*is a text, and a list of tags is wanted"),
         (["a", "b"], [0, 3], r"'tags', row 10 .*3 is out of range"),
         (["a", "b"], [0, -2], r"'tags', row 10 .*-2 is out of range"),
-        (["a", "b"], [0.5, 0.0], r"'tags', row 10 .*0.5 is no whole number"),
+        (["a", "b"], [0.5, 0.0], r"'tags', row 10 .*0.5 is not a whole number"),
         (["a", "b"], ["O", "B-ORG"], r"'tags', row 10 .*'B-ORG' is none of the labels"),
         (["a"], [[0]], r"'tags', row 10 .*several labels"),
     ],

@@ -17,7 +17,7 @@ from benchmark.step.update import Number, Update, subtract
 
 @dataclass
 class Anchored(Method):
-    """A method with anchors theta0: the start of fine-tuning.
+    """A method with anchors theta0, the weights at the start of fine-tuning.
 
     ``anchor`` is the ``clean`` checkpoint, or the weights after another method's noise (``perturbed``).
     Re-initialised blocks are anchored to their drawn weights.

@@ -2,8 +2,8 @@
 
 Used by the methods that ask a model to agree with itself: R-Drop, R3F, SMART. An item is an example of a
 classification or regression, or a labelled word of a tagging. An extractive answer has two items: the
-distributions of its start and of its end over the real tokens of a window. Logits are (items, classes). All is
-computed in float32 at least. The caller averages over items.
+distributions of its start and of its end over the real tokens of a window. Logits are (items, classes).
+Everything is computed in float32 at least. The caller averages over items.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import torch
 
 
 def at_least_float32(values: torch.Tensor) -> torch.Tensor:
-    """``values`` in float32, or as they are in float64."""
+    """``values`` in float32; float64 values stay as they are."""
     return values if values.dtype == torch.float64 else values.float()
 
 

@@ -1,4 +1,4 @@
-"""Other weights in the trained ones' place for an evaluation, for averages and interpolations."""
+"""Other weights in place of the trained ones during an evaluation, for averages and interpolations."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from benchmark.step.update import Tensors
 def replaced(model: nn.Module, values: Mapping[str, torch.Tensor]) -> Iterator[None]:
     """Put ``values`` in place of the parameters of these names, for the block.
 
-    After it the parameters have the bits that they had before.
+    After the block the parameters have the same bits as before.
     """
-    there = dict(model.named_parameters())
-    weights: Tensors = [there[name] for name in values]
+    parameters = dict(model.named_parameters())
+    weights: Tensors = [parameters[name] for name in values]
     with torch.no_grad():
         kept = [weight.clone() for weight in weights]
         if weights:

@@ -16,7 +16,7 @@ from benchmark.methods.reinit import ReInit
 
 @dataclass
 class PartialTuning(Method):
-    """Freeze what is not a part; the part and the head learn at ``rate`` times the protocol's rate."""
+    """Train a part and the head at ``rate`` times the protocol's rate; freeze the rest."""
 
     cost: ClassVar[str] = "less than none: frozen weights need no gradients"
     not_captured = ""
@@ -35,7 +35,7 @@ class PartialTuning(Method):
         if isinstance(other, PartialTuning):
             return "each freezes what the other one trains"
         if isinstance(other, Mixout):
-            return "the matrices that Mixout mixes are frozen at what it mixes them with"
+            return "the matrices that Mixout mixes are frozen at their start, with which it mixes them"
         if isinstance(other, ReInit):
             return "the blocks drawn anew would stay random"
         return None

@@ -12,7 +12,7 @@ from benchmark.methods.base import Context, Method
 
 @dataclass
 class PassNoise(Method):
-    """Noise that every training pass draws anew."""
+    """A method whose noise is drawn anew in every training pass."""
 
     @property
     def exempt(self) -> dict[str, str]:

@@ -14,8 +14,8 @@ from benchmark.step.update import Tensors, Update
 class Sensitivity(Stateful):
     """Running means of |theta * g| of the parameters called ``names``.
 
-    ``signed`` drops the absolute value. ``means`` is by parameter name: 0 before the first update, without
-    correction for that start.
+    ``signed`` drops the absolute value. ``means`` is by parameter name. It starts at 0, and this start is not
+    corrected.
     """
 
     def __init__(self, names: Collection[str], beta: float, signed: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""Refusals of tasks and protocols with which a method has no meaning, shared by several."""
+"""Refusals of tasks and protocols for which methods have no meaning."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from benchmark.errors import BenchmarkError
 
 
 def check_kind(task: TaskConfig, kinds: Collection[str], why: str) -> None:
-    """Raises: BenchmarkError for a task of no kind in ``kinds``; ``why`` is the reason."""
+    """Raises: BenchmarkError for a task whose kind is not in ``kinds``; ``why`` is the reason."""
     if task.kind not in kinds:
         raise BenchmarkError(
             f"task.kind={task.kind} (task {task.name!r}): {why}; valid: {', '.join(sorted(kinds))}"
@@ -17,7 +17,10 @@ def check_kind(task: TaskConfig, kinds: Collection[str], why: str) -> None:
 
 
 def check_classes(task: TaskConfig, kinds: Collection[str], why: str) -> None:
-    """Raises: BenchmarkError for a regression, or a task of no kind in ``kinds``; ``why`` is the reason."""
+    """Raises: BenchmarkError for a regression, or a task whose kind is not in ``kinds``.
+
+    ``why`` is the reason.
+    """
     check_kind(task, kinds, why)
     if not task.labels:
         raise BenchmarkError(f"task.labels=[] (task {task.name!r}, a regression): {why}")

@@ -30,7 +30,7 @@ def in_encoder(encoder: Encoder) -> set[str]:
 def is_matrix(name: str, weight: torch.Tensor) -> bool:
     """True for a weight that decays.
 
-    XLNet's attention biases have two dimensions too; they are told by their name.
+    XLNet's attention biases have two dimensions too; they are recognised by name.
     """
     return weight.ndim >= 2 and not name.endswith("bias")
 
@@ -58,6 +58,6 @@ def selected(tensors: Tensors, indices: Iterable[int]) -> Tensors:
 
 
 def apart(entries: torch.Tensor, like: Tensors) -> Tensors:
-    """Views of ``entries`` (n,), taken apart into the shapes of ``like``, of n entries together."""
+    """Split ``entries`` (n,) into views with the shapes of ``like``, n entries in all."""
     parts = entries.split([tensor.numel() for tensor in like])
     return [part.view_as(tensor) for part, tensor in zip(parts, like, strict=True)]

@@ -1,4 +1,4 @@
-"""Methods of one run: they are made together, and their hooks are called in turn."""
+"""The methods of one run: made together, their hooks called one after another."""
 
 from __future__ import annotations
 

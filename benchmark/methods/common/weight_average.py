@@ -1,4 +1,4 @@
-"""A mean of the weights that is evaluated in their place, for EMA and SWA."""
+"""Evaluation of a mean of the weights in their place, for EMA and SWA."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ class WeightAverage(Method):
         self.total = 0
 
     def share(self, number: int, total: int) -> float:
-        """The part of the mean that update ``number`` of ``total`` (from 1) makes new; 1 forgets what was."""
+        """The weight of update ``number`` of ``total`` (from 1) in the new mean; 1 forgets the old mean."""
         raise NotImplementedError
 
     def share_at(self, number: int, rate: float) -> float:
-        """The share in the form of `Update.scheduled`, which knows a number by its function."""
+        """The share in the form of `Update.scheduled`, which identifies a changing number by its function."""
         return self.share(number, self.total)
 
     def after(self, update: Update) -> None:

@@ -55,7 +55,7 @@ class Figures:
 
 
 def draw(grid: Grid, report: Report, records: Mapping[str, Record], arrays: Arrays) -> Figures:
-    """Every figure that the records of a table allow; a note names what they lack."""
+    """Every figure that the records of a table allow; a note names missing quantities."""
     figures = Figures()
     layout = grid.table["layout"]
     if layout["kind"] != "table":

@@ -13,8 +13,8 @@ from benchmark.report.numbers.statistics import estimate
 from benchmark.report.published import AVERAGE
 
 Draw = Callable[[Axes, pd.DataFrame, Sequence[str]], None]
-TAIL = 1e-3  # share of a histogram's counts that either end leaves out
-UPRIGHT = 12  # more groups of bars leave no room for their names below
+TAIL = 1e-3  # share of a histogram's counts that is left out at either end
+UPRIGHT = 12  # above so many groups of bars, there is no room for their names below
 
 
 def lines(axes: Axes, frame: pd.DataFrame, series: Sequence[str]) -> None:
@@ -38,7 +38,7 @@ def lines(axes: Axes, frame: pd.DataFrame, series: Sequence[str]) -> None:
             markersize=4,
             **style,
         )
-        if len(series) <= 4 or name == AVERAGE:  # more bands would hide each other
+        if len(series) <= 4 or name == AVERAGE:  # further bands would hide each other
             low, high = [estimated.low for _, estimated in means], [estimated.high for _, estimated in means]
             axes.fill_between(x, low, high, color=style["color"], alpha=BAND, linewidth=0)
     if texts:
@@ -123,7 +123,7 @@ def lying(display: str, frame: pd.DataFrame) -> bool:
 
 
 def heat(axes: Axes, frame: pd.DataFrame, series: Sequence[str]) -> None:
-    """The mean of every place as a shade, series from top to bottom."""
+    """The mean at every x as a shade; series from top to bottom."""
     places = sorted(set(frame["x"])) if numeric(frame["x"]) else list(dict.fromkeys(frame["x"]))
     means = frame.groupby(["series", "x"])["y"].mean()
     shades = np.array([[means.get((name, x), np.nan) for x in places] for name in series])

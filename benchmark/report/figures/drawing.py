@@ -1,4 +1,4 @@
-"""SVG by hand: text that can be selected, on axes, in colours that a page may change by class."""
+"""SVG drawn by our own code: text that can be selected, axes, and colours that a page can change by class."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Scale:
         return self.left + min(max(share, 0.0), 1.0) * (self.right - self.left)
 
     def ticks(self, most: int = 6) -> list[float]:
-        """Round values within the scale, at most ``most`` or so."""
+        """Round values within the scale, about ``most`` at most."""
         raw = (self.high - self.low) / most
         power = 10.0 ** math.floor(math.log10(raw))
         step = power * next(step for step in STEPS if step * power >= raw)
@@ -91,7 +91,7 @@ class Drawing:
         )
 
     def described(self, text: str, since: int) -> None:
-        """Give the elements from number ``since`` on a text that a pointer shows."""
+        """Give the elements from number ``since`` on a text that appears under the mouse pointer."""
         inner = "".join(self.parts[since:])
         self.parts[since:] = [f"<g><title>{safe(text)}</title>{inner}</g>"]
 
@@ -126,7 +126,7 @@ def room_for(names: Iterable[str]) -> float:
 
 
 def signed(value: float, form: str = ".2f") -> str:
-    """A number with its sign, and with the minus sign of print; 0 has none."""
+    """A number with its sign, as a typographic minus; 0 has no sign."""
     text = f"{value:+{form}}".replace("-", "−")
     return text[1:] if not text.strip("+−0.") else text
 

@@ -19,19 +19,19 @@ from matplotlib.figure import Figure  # noqa: E402
 
 from benchmark.report.figures.drawing import safe  # noqa: E402
 
-# Okabe and Ito's palette without its yellow, which is hard to see on white.
+# Okabe and Ito's palette, without the yellow, which is hard to see on white.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")
 DASHES = ("-", "--", "-.", ":")
 ENTRY = "of "  # begins the label of a series
 BAND = 0.18  # opacity
-HEIGHT = 3.2  # of a panel, in inches
+HEIGHT = 3.2  # height of a panel in inches
 
 
 def look(number: int) -> dict[str, Any]:
     """Colour, marker and dashes of the ``number``-th series.
 
-    No two of the first 28 are alike.
+    The first 28 are all different.
     """
     return {
         "color": COLOURS[number % len(COLOURS)],
@@ -55,7 +55,7 @@ def panels(count: int, width: float = 4.2, height: float = HEIGHT) -> tuple[Figu
 
 
 def entry(name: str) -> str:
-    """A series' name as the label of what is drawn: matplotlib leaves out labels that begin with ``_``."""
+    """A series' name as a label, with a prefix: matplotlib ignores labels beginning with ``_``."""
     return f"{ENTRY}{name}" if name else name
 
 

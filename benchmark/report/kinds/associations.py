@@ -1,4 +1,4 @@
-"""Associations of two quantities, by ranks: neither need be on a scale, and one outlier must not make one.
+"""Associations of two quantities, by ranks: no scale is assumed, and one outlier is not enough.
 
 Over the cells of a table, arms are fixed and seeds are drawn: each seed has a correlation over the arms, and
 Student's test is over the seeds, as for every other claim. Over runs, the seeds of an arm are its only units, so

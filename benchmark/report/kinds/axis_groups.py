@@ -1,4 +1,4 @@
-"""Arms that differ on one axis alone, and comparisons of weighted sums over them."""
+"""Groups of arms that differ only on one axis, and their weighted sums."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ from benchmark.report.paired_tests import Comparison
 from benchmark.report.sums import Term, by_column
 
 LEAST = 0.01  # points
-# P-values as claimed and of the contrary of all planned values by seed (n,), on the scale of half of a two-sided one.
+# From all planned values by seed (n,): the p-values as claimed and of the contrary, each like half a
+# two-sided one.
 OfPlanned = Callable[[np.ndarray], tuple[float, float]]
 
 
 def groups(compared: Compared, claim: dict[str, Any], axis: str) -> list[list[Arm]]:
-    """The claim's arms in groups that differ on ``axis`` alone.
+    """The claim's arms in groups whose members differ only on ``axis``.
 
-    An arm without the axis, such as plain fine-tuning, is in every group with which it agrees but for its method.
+    An arm without the axis, such as plain fine-tuning, is in every group with which it agrees except for its
+    method.
     """
     arms = compared.matching(claim["runs"])
     having = [arm for arm in arms if axis in arm.place]
@@ -65,7 +67,7 @@ def with_failures(
 def by_seed(compared: Compared, claim: dict[str, Any], terms: Sequence[Term], logs: bool) -> np.ndarray:
     """The weighted sum (n,) of every complete seed, failures at the floor.
 
-    With ``logs``, of the logarithms; a floor of 0 has none, and counts as a hundredth of a point.
+    With ``logs``, logarithms are summed; a floor of 0 has no logarithm, and counts as a hundredth of a point.
     """
     sides = [
         (weight, compared.values(claim, arm, column, planned.floored))

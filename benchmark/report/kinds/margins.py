@@ -21,14 +21,12 @@ from benchmark.report.numbers.statistics import MANY, Estimate
 from benchmark.report.paired_tests import Comparison, test_of
 from benchmark.report.sums import OF_MACHINES, Term
 
-HALF = (
-    0.5  # makes a p-value that is tested at 5 % one that is tested at 2.5 %, as halves of two-sided ones are
-)
+HALF = 0.5  # turns a p-value for a test at 5 % into one for a test at 2.5 %, like half of a two-sided p-value
 Difference = tuple[str, str, str, list[Term]]  # a column, the names of both sides, and the weighted sum
 
 
 def equivalent(compared: Compared, claim: dict[str, Any]) -> list[Comparison]:
-    """Two one-sided tests per pair of arms and column; of the arms of an axis, over all their pairs."""
+    """Two one-sided tests per pair of arms and column; for the arms of an axis, over all their pairs."""
     stated = claim["equivalent"]
     if not stated["over"]:
         return [_within(compared, claim, sides, stated) for sides in _differences(compared, claim)]
@@ -46,7 +44,7 @@ def size(compared: Compared, claim: dict[str, Any]) -> list[Comparison]:
 
 
 def not_worse(compared: Compared, claim: dict[str, Any]) -> list[Comparison]:
-    """One one-sided test per pair of arms and column; a loss, a time, memory or a gap is better if less."""
+    """One one-sided test per pair of arms and column; for a loss, a time, memory or a gap, less is better."""
     made, stated = [], claim["not_worse"]
     logs, margin = _margin(stated)
     for column, ours, others, terms in _differences(compared, claim):
@@ -78,7 +76,7 @@ def not_worse(compared: Compared, claim: dict[str, Any]) -> list[Comparison]:
 
 
 def _differences(compared: Compared, claim: dict[str, Any]) -> Iterator[Difference]:
-    """The differences that a claim is about: two arms, or an arm and the one that it gains over."""
+    """The differences that a claim is about: of two arms, or of an arm and the arm over which it gains."""
     if claim["than"]:
         for ours, others in compared.pairs(claim, "runs"):
             for column, mine, theirs in compared.places(claim):
@@ -124,7 +122,7 @@ def _within(
 
 
 def _evenly(comparison: Comparison, of: str) -> Comparison:
-    """A comparison that neither side can make closer by losing its runs, or by trying more settings.
+    """A comparison in which no side looks more alike by losing runs or by trying more settings.
 
     A lost run is neither quicker nor smaller than the others.
     """
@@ -137,7 +135,7 @@ def _evenly(comparison: Comparison, of: str) -> Comparison:
 def _alike(
     compared: Compared, claim: dict[str, Any], group: list[Arm], column: str, rule: Rule
 ) -> Comparison:
-    """All pairs of arms in one comparison, shown by the furthest pair."""
+    """All pairs of arms in one comparison, which shows the pair with the largest difference."""
     pairs = [
         _within(
             compared,
@@ -199,14 +197,14 @@ def _goal(stated: Mapping[str, Any], note: str = "") -> str:
 
 
 def _needed(estimate: Estimate, beyond: float) -> Callable[[float], int]:
-    """Seeds that show an effect as far beyond a bound as the one seen."""
+    """Seeds that show an effect as far beyond a bound as the observed one."""
     if not estimate.varies:
         return swaps.fewest_seeds
     return lambda level: seeds_for(abs(beyond / estimate.std), level) if beyond else MANY
 
 
 def _needed_within(estimate: Estimate, margin: float) -> Callable[[float], int]:
-    """Seeds that show the effect seen to be within a margin, or outside."""
+    """Seeds that show that the observed effect lies within a margin, or outside."""
     room = margin - abs(estimate.mean)
     if not estimate.varies or room <= 0:
         return _needed(estimate, room)

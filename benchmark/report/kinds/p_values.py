@@ -1,10 +1,11 @@
 """Claims that print a p-value: is the difference as sure as the paper says?
 
-A p-value is no property of the runs alone: with more seeds it falls for any gain, and of two exact repetitions each has
-the smaller one half of the time. So it is read as the size of effect that gives it, in standard deviations of a paired
-difference, at the paper's own number of seeds. The claim is reproduced if our effect is surely as large, contradicted
-if it is surely smaller (noncentral t), and undecided between: then a repetition at the paper's seeds may well print
-either. A paper that does not name its test is read as if it was paired and two-sided, as ours is.
+A p-value depends not only on the effect: with more seeds it falls for any gain, and a repetition of the same
+experiment gives a smaller p-value half of the time. So a printed p-value is turned into the effect that gives
+it at the paper's number of seeds, in standard deviations of a paired difference. The claim is reproduced if
+our effect is surely at least as large, contradicted if it is surely smaller (noncentral t), and undecided
+between: a repetition with the paper's seeds might then print a smaller or a larger p-value. If a paper does
+not name its test, a paired two-sided test is assumed, like ours.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def effect_of(p: float, n: int) -> float:
 
 def p_of(effect: float, n: int) -> float:
     """The two-sided p-value of a paired test in which ``n`` seeds show an ``effect``."""
-    if np.isinf(effect):  # of differences that are all the same, by their signs
+    if np.isinf(effect):  # all differences are equal: the test of signs
         return 2.0 ** (1 - n)
     return float(2 * stats.t.sf(abs(effect) * np.sqrt(n), n - 1))
 
@@ -88,8 +89,11 @@ def _compared(
 
 
 def _needed(seen: float, wanted: float, level: float) -> int:
-    """About the seeds that show the effect seen to be above or below the wanted one; at most ``MANY``."""
-    apart = abs(seen - wanted) if seen else np.inf  # no difference at all has no deviation
+    """The approximate number of seeds that show the observed effect to be above or below the wanted one.
+
+    At most ``MANY``.
+    """
+    apart = abs(seen - wanted) if seen else np.inf  # without any difference there is no deviation
     if not np.isfinite(apart) or not apart:
         return MANY
     distance = stats.norm.isf(level / 2) + stats.norm.isf(1 - POWER)

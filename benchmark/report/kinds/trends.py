@@ -1,7 +1,7 @@
 """Trends and optima: one contrast of an axis per seed, tested over the seeds.
 
-Means are tested by Student's test. Spreads and rates have no value by seed: there the deviations from each
-position's median, or the failures, are tested by exchanging positions within seeds.
+Means are tested by Student's test. Spreads and rates have no value for a single seed, so the deviations from
+each position's median, or the failures, are tested by exchanging positions within seeds.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ from benchmark.report.numbers.swaps import fewest_seeds
 from benchmark.report.paired_tests import Comparison, of_sum
 from benchmark.report.sums import Term
 
-Positions = list[tuple[Arm, Rule, float]]  # of a contrast: an arm, its columns and its place on the axis
+# Parts of a contrast: an arm, its columns and its place on the axis
+Positions = list[tuple[Arm, Rule, float]]
 
 
 def trend(compared: Compared, claim: dict[str, Any]) -> list[Comparison]:
@@ -68,7 +69,7 @@ def optimum(compared: Compared, claim: dict[str, Any]) -> list[Comparison]:
 
 
 def _complete(axis: Sequence[float], best: Sequence[float]) -> bool:
-    """True if an axis has the best values, smaller and larger ones, and none between."""
+    """True if an axis has the best values, smaller and larger values, and no others between the best."""
     between = {value for value in axis if min(best) <= value <= max(best)}
     return between == set(best) and min(axis) < min(best) and max(best) < max(axis)
 
@@ -215,7 +216,7 @@ def _complete_seeds(by_position: Sequence[BySeed]) -> np.ndarray:
 
 
 def _rates(arm: Arm, rule: Rule, counted: Sequence[str], left_out: Sequence[str]) -> BySeed:
-    """By seed the share of an arm's runs that ended so."""
+    """The share of an arm's runs with one of these ends, by seed."""
     runs = arm.behind(rule)
     failed = [np.nan if status in left_out else float(status in counted) for status in runs["status"]]
     return average_by_seed({**runs, "score": np.array(failed)}, rule)

@@ -1,7 +1,7 @@
 """Claims on several cells: all of them, most of them, at least so many.
 
-A cell's *one-sided* p-value is of the claimed direction, and tested at ``ONE_SIDED``: half of what a two-sided
-test is allowed. A cell that could not be tested has NaN, and counts as one that shows nothing.
+A cell's *one-sided* p-value is of the claimed direction, and tested at ``ONE_SIDED``: half of what a
+two-sided test is allowed. A cell that could not be tested has NaN, and counts as a cell that shows nothing.
 
 - All m cells: each may use the full level, since all have to be significant (intersection-union; Berger 1982).
 - At least u of m cells: partial conjunction (Benjamini and Heller 2008), (m - u + 1) times the u-th smallest p.
@@ -30,7 +30,8 @@ def at_least(p_values: Sequence[float], cells: int) -> float:
 
     ``p_values`` (m,) are one-sided.
 
-    More cells are evidence of fewer as well, so the p-value is the smallest one of this number or a larger.
+    If more cells are as claimed, so are fewer: the p-value is the smallest over this number and all larger
+    ones.
     """
     known = np.nan_to_num(np.array(p_values, float), nan=1.0)
     if not 1 <= cells <= len(known):
@@ -48,7 +49,7 @@ def helped(p_values: Sequence[float], level: float = ONE_SIDED) -> int:
 
 
 def most(cells: int) -> int:
-    """The number of cells that are most of them."""
+    """The smallest number of cells that is a majority."""
     return cells // 2 + 1
 
 

@@ -1,7 +1,7 @@
 """Trends and optima over an axis: one number per seed, tested over the seeds.
 
-A claim like "the gain falls with the data" is about the whole axis. A contrast uses all of it, where pairs of
-its values would each have to be significant.
+A claim like "the gain falls with the data" is about the whole axis. A contrast uses the whole axis at once;
+with pairs of values, each pair would have to be significant.
 """
 
 from __future__ import annotations

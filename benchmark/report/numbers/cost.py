@@ -22,7 +22,7 @@ def costs(frame: pd.DataFrame, records: dict[str, Record]) -> pd.DataFrame:
 
     ``update_ms``, ``training_s`` (all updates and the surveys before them, without evaluations) and
     ``memory_MB`` are medians over seeds. Each ``…_ratio`` is a median divided by that of plain fine-tuning
-    on the same kind of machine. NaN: the record lacks the number, or one of the averaged tasks does.
+    on the same kind of machine. NaN if the record, or one of the averaged tasks, lacks the number.
     """
     spent = pd.DataFrame([_run_costs(records.get(run)) for run in frame["run_id"]], index=frame.index)
     runs = pd.concat([frame[CELL], spent], axis=1)
@@ -59,7 +59,7 @@ def shown(spent: pd.DataFrame) -> pd.DataFrame:
 def _run_costs(record: Record | None) -> dict[str, Any]:
     """Device, times and memory of one run.
 
-    NaN where it does not tell, or of a run that was cut short.
+    NaN if the record has no number, or if the run was cut short.
     """
     if record is None:
         return {"device": None} | dict.fromkeys(COLUMNS, np.nan)

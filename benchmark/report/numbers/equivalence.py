@@ -1,7 +1,7 @@
 """Claims that two arms are alike, or that one is not worse, within a margin.
 
-A difference that is not found is no evidence that there is none. Two one-sided tests (Schuirmann 1987) ask
-whether the mean lies surely within the margin.
+If no difference is found, this is not evidence that there is none. Two one-sided tests (Schuirmann 1987) show
+whether the mean surely lies within the margin.
 """
 
 from __future__ import annotations

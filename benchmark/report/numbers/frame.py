@@ -127,8 +127,8 @@ def reported(record: Record, config: RunConfig, report: list[str], minus: list[s
     """The score of a record as a fraction: mean of ``report`` less mean of ``minus``.
 
     ``selection: last`` takes the final evaluation. ``best`` takes the highest one, which is optimistic: the
-    same set chooses and is reported. For a gap, the subtracted score chooses. The name of a set takes the
-    evaluation that is best on it. NaN for a run that diverged or has hidden labels.
+    same set chooses and is reported. For a gap, the subtracted score chooses. If ``selection`` is the name of
+    a set, the evaluation that is best on this set is taken. NaN for a run that diverged or has hidden labels.
     """
     if record.status != "finished" or not record.curve:
         return np.nan

@@ -20,7 +20,7 @@ BY_LANGUAGE = "by language: mean over seeds (difference to plain fine-tuning, pa
 def by_language(grid: Grid, frame: pd.DataFrame, records: Mapping[str, Record]) -> pd.DataFrame:
     """Numbers by ``column`` of the table and ``language``, as `measured` gives them by ``task``.
 
-    Columns that are no mean over languages are left out, and so are runs without a score.
+    Columns that are not means over languages are left out, and so are runs without a score.
     """
     by_column = []
     for column, block in frame.groupby("task", sort=False):

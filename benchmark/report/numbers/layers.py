@@ -1,9 +1,9 @@
 """Scores of sentence retrieval at a layer that the report chooses.
 
-The run scored several layers. A metric of a report may end with a rule. ``accuracy@others``: a language's layer is the
-one that is best on the mean of the set's other languages. ``f1@dev``: it is the best on the language's development set,
-which mining alone has. Neither looks at what it reports, as the best layer on the test set itself does
-(``task.retrieval.rule=best_on_test``).
+The run scored several layers, and a metric of a report may end with a rule that chooses one. With
+``accuracy@others``, a language's layer is the best on the mean of the set's other languages. With ``f1@dev``,
+it is the best on the language's development set, which only mining has. Neither rule looks at the reported
+score; ``task.retrieval.rule=best_on_test`` does, because it takes the best layer on the test set itself.
 """
 
 from __future__ import annotations
@@ -56,12 +56,12 @@ def score(by_set: Scores, set_name: str, metric: str) -> float:
 
 def by_layer(by_set: Scores, set_name: str, metric: str) -> Layers:
     """The scores of a set by layer. Raises: BenchmarkError if the run scored one layer alone."""
-    scores = by_set.get(set_name, {})
-    found = {
-        int(key.partition("@")[2]): value for key, value in scores.items() if key.startswith(f"{metric}@")
+    of_set = by_set.get(set_name, {})
+    scores = {
+        int(key.partition("@")[2]): value for key, value in of_set.items() if key.startswith(f"{metric}@")
     }
-    if not found:
+    if not scores:
         raise BenchmarkError(
             f"{set_name}: the run has no {metric} by layer; task.retrieval.rule=best_on_test scores all layers"
         )
-    return found
+    return scores

@@ -24,9 +24,9 @@ def maximum_test(ours: np.ndarray, others: np.ndarray) -> tuple[float, float]:
 def p_values(ours: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Differences of maxima and exact two-sided p-values of tables (tables, n) of paired values.
 
-    Whatever is swapped, the largest value of all is one side's maximum. The difference is at least the observed one if
-    all values of the other side are so far below: its partner's always is there, and of each other pair either value
-    with equal chance.
+    Under every swap, the largest value of all is the maximum of one side. The difference is at least the
+    observed one if all values of the other side lie that far below. This side always has the partner of the
+    largest value, and from each other pair either value with equal chance.
     """
     apart = ours.max(-1) - others.max(-1)
     high, low = np.maximum(ours, others), np.minimum(ours, others)

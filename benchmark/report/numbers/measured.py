@@ -25,13 +25,14 @@ def measured(
     """One row per model, variant, methods and column: score, paired difference, and runs by status.
 
     ``difference_p`` is corrected by Holm's method for all differences of the table. ``…_sampling`` is the
-    standard error due to the finite evaluation set, from ``shares`` (see `sampling.of_runs`). ``runs_…`` count
-    the runs by status; those that collapsed are finished as well. ``best`` is False for an arm that lacks one
-    of its planned runs, and of a gap for one that collapsed: what has learnt nothing has none. ``stands_in`` marks
-    cells that show the runs of an earlier row: they are no further tests.
+    standard error due to the finite evaluation set, from ``shares`` (see `sampling.of_runs`). ``runs_…``
+    count the runs by status; those that collapsed are finished as well. ``best`` is False for an arm that
+    lacks one of its planned runs; for a gap, also for an arm with a collapsed run, since a model that learnt
+    nothing has no gap. ``stands_in`` marks cells that show the runs of an earlier row: they do not count as
+    further tests.
     """
     rows: list[dict[str, Any]] = []
-    first: dict[Any, int] = {}  # by column and runs: the number of the cell that they are shown in first
+    first: dict[Any, int] = {}  # by column and runs: the number of the first cell that shows them
     for (model, variant), block in frame.groupby(["model", "variant"], sort=False):
         baseline = block[block["methods"] == ""]
         for methods, ours in block.groupby("methods", sort=False):
@@ -82,7 +83,7 @@ def seeds(frame: pd.DataFrame, column: str, rule: Rule) -> dict[int, float]:
 def mean_of(sides: Sequence[tuple[float, pd.DataFrame]], column: str, rule: Rule) -> Estimate:
     """The weighted sum of a column's scores over ``sides``, paired by seed.
 
-    Of an average it is the mean of the tasks' own means: a missing run costs its task alone.
+    For an average it is the mean of the tasks' means, so a missing run affects only its own task.
     """
     summed, size = [], 0.0
     for task, share in _weights(column, rule).items():

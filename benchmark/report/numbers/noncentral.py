@@ -1,7 +1,7 @@
-"""Power: what a number of seeds can find, before anything is run.
+"""Power: the chance that a number of seeds finds an effect, before anything is run.
 
-An effect is in standard deviations of one paired difference. Power is of the claimed direction of a two-sided
-test, by the noncentral t distribution.
+An effect is in standard deviations of one paired difference. Power is the chance that a two-sided test is
+significant in the claimed direction, by the noncentral t distribution.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from scipy import stats
 from benchmark.report.numbers.statistics import LEVEL, MANY, POWER
 
 Cell = TypeVar("Cell")
-Chance: TypeAlias = Callable[[Sequence[Cell], int, float], float]  # of cells, seeds and a level
+Chance: TypeAlias = Callable[[Sequence[Cell], int, float], float]  # the chance for cells, seeds and a level
 
 
 def effect(gain: float, ours: float, others: float, correlation: float = 0.0) -> float:
@@ -50,8 +50,8 @@ def seeds_for(
 ) -> int:
     """Smallest number of seeds that shows all of the effects (cells,) with the ``wanted`` power.
 
-    Every cell is tested at a two-sided ``level``. At most ``MANY``, which stands for never as well: an effect
-    that is not as claimed, or NaN, cannot be shown.
+    Every cell is tested at a two-sided ``level``. At most ``MANY``, which also stands for never: an effect
+    against the claim, or NaN, cannot be shown.
     """
     return _seeds_for(tuple(np.atleast_1d(np.asarray(effects, float)).tolist()), level, wanted)
 
@@ -60,7 +60,8 @@ def seeds_for(
 def _seeds_for(sizes: tuple[float, ...], level: float, wanted: float) -> int:
     if not sizes or not all(size > 0 for size in sizes) or power(sizes, MANY, level) < wanted:
         return MANY
-    # A known spread would need fewer seeds than one that has to be measured, and the smallest effect fewer than all.
+    # The search starts low: a known spread needs fewer seeds than a measured one, and the smallest effect
+    # fewer than all.
     few = int(((stats.norm.isf(level / 2) + stats.norm.ppf(wanted)) / min(sizes)) ** 2)
     few, step = max(few - 1, 1), 1
     enough = few + step
@@ -82,8 +83,9 @@ def power_of_some(
 ) -> float:
     """Chance that ``n`` seeds show at least ``wanted`` groups of independent cells.
 
-    Each group is tested at ``level`` over the number of groups that may be missed and one. ``of_cells`` is the chance
-    that all cells of a group are shown; cells are effects, unless it says otherwise.
+    Each group is tested at ``level`` divided by one more than the number of groups that may be missed.
+    ``of_cells`` is the chance that all cells of a group are shown; cells are effects, unless it says
+    otherwise.
     """
     chances = [of_cells(cells, n, level / (len(groups) - wanted + 1)) for cells in groups]
     counts = np.array([1.0])  # chance of 0, 1, … cells so far
@@ -101,18 +103,18 @@ def seeds_for_some(
 ) -> int:
     """Fewest seeds that show ``wanted`` groups of cells with 80 % power, as `power_of_some`.
 
-    ``MANY``, which stands for never as well, if they are more than ``most``.
+    ``MANY``, which also stands for never, if more than ``most`` are needed.
     """
 
-    def found(n: int) -> bool:
+    def suffice(n: int) -> bool:
         return power_of_some(groups, n, wanted, level, of_cells) >= POWER
 
-    if not groups or not found(most):
+    if not groups or not suffice(most):
         return MANY
     few, enough = 1, 2
-    while not found(enough):
+    while not suffice(enough):
         few, enough = enough, min(2 * enough, most)
     while enough - few > 1:
         middle = (few + enough) // 2
-        few, enough = (few, middle) if found(middle) else (middle, enough)
+        few, enough = (few, middle) if suffice(middle) else (middle, enough)
     return enough

@@ -1,9 +1,9 @@
 """All planned runs, also those that failed: scores with failures at the floor.
 
-Means over the runs that finished reward a method for diverging where it would have scored low. Beside them
-stands the analysis of all planned seeds (intention to treat): a run that diverged or failed has the score of a
-model that has learnt nothing, or the lowest that one of its model's runs finished with. So no run gains by failing, also
-where all score below the most frequent answer, as on WNLI.
+A mean over finished runs rewards a method for diverging where it would have scored low. So reports also
+analyse all planned seeds (intention to treat): a run that diverged or failed gets the score of a model that
+has learnt nothing, or the lowest score of a finished run of its model if that is lower. Then no method gains
+by failing, even if all runs score below the most frequent answer, as on WNLI.
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ NO_ASSOCIATION = ("matthews_correlation", "pearson", "spearman")  # 0 for every 
 
 
 def floor(metric: str, classes: np.ndarray) -> float:
-    """The score, as a fraction, of one answer to everything: the most frequent class.
+    """The score, as a fraction, of a constant answer: the most frequent class.
 
-    ``classes`` (classes,) counts the examples of an evaluation set by class; the F1 of two classes is of the
-    last one. Empty for sets without classes, where a model that has learnt nothing scores 0.
+    ``classes`` (classes,) counts the examples of an evaluation set by class; the F1 of two classes is that of
+    the last class. ``classes`` is empty for sets without classes, where a model that has learnt nothing
+    scores 0.
     """
     if metric in NO_ASSOCIATION or not classes.sum():
         return 0.0
@@ -45,8 +46,8 @@ def with_floors(grid: Grid, frame: pd.DataFrame, arrays: Arrays) -> pd.DataFrame
     """``frame`` with every run's ``floor`` in points, and the runs ``collapsed`` to it.
 
     ``frame`` is as `frame.scores` gives it. Classes are counted in the stored targets of one run per task;
-    without any they are taken to be equally frequent. No floor is above the lowest finished score of its model.
-    NaN for a gap, which is best for a model that has learnt nothing.
+    without any, classes are assumed to be equally frequent. No floor is above the lowest finished score of
+    its model. NaN for a gap, which is smallest for a model that has learnt nothing.
     """
     parts = []
     for _, rows in frame.groupby(["task", frame["run"].map(lambda run: grid.runs[run].config.task.name)]):

@@ -1,8 +1,8 @@
 """One answer per method over all cells: does it help?
 
-Two means answer it, and they are not the same. The *equal-weight* mean is what papers average. The
-*random-effects* mean weighs a cell by its precision, so quiet cells, which are the large sets, count most. It
-tells whether the gain is the same everywhere, and what a new task would see.
+Two different means answer it. The *equal-weight* mean is the papers' average. The *random-effects* mean
+weighs a cell by its precision, so cells with little noise, which are the large sets, count most. It also
+tells whether the gain is the same everywhere, and which gain to expect on a new task.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from scipy import optimize, stats
 
 from benchmark.report.numbers.statistics import CONFIDENCE, Estimate, estimate
 
-DRAWS = 10_000  # of the bootstrap
+DRAWS = 10_000  # bootstrap samples
 TAILS = np.array([(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
 
 
@@ -91,7 +91,7 @@ def reml(effects: np.ndarray, variances: np.ndarray) -> float:
         weights = 1 / (variances + tau2)
         return float(-np.log(weights).sum() + np.log(weights.sum()) + _q(effects, weights)) / 2
 
-    # The likelihood can have two peaks, so the best of a grid is where its own minimum is looked for.
+    # The likelihood can have two peaks, so the optimiser starts at the best point of a grid.
     largest = float(np.ptp(effects) ** 2 + variances.max())
     grid = np.concatenate([[0.0], largest * np.geomspace(1e-8, 1, 200)])
     best = int(np.argmin([unlikely(tau2) for tau2 in grid]))
@@ -103,10 +103,10 @@ def reml(effects: np.ndarray, variances: np.ndarray) -> float:
 
 
 def filled(variances: np.ndarray, groups: Sequence[str]) -> np.ndarray:
-    """The variances (cells,), with means in the place of 0 or NaN.
+    """The variances (cells,), with means in place of 0 or NaN.
 
-    A cell whose seeds happen to agree, or that has one seed, does not show that it is exact. NaN where no
-    cell has a variance.
+    A cell with one seed, or with equal scores in all seeds, is not exact because of that. NaN if no cell has
+    a variance.
     """
     known = variances > 0
     names = np.array(groups)

@@ -21,7 +21,7 @@ EPSILON = 1e-6  # step of numeric derivatives, and the scale below which a sprea
 def from_logits(logits: np.ndarray, config: RunConfig, evaluated: str) -> np.ndarray:
     """Predicted classes or values (…, examples) of ``logits`` (…, examples, outputs).
 
-    The evaluation set named ``evaluated`` says as which class a predicted class counts.
+    The task's entry for the evaluation set ``evaluated`` may count one predicted class as another one.
     """
     task = config.task
     labels = task.labels
@@ -124,7 +124,7 @@ def _correlation(means: np.ndarray) -> float:
 TERMS: dict[str, tuple[Callable[[np.ndarray, np.ndarray], np.ndarray], Callable[[np.ndarray], float]]] = {
     "accuracy": (_agreement, _share),
     "f1": (_counts, _f1),
-    "matthews_correlation": (_counts, _matthews),  # of two classes, as CoLA's
+    "matthews_correlation": (_counts, _matthews),  # for two classes, as in CoLA
     "pearson": (_moments, _correlation),
     "spearman": (_rank_moments, _correlation),
 }

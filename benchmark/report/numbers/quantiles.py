@@ -11,10 +11,10 @@ from benchmark.report.numbers import swaps
 def quantile_test(ours: np.ndarray, others: np.ndarray, level: float) -> tuple[float, float]:
     """Test that paired values (n,) and (n,) have the same quantile at ``level``: (difference, p).
 
-    The difference is of sample quantiles. The test swaps sides within seeds. Its statistic is the difference of
-    Harrell and Davis's estimates over its standard error by Maritz and Jarrett: without the error, arms of unequal
-    spread would be told apart. At 12 seeds and spreads of 1 and 4 it calls 9 % of equal medians different, and without
-    the error 21 %. (NaN, NaN) for fewer than two pairs.
+    The difference is of sample quantiles. The test swaps sides within seeds. Its statistic is the difference
+    of Harrell and Davis's estimates, divided by its standard error by Maritz and Jarrett. Without this
+    division, arms of equal medians but unequal spread would often be called different: at 12 seeds and
+    spreads of 1 and 4, 21 % of them; with it, 9 %. (NaN, NaN) for fewer than two pairs.
     """
     if len(ours) < 2:
         return np.nan, np.nan

@@ -87,7 +87,7 @@ def _losses(record: Record, config: RunConfig, stored: Stored) -> list[Point]:
     if of_set is None or not predictions.has_gold(of_set[1]).any():
         return []
     losses = predictions.loss(*of_set, config)
-    evaluated = record.curve[-len(losses) :]  # a set may be scored only after the last update
+    evaluated = record.curve[-len(losses) :]  # a set may have been scored only after the last update
     return [({"step": entry.step}, float(loss)) for entry, loss in zip(evaluated, losses, strict=True)]
 
 

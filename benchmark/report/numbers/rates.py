@@ -15,7 +15,7 @@ from benchmark.report.numbers.statistics import LEVEL, MANY, POWER
 class RateDifference:
     """The difference of two rates over ``n`` pairs of runs, with McNemar's exact two-sided p.
 
-    ``apart`` is the share of pairs in which one side alone failed: only these tell the sides apart.
+    ``apart`` is the share of pairs in which exactly one side failed: only these show a difference.
     """
 
     difference: float
@@ -35,9 +35,9 @@ class RateDifference:
 def paired_rates(
     ours: Collection[Hashable], others: Collection[Hashable], pairs: Collection[Hashable]
 ) -> RateDifference:
-    """Compare two failure rates over ``pairs``; ``ours`` and ``others`` are those where a side failed.
+    """Compare two failure rates over ``pairs``.
 
-    NaN without pairs.
+    ``ours`` and ``others`` are the pairs in which each side failed. NaN without pairs.
     """
     planned = set(pairs)
     mine, theirs = planned & set(ours), planned & set(others)

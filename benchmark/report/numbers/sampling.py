@@ -1,6 +1,6 @@
 """Sampling errors of scores and differences: an evaluation set is a sample.
 
-They stand beside the spread over seeds, and more seeds do not make them smaller.
+They are separate from the spread over seeds: more seeds do not make them smaller.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ def of_runs(
 ) -> Mapping[tuple[str, str], Shares]:
     """Contributions of examples to the scores of ``frame``, in points, by run id and column.
 
-    Scores that cannot be computed from stored predictions have no entry. A run's arrays are read when it is asked for.
+    Scores that cannot be computed from stored predictions have no entry. A run's arrays are read only when
+    its entry is read.
     """
     scored: dict[str, tuple[int, set[str]]] = {}
     names = ("run_id", "run", "task", "score")
@@ -37,7 +38,7 @@ def of_runs(
 
 
 class _OfRuns(Mapping[tuple[str, str], Shares]):
-    """The contributions of runs that were scored, each computed once; ``scored`` has their numbers and columns."""
+    """The contributions of scored runs, each computed once; ``scored`` has the runs' numbers and columns."""
 
     def __init__(
         self,
@@ -123,7 +124,7 @@ def error(shares: Shares | None) -> float:
 def degrees(shares: Shares) -> float:
     """Degrees of freedom of the error of ``shares``: examples less one, over several sets by Satterthwaite.
 
-    Without any error they are those of all sets together.
+    If there is no error at all, they are those of all sets together.
     """
     variances = np.array([float(np.sum(adds**2)) / len(adds) ** 2 for adds in shares.values()])
     each = np.sum(variances**2 / [max(len(adds) - 1, 1) for adds in shares.values()])

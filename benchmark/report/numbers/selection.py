@@ -1,10 +1,10 @@
 """Selection before reporting: the checkpoint of a run, and the best searched setting.
 
 By a paper's rule (`last` or `best` evaluation; the setting with the best mean over seeds) the same set
-chooses and is reported. An evaluation that another set chose, whose name is the rule, is no leak. The leak-free rule
-chooses both on one half of the set and scores on the other half. It does so both ways, and the score of a seed is the
-mean. The halves are the same for all runs. By either rule a run that diverged or failed counts with the floor when a
-setting is chosen, and has no score if its setting is chosen.
+chooses and is reported. If another set, named by the rule, chooses the evaluation, there is no leak. The
+leak-free rule chooses both on one half of the set and scores on the other half. It does so both ways, and the
+score of a seed is the mean. The halves are the same for all runs. By both rules, a run that diverged or
+failed counts with the floor while settings are compared, and has no score if its setting is chosen.
 """
 
 from __future__ import annotations
@@ -29,7 +29,10 @@ LEAK_FREE = "leak_free"
 
 @dataclass(frozen=True)
 class Crossing:
-    """Scores (2, 2) of a run, as fractions, by the half that chooses: its own, the other's; of a lost run the floor."""
+    """Scores (2, 2) of a run, as fractions: by choosing half, the score on that half and on the other.
+
+    The floor for a lost run.
+    """
 
     scores: np.ndarray
     status: str = "finished"
@@ -58,9 +61,9 @@ def itself_chooses(config: RunConfig, report: list[str]) -> bool:
 def chosen(frame: pd.DataFrame, statistic: str = "mean") -> pd.DataFrame:
     """The runs of every cell's best setting, by the ``statistic`` over seeds.
 
-    A run that diverged or failed counts with the floor, so that no setting wins by losing its worst seeds. Of a gap,
-    which has no floor, only settings with the fewest lost and collapsed runs are asked. Of equal settings the one with
-    more finished runs is chosen. ``tried`` is the number of settings.
+    A run that diverged or failed counts with the floor, so that no setting wins by losing its worst seeds. A
+    gap has no floor, so only the settings with the fewest lost and collapsed runs are compared. Between equal
+    settings, the one with more finished runs is chosen. ``tried`` is the number of settings.
     """
     if not frame["choice"].any():
         return frame.assign(tried=1)
@@ -87,9 +90,9 @@ def chosen(frame: pd.DataFrame, statistic: str = "mean") -> pd.DataFrame:
 def leak_free(grid: Grid, frame: pd.DataFrame, records: Mapping[str, Record], arrays: Arrays) -> pd.DataFrame:
     """Leak-free scores of ``frame`` in percent: columns ``CELL``, ``seed``, ``score``, ``status`` and ``choice``.
 
-    ``frame`` has the runs of all settings and their floors. ``choice`` has the setting that the halves choose, two with
-    a stroke between if they disagree. A run whose stored predictions do not give a score has no row; a seed that was
-    lost in a chosen setting has the status of its run, and no score.
+    ``frame`` has the runs of all settings and their floors. ``choice`` has the setting that the halves
+    choose, or two settings with a slash between if they disagree. A run without a score from stored
+    predictions has no row. A seed that was lost in a chosen setting has the status of its run, and no score.
     """
     halves: dict[tuple[str, str], np.ndarray | None] = {}
     for run, rows in frame.groupby("run_id", sort=False):
@@ -100,8 +103,8 @@ def leak_free(grid: Grid, frame: pd.DataFrame, records: Mapping[str, Record], ar
             for column, report, minus in columns_of(grid, config):
                 scored = None if minus else scores_of_halves(stored, report, config)
                 if scored is not None and not itself_chooses(config, report):
-                    at = selected(record, config, report, minus)
-                    scored = scored[at:][:1]
+                    chosen_evaluation = selected(record, config, report, minus)
+                    scored = scored[chosen_evaluation:][:1]
                 halves[str(run), column] = scored
     rows = []
     for names, cell in frame.groupby(CELL, sort=False):
@@ -164,7 +167,7 @@ def scores_of_halves(
 
 
 def split(examples: int) -> tuple[np.ndarray, np.ndarray]:
-    """The indices of the two halves of a set of so many examples."""
+    """The indices of the two halves of a set of ``examples`` examples."""
     order = np.random.default_rng(0).permutation(examples)
     return np.sort(order[: examples // 2]), np.sort(order[examples // 2 :])
 
@@ -182,13 +185,13 @@ def _both_ways(halves: np.ndarray, rule: str) -> np.ndarray:
 def _crossed(settings: dict[str, dict[int, Crossing]]) -> list[tuple[int, float, str]]:
     """By seed: score of the chosen setting on the other half, averaged over both ways, and the status of its runs."""
     ways = [settings[_winner(settings, half)] for half in (0, 1)]
-    found = []
+    rows = []
     for seed in (seed for seed in ways[0] if seed in ways[1]):
         both = [way[seed] for way in ways]
         lost = [run.status for run in both if run.status in LOST]
         score = (both[0].scores[0, 1] + both[1].scores[1, 1]) / 2
-        found.append((seed, np.nan if lost else float(score), lost[0] if lost else "finished"))
-    return found
+        rows.append((seed, np.nan if lost else float(score), lost[0] if lost else "finished"))
+    return rows
 
 
 def _winner(settings: dict[str, dict[int, Crossing]], half: int) -> str:

@@ -27,7 +27,7 @@ def spread_test(ours: np.ndarray, others: np.ndarray) -> tuple[float, float]:
 def fewest_seeds(level: float) -> int:
     """The smallest number of seeds for which spreads can differ at a two-sided ``level``.
 
-    It is even: one of an odd number of values is the median, and swapping that seed changes as little again.
+    It is even: of an odd number of values one is the median, and swapping that seed changes little.
     """
     fewest = swaps.fewest_seeds(level)
     return fewest + fewest % 2
@@ -37,7 +37,7 @@ def seeds_to_find(log_ratio: float, level: float = LEVEL) -> int:
     """Number of seeds that detect a true ``log_ratio`` of normal values; at most ``MANY``.
 
     It is approximate: up to a tenth more than needed. Swaps of deviations with the means a and b and the
-    variances u and v have the variance u + v + (a - b)^2 per seed, of which only u + v is chance.
+    variances u and v have the variance u + v + (a - b)^2 per seed, and only u + v of it is chance.
     """
     if np.isnan(log_ratio) or log_ratio == 0:
         return MANY
@@ -48,7 +48,7 @@ def seeds_to_find(log_ratio: float, level: float = LEVEL) -> int:
 
 
 def power(log_ratio: float, n: int, level: float = LEVEL) -> float:
-    """Chance that ``n`` seeds of normal values show a true ``log_ratio``; 0 for one that is not below 0.
+    """Chance that ``n`` seeds of normal values show a true ``log_ratio``; 0 if it is not below 0.
 
     Approximate, as `seeds_to_find`: sides of a seed are taken to be independent.
     """

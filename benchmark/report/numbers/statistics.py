@@ -10,7 +10,7 @@ import numpy as np
 from scipy import optimize, stats
 
 CONFIDENCE = 0.95
-LEVEL = 1 - CONFIDENCE  # of a two-sided test
+LEVEL = 1 - CONFIDENCE  # level of a two-sided test
 POWER = 0.8
 MANY = 10_000  # seeds; nobody runs more
 NO_SPREAD = 1e-12  # relative to the values: some thousand times their last digit, so rounding
@@ -20,9 +20,9 @@ NO_SPREAD = 1e-12  # relative to the values: some thousand times their last digi
 class Estimate:
     """A mean over ``n`` seeds: sample deviation (n-1) and confidence interval; NaN if undefined.
 
-    ``size`` is of the numbers that the values were computed from, which sets the size of rounding.
-    ``freedom`` are the degrees of freedom of the deviation; None: n - 1. An ``exact`` value is compared as a
-    number, without a test: ``low`` and ``high`` are the ends of its range.
+    ``size`` is the size of the numbers from which the values were computed; it decides the size of rounding
+    errors. ``freedom`` are the degrees of freedom of the deviation; None: n - 1. An ``exact`` value is
+    compared as a number, without a test: ``low`` and ``high`` are the ends of its range.
     """
 
     mean: float
@@ -43,15 +43,15 @@ class Estimate:
     def p(self) -> float:
         """Two-sided p-value of Student's test that the mean is 0; NaN for fewer than two seeds.
 
-        Values that are all the same have no spread for a test of size. Their signs are counted: all n are as
-        likely to be above 0 as below. If they are 0, nothing speaks against a mean of 0, and p is 1.
+        If all values are the same, there is no spread for Student's test, so their signs are tested: each is
+        as likely above 0 as below. If all are 0, p is 1.
         """
         return 2 * (self.above(0.0) if self.mean > 0 else self.below(0.0))
 
     def above(self, bound: float) -> float:
         """One-sided p-value of Student's test that the mean is above ``bound``.
 
-        Values that are all the same are counted by their signs. NaN for fewer than two.
+        If all values are the same, their signs are tested. NaN for fewer than two.
         """
         if self.exact:
             return 0.0 if self.low > bound else 1.0 if self.high < bound else 0.5
@@ -77,7 +77,7 @@ class Estimate:
     def detectable(self) -> float:
         """Smallest true mean that this test detects with a probability of ``POWER``.
 
-        NaN if the values do not differ: their spread is unknown, so the detectable mean is as well.
+        NaN if the values do not differ: their spread is unknown, and so is the detectable mean.
         """
         return self.std * detectable(self.n) if self.varies else np.nan
 
@@ -86,7 +86,7 @@ def estimate(values: np.ndarray, size: float | None = None) -> Estimate:
     """Mean, sample standard deviation and 95 % t interval of ``values`` (n,), one per seed.
 
     ``size`` is the largest of the numbers that the values were computed from; default: the largest value.
-    Equal values other than 0 have no interval: they do not show that other seeds would give the same.
+    Equal values other than 0 have no interval: they do not prove that other seeds would give the same value.
     """
     n = len(values)
     if n == 0:
@@ -124,7 +124,7 @@ def difference(ours: np.ndarray, others: np.ndarray) -> Estimate:
 
 
 def holm(p_values: Sequence[float]) -> np.ndarray:
-    """Holm's correction of ``p_values`` (m,) for m tests; NaN are no tests, and stay."""
+    """Holm's correction of ``p_values`` (m,) for m tests; NaN does not count as a test and stays."""
     corrected = np.array(p_values, float)
     tests = np.flatnonzero(~np.isnan(corrected))
     order = tests[np.argsort(corrected[tests], kind="stable")]

@@ -1,7 +1,7 @@
 """Exact tests that swap the sides of seeds, or flip signs.
 
-If both arms are alike, every pattern of swaps is equally likely. So no shape of the scores is assumed: one
-collapsed run can hide a difference, and cannot make one up.
+If both arms are alike, every pattern of swaps is equally likely, so no distribution of the scores is assumed.
+One collapsed run can hide a difference, but cannot create one.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from functools import cache
 import numpy as np
 from scipy import stats
 
-DRAWS = 9999  # random patterns where there are too many to try all
+DRAWS = 9999  # random patterns, if there are too many to try all
 TIED = 1e-9  # relative: statistics that are closer differ by rounding
 
 # Of two sides (patterns, n), one number per pattern.
@@ -48,8 +48,9 @@ def swap_test(ours: np.ndarray, others: np.ndarray, statistic: Statistic) -> tup
 def ranked_signs(differences: np.ndarray) -> tuple[float, float]:
     """Two-sided test of Wilcoxon for differences (n,): (sum of signed ranks, p).
 
-    (NaN, NaN) for fewer than two. A failed run is an outlier, and ranks keep it from hiding all other runs. It
-    is exact with ties, which share their rank, and with differences of 0, which have a rank and no sign (Pratt).
+    (NaN, NaN) for fewer than two. A failed run is an outlier, and ranks keep it from hiding all other runs.
+    The test is exact with ties, which share their rank, and with differences of 0, which have a rank but no
+    sign (Pratt).
     """
     if len(differences) < 2:
         return np.nan, np.nan
@@ -59,7 +60,7 @@ def ranked_signs(differences: np.ndarray) -> tuple[float, float]:
     rounded = np.round(differences / largest / TIED)
     doubled = np.rint(2 * stats.rankdata(np.abs(rounded))).astype(int)  # shared ranks are halves
     signed = int(doubled @ np.sign(rounded))
-    chances = np.ones(1)  # of every sum of the ranks with a positive sign
+    chances = np.ones(1)  # the chance of every sum of ranks with a positive sign
     for rank in doubled[rounded != 0]:
         chances = (np.pad(chances, (0, rank)) + np.pad(chances, (rank, 0))) / 2
     sums = 2 * np.arange(len(chances)) - (len(chances) - 1)

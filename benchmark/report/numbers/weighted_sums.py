@@ -1,8 +1,8 @@
 """Weighted sums of means: averages over tasks, contrasts over an axis.
 
-Values of one task are paired by seed, and those of different tasks are independent. If every task has the same
-seeds, the sum is taken seed by seed. Else it is the sum of the tasks' own means, with Satterthwaite's degrees of
-freedom: one missing run does not cost the seed's other tasks.
+Values of one task are paired by seed, and those of different tasks are independent. If every task has the
+same seeds, the sum is taken seed by seed. Otherwise it is the sum of the tasks' own means, with
+Satterthwaite's degrees of freedom, so that one missing run does not remove the seed from other tasks.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ BySeed = dict[int, float]
 def weighted_sum(tasks: Sequence[BySeed], size: float) -> Estimate:
     """The sum over ``tasks`` of the mean of each one's values by seed.
 
-    ``n`` is the smallest number of seeds. ``size`` is of the numbers behind the values, which sets the size of
-    rounding. NaN if a task has no value.
+    ``n`` is the smallest number of seeds. ``size`` is the size of the numbers behind the values; it decides
+    the size of rounding errors. NaN if a task has no value.
     """
     if not tasks or not all(tasks):
         return estimate(np.array([]))

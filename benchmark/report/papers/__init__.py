@@ -1,1 +1,1 @@
-"""The papers' own arithmetic: printed numbers and sentences that their own tables contradict."""
+"""Checks of the papers' arithmetic: printed numbers and sentences that their own tables contradict."""

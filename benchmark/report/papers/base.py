@@ -8,13 +8,13 @@ from typing import Any
 
 from benchmark.report.published import FOLDER, load
 
-WHOLE_ROW = ""  # as a column
+WHOLE_ROW = ""  # stands for all columns of a row
 Source = dict[str, Any]  # a published table, as `published.load` gives it
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A printed number that others of its paper contradict, and the sentence that says so.
+    """A printed number that other numbers of its paper contradict, with an explanation.
 
     ``row`` is the number of its row. ``column`` is `WHOLE_ROW` for all of a row. ``field`` is values, std, max,
     average, gap or p. ``kind`` names the check.

@@ -81,7 +81,7 @@ class Beside:
         return [column for column in self.unlike if column in published.tasks_of(rule)]
 
     def marks(self, texts: Iterable[str]) -> str:
-        """The numbers of footnotes as they stand behind a printed number."""
+        """The footnote marks that follow a printed number."""
         return "".join(f" [{self.numbers[text]}]" for text in texts)
 
     def row_of(self, cell: pd.Series | dict[str, Any]) -> int | None:
@@ -108,8 +108,8 @@ class Beside:
     def joined(self, numbers: pd.DataFrame) -> pd.DataFrame:
         """``numbers`` with ``published``: the printed number of the same runs and column.
 
-        ``published_std`` and ``published_max`` are added if the paper prints them, ``published_sample_std`` if
-        its deviations are divided by n, and ``published_note`` if there is anything to say of a number.
+        ``published_std`` and ``published_max`` are added if the paper prints them, ``published_sample_std``
+        if its deviations are divided by n, and ``published_note`` if there are footnotes to a number.
         """
         cells = [(self.row_of(cell), str(cell["task"])) for cell in numbers.to_dict("records")]
         columns = {
@@ -129,12 +129,12 @@ class Beside:
 
     @property
     def to_sample(self) -> float:
-        """The factor from a printed deviation to one that n - 1 divides."""
+        """The factor that turns a printed deviation into a sample deviation (n - 1)."""
         n = seeds_of(self.source)
         return float(np.sqrt(n / (n - 1)))
 
     def notes(self) -> list[str]:
-        """The footnotes, and what else there is to say of the paper's numbers."""
+        """The footnotes, and further remarks on the paper's numbers."""
         lines = [f"[{number}] {text}." for text, number in self.numbers.items()]
         told = divided_by_n(self.source["paper"]["key"])
         if told and self.is_divided_by_n and any("std" in row for row in self.rows):

@@ -13,8 +13,8 @@ from benchmark.report.papers import right_answers
 from benchmark.report.papers.base import Finding, Source, in_row, is_copied, of_paper, seeds_of, training_set
 from benchmark.report.published import FOLDER
 
-FEW_RUNS = 5  # accuracies of more runs can have nearly every deviation
-APART = 10  # printed units between two accuracies; closer ones can have nearly every deviation
+FEW_RUNS = 5  # with more runs, accuracies can have nearly every deviation
+APART = 10  # printed units between two possible accuracies; closer ones can have nearly every deviation
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,10 @@ class PrintedAccuracy:
 
     @property
     def possible(self) -> str | None:
-        """The way in which a count of right answers is printed as this number; None if none is."""
+        """The way (rounded, cut off) in which a count of right answers gives this number.
+
+        None if none does.
+        """
         return right_answers.possible_mean(self.printed, self.runs * self.examples, self.decimals)
 
     @property
@@ -47,7 +50,7 @@ class PrintedAccuracy:
 
 
 def impossible_means(source: Source) -> Iterator[Finding]:
-    """Printed accuracies that no count of right answers gives, and rows of another evaluation set."""
+    """Printed accuracies that no count of right answers gives, and rows from another evaluation set."""
     for number, row in enumerate(source["rows"]):
         cells = list(_accuracies(source, number, row))
         elsewhere = [cell for cell in cells if cell.elsewhere]
@@ -75,9 +78,9 @@ def impossible_deviations(source: Source) -> Iterator[Finding]:
 
 @cache
 def divided_by_n(paper: str) -> tuple[int, int] | None:
-    """Numbers of printed deviations that only n divides, and of all checked.
+    """The number of printed deviations surely divided by n, and of all checked ones.
 
-    None if n - 1 may have divided all of them, or divided one for sure. A number that several tables repeat
+    None if all may have been divided by n - 1, or if one surely was. A number that several tables repeat
     counts once.
     """
     checked = {}
@@ -92,7 +95,7 @@ def divided_by_n(paper: str) -> tuple[int, int] | None:
 
 
 def _deviations(source: Source) -> Iterator[tuple[PrintedAccuracy, float, frozenset[str]]]:
-    """Accuracies over few runs, their printed deviations, and those' possible kinds."""
+    """Accuracies over few runs, their printed deviations, and the possible kinds of these deviations."""
     for number, row in enumerate(source["rows"]):
         for cell in _accuracies(source, number, row):
             deviation = row.get("std", {}).get(cell.column)

@@ -31,9 +31,9 @@ def findings(name: str) -> tuple[Finding, ...]:
 
 
 def sentences(name: str) -> list[dict[str, Any]]:
-    """Sentences that the paper's tables do not bear out: ``place``, ``sentence`` and what the tables say.
+    """Sentences that the paper's tables contradict: ``place``, ``sentence`` and the tables' own statement.
 
-    ``name`` is of a published table, below which they are shown, or of a paper.
+    ``name`` is that of a paper, or of the published table below which they are shown.
     """
     paper = name.partition("/")[0]
     return [entry for entry in _of_papers().get(paper, []) if name in (paper, *entry["tables"])]

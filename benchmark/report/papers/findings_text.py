@@ -18,7 +18,7 @@ WIDTH = 132
 
 
 def render(names: Sequence[str], spoken: Sequence[str]) -> str:
-    """The findings of published tables as text; below them sentences of ``spoken``, and counts.
+    """The findings of published tables as text, then sentences of ``spoken``, then counts.
 
     ``spoken`` are the same tables, or whole papers.
     """

@@ -11,9 +11,9 @@ from benchmark.report.numbers.frame import average
 from benchmark.report.papers.base import Finding, Source, in_row, is_copied, of_paper, seeds_of, training_set
 from benchmark.report.published import AVERAGE, load, rule_of
 
-FIELDS = ("values", "std", "max")  # of a row's cells
-EXACT = 1e-9  # of a printed unit: rounding of the arithmetic itself
-FREE = ("protocol.", "data.")  # settings that a table may leave unsaid, where another one says them
+FIELDS = ("values", "std", "max")  # fields of a row's cells
+EXACT = 1e-9  # tolerance in printed units, for rounding of the arithmetic itself
+FREE = ("protocol.", "data.")  # settings that one table may leave out and another one states
 UNSAID = object()
 
 
@@ -36,7 +36,7 @@ def copied(source: Source) -> Iterator[Finding]:
 
 
 def two_values(source: Source) -> Iterator[Finding]:
-    """Numbers that another table of the paper prints otherwise, or for more seeds."""
+    """Numbers that another table of the paper prints with another value, or for more seeds."""
     for number, row in enumerate(source["rows"]):
         others = [
             (other, theirs)
@@ -73,7 +73,7 @@ def gaps(source: Source) -> Iterator[Finding]:
 
 
 def p_values(source: Source) -> Iterator[Finding]:
-    """Printed p-values that Welch's test does not give for any moments that are printed so."""
+    """Printed p-values that Welch's test cannot give for moments that round to the printed ones."""
     moments = load(source["grid"]["shared_with"])
     sides = [
         next(row for row in moments["rows"] if row["runs"]["method"] == methods)
@@ -89,7 +89,7 @@ def p_values(source: Source) -> Iterator[Finding]:
 
 
 def _welch(means: list[float], deviations: list[float], n: int, by: float) -> float:
-    """Welch's p with every moment moved ``by`` so much towards a smaller p."""
+    """Welch's p with every moment moved by ``by`` towards a smaller p."""
     (ours, others), (std, other_std) = means, deviations
     test = stats.ttest_ind_from_stats(ours + by, std - by, n, others - by, other_std - by, n, equal_var=False)
     return float(test.pvalue)

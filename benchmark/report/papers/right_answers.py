@@ -7,13 +7,13 @@ from math import ceil, floor, sqrt
 
 ROUNDED, CUT_OFF = "rounded", "cut off"  # how a number came to its printed digits
 POPULATION, SAMPLE = "population", "sample"  # deviations divided by n, and by n - 1
-EXACT = 1e-9  # of a printed unit: rounding of the arithmetic itself
+EXACT = 1e-9  # tolerance in printed units, for rounding of the arithmetic itself
 
 
 def possible_mean(printed: float, answers: int, decimals: int) -> str | None:
-    """The way (rounded, cut off) in which a share is printed so.
+    """The way (rounded, cut off) in which a share of answers is printed so.
 
-    ``answers`` counts those of all runs. None if no share is printed so.
+    ``answers`` counts the answers of all runs. None if no share is printed so.
     """
     return ROUNDED if _counts(printed, answers, decimals) else _cut_off(printed, answers, decimals)
 
@@ -37,7 +37,7 @@ def possible_deviations(
             for sign in (-1, 1)
         )
         for count in counts:
-            rest = count % runs  # about a whole number of right answers in each run
+            rest = count % runs  # deviation from the same whole number of right answers in each run
             squares = reachable(runs, rest, floor(high + rest**2 / runs + EXACT))
             low_square = max(ceil(low + rest**2 / runs - EXACT), 0)
             if squares >> low_square:
@@ -47,7 +47,7 @@ def possible_deviations(
 
 @cache
 def reachable(numbers: int, total: int, largest: int) -> int:
-    """The sums of squares of so many whole numbers with this ``total``: bit i is set if i can be one.
+    """The possible sums of squares of ``numbers`` whole numbers with a ``total``: bit i tells if i is one.
 
     Sums above ``largest`` are left out.
     """

@@ -1,10 +1,10 @@
-"""Base class of the metrics, with their face of an `evaluate.Metric`."""
+"""Base class of the metrics, and their form as an `evaluate.Metric`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:  # takes longer to import than all that a run of the embedded encoder computes
+if TYPE_CHECKING:  # importing it takes longer than a whole run of the embedded encoder
     import evaluate
 
 
@@ -15,7 +15,7 @@ class Metric:
     """
 
     value = "float64"  # what rows hold, as Arrow names types
-    depth = 0  # of a row: 1 is a list of values, 2 a list of such lists
+    depth = 0  # nesting of a row: 1 is a list of values, 2 a list of such lists
     row = "one number per example"
 
     def __init__(self, language: str | None = None) -> None:
@@ -51,6 +51,6 @@ def as_module(metric: Metric) -> evaluate.Metric:
         def _compute(self, predictions: Any, references: Any) -> dict[str, float]:
             return metric.compute(predictions, references)
 
-    # Nothing is kept on disk, but evaluate makes a folder in any case: keep it out of the user's hub cache.
+    # Nothing is kept on disk, but evaluate makes a folder anyway: keep it out of the user's hub cache.
     with tempfile.TemporaryDirectory(prefix="benchmark-metrics-") as scratch:
         return Module(keep_in_memory=True, cache_dir=scratch, config_name=metric.language)

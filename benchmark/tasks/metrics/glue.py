@@ -39,7 +39,7 @@ class F1(Metric):
 class MatthewsCorrelation(Metric):
     """Matthews' correlation coefficient; 0 for constant predictions.
 
-    Of several classes it is Gorodkin's, as in scikit-learn.
+    For several classes it is Gorodkin's coefficient, as in scikit-learn.
     """
 
     value = "int64"

@@ -125,7 +125,7 @@ def check_meaning(record: Record, config: RunConfig) -> None:
     if record.status != FINISHED:
         return
     arrays = Store(config.store).arrays(record.run_id)
-    _never(not np.isfinite(arrays["losses"]).all(), "finished with a loss that is no number")
+    _never(not np.isfinite(arrays["losses"]).all(), "finished with a loss that is not a number")
     for name, scores in record.scores.items():
         _never(not scores, f"{name}: no score")
         for metric, value in scores.items():

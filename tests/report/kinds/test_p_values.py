@@ -83,7 +83,7 @@ def test_differences_that_are_all_the_same_are_counted_by_their_signs(judged, sc
         (claim(1e-4, column="mprc"), "did you mean 'mrpc'?"),
         (claim(1e-4, seeds=1), "2 seeds or more"),
         (claim(1.5), "between 0 and 1"),
-        (claim(1e-4) | {"of": "loss"}, "p_value is of the score"),
+        (claim(1e-4) | {"of": "loss"}, "p_value is about the score"),
         ({"runs": {"method": []}, "p_value": claim(1e-4)["p_value"]}, "needs `than`"),
     ],
 )

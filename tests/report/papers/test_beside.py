@@ -108,7 +108,7 @@ def test_every_printed_number_of_a_table_of_gaps_is_shown(table):
 def test_a_table_of_maxima_is_compared_with_maxima(table):
     report = table("lnsr/table5", "task=rte", "method.lnsr.layer=1")
     assert section(report, "Maximum").rows[0][2] == "74.00 (79.10)"
-    assert not any("of other models" in note for note in report.notes)
+    assert not any("for other models" in note for note in report.notes)
 
 
 def test_sentences_and_p_values_that_do_not_hold_are_notes_below_their_table(table):

@@ -1,0 +1,29 @@
+"""What a short training changes in the tiny model, for methods that train a part of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from benchmark.methods import prepare
+from benchmark.testing.fixtures import CPU, PROTOCOL, small_task, tiny_model
+from helpers.small_models import bert
+from helpers.tuning import finetune
+
+HEAD = {"classifier.weight", "classifier.bias"}
+
+
+def changed(method: Any) -> set[str]:
+    """The names of the parameters that a short training changes."""
+    model = tiny_model()
+    before = {name: weight.detach().clone() for name, weight in model.named_parameters()}
+    prepare({"it": method}, model, 1)
+    finetune(model, small_task(), {"it": method}, PROTOCOL, 1, CPU)
+    return {name for name, weight in model.named_parameters() if not torch.equal(weight, before[name])}
+
+
+def check_rate(method: Any, expected: float) -> None:
+    """Check that the head learns at ``expected`` times the protocol's rate."""
+    prepare({"it": method}, bert(), 1)
+    assert {method.rate_factor(name) for name in HEAD} == {expected}
