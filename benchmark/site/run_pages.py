@@ -128,7 +128,7 @@ def _group(config: Mapping[str, Any]) -> dict[str, str]:
         "methods": " + ".join(methods),
         "protocol": " ".join(
             [str(protocol.get("name", "")), f"lr={protocol.get('learning_rate')}"]
-            + [f"{key}={protocol.get(key)}" for key in ("epochs", "steps") if protocol.get(key) is not None]
+            + [f"{key}={protocol[key]:g}" for key in ("epochs", "steps") if protocol.get(key) is not None]
             + amounts
         ),
     }
@@ -154,7 +154,7 @@ def _score(record: Record) -> str:
 @lru_cache(maxsize=512)
 def leaves(title: str, text: str) -> Markup:
     """A list of what JSON says, without what says nothing; runs of a table share most of theirs."""
-    rows = [(key, value) for key, value in flat(json.loads(text)) if key and value != NONE]
+    rows = [(key, value) for key, value in flat(json.loads(text)) if key and value not in (NONE, "")]
     return Markup(environment().get_template("leaves.html").render(title=title, rows=rows))
 
 
