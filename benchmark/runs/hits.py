@@ -14,6 +14,7 @@ from benchmark.config.schema import ModelConfig, RunConfig, TaskConfig
 from benchmark.data import task_files as data
 from benchmark.digests import again, computed, recalled
 from benchmark.models import model_files as models
+from benchmark.progress import hearer, silence
 from benchmark.records.reading import UnreadableError
 from benchmark.records.record import DATA, Record, Weights
 from benchmark.records.store import Store
@@ -35,8 +36,9 @@ class Hits:
 
     def of_runs(self, configs: Mapping[str, RunConfig]) -> dict[str, Record]:
         """The records of runs by id; a warning counts those that cannot be read now, which are `unknown`."""
-        records, before = {}, len(self.unknown)
-        for run_id, config in configs.items():
+        records, before, tell = {}, len(self.unknown), hearer(silence)
+        for number, (run_id, config) in enumerate(configs.items()):
+            tell("records looked up", number, len(configs))
             try:
                 record = self.find(config, run_id)
             except UnreadableError as error:
