@@ -29,6 +29,7 @@ env: .venv/ready ## build the environment in .venv from requirements.lock
 	echo "building .venv (the first time this downloads torch and takes a few minutes)" && \
 	{ test -x $(PYTHON) || $$uv venv --quiet --python '>=3.11' .venv; } && \
 	$$uv pip install --quiet --compile-bytecode --python $(PYTHON) --requirements pyproject.toml --extra dev --constraints requirements.lock
+	@$(PYTHON) -c "import os, sysconfig; print(os.getcwd(), file=open(sysconfig.get_path('purelib') + '/this-checkout.pth', 'w'))"
 	@touch $@
 
 demo: .venv/ready ## NoisyTune against plain fine-tuning on the embedded tasks: a real table in minutes, offline

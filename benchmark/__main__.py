@@ -27,7 +27,7 @@ from benchmark.grids.grid import PlannedRun, axes
 from benchmark.grids.multirun import multiruns, planned
 from benchmark.places import ROOT
 from benchmark.printable import printable
-from benchmark.progress import IN_STORE, RunProgress
+from benchmark.progress import IN_STORE, RunProgress, shown
 from benchmark.records.record import Record
 from benchmark.runs.early import check_grid
 from benchmark.runs.failures import REFUSED, cause_of
@@ -159,14 +159,15 @@ def _checked(arguments: list[str]) -> list[PlannedRun] | None:
         raise BenchmarkError("hydra.mode=RUN: +sweeps=… is a grid of runs; leave one of the two out")
     check_sweep(arguments, os.environ)
     check_files(arguments)
-    shown = options.cfg or options.info or options.hydra_help or options.shell_completion
+    asks = options.cfg or options.info or options.hydra_help or options.shell_completion
     elsewhere = options.config_dir or options.config_name or options.config_path
-    if not (options.multirun or tabled or "hydra.mode=MULTIRUN" in given) or shown or elsewhere:
+    if not (options.multirun or tabled or "hydra.mode=MULTIRUN" in given) or asks or elsewhere:
         return None
     runs = planned(given)
     if runs is not None:
         todo = [run.config for run in without_record(runs)]
-        check_grid(todo, launched_here(choices_of(given)))
+        with shown():
+            check_grid(todo, launched_here(choices_of(given)))
     return runs
 
 

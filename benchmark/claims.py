@@ -18,7 +18,7 @@ from benchmark.forecast.work import work_of
 from benchmark.grids import grid, recipe
 from benchmark.grids.grid import Grid
 from benchmark.places import in_home
-from benchmark.progress import RunProgress
+from benchmark.progress import shown
 from benchmark.records.disk import make_writable
 from benchmark.records.record import Record
 from benchmark.records.store import FAILURES, Store
@@ -84,15 +84,16 @@ def ledger_of(names: Sequence[str], overrides: Sequence[str]) -> list[LedgerRow]
     )
     if store.is_empty():
         raise nothing
-    judging, tell = Judging(store, overrides), RunProgress()
+    judging = Judging(store, overrides)
     rows: dict[str, list[LedgerRow]] = {}
     spent: dict[str, RunCost | None] = {}
-    for name, (of_table, of_runs) in in_processes(
-        judging, tables, ["benchmark.report.ledger"], show_warnings
-    ):
-        rows[name], spent = of_table, spent | of_runs
-        tell("tables judged", len(rows), len(tables))
-    tell.line.close()
+    with shown() as tell:
+        tell("tables judged", 0, len(tables))
+        for name, (of_table, of_runs) in in_processes(
+            judging, tables, ["benchmark.report.ledger"], show_warnings
+        ):
+            rows[name], spent = of_table, spent | of_runs
+            tell("tables judged", len(rows), len(tables))
     if not spent:
         raise nothing
     # Imported only after the processes have started: they import it at the same time.

@@ -17,9 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.places import without_gz
+from benchmark.progress import hearer, silence
 
 VERSION = 1  # format of the small file
 FOLDER = "digests"  # folder within the cache
+MB = 1_000_000
+LARGE = 200 * MB  # smaller files are read at once, without a word of progress
 FORMATS = {".csv": b"csv", ".tsv": b"tsv"}  # the same bytes give other rows as CSV than as TSV
 Files = Mapping[str, Sequence[Path]]  # by role, e.g. "weights"
 Touched = list[int] | None  # size, inode and times of a path; None if it is not there
@@ -73,12 +76,21 @@ def present_digests(kept: Path) -> dict[str, str]:
 
 def sha256(paths: Iterable[Path]) -> str:
     """The digest of files one after the other, in hexadecimal digits; of CSV and TSV with the format."""
-    digest = hashlib.sha256()
+    paths = list(paths)
+    digest, tell, done, total = (
+        hashlib.sha256(),
+        hearer(silence),
+        0,
+        sum(path.stat().st_size for path in paths),
+    )
     for path in paths:
         digest.update(FORMATS.get(without_gz(path.name)[-4:].lower(), b""))
         with path.open("rb") as file:
             while block := file.read(1 << 20):
                 digest.update(block)
+                done += len(block)
+                if total > LARGE:
+                    tell("MB of files digested", done // MB, total // MB)
     return digest.hexdigest()
 
 

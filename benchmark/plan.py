@@ -12,13 +12,13 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmark.command import carried_out, parse, parser_of
-from benchmark.errors import BenchmarkError
 from benchmark.forecast import in_words
 from benchmark.forecast.devices import HERE, NAMED
 from benchmark.forecast.estimate import Forecast, Forecaster
 from benchmark.forecast.throughput import costs, measure
 from benchmark.grids import grid
 from benchmark.grids.grid import Grid, PlannedRun
+from benchmark.progress import hearer, shown, silence
 from benchmark.records.store import Store
 from benchmark.runs.hits import Hits
 
@@ -65,8 +65,9 @@ def rows(
 ) -> list[Row]:
     """The plan of every grid; a run is ``shared`` if another grid has it."""
     tables = Counter(name for planned in grids for name in {run.run_id for run in planned.runs})
-    plans = []
+    plans, tell = list[Row](), hearer(silence)
     for planned in grids:
+        tell("tables forecast", len(plans), len(grids))
         runs = {run.run_id: run for run in planned.runs}
         missing = [run.config for name, run in runs.items() if name not in done and name not in unread]
         in_store = len(runs.keys() & done)
@@ -130,7 +131,9 @@ def main(arguments: list[str] | None = None) -> int:
         overrides = [argument for argument in options.tables if "=" in argument]
         names = [argument for argument in options.tables if argument not in overrides]
         tables = grid.tables(overrides) if names == ["all"] else names
-        print(plan(tables, overrides, options.smoke, options.on or HERE))
+        with shown():
+            said = plan(tables, overrides, options.smoke, options.on or HERE)
+        print(said)
         return 0
 
     return carried_out(work)
@@ -141,10 +144,10 @@ def plan(names: Sequence[str], overrides: Sequence[str], smoke: bool, on: str = 
 
     Raises: BenchmarkError for a table or device that does not exist, or for no table at all.
     """
-    forecaster = Forecaster(on=on)
-    if not names:
-        raise BenchmarkError(f"name a table, or all (valid: {', '.join(grid.tables(overrides))})")
-    grids = [grid.load(name, overrides, smoke) for name in names]
+    forecaster, tell, grids = Forecaster(on=on), hearer(silence), list[Grid]()
+    for name in names or [""]:  # without any, `load` says what is wanted
+        tell("tables composed", len(grids), len(names))
+        grids.append(grid.load(name, overrides, smoke))
     first = next((run for planned in grids for run in planned.runs), None)
     store = Store(first.config.store if first else "")
     wanted = {run.run_id: run.config for planned in grids for run in planned.runs}

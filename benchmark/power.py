@@ -7,6 +7,7 @@ import sys
 from benchmark.command import carried_out, parse, parser_of
 from benchmark.errors import BenchmarkError
 from benchmark.grids import grid
+from benchmark.progress import shown
 
 DESCRIPTION = """\
 Say how likely a table's seeds bear out each of its claims, if the effects are as large as the paper prints them.
@@ -41,13 +42,14 @@ def main(arguments: list[str] | None = None) -> int:
 
         if not -1 <= options.correlation <= 1:
             raise BenchmarkError(f"--correlation {options.correlation}: valid are numbers from -1 to 1")
-        planned = grid.load(options.table, options.changes)
-        if not planned.table["claims"]:
-            raise BenchmarkError(f"{planned.name} has no claims, so there is nothing to find")
+        with shown() as tell:
+            tell("computing the power", 0, 0)
+            planned = grid.load(options.table, options.changes)
+            if not planned.table["claims"]:
+                raise BenchmarkError(f"{planned.name} has no claims, so there is nothing to find")
+            foreseen = foresee(planned, load_records(planned), options.correlation)
         seeds = len({run.config.seed for run in planned.runs})
-        print(
-            render(foresee(planned, load_records(planned), options.correlation), seeds, options.correlation)
-        )
+        print(render(foreseen, seeds, options.correlation))
         return 0
 
     return carried_out(work)

@@ -23,6 +23,11 @@ def printable(text: str) -> str:
     return "".join(_shown(letter) for letter in text)
 
 
+def counted(number: int, thing: str) -> str:
+    """``1 run``, ``2 runs``."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
 def in_columns(names: Sequence[str], width: int, indent: int = 4) -> list[str]:
     """Lines of ``names`` in columns of one width, read downwards, of ``width`` characters at most."""
     if not names:

@@ -30,7 +30,9 @@ IMPORTING, LOADING, COMPILING = (
 )  # phases that count nothing
 CONTINUING = "continues from update"
 IN_STORE = "in the store"
-PHASES = {"updates": "training", "evaluation sets": "evaluating"}  # by the thing counted
+PRETRAINED = "updates of pretraining"
+# By the thing counted.
+PHASES = {"updates": "training", "evaluation sets": "evaluating", PRETRAINED: "making an encoder (once)"}
 QUIET = 5.0  # seconds in which a run says nothing to a log
 
 
@@ -48,10 +50,21 @@ def heard_by(tell: Tell) -> Iterator[None]:
         HEARER.reset(before)
 
 
-def hearer() -> Tell:
-    """The callback for work without a ``tell`` of its own: that of the block, else lines in a log."""
-    callback = HEARER.get()
+def hearer(otherwise: Tell | None = None) -> Tell:
+    """The callback for work without a ``tell`` of its own: the block's, else ``otherwise``, else lines in a log."""
+    callback = HEARER.get() or otherwise
     return RunProgress(Line(live=False)) if callback is None else callback
+
+
+@contextmanager
+def shown() -> Iterator[RunProgress]:
+    """Show all work in the block on one display, which goes at its end. Print results after it."""
+    progress = RunProgress(Line(stays=False))
+    try:
+        with heard_by(progress):
+            yield progress
+    finally:
+        progress.line.close()
 
 
 def silence(unit: str, done: int, total: int) -> None:
@@ -59,10 +72,15 @@ def silence(unit: str, done: int, total: int) -> None:
 
 
 class Line:
-    """A line on stderr: updated in place on a terminal, else written from time to time."""
+    """A line on stderr: updated in place on a terminal, else written from time to time.
 
-    def __init__(self, write: Callable[[str], object] | None = None, live: bool = True) -> None:
-        self.write = write or sys.stderr.write
+    At its end it ``stays`` on the terminal, or goes.
+    """
+
+    def __init__(
+        self, write: Callable[[str], object] | None = None, live: bool = True, stays: bool = True
+    ) -> None:
+        self.write, self.stays = write or sys.stderr.write, stays
         self.live = live and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         self.every = 1.0 if self.live else 10.0
         self.started = self.shown = time.monotonic()
@@ -97,20 +115,20 @@ class Line:
 
     def _draw(self, head: str, tail: str, done: int, total: int) -> None:
         if self.display is None:
-            self.display = _display()
+            self.display = _display(self.stays)
             self.display.start()
             self.display.add_task(head, tail="")
         [task] = self.display.task_ids
         self.display.update(task, description=head, tail=tail, completed=done, total=total or None)
 
     def close(self) -> None:
-        """End the last line, so that it stays."""
+        """End the last line."""
         if self.display is not None:
             self.display.stop()
             self.display = None
 
 
-def _display() -> Progress:
+def _display(stays: bool) -> Progress:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -121,7 +139,12 @@ def _display() -> Progress:
         TextColumn("{task.fields[tail]}", markup=False),
     ]
     # Output that is redirected to a file does not pass through the display.
-    return Progress(*columns, console=Console(stderr=True), redirect_stdout=sys.stdout.isatty())
+    return Progress(
+        *columns,
+        console=Console(stderr=True),
+        transient=not stays,
+        redirect_stdout=sys.stdout.isatty(),
+    )
 
 
 class RunProgress:

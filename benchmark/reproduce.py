@@ -17,6 +17,7 @@ from benchmark.grids import grid, recipe
 from benchmark.grids.grid import Grid, PlannedRun
 from benchmark.places import in_home
 from benchmark.printable import printable
+from benchmark.progress import shown
 from benchmark.records import workers
 from benchmark.records.disk import make_writable
 from benchmark.records.record import Record
@@ -59,12 +60,15 @@ def main(arguments: list[str] | None = None) -> int:
 
 def reproduce(options: argparse.Namespace) -> int:
     """Plan, run and report a table; return the exit status."""
-    planned = grid.load(options.table, options.overrides, options.smoke)
+    with shown() as tell:
+        tell("composing the table", 0, 0)
+        planned = grid.load(options.table, options.overrides, options.smoke)
     if planned.table["static"]:
         return show(planned, options)
     store = Store(planned.runs[0].config.store)
     hits = Hits(store)
-    records, missing = look_up(planned, hits)
+    with shown():
+        records, missing = look_up(planned, hits)
     for line in changed_records(hits):
         print(line, file=sys.stderr)
     for run in missing:

@@ -15,7 +15,7 @@ from benchmark.errors import BenchmarkError
 from benchmark.grids import grid
 from benchmark.places import in_home
 from benchmark.printable import printable
-from benchmark.progress import RunProgress
+from benchmark.progress import shown
 from benchmark.records.reading import UnreadableError
 from benchmark.records.record import Record
 from benchmark.records.store import Store
@@ -102,9 +102,9 @@ def chosen_runs(folder: Path, tables: Sequence[str]) -> dict[str, str | None]:
 
 def tell(tracker: WandB, store: Store, runs: Mapping[str, str | None]) -> Sent:
     """Send the records that the server lacks. Raises: BenchmarkError if it does not take them."""
-    sent, progress, names = Sent(), RunProgress(), iter(runs)
+    sent, names = Sent(), iter(runs)
     try:
-        with closing(tracker):
+        with closing(tracker), shown() as progress:
             while part := list(islice(names, AT_ONCE)):
                 records = dict(readable(store, part))
                 sent.left_out += len(part) - len(records)
@@ -119,8 +119,6 @@ def tell(tracker: WandB, store: Store, runs: Mapping[str, str | None]) -> Sent:
     except WandBError as error:
         told = f"{sent.new} records were sent; the same command goes on from here"
         raise BenchmarkError(f"W&B: {error}; {told}") from error
-    finally:
-        progress.line.close()
     return sent
 
 

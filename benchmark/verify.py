@@ -14,7 +14,7 @@ from benchmark.command import carried_out, parse, parser_of
 from benchmark.errors import BenchmarkError
 from benchmark.places import in_home
 from benchmark.printable import printable
-from benchmark.progress import RunProgress, Tell, duration
+from benchmark.progress import RunProgress, Tell, duration, shown
 from benchmark.records.reading import DamagedError, UnreadableError, record_at
 from benchmark.records.record import Record, VersionError
 from benchmark.records.store import Store
@@ -53,14 +53,16 @@ def verify(options: argparse.Namespace) -> int:
     if options.sample < 1:
         raise BenchmarkError(f"--sample {options.sample}: at least 1")
     with tempfile.TemporaryDirectory(prefix="benchmark-verify-") as scratch:
-        return _verified(source(options.records, Path(scratch)), Store(Path(scratch, "again")), options)
+        with shown() as tell:
+            folder = source(options.records, Path(scratch), tell)
+        return _verified(folder, Store(Path(scratch, "again")), options)
 
 
-def source(records: Path, scratch: Path) -> Path:
+def source(records: Path, scratch: Path, tell: Tell) -> Path:
     """The store with the records: itself, or an archive unpacked in ``scratch``. Raises: BenchmarkError."""
     if unpacking.is_archive(records):
         store = Store(scratch / "archive")
-        for line in unpacking.add(store, records).left_out:
+        for line in unpacking.add(store, records, tell).left_out:
             print(printable(line), flush=True)
         return store.folder
     if records.is_file():
@@ -74,13 +76,13 @@ def _verified(folder: Path, store: Store, options: argparse.Namespace) -> int:
     if not places:
         raise BenchmarkError(f"{options.records}: there are no records in it")
     sample = sorted(random.Random(options.seed).sample(places, min(options.sample, len(places))))
-    counts, progress = Counter[str](), RunProgress()
-    for number, place in enumerate(sample):
-        verdict = rerun.proven(place, str(options.cache), store, _tell(progress, number, len(sample)))
-        counts[verdict.outcome] += 1
-        reason = f"  ({verdict.why})" if verdict.why else ""
-        print(printable(f"{verdict.outcome:<8}  {place.name}  {named(place)}{reason}"), flush=True)
-    progress.line.close()
+    counts = Counter[str]()
+    with shown() as progress:
+        for number, place in enumerate(sample):
+            verdict = rerun.proven(place, str(options.cache), store, _tell(progress, number, len(sample)))
+            counts[verdict.outcome] += 1
+            reason = f"  ({verdict.why})" if verdict.why else ""
+            print(printable(f"{verdict.outcome:<8}  {place.name}  {named(place)}{reason}"), flush=True)
     said = ", ".join(f"{counts[outcome]} {outcome}" for outcome in rerun.OUTCOMES if counts[outcome])
     print(f"{len(sample)} of {len(places)} records: {said}; {duration(time.monotonic() - started)}")
     wrong = counts[rerun.DIFFERS] or counts[rerun.DAMAGED]

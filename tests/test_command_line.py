@@ -258,8 +258,11 @@ def test_a_record_that_was_damaged_is_made_again_with_a_warning(cli, tmp_path):
 def test_a_run_that_is_there_says_so_with_when_and_where_it_was_made(cli):
     status, first, _ = cli("task=opinion", *QUICK)
     assert (status, first.split()[0]) == (0, "finished")
-    status, again, _ = cli("task=opinion", "device=cuda", *QUICK)
+    status, again, _ = cli("task=opinion", "device=cpu", *QUICK)
     assert status == 0
     assert again.startswith("in the store: ")
     assert first.split()[1] in again  # the device is no part of an id
     assert processor() in again
+    status, _, err = cli("task=opinion", "device=cuda:99", *QUICK)
+    assert status == 2
+    assert err.startswith("error: device=cuda:99: not available here")

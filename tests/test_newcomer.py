@@ -118,3 +118,19 @@ def test_code_beside_a_named_folder_is_found_and_hides_no_package(tmp_path, monk
     monkeypatch.setattr(sys, "path", before := list(sys.path))
     searchpath.with_ours(words)
     assert before[-1] == str(tmp_path)
+
+
+def test_the_environment_finds_the_package_from_any_folder(tmp_path):
+    lines = subprocess.run(
+        ["make", "--dry-run", "--always-make", "env"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    [line] = [line for line in lines if "this-checkout.pth" in line]
+    make_own = [sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "own")]
+    subprocess.run(make_own, check=True)
+    own = str(tmp_path / "own/bin/python")
+    subprocess.run(["bash", "-c", line.replace(".venv/bin/python", own)], cwd=ROOT, check=True)
+    code = "import importlib.util; print(importlib.util.find_spec('benchmark').origin)"
+    found = subprocess.run(
+        [own, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True, env={}
+    )
+    assert found.stdout.strip() == str(ROOT / "benchmark/__init__.py")

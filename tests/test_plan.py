@@ -273,7 +273,7 @@ def test_smoke_runs_can_be_planned(capsys, tmp_path):
     ("arguments", "line"),
     [
         (["lnsr/tabel1"], "unknown table 'lnsr/tabel1' in sweeps/; did you mean 'lnsr/table1'?"),
-        ([], "name a table, or all"),
+        ([], "no table is named"),
         (["lnsr/table1", "task=rtee"], "did you mean 'rte'?"),
         (["lnsr/table1", "seed=range(1,1)"], "names no value"),
     ],

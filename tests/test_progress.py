@@ -12,7 +12,17 @@ import pytest
 from benchmark import progress
 from benchmark.engines import machine
 from benchmark.grids.grid import PlannedRun
-from benchmark.progress import CONTINUING, IMPORTING, IN_STORE, LOADING, Line, RunProgress
+from benchmark.progress import (
+    CONTINUING,
+    IMPORTING,
+    IN_STORE,
+    LOADING,
+    PRETRAINED,
+    Line,
+    RunProgress,
+    hearer,
+    shown,
+)
 from benchmark.records.ongoing import notes
 from benchmark.records.store import Store
 
@@ -205,3 +215,56 @@ def test_a_short_run_tells_nothing(clock):
     clock.now += 4
     tell("updates", 3, 3)
     assert lines == []
+
+
+def test_work_before_the_first_run_is_on_the_grids_line_and_in_its_note(clock, tmp_path):
+    store = Store(tmp_path)
+    store.open()
+    lines: list[str] = []
+    grid = machine.GridProgress(3, 2, lines.append, store.folder)
+    for update in (0, 100, 200):
+        grid.before(PRETRAINED, update, 1200)
+        clock.now += 10
+    [(_, facts, _)] = notes(store.folder)
+    grid.show(running=2, failed=0)
+    grid.close()
+    assert facts["phase"] == "making an encoder (once)"
+    assert lines == [
+        "making an encoder (once), 100/1200 updates of pretraining, 10s so far, 1m50s left\n",
+        "making an encoder (once), 200/1200 updates of pretraining, 20s so far, 1m40s left\n",
+        "0/3 runs, 2 running, 30s so far, …\n",
+    ]
+    assert grid.idle == 20  # it is not counted as time of runs
+
+
+def test_work_in_a_block_is_on_one_display_that_goes_at_its_end(on_terminal):
+    terminal = on_terminal()
+    with shown() as tell:
+        tell("looking", 0, 0)
+        hearer(progress.silence)("records looked up", 3, 8)
+    text = terminal.getvalue()
+    assert "looking" in text
+    assert "3/8 records looked up" in text
+    assert text.rpartition("looked up")[2].count("\x1b[2K") == 1  # the last thing done is to remove the line
+    assert hearer(progress.silence) is progress.silence
+
+
+def test_a_display_is_closed_by_an_error(on_terminal):
+    terminal = on_terminal()
+
+    def work() -> None:
+        with shown() as tell:
+            tell("looking", 0, 0)
+            raise ValueError("wrong")
+
+    with pytest.raises(ValueError, match="wrong"):
+        work()
+    assert "\x1b[?25h" in terminal.getvalue().rpartition("\x1b[?25l")[2]  # the cursor is back
+
+
+def test_a_block_without_a_terminal_is_quiet_and_then_seldom(clock, capsys):
+    with shown() as tell:
+        for done in range(25):
+            tell("tables judged", done, 25)
+            clock.now += 1
+    assert capsys.readouterr().err.count("\n") == 2

@@ -112,7 +112,10 @@ def _validate_task(task: TaskConfig) -> None:
     if task.score_training and task.kind != "classification":
         raise BenchmarkError(f"task.score_training=true: not for a task of the kind {task.kind!r}")
     if (task.repo is None) == (task.builder is None):
-        raise BenchmarkError(f"task {task.name!r}: give either task.repo or task.builder")
+        raise BenchmarkError(
+            f"task {task.name!r}: give either task.repo or task.builder; for data of your own, "
+            "python -m benchmark.tasks new NAME --data FOLDER"
+        )
 
 
 def _validate_report(config: RunConfig) -> None:

@@ -60,8 +60,6 @@ def main(arguments: list[str] | None = None) -> int:
 
 def checked(name: str, changes: Sequence[str]) -> Grid:
     """The grid of a table that can have a dashboard here. Raises: BenchmarkError."""
-    if not name:
-        raise BenchmarkError(f"name a table: TABLE=… (valid: {', '.join(grid.tables(changes))})")
     planned = grid.load(name, changes)
     if not planned.runs:
         raise BenchmarkError(f"{name} has no runs, so there is nothing for a dashboard to show")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from benchmark.damage import SET_ASIDE, set_aside
+from benchmark.progress import hearer
 
 DataRow = dict[str, Any]  # a row of a split, by column
 
@@ -28,7 +28,7 @@ def built_once(folder: Path, build: Callable[[Path], None]) -> Path:
         return folder
     if folder.exists():
         set_aside(folder, "damaged (files are missing or cut), made anew", folder.parent.parent / SET_ASIDE)
-    print(f"making {folder.name} in {folder.parent} (once; seconds)", file=sys.stderr, flush=True)
+    hearer()(f"making {folder.name} (once)", 0, 0)
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,9 @@ import torch
 from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
 from transformers import BertConfig, BertForMaskedLM, PreTrainedTokenizerBase
+from transformers.utils.logging import disable_progress_bar
 
+from benchmark.progress import PRETRAINED, hearer
 from benchmark.step.schedule import rate_at
 
 
@@ -82,13 +84,12 @@ def learn(
     chances: torch.Tensor,
     recipe: Recipe,
     rng: torch.Generator,
-    report: Callable[[int, float], None] = lambda update, loss: None,
 ) -> None:
     """Train ``model`` on batches of each source in turn.
 
-    ``chances`` (vocabulary,) are the probabilities that a token is masked. ``report`` is called with the
-    number and the loss of every update.
+    ``chances`` (vocabulary,) are the probabilities that a token is masked.
     """
+    tell = hearer()
     optimizer = torch.optim.AdamW(model.parameters(), lr=recipe.rate, weight_decay=0.01)
     for update in range(recipe.updates):
         texts = sources[update % len(sources)]
@@ -107,11 +108,12 @@ def learn(
         optimizer.param_groups[0]["lr"] = rate_at(update, recipe.updates, recipe.rate, "linear", 0.1)
         optimizer.step()
         optimizer.zero_grad()
-        report(update + 1, loss.item())
+        tell(PRETRAINED, update + 1, recipe.updates)
 
 
 def save(model: BertForMaskedLM, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
     """Write model and tokenizer to ``folder``, in the layout of a hub snapshot."""
+    disable_progress_bar()  # the library's own bar would stand beside our display
     model.config.initializer_range = 0.02  # new heads start with the same range as in other models
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)

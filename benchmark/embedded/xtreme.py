@@ -12,6 +12,7 @@ from pathlib import Path
 from benchmark.command import Paragraphs, carried_out
 from benchmark.embedded.folder import built_once
 from benchmark.places import in_home
+from benchmark.progress import shown
 
 REVISION = "2"  # raised when the encoder changes, here and in conf/model/xtreme_small.yaml
 DESCRIPTION = """\
@@ -46,7 +47,8 @@ def main(arguments: list[str] | None = None) -> int:
     folder = parser.parse_args(arguments).folder
 
     def work() -> int:
-        built_once(folder, _pretrain)
+        with shown():
+            built_once(folder, _pretrain)
         return 0
 
     return carried_out(work)

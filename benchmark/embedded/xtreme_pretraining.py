@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,8 @@ from transformers import BertConfig, BertForMaskedLM, PreTrainedTokenizerFast
 
 from benchmark.embedded import masked, subwords
 from benchmark.errors import BenchmarkError
+from benchmark.hub_answers import downloading
+from benchmark.progress import hearer
 from benchmark.randomness import derive, stream
 
 REPOSITORY = "google/xtreme"
@@ -58,6 +59,8 @@ def pretrain(folder: Path) -> None:
         *(text for group in lines for text in group),
         *(sentence for group in aligned for sentence in group.sentences),
     ]
+    tell = hearer()
+    tell("learning a vocabulary (once)", 0, 0)
     tokenizer = subwords.trained(every, VOCABULARY, CHARACTERS, LENGTH)
     sources = [
         blocks(tokenizer, lines),
@@ -65,10 +68,11 @@ def pretrain(folder: Path) -> None:
     ]
     with masked.one_thread():
         model = fresh(len(tokenizer))
+        tell("aligning word embeddings (once)", 0, 0)
         start_embeddings(model, tokenizer, aligned)
         chances = torch.full((len(tokenizer),), MASKED)
         chances[: len(subwords.SPECIAL)] = 0
-        masked.learn(model, tokenizer, sources, chances, RECIPE, stream(0, "xtreme"), print_progress)
+        masked.learn(model, tokenizer, sources, chances, RECIPE, stream(0, "xtreme"))
     masked.save(model, tokenizer, folder)
 
 
@@ -79,7 +83,11 @@ def find_texts() -> Path:
     """
     wanted = [*TEXTS, "XNLI/validation-*", "PAWS-X.*/validation-*"]
     try:
-        return Path(snapshot_download(REPOSITORY, repo_type="dataset", allow_patterns=wanted))
+        return Path(
+            snapshot_download(
+                REPOSITORY, repo_type="dataset", allow_patterns=wanted, tqdm_class=downloading(REPOSITORY)
+            )
+        )
     except (LocalEntryNotFoundError, OSError) as error:
         raise BenchmarkError(
             f"data set {REPOSITORY!r} is not in the hub cache and the hub was not reached; get it with "
@@ -207,9 +215,3 @@ def start_embeddings(
     weight = model.bert.embeddings.word_embeddings.weight
     known = seen >= 5
     weight[known] = factors[known] * weight.norm(dim=1).mean()
-
-
-def print_progress(update: int, loss: float) -> None:
-    """Print the loss, once in 50 updates and at the tenth."""
-    if update % 50 == 0 or update == 10:
-        print(f"update {update}/{RECIPE.updates}: loss {loss:.2f}", file=sys.stderr, flush=True)

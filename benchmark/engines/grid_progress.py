@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmark.grids.grid import PlannedRun
-from benchmark.progress import Line, duration
+from benchmark.progress import PHASES, Line, RunProgress, duration
 from benchmark.records.ongoing import GRID, Note
 
 
@@ -23,6 +23,7 @@ class GridProgress:
         table: str | None = None,
     ) -> None:
         self.total, self.workers, self.line = total, workers, Line(write)
+        self.work = RunProgress(self.line)
         self.note = (
             Note(store, GRID + secrets.token_hex(4), {"table": table, "total": total}) if store else None
         )
@@ -37,6 +38,13 @@ class GridProgress:
         self.idle = self.line.elapsed
         if self.note is not None:
             self.note.tell(now=True, done=0, running=0, failed=0, phase=name)
+
+    def before(self, unit: str, done: int, total: int) -> None:
+        """Show work that comes before the first run, such as a download: a progress callback."""
+        self.work(unit, done, total)
+        self.idle = self.line.elapsed
+        if self.note is not None:
+            self.note.tell(done=0, running=0, failed=0, phase=PHASES.get(unit, unit))
 
     def finished(self, planned: PlannedRun) -> None:
         """Count a run that ended."""

@@ -28,14 +28,14 @@ from benchmark.engines.pool import Pool
 from benchmark.engines.slots import Job, Needs, Slots
 from benchmark.errors import BenchmarkError
 from benchmark.grids.grid import PlannedRun
-from benchmark.progress import IMPORTING
+from benchmark.progress import IMPORTING, Tell
 from benchmark.records.record import Record
 from benchmark.records.store import Store
+from benchmark.runs.apart import done_apart
 from benchmark.runs.device import unusable_driver
 from benchmark.runs.early import check_machine
 from benchmark.runs.forking import FIRST
 from benchmark.runs.looking import check_data_apart
-from benchmark.runs.parallel import start
 from benchmark.runs.resources import ANY_GPU, VISIBLE, gpus, room
 
 SEEN = 5.0  # seconds at most until the grid's note in the store is renewed
@@ -109,9 +109,9 @@ def _get_ready(context: BaseContext, runs: Sequence[PlannedRun], progress: GridP
     """Import and build what all runs need, once, and look at their data."""
     progress.phase(IMPORTING)
     _start_server()
-    _build_what_they_need(context, runs)
+    _build_what_they_need(context, runs, progress.before)
     progress.phase("checking data")
-    check_data_apart(context, [planned.config for planned in runs])
+    check_data_apart(context, [planned.config for planned in runs], progress.before)
 
 
 @contextmanager
@@ -161,7 +161,7 @@ def default_workers(runs: Sequence[PlannedRun]) -> int:
     return min((room(threads, device) for device in {planned.config.device for planned in runs}), default=1)
 
 
-def _build_what_they_need(context: BaseContext, runs: Sequence[PlannedRun]) -> None:
+def _build_what_they_need(context: BaseContext, runs: Sequence[PlannedRun], tell: Tell) -> None:
     """Build the project's own encoders and data sets once, before runs race for them."""
     needed = {
         (part.builder, planned.config.cache)
@@ -171,12 +171,10 @@ def _build_what_they_need(context: BaseContext, runs: Sequence[PlannedRun]) -> N
     }
     for builder, cache in sorted(needed):
         for _ in range(2):  # once more, if it was killed
-            process = context.Process(target=_build, args=(builder, cache))  # type: ignore[attr-defined]
-            start(process)
-            process.join()
-            if (process.exitcode or 0) >= 0:
+            ended = done_apart(context, tell, _build, builder, cache)
+            if ended.status >= 0:
                 break
-        if process.exitcode:
+        if ended.status:
             raise BenchmarkError(f"{builder} could not be built in cache={cache}; see above")
 
 

@@ -16,6 +16,7 @@ from benchmark.forecast.operations import batch_of
 from benchmark.forecast.shapes import Shape, shape_of
 from benchmark.forecast.throughput import Measured, MeasuredRates, workload_of
 from benchmark.forecast.work import Work, evaluations_of, updates_of, work_of
+from benchmark.progress import hearer, silence
 from benchmark.runs.resources import processor, room
 
 # The time of a run before its first update and after its last evaluation, in starts of operations on a CPU.
@@ -127,6 +128,7 @@ class Forecaster:
         rates = self.measured.rates(workload_of(config), self.device_of(config))
         shape, lengths = shape_of(config.model), lengths_of(config)
         if lengths is None:
+            hearer(silence)(f"counting tokens of {config.task.name} (once)", 0, 0)
             lengths = at_hand.lengths_at_hand(config)
         whole = self.measured.examples.get(config.task.name)
         if whole is None and lengths is not None:

@@ -20,6 +20,7 @@ from typing import Any
 
 from benchmark.errors import BenchmarkError
 from benchmark.forecast.devices import HERE, MEASURED, Rates
+from benchmark.progress import hearer, silence
 from benchmark.runs.resources import processor
 
 VERSION = 2  # version of the file in the cache
@@ -48,6 +49,7 @@ def machine(cache: Path, processes: int) -> Rates:
     key, place = f"{processor()}, {os.cpu_count()} cores, {at_a_time} at a time", cache / PLACE
     known = _kept(place)
     if key not in known:
+        hearer(silence)("measuring this machine (once)", 0, 0)
         known[key] = measured(at_a_time)
         with suppress(OSError):  # a cache that cannot be written to: rates are measured again the next time
             cache.mkdir(parents=True, exist_ok=True)

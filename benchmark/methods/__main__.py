@@ -21,6 +21,7 @@ from benchmark.command import Paragraphs
 from benchmark.config.targets import class_of
 from benchmark.errors import BenchmarkError
 from benchmark.places import ROOT, in_home
+from benchmark.progress import IMPORTING, shown
 
 if TYPE_CHECKING:
     from benchmark.methods import Method
@@ -137,7 +138,10 @@ def main(arguments: list[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     try:
-        show([entry for folder in options.folders for entry in listing(folder)])
+        with shown() as tell:
+            tell(IMPORTING, 0, 0)
+            entries = [entry for folder in options.folders for entry in listing(folder)]
+        show(entries)
     except BenchmarkError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from benchmark.grids.grid import Grid
+from benchmark.progress import shown
 from benchmark.records.record import Record
 from benchmark.report import (
     build,
@@ -43,20 +44,22 @@ def write(
     for other sets without gold labels. ``arrays`` gives the arrays of a run by its id. ``failed`` are the ids of
     runs that ended in an error, ``further`` are notes on the records themselves. A static table has no runs.
     """
-    from benchmark.report import figures  # imports matplotlib, which the ledger does not need
+    with shown() as tell:
+        tell("making the report", 0, 0)
+        from benchmark.report import figures  # imports matplotlib, which the ledger does not need
 
-    records, mixed = of_one_origin(grid, records)
-    if grid.table["static"]:
-        report, drawn = static.build(grid), figures.Figures()
-        submissions, without_gold = [], []
-    else:
-        report = build.build(grid, records, arrays, failed)
-        drawn = figures.draw(grid, report, records, arrays)
-        submissions = submission.of_table(grid, report.frame, records)
-        without_gold = unscored.of_table(grid, report.frame, records)
-    report.notes.extend(
-        [*mixed, *further, *drawn.notes, *submission.note(submissions), *unscored.note(without_gold)]
-    )
+        records, mixed = of_one_origin(grid, records)
+        if grid.table["static"]:
+            report, drawn = static.build(grid), figures.Figures()
+            submissions, without_gold = [], []
+        else:
+            report = build.build(grid, records, arrays, failed)
+            drawn = figures.draw(grid, report, records, arrays)
+            submissions = submission.of_table(grid, report.frame, records)
+            without_gold = unscored.of_table(grid, report.frame, records)
+        report.notes.extend(
+            [*mixed, *further, *drawn.notes, *submission.note(submissions), *unscored.note(without_gold)]
+        )
     print(render.terminal(report, shutil.get_terminal_size((120, 24)).columns))
     folder.mkdir(parents=True, exist_ok=True)
     report = shared.shareable(report)

@@ -15,6 +15,7 @@ from benchmark.config.schema import ModelConfig, RunConfig, TaskConfig
 from benchmark.data import task_files as data
 from benchmark.digests import computed, present_digests, recalled
 from benchmark.models import model_files as models
+from benchmark.progress import hearer, silence
 from benchmark.records.reading import UnreadableError
 from benchmark.records.record import DATA, Record, Weights
 from benchmark.records.store import Store
@@ -37,8 +38,9 @@ class Hits:
 
     def of_runs(self, configs: Mapping[str, RunConfig]) -> dict[str, Record]:
         """The records of runs by id; a warning counts the records that cannot be read now (`unknown`)."""
-        records, before = {}, len(self.unknown)
-        for run_id, config in configs.items():
+        records, before, tell = {}, len(self.unknown), hearer(silence)
+        for number, (run_id, config) in enumerate(configs.items()):
+            tell("records looked up", number, len(configs))
             try:
                 record = self.find(config, run_id)
             except UnreadableError as error:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
-from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
 from pathlib import Path
 
 from benchmark.config.schema import RunConfig, as_json
 from benchmark.errors import BenchmarkError, one_line
-from benchmark.runs.parallel import start
+from benchmark.progress import Tell, hearer
+from benchmark.runs.apart import done_apart
 
 
 def check_data(configs: Iterable[RunConfig]) -> None:
@@ -20,19 +19,17 @@ def check_data(configs: Iterable[RunConfig]) -> None:
     A task is checked with the first model that is on this machine; if a run's model is missing, only that run
     fails. Raises: BenchmarkError with a fault of each task.
     """
-    seen: set[str] = set()
-    faults = []
+    tasks: dict[str, list[RunConfig]] = {}
     for config in configs:
         task = json.dumps([as_json(config.task), as_json(config.data), config.protocol.max_length])
-        if task in seen:
-            continue
-        fault = _fault(config)
-        if fault != NO_MODEL:
-            seen.add(task)
-        if fault not in (None, NO_MODEL):
-            faults.append(fault)
+        tasks.setdefault(task, []).append(config)
+    tell, faults = hearer(), list[str]()
+    for number, alike in enumerate(tasks.values()):
+        tell("tasks looked at", number, len(tasks))
+        fault = next((fault for fault in map(_fault, alike) if fault != NO_MODEL), None)
+        faults += [fault] if fault is not None else []
     if faults:
-        raise BenchmarkError("; ".join(dict.fromkeys(map(str, faults))))
+        raise BenchmarkError("; ".join(dict.fromkeys(faults)))
 
 
 NO_MODEL = "the model is not here"
@@ -55,26 +52,18 @@ def _fault(config: RunConfig) -> str | None:
     return None
 
 
-def check_data_apart(context: BaseContext, configs: Sequence[RunConfig]) -> None:
-    """Run `check_data` in a separate process, which keeps this one small. Raises: BenchmarkError."""
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_tell, args=(sender, configs))  # type: ignore[attr-defined]
-    start(process)
-    sender.close()
-    try:
-        fault = receiver.recv()
-    except EOFError:  # the process died: the runs themselves will give the reason
-        fault = None
-    process.join()
+def check_data_apart(context: BaseContext, configs: Sequence[RunConfig], tell: Tell) -> None:
+    """Run `check_data` in a separate process, whose progress ``tell`` hears. Raises: BenchmarkError."""
+    fault = done_apart(
+        context, tell, _found, configs
+    ).result  # None if it died: the runs will give the reason
     if fault is not None:
         raise BenchmarkError(fault)
 
 
-def _tell(sender: Connection, configs: Sequence[RunConfig]) -> None:
-    fault = None
+def _found(configs: Sequence[RunConfig]) -> str | None:
     try:
         check_data(configs)
     except BenchmarkError as error:
-        fault = str(error)
-    with suppress(BrokenPipeError):  # nobody asks any more
-        sender.send(fault)
+        return str(error)
+    return None

@@ -79,12 +79,12 @@ def run(this: Run, tell: Tell = silence, wait: bool = True) -> Record:
 
 def found_or_made(this: Run, tell: Tell, wait: bool, tracking: Tracking) -> tuple[Record, bool]:
     """The record of a run, and True if it was made now. Raises: see `run`."""
+    check_machine(this.config)  # in the store or not: who asks for a device is told if it is not there
     record = Hits(this.store).find(this.config, this.id)
     if record is not None:
         return record, False
     validate(this.config)
     check_plugins(this.config)
-    check_machine(this.config)
     this.store.open()
     make_writable("cache", this.config.cache)
     with leased(this, wait) as lease:

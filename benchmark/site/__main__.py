@@ -11,8 +11,8 @@ from benchmark.config.schema import RunConfig
 from benchmark.errors import unknown
 from benchmark.grids import grid
 from benchmark.places import in_home
-from benchmark.printable import printable
-from benchmark.progress import RunProgress
+from benchmark.printable import counted, printable
+from benchmark.progress import shown
 from benchmark.records.disk import make_writable
 from benchmark.records.store import Store
 
@@ -47,13 +47,18 @@ def show(words: Sequence[str], output: Path) -> int:
         next((word[6:] for word in reversed(overrides) if word.startswith("store=")), RunConfig.store)
     )
     make_writable("--output", output)
-    tell = RunProgress()
-    made = making.make(store, names, overrides, output, show_warnings, tell)
-    tell.line.close()
+    with shown() as tell:
+        made = making.make(store, names, overrides, output, show_warnings, tell)
     for problem in made.problems:
         print(printable(f"not shown: {problem}"), file=sys.stderr)
+    if store.is_empty():
+        print(
+            f"store={printable(str(store.folder))} has no run: the pages show the papers' numbers alone",
+            file=sys.stderr,
+        )
     print(
-        f"{output}/index.html: {made.tables} tables and {made.runs} runs written, {made.kept} pages as they were"
+        f"{output}/index.html: {counted(made.tables, 'table')} and {counted(made.runs, 'run')} written, "
+        f"{counted(made.kept, 'page')} as before"
     )
     return 0
 

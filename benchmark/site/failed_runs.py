@@ -14,6 +14,7 @@ from benchmark.site.pages import MOST_ROWS, Site
 
 PATH = "failed.html"
 COLLAPSED = "collapsed"
+VANILLA = "[plain fine-tuning]"  # in place of an empty list of methods
 KINDS = (FAILED, DIVERGED, COLLAPSED)
 Tables = Mapping[str, list[dict[str, Any]]]  # by run id
 
@@ -65,7 +66,7 @@ def _failed(
     """Runs that ended in an error, and have no record that can be read."""
     for run in failed(store.folder, {run["run_id"] for run in runs}, remarks):
         again = f" ({run.times} times)" if run.times > 1 else ""
-        what, why = portable_text(run.what), portable_text(run.why) + again
+        what, why = portable_text(run.what).replace("[]", VANILLA), portable_text(run.why) + again
         yield FailedRun(FAILED, run.run_id, "", what, why, by_run.get(run.run_id, []), run.when)
 
 
@@ -75,6 +76,7 @@ def _recorded(runs: Sequence[Mapping[str, Any]], by_run: Tables) -> Iterator[Fai
         if run["trouble"]:
             kind = DIVERGED if run["status"] == DIVERGED else COLLAPSED
             parts = run["group"]
-            words = f"{parts['model']} {parts['task']} [{','.join(run['names'])}] seed {run['seed']}"
+            methods = f"[{','.join(run['names'])}]" if run["names"] else VANILLA
+            words = f"{parts['model']} {parts['task']} {methods} seed {run['seed']}"
             places = by_run.get(run["run_id"], [])
             yield FailedRun(kind, run["run_id"], run["path"], words, run["trouble"], places, run["finished"])

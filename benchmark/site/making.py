@@ -43,6 +43,7 @@ def make(
     ``names`` are the tables, ``begin`` is called in each process, ``tell`` hears of progress. Raises:
     BenchmarkError for a folder of other files, or if no table takes the overrides.
     """
+    tell("looking at what changed", 0, 0)
     before = manifest.load(output)
     output.mkdir(parents=True, exist_ok=True)
     now = Manifest(inputs.of_project([*names, *overrides]), files=before.files)
@@ -55,6 +56,7 @@ def make(
     build.make_runs()
     from benchmark.site import overview
 
+    tell("writing the pages between", 0, 0)
     written = documents.every()
     between = overview.write(build.site, store, now, written, method_facts.every())
     documents.write(build.site, written)

@@ -131,7 +131,7 @@ def _group(config: Mapping[str, Any]) -> dict[str, str]:
         "methods": " + ".join(methods),
         "protocol": " ".join(
             [str(protocol.get("name", "")), f"lr={protocol.get('learning_rate')}"]
-            + [f"{key}={protocol.get(key)}" for key in ("epochs", "steps") if protocol.get(key) is not None]
+            + [f"{key}={protocol[key]:g}" for key in ("epochs", "steps") if protocol.get(key) is not None]
             + amounts
         ),
     }
@@ -157,7 +157,7 @@ def _score(record: Record) -> str:
 @lru_cache(maxsize=512)
 def leaves(title: str, text: str) -> Markup:
     """A list of JSON leaves without empty ones, cached: runs of a table share most of them."""
-    rows = [(key, value) for key, value in flat(json.loads(text)) if key and value != NONE]
+    rows = [(key, value) for key, value in flat(json.loads(text)) if key and value not in (NONE, "")]
     return Markup(environment().get_template("leaves.html").render(title=title, rows=rows))
 
 

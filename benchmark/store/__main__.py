@@ -11,8 +11,8 @@ from pathlib import Path
 from benchmark.command import carried_out, parse, parser_of
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.places import in_home
-from benchmark.printable import printable
-from benchmark.progress import RunProgress, duration
+from benchmark.printable import counted, printable
+from benchmark.progress import RunProgress, duration, shown
 from benchmark.records.store import FAILURES, Store
 from benchmark.store.adding import Added
 from benchmark.store.merging import check_store, merge, runs_of
@@ -82,14 +82,14 @@ def _check(words: list[str]) -> int:
 
         started = time.monotonic()
         check_store(options.store)
-        checked = check(Store(options.store), options.move, _say, progress := RunProgress())
-        progress.line.close()
+        with shown() as progress:
+            checked = check(Store(options.store), options.move, _say, progress)
         failures = len(list((options.store / FAILURES).glob("*.json")))
-        facts = [_counted(len(runs_of(options.store)), "record"), _counted(failures, "failure")]
-        facts += [_counted(checked.faults, "fault") if checked.faults else "no fault"]
+        facts = [counted(len(runs_of(options.store)), "record"), counted(failures, "failure")]
+        facts += [counted(checked.faults, "fault") if checked.faults else "no fault"]
         facts += [f"{checked.moved} set aside"] if options.move else []
         facts += (
-            [f"{_counted(checked.unproven, 'record')} of older code without a seal"]
+            [f"{counted(checked.unproven, 'record')} of older code without a seal"]
             if checked.unproven
             else []
         )
@@ -97,10 +97,6 @@ def _check(words: list[str]) -> int:
         return 1 if checked.faults else 0
 
     return carried_out(work)
-
-
-def _counted(number: int, thing: str) -> str:
-    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def _merge(words: list[str]) -> int:
@@ -123,13 +119,13 @@ def _import(words: list[str]) -> int:
 
 def _added(work: Callable[[RunProgress], Added], into: Path) -> int:
     """Add to a store, and say what became of it; the exit status."""
-    added = work(progress := RunProgress())
-    progress.line.close()
+    with shown() as progress:
+        added = work(progress)
     for line in (*added.left_out, *added.beside):
         _say(line)
-    facts = [f"{_counted(added.new, 'record')} new in {into}", f"{added.known} there already"]
+    facts = [f"{counted(added.new, 'record')} new in {into}", f"{added.known} there already"]
     facts += [f"{len(added.beside)} with other bits"] if added.beside else []
-    facts += [_counted(added.failures, "failure")] if added.failures else []
+    facts += [counted(added.failures, "failure")] if added.failures else []
     facts += [f"{len(added.left_out)} damaged, left out"] if added.left_out else []
     _say(f"{', '.join(facts)}; {duration(progress.line.elapsed)}")
     return 1 if added.left_out else 0
@@ -152,18 +148,20 @@ def _exported(options: argparse.Namespace) -> int:
 
     if options.output is None and options.every_eval_ever is None:
         raise BenchmarkError("name --output FILE.tar.gz, or --every-eval-ever FOLDER")
-    chosen = of_tables(options.tables, options.smoke)
+    with shown() as progress:
+        progress("looking records up", 0, 0)
+        chosen = of_tables(options.tables, options.smoke)
     for line in chosen.left_out:
         _say(line)
     if options.output is not None:
-        size = exported(chosen, options.output, progress := RunProgress())
-        progress.line.close()
+        with shown() as progress:
+            size = exported(chosen, options.output, progress)
         _say(f"{options.output}: {len(chosen.records)} of {chosen.runs} runs, {size / 1e6:.2f} MB")
     if options.every_eval_ever is not None:
         written = write_all(chosen.records.values(), options.every_eval_ever, options.organization)
         scoreless = len(chosen.records) - written
-        more = f"; {_counted(scoreless, 'run')} without a score: no file" if scoreless else ""
-        _say(f"{options.every_eval_ever}: {_counted(written, 'file')}{more}")
+        more = f"; {counted(scoreless, 'run')} without a score: no file" if scoreless else ""
+        _say(f"{options.every_eval_ever}: {counted(written, 'file')}{more}")
     return 1 if chosen.left_out else 0
 
 

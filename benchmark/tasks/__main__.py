@@ -10,6 +10,7 @@ from pathlib import Path
 from benchmark.command import Paragraphs, carried_out
 from benchmark.config.schema import CONFIG
 from benchmark.places import ROOT, in_home
+from benchmark.progress import IMPORTING, shown
 
 DESCRIPTION = """\
 Look at the columns of a data set, guess the task, and write its file. Nothing is trained.
@@ -43,10 +44,16 @@ def main(arguments: list[str] | None = None) -> int:
 
 def new(options: argparse.Namespace) -> int:
     """Write the file of a task, and say what was guessed."""
-    from benchmark.tasks.new import write  # data sets are slow to import, and --help needs none
-
     text = [name.strip() for name in options.text.split(",") if name.strip()]
-    path, lines = write(options.name, options.data, options.conf, options.config, text, options.target)
+    with shown() as tell:
+        tell(IMPORTING, 0, 0)
+        from datasets import disable_progress_bars  # slow to import, and --help needs none
+
+        from benchmark.tasks.new import write
+
+        disable_progress_bars()
+        tell("looking at the data", 0, 0)
+        path, lines = write(options.name, options.data, options.conf, options.config, text, options.target)
     print(f"wrote {path}", *lines, sep="\n  ")
     conf = options.conf.absolute()
     search = [] if conf == ROOT / "conf" else [f"hydra.searchpath=[file://{conf}]"]

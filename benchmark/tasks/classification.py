@@ -19,6 +19,7 @@ from benchmark.damage import healed
 from benchmark.data.reader import Reader
 from benchmark.data.rows import Rows
 from benchmark.errors import BenchmarkError
+from benchmark.progress import hearer, silence
 from benchmark.tasks import columns, constants
 from benchmark.tasks.kind import WITHOUT_GOLD, Examples, Inputs, Kind, Measure, gold_of, scored
 from benchmark.tasks.ragged import Ragged
@@ -72,7 +73,10 @@ class Classification(Kind):
         path = reader.cache / "tokens" / f"{hashlib.sha256(recipe.encode()).hexdigest()[:24]}.arrow"
         path.parent.mkdir(parents=True, exist_ok=True)
 
-        def tokenise(rows: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        tell = hearer(silence)
+
+        def tokenise(rows: dict[str, list[Any]], numbers: list[int]) -> dict[str, list[Any]]:
+            tell("examples tokenised", numbers[0], len(looked.rows))
             encoded = tokenizer(*(rows[name] for name in fields), truncation=True, max_length=max_length)
             return {key: encoded[key] for key in encoded if key != "attention_mask"}
 
@@ -80,6 +84,7 @@ class Classification(Kind):
             made = looked.rows.data.map(
                 tokenise,
                 batched=True,
+                with_indices=True,
                 remove_columns=looked.rows.data.column_names,
                 cache_file_name=str(path),
                 load_from_cache_file=True,

@@ -15,6 +15,7 @@ import numpy as np
 from transformers.tokenization_utils_base import BatchEncoding, PreTrainedTokenizerBase
 
 from benchmark.errors import BenchmarkError
+from benchmark.progress import hearer, silence
 
 BEST = 20  # start and end positions that are combined
 LONGEST = 30  # tokens of an answer
@@ -71,8 +72,9 @@ def windows(
 
     Raises: BenchmarkError if that leaves no room.
     """
-    made = []
+    made, tell = list[Window](), hearer(silence)
     for number, (question, context) in enumerate(zip(questions, contexts, strict=True)):
+        tell("questions tokenised", number, len(questions))
         question, length = _shortened(question.lstrip(), tokenizer, max_question)
         room = max_length - length - tokenizer.num_special_tokens_to_add(pair=True)
         if room < 1:

@@ -142,7 +142,7 @@ def test_a_server_that_does_not_answer_is_a_line(
     ("words", "said"),
     [
         (["demo/noisytun"], "did you mean 'demo/noisytune'?"),
-        ([""], "name a table: TABLE=…"),
+        ([""], "no table is named: make … TABLE=demo/noisytune"),
         (["noisytune/table1"], "noisytune/table1 has no runs"),
         ([TABLE, "tracker.projet=mine"], "projet"),
         ([TABLE, "store=nowhere"], "the store nowhere has none of its 30 runs"),

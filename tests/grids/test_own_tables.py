@@ -62,8 +62,8 @@ def test_ours_take_tasks_of_ones_own(search: str) -> None:
 def test_it_is_planned_with_all_others(search: str, tmp_path: Path) -> None:
     text = plan.plan(["of_mine/table1"], [search, f"store={tmp_path}"], False)
     assert "of_mine/table1" in text
-    with pytest.raises(BenchmarkError, match=r"name a table.*of_mine/table1"):
-        plan.plan([], [search], False)
+    with pytest.raises(BenchmarkError, match=r"did you mean 'of_mine/table1'\?"):
+        plan.plan(["of_mine/tabel1"], [search], False)
 
 
 def test_it_is_run_and_reported(search: str, cli: Command, reproduce: Command, tmp_path: Path) -> None:

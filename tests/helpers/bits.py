@@ -8,10 +8,10 @@ They differ between kinds of processor, so that none are kept here.
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
 import os
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -80,4 +80,6 @@ def main(output: Path) -> None:
 
 if __name__ == "__main__":
     os.environ |= {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
-    main(Path(sys.argv[1]))
+    parser = argparse.ArgumentParser(description="Run a list of configurations, and write their digests.")
+    parser.add_argument("output", type=Path, metavar="FILE.json")
+    main(parser.parse_args().output)

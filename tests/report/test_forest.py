@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark.report.figures.forest import POOLED, forest
+from benchmark.report.figures.drawing import room_for
+from benchmark.report.figures.forest import NARROW, POOLED, TITLE, forest
 
 TASKS, MODELS = ("rte", "cola"), ("one", "two")
 LABELS = {"rte": "RTE", "cola": "CoLA", "one": "One"}
@@ -66,3 +67,12 @@ def test_a_mean_without_an_interval_or_without_itself_is_no_error(lost):
 def test_nothing_is_drawn_without_a_pooled_mean():
     assert forest(numbers(), pd.DataFrame(), LABELS) == ""
     assert forest(numbers().assign(difference_n=0), gains("pats"), LABELS) == ""
+
+
+def test_the_caption_of_a_single_panel_is_in_two_lines_that_fit():
+    alone, several = (forest(numbers(("one",)), gains(*names), LABELS) for names in (["pats"], ["pats"] * 3))
+    assert (texts(alone)[-2:], texts(several)[-1]) == (NARROW, TITLE)
+    for svg, line in ((alone, NARROW[0]), (several, TITLE)):
+        width = float(re.search(r'viewBox="0 0 ([\d.]+)', svg)[1])
+        x = float(re.search(rf'<text x="([\d.]+)"[^>]*>{re.escape(line)}', svg)[1])
+        assert x + room_for([line]) <= width

@@ -13,6 +13,7 @@ import pytest
 from benchmark import tasks
 from benchmark.config.schema import RunConfig
 from benchmark.errors import BenchmarkError
+from benchmark.progress import silence
 from benchmark.runs.looking import check_data, check_data_apart
 
 Compose = Callable[..., RunConfig]
@@ -98,6 +99,8 @@ def test_a_task_is_looked_at_with_a_model_that_is_here(
 
 def test_another_process_tells_the_fault(mine: Callable[..., RunConfig]) -> None:
     context = multiprocessing.get_context("fork")
-    check_data_apart(context, [mine()])
+    told: list[tuple[str, int, int]] = []
+    check_data_apart(context, [mine()], lambda *now: told.append(now))
+    assert told == [("tasks looked at", 0, 1)]
     with pytest.raises(BenchmarkError, match="no column 'nothing'"):
-        check_data_apart(context, [mine(target="nothing")])
+        check_data_apart(context, [mine(target="nothing")], silence)

@@ -60,7 +60,7 @@ def test_every_run_that_did_not_end_well_is_named_with_its_reason(store, make, r
     failed, diverged, collapsed = rows(tmp_path / "site")
     assert runs[0].run_id in failed
     assert "error: out of luck at …/2 (2 times)" in failed
-    assert "embedded opinion [] seed 1" in failed
+    assert "embedded opinion [plain fine-tuning] seed 1" in failed
     assert f'href="runs/{runs[1].run_id}.html"' in diverged
     assert "a loss or an output was not a finite number by update 3" in diverged
     assert f'href="runs/{runs[2].run_id}.html"' in collapsed

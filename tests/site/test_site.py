@@ -73,7 +73,7 @@ def test_a_table_has_its_state_numbers_claims_and_a_way_to_its_runs(built):
         Page(built / "tables" / f"{name}.html")
         for name in ("demo-noisytune", "noisytune-figure2", "noisytune-figure5", "noisytune-table1")
     )
-    assert "all 30 runs" in whole.text
+    assert "All 30 runs" in whole.text
     assert len([link for link in whole.links if "/runs/" in link]) == 30
     assert "189 runs are missing. Make them with python -m benchmark.reproduce noisytune/figure2" in half.text
     assert "as claimed" in half.text
@@ -82,7 +82,7 @@ def test_a_table_has_its_state_numbers_claims_and_a_way_to_its_runs(built):
     assert "5 runs" in whole.text
     assert " of 5 runs" not in whole.text
     assert "No run of this table is in the store" in nothing.text
-    assert "settings and data" in settings.text
+    assert "Settings and data" in settings.text
 
 
 def test_the_ledger_has_every_claim_and_counts_lead_to_their_rows(built):
@@ -164,6 +164,21 @@ def test_an_empty_store_has_a_site_that_says_so(make, tmp_path):
     assert "Fewer than two methods" in Page(tmp_path / "site/compare.html").text
 
 
+def test_tables_without_claims_have_a_site_that_says_so(small_store, make, tmp_path):
+    make(small_store, tmp_path / "site", ["demo/noisytune"])
+    assert "None of the tables of this site has a claim" in Page(tmp_path / "site/claims.html").text
+    assert "Claims by verdict" not in Page(tmp_path / "site/index.html").text
+
+
+def test_a_run_is_described_without_needless_digits_and_empty_values(built):
+    page = next(path for path in (built / "runs").glob("*.html"))
+    text = Page(page).text
+    assert re.search(r"Finished\s*\d{4}-\d\d-\d\d \d\d:\d\d UTC", text)
+    assert re.search(r"Interrupted\s*never", text)
+    assert not re.search(r"\bremark\b", text)
+    assert re.search(r"lr=0.001 epochs=\d+\s", Page(built / "runs.html").text)
+
+
 def test_damaged_foreign_and_unfinished_records_are_named(small_store, make, tmp_path):
     store = Store(shutil.copytree(small_store.folder, tmp_path / "store"))
     first, second, *_ = [run.run_id for run in grid.load("demo/noisytune").runs]
@@ -187,7 +202,7 @@ def test_damaged_foreign_and_unfinished_records_are_named(small_store, make, tmp
     for run_id, text in whole.items():
         (store.folder / run_id / "record.json").write_text(text)
     assert make(store, tmp_path / "site").problems == []
-    assert "all 30 runs" in Page(tmp_path / "site/tables/demo-noisytune.html").text
+    assert "All 30 runs" in Page(tmp_path / "site/tables/demo-noisytune.html").text
 
 
 def test_a_folder_with_other_files_is_refused_and_nothing_of_it_is_touched(small_store, tmp_path, capsys):
@@ -215,7 +230,14 @@ def test_the_command_says_what_it_wrote(
 ):
     words = ["noisytune/figure5", f"store={small_store.folder}", "--output", str(tmp_path / "site")]
     assert command.main(words) == 0
-    assert "1 tables and 157 runs written, 0 pages as they were" in capsys.readouterr().out
+    assert "1 table and 157 runs written, 0 pages as before" in capsys.readouterr().out
+
+
+def test_the_command_says_that_a_store_has_nothing(tmp_path, capsys):
+    words = ["noisytune/figure5", f"store={tmp_path / 'none'}", "--output", str(tmp_path / "site")]
+    assert command.main(words) == 0
+    said = f"store={tmp_path / 'none'} has no run: the pages show the papers' numbers alone"
+    assert said in capsys.readouterr().err
 
 
 def test_a_gain_of_runs_that_were_lost_says_so_wherever_it_is_shown(make, record_of, tmp_path):

@@ -19,6 +19,8 @@ from benchmark.report.figures.drawing import (
 )
 
 TITLE = "Gain over plain fine-tuning, in percentage points, with 95 % intervals"
+NARROW = [TITLE.partition(" with")[0], "with 95 % intervals"]  # below a single panel
+LINE = 14  # pixels: of the caption
 ACROSS = 3  # panels in a row
 WIDTH, SPACE, HEAD, FOOT = 260, 24, 30, 26  # pixels: of a panel, between two, above and below its rows
 GAP = 0.6  # the space between two tasks, in rows
@@ -39,8 +41,10 @@ def forest(numbers: pd.DataFrame, gains: pd.DataFrame, labels: Mapping[str, str]
     across = min(len(gains), ACROSS)
     down = -(-len(gains) // across)
     names, panel = room_for(ticks.values()), HEAD + (max(ticks) + 1) * ROW + FOOT
-    width = names + max(across * (WIDTH + SPACE), room_for([TITLE]))
-    drawing = Drawing(width, down * panel + 26)
+    width = names + across * (WIDTH + SPACE)
+    left_of_title = min(names, width - room_for([TITLE]))
+    lines = [TITLE] if left_of_title > 0 else NARROW
+    drawing = Drawing(width, down * panel + 12 + LINE * len(lines))
     ends = [*_ends(shown, "difference_mean", "difference_low", "difference_high")]
     ends += _ends(gains, "mean", "low", "high", "random_mean", "random_low", "random_high")
     ends += _ends(gains, "predicted_low", "predicted_high")
@@ -53,7 +57,8 @@ def forest(numbers: pd.DataFrame, gains: pd.DataFrame, labels: Mapping[str, str]
         drawing.text(left, top - 12, str(gain["methods"]), more=' font-weight="600"')
         drawing.axis(scale, top, top + (max(ticks) + 1) * ROW)
         _panel(drawing, shown[shown["methods"] == gain["methods"]], gain, (places, ticks), scale, top)
-    drawing.text(names, down * panel + 16, TITLE)
+    for number, line in enumerate(lines):
+        drawing.text(max(left_of_title, 4), down * panel + 16 + LINE * number, line)
     return drawing.svg(TITLE)
 
 

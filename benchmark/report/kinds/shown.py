@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import floor, log10
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from benchmark.grids.grid import Grid
 from benchmark.report.paired_tests import Comparison
 
 P_AT = "p at "  # the unit of an effect that is shown as a p-value
+LEAST, MOST = 1e-4, 1e4  # magnitudes that are written with decimals
 FEW = 2  # comparisons that a verdict shows one by one
 NOUNS = {"layer": "layer", "injection": "layer of the noise", "step": "update"}
 
@@ -69,8 +71,19 @@ def fields(comparison: Comparison) -> dict[str, Any]:
 
 def in_unit(effect: float, low: float, high: float, unit_name: str) -> str:
     """An effect with its interval, if it has one, in a unit of its own."""
-    ratio, rate = unit_name == "ratio", unit_name == unit(RATES[0])
-    form = "{:.3g}" if ratio or unit_name.startswith(P_AT) else "{:+.0%}" if rate else "{:+.3g}"
-    ends = (low, high)
-    interval = f" [{form.format(ends[0])}, {form.format(ends[1])}]" if np.isfinite(ends).all() else ""
-    return f"{form.format(effect)}{interval} {unit_name}"
+    known = [effect, low, high] if np.isfinite([low, high]).all() else [effect]
+    if unit_name == unit(RATES[0]):
+        texts = [f"{value:+.0%}" for value in known]
+    else:
+        sign = "" if unit_name == "ratio" or unit_name.startswith(P_AT) else "+"
+        texts = [_as_precise(value, max(map(abs, known)), sign) for value in known]
+    interval = f" [{texts[1]}, {texts[2]}]" if texts[1:] else ""
+    return f"{texts[0]}{interval} {unit_name}"
+
+
+def _as_precise(value: float, largest: float, sign: str) -> str:
+    """``value`` with the decimals that three digits of ``largest`` take; no digit is finer than the interval."""
+    if not LEAST < largest < MOST:
+        return f"{value:{sign}.3g}"
+    text = f"{value:{sign}.{max(0, 2 - floor(log10(largest)))}f}"
+    return text if text.strip("+-0.") else text.replace("-", sign)

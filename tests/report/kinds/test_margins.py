@@ -119,7 +119,7 @@ def test_costs_are_ratios_within_a_margin_and_memory_on_a_gpu_is_a_number(judged
     found = judged(one_seed, gain(0), changes=costs("cuda A"))
     assert [v.verdict for v in found[:3]] == [REPRODUCED, REPRODUCED, CONTRADICTED]
     assert found[0].comparisons[0].test == "none: compared as numbers"
-    assert found[0].why.endswith("[-5e+03, -5e+03] MB")
+    assert found[0].why.endswith("-5000 [-5000, -5000] MB")
     assert judged(one_seed, gain(0), changes=costs("cpu A"))[0].verdict == UNDECIDED  # the process's memory
 
     found = judged(table(claims), gain(0), changes=costs("cuda A"))
