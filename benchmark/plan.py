@@ -21,6 +21,7 @@ from benchmark.grids import grid
 from benchmark.grids.grid import Grid, PlannedRun
 from benchmark.records.store import Store
 from benchmark.runs.hits import Hits
+from benchmark.runs.uncollected import uncollected
 
 DESCRIPTION = f"""\
 Say what tables of sweeps/ would run, what of it the store has, and how long the rest takes; nothing is run.
@@ -144,7 +145,8 @@ def plan(names: Sequence[str], overrides: Sequence[str], smoke: bool, on: str = 
     forecaster = Forecaster(on=on)
     if not names:
         raise BenchmarkError(f"name a table, or all (valid: {', '.join(grid.tables(overrides))})")
-    grids = [grid.load(name, overrides, smoke) for name in names]
+    with uncollected():
+        grids = [grid.load(name, overrides, smoke) for name in names]
     first = next((run for planned in grids for run in planned.runs), None)
     store = Store(first.config.store if first else "")
     wanted = {run.run_id: run.config for planned in grids for run in planned.runs}

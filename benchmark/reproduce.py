@@ -25,6 +25,7 @@ from benchmark.runs.finished import arrays_of, drop_snapshots, records_at_hand
 from benchmark.runs.hits import Hits
 from benchmark.runs.plugins import check_plugins
 from benchmark.runs.reported import Reported
+from benchmark.runs.uncollected import uncollected
 
 DESCRIPTION = """\
 Make a table of sweeps/: plan its runs, skip what the store has, run what is missing, report.
@@ -104,7 +105,8 @@ def report_on(planned: Grid, records: dict[str, Record], hits: Hits, folder: Pat
         print(printed)
         return "unchanged"
 
-    from benchmark import report
+    with uncollected():
+        from benchmark import report
 
     without = {run.run_id for run in planned.runs} - records.keys() - hits.unknown.keys()
     ended = {run_id for run_id in without if store.failures(run_id)}

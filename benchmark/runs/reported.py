@@ -30,9 +30,9 @@ MADE_OF, PRINTED = "made of", "printed"
 
 
 class Reported:
-    """The report in ``folder`` of a grid that has all its ``records`` in ``store``, with ``notes`` on them.
+    """The report of a grid in ``folder``, written or not, with its ``notes``.
 
-    What it is made of is looked at here, before it is made.
+    What it is made of is looked at here, before it is made; of the ``records``, ``store`` has the arrays.
     """
 
     def __init__(
