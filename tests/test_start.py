@@ -17,7 +17,7 @@ from benchmark.records.store import Store
 OTHERS = ["evaluate", "sklearn", "wandb", "transformers.pipelines", "transformers.trainer"]
 RUNNER = [*OTHERS, "matplotlib", "scipy.stats"]
 READER = ["torch", "transformers", "datasets", *OTHERS]
-PLANNER = [*READER, "pandas", "pyarrow", "scipy", "matplotlib"]
+PLANNER = [*READER, "pandas", "pyarrow", "scipy", "matplotlib", "numpy"]
 CODE = """
 import runpy, sys
 module, forbidden, *sys.argv[1:] = sys.argv[1:]
@@ -62,6 +62,10 @@ def test_a_run_imports_no_libraries_but_those_it_needs(task, methods, tmp_path):
 def test_a_plan_imports_what_composes_and_counts(tmp_path):
     words = ["demo/noisytune", "noisytune/table2", f"store={tmp_path}", "--on", "h100"]
     assert imported("benchmark.plan", PLANNER, *words) == "imported []"
+
+
+def test_help_imports_what_composes():
+    assert imported("benchmark", PLANNER, "--help") == "imported []"
 
 
 def test_a_table_that_is_all_in_the_store_is_reported_without_torch(tmp_path, record_of):

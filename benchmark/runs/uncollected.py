@@ -1,4 +1,4 @@
-"""Work that makes many objects that stay, without looking through them for garbage again and again."""
+"""Work that makes many objects that stay, without looks through them for garbage."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Look for no cycles of garbage during the block, and never again among the objects of before.
+    """Look for no cycles of garbage during the block.
 
-    It is for imports and plans. Whatever may leave tensors behind does not belong here: they would stay.
+    Later looks pass by all objects that are there at its end. It is for imports and plans. Whatever may leave tensors behind does not belong here: they would stay.
     """
     was = gc.isenabled()
     gc.disable()
