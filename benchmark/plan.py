@@ -21,6 +21,7 @@ from benchmark.grids.grid import Grid, PlannedRun
 from benchmark.progress import hearer, shown, silence
 from benchmark.records.store import Store
 from benchmark.runs.hits import Hits
+from benchmark.runs.uncollected import uncollected
 
 DESCRIPTION = f"""\
 Say what tables of sweeps/ would run, what of it the store has, and how long the rest takes; nothing is run.
@@ -145,9 +146,10 @@ def plan(names: Sequence[str], overrides: Sequence[str], smoke: bool, on: str = 
     Raises: BenchmarkError for a table or device that does not exist, or for no table at all.
     """
     forecaster, tell, grids = Forecaster(on=on), hearer(silence), list[Grid]()
-    for name in names or [""]:  # without any, `load` says what is wanted
-        tell("tables composed", len(grids), len(names))
-        grids.append(grid.load(name, overrides, smoke))
+    with uncollected():
+        for name in names or [""]:  # without any, `load` says what is wanted
+            tell("tables composed", len(grids), len(names))
+            grids.append(grid.load(name, overrides, smoke))
     first = next((run for planned in grids for run in planned.runs), None)
     store = Store(first.config.store if first else "")
     wanted = {run.run_id: run.config for planned in grids for run in planned.runs}

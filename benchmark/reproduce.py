@@ -25,6 +25,8 @@ from benchmark.records.store import Store
 from benchmark.runs.finished import arrays_of, drop_snapshots, records_at_hand
 from benchmark.runs.hits import Hits
 from benchmark.runs.plugins import check_plugins
+from benchmark.runs.reported import Reported
+from benchmark.runs.uncollected import uncollected
 
 DESCRIPTION = """\
 Make a table of sweeps/: plan its runs, skip what the store has, run what is missing, report.
@@ -88,19 +90,32 @@ def reproduce(options: argparse.Namespace) -> int:
     if not options.report_only:
         drop_snapshots(store, records)
 
-    from benchmark import report
-
-    without = {run.run_id for run in planned.runs} - records.keys() - hits.unknown.keys()
-    ended = {run_id for run_id in without if store.failures(run_id)}
-    report.write(planned, records, folder, arrays_of(store, records), ended, repeated(hits, records))
+    fate = report_on(planned, records, hits, folder)
     for line in said_of(failed, planned, store):
         print(printable(line), file=sys.stderr)
-    print(f"also written: {folder}/table.md, .csv, .tex, .html, and figures", file=sys.stderr)
+    print(f"{fate}: {folder}/table.md, .csv, .tex, .html, and figures", file=sys.stderr)
     if not options.report_only:
         whole = records.keys() >= {run.run_id for run in planned.runs}
         engines.build(planned.runs[0].config.engine).tidy(store, planned if whole else None)
         workers.forget_killed(store.folder)
     return 1 if failed else 0
+
+
+def report_on(planned: Grid, records: dict[str, Record], hits: Hits, folder: Path) -> str:
+    """Print a table and have its report in ``folder``; say if it had to be written."""
+    store, further = hits.store, repeated(hits, records)
+    reported = Reported(planned, records, store, folder, further)
+    if (printed := reported.printed()) is not None:
+        print(printed)
+        return "unchanged"
+
+    with uncollected():
+        from benchmark import report
+
+    without = {run.run_id for run in planned.runs} - records.keys() - hits.unknown.keys()
+    ended = {run_id for run_id in without if store.failures(run_id)}
+    reported.keep(report.write(planned, records, folder, arrays_of(store, records), ended, further))
+    return "also written"
 
 
 def said_of(failed: list[PlannedRun], planned: Grid, store: Store) -> list[str]:

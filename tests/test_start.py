@@ -17,7 +17,7 @@ from benchmark.records.store import Store
 OTHERS = ["evaluate", "sklearn", "wandb", "transformers.pipelines", "transformers.trainer"]
 RUNNER = [*OTHERS, "matplotlib", "scipy.stats"]
 READER = ["torch", "transformers", "datasets", *OTHERS]
-PLANNER = [*READER, "pandas", "pyarrow", "scipy", "matplotlib"]
+PLANNER = [*READER, "pandas", "pyarrow", "scipy", "matplotlib", "numpy"]
 CODE = """
 import runpy, sys
 module, forbidden, *sys.argv[1:] = sys.argv[1:]
@@ -31,12 +31,17 @@ print("imported", sorted(set(forbidden.split()) & set(sys.modules)))
 
 def imported(module: str, forbidden: list[str], *words: str) -> str:
     """What a command says at last: which of the ``forbidden`` modules it imported."""
+    return said(module, forbidden, *words)[-1]
+
+
+def said(module: str, forbidden: list[str], *words: str) -> list[str]:
+    """What a command prints, with the ``forbidden`` modules that it imported in the last line."""
     done = subprocess.run(
         [sys.executable, "-c", CODE, module, " ".join(forbidden), *words],
         cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()[-1]
+    return done.stdout.splitlines()
 
 
 @pytest.mark.parametrize(
@@ -59,6 +64,10 @@ def test_a_plan_imports_what_composes_and_counts(tmp_path):
     assert imported("benchmark.plan", PLANNER, *words) == "imported []"
 
 
+def test_help_imports_what_composes():
+    assert imported("benchmark", PLANNER, "--help") == "imported []"
+
+
 def test_a_table_that_is_all_in_the_store_is_reported_without_torch(tmp_path, record_of):
     words = ["demo/noisytune", "task=opinion", f"store={tmp_path}/store"]
     planned = grid.load(words[0], words[1:])
@@ -67,5 +76,13 @@ def test_a_table_that_is_all_in_the_store_is_reported_without_torch(tmp_path, re
     for number, run in enumerate(planned.runs):
         store.add(record_of(run.config, {"validation": {"accuracy": 0.5 + number / 100}}), {})
     output = ["--output", str(tmp_path / "tables")]
-    assert imported("benchmark.reproduce", READER, *words, *output) == "imported []"
-    assert Path(tmp_path, "tables").is_dir()
+    words += [f"cache={tmp_path}/cache", *output]
+    *first, imports = said("benchmark.reproduce", READER, *words)
+    assert imports == "imported []"
+    files = {path: path.stat().st_mtime_ns for path in Path(tmp_path, "tables").rglob("*.*")}
+    assert {path.name for path in files} >= {"table.md", "table.html"}
+    # With nothing new, the report that is there is as good as another.
+    *again, imports = said("benchmark.reproduce", PLANNER, *words)
+    assert imports == "imported []"
+    assert again == first
+    assert {path: path.stat().st_mtime_ns for path in files} == files

@@ -26,6 +26,7 @@ OURS = __name__.partition(".")[0]
 
 # Keys of a task that are left out: their splits are stated instead, or they change no result.
 LEFT_OUT = {"name", "label", "remark", "train", "evaluate", "setting", "settings", "translations"}
+ENCODE = json.JSONEncoder(sort_keys=True).encode  # made once: `json.dumps` makes one for every text
 DEFAULTS, SPLIT = RunConfig(), SplitConfig()  # values equal to these are left out
 
 
@@ -79,7 +80,7 @@ def run_ids(configs: Sequence[RunConfig]) -> list[str]:
 def _texts(config: RunConfig, schema: int) -> dict[str, str]:
     """The identity of a configuration as JSON, key by key."""
     whole = _canonical(identity(config, schema))
-    return {key: json.dumps(value, sort_keys=True) for key, value in whole.items()}
+    return {key: ENCODE(value) for key, value in whole.items()}
 
 
 def _hash(texts: Mapping[str, str]) -> str:

@@ -21,9 +21,9 @@ from hydra._internal.sources_registry import SourcesRegistry
 from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigLoadError, ConfigResult, ConfigSource
 from omegaconf import OmegaConf
-from omegaconf._utils import get_yaml_loader
 
 from benchmark.config.schema import RunConfig
+from benchmark.config.yaml_text import parsed
 from benchmark.errors import BenchmarkError
 
 STRING, NULL, MERGE = "tag:yaml.org,2002:str", "tag:yaml.org,2002:null", "tag:yaml.org,2002:merge"
@@ -100,8 +100,7 @@ def load(text: str, path: Path, kind: Any = Any) -> Any:
     Raises: BenchmarkError naming file, line and column, for text that is not YAML.
     """
     try:
-        loader = get_yaml_loader()(text)
-        node = loader.get_single_node()
+        loader, node = parsed(text)
         if node is None:
             return None
         keep_text(node, kind)
@@ -128,7 +127,7 @@ def keep_text(node: yaml.Node, kind: Any, inner: bool = False) -> None:
     if isinstance(node, yaml.ScalarNode):
         if kind is not str:
             _check_meant(node, kind)
-        elif node.style is None and (node.tag != NULL or (inner and node.value not in ("", "~"))):
+        elif not node.style and (node.tag != NULL or (inner and node.value not in ("", "~"))):
             node.tag = STRING
     elif isinstance(node, yaml.SequenceNode):
         [member] = typing.get_args(kind) if typing.get_origin(kind) is list else [Any]
@@ -167,7 +166,7 @@ def _check_meant(node: yaml.ScalarNode, kind: Any) -> None:
 
     Raises: yaml.MarkedYAMLError.
     """
-    if node.style is not None:
+    if node.style:
         return
     problem = None
     if kind is Any and node.tag == BOOL and node.value.lower() not in ("true", "false"):
@@ -206,6 +205,7 @@ def type_of(package: str | None, group: str) -> Any:
     return RunConfig if place in (GLOBAL, "") else type_at(place.removeprefix(f"{GLOBAL}."))
 
 
+@cache
 def type_at(key: str) -> Any:
     """The schema's type at a dotted key; Any if the schema does not say."""
     kind: Any = RunConfig

@@ -15,7 +15,7 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
 from benchmark.config.conforming import Unsure, conforming, merged
-from benchmark.config.schema import DataConfig, ModelConfig, ProtocolConfig, TaskConfig
+from benchmark.config.schema import DataConfig, ModelConfig, ProtocolConfig, RunConfig, TaskConfig
 from benchmark.config.written import fields_of, required
 
 PARTS: dict[str, type] = {
@@ -25,6 +25,8 @@ PARTS: dict[str, type] = {
     "data": DataConfig,
 }
 LISTS = ("method", "probe")  # groups with several choices in a run, each under its name
+#: Keys of a run outside of groups. The choice of such a group may change everything.
+KEYS = fields_of(RunConfig).keys() - {*PARTS, *LISTS, "tracker", "engine", "table"}
 SELF = ConfigDefault("_self_")
 CHOICE, CHOICES = re.compile(r"\w+"), re.compile(r"\[(\w+(?:,\w+)*)?\]")
 Tree = dict[str, Any]
@@ -53,15 +55,16 @@ def part(group: str, choice: str) -> Tree | None:
     return tree
 
 
-def value(group: str, tree: Tree, path: Sequence[str], new: Any, adds: bool = False) -> Any:
-    """The ``new`` value at ``path`` with the type that it has in the part ``tree``.
+def value(tree: Tree, path: Sequence[str], new: Any, adds: bool = False) -> Any:
+    """The ``new`` value at ``path`` of a run's ``tree``, with its type.
 
     If ``adds`` is True, ``new`` is a dictionary that may have new keys. Raises: Unsure if only Hydra can
     tell.
     """
-    if group not in (*PARTS, *LISTS):
-        raise Unsure(f"{group} has no types")
-    kind, old = (PARTS[group] if group in PARTS else dict[str, Any]), tree
+    if path[0] not in KEYS and (path[0] not in (*PARTS, *LISTS) or len(path) == 1):
+        raise Unsure(f"{path[0]} has no types")
+    kind: Any = RunConfig
+    old: Any = tree
     for key in path:
         if not isinstance(old, dict) or key not in old:
             raise Unsure(f"no {key}")

@@ -15,6 +15,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from benchmark.config.resolvers import pick
+from benchmark.grids.by_identity import by_identity
 
 Tree = dict[str, Any]
 Path = tuple[str, ...]
@@ -37,11 +38,18 @@ def resolved(tree: Tree) -> Tree:
                 left.append(path)
             else:
                 put(filled, path, value)
+        if not left:
+            continue
         asked = json.dumps([_named(tree, left), left])
         read = _values.__wrapped__ if ENVIRONMENT in asked else _values
         for path, text in zip(left, read(asked), strict=True):
             put(filled, path, json.loads(text))
     return filled
+
+
+def texts(tree: Tree) -> Iterator[str]:
+    """The texts of ``tree``, and its lists of texts, that have interpolations."""
+    return (str(_at(part, path)) for part in tree.values() for path in _places(part))
 
 
 def _picked(tree: Tree, text: Any) -> Any:
@@ -60,13 +68,16 @@ def put(tree: Tree, path: Path, value: Any) -> None:
     tree[path[-1]] = value
 
 
-def _places(value: Any) -> Iterator[Path]:
+def _places(value: Any) -> list[Path]:
     """The paths to texts, and to lists of texts, that have interpolations."""
     if isinstance(value, dict):
-        for key, inner in value.items():
-            yield from ((key, *path) for path in _places(inner))
-    elif isinstance(value, str | list) and "${" in str(value):
-        yield ()
+        return _places_within(value)
+    return [()] if isinstance(value, (str, list)) and "${" in str(value) else []
+
+
+@by_identity
+def _places_within(tree: Tree) -> list[Path]:
+    return [(key, *path) for key, inner in tree.items() for path in _places(inner)]
 
 
 def _named(tree: Tree, paths: Iterable[Path]) -> Tree:

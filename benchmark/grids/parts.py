@@ -13,7 +13,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from copy import copy
 from functools import cache
 from typing import Any, get_args
 
@@ -28,6 +28,7 @@ from benchmark.config.own_model import with_own_model
 from benchmark.config.schema import RunConfig
 from benchmark.config.written import fields_of, required, type_at
 from benchmark.grids import fragments, interpolations
+from benchmark.grids.by_identity import by_identity
 from benchmark.grids.fragments import PARTS, Tree
 from benchmark.grids.interpolations import put
 
@@ -55,10 +56,10 @@ def configurations(
         group = override.lstrip("+").split(".", 1)[0].split("=", 1)[0]
         path, value = _value(group, choices.get(group), override, search)
         put(tree, path, value)
-    if SEED.search(str(tree)):
+    if any(SEED.search(text) for text in interpolations.texts(tree)):
         return [_resolved(tree | {"seed": seed}) for seed in seeds]
     config = _resolved(tree)
-    return [replace(config, seed=seed) for seed in seeds]
+    return [_with_seed(config, seed) for seed in seeds]
 
 
 def whole(overrides: Sequence[str], seeds: Sequence[int]) -> list[RunConfig]:
@@ -86,10 +87,17 @@ def _resolved(tree: Tree) -> RunConfig:
     filled = interpolations.resolved(tree)
     return RunConfig(
         **{
-            key: _typed(key, json.dumps(value)) if key in PARTS else _built(type_at(key), value)
+            key: _typed(value, key) if key in PARTS else _built(type_at(key), value)
             for key, value in filled.items()
         }
     )
+
+
+def _with_seed(config: RunConfig, seed: int) -> RunConfig:
+    """A configuration with another seed; by `copy`, for `replace` looks at folders again, thousands of times."""
+    changed = copy(config)
+    changed.seed = seed
+    return changed
 
 
 def _built(kind: Any, value: Any) -> Any:
@@ -97,22 +105,28 @@ def _built(kind: Any, value: Any) -> Any:
 
     Raises: Elsewhere for a mandatory value that is missing.
     """
-    kind = required(kind)
     if value == MISSING:
         raise Elsewhere(MISSING)
-    if value is None:
-        return None
+    if not isinstance(value, (dict, list)):
+        return value
+    kind = required(kind)
+    members = get_args(kind)
+    if isinstance(value, list):
+        return [_built(members[0] if members else Any, inner) for inner in value]
     if fields := fields_of(kind):
         return kind(**{name: _built(fields[name], inner) for name, inner in value.items()})
-    member = get_args(kind)[-1] if get_args(kind) else Any
-    if isinstance(value, dict):
-        return {name: _built(member, inner) for name, inner in value.items()}
-    return [_built(member, inner) for inner in value] if isinstance(value, list) else value
+    return {name: _built(members[-1] if members else Any, inner) for name, inner in value.items()}
+
+
+@by_identity
+def _typed(part: Tree, key: str) -> Any:
+    """A part of a configuration with the schema's types."""
+    return _of_text(json.dumps(part), key)
 
 
 @cache
-def _typed(key: str, text: str) -> Any:
-    """A part of a configuration, from JSON, with the schema's types; cached, since few differ: runs share them."""
+def _of_text(text: str, key: str) -> Any:
+    """The same from JSON; cached, since few differ: runs share them."""
     value = json.loads(text)
     try:
         return _built(PARTS[key], conforming(PARTS[key], value))
@@ -146,11 +160,10 @@ def _value(
     path = tuple(parsed.key_or_group.split("."))
     if parsed.is_delete() or parsed.package is not None or parsed.is_force_add():
         raise Elsewhere(override)
-    if not search and len(path) > 1:
-        tree = part(group, choice, search) if choice is not None else _defaults(search).get(group)
-        if isinstance(tree, dict):
-            with suppress(Unsure):
-                return path, fragments.value(group, tree, path[1:], parsed.value(), parsed.is_add())
+    if not search:
+        chosen = {} if choice is None else {group: part(group, choice, search)}
+        with suppress(Unsure):
+            return path, fragments.value(_defaults(search) | chosen, path, parsed.value(), parsed.is_add())
     value: Any = _composed(*search, *([f"{group}={choice}"] if choice is not None else []), override)
     for key in path:
         if key not in value:

@@ -11,8 +11,7 @@
     STORE/set-aside/                damaged or foreign files, never deleted
 
 Readers move nothing: a damaged record is named, counts as missing and stays, until its run is made again or the
-store is checked. A record that cannot be read now is unknown: its run is not made again. Reading needs neither
-torch nor transformers.
+store is checked. A record that cannot be read now is unknown: its run is not made again. Reading needs no torch.
 """
 
 from __future__ import annotations
@@ -25,12 +24,10 @@ import time
 from collections.abc import Iterator, Mapping
 from itertools import chain, count, takewhile
 from pathlib import Path
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from benchmark.damage import SET_ASIDE, set_aside
 from benchmark.errors import BenchmarkError
-from benchmark.records import arrays as record_arrays
 from benchmark.records import token, writing
 from benchmark.records.disk import UnwritableError, make_writable, unwritable
 from benchmark.records.reading import DamagedError, UnreadableError, content_of, record_at, text_of
@@ -38,8 +35,10 @@ from benchmark.records.record import Failure, Record, VersionError
 from benchmark.records.several import chosen
 from benchmark.stopping import Stopped
 
-log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    import numpy as np
 
+log = logging.getLogger(__name__)
 FAILURES, UNFINISHED, STAMPS = "failures", "unfinished", "stamps"
 
 
@@ -125,11 +124,12 @@ class Store:
 
     def arrays(self, run_id: str, record: Record | None = None) -> dict[str, np.ndarray]:
         """The arrays of the record found last (``record``, if loaded); empty, with a warning, if damaged."""
-        folder = self.places.get(run_id, self.folder / run_id)
-        path = folder / "arrays.npz"
+        from benchmark.records.arrays import read  # imports numpy, which records alone do not need
+
+        path = self.places.get(run_id, self.folder / run_id) / "arrays.npz"
         try:
-            record = record or self.read(folder, run_id)
-            return {} if record is None else record_arrays.read(path, record)
+            record = record or self.read(path.parent, run_id)
+            return {} if record is None else read(path, record)
         except (DamagedError, FileNotFoundError, UnreadableError) as error:
             self.warn(path, f"not used ({error})")
         return {}

@@ -6,15 +6,19 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from benchmark.records.record import Record
 from benchmark.records.seal import of_file, sealed
 
+if TYPE_CHECKING:
+    import numpy as np
+
 
 def written(record: Record, arrays: Mapping[str, np.ndarray], folder: Path) -> Path:
     """Write a run to a new folder in ``folder``, completely or not at all."""
+    import numpy as np  # to read a store takes none
+
     partial = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder))
     try:
         path = partial / "arrays.npz"

@@ -35,8 +35,8 @@ def write(
     arrays: Arrays = evidence.no_arrays,
     failed: Collection[str] = (),
     further: Sequence[str] = (),
-) -> None:
-    """Print the table of a grid and write it to ``folder`` in every form.
+) -> str:
+    """Print the table of a grid and write it to ``folder`` in every form; return what was printed.
 
     Forms are Markdown, CSV, LaTeX and HTML. Figures are in the HTML page, and beside it as SVG.
     ``claims.csv`` has the comparisons behind every verdict, ``averages.csv`` and ``languages.csv`` the
@@ -60,7 +60,8 @@ def write(
         report.notes.extend(
             [*mixed, *further, *drawn.notes, *submission.note(submissions), *unscored.note(without_gold)]
         )
-    print(render.terminal(report, shutil.get_terminal_size((120, 24)).columns))
+    printed = render.terminal(report, shutil.get_terminal_size((120, 24)).columns)
+    print(printed)
     folder.mkdir(parents=True, exist_ok=True)
     report = shared.shareable(report)
     (folder / "table.md").write_text(render.markdown(report))
@@ -76,3 +77,4 @@ def write(
     (folder / "table.html").write_text(page.page(report, list(drawn.svg.values())))
     submission.write(submissions, records, arrays, folder)
     unscored.write(without_gold, records, arrays, folder)
+    return printed

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from benchmark.errors import BenchmarkError
 from benchmark.grids.grid import Grid
@@ -13,6 +12,9 @@ from benchmark.records.lease import LEASES, Lease
 from benchmark.records.record import Record
 from benchmark.records.store import UNFINISHED, Store
 from benchmark.runs.hits import Hits
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def load_records(grid: Grid, store: Store | None = None) -> dict[str, Record]:

@@ -35,6 +35,7 @@ from benchmark.runs.plugins import check_plugins
 from benchmark.runs.request import Run
 from benchmark.runs.result import Trained, arrays_of, record_of
 from benchmark.runs.tracking import Tracking, tracked
+from benchmark.runs.uncollected import uncollected
 
 if TYPE_CHECKING:  # a run that is already in the store needs no torch
     from benchmark.runs.memory import PeakMemory
@@ -128,7 +129,8 @@ def train(this: Run, tell: Tell, listener: Listener) -> Trained:
     If an operation has no deterministic implementation, the run is made again without asking for one, and its
     record says so.
     """
-    from benchmark.training.snapshot import UnusableError
+    with uncollected():
+        from benchmark.training.snapshot import UnusableError  # and with it torch, transformers, datasets
 
     strict, anew = True, False
     while True:

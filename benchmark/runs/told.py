@@ -7,14 +7,15 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Self
 
 from benchmark.privacy import portable
 from benchmark.records.record import Evaluation, Record
 
-Arrays = Mapping[str, np.ndarray]
+if TYPE_CHECKING:
+    import numpy as np
+
+Arrays = Mapping[str, "np.ndarray"]
 Lines = list[tuple[int, dict[str, Any]]]  # pairs (update, values)
 
 FACTS = ("status", "diverged_at", "collapsed", "resumed", "seconds", "memory", "examples")

@@ -89,9 +89,12 @@ def test_ten_times_the_runs_take_no_more_composing(monkeypatch):
     monkeypatch.setattr(parts, "compose", lambda *given: calls.append(given) or composed(*given))
     for cached in (parts._defaults, parts.part, parts._value):
         cached.cache_clear()
-    cells = grid.load("lnsr/table1", ["seed=range(1,501)"]).runs
-    assert len({cell.run_id for cell in cells}) == 24_000
-    assert len(calls) == 1  # the defaults; tasks, methods, model and protocol are read from their files
+    changes = ["seed=range(1,501)", "seeds.head=1,2", "store=somewhere", "threads=2"]
+    cells = grid.load("lnsr/table1", changes).runs
+    assert len({cell.run_id for cell in cells}) == 48_000
+    assert (
+        len(calls) == 1
+    )  # the defaults; single values, methods, model and protocol are read from their files
 
 
 @pytest.mark.parametrize("choice", ["snli_transfer", "xnli_retrieval", "xquad_mlqa", "udpos_xtreme"])
@@ -124,24 +127,29 @@ def test_a_part_is_not_read_from_its_file_where_that_does_not_do():
         ]:
             assert fragments.part(group, choice) is None
         assert fragments.part("method", "[hype_n,hype_n]") is None
-        hype = fragments.part("method", "[hype_n]")
-        assert fragments.value("method", hype, ["hype_n", "sigma"], 1) == 1
-        data = fragments.part("data", "full")
-        assert fragments.value("data", data, ["share"], None) is None
-        for group, part, path, new in [
-            ("method", hype, ["hype_n", "sigmas"], 1),
-            ("method", hype, ["hype_n"], 1),
-            ("data", data, ["count"], "many"),
-            ("data", data, ["name"], None),
-            ("threads", {}, ["a"], 1),
+        tree = parts._defaults() | {"method": fragments.part("method", "[hype_n]")}
+        assert fragments.value(tree, ["method", "hype_n", "sigma"], 1) == 1
+        assert fragments.value(tree, ["data", "share"], None) is None
+        assert fragments.value(tree, ["seeds", "head"], 3) == 3
+        for path, new in [
+            (["method", "hype_n", "sigmas"], 1),
+            (["method", "hype_n"], 1),
+            (["method"], {}),
+            (["tracker", "project"], "mine"),
+            (["data", "count"], "many"),
+            (["data", "name"], None),
+            (["threads"], "many"),
+            (["threads", "a"], 1),
+            (["seeds", "heads"], 1),
+            (["nothing"], 1),
         ]:
             with pytest.raises(Unsure):
-                fragments.value(group, part, path, new)
+                fragments.value(tree, path, new)
         task = fragments.part("task", "rte")
         added = {"test": {"config": "rte", "split": "test"}}
         with pytest.raises(Unsure):  # only `+` adds keys
-            fragments.value("task", task, ["evaluate"], added)
-        assert list(fragments.value("task", task, ["evaluate"], added, adds=True)) == [
+            fragments.value({"task": task}, ["task", "evaluate"], added)
+        assert list(fragments.value({"task": task}, ["task", "evaluate"], added, adds=True)) == [
             *task["evaluate"],
             "test",
         ]
