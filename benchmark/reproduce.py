@@ -87,7 +87,7 @@ def reproduce(options: argparse.Namespace) -> int:
     from benchmark import report
 
     without = {run.run_id for run in planned.runs} - records.keys() - hits.unknown.keys()
-    ended = {run_id for run_id in without if store.failures(run_id)}
+    ended = set(store.failures_of(without))
     report.write(planned, records, folder, arrays_of(store, records), ended, repeated(hits, records))
     for line in said_of(failed, planned, store):
         print(printable(line), file=sys.stderr)
@@ -101,13 +101,12 @@ def reproduce(options: argparse.Namespace) -> int:
 
 def said_of(failed: list[PlannedRun], planned: Grid, store: Store) -> list[str]:
     """Why runs failed, each with the command to try it again; those that nobody began are counted."""
-    lines, never = [], 0
+    failures, lines = store.failures_of(run.run_id for run in failed), list[str]()
     for run in failed:
-        failures = store.failures(run.run_id)
-        never += not failures
-        if failures:
+        if run.run_id in failures:
             again = shlex.join(["python", "-m", "benchmark", *planned.search, *run.overrides])
-            lines += [f"failed: {failures[-1].error}", f"   try again: {again}"]
+            lines += [f"failed: {failures[run.run_id][-1].error}", f"   try again: {again}"]
+    never = sum(run.run_id not in failures for run in failed)
     return [*lines, *([f"{never} runs were not made: the same command goes on with them"] if never else [])]
 
 

@@ -32,6 +32,7 @@ from benchmark.grids.fragments import PARTS, Tree
 from benchmark.grids.interpolations import put
 
 SEED = re.compile(r"\$\{[^}]*\bseed\b")
+_parser = cache(OverridesParser.create)
 
 
 class Elsewhere(Exception):
@@ -142,11 +143,11 @@ def _value(
     group: str, choice: str | None, override: str, search: tuple[str, ...] = ()
 ) -> tuple[tuple[str, ...], Any]:
     """The path that an override sets, and the typed value at this path."""
-    parsed = OverridesParser.create().parse_override(override)
+    parsed = _parser().parse_override(override)
     path = tuple(parsed.key_or_group.split("."))
     if parsed.is_delete() or parsed.package is not None or parsed.is_force_add():
         raise Elsewhere(override)
-    if not search and len(path) > 1:
+    if len(path) > 1:
         tree = part(group, choice, search) if choice is not None else _defaults(search).get(group)
         if isinstance(tree, dict):
             with suppress(Unsure):
