@@ -1,4 +1,4 @@
-"""The failures of a store's runs, read by one look at their folder however many runs are asked for."""
+"""The failures of a store's runs, read by one look at their folder."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from benchmark.records.record import Failure, VersionError
 def failures_in(
     folder: Path, run_ids: Iterable[str], warn: Callable[[Path, str], object]
 ) -> dict[str, list[Failure]]:
-    """The readable failures of those of some runs that have any, oldest first; ``warn`` is told of others."""
+    """The readable failures of some runs by run id, oldest first.
+
+    Runs without any are left out. ``warn`` hears of files that are not readable.
+    """
     wanted, found = set(run_ids), dict[str, dict[int, Failure]]()
     for name in _names(folder):
         run_id, _, number = name.removesuffix(".json").partition("-")

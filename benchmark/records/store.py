@@ -225,7 +225,7 @@ class Store:
         return self.failures_of([run_id]).get(run_id, [])
 
     def failures_of(self, run_ids: Iterable[str]) -> dict[str, list[Failure]]:
-        """The `failures` of those of some runs that have any, by one look at the folder."""
+        """The `failures` of some runs by run id, from one look; runs without any are left out."""
         return failures_in(self.folder / FAILURES, run_ids, self.warn)
 
     def snapshot(self, run_id: str) -> Path:
