@@ -38,9 +38,12 @@ table: {{title: Many}}
 
 
 LOSING = """
+from dataclasses import dataclass
+
 from benchmark.methods import Method
 
 
+@dataclass
 class Losing(Method):
     def attach(self, model, context):
         raise RuntimeError("lost its way")
@@ -49,7 +52,7 @@ class Losing(Method):
 
 def losing(planned: PlannedRun) -> PlannedRun:
     """The run with a method that raises, which ends its worker."""
-    config = replace(planned.config, method={"losing": {"_target_": "losing.Losing"}})
+    config = replace(planned.config, method={"losing": {"_target_": "untrustworthy.Losing"}})
     return replace(planned, config=config, run_id=run_id(config))
 
 
@@ -83,7 +86,7 @@ def test_three_times_the_runs_hold_no_more(
     changes = [*QUICK, CACHE, "method=[]", f"seed=range(1,{3 * FEW + 1})", f"store='{store.folder}'"]
     runs = grid.load("demo/noisytune", changes).runs
     if fails:
-        (tmp_path / "losing.py").write_text(LOSING)
+        (tmp_path / "untrustworthy.py").write_text(LOSING)
         monkeypatch.syspath_prepend(tmp_path)
         runs = [losing(run) for run in runs]
     seen = {}
@@ -95,6 +98,7 @@ def test_three_times_the_runs_hold_no_more(
     count: Callable[[GridProgress, PlannedRun], None] = GridProgress.finished
     monkeypatch.setattr(GridProgress, "finished", finished)
     assert len(machine.run_all(runs, store, workers=1)) == (3 * FEW if fails else 0)
+    assert len(store.failures_of(run.run_id for run in runs)) == (3 * FEW if fails else 0)  # none was refused
     assert seen[FEW] == seen[3 * FEW]
 
 
