@@ -21,7 +21,7 @@ from benchmark.places import in_home
 from benchmark.progress import shown
 from benchmark.records.disk import make_writable
 from benchmark.records.record import Record
-from benchmark.records.store import FAILURES, Store
+from benchmark.records.store import Store
 from benchmark.runs.finished import arrays_of, records_at_hand
 from benchmark.runs.hits import Hits
 from benchmark.runs.parallel import in_processes
@@ -132,10 +132,9 @@ def _rows(planned: Grid, records: dict[str, Record], hits: Hits) -> list[LedgerR
     verdicts = [judge.without_runs(claim) for claim in planned.table["claims"]]
     if records:
         store = hits.store
-        # Read the folder once: with one search per run, a small table would spend most of its time here.
-        named = {path.stem.rpartition("-")[0] for path in (store.folder / FAILURES).glob("*.json")}
-        missing = {run.run_id for run in planned.runs} - records.keys() - hits.unknown.keys()
-        failed = {run_id for run_id in missing & named if store.failures(run_id)}
+        failed = set(
+            store.failures_of({run.run_id for run in planned.runs} - records.keys() - hits.unknown.keys())
+        )
         gathered = evidence.gathered(planned, records, arrays_of(store, records), failed)
         verdicts = gathered.verdicts(bool(recipe.changed(planned)))
     return ledger.entries(planned, verdicts, records, work_of)

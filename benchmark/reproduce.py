@@ -113,20 +113,19 @@ def report_on(planned: Grid, records: dict[str, Record], hits: Hits, folder: Pat
         from benchmark import report
 
     without = {run.run_id for run in planned.runs} - records.keys() - hits.unknown.keys()
-    ended = {run_id for run_id in without if store.failures(run_id)}
+    ended = set(store.failures_of(without))
     reported.keep(report.write(planned, records, folder, arrays_of(store, records), ended, further))
     return "also written"
 
 
 def said_of(failed: list[PlannedRun], planned: Grid, store: Store) -> list[str]:
     """The reasons of failed runs with commands to try again, and the number never begun."""
-    lines, never = [], 0
+    failures, lines = store.failures_of(run.run_id for run in failed), list[str]()
     for run in failed:
-        failures = store.failures(run.run_id)
-        never += not failures
-        if failures:
+        if run.run_id in failures:
             again = shlex.join(["python", "-m", "benchmark", *planned.search, *run.overrides])
-            lines += [f"failed: {failures[-1].error}", f"   try again: {again}"]
+            lines += [f"failed: {failures[run.run_id][-1].error}", f"   try again: {again}"]
+    never = sum(run.run_id not in failures for run in failed)
     return [*lines, *([f"{never} runs were not made: the same command goes on with them"] if never else [])]
 
 

@@ -18,7 +18,6 @@ class GivenUp:
         self.folder = store.folder / FAILURES
         self.earlier: set[str] = set()
         self.looked = float("-inf")
-        self.failed: set[str] = set()
         self.earlier = {name for name, changed in self.files() if since is None or changed <= since}
 
     def files(self) -> list[tuple[str, float]]:
@@ -31,14 +30,20 @@ class GivenUp:
         except FileNotFoundError:
             return []
 
-    def take(self, waiting: deque[Job]) -> list[Job]:
-        """Take these runs off ``waiting`` and return them, except those that were tried here."""
-        if time.monotonic() - self.looked >= EVERY:
-            self.looked = time.monotonic()
-            self.failed = {name.rpartition("-")[0] for name, _ in self.files()}
-        taken = [
-            job for job in waiting if job.planned.run_id in self.failed and not (job.alone or job.crashes)
-        ]
-        for job in taken:
-            waiting.remove(job)
+    def take(self, waiting: deque[Job], now: bool = False) -> list[Job]:
+        """Take these runs off ``waiting``, from time to time or ``now``, and return them.
+
+        Those that were tried here stay.
+        """
+        if time.monotonic() - self.looked < EVERY and not now:
+            return []
+        self.looked = time.monotonic()
+        failed = {name.rpartition("-")[0] for name, _ in self.files()}
+        taken, left = list[Job](), list[Job]()
+        for job in waiting:
+            given_up = job.planned.run_id in failed and not (job.alone or job.crashes)
+            (taken if given_up else left).append(job)
+        if taken:
+            waiting.clear()
+            waiting.extend(left)
         return taken

@@ -46,8 +46,9 @@ class GridWork:
         Raises: UnwritableError if no record could be written any more.
         """
         self.store.wait_until_there()
-        self.waiting.extend(self.elsewhere.free())
-        for job in self.given_up.take(self.waiting):
+        freed = self.elsewhere.free()
+        self.waiting.extend(freed)
+        for job in self.given_up.take(self.waiting, now=bool(freed)):
             self.failed.append(job.planned)
             self.ended(job.planned)
         if self.waiting and (why := short_of_room(self.store.folder, len(self.pool.busy) + 1, self.largest)):

@@ -112,7 +112,9 @@ class Pool:
                 else:
                     self.idle.append((worker, place))
                 self.needs.learn(as_json(job.planned.config), message.reserved)
-                if worker in self.late and message.failure is not None:
+                late = worker in self.late
+                self.late.discard(worker)
+                if late and message.failure is not None:
                     message = RunOutcome(LATE, error=f"it took more than {self.minutes:g} minutes", last=True)
                 yield replace(job, alone=alone), message
 

@@ -63,7 +63,7 @@ def _picked(tree: Tree, text: Any) -> Any:
 def put(tree: Tree, path: Path, value: Any) -> None:
     """Set a value in place; copy the containers on its path, which other trees share."""
     for key in path[:-1]:
-        tree[key] = dict(tree[key])
+        tree[key] = dict(tree.get(key, {}))
         tree = tree[key]
     tree[path[-1]] = value
 

@@ -33,6 +33,7 @@ from benchmark.grids.fragments import PARTS, Tree
 from benchmark.grids.interpolations import put
 
 SEED = re.compile(r"\$\{[^}]*\bseed\b")
+_parser = cache(OverridesParser.create)
 
 
 class Elsewhere(Exception):
@@ -156,14 +157,13 @@ def _value(
     group: str, choice: str | None, override: str, search: tuple[str, ...] = ()
 ) -> tuple[tuple[str, ...], Any]:
     """The path that an override sets, and the typed value at this path."""
-    parsed = OverridesParser.create().parse_override(override)
+    parsed = _parser().parse_override(override)
     path = tuple(parsed.key_or_group.split("."))
     if parsed.is_delete() or parsed.package is not None or parsed.is_force_add():
         raise Elsewhere(override)
-    if not search:
-        chosen = {} if choice is None else {group: part(group, choice, search)}
-        with suppress(Unsure):
-            return path, fragments.value(_defaults(search) | chosen, path, parsed.value(), parsed.is_add())
+    chosen = {} if choice is None else {group: part(group, choice, search)}
+    with suppress(Unsure):
+        return path, fragments.value(_defaults(search) | chosen, path, parsed.value(), parsed.is_add())
     value: Any = _composed(*search, *([f"{group}={choice}"] if choice is not None else []), override)
     for key in path:
         if key not in value:

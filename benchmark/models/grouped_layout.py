@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -17,14 +17,17 @@ ALIKE = 0.8  # a group's shortest example has at least this share of the tokens 
 class AlikeExamples:
     """A group of examples of similar length that attend together.
 
-    ``bias`` (examples, 1, length) is -inf at padding; None: no padding. ``half`` is the half of a doubled
-    batch to which all of them belong.
+    ``bias`` (examples, 1, length) is -inf at padding; None: no padding.
     """
 
     examples: int
     length: int
     bias: torch.Tensor | None
-    half: int = 0
+
+    def doubled(self) -> AlikeExamples:
+        """The group with every example once more, after them."""
+        bias = None if self.bias is None else torch.cat([self.bias, self.bias])
+        return AlikeExamples(2 * self.examples, self.length, bias)
 
 
 @dataclass(frozen=True)
@@ -66,15 +69,15 @@ class GroupedLayout(PackedLayout):
     def doubled(self) -> GroupedLayout:
         """The layout of the batch followed by the same batch.
 
-        No group has examples of both halves.
+        A group has its examples of one half, then those of the other.
         """
         examples, length = self.padded
         return GroupedLayout(
             (2 * examples, length),
             torch.cat([self.tokens, self.tokens + examples * length]),
             torch.cat([self.owner, self.owner + examples]),
-            self.groups + [replace(group, half=1) for group in self.groups],
-            self.rows + [np.where(rows < 0, -1, rows + len(self.tokens)) for rows in self.rows],
+            [group.doubled() for group in self.groups],
+            [np.concatenate([rows, np.where(rows < 0, -1, rows + len(self.tokens))]) for rows in self.rows],
             halves=2,
         )
 

@@ -21,7 +21,7 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, count, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,7 +30,8 @@ from benchmark.damage import SET_ASIDE, set_aside
 from benchmark.errors import BenchmarkError
 from benchmark.records import token, writing
 from benchmark.records.disk import UnwritableError, make_writable, unwritable
-from benchmark.records.reading import DamagedError, UnreadableError, content_of, record_at, text_of
+from benchmark.records.failed import failures_in
+from benchmark.records.reading import DamagedError, UnreadableError, record_at
 from benchmark.records.record import Failure, Record, VersionError
 from benchmark.records.several import chosen
 from benchmark.stopping import Stopped
@@ -221,17 +222,11 @@ class Store:
 
     def failures(self, run_id: str) -> list[Failure]:
         """The readable failures of a run, oldest first; others are named in a warning."""
-        failures = {}
-        for path in (self.folder / FAILURES).glob(f"{run_id}-*.json"):
-            number = path.stem.removeprefix(f"{run_id}-")
-            try:
-                failures[int(number)] = Failure.from_json(content_of(text_of(path)))
-            except FileNotFoundError:
-                continue
-            except (DamagedError, ValueError, VersionError, UnreadableError) as error:
-                why = error if number.isdecimal() else "no number is at the end of its name"
-                self.warn(path, f"not a readable failure ({why}), passed over")
-        return [failures[number] for number in sorted(failures)]
+        return self.failures_of([run_id]).get(run_id, [])
+
+    def failures_of(self, run_ids: Iterable[str]) -> dict[str, list[Failure]]:
+        """The `failures` of some runs by run id, from one look; runs without any are left out."""
+        return failures_in(self.folder / FAILURES, run_ids, self.warn)
 
     def snapshot(self, run_id: str) -> Path:
         """The path of an unfinished run's snapshot, which need not exist."""

@@ -87,10 +87,8 @@ class TablePages:
 
     def _failed(self, planned: Grid, records: dict[str, Record]) -> set[str]:
         """The ids of runs that ended in an error and have no record."""
-        folder = self.store.folder / "failures"
-        named = {path.stem.rpartition("-")[0] for path in folder.glob("*.json")}
         missing = {run.run_id for run in planned.runs} - records.keys() - self.hits.unknown.keys()
-        return {run_id for run_id in missing & named if self.store.failures(run_id)}
+        return set(self.store.failures_of(missing))
 
     def _report(
         self, planned: Grid, records: dict[str, Record], failed: set[str]

@@ -43,6 +43,7 @@ def test_a_table_has_the_configurations_that_its_runs_have_alone(name):
         ["protocol.epochs=1,2.5", "threads=2"],
         ["method=[noisytune]", "method.noisytune.intensity=0,1"],
         ["data.subset_seed=${seed}"],
+        ["method=[]", "+method.noisytune.intensity=0.1"],
         ["seeds.head=7,3"],
         ["seeds.order=${seed}", "seeds.noise=4"],
         ["+protocol.report.opinion=[f1]", "data=1k"],
