@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import sys
 from collections.abc import Sequence
@@ -28,6 +29,8 @@ from benchmark.runs.parallel import in_processes
 
 if TYPE_CHECKING:
     from benchmark.report.ledger import LedgerRow
+
+log = logging.getLogger(__name__)
 
 DESCRIPTION = """\
 Say what the runs of a store show about the papers' claims, one row per claim; nothing is run.
@@ -135,8 +138,11 @@ def _rows(planned: Grid, records: dict[str, Record], hits: Hits) -> list[LedgerR
         failed = set(
             store.failures_of({run.run_id for run in planned.runs} - records.keys() - hits.unknown.keys())
         )
-        gathered = evidence.gathered(planned, records, arrays_of(store, records), failed)
-        verdicts = gathered.verdicts(bool(recipe.changed(planned)))
+        try:
+            gathered = evidence.gathered(planned, records, arrays_of(store, records), failed)
+            verdicts = gathered.verdicts(bool(recipe.changed(planned)))
+        except BenchmarkError as error:  # one table's records must not cost the ledger of the others
+            log.warning("%s is not judged: %s", planned.name, error)
     return ledger.entries(planned, verdicts, records, work_of)
 
 

@@ -12,13 +12,14 @@ import pytest
 
 from benchmark import claims
 from benchmark.config.schema import RunConfig
+from benchmark.errors import BenchmarkError
 from benchmark.forecast import probe
 from benchmark.forecast.devices import HERE, MEASURED, Rates
 from benchmark.forecast.work import work_of
 from benchmark.grids import grid
 from benchmark.records.record import Record
 from benchmark.records.store import Store
-from benchmark.report import ledger, ledger_text
+from benchmark.report import evidence, ledger, ledger_text
 from benchmark.report.judge import without_runs
 from benchmark.report.ledger import LedgerRow
 from benchmark.report.published import claim_ids
@@ -90,6 +91,23 @@ def test_another_recipe_fails_here_and_says_what_is_missing_in_hours(fill, tmp_p
     # 3 s per update and 4 s per evaluation; the record's 64 training examples are 2 batches of 32, in one epoch
     each = 2 * 3.0 + 4.0 + 5.0  # and what is beside them in the quickest run
     assert row["hours"] == pytest.approx(row["missing"] * each / 3600, rel=1e-3)
+
+
+def test_a_table_whose_records_cannot_be_judged_costs_no_other_table(fill, tmp_path, caplog, monkeypatch):
+    store = fill("noisytune/figure4", [], gain(3))
+    fill("noisytune/figure5", [], gain(3))
+    gathered = evidence.gathered
+
+    def unfit(planned: grid.Grid, *rest: Any) -> Any:
+        if planned.name == "noisytune/figure5":
+            raise BenchmarkError("cola: the run has no scores by layer")
+        return gathered(planned, *rest)
+
+    monkeypatch.setattr(evidence, "gathered", unfit)
+    table = written(tmp_path, "noisytune/figure4", "noisytune/figure5", f"store={store}")
+    assert set(table.loc[table["table"] == "noisytune/figure5", "verdict"]) == {"not measured"}
+    assert "reproduced" in set(table.loc[table["table"] == "noisytune/figure4", "verdict"])
+    assert "noisytune/figure5 is not judged: cola: the run has no scores by layer" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ fine-tuning over the seeds that finished on both sides. If runs failed, the mean
 stands beside it, so that no method seems to help by losing its worst seeds. If runs collapsed, the mean of
 the other pairs stands beside it and tells whether they gain too. Gains are weighted equally, or by precision:
 a random-effects mean by REML, with Hartung and Knapp's interval, and the interval of the true gain in a new
-cell. Two further numbers count failed runs at the floor: the mean of the middle half of all pairs of seeds
-(interquartile mean), and the share of pairs that gained.
+cell. Two further numbers count failed runs at the floor: the interquartile mean, over the middle half of all
+pairs of seeds, and the share of pairs that gained.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ COLUMNS = [
     "Cells",
     "By precision (REML)",
     "In a new cell",
-    "Middle half of pairs, failures at the floor",
+    "Interquartile mean",
     "Pairs gained",
 ]
 

@@ -91,7 +91,7 @@ def test_they_may_be_compressed(tmp_path: Path) -> None:
         ({"de-en/de-en.training.de": "de-1\tA\nde-1\tB\n"}, ["'de-1' names two sentences"]),
         ({"de-en/de-en.training.de": "de-1\tGr\xfc\xdfe\n".encode("latin-1")}, ["not UTF-8", "iconv"]),
         ({"de-en/de-en.training.de": "\n"}, ["de-en.training.de is empty"]),
-        ({"other/de-en.training.de": "de-1\tA\n"}, ["are of one name"]),
+        ({"other/de-en.training.de": "de-1\tA\n"}, ["have the same name"]),
         (dict.fromkeys(BUCC), ["no file of Parquet", "it has note.txt"]),
     ],
 )
