@@ -21,8 +21,10 @@ OF_OPTIMISER = 8  # operations per tensor
 DIRECTIONS = 3  # a forward, and a backward that costs twice as much
 # Time of an operation in a run, as a multiple of the probe's: fitted on runs of the embedded encoder
 ON_CPU = 0.58
-AROUND = 5.0  # a layer's activation, norms and dropout together, in activations: fitted on runs of MiniLM
-LARGE = 1 << 28  # multiplications of a large product: as in `benchmark.models.linear`, which imports torch
+AROUND = 8.0  # a layer's activation, norms and dropout together, in activations: fitted on runs of MiniLM
+# Products of layers that oneDNN computes: as in `benchmark.models.linear`, which imports torch
+LARGE = 1 << 25  # multiplications
+WIDE = 1 << 17  # weights of the layer
 EVALUATION_TOKENS = 8192  # tokens of an evaluation's batch
 STATE = 16  # bytes of a weight, its gradient and two moments
 ACTIVATIONS = 68  # bytes of float32 that the backward keeps per token, unit and layer
@@ -76,19 +78,19 @@ def forward(shape: Shape, batch: BatchTokens, every_token: bool) -> float:
     return sum(operations for operations, _ in _products(shape, batch, every_token))
 
 
-def _products(shape: Shape, batch: BatchTokens, every_token: bool) -> list[tuple[float, float]]:
-    """The products of a forward by size: operations of all products of a size, multiplications in each."""
+def _products(shape: Shape, batch: BatchTokens, every_token: bool) -> list[tuple[float, bool]]:
+    """The products of a forward by size: operations of all products of a size, and if they are large."""
     h, f = shape.hidden, shape.inner
     whole = shape.layers if every_token else shape.layers - 1
 
-    def alike(count: float, rows: float, inner: int) -> tuple[float, float]:
-        return 2 * count * rows * h * inner, rows * h * inner
+    def alike(count: float, rows: float, inner: int) -> tuple[float, bool]:
+        return 2 * count * rows * h * inner, rows * h * inner >= LARGE and h * inner >= WIDE
 
     products = [alike(4 * whole, batch.tokens, h), alike(2 * whole, batch.tokens, f)]
-    products.append((4 * h * batch.squares * whole, 0.0))  # attention: each product is small
+    products.append((4 * h * batch.squares * whole, False))  # attention: each product is small
     if not every_token:
         products += [alike(2, batch.tokens, h), alike(2, batch.examples, h), alike(2, batch.examples, f)]
-        products.append((4 * h * batch.tokens, 0.0))
+        products.append((4 * h * batch.tokens, False))
     return products
 
 
@@ -97,16 +99,14 @@ def _computing(
 ) -> float | None:
     """Seconds of a forward, with its backward if ``learning``; None if the device lacks the precision.
 
-    The rate of a named GPU is already that of whole forwards. Two of the three products of a weight may be
-    ``large`` ones.
+    The rate of a named GPU is already that of whole forwards.
     """
     if (usual := rates.of(precision)) is None:
         return None
-    directions, turned = (DIRECTIONS, 2) if learning else (1, 1)
-    seconds = 0.0
-    for operations, multiplications in _products(shape, batch, every_token):
-        large = rates.large if precision == "float32" and multiplications >= LARGE else 0.0
-        seconds += operations * (turned / (large or usual) + (directions - turned) / usual)
+    directions, seconds = DIRECTIONS if learning else 1, 0.0
+    for operations, large in _products(shape, batch, every_token):
+        rate = (rates.large or usual) if large and precision == "float32" else usual
+        seconds += directions * operations / rate
     layers = batch.tokens * (shape.layers - (not every_token)) + batch.examples * (not every_token)
     return seconds + AROUND * layers * shape.inner * rates.activation * directions / DIRECTIONS
 

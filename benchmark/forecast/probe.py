@@ -23,7 +23,7 @@ from benchmark.forecast.devices import HERE, MEASURED, Rates
 from benchmark.progress import hearer, silence
 from benchmark.runs.resources import processor
 
-VERSION = 2  # version of the file in the cache
+VERSION = 3  # version of the file in the cache
 PLACE = "machine.json"
 AT_MOST = 4  # processes at a time
 PATIENCE = 120.0  # seconds until measuring is given up
@@ -137,21 +137,22 @@ def rates() -> dict[str, Any]:
         "products": products,
         "bytes": 12.0 * FLOATS / _seconds(lambda: large.add_(other)),
         "dispatch": _seconds(_tiny_update()) / STARTED,
-        "large": operations / _seconds(_large_product()),
+        "large": 3 * operations / _seconds(_large_products()),
         "activation": _seconds(_activations()) / (rows * columns),
     }
 
 
-def _large_product() -> Callable[[], object]:
-    """A product as the layers of a run compute large ones."""
+def _large_products() -> Callable[[], object]:
+    """The three products of a layer, forward and back, as a run computes large ones."""
     import torch
 
     from benchmark.models.linear import install
 
-    layer = torch.nn.Sequential(torch.nn.Linear(SIZES[1], SIZES[2]))
+    layer = torch.nn.Sequential(torch.nn.Linear(SIZES[1], SIZES[2], bias=False))
     install(layer)
-    states = torch.rand(SIZES[0], SIZES[1])
-    return torch.no_grad()(lambda: layer(states))
+    states = torch.rand(SIZES[0], SIZES[1], requires_grad=True)
+    gradient = torch.rand(SIZES[0], SIZES[2])
+    return lambda: torch.autograd.grad(layer(states), [states, *layer.parameters()], gradient)
 
 
 def _activations() -> Callable[[], object]:

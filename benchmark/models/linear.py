@@ -7,13 +7,15 @@ from typing import Any
 import torch
 from torch import nn
 
-LARGE = 1 << 28  # multiplications from which oneDNN is faster: it has a set-up cost for every new shape
+# oneDNN has a set-up cost for every new shape: it is faster from these sizes on (results/reference/speed.md).
+LARGE = 1 << 25  # multiplications of a product
+WIDE = 1 << 17  # weights of a layer
 
 
 class FasterLinear(nn.Linear):
-    """``nn.Linear`` that computes large float32 products by oneDNN.
+    """``nn.Linear`` that computes large float32 products by oneDNN, forward and backward.
 
-    That holds forward and backward, for products with the weight. PyTorch computes all others.
+    PyTorch computes all others.
     """
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
@@ -27,6 +29,7 @@ class FasterLinear(nn.Linear):
             states.device.type == "cpu"
             and states.dtype == self.weight.dtype == torch.float32
             and states.numel() * self.out_features >= LARGE
+            and self.weight.numel() >= WIDE
             and not torch.is_autocast_enabled("cpu")
             and torch.backends.mkldnn.is_available()
             and hasattr(torch.ops.mkldnn, "_linear_pointwise")  # not public: another release may lack it
@@ -61,7 +64,7 @@ class _Product(torch.autograd.Function):
         to_states, to_weight, to_bias = ctx.needs_input_grad
         return (
             _by_onednn(gradient, weight.t(), None) if to_states else None,
-            rows.t() @ states.flatten(0, -2) if to_weight else None,
+            _by_onednn(rows.t(), states.flatten(0, -2).t(), None) if to_weight else None,
             rows.sum(0) if to_bias else None,
         )
 

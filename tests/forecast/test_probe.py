@@ -44,7 +44,7 @@ def test_a_machine_is_measured_once(asked, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", '{"version": 0}', '{"version": 2, "machines": {"x": {"bytes": 0}}}']
+    "text", ["", "[]", '{"version": 0}', '{"version": 3, "machines": {"x": {"bytes": 0}}}']
 )
 def test_a_damaged_measurement_is_made_again(text, asked, tmp_path):
     (tmp_path / probe.PLACE).write_text(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from typing import Any
 
 import pytest
@@ -29,6 +30,7 @@ def made_faster(module: nn.Linear) -> nn.Linear:
 def always(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
     """Every product counts as large; the shapes of those oneDNN has taken."""
     monkeypatch.setattr(linear, "LARGE", 0)
+    monkeypatch.setattr(linear, "WIDE", 0)
     taken: list[tuple[int, ...]] = []
     product = linear._by_onednn
 
@@ -55,7 +57,8 @@ def test_results_and_gradients_are_those_of_pytorch(
         result.square().sum().backward()
         found.append([result, given.grad, *(p.grad for p in module.parameters())])  # type: ignore[list-item]
     torch.testing.assert_close(found[1], found[0], rtol=1e-5, atol=1e-5)
-    assert always == [shape, (*shape[:-1], 40)]
+    rows = shape[:-1]
+    assert always == [shape, (*rows, 40), (40, math.prod(rows))]  # forward, to the states, to the weight
 
 
 def test_frozen_weights_get_no_gradient(always: list[tuple[int, ...]]) -> None:
@@ -75,10 +78,19 @@ def test_other_precisions_are_left_to_pytorch(always: list[tuple[int, ...]]) -> 
     assert always == []
 
 
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "rows", "worth"),
+    [(24, 40, 2, False), (384, 384, 228, True), (384, 384, 227, False), (128, 512, 4096, False)],
+)
+def test_large_products_of_wide_layers_are_worthwhile(
+    inputs: int, outputs: int, rows: int, worth: bool
+) -> None:
+    assert made_faster(nn.Linear(inputs, outputs)).worthwhile(torch.empty(rows, inputs)) is worth
+
+
 def test_small_products_are_left_to_pytorch() -> None:
     faster = made_faster(layer())
     states = torch.randn(2, 24)
-    assert not faster.worthwhile(states)
     assert torch.equal(faster(states), nn.functional.linear(states, faster.weight, faster.bias))
 
 
