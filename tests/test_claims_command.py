@@ -138,6 +138,11 @@ def test_a_claim_of_two_tables_counts_once_by_the_row_with_most_pairs():
     assert "\nnot declared: P2, P3" in ledger_text.terminal(whole, 100)
 
 
+@pytest.mark.parametrize(("hours", "shown"), [(0.05, "20, 3 min"), (1.25, "20, 1.2 h")])
+def test_time_of_missing_runs_is_in_minutes_below_an_hour(hours, shown):
+    assert shown in ledger_text.terminal([entry("P1", "undecided", missing=20, hours=hours)], 200)
+
+
 def test_a_claim_in_parts_is_one_claim():
     rows = [entry("P4a", "reproduced"), entry("P4b", "undecided"), entry("P5a", "undecided")]
     assert "P4" not in {row.id for row in ledger.undeclared(rows, ["pats"])}

@@ -163,8 +163,8 @@ def _to_do(entry: LedgerRow) -> str:
     if not entry.missing:
         return ""
     timed = entry.missing - entry.not_timed
-    hours = f", {entry.hours:.1f} h" if timed else ""
-    return f"{entry.missing}{hours}" + (f" (+{entry.not_timed})" if timed and entry.not_timed else "")
+    time = f", {entry.hours:.1f} h" if entry.hours >= 1 else f", {60 * entry.hours:.0f} min"
+    return f"{entry.missing}{time if timed else ''}" + (f" (+{entry.not_timed})" if timed and entry.not_timed else "")
 
 
 def _seeds(entry: LedgerRow) -> str:
