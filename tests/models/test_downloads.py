@@ -98,6 +98,8 @@ def test_an_interrupted_download_ends_soon_leaves_no_half_and_goes_on(hub: Hub, 
     hub.pause = 0.05  # half a minute for all of it
     process = command(hub, tmp_path)
     assert hub.begun.wait(60)
+    while not (weights(tmp_path).parent / "config.json").exists():  # files come side by side
+        time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     since = time.monotonic()
     _, err = process.communicate()
