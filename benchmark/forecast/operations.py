@@ -23,8 +23,8 @@ DIRECTIONS = 3  # a forward, and a backward that costs twice as much
 ON_CPU = 0.58
 AROUND = 8.0  # a layer's activation, norms and dropout together, in activations: fitted on runs of MiniLM
 # Products of layers that oneDNN computes: as in `benchmark.models.linear`, which imports torch
-LARGE = 1 << 25  # multiplications
-WIDE = 1 << 17  # weights of the layer
+WIDE = 1 << 17  # weights of a layer
+LARGE_IN_WIDE, LARGE = 1 << 25, 1 << 28  # multiplications
 EVALUATION_TOKENS = 8192  # tokens of an evaluation's batch
 STATE = 16  # bytes of a weight, its gradient and two moments
 ACTIVATIONS = 68  # bytes of float32 that the backward keeps per token, unit and layer
@@ -84,7 +84,8 @@ def _products(shape: Shape, batch: BatchTokens, every_token: bool) -> list[tuple
     whole = shape.layers if every_token else shape.layers - 1
 
     def alike(count: float, rows: float, inner: int) -> tuple[float, bool]:
-        return 2 * count * rows * h * inner, rows * h * inner >= LARGE and h * inner >= WIDE
+        large = LARGE_IN_WIDE if h * inner >= WIDE else LARGE
+        return 2 * count * rows * h * inner, rows * h * inner >= large
 
     products = [alike(4 * whole, batch.tokens, h), alike(2 * whole, batch.tokens, f)]
     products.append((4 * h * batch.squares * whole, False))  # attention: each product is small

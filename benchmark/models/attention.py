@@ -147,7 +147,7 @@ class _Attention(torch.autograd.Function):
             mask = None
             if dropout:  # draws for all tokens: the first ones get the same mask with and without first_only
                 shape = (len(gk), group.length, group.length)
-                mask = masks.mask(shape, 1 - dropout, heads)[:, : weights.shape[1]]
+                mask = masks.mask(shape, 1 - dropout, group.half)[:, : weights.shape[1]]
             torch.bmm(weights if mask is None else mask.to(weights.dtype).mul_(weights), gv, out=result)
             saved += [weights, mask]
         ctx.save_for_backward(q, k, v, *saved)

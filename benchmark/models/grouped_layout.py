@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -17,17 +17,14 @@ ALIKE = 0.8  # a group's shortest example has at least this share of the tokens 
 class AlikeExamples:
     """A group of examples of similar length that attend together.
 
-    ``bias`` (examples, 1, length) is -inf at padding; None: no padding.
+    ``bias`` (examples, 1, length) is -inf at padding; None: no padding. ``half``: all of them belong to this
+    half of a doubled batch.
     """
 
     examples: int
     length: int
     bias: torch.Tensor | None
-
-    def doubled(self) -> AlikeExamples:
-        """The group with every example once more, after them."""
-        bias = None if self.bias is None else torch.cat([self.bias, self.bias])
-        return AlikeExamples(2 * self.examples, self.length, bias)
+    half: int = 0
 
 
 @dataclass(frozen=True)
@@ -69,15 +66,15 @@ class GroupedLayout(PackedLayout):
     def doubled(self) -> GroupedLayout:
         """The layout of the batch followed by the same batch.
 
-        A group has its examples of one half, then those of the other.
+        No group has examples of both halves.
         """
         examples, length = self.padded
         return GroupedLayout(
             (2 * examples, length),
             torch.cat([self.tokens, self.tokens + examples * length]),
             torch.cat([self.owner, self.owner + examples]),
-            [group.doubled() for group in self.groups],
-            [np.concatenate([rows, np.where(rows < 0, -1, rows + len(self.tokens))]) for rows in self.rows],
+            self.groups + [replace(group, half=1) for group in self.groups],
+            self.rows + [np.where(rows < 0, -1, rows + len(self.tokens)) for rows in self.rows],
             halves=2,
         )
 

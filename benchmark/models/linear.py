@@ -7,9 +7,10 @@ from typing import Any
 import torch
 from torch import nn
 
-# oneDNN has a set-up cost for every new shape: it is faster from these sizes on (results/reference/speed.md).
-LARGE = 1 << 25  # multiplications of a product
-WIDE = 1 << 17  # weights of a layer
+# oneDNN has a set-up cost for every new shape: it is faster from these multiplications on, by the weights of a layer
+# (results/reference/speed.md).
+WIDE = 1 << 17
+LARGE_IN_WIDE, LARGE = 1 << 25, 1 << 28
 
 
 class FasterLinear(nn.Linear):
@@ -28,8 +29,8 @@ class FasterLinear(nn.Linear):
         return (
             states.device.type == "cpu"
             and states.dtype == self.weight.dtype == torch.float32
-            and states.numel() * self.out_features >= LARGE
-            and self.weight.numel() >= WIDE
+            and states.numel() * self.out_features
+            >= (LARGE_IN_WIDE if self.weight.numel() >= WIDE else LARGE)
             and not torch.is_autocast_enabled("cpu")
             and torch.backends.mkldnn.is_available()
             and hasattr(torch.ops.mkldnn, "_linear_pointwise")  # not public: another release may lack it

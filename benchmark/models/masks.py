@@ -135,16 +135,17 @@ def captured(streams: PassStreams) -> Iterator[None]:
         draw_from(before)
 
 
-def mask(shape: tuple[int, ...], keep: float, heads: int = 1) -> torch.Tensor:
+def mask(shape: tuple[int, ...], keep: float, half: int | None = None) -> torch.Tensor:
     """Draw the pass's next mask: uint8 of ``shape`` on the CPU, 1 with probability ``keep``.
 
-    In a doubled batch each of ``heads`` equal parts of the mask is that of one half, then that of the other.
+    In a doubled batch the mask is that of one half, then that of the other. ``half`` (0 or 1) draws the next
+    mask of one half alone.
     """
-    seeds = _Pass.seeds
-    kept = np.empty((heads, len(seeds), math.prod(shape) // (heads * len(seeds))), bool)
-    for half, seed in enumerate(seeds):
-        _Pass.masks[half] += 1
-        _draw(kept[:, half], keep, seed, _Pass.masks[half])
+    halves = range(len(_Pass.seeds)) if half is None else [half]
+    kept = np.empty((len(halves), math.prod(shape) // len(halves)), bool)
+    for row, number in zip(kept, halves, strict=True):
+        _Pass.masks[number] += 1
+        _draw(row, keep, _Pass.seeds[number], _Pass.masks[number])
     return torch.from_numpy(kept.view(np.uint8)).view(shape)
 
 
@@ -161,13 +162,13 @@ def kept(like: torch.Tensor, keep: float, rng: torch.Generator) -> torch.Tensor:
 
 
 def _draw(into: np.ndarray, keep: float, *seed: int) -> None:
-    """Fill ``into``, of any shape, with True with probability ``keep``."""
+    """Fill ``into`` (n,) with True with probability ``keep``."""
     threshold = round(keep * CHANCES) - CHANCES // 2
     if threshold == CHANCES // 2:
         into.fill(True)
         return
     bits = np.random.SFC64(seed).random_raw(-(-into.size // 4)).view(np.int16)[: into.size]
-    np.less(bits.reshape(into.shape), np.int16(threshold), out=into)
+    np.less(bits, np.int16(threshold), out=into)
 
 
 class _Masked(torch.autograd.Function):

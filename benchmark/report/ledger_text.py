@@ -164,7 +164,9 @@ def _to_do(entry: LedgerRow) -> str:
         return ""
     timed = entry.missing - entry.not_timed
     time = f", {entry.hours:.1f} h" if entry.hours >= 1 else f", {60 * entry.hours:.0f} min"
-    return f"{entry.missing}{time if timed else ''}" + (f" (+{entry.not_timed})" if timed and entry.not_timed else "")
+    return f"{entry.missing}{time if timed else ''}" + (
+        f" (+{entry.not_timed})" if timed and entry.not_timed else ""
+    )
 
 
 def _seeds(entry: LedgerRow) -> str:

@@ -30,7 +30,6 @@ def made_faster(module: nn.Linear) -> nn.Linear:
 def always(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
     """Every product counts as large; the shapes of those oneDNN has taken."""
     monkeypatch.setattr(linear, "LARGE", 0)
-    monkeypatch.setattr(linear, "WIDE", 0)
     taken: list[tuple[int, ...]] = []
     product = linear._by_onednn
 
@@ -80,9 +79,15 @@ def test_other_precisions_are_left_to_pytorch(always: list[tuple[int, ...]]) -> 
 
 @pytest.mark.parametrize(
     ("inputs", "outputs", "rows", "worth"),
-    [(24, 40, 2, False), (384, 384, 228, True), (384, 384, 227, False), (128, 512, 4096, False)],
+    [
+        (24, 40, 2, False),
+        (384, 384, 228, True),
+        (384, 384, 227, False),
+        (128, 512, 4096, True),
+        (128, 512, 4095, False),
+    ],
 )
-def test_large_products_of_wide_layers_are_worthwhile(
+def test_products_are_worthwhile_from_a_size_on_that_is_less_for_wide_layers(
     inputs: int, outputs: int, rows: int, worth: bool
 ) -> None:
     assert made_faster(nn.Linear(inputs, outputs)).worthwhile(torch.empty(rows, inputs)) is worth
