@@ -6,7 +6,7 @@ import logging
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -143,6 +143,9 @@ def _rows(planned: Grid, records: dict[str, Record], hits: Hits) -> list[LedgerR
             verdicts = gathered.verdicts(bool(recipe.changed(planned)))
         except BenchmarkError as error:  # one table's records must not cost the ledger of the others
             log.warning("%s is not judged: %s", planned.name, error)
+            verdicts = [
+                replace(verdict, why=f"its records cannot be judged: {error}") for verdict in verdicts
+            ]
     return ledger.entries(planned, verdicts, records, work_of)
 
 

@@ -107,6 +107,9 @@ def test_a_table_whose_records_cannot_be_judged_costs_no_other_table(fill, tmp_p
     table = written(tmp_path, "noisytune/figure4", "noisytune/figure5", f"store={store}")
     assert set(table.loc[table["table"] == "noisytune/figure5", "verdict"]) == {"not measured"}
     assert "reproduced" in set(table.loc[table["table"] == "noisytune/figure4", "verdict"])
+    assert set(table.loc[table["table"] == "noisytune/figure5", "why"]) == {
+        "its records cannot be judged: cola: the run has no scores by layer"
+    }
     assert "noisytune/figure5 is not judged: cola: the run has no scores by layer" in caplog.text
 
 
