@@ -17,7 +17,7 @@ def failures_in(
 
     Runs without any are left out. ``warn`` hears of files that are not readable.
     """
-    wanted, found = set(run_ids), dict[str, dict[int, Failure]]()
+    wanted, failures = set(run_ids), dict[str, dict[int, Failure]]()
     for name in _names(folder):
         run_id, _, number = name.removesuffix(".json").partition("-")
         if run_id not in wanted or not name.endswith(".json"):
@@ -25,13 +25,15 @@ def failures_in(
         path = folder / name
         try:
             failure = Failure.from_json(content_of(text_of(path)))
-            found.setdefault(run_id, {})[int(number)] = failure
+            failures.setdefault(run_id, {})[int(number)] = failure
         except FileNotFoundError:
             continue
         except (DamagedError, ValueError, VersionError, UnreadableError) as error:
             why = error if number.isdecimal() else "no number is at the end of its name"
             warn(path, f"not a readable failure ({why}), passed over")
-    return {run_id: [of[number] for number in sorted(of)] for run_id, of in found.items() if of}
+    return {
+        run_id: [by_number[number] for number in sorted(by_number)] for run_id, by_number in failures.items()
+    }
 
 
 def _names(folder: Path) -> list[str]:

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 def uncollected() -> Iterator[None]:
     """Look for no cycles of garbage during the block.
 
-    Later looks pass by all objects that are there at its end. It is for imports and plans. Whatever may leave tensors behind does not belong here: they would stay.
+    Later looks pass by all objects that are there at its end. Use it for imports and plans, never for work that
+    may leave tensors behind: they would stay.
     """
     was = gc.isenabled()
     gc.disable()
