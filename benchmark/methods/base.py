@@ -108,10 +108,10 @@ class Method(Stateful):
     #: `Update.scheduled`, state is changed in place, and streams are attributes of the method.
     not_captured: ClassVar[str] = "it does not say that a CUDA graph can hold it (Method.not_captured)"
 
-    #: True if between the first update and the last it acts on passes alone: over the tokens of the training set, and
-    #: without reading or changing a weight or a gradient itself. Word embeddings that no example has then stay out of
-    #: the updates (`benchmark.training.live_rows`).
-    passes_only: ClassVar[bool] = False
+    #: True if between the first update and the last its passes read tokens of the training set alone, and its hooks
+    #: neither read nor change word embeddings and their gradients. Those that no example has then stay out of the
+    #: updates (`benchmark.training.live_rows`). A class that adds a hook on weights says it anew.
+    leaves_words_alone: ClassVar[bool] = False
 
     @property
     def exempt(self) -> dict[str, str]:

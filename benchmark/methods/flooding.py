@@ -31,7 +31,7 @@ class Flooding(Method):
     cost: ClassVar[str] = "none"
     neutral: ClassVar[dict[str, Any] | None] = {"level": 0.0}
     not_captured = ""
-    passes_only = True
+    leaves_words_alone = True
 
     level: float = 0.1
 

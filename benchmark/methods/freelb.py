@@ -40,7 +40,7 @@ class FreeLB(Method):
     paper: ClassVar[str] = "Zhu et al., ICLR 2020"
     cost: ClassVar[str] = "K passes (steps) in place of 1; the fairseq form 1 + K"
     not_captured = ""
-    passes_only = True
+    leaves_words_alone = True
     neutral: ClassVar[dict[str, Any] | None] = {
         "steps": 1,
         "init_mag": 0.0,

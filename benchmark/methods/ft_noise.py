@@ -32,7 +32,7 @@ class FTNoise(HiddenNoise):
     cost: ClassVar[str] = "a draw per hidden unit of one layer"
     neutral: ClassVar[dict[str, Any] | None] = {"sigma": 0.0}
     not_captured = ""
-    passes_only = True
+    leaves_words_alone = True
 
     sigma: float = 1e-2
     layer: int = 1

@@ -42,7 +42,7 @@ class HyPe(HiddenNoise):
     cost: ClassVar[str] = "a draw per hidden unit and noised layer"
     neutral: ClassVar[dict[str, Any] | None] = {"sigma": 0.0, "hidden_dropout": True}
     not_captured = ""
-    passes_only = True
+    leaves_words_alone = True
 
     noise: str = "normal"
     position: str = "between"

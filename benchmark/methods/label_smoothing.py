@@ -31,7 +31,7 @@ class LabelSmoothing(Method):
     cost: ClassVar[str] = "none"
     neutral: ClassVar[dict[str, Any] | None] = {"smoothing": 0.0}
     not_captured = ""
-    passes_only = True
+    leaves_words_alone = True
 
     smoothing: float = 0.1
 

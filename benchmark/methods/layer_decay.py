@@ -25,7 +25,7 @@ class LayerDecay(Method):
     cost: ClassVar[str] = "none"
     neutral: ClassVar[dict[str, Any] | None] = {"factor": 1.0}
     not_captured = ""
-    passes_only = True
+    leaves_words_alone = True
 
     factor: float = 0.95  # 1 is plain fine-tuning
     top: int = 1

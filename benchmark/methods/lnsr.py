@@ -47,7 +47,7 @@ class LNSR(HiddenNoise):
     cost: ClassVar[str] = "+1 pass; +2 with dropout off"
     neutral: ClassVar[dict[str, Any] | None] = {"scale": 0.0}
     not_captured = ""
-    passes_only = True
+    leaves_words_alone = True
 
     sigma: float = 1e-3
     layer: int = 1

@@ -32,7 +32,7 @@ class NEFTune(PassNoise):
     cost: ClassVar[str] = "a draw per unit of the word embeddings"
     neutral: ClassVar[dict[str, Any] | None] = {"alpha": 0.0}
     not_captured = ""
-    passes_only = True
+    leaves_words_alone = True
     constant: ClassVar[tuple[str, ...]] = ("mask",)
 
     alpha: float = 5.0

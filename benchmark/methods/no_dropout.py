@@ -31,7 +31,7 @@ class NoDropout(Method):
     paper: ClassVar[str] = "control for Yuan et al., ACL 2023"
     cost: ClassVar[str] = "none"
     not_captured = ""
-    passes_only = True
+    leaves_words_alone = True
 
     attention_dropout: bool = True  # True keeps it on
 

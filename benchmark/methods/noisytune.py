@@ -38,7 +38,7 @@ class NoisyTune(Method):
     cost: ClassVar[str] = "one draw per weight, before training"
     neutral: ClassVar[dict[str, Any] | None] = {"intensity": 0.0}
     not_captured = ""
-    passes_only = True
+    leaves_words_alone = True
 
     intensity: float = 0.15  # lambda; 0 is plain fine-tuning
     noise: str = "uniform"

@@ -56,7 +56,7 @@ class R3F(HiddenNoise):
     cost: ClassVar[str] = "+1 pass; +2 with dropout off"
     neutral: ClassVar[dict[str, Any] | None] = {"strength": 0.0, "spectral_head": False}
     not_captured = ""
-    passes_only = True
+    leaves_words_alone = True
 
     strength: float = 1.0
     noise: str = "normal"

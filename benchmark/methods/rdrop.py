@@ -48,7 +48,7 @@ class RDrop(Method):
     paper: ClassVar[str] = "Liang et al., NeurIPS 2021"
     cost: ClassVar[str] = "+1 pass"
     not_captured = ""
-    passes_only = True
+    leaves_words_alone = True
 
     alpha: float = 1.0
     kl_reduction: str = "mean"

@@ -28,7 +28,7 @@ class ReInit(Method):
     cost: ClassVar[str] = "one draw per weight drawn anew, before training"
     neutral: ClassVar[dict[str, Any] | None] = {"layers": 0}
     not_captured = ""
-    passes_only = True
+    leaves_words_alone = True
 
     layers: int = 5  # 0 is plain fine-tuning, pooler included
     pooler: bool = True

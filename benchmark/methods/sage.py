@@ -41,6 +41,7 @@ class SAGE(Method):
     paper: ClassVar[str] = "Liang et al., ICLR 2022"
     cost: ClassVar[str] = "a running mean per weight"
     not_captured = ""
+    leaves_words_alone = True
 
     beta: float = 0.75  # beta0
     epsilon: float = 1e-12

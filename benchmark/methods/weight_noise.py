@@ -35,6 +35,7 @@ class WeightNoise(Method):
     cost: ClassVar[str] = "a draw per weight and update"
     neutral: ClassVar[dict[str, Any] | None] = {"sigma": 0.0}
     not_captured = ""
+    leaves_words_alone = True
 
     sigma: float = 6.3e-4
 

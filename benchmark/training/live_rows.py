@@ -22,7 +22,7 @@ import torch
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
-from benchmark.methods.base import Method, overrides
+from benchmark.methods.base import Method
 from benchmark.models.architecture import on_input
 from benchmark.step.groups import ParameterGroup
 from benchmark.step.optimizer import Optimizer
@@ -172,7 +172,7 @@ def live_rows(training: Training, watch: Onlooker = NOBODY) -> Whole:
 
 
 def separable(training: Training) -> bool:
-    """True if nothing but the passes of updates looks at the weights between evaluations.
+    """True if nothing but the passes of updates reads or changes word embeddings between evaluations.
 
     On a GPU updates are captured with the tables that they use.
     """
@@ -180,13 +180,18 @@ def separable(training: Training) -> bool:
     return (
         training.device.type == "cpu"
         and not decoder
-        and all(method.passes_only and not acts(method) for method in training.methods.values())
+        and all(leaves_words_alone(type(method)) for method in training.methods.values())
     )
 
 
-def acts(method: Method) -> bool:
-    """True if ``method`` has a hook that is handed weights or gradients."""
-    return any(overrides(method, hook) for hook in ON_WEIGHTS)
+def leaves_words_alone(method: type[Method]) -> bool:
+    """The statement of ``method``; False if a hook on weights was added since it was made."""
+    for part in method.__mro__:
+        if "leaves_words_alone" in vars(part):
+            return bool(vars(part)["leaves_words_alone"])
+        if any(hook in vars(part) for hook in ON_WEIGHTS):
+            return False
+    return False
 
 
 def trained_table(training: Training) -> WordTable | None:

@@ -16,6 +16,8 @@ from transformers import BertConfig, BertForSequenceClassification
 
 from benchmark.config.schema import ProtocolConfig
 from benchmark.methods import Method, prepare
+from benchmark.methods.hype import HyPe
+from benchmark.methods.pats import PATS
 from benchmark.randomness import Seeds
 from benchmark.records.store import Store
 from benchmark.step.adam import VARIANTS
@@ -105,36 +107,37 @@ def test_the_row_of_padding_has_no_gradient_wherever_it_lies() -> None:
     assert same((one, fine_tune(one)), (other, dense(other)))
 
 
-@pytest.mark.parametrize("name", sorted({name for method, name in FILES.items() if method.passes_only}))
-def test_a_method_that_says_it_acts_on_passes_alone_computes_the_same_bits(name: str) -> None:
+@pytest.mark.parametrize(
+    "name", sorted({name for method, name in FILES.items() if method.leaves_words_alone})
+)
+def test_a_method_that_says_it_leaves_words_alone_computes_the_same_bits(name: str) -> None:
     one, other = made(name), made(name)
     assert skips(one)
     assert same((one, fine_tune(one)), (other, dense(other)))
 
 
-def test_methods_with_a_hook_on_weights_do_not_say_that_they_act_on_passes_alone() -> None:
-    liars = [name for m, name in FILES.items() if m.passes_only and live_rows.acts(of(name)[name])]
-    assert not liars
-
-
-class Hooked(Method):
-    """It says that it acts on passes alone, and looks at weights."""
-
-    passes_only = True
+class Hooked(HyPe):
+    """What it inherits says that words are left alone; its own hook is handed all weights."""
 
     def after(self, update: Any) -> None:
         self.seen = [weight.shape for weight in update.weights]
+
+
+class Inherited(PATS):
+    """Its hooks are those that the statement is about."""
 
 
 class Unsaid(Method):
     """It says nothing."""
 
 
-@pytest.mark.parametrize("method", [Hooked(), Unsaid()], ids=["a hook on weights", "says nothing"])
-def test_a_method_that_may_look_at_weights_is_handed_all_of_them(method: Method) -> None:
-    training = made()
-    assert skips(training)
-    assert not skips(replace(training, methods={"it": method}))
+@pytest.mark.parametrize(
+    ("method", "said"),
+    [(Hooked(), False), (Unsaid(), False), (Inherited(), True)],
+    ids=["a hook of its own", "says nothing", "inherits hooks with the statement"],
+)
+def test_a_method_that_may_look_at_words_is_handed_all_of_them(method: Method, said: bool) -> None:
+    assert live_rows.separable(replace(made(), methods={"it": method})) == said
 
 
 def shared(made_model: Any) -> Any:
