@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmark.command import carried_out, parse, parser_of
 from benchmark.config.searchpath import parted
-from benchmark.errors import BenchmarkError
+from benchmark.errors import BenchmarkError, unknown
 from benchmark.grids import grid
 from benchmark.grids.grid import Grid
 from benchmark.places import ROOT, in_home
@@ -28,11 +28,13 @@ Run a method in the campaigns whose records are in results/reference/campaigns, 
   python -m benchmark.scorecard '[mine]'
   python -m benchmark.scorecard '[mine]' 'hydra.searchpath=[file:///home/me/conf]'  from elsewhere
   python -m benchmark.scorecard '[mine]' --verify    first run two reference runs again
+  python -m benchmark.scorecard '[mine]' --campaigns tiny,ner    these campaigns alone
 
 METHOD is a value of a sweep's axis `method`. Its runs alone are made; the other arms are the committed records, which
 are added to the store. Runs are pure functions, so both sides are paired by seed.
 """
 FREE = ("store", "cache", "device", "tracker", "engine")  # keys that do not change what a run is
+APART = ("ner",)  # campaigns that are asked for by name: another encoder, and minutes for a run
 SAMPLE = 2  # reference runs that --verify makes again
 
 
@@ -46,6 +48,11 @@ def main(arguments: list[str] | None = None) -> int:
         "overrides", metavar="OVERRIDES", nargs="*", help=f"of {', '.join(FREE)} or the search path"
     )
     parser.add_argument("--verify", action="store_true", help=f"run {SAMPLE} reference runs again first")
+    parser.add_argument(
+        "--campaigns",
+        metavar="NAMES",
+        help=f"by comma (default: all that have records, but {', '.join(APART)})",
+    )
     parser.add_argument("--references", type=in_home, default=ROOT / FOLDER, help="campaigns with records")
     parser.add_argument("--output", type=in_home, default=Path("results/tables"), help="where reports go")
     options = parse(parser, arguments)
@@ -61,7 +68,8 @@ def score(options: argparse.Namespace) -> int:
         )
     check(options.overrides)
     method = options.method if options.method.startswith("[") else f"[{options.method}]"
-    for reference in of_methods(references(options.references), options.overrides):
+    campaigns = chosen(references(options.references), options.campaigns)
+    for reference in of_methods(campaigns, options.overrides):
         if options.verify and (status := verified(reference)):
             return status
         changes = comparable(reference, method, options.overrides)
@@ -69,6 +77,17 @@ def score(options: argparse.Namespace) -> int:
         if status := subprocess.call([sys.executable, "-m", *command]):
             return status
     return 0
+
+
+def chosen(references: list[Reference], names: str | None) -> list[Reference]:
+    """The campaigns called ``names`` (by comma), in this order. Raises: BenchmarkError for one without records."""
+    by_name = {reference.table.rpartition("/")[2]: reference for reference in references}
+    if names is None:
+        return [reference for name, reference in by_name.items() if name not in APART]
+    for name in names.split(","):
+        if name not in by_name:
+            raise unknown("campaign", name, by_name)
+    return [by_name[name] for name in names.split(",")]
 
 
 def of_methods(references: list[Reference], overrides: list[str]) -> list[Reference]:
