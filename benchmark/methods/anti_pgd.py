@@ -35,6 +35,7 @@ class AntiPGD(WeightNoise):
     paper: ClassVar[str] = "Orvieto et al., ICML 2022"
     cost: ClassVar[str] = "a draw and a copy per weight and update"
     neutral: ClassVar[dict[str, Any] | None] = {"sigma": 0.0}
+    leaves_words_alone = True
 
     def attach(self, model: PreTrainedModel, context: Context) -> None:
         super().attach(model, context)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from statistics import fmean
 
 import numpy as np
@@ -44,7 +45,8 @@ def evaluate(
         examples = None  # free the previous set before the next is read
         examples = task.evaluation[name]
         task.about(name, examples)
-        outputs[name] = answers_to(model, task, examples, precision, device, packing)
+        counted = partial(tell, f"examples of {name} scored")
+        outputs[name] = answers_to(model, task, examples, precision, device, packing, counted)
         if examples.labelled:
             scores[name] = task.score(outputs[name], examples)
     return outputs, over_languages(scores, {name: task.groups[name] for name in names if name in task.groups})
@@ -63,10 +65,11 @@ def answers_to(
     precision: str,
     device: torch.device,
     packing: Packing | None = None,
+    count: Callable[[int, int], None] = lambda done, total: None,
 ) -> np.ndarray:
     """Outputs of the model in evaluation mode, as the kind of task keeps them.
 
-    Raises: NotFiniteError if an output is not finite.
+    ``count`` hears how many examples are done, of how many. Raises: NotFiniteError if an output is not finite.
     """
     model.eval()
     kind = task.measure(examples).kind
@@ -74,6 +77,7 @@ def answers_to(
     rows = kind.room(len(examples))
     order = sorted(range(len(examples)), key=lambda i: len(examples.ids[i]))
     while order:
+        count(len(examples) - len(order), len(examples))
         size = max(1, EVALUATION_TOKENS // len(examples.ids[order[-1]]))
         indices, order = order[-size:], order[:-size]
         inputs = sent(task.batch(examples, indices), device, packing)
