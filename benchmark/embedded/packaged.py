@@ -21,7 +21,9 @@ class Package:
 
 
 def contents(model: str, extra: str, package: Package) -> list[bytes]:
-    """The files of ``package`` in the order of its digests, for ``model``, whose packages are in ``extra``.
+    """The files of ``package`` in the order of its digests.
+
+    ``model`` and ``extra``, the one of pyproject.toml with its packages, are for messages.
 
     Raises: BenchmarkError for a package that is missing or has other files.
     """
