@@ -90,15 +90,21 @@ def test_a_store_that_is_gone_is_not_made_anew(tmp_path):
 
 def test_a_run_leaves_no_note(store, compose):
     seen: list[tuple[str, bool]] = []
+    counts: dict[str, list[tuple[int, int]]] = {}
     this = asked(compose, store, "data.count=32", "protocol.epochs=1")
 
     def tell(unit: str, done: int, total: int) -> None:
+        counts.setdefault(unit, []).append((done, total))
         seen.append((unit, (store.folder / ONGOING / f"{this.id}.json").exists()))
 
     run(this, tell)
     units = list(dict.fromkeys(unit for unit, _ in seen))
     assert units[:4] == ["importing", "loading data and model", "updates", "evaluation sets"]
     assert units[4:] == ["examples of validation scored"]
+    scored = counts[units[4]]
+    assert (scored[0][0], scored[-1][0]) == (0, scored[-1][1])
+    assert scored == sorted(scored)
+    assert len({total for _, total in scored}) == 1
     assert seen[-1][1]
     assert not any((store.folder / ONGOING).iterdir())
     run(this, tell)

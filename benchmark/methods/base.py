@@ -109,8 +109,8 @@ class Method(Stateful):
     not_captured: ClassVar[str] = "it does not say that a CUDA graph can hold it (Method.not_captured)"
 
     #: True if between the first update and the last its passes read tokens of the training set alone, and its hooks
-    #: neither read nor change word embeddings and their gradients. Those that no example has then stay out of the
-    #: updates (`benchmark.training.live_rows`). A class that adds a hook on weights says it anew.
+    #: neither read nor change word embeddings and their gradients. Rows of words that no example has then stay out of
+    #: the updates (`benchmark.training.live_rows`). It is not inherited: a class derived from another says it itself.
     leaves_words_alone: ClassVar[bool] = False
 
     @property

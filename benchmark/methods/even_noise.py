@@ -11,10 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import torch
-
 from benchmark.methods.pats import PATS
-from benchmark.step.pieces import pieces, repeated
 from benchmark.step.update import Tensors
 
 
@@ -29,13 +26,7 @@ class EvenNoise(PATS):
     paper: ClassVar[str] = "control for Zhang et al., EMNLP 2022"
     cost: ClassVar[str] = "a running mean and a draw per weight and update"
     neutral: ClassVar[dict[str, Any] | None] = {"intensity": 0.0}
+    leaves_words_alone = True
 
-    def terms(self, means: Tensors) -> tuple[Any, ...]:
-        sizes = [torch.empty_like(mean) for mean in means]
-        for into, *part in pieces(sizes, *super().terms(means)):
-            torch._foreach_copy_(into, super().sizes(*part))
-        return (repeated([size.mean() for size in sizes], means),)
-
-    def sizes(self, *terms: Any) -> Tensors:
-        (means,) = terms
-        return means
+    def sizes(self, means: Tensors) -> Tensors:
+        return [size.fill_(size.mean()) for size in super().sizes(means)]

@@ -28,7 +28,6 @@ from benchmark.methods.base import Context, Method
 from benchmark.methods.common.sensitivity import Sensitivity
 from benchmark.methods.common.tensors import apart, in_layers, places, selected
 from benchmark.models import masks
-from benchmark.step.pieces import pieces, repeated
 from benchmark.step.update import Tensors, Update
 
 NOISE_SCALES = ("sqrt", "linear")
@@ -98,41 +97,34 @@ class PATS(Method):
         indices = [] if self.silent else places(update, self.sensitivity.names)
         if not indices:
             return
-        weights, gradients = selected(update.weights, indices), selected(update.gradients, indices)
+        spread = self.sizes(self.sensitivity.of(update, indices))
+        weights = selected(update.weights, indices)
         drawn = self.draw(weights[0].new_empty(sum(weight.numel() for weight in weights)))
-        terms = self.terms(self.sensitivity.of(update, indices))
-        for part in pieces(weights, gradients, apart(drawn, weights), *terms):
-            self._add_noise(*part)
-
-    def _add_noise(self, weights: Tensors, gradients: Tensors, drawn: Tensors, *terms: Any) -> None:
-        noise = torch._foreach_mul(drawn, self.sizes(*terms))
+        torch._foreach_mul_(spread, apart(drawn, weights))
         if self.mask_noise:
-            torch._foreach_mul_(noise, [gradient != 0 for gradient in gradients])
-        torch._foreach_add_(weights, noise)
+            torch._foreach_mul_(spread, [gradient != 0 for gradient in selected(update.gradients, indices)])
+        torch._foreach_add_(weights, spread)
 
-    def terms(self, means: Tensors) -> tuple[Any, ...]:
-        """S, mean(S) and epsilon of Eq. 4 of every tensor, from its running means: the arguments of `sizes`."""
-        counts = sizes = [mean.numel() for mean in means]
+    def sizes(self, means: Tensors) -> Tensors:
+        """Standard deviation of the noise of every weight, from the running means of the sensitivities."""
+        spread = self.intensities(means)
+        if self.noise_scale == "sqrt":
+            torch._foreach_sqrt_(spread)
+        return spread
+
+    def intensities(self, means: Tensors) -> Tensors:
+        """r of Eq. 4 for every weight, from the running means of the sensitivities of all tensors."""
+        sizes = counts = [mean.numel() for mean in means]
         # The norm sums all tensors in one kernel: running means of absolute values are not negative.
         sums = [mean.sum() for mean in means] if self.signed else torch._foreach_norm(means, 1)
         if self.scope == "model":
-            counts, sums = [sum(sizes)] * len(means), [torch.stack(list(sums)).sum()] * len(means)
-        averages = torch._foreach_div(sums, [float(count) for count in counts])
-        shares = [1.0 if self.eps_form == "eq4" else 1 / count for count in counts]
-        return means, repeated(list(averages), means), [self.epsilon * share for share in shares]
-
-    def sizes(self, *terms: Any) -> Tensors:
-        """Standard deviation of the noise of every weight, from `terms`."""
-        intensities = self.intensities(*terms)
-        if self.noise_scale == "sqrt":
-            torch._foreach_sqrt_(intensities)
-        return intensities
-
-    def intensities(self, means: Tensors, averages: Tensors, epsilons: list[float]) -> Tensors:
-        """r of Eq. 4 for every weight, from `terms`."""
-        ratios = list(torch._foreach_add(means, epsilons))
+            sizes, sums = [sum(counts)] * len(means), [torch.stack(list(sums)).sum()] * len(means)
+        averages = torch._foreach_div(sums, [float(size) for size in sizes])
+        shares = [1.0 if self.eps_form == "eq4" else 1 / size for size in sizes]
+        ratios = list(torch._foreach_add(means, [self.epsilon * share for share in shares]))
         torch._foreach_reciprocal_(ratios)
-        torch._foreach_mul_(ratios, averages)
+        repeated = torch.cat([average.expand(count) for average, count in zip(averages, counts, strict=True)])
+        torch._foreach_mul_(ratios, apart(repeated, means))
         torch._foreach_sub_(ratios, self.gamma)
         torch._foreach_clamp_min_(ratios, 0.0)
         torch._foreach_mul_(ratios, self.intensity)

@@ -24,11 +24,15 @@ def noted(this: Run, tell: Tell) -> Iterator[Tell]:
     }
     note = Note(this.store.folder, this.id, facts)
     since: dict[str, tuple[int, float]] = {}  # by the thing counted: the first number done, and its time
+    last: dict[str, int] = {}
 
     def both(unit: str, done: int, total: int) -> None:
         tell(unit, done, total)
         new = unit not in since
-        first, began = since.setdefault(unit, (done, time.time()))
+        if done <= last.get(unit, done):  # the first call, or a new count from the start
+            since[unit] = done, time.time()
+        last[unit] = done
+        first, began = since[unit]
         note.tell(now=new and not total, unit=unit, done=done, total=total, first=first, since=began)
 
     try:

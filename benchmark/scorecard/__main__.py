@@ -28,13 +28,15 @@ Run a method in the campaigns whose records are in results/reference/campaigns, 
   python -m benchmark.scorecard '[mine]'
   python -m benchmark.scorecard '[mine]' 'hydra.searchpath=[file:///home/me/conf]'  from elsewhere
   python -m benchmark.scorecard '[mine]' --verify    first run two reference runs again
-  python -m benchmark.scorecard '[mine]' --campaigns tiny,ner    these campaigns alone
+  python -m benchmark.scorecard '[mine]' --campaigns tiny    in this one alone
 
 METHOD is a value of a sweep's axis `method`. Its runs alone are made; the other arms are the committed records, which
 are added to the store. Runs are pure functions, so both sides are paired by seed.
 """
 FREE = ("store", "cache", "device", "tracker", "engine")  # keys that do not change what a run is
-APART = ("ner",)  # campaigns that are asked for by name: another encoder, and minutes for a run
+APART = (
+    "ner",
+)  # campaigns that run only if named: a run takes minutes, and the encoder is a package of its own
 SAMPLE = 2  # reference runs that --verify makes again
 
 
@@ -83,10 +85,14 @@ def chosen(references: list[Reference], names: str | None) -> list[Reference]:
     """The campaigns called ``names`` (by comma), in this order. Raises: BenchmarkError for one without records."""
     by_name = {reference.table.rpartition("/")[2]: reference for reference in references}
     if names is None:
-        return [reference for name, reference in by_name.items() if name not in APART]
+        names = ",".join(name for name in by_name if name not in APART)
+        if not names:
+            raise BenchmarkError(
+                f"name the campaigns with --campaigns: only {', '.join(by_name)} have records here"
+            )
     for name in names.split(","):
         if name not in by_name:
-            raise unknown("campaign", name, by_name)
+            raise unknown("campaign", name, by_name, "those that have records here")
     return [by_name[name] for name in names.split(",")]
 
 

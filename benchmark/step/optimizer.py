@@ -8,16 +8,17 @@ processor's cache.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
 
 from benchmark.step.adam import VARIANTS
 from benchmark.step.groups import Numbered, ParameterGroup, since
-from benchmark.step.pieces import pieces
 from benchmark.step.update import Rates, Schedules, Tensors, Update, UpdateHooks, subtract
 from benchmark.step.variant import Part
+
+PIECE = 1 << 16  # entries that fit a processor's cache while a direction is computed
 
 
 class Optimizer:
@@ -214,3 +215,19 @@ def _number(number: int, rate: float) -> float:
 
 def _rate(number: int, rate: float) -> float:
     return rate
+
+
+def pieces(*lists: Tensors) -> Iterator[list[Tensors]]:
+    """Split the tensors of all lists in the same way, into lists of one piece.
+
+    On a GPU they stay whole.
+    """
+    if lists[0][0].device.type != "cpu":
+        yield list(lists)
+        return
+    for tensors in zip(*lists, strict=True):
+        if all(tensor.is_contiguous() for tensor in tensors):
+            for parts in zip(*(tensor.view(-1).split(PIECE) for tensor in tensors), strict=True):
+                yield [[part] for part in parts]
+        else:
+            yield [[tensor] for tensor in tensors]

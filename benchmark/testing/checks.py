@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import torch
@@ -27,6 +28,7 @@ from benchmark.testing.fixtures import (
     tuned,
     tuned_once,
 )
+from benchmark.training import live_rows
 
 
 def neutral(settings: Settings) -> None:
@@ -122,6 +124,15 @@ def precision(settings: Settings) -> None:
     )
 
 
+def words(settings: Settings) -> None:
+    """Check that a method that ``leaves_words_alone`` gives the same bits if all words are trained."""
+    if not live_rows.says_it(method_of(settings)):
+        return
+    with mock.patch.object(live_rows, "LEAST", 1):
+        live = tuned(settings)
+    assert_same(live, tuned_once(settings), "a run without unread words", "one with all words")
+
+
 CHECKS: list[Callable[[Settings], None]] = [
     neutral,
     evaluation,
@@ -129,6 +140,7 @@ CHECKS: list[Callable[[Settings], None]] = [
     accumulation,
     continuation,
     precision,
+    words,
 ]
 
 

@@ -45,7 +45,8 @@ def evaluate(
         examples = None  # free the previous set before the next is read
         examples = task.evaluation[name]
         task.about(name, examples)
-        counted = partial(tell, f"examples of {name} scored")
+        of = f", set {number + 1} of {len(names)}" if len(names) > 1 else ""
+        counted = partial(tell, f"examples of {name} scored{of}")
         outputs[name] = answers_to(model, task, examples, precision, device, packing, counted)
         if examples.labelled:
             scores[name] = task.score(outputs[name], examples)
@@ -87,6 +88,7 @@ def answers_to(
             raise NotFiniteError
         for index, row in zip(indices, kind.rows(raw, inputs), strict=True):
             rows[index] = row
+    count(len(examples), len(examples))
     return kind.outputs(examples, rows)
 
 

@@ -16,7 +16,7 @@ Install = Callable[[Package, Sequence[bytes]], Package]
 
 @pytest.fixture
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
-    """Install a package of a test's own: its files have the given contents, and their digests are returned."""
+    """Install a package of a test's own, with the given contents; it is returned with their digests."""
     site = tmp_path / "site"
     installed = SimpleNamespace(locate_file=lambda name: site / name)
     monkeypatch.setattr(importlib.metadata, "distribution", lambda name: installed)

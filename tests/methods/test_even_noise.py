@@ -28,9 +28,7 @@ def test_all_weights_of_a_tensor_have_the_mean_size_by_hand(noise_scale: str, po
 def test_the_mean_size_is_pats_own_and_its_means_stay() -> None:
     means = [torch.rand(40, 30, generator=torch.Generator().manual_seed(1)), torch.full((5,), 0.2)]
     kept = [mean.clone() for mean in means]
-    pats, even = (
-        method.sizes(*method.terms(means)) for method in (PATS(intensity=0.1), EvenNoise(intensity=0.1))
-    )
+    pats, even = PATS(intensity=0.1).sizes(means), EvenNoise(intensity=0.1).sizes(means)
     for ours, theirs, mean, before in zip(even, pats, means, kept, strict=True):
         torch.testing.assert_close(ours, theirs.mean().expand_as(ours))
         assert torch.equal(mean, before)

@@ -66,15 +66,10 @@ def test_pats_equals_its_reference_values(case: Case) -> None:
             if perturbed[i] and not method.silent:
                 mean = method.sensitivity.means[problem.names[i]]
                 case.close(mean, f"sensitivity_ema_{i}", t)
-                case.close(intensities(method, [mean])[0], f"intensity_{i}", t)
+                case.close(method.intensities([mean])[0], f"intensity_{i}", t)
 
     betas = hyper["beta1"], hyper["beta2"]
     problem.run([method], variant, hyper["weight_decay"], betas, hyper["eps"], script, compare)
-
-
-def intensities(method: PATS, means: list[torch.Tensor]) -> list[torch.Tensor]:
-    """r of every weight."""
-    return method.intensities(*method.terms(means))
 
 
 @selects("pats_perturbed")
@@ -122,7 +117,7 @@ def test_masked_noise_leaves_alone_what_has_no_gradient() -> None:
 def test_epsilon_is_weaker_by_the_size_of_the_tensor_in_algorithm_1() -> None:
     method = PATS(intensity=1.0, gamma=0.0, epsilon=0.2, eps_form="algorithm")
     means = torch.tensor([[0.2, 0.2], [0.0, 0.2]])  # the sum is 0.6; 4 * S + 0.2 is 1 and 0.2
-    torch.testing.assert_close(intensities(method, [means])[0], torch.tensor([[0.6, 0.6], [3.0, 0.6]]))
+    torch.testing.assert_close(method.intensities([means])[0], torch.tensor([[0.6, 0.6], [3.0, 0.6]]))
 
 
 def test_one_mean_over_the_model_gives_noise_to_the_least_sensitive_tensor_by_hand() -> None:
@@ -134,7 +129,7 @@ def test_one_mean_over_the_model_gives_noise_to_the_least_sensitive_tensor_by_ha
     by_matrix = [torch.tensor([[1.5, 1 / 6], [0.5, 0.5]]), torch.tensor([0.5, 0.5])]
     over_all = [torch.tensor([[1.0, 0.0], [0.25, 0.25]]), torch.tensor([2.5, 2.5])]
     for method, expected in ((matrix, by_matrix), (model, over_all)):
-        for ours, theirs in zip(intensities(method, means), expected, strict=True):
+        for ours, theirs in zip(method.intensities(means), expected, strict=True):
             torch.testing.assert_close(ours, theirs)
     assert all(torch.equal(mean, before) for mean, before in zip(means, kept, strict=True))
 
@@ -143,7 +138,7 @@ def test_epsilon_of_algorithm_1_is_weaker_by_the_size_of_the_model_with_one_mean
     method = PATS(intensity=1.0, gamma=0.0, epsilon=0.6, eps_form="algorithm", scope="model")
     means = [torch.tensor([0.2, 0.0]), torch.tensor([0.4])]  # the sum is 0.6; 3 * S + 0.6 is 1.2, 0.6 and 1.8
     expected = [torch.tensor([0.5, 1.0]), torch.tensor([1 / 3])]
-    for ours, theirs in zip(intensities(method, means), expected, strict=True):
+    for ours, theirs in zip(method.intensities(means), expected, strict=True):
         torch.testing.assert_close(ours, theirs)
 
 

@@ -22,7 +22,7 @@ def test_noise_adds_up_by_hand() -> None:
 
 def test_its_size_is_that_of_pats_where_all_weights_are_alike() -> None:
     pats = PATS(gamma=0.0, epsilon=0.0)
-    [size] = pats.sizes(*pats.terms([torch.full((10,), 0.3)]))
+    [size] = pats.sizes([torch.full((10,), 0.3)])
     variance = pats.probability * size[0].item() ** 2
     assert WeightNoise().sigma ** 2 == pytest.approx(variance, rel=0.02)
 

@@ -187,9 +187,11 @@ def test_campaigns_whose_methods_have_axes_of_their_own_are_no_scorecards() -> N
         command.of_methods([strength], [])
 
 
-def test_campaigns_are_chosen_by_name_and_those_with_another_encoder_only_so() -> None:
+def test_campaigns_are_chosen_by_name_and_those_apart_only_so() -> None:
     ner, tiny = Reference("campaigns/ner", ()), Reference("campaigns/tiny", ())
     assert command.chosen([ner, tiny], None) == [tiny]
+    with pytest.raises(BenchmarkError, match=r"--campaigns: only ner have"):
+        command.chosen([ner], None)
     assert command.chosen([ner, tiny], "tiny,ner") == [tiny, ner]
     with pytest.raises(BenchmarkError, match="did you mean 'tiny'"):
         command.chosen([ner, tiny], "tiny,tini")

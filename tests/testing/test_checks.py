@@ -21,6 +21,7 @@ from benchmark.testing.checks import (
     neutral,
     precision,
     repetition,
+    words,
 )
 from benchmark.testing.fixtures import method_of, settings_of
 
@@ -106,6 +107,18 @@ class LostInHalfPrecision(Method):
         on_input(model.classifier, lambda state: state + 1e-5 if state.dtype != short else state)
 
 
+@dataclass
+class NotAlone(Method):
+    """Moves the word embeddings, and says that it leaves them alone."""
+
+    leaves_words_alone = True
+
+    def after(self, update):
+        for name, weight in zip(update.names, update.weights, strict=True):
+            if "word_embeddings" in name:
+                weight.add_(1e-3)
+
+
 BROKEN = [
     (neutral, NotNeutral),
     (neutral, Undeclared),
@@ -115,6 +128,7 @@ BROKEN = [
     (accumulation, SumOfParts),
     (continuation, HiddenState),
     (precision, LostInHalfPrecision),
+    (words, NotAlone),
 ]
 
 

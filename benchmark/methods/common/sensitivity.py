@@ -7,7 +7,6 @@ from collections.abc import Collection
 import torch
 
 from benchmark.methods.common.tensors import places, selected
-from benchmark.step.pieces import pieces
 from benchmark.step.state import Stateful
 from benchmark.step.update import Tensors, Update
 
@@ -33,21 +32,16 @@ class Sensitivity(Stateful):
         indices = places(update, self.names)
         if not indices:
             return [], []
-        weights, gradients = selected(update.weights, indices), selected(update.gradients, indices)
-        for index, weight in zip(indices, weights, strict=True):
-            if update.names[index] not in self.means:
-                self.means[update.names[index]] = torch.zeros_like(weight)
-        now = [torch.empty_like(weight) for weight in weights]
-        for part in pieces(now, self.of(update, indices), weights, gradients):
-            self._take_in(*part)
-        return indices, now
-
-    def _take_in(self, now: Tensors, means: Tensors, weights: Tensors, gradients: Tensors) -> None:
-        torch._foreach_copy_(now, torch._foreach_mul(weights, gradients))
+        now = list(torch._foreach_mul(selected(update.weights, indices), selected(update.gradients, indices)))
         if not self.signed:
             torch._foreach_abs_(now)
+        for index, tensor in zip(indices, now, strict=True):
+            if update.names[index] not in self.means:
+                self.means[update.names[index]] = torch.zeros_like(tensor)
+        means = self.of(update, indices)
         torch._foreach_mul_(means, self.beta)
         torch._foreach_add_(means, now, alpha=1 - self.beta)
+        return indices, now
 
     def of(self, update: Update, indices: list[int]) -> Tensors:
         """The running means of the parameters at ``indices``."""
