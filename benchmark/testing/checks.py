@@ -128,9 +128,12 @@ def words(settings: Settings) -> None:
     """Check that a method that ``leaves_words_alone`` gives the same bits if all words are trained."""
     if not live_rows.says_it(method_of(settings)):
         return
-    with mock.patch.object(live_rows, "LEAST", 1):
-        live = tuned(settings)
-    assert_same(live, tuned_once(settings), "a run without unread words", "one with all words")
+    # The model's table is smaller than those that rows are left out of; without clipping no norm has to be the same.
+    unclipped = {"max_grad_norm": 0.0}
+    with mock.patch.multiple(live_rows, LEAST=1, LANES=1):
+        live = tuned(settings, protocol=unclipped)
+    whole = tuned_once(settings, protocol=unclipped)
+    assert_same(live, whole, "a run without unread words", "one with all words")
 
 
 CHECKS: list[Callable[[Settings], None]] = [
