@@ -94,6 +94,8 @@ class Tuned:
 class Gradients(Method):
     """A method that keeps the first update's gradients, as the optimiser sees them."""
 
+    leaves_words_alone = True  # it only looks on, and nobody asks it for words that are left out
+
     def __init__(self) -> None:
         self.seen: dict[str, torch.Tensor] = {}
 
