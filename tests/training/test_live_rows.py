@@ -128,7 +128,9 @@ class Unsaid(Method):
 
 
 @pytest.mark.parametrize(
-    ("method", "said"), [(PATS(), True), (Elsewhere(), False), (Unsaid(), False)], ids=repr
+    ("method", "said"),
+    [(PATS(), True), (Elsewhere(), False), (Unsaid(), False)],
+    ids=["says so", "derived", "says nothing"],
 )
 def test_a_method_that_does_not_say_it_itself_is_handed_all_words(method: Method, said: bool) -> None:
     assert live_rows.separable(replace(made(), methods={"it": method})) == said
