@@ -69,7 +69,11 @@ def influences(metric: str, predicted: np.ndarray, targets: np.ndarray) -> np.nd
     sets. Spearman's ranks are taken as fixed.
     """
     terms, score = TERMS[metric]
-    rows = terms(predicted, targets)
+    return of_terms(terms(predicted, targets), score)
+
+
+def of_terms(rows: np.ndarray, score: Callable[[np.ndarray], float]) -> np.ndarray:
+    """Contributions (examples,) to the ``score`` of the mean of ``rows`` (examples, terms); see `influences`."""
     centre = rows.mean(0)
     steps = EPSILON * np.eye(rows.shape[1])
     slope = np.array([(score(centre + step) - score(centre - step)) / (2 * EPSILON) for step in steps])
@@ -103,7 +107,7 @@ def _share(means: np.ndarray) -> float:
     return float(means[0])
 
 
-def _f1(means: np.ndarray) -> float:
+def f1(means: np.ndarray) -> float:
     both, yes, right = means
     return float(2 * both / (yes + right)) if yes + right > 0 else 0.0
 
@@ -123,7 +127,7 @@ def _correlation(means: np.ndarray) -> float:
 #: By metric: terms per example (examples, terms), and the score from their means (terms,).
 TERMS: dict[str, tuple[Callable[[np.ndarray, np.ndarray], np.ndarray], Callable[[np.ndarray], float]]] = {
     "accuracy": (_agreement, _share),
-    "f1": (_counts, _f1),
+    "f1": (_counts, f1),
     "matthews_correlation": (_counts, _matthews),  # for two classes, as in CoLA
     "pearson": (_moments, _correlation),
     "spearman": (_rank_moments, _correlation),

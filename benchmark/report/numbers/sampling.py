@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmark.config.schema import RunConfig
+from benchmark.config.schema import RunConfig, TaskConfig
+from benchmark.config.splits import language_groups
 from benchmark.grids.grid import Grid
 from benchmark.records.record import Record
-from benchmark.report.numbers import predictions
+from benchmark.report.numbers import predictions, units
 from benchmark.report.numbers.frame import Rule, columns_of, selected
 from benchmark.report.numbers.predictions import Arrays
 
@@ -85,16 +86,36 @@ def _of_run(
     for name, weight in weights:
         set_name, _, metric = name.rpartition("/")
         set_name = set_name or next(iter(config.task.evaluate))
-        of_set = predictions.of_set(stored, set_name, config)
-        if not predictions.known(metric) or of_set is None or len(of_set[0]) < -evaluation:
-            return None
-        logits, targets = of_set
-        predicted = predictions.from_logits(logits[evaluation], config, set_name)
-        gold = predictions.has_gold(targets)
-        adds = weight * predictions.influences(metric, predicted[gold], targets[gold])
-        key = (config.task.name, set_name)
-        shares[key] = shares.get(key, 0) + adds
+        names = parts(set_name, config.task)
+        for part in names:
+            adds = _of_set(stored, part, metric, config, evaluation)
+            if adds is None:
+                return None
+            key = (config.task.name, part)
+            shares[key] = shares.get(key, 0) + weight / len(names) * adds
     return shares
+
+
+def parts(set_name: str, task: TaskConfig) -> list[str]:
+    """The sets of a mean over languages, in which each language has sentences of its own; else the set alone."""
+    own = task.kind == "tagging"  # other sets are translations of each other, whose errors go together
+    return [name for name, group in language_groups(task).items() if own and group == set_name] or [set_name]
+
+
+def _of_set(
+    stored: Mapping[str, np.ndarray], set_name: str, metric: str, config: RunConfig, evaluation: int
+) -> np.ndarray | None:
+    """Contributions of examples, or of sentences, to the score of one set; None if they are unknown."""
+    if config.task.kind == "tagging":
+        rows = units.counts(stored, set_name, config.task, evaluation) if metric == "f1" else None
+        return None if rows is None else predictions.of_terms(rows, predictions.f1)
+    of_set = predictions.of_set(stored, set_name, config)
+    if not predictions.known(metric) or of_set is None or len(of_set[0]) < -evaluation:
+        return None
+    logits, targets = of_set
+    predicted = predictions.from_logits(logits[evaluation], config, set_name)
+    gold = predictions.has_gold(targets)
+    return predictions.influences(metric, predicted[gold], targets[gold])
 
 
 def mean(several: list[Shares | None]) -> Shares | None:
