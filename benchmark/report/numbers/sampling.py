@@ -15,7 +15,7 @@ from benchmark.config.schema import RunConfig, TaskConfig
 from benchmark.config.splits import language_groups
 from benchmark.grids.grid import Grid
 from benchmark.records.record import Record
-from benchmark.report.numbers import predictions, units
+from benchmark.report.numbers import predictions, tagged_units
 from benchmark.report.numbers.frame import Rule, columns_of, selected
 from benchmark.report.numbers.predictions import Arrays
 
@@ -97,7 +97,7 @@ def _of_run(
 
 
 def parts(set_name: str, task: TaskConfig) -> list[str]:
-    """The sets of a mean over languages, in which each language has sentences of its own; else the set alone."""
+    """The sets of a mean over languages with sentences of their own; else the set alone."""
     own = task.kind == "tagging"  # other sets are translations of each other, whose errors go together
     return [name for name, group in language_groups(task).items() if own and group == set_name] or [set_name]
 
@@ -107,7 +107,7 @@ def _of_set(
 ) -> np.ndarray | None:
     """Contributions of examples, or of sentences, to the score of one set; None if they are unknown."""
     if config.task.kind == "tagging":
-        rows = units.counts(stored, set_name, config.task, evaluation) if metric == "f1" else None
+        rows = tagged_units.counts(stored, set_name, config.task, evaluation) if metric == "f1" else None
         return None if rows is None else predictions.of_terms(rows, predictions.f1)
     of_set = predictions.of_set(stored, set_name, config)
     if not predictions.known(metric) or of_set is None or len(of_set[0]) < -evaluation:

@@ -1,6 +1,6 @@
-"""F1 of tagged units, entities or runs of equal tags, sentence by sentence, from stored predictions.
+"""Counts of tagged units, by sentence, from stored predictions.
 
-It is the metric of `benchmark.tasks.metrics.tags` by counts: a unit is right if its type, start and end agree.
+Units are entities or runs of equal tags. Their F1 is the metric of `benchmark.tasks.metrics.tags`: a unit is right if its type, start and end agree.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ NONE = -1  # type of a word in no unit
 def counts(
     stored: Mapping[str, np.ndarray], set_name: str, task: TaskConfig, evaluation: int
 ) -> np.ndarray | None:
-    """Right, predicted and true units (sentences, 3) of an evaluation set, in one of the stored evaluations.
+    """Right, predicted and true units (sentences, 3) of an evaluation set.
 
-    None for a task without such units, or without all predictions and true tags.
+    ``evaluation`` is the number of a stored one. None for a task without such units, or without all predictions and true tags.
     """
     kind = next((metric for metric in task.metrics if metric in ("ner", "pos")), None)
     arrays = [stored.get(f"{part}/{set_name}") for part in ("predictions", "targets", "lengths")]
@@ -40,7 +40,10 @@ def counts(
 
 
 def meanings(labels: Sequence[str], kind: str) -> tuple[np.ndarray, np.ndarray]:
-    """The types (labels,) of tags as numbers, NONE outside of units, and True for tags that always begin a unit."""
+    """The types of tags as numbers, and which tags always begin a unit, each (labels,).
+
+    A tag outside of units has the type NONE.
+    """
     if kind == "ner":  # O, B-TYPE, I-TYPE
         names = ["" if label == "O" else label[2:] for label in labels]
         begins = [label.startswith("B-") for label in labels]
@@ -51,8 +54,9 @@ def meanings(labels: Sequence[str], kind: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def units(types: np.ndarray, begins: np.ndarray, of_words: np.ndarray) -> np.ndarray:
-    """The last word and the type of the unit that begins at each word, (words, 2); -1 where none begins.
+    """The last word and the type of the unit that begins at each word.
 
+    (words, 2), with -1 where none begins.
     ``types`` (words,) and ``begins`` (words,) are those of the words' tags, ``of_words`` (words,) their sentences.
     """
     before = np.concatenate([[NONE], np.where(np.diff(of_words) == 0, types[:-1], NONE)])

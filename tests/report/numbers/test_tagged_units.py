@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmark.report.numbers import predictions, sampling, units
+from benchmark.report.numbers import predictions, sampling, tagged_units
 from benchmark.tasks.metrics import tags
 
 ENTITIES = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
@@ -39,7 +39,7 @@ def test_counts_give_the_f1_of_the_tasks_metric(kind: str, seed: int) -> None:
         [[task.labels[tag] for tag in sentence] for sentence in np.split(tags_of, ends) if len(sentence)]
         for tags_of in (stored["predictions/dev"][-1], stored["targets/dev"])
     )
-    counted = units.counts(stored, "dev", task, -1)
+    counted = tagged_units.counts(stored, "dev", task, -1)
     assert counted is not None
     assert counted.shape == (30, 3)
     expected = tags._unit_scores(*prefixed(kind, ours, theirs))
@@ -58,14 +58,14 @@ def test_units_by_hand() -> None:
         "targets/dev": np.array([1, 1, 0, 4]),
         "lengths/dev": np.array([2, 2]),
     }
-    counted = units.counts(stored, "dev", task, -1)
+    counted = tagged_units.counts(stored, "dev", task, -1)
     assert counted is not None
     assert counted.tolist() == [[0, 1, 2], [1, 1, 1]]
 
 
 def test_the_error_is_that_of_resampled_sentences() -> None:
     task, stored = drawn("ner", 1, sentences=600)
-    rows = units.counts(stored, "dev", task, -1)
+    rows = tagged_units.counts(stored, "dev", task, -1)
     assert rows is not None
     error = sampling.error({("panx", "dev"): predictions.of_terms(rows, predictions.f1)})
     rng = np.random.default_rng(0)
@@ -76,9 +76,12 @@ def test_the_error_is_that_of_resampled_sentences() -> None:
 @pytest.mark.parametrize("lacking", ["predictions/dev", "targets/dev", "lengths/dev"])
 def test_without_all_arrays_or_tags_nothing_is_counted(lacking: str) -> None:
     task, stored = drawn("ner", 2)
-    assert units.counts({name: a for name, a in stored.items() if name != lacking}, "dev", task, -1) is None
+    assert (
+        tagged_units.counts({name: a for name, a in stored.items() if name != lacking}, "dev", task, -1)
+        is None
+    )
     stored["targets/dev"][0] = -1
-    assert units.counts(stored, "dev", task, -1) is None
+    assert tagged_units.counts(stored, "dev", task, -1) is None
 
 
 def test_languages_with_sentences_of_their_own_are_taken_apart(compose: Any) -> None:
