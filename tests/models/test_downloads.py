@@ -63,6 +63,7 @@ def command(hub: Hub, tmp_path: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", FETCH], cwd=ROOT, env=os.environ | there, stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background has it ignored
     )  # fmt: skip
 
 
