@@ -19,14 +19,17 @@ def counts(
 ) -> np.ndarray | None:
     """Right, predicted and true units (sentences, 3) of an evaluation set.
 
-    ``evaluation`` is the number of a stored one. None for a task without such units, or without all predictions and true tags.
+    ``evaluation`` is the number of a stored one. None for a task without such units, or unless all
+    predictions and true tags are there and are of its labels.
     """
     kind = next((metric for metric in task.metrics if metric in ("ner", "pos")), None)
     arrays = [stored.get(f"{part}/{set_name}") for part in ("predictions", "targets", "lengths")]
     if kind is None or any(array is None for array in arrays):
         return None
     predicted, truth, lengths = (np.asarray(array) for array in arrays)
-    if len(predicted) < -evaluation or (truth < 0).any() or not len(truth):
+    if len(predicted) < -evaluation or not len(truth):
+        return None
+    if not all(0 <= tags.min() <= tags.max() < len(task.labels) for tags in (predicted, truth)):
         return None
     of_words = np.repeat(np.arange(len(lengths)), lengths)
     types, begins = meanings(task.labels, kind)

@@ -74,13 +74,20 @@ def test_the_error_is_that_of_resampled_sentences() -> None:
 
 
 @pytest.mark.parametrize("lacking", ["predictions/dev", "targets/dev", "lengths/dev"])
-def test_without_all_arrays_or_tags_nothing_is_counted(lacking: str) -> None:
+def test_without_all_arrays_nothing_is_counted(lacking: str) -> None:
     task, stored = drawn("ner", 2)
     assert (
         tagged_units.counts({name: a for name, a in stored.items() if name != lacking}, "dev", task, -1)
         is None
     )
-    stored["targets/dev"][0] = -1
+
+
+@pytest.mark.parametrize(
+    ("side", "tag"), [("targets", -1), ("targets", 5), ("predictions", -1), ("predictions", 5)]
+)
+def test_tags_that_are_no_labels_are_not_counted(side: str, tag: int) -> None:
+    task, stored = drawn("ner", 2)
+    stored[f"{side}/dev"][..., 0] = tag
     assert tagged_units.counts(stored, "dev", task, -1) is None
 
 
