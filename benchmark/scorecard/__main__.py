@@ -34,9 +34,8 @@ METHOD is a value of a sweep's axis `method`. Its runs alone are made; the other
 are added to the store. Runs are pure functions, so both sides are paired by seed.
 """
 FREE = ("store", "cache", "device", "tracker", "engine")  # keys that do not change what a run is
-APART = (
-    "ner",
-)  # campaigns that run only if named: a run takes minutes, and the encoder is a package of its own
+# Campaigns that run only if named: a run takes minutes, and the encoder is in packages of its own.
+APART = ("ner",)
 SAMPLE = 2  # reference runs that --verify makes again
 
 
@@ -84,16 +83,15 @@ def score(options: argparse.Namespace) -> int:
 def chosen(references: list[Reference], names: str | None) -> list[Reference]:
     """The campaigns called ``names`` (by comma), in this order. Raises: BenchmarkError for one without records."""
     by_name = {reference.table.rpartition("/")[2]: reference for reference in references}
-    if names is None:
-        names = ",".join(name for name in by_name if name not in APART)
-        if not names:
-            raise BenchmarkError(
-                f"name the campaigns with --campaigns: only {', '.join(by_name)} have records here"
-            )
-    for name in names.split(","):
+    wanted = [name for name in by_name if name not in APART] if names is None else names.split(",")
+    if not wanted:
+        raise BenchmarkError(
+            f"name the campaigns with --campaigns: only {', '.join(by_name)} have records here"
+        )
+    for name in wanted:
         if name not in by_name:
             raise unknown("campaign", name, by_name, "those that have records here")
-    return [by_name[name] for name in names.split(",")]
+    return [by_name[name] for name in wanted]
 
 
 def of_methods(references: list[Reference], overrides: list[str]) -> list[Reference]:

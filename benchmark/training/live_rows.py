@@ -179,11 +179,11 @@ def separable(training: Training) -> bool:
     return (
         training.device.type == "cpu"
         and not decoder
-        and all(says_it(method) for method in training.methods.values())
+        and all(ignores_words(method) for method in training.methods.values())
     )
 
 
-def says_it(method: Method) -> bool:
+def ignores_words(method: Method) -> bool:
     """True if the very class of ``method`` says that it leaves words alone."""
     return bool(vars(type(method)).get("leaves_words_alone", False))
 
