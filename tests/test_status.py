@@ -57,6 +57,18 @@ def test_a_run_that_goes_on_is_named_with_its_place_and_the_time_left(store, com
     assert answer(store.folder, capsys) == [f"{store.folder}: 0 in the store, 0 being made"]
 
 
+def test_a_count_that_begins_anew_has_its_own_time(store, compose, monkeypatch):
+    clock = iter(range(100, 200, 10))
+    monkeypatch.setattr("benchmark.runs.noted.time.time", lambda: float(next(clock)))
+    told: list[tuple[int, float]] = []
+    monkeypatch.setattr(Note, "tell", lambda self, **known: told.append((known["first"], known["since"])))
+    with noted(asked(compose, store), lambda *_: None) as tell:
+        for done in (0, 5, 10, 0, 5):
+            tell("examples", done, 10)
+    assert [first for first, _ in told] == [0] * 5
+    assert told[0] == told[1] == told[2] < told[3] == told[4]
+
+
 def test_a_note_is_seldom_written_and_phases_are_at_once(store, compose, monkeypatch):
     this = asked(compose, store)
     path = store.folder / ONGOING / f"{this.id}.json"

@@ -96,3 +96,16 @@ def test_languages_with_sentences_of_their_own_are_taken_apart(compose: Any) -> 
     assert sampling.parts("panx", task) == ["panx/bn", "panx/hi"]
     assert sampling.parts("dev", task) == ["dev"]
     assert sampling.parts("xnli", compose("task=xnli").task) == ["xnli"]
+
+
+def test_the_error_of_a_mean_over_two_languages_by_hand(compose: Any) -> None:
+    config = compose("task=panx", "task.languages=[bn,hi]", "protocol.selection=last")
+    stored, errors = {}, []
+    for seed, language in ((1, "bn"), (2, "hi")):
+        _, of_language = drawn("ner", seed)
+        stored |= {name.replace("dev", f"panx/{language}"): array for name, array in of_language.items()}
+        rows = tagged_units.counts(stored, f"panx/{language}", config.task, -1)
+        assert rows is not None
+        errors.append(100 * sampling.error({("panx", ""): predictions.of_terms(rows, predictions.f1)}))
+    shares = sampling._of_run(SimpleNamespace(curve=[]), config, stored, ["panx/f1"], [])
+    assert sampling.error(shares) == pytest.approx(np.hypot(*errors) / 2)
