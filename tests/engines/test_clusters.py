@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -138,14 +138,16 @@ def assert_same(asked: Assignment, other: Assignment) -> None:
     assert not (asked.store.folder / "failures").exists()
 
 
-def assert_nothing_left(asked: Assignment, mark: str) -> None:
-    """All processes of a test end soon, and leave no lease behind."""
+def assert_nothing_left(
+    asked: Assignment, mark: str, kinds: Sequence[str] = ("leases", "workers", "unfinished")
+) -> None:
+    """All processes of a test end soon, and leave nothing of these ``kinds`` behind."""
     last = time.monotonic() + 60
     while left(mark) and time.monotonic() < last:
         time.sleep(0.2)
     assert left(mark) == []
     store = asked.store.folder
-    kept = [path for name in ("leases", "workers", "unfinished") for path in (store / name).glob("*")]
+    kept = [path for name in kinds for path in (store / name).glob("*")]
     assert [str(path.relative_to(store)) for path in kept] == []
 
 
@@ -232,7 +234,8 @@ class TestSlurm:
             for number, handler in before.items():
                 signal.signal(number, handler)
         assert node.call("squeue", "--noheader").stdout == ""
-        assert_nothing_left(asked, tmp_path.name)
+        # A run that was being trained has left its snapshot, to be continued from.
+        assert_nothing_left(asked, tmp_path.name, ("leases", "workers"))
 
     def test_slurm_says_in_one_line_why_it_refuses(
         self, cluster: None, tmp_path: Path, capfd: pytest.CaptureFixture[str]
