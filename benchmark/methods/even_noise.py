@@ -11,6 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import torch
+
+from benchmark.methods.common.unit_noise import UnitNoise
 from benchmark.methods.pats import PATS
 from benchmark.step.update import Tensors
 
@@ -28,5 +31,9 @@ class EvenNoise(PATS):
     neutral: ClassVar[dict[str, Any] | None] = {"intensity": 0.0}
     leaves_words_alone = True
 
-    def sizes(self, means: Tensors) -> Tensors:
-        return [size.fill_(size.mean()) for size in super().sizes(means)]
+    def sizes(self, means: Tensors, noise: UnitNoise) -> Tensors:
+        everywhere = super().sizes(means, UnitNoise(means))
+        return [
+            torch.zeros_like(unit).add_(sizes.mean())
+            for unit, sizes in zip(noise.unit, everywhere, strict=True)
+        ]

@@ -25,9 +25,10 @@ from transformers import PreTrainedModel
 
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.methods.base import Context, Method
+from benchmark.methods.common import unit_noise
 from benchmark.methods.common.sensitivity import Sensitivity
 from benchmark.methods.common.tensors import apart, in_layers, places, selected
-from benchmark.models import masks
+from benchmark.methods.common.unit_noise import UnitNoise
 from benchmark.step.update import Tensors, Update
 
 NOISE_SCALES = ("sqrt", "linear")
@@ -97,40 +98,40 @@ class PATS(Method):
         indices = [] if self.silent else places(update, self.sensitivity.names)
         if not indices:
             return
-        spread = self.sizes(self.sensitivity.of(update, indices))
         weights = selected(update.weights, indices)
-        drawn = self.draw(weights[0].new_empty(sum(weight.numel() for weight in weights)))
-        torch._foreach_mul_(spread, apart(drawn, weights))
+        noise = self.draw(weights)
+        spread = self.sizes(self.sensitivity.of(update, indices), noise)
+        torch._foreach_mul_(spread, noise.unit)
         if self.mask_noise:
-            torch._foreach_mul_(spread, [gradient != 0 for gradient in selected(update.gradients, indices)])
-        torch._foreach_add_(weights, spread)
+            gradients = noise.at(selected(update.gradients, indices))
+            torch._foreach_mul_(spread, [gradient != 0 for gradient in gradients])
+        noise.add(weights, spread)
 
-    def sizes(self, means: Tensors) -> Tensors:
-        """Standard deviation of the noise of every weight, from the running means of the sensitivities."""
-        spread = self.intensities(means)
+    def sizes(self, means: Tensors, noise: UnitNoise) -> Tensors:
+        """Standard deviation of every number of ``noise``, from the sensitivities' running means."""
+        spread = self.intensities(means, noise)
         if self.noise_scale == "sqrt":
             torch._foreach_sqrt_(spread)
         return spread
 
-    def intensities(self, means: Tensors) -> Tensors:
-        """r of Eq. 4 for every weight, from the running means of the sensitivities of all tensors."""
-        sizes = counts = [mean.numel() for mean in means]
+    def intensities(self, means: Tensors, noise: UnitNoise) -> Tensors:
+        """r of Eq. 4 for every number of ``noise``, from the sensitivities' running means."""
+        sizes = [mean.numel() for mean in means]
         # The norm sums all tensors in one kernel: running means of absolute values are not negative.
         sums = [mean.sum() for mean in means] if self.signed else torch._foreach_norm(means, 1)
         if self.scope == "model":
-            sizes, sums = [sum(counts)] * len(means), [torch.stack(list(sums)).sum()] * len(means)
+            sizes, sums = [sum(sizes)] * len(means), [torch.stack(list(sums)).sum()] * len(means)
         averages = torch._foreach_div(sums, [float(size) for size in sizes])
         shares = [1.0 if self.eps_form == "eq4" else 1 / size for size in sizes]
-        ratios = list(torch._foreach_add(means, [self.epsilon * share for share in shares]))
+        ratios = list(torch._foreach_add(noise.at(means), [self.epsilon * share for share in shares]))
         torch._foreach_reciprocal_(ratios)
-        repeated = torch.cat([average.expand(count) for average, count in zip(averages, counts, strict=True)])
-        torch._foreach_mul_(ratios, apart(repeated, means))
+        repeated = [average.expand(ratio.numel()) for average, ratio in zip(averages, ratios, strict=True)]
+        torch._foreach_mul_(ratios, apart(torch.cat(repeated), ratios))
         torch._foreach_sub_(ratios, self.gamma)
         torch._foreach_clamp_min_(ratios, 0.0)
         torch._foreach_mul_(ratios, self.intensity)
         return ratios
 
-    def draw(self, weight: torch.Tensor) -> torch.Tensor:
-        """N(0, 1) with probability p, else 0, of the shape of ``weight``."""
-        noise = torch.empty_like(weight).normal_(generator=self.rng)
-        return noise.mul_(masks.kept(weight, self.probability, self.rng))
+    def draw(self, weights: Tensors) -> UnitNoise:
+        """N(0, 1) with probability p, else nothing, for ``weights``."""
+        return unit_noise.draw(weights, self.probability, self.rng)

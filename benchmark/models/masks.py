@@ -156,9 +156,20 @@ def kept(like: torch.Tensor, keep: float, rng: torch.Generator) -> torch.Tensor:
     """
     if like.device.type != "cpu" or like.numel() < FEW:
         return torch.empty_like(like).bernoulli_(keep, generator=rng)
-    drawn = np.empty(like.numel(), bool)
-    _draw(drawn, keep, int(torch.randint(1 << 62, (), generator=rng)))
+    drawn = _drawn(like.numel(), keep, rng)
     return torch.from_numpy(drawn.view(np.uint8)).to(like.dtype).view(like.shape)
+
+
+def chosen(count: int, keep: float, rng: torch.Generator) -> np.ndarray:
+    """Draw which of ``count`` entries are kept, each with probability ``keep``: int64 (n,), in order."""
+    return np.flatnonzero(_drawn(count, keep, rng))
+
+
+def _drawn(count: int, keep: float, rng: torch.Generator) -> np.ndarray:
+    """Draw ``count`` bools, True with probability ``keep``, from a generator that ``rng`` seeds."""
+    drawn = np.empty(count, bool)
+    _draw(drawn, keep, int(torch.randint(1 << 62, (), generator=rng)))
+    return drawn
 
 
 def _draw(into: np.ndarray, keep: float, *seed: int) -> None:

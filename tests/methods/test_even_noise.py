@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+from benchmark.methods.common.unit_noise import UnitNoise
 from benchmark.methods.even_noise import EvenNoise
 from benchmark.methods.pats import PATS
-from helpers.draws import check_bernoulli
 from helpers.quadratic import SLOPE, START, descended
 from helpers.small_models import check_active_training, check_neutral_training
 from helpers.toys import scripted
@@ -15,7 +15,7 @@ from helpers.toys import scripted
 
 @pytest.mark.parametrize(("noise_scale", "power"), [("sqrt", 0.5), ("linear", 1.0)])
 def test_all_weights_of_a_tensor_have_the_mean_size_by_hand(noise_scale: str, power: float) -> None:
-    draws = [torch.tensor([1.0, -1.0, 2.0, 0.0])]
+    draws = [UnitNoise([torch.tensor([[1.0, -1.0], [2.0, 0.0]])])]
     method = scripted(
         EvenNoise, draws, intensity=0.04, gamma=0.5, beta=0.25, epsilon=0.05, noise_scale=noise_scale
     )
@@ -28,17 +28,12 @@ def test_all_weights_of_a_tensor_have_the_mean_size_by_hand(noise_scale: str, po
 def test_the_mean_size_is_pats_own_and_its_means_stay() -> None:
     means = [torch.rand(40, 30, generator=torch.Generator().manual_seed(1)), torch.full((5,), 0.2)]
     kept = [mean.clone() for mean in means]
-    pats, even = PATS(intensity=0.1).sizes(means), EvenNoise(intensity=0.1).sizes(means)
+    noise = UnitNoise(means)
+    pats, even = PATS(intensity=0.1).sizes(means, noise), EvenNoise(intensity=0.1).sizes(means, noise)
     for ours, theirs, mean, before in zip(even, pats, means, kept, strict=True):
         torch.testing.assert_close(ours, theirs.mean().expand_as(ours))
         assert torch.equal(mean, before)
     assert pats[0].std() > 0
-
-
-def test_noise_comes_with_probability_p() -> None:
-    method = EvenNoise(intensity=0.04, gamma=0.0, probability=0.35)
-    method.rng = torch.Generator().manual_seed(1)
-    check_bernoulli((method.draw(torch.zeros(400, 400)) != 0).float(), 0.35)
 
 
 @pytest.mark.parametrize("method", [EvenNoise(intensity=0.0), EvenNoise(probability=0.0)], ids=repr)

@@ -10,12 +10,15 @@ import torch
 from scipy import stats
 
 from benchmark.methods import Method, build, prepare
+from benchmark.methods.common import unit_noise
 from benchmark.methods.common.sensitivity import Sensitivity
+from benchmark.methods.common.unit_noise import UnitNoise
+from benchmark.methods.even_noise import EvenNoise
 from benchmark.methods.pats import PATS
 from benchmark.models.architecture import encoder_of
-from benchmark.step.update import Update
+from benchmark.step.update import Tensors, Update
 from helpers import vectors
-from helpers.draws import check_bernoulli, check_distribution
+from helpers.draws import check_distribution
 from helpers.quadratic import SLOPE, START, Problem, descended
 from helpers.refusals import check_refused
 from helpers.selections import Selection, selects
@@ -25,13 +28,18 @@ from helpers.vectors import Case
 
 
 class Given(PATS):
-    """PATS whose draws are the ``entries`` (n,), in their order."""
+    """PATS whose draws are the ``entries``, in their order."""
 
-    entries = torch.empty(0)
+    entries: Tensors = ()
 
-    def draw(self, weight: torch.Tensor) -> torch.Tensor:
-        drawn, self.entries = self.entries.tensor_split([weight.numel()])
-        return drawn.view_as(weight)
+    def draw(self, weights: Tensors) -> UnitNoise:
+        drawn, self.entries = self.entries[: len(weights)], self.entries[len(weights) :]
+        return UnitNoise(drawn)
+
+
+def intensities(method: PATS, means: Tensors) -> Tensors:
+    """The intensities of all weights."""
+    return method.intensities(means, UnitNoise(means))
 
 
 @vectors.drives("pats")
@@ -53,12 +61,11 @@ def test_pats_equals_its_reference_values(case: Case) -> None:
     ready(method, problem.model)
 
     def script(t: int, order: list[int]) -> None:
-        drawn = [
+        method.entries = [
             case.tensor(f"unit_normal_{i}")[t] * case.tensor(f"bernoulli_{i}")[t]
             for i in order
             if perturbed[i] and not method.silent
         ]
-        method.entries = torch.cat([draw.flatten() for draw in drawn]) if drawn else torch.empty(0)
 
     def compare(t: int) -> None:
         assert len(method.entries) == 0
@@ -66,7 +73,7 @@ def test_pats_equals_its_reference_values(case: Case) -> None:
             if perturbed[i] and not method.silent:
                 mean = method.sensitivity.means[problem.names[i]]
                 case.close(mean, f"sensitivity_ema_{i}", t)
-                case.close(method.intensities([mean])[0], f"intensity_{i}", t)
+                case.close(intensities(method, [mean])[0], f"intensity_{i}", t)
 
     betas = hyper["beta1"], hyper["beta2"]
     problem.run([method], variant, hyper["weight_decay"], betas, hyper["eps"], script, compare)
@@ -80,7 +87,7 @@ def test_pats_acts_on_the_tensors_the_reference_acts_on(case: Selection) -> None
 
 @pytest.mark.parametrize(("noise_scale", "power"), [("sqrt", 0.5), ("linear", 1.0)])
 def test_pats_by_hand(noise_scale: str, power: float) -> None:
-    draws = [torch.tensor([1.0, -1.0, 2.0, 0.0])]
+    draws = [UnitNoise([torch.tensor([[1.0, -1.0], [2.0, 0.0]])])]
     method = scripted(
         PATS, draws, intensity=0.04, gamma=0.5, beta=0.25, epsilon=0.05, noise_scale=noise_scale
     )
@@ -107,7 +114,9 @@ def test_the_running_mean_of_sensitivities_by_hand(signed: bool, expected: list[
 
 def test_masked_noise_leaves_alone_what_has_no_gradient() -> None:
     ends = [
-        descended(scripted(PATS, [torch.ones(4)], intensity=0.04, gamma=0.5, mask_noise=masked))
+        descended(
+            scripted(PATS, [UnitNoise([torch.ones(2, 2)])], intensity=0.04, gamma=0.5, mask_noise=masked)
+        )
         for masked in (False, True)
     ]
     assert torch.equal(ends[0] != ends[1], SLOPE == 0)  # an entry without gradient, which has most noise
@@ -117,7 +126,7 @@ def test_masked_noise_leaves_alone_what_has_no_gradient() -> None:
 def test_epsilon_is_weaker_by_the_size_of_the_tensor_in_algorithm_1() -> None:
     method = PATS(intensity=1.0, gamma=0.0, epsilon=0.2, eps_form="algorithm")
     means = torch.tensor([[0.2, 0.2], [0.0, 0.2]])  # the sum is 0.6; 4 * S + 0.2 is 1 and 0.2
-    torch.testing.assert_close(method.intensities([means])[0], torch.tensor([[0.6, 0.6], [3.0, 0.6]]))
+    torch.testing.assert_close(intensities(method, [means])[0], torch.tensor([[0.6, 0.6], [3.0, 0.6]]))
 
 
 def test_one_mean_over_the_model_gives_noise_to_the_least_sensitive_tensor_by_hand() -> None:
@@ -129,7 +138,7 @@ def test_one_mean_over_the_model_gives_noise_to_the_least_sensitive_tensor_by_ha
     by_matrix = [torch.tensor([[1.5, 1 / 6], [0.5, 0.5]]), torch.tensor([0.5, 0.5])]
     over_all = [torch.tensor([[1.0, 0.0], [0.25, 0.25]]), torch.tensor([2.5, 2.5])]
     for method, expected in ((matrix, by_matrix), (model, over_all)):
-        for ours, theirs in zip(method.intensities(means), expected, strict=True):
+        for ours, theirs in zip(intensities(method, means), expected, strict=True):
             torch.testing.assert_close(ours, theirs)
     assert all(torch.equal(mean, before) for mean, before in zip(means, kept, strict=True))
 
@@ -138,27 +147,45 @@ def test_epsilon_of_algorithm_1_is_weaker_by_the_size_of_the_model_with_one_mean
     method = PATS(intensity=1.0, gamma=0.0, epsilon=0.6, eps_form="algorithm", scope="model")
     means = [torch.tensor([0.2, 0.0]), torch.tensor([0.4])]  # the sum is 0.6; 3 * S + 0.6 is 1.2, 0.6 and 1.8
     expected = [torch.tensor([0.5, 1.0]), torch.tensor([1 / 3])]
-    for ours, theirs in zip(method.intensities(means), expected, strict=True):
+    for ours, theirs in zip(intensities(method, means), expected, strict=True):
         torch.testing.assert_close(ours, theirs)
 
 
-def test_noise_is_normal_with_probability_p_entry_by_entry() -> None:
+def test_noise_goes_to_a_share_p_of_the_weights_and_is_other_noise_in_every_update() -> None:
     method, model = PATS(probability=0.35), bert()
     prepare({"mine": method}, model, 1)
-    draw = method.draw(torch.zeros(400, 400))
-    check_bernoulli((draw != 0).float(), 0.35)
-    check_distribution(draw[draw != 0], stats.norm())
+    first, second = (method.draw([torch.zeros(400, 400)]) for _ in range(2))
+    for noise in (first, second):
+        assert len(noise.unit[0]) == pytest.approx(0.35 * 400 * 400, rel=0.02)
+        check_distribution(noise.unit[0], stats.norm())
+    assert not torch.equal(first.unit[0][:1000], second.unit[0][:1000])
+    other = PATS(probability=0.35)
+    prepare({"mine": other}, bert(), 2)
+    assert not torch.equal(other.draw([torch.zeros(400, 400)]).unit[0][:1000], first.unit[0][:1000])
 
 
-def test_noise_differs_by_seed_and_by_update() -> None:
-    draws = []
-    for seed in (1, 2):
-        method, model = PATS(probability=0.5), bert()
-        prepare({"mine": method}, model, seed)
-        weight = model.bert.pooler.dense.weight.detach()
-        draws += [method.draw(weight), method.draw(weight)]
-    assert not torch.equal(draws[0], draws[1])
-    assert not torch.equal(draws[0], draws[2])
+@pytest.mark.parametrize("settings", [{}, {"scope": "model", "noise_scale": "linear"}, {"mask_noise": True}])
+@pytest.mark.parametrize("kind", [PATS, EvenNoise])
+def test_noise_at_the_chosen_weights_alone_is_that_at_all_weights(
+    kind: type[PATS], settings: dict[str, Any]
+) -> None:
+    names, rng = ["a", "b"], torch.Generator().manual_seed(1)
+    start, slopes = ([torch.randn(40, 30, generator=rng), torch.randn(9, generator=rng)] for _ in range(2))
+    slopes[0][:10] = 0.0
+    scattered = unit_noise.draw(start, 0.3, rng)
+    spread = [torch.zeros_like(weight) for weight in start]
+    scattered.add(spread, scattered.unit)
+    ends = []
+    for noise in (scattered, UnitNoise(spread)):
+        method = scripted(kind, [noise], intensity=0.01, **settings)
+        method.sensitivity = Sensitivity(set(names), 0.5)
+        update = Update(names, [weight.clone() for weight in start], slopes, 0.1, 1, 2)
+        method.measure(update)
+        method.after(update)
+        ends.append(update.weights)
+    for ours, theirs, before in zip(*ends, start, strict=True):
+        torch.testing.assert_close(ours, theirs)
+        assert 0 < (ours != before).float().mean() < 0.4
 
 
 def test_pats_leaves_embeddings_norms_pooler_and_head_to_the_optimiser() -> None:

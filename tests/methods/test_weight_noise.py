@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from benchmark.methods.common.unit_noise import UnitNoise
 from benchmark.methods.pats import PATS
 from benchmark.methods.weight_noise import WeightNoise
 from helpers.noisy_updates import DRAWS, check_noise, check_places, drawn
@@ -22,7 +23,8 @@ def test_noise_adds_up_by_hand() -> None:
 
 def test_its_size_is_that_of_pats_where_all_weights_are_alike() -> None:
     pats = PATS(gamma=0.0, epsilon=0.0)
-    [size] = pats.sizes([torch.full((10,), 0.3)])
+    means = [torch.full((10,), 0.3)]
+    [size] = pats.sizes(means, UnitNoise(means))
     variance = pats.probability * size[0].item() ** 2
     assert WeightNoise().sigma ** 2 == pytest.approx(variance, rel=0.02)
 
