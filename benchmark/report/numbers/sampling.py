@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmark.config.schema import RunConfig, TaskConfig
-from benchmark.config.splits import language_groups
+from benchmark.config.schema import RunConfig
 from benchmark.grids.grid import Grid
 from benchmark.records.record import Record
 from benchmark.report.numbers import predictions, tagged_units
 from benchmark.report.numbers.frame import Rule, columns_of, selected
 from benchmark.report.numbers.predictions import Arrays
+from benchmark.report.numbers.translated_sets import Examples, parts
 
-Shares = dict[tuple[str, str], np.ndarray]  # contribution of each example, by task and evaluation set
+Shares = dict[Examples, np.ndarray]  # contribution of each example
 
 
 def of_runs(
@@ -86,20 +86,13 @@ def _of_run(
     for name, weight in weights:
         set_name, _, metric = name.rpartition("/")
         set_name = set_name or next(iter(config.task.evaluate))
-        names = parts(set_name, config.task)
-        for part in names:
+        sets = parts(set_name, config.task, stored)
+        for part, examples in sets.items():
             adds = _of_set(stored, part, metric, config, evaluation)
             if adds is None:
                 return None
-            key = (config.task.name, part)
-            shares[key] = shares.get(key, 0) + weight / len(names) * adds
+            shares[examples] = shares.get(examples, 0) + weight / len(sets) * adds
     return shares
-
-
-def parts(set_name: str, task: TaskConfig) -> list[str]:
-    """The sets of a mean over languages with sentences of their own; else the set alone."""
-    own = task.kind == "tagging"  # other sets are translations of each other, whose errors go together
-    return [name for name, group in language_groups(task).items() if own and group == set_name] or [set_name]
 
 
 def _of_set(
@@ -136,10 +129,14 @@ def weighted(summands: list[tuple[float, Shares]]) -> Shares:
 
 
 def error(shares: Shares | None) -> float:
-    """Standard error of a score or a difference, in points; NaN if unknown."""
+    """Standard error of a score or a difference, in points; NaN if unknown.
+
+    Translations whose examples cannot be matched count as wrong together: their errors add up, so that this
+    is an upper bound.
+    """
     if shares is None:
         return np.nan
-    return float(np.sqrt(sum(float(np.sum(adds**2)) / len(adds) ** 2 for adds in shares.values())))
+    return float(np.sqrt(sum(variance for variance, _ in _by_set(shares))))
 
 
 def degrees(shares: Shares) -> float:
@@ -147,11 +144,21 @@ def degrees(shares: Shares) -> float:
 
     If there is no error at all, they are those of all sets together.
     """
-    variances = np.array([float(np.sum(adds**2)) / len(adds) ** 2 for adds in shares.values()])
-    each = np.sum(variances**2 / [max(len(adds) - 1, 1) for adds in shares.values()])
-    return (
-        float(variances.sum() ** 2 / each) if each else float(sum(len(adds) - 1 for adds in shares.values()))
-    )
+    sets = _by_set(shares)
+    total = sum(variance for variance, _ in sets)
+    each = sum(variance**2 / max(free, 1) for variance, free in sets)
+    return total**2 / each if each else float(sum(free for _, free in sets))
+
+
+def _by_set(shares: Shares) -> list[tuple[float, int]]:
+    """Variance, and examples less one, of each set whose examples are not those of another."""
+    deviations: dict[Examples, list[float]] = {}
+    free: dict[Examples, int] = {}
+    for examples, adds in shares.items():
+        of_set = examples[:2]
+        deviations.setdefault(of_set, []).append(float(np.sqrt(np.sum(adds**2))) / len(adds))
+        free[of_set] = min(len(adds) - 1, free.get(of_set, len(adds) - 1))
+    return [(sum(deviations[of_set]) ** 2, free[of_set]) for of_set in deviations]
 
 
 def of_side(

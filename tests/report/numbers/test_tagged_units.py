@@ -91,13 +91,6 @@ def test_tags_that_are_no_labels_are_not_counted(side: str, tag: int) -> None:
     assert tagged_units.counts(stored, "dev", task, -1) is None
 
 
-def test_languages_with_sentences_of_their_own_are_taken_apart(compose: Any) -> None:
-    task = compose("task=panx", "task.languages=[bn,hi]").task
-    assert sampling.parts("panx", task) == ["panx/bn", "panx/hi"]
-    assert sampling.parts("dev", task) == ["dev"]
-    assert sampling.parts("xnli", compose("task=xnli").task) == ["xnli"]
-
-
 def test_the_error_of_a_mean_over_two_languages_by_hand(compose: Any) -> None:
     config = compose("task=panx", "task.languages=[bn,hi]", "protocol.selection=last")
     stored, errors = {}, []
