@@ -217,7 +217,7 @@ def _validate_metrics(task: TaskConfig, place: str, split: SplitConfig) -> None:
             raise unknown("metric", name, METRICS, key)
         if name not in fitting:
             raise BenchmarkError(
-                f"{key}: {name!r} does not score a {form}{_of_labels(task)} (valid: {', '.join(fitting)})"
+                f"{key}: {name!r} does not score {form}{_of_labels(task)} (valid: {', '.join(fitting)})"
             )
         if name in OF_TWO_CLASSES and len(task.labels) != 2:
             raise BenchmarkError(

@@ -6,9 +6,11 @@ folder is their JSON Schema. `STORE/RUN_ID/arrays.npz` has, as numpy arrays:
     losses              (updates,) float32: the training loss of every update
     subset              (examples,) int32: the training examples used, as rows of the training set
     logits/SET          (evaluations, examples, outputs) float32: of a classification or regression
-    predictions/SET     (evaluations, …): of other kinds; tagging (words,) int16 classes, question answering the
-                        answers' places, retrieval (layers, sentences) int32 rows
-    targets/SET         the true classes or values of SET; for unknown ones -1, or NaN beside known values
+    predictions/SET     (evaluations, …): of other kinds; tagging (words,) int16 classes, question answering
+                        (questions, 4) float64: begin and end of the answer in its context, exact match and F1;
+                        retrieval and mining (layers, sentences) int32 rows
+    targets/SET         the true classes or values of SET, of mining the right rows; for unknown ones -1, or NaN
+                        beside known values
     lengths/SET         (sentences,) int32: of tagging, the words of every sentence
     probe/NAME/…        the measurements of the probe NAME, see `benchmark/probes/`
 

@@ -4,129 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 from torch.nn import functional
-from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from benchmark.config.schema import SplitConfig
 from benchmark.config.splits import place_of
-from benchmark.config.task_options import AnswersConfig
 from benchmark.data.reader import Reader
 from benchmark.data.rows import Rows
-from benchmark.tasks import answer_forms, columns, windows
+from benchmark.tasks import answer_forms, columns, metrics, windows
 from benchmark.tasks.answer_forms import Given
-from benchmark.tasks.kind import WITHOUT_GOLD, Examples, Inputs, Kind, Measure, scored
+from benchmark.tasks.kind import WITHOUT_GOLD, Inputs, Kind, Measure
+from benchmark.tasks.questions import MISPLACED, Questions, questions
 
-AT_ONCE = 1000  # questions with whole windows in memory at a time
-MISPLACED, UNANSWERABLE = "answers_not_in_place", "unanswerable"
 NOWHERE = -1e9  # the logit of padding: finite, so that no divergence becomes 0 * inf
-
-
-@dataclass(frozen=True)
-class Questions(Examples):
-    """Questions over their contexts in windows; ``texts`` are the right answers to each.
-
-    Training examples lack ``windows``, ``contexts`` and ``texts``: they are never answered. A text is None if
-    answers are not given. ``misplaced`` counts misplaced answers, ``unanswerable`` questions without one.
-    """
-
-    windows: list[windows.Window]
-    contexts: list[str]
-    texts: list[list[str] | None]
-    misplaced: int
-    unanswerable: int = 0
-
-    @property
-    def size(self) -> int:
-        return len(self.contexts)
-
-    @property
-    def has_gold(self) -> np.ndarray:
-        """True for the questions with known answers, (questions,).
-
-        If all answers are empty, they are hidden.
-        """
-        known = np.array([texts is not None for texts in self.texts], bool)
-        return known & any(self.texts)
-
-    @property
-    def labelled(self) -> bool:
-        return not self.texts or bool(self.has_gold.any())
-
-    @property
-    def remarks(self) -> dict[str, int]:
-        counts = {MISPLACED: self.misplaced, UNANSWERABLE: self.unanswerable}
-        return {**{name: count for name, count in counts.items() if count}, **super().remarks}
-
-    @cached_property
-    def lengths(self) -> np.ndarray:
-        """The tokens of every window, (windows,)."""
-        return np.array([len(ids) for ids in self.ids], np.int32)
-
-
-def questions(
-    asked: list[str],
-    contexts: list[str],
-    answers: list[Given | None],
-    tokenizer: PreTrainedTokenizerBase,
-    max_length: int,
-    options: AnswersConfig,
-    training: bool,
-) -> Questions:
-    """Make examples from questions, their contexts and their ``answers``.
-
-    A question with a misplaced answer is not trained on. In evaluation only the answer's text counts.
-    """
-    misplaced = [
-        answer is not None
-        and any(
-            not windows.matches(context, start, text)
-            for start, text in zip(answer.starts, answer.texts, strict=True)
-        )
-        for context, answer in zip(contexts, answers, strict=True)
-    ]
-    given = [bool(answer.texts) for answer in answers if answer is not None]
-    unanswerable = given.count(False) if any(given) else 0  # if all answers are empty, they are hidden
-    if training:
-        kept = [i for i, bad in enumerate(misplaced) if not bad and learnable(answers[i], options)]
-        asked, contexts = [asked[i] for i in kept], [contexts[i] for i in kept]
-        answers = [answers[i] for i in kept]
-    made: list[windows.Window] = []
-    ids, segments, targets = list[torch.Tensor](), list[torch.Tensor](), list[tuple[int, int]]()
-    for begin in range(0, len(asked), AT_ONCE):
-        some = slice(begin, begin + AT_ONCE)
-        pieces = windows.windows(
-            asked[some], contexts[some], tokenizer, max_length, options.step, options.max_question
-        )
-        for window in pieces:
-            answer = answers[begin + window.question]
-            cls = int(np.flatnonzero(window.ids == tokenizer.cls_token_id)[0])
-            start, text = (answer.starts[0], answer.texts[0]) if answer and answer.texts else (-1, "")
-            targets.append(windows.target(window, start, text, cls) if training else (cls, cls))
-            ids.append(torch.from_numpy(window.ids.astype(np.int64)))
-            if window.segments is not None:
-                segments.append(torch.from_numpy(window.segments.astype(np.int64)))
-            if not training:
-                made.append(windows.Window(**vars(window) | {"question": begin + window.question}))
-    return Questions(
-        ids=ids,
-        segments=segments or None,
-        targets=torch.tensor(targets),
-        windows=made,
-        contexts=[] if training else list(contexts),
-        texts=[] if training else [answer.texts if answer else None for answer in answers],
-        misplaced=sum(misplaced),
-        unanswerable=unanswerable,
-    )
-
-
-def learnable(answer: Given | None, options: AnswersConfig) -> bool:
-    """True if a question with this answer can be learnt from."""
-    return answer is not None and (bool(answer.texts) or options.unanswerable)
 
 
 @dataclass(frozen=True)
@@ -222,10 +115,11 @@ class Answers(Kind):
         for logits, mask in zip(raw, inputs["attention_mask"].bool().cpu(), strict=True):
             yield logits[mask].numpy()
 
-    def outputs(self, examples: Questions, rows: Sequence[np.ndarray]) -> np.ndarray:
-        """The span of each answer in characters of its context, (questions, 2).
+    def outputs(self, examples: Questions, rows: Sequence[np.ndarray], measure: Measure) -> np.ndarray:
+        """The answers and their marks, (questions, 4).
 
-        Begin, and end (one past the last); -1 for none.
+        Begin, and end (one past the last), in characters of the context, -1 for none; exact match and F1, NaN
+        where no answer is known.
         """
         starts, ends = ([row[:, side] for row in rows] for side in (0, 1))
         nothing = None
@@ -235,16 +129,25 @@ class Answers(Kind):
         best = windows.best_spans(
             len(examples.contexts), examples.windows, starts, ends, self.longest, nothing
         )
-        return np.array([(-1, -1) if span is None else (span.start, span.end) for span in best], np.int32)
-
-    def score(self, outputs: np.ndarray, examples: Questions, measure: Measure) -> dict[str, float]:
+        outputs = np.full((len(best), 4), np.nan)
+        outputs[:, :2] = [(-1, -1) if span is None else (span.start, span.end) for span in best]
         said = [[text] if text is not None else [] for text in self.spelt(outputs, examples)]
         known = np.flatnonzero(examples.has_gold)
-        return scored(measure, [said[i] for i in known], [examples.texts[i] for i in known])
+        right = [examples.texts[i] or [] for i in known]
+        outputs[known, 2:] = metrics.marks(measure.metrics, [said[i] for i in known], right, measure.language)
+        return outputs
+
+    def score(self, outputs: np.ndarray, examples: Questions, measure: Measure) -> dict[str, float]:
+        return metrics.means(np.ascontiguousarray(outputs[examples.has_gold, 2:]))
+
+    def collapsed(self, outputs: np.ndarray) -> bool:
+        return super().collapsed(outputs[:, :2])
 
     def spelt(self, outputs: np.ndarray, examples: Questions) -> list[str | None]:
-        """The texts of the spans in ``outputs`` (questions, 2)."""
+        """The texts of the spans with which ``outputs`` (questions, 4) begin."""
         return [
             None if start < 0 else windows.text_of(windows.Span(start, end, 0.0), context)
-            for (start, end), context in zip(outputs.tolist(), examples.contexts, strict=True)
+            for (start, end), context in zip(
+                outputs[:, :2].astype(int).tolist(), examples.contexts, strict=True
+            )
         ]

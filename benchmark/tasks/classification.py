@@ -135,7 +135,7 @@ class Classification(Kind):
     def place(self, targets: torch.Tensor, example: int) -> slice:
         return slice(example, example + 1)
 
-    def outputs(self, examples: Examples, rows: Sequence[np.ndarray]) -> np.ndarray:
+    def outputs(self, examples: Examples, rows: Sequence[np.ndarray], measure: Measure) -> np.ndarray:
         """Logits (examples, units) in float32."""
         return np.stack(rows)
 

@@ -199,8 +199,11 @@ class Kind(ABC):
         return [None] * count
 
     @abstractmethod
-    def outputs(self, examples: Any, rows: Sequence[np.ndarray]) -> np.ndarray:
-        """The outputs for a whole set, in a record's compact form."""
+    def outputs(self, examples: Any, rows: Sequence[np.ndarray], measure: Measure) -> np.ndarray:
+        """The outputs for a whole set, in a record's compact form.
+
+        ``measure`` is how the set is scored.
+        """
 
     @abstractmethod
     def score(self, outputs: np.ndarray, examples: Any, measure: Measure) -> dict[str, float]:

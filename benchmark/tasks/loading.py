@@ -17,10 +17,11 @@ from benchmark.data.reader import Reader
 from benchmark.data.rows import LABEL_MAP
 from benchmark.errors import BenchmarkError
 from benchmark.tasks import constants, metrics
-from benchmark.tasks.answers import MISPLACED, Answers
+from benchmark.tasks.answers import Answers
 from benchmark.tasks.classification import Classification
 from benchmark.tasks.kind import WITHOUT_GOLD, Examples, Kind, Measure
 from benchmark.tasks.mining import Mining
+from benchmark.tasks.questions import MISPLACED
 from benchmark.tasks.retrieval import Retrieval
 from benchmark.tasks.subset import check_count, draw_subset
 from benchmark.tasks.tagging import Tagging

@@ -105,7 +105,7 @@ class Mining(Retrieval):
             looked.append((rows, set(zip(*(pairs.column(column) for column in names), strict=True))))
         return looked
 
-    def outputs(self, examples: Corpora, rows: Any) -> np.ndarray:
+    def outputs(self, examples: Corpora, rows: Any, measure: Measure) -> np.ndarray:
         """The F1 on the set of the threshold, and the pairs: (layers, 1 + sentences).
 
         The F1 is in millionths. The rest is the row of the English sentence paired with each of the others,
@@ -139,6 +139,20 @@ class Mining(Retrieval):
 
     def collapsed(self, outputs: np.ndarray) -> bool:
         return bool((outputs[:, 1:] < 0).all())
+
+    def references(self, examples: Corpora) -> dict[str, np.ndarray]:
+        """The row of the right English sentence for each of the others.
+
+        -1 stands for none. Without targets, if a sentence has several right ones.
+        """
+        others, english = ({name: row for row, (name, _) in enumerate(side)} for side in examples.sides[:2])
+        gold = examples.gold[0]
+        if len({source for source, _ in gold}) < len(gold):
+            return {}
+        targets = np.full(len(others), -1, np.int32)
+        for source, target in gold:
+            targets[others[source]] = english[target]
+        return {"targets": targets}
 
 
 def _numbers(rows: Rows, english: bool) -> set[str]:

@@ -124,7 +124,7 @@ class Retrieval(Kind):
     def room(self, count: int) -> Any:
         return Vectors(count)
 
-    def outputs(self, examples: Any, rows: Any) -> np.ndarray:
+    def outputs(self, examples: Any, rows: Any, measure: Measure) -> np.ndarray:
         """The row of the nearest sentence to each English one, (layers, sentences)."""
         count = len(examples) // 2
         nearest = [

@@ -160,7 +160,7 @@ class Tagging(Kind):
         for tokens, mask in zip(classes, inputs["attention_mask"].bool().cpu(), strict=True):
             yield tokens[mask].numpy()
 
-    def outputs(self, examples: Sentences, rows: Sequence[np.ndarray]) -> np.ndarray:
+    def outputs(self, examples: Sentences, rows: Sequence[np.ndarray], measure: Measure) -> np.ndarray:
         """The class of every word (words,), sentence by sentence."""
         joined = word_pieces.rejoined(examples.pieces, rows, len(examples.lengths))
         return np.array([c for sentence in joined for c in sentence], np.int16)

@@ -73,7 +73,8 @@ def answers_to(
     ``count`` hears how many examples are done, of how many. Raises: NotFiniteError if an output is not finite.
     """
     model.eval()
-    kind = task.measure(examples).kind
+    measure = task.measure(examples)
+    kind = measure.kind
     # Batches of similar lengths need little padding. ``rows`` keeps the set's own order.
     rows = kind.room(len(examples))
     order = sorted(range(len(examples)), key=lambda i: len(examples.ids[i]))
@@ -89,7 +90,7 @@ def answers_to(
         for index, row in zip(indices, kind.rows(raw, inputs), strict=True):
             rows[index] = row
     count(len(examples), len(examples))
-    return kind.outputs(examples, rows)
+    return kind.outputs(examples, rows, measure)
 
 
 def losses_of(task: Task, answers: dict[str, np.ndarray]) -> dict[str, float]:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from benchmark.tasks.answers import Questions
 from benchmark.tasks.kind import Examples
+from benchmark.tasks.questions import Questions
 from benchmark.tasks.ragged import Ragged
 from benchmark.tasks.tagging import Sentences
 from benchmark.tasks.word_pieces import Piece

@@ -15,6 +15,7 @@ import torch
 from benchmark.config.compose import ROOT
 from benchmark.config.task_options import RetrievalConfig
 from benchmark.tasks import neighbours, vectors
+from benchmark.tasks.kind import Measure
 from benchmark.tasks.mining import Corpora, Mining
 from benchmark.tasks.retrieval import Retrieval
 from benchmark.tasks.vectors import Vectors
@@ -56,6 +57,7 @@ print(json.dumps([before, few, asked(12)]))
 """
 SENTENCES = f"""{BEGIN}
 from benchmark.config.task_options import RetrievalConfig
+from benchmark.tasks.kind import Measure
 from benchmark.tasks.mining import Corpora, Mining
 from benchmark.tasks.retrieval import Bitext, Retrieval
 options = {OPTIONS!r}
@@ -69,13 +71,13 @@ def filled(kind, count, sides):
     return rows
 kind = Retrieval(options, 2)
 ids = [torch.zeros(1)] * 2 * COUNT
-found = kind.outputs(Bitext(ids, None, np.zeros(0)), filled(kind, COUNT, 2))
+found = kind.outputs(Bitext(ids, None, np.zeros(0)), filled(kind, COUNT, 2), Measure(kind, []))
 assert (found == np.arange(COUNT)).all()
 kind = Mining(options, 2)
 sides = [[(f"{{side}}-{{i}}", f"{{side}} {{i}}") for i in range(COUNT)] for side in range(4)]
 gold = [{{(f"{{a}}-{{i}}", f"{{b}}-{{i}}") for i in range(COUNT)}} for a, b in ((0, 1), (2, 3))]
 corpora = Corpora([torch.zeros(1)] * 4 * COUNT, None, np.zeros(0), sides=sides, gold=gold)
-found = kind.outputs(corpora, filled(kind, COUNT, 4))
+found = kind.outputs(corpora, filled(kind, COUNT, 4), Measure(kind, []))
 assert (found[:, 1:] == np.arange(COUNT)).all()
 print(json.dumps([before, peak()]))
 """
@@ -120,7 +122,7 @@ def test_vectors_that_memory_does_not_hold_lie_in_a_file(monkeypatch: pytest.Mon
     assert torch.equal(kept[1].of(2, slice(5, 9)), torch.from_numpy(values[5:9, 2]))
     kind = Retrieval(replace(OPTIONS, rule="best_on_test", compared=[0, 1, 2]), 2)
     examples = [None] * 40
-    in_memory, in_file = (kind.outputs(examples, rows) for rows in kept)
+    in_memory, in_file = (kind.outputs(examples, rows, Measure(kind, [])) for rows in kept)
     assert np.array_equal(in_memory, in_file)
     for layer in range(3):
         english, other = torch.from_numpy(values[20:, layer]), torch.from_numpy(values[:20, layer])
@@ -139,4 +141,4 @@ def test_sides_of_a_mining_set_are_parts_of_its_vectors() -> None:
     ]
     gold = [{(f"0-{i}", f"1-{i}") for i in range(3)}, {(f"2-{i}", f"3-{i}") for i in (3, 4)}]
     corpora = Corpora([torch.zeros(1)] * 10, None, np.zeros(0), sides=sides, gold=gold)
-    assert kind.outputs(corpora, rows).tolist() == [[1_000_000, 1, 2, 0]]
+    assert kind.outputs(corpora, rows, Measure(kind, [])).tolist() == [[1_000_000, 1, 2, 0]]

@@ -18,6 +18,7 @@ from benchmark.errors import BenchmarkError
 from benchmark.models import pretrained
 from benchmark.records.record import Record
 from benchmark.records.store import Store
+from benchmark.report.numbers import scored_units
 from benchmark.runs.run import Run, run
 from helpers.written import OURS, Written
 
@@ -182,9 +183,14 @@ def test_questions_whose_answers_are_not_given_are_not_scored(compose: Compose, 
     assert record.examples == {"train": 7, "validation": 6, "hidden": 3}
     assert record.data.remarks["without_gold_label"] == {"mine/validation": 2, "mine/hidden": 3}
     assert list(record.scores) == ["validation"]
-    assert arrays["predictions/validation"].shape == (1, 6, 2)
-    right_ones = [span == [4, 6] for span in arrays["predictions/validation"][-1].tolist()]
+    [stored] = arrays["predictions/validation"]
+    assert stored.shape == (6, 4)
+    assert np.flatnonzero(np.isnan(stored[:, 2])).tolist() == [1, 4]
+    right_ones = [span == [4, 6] for span in stored[:, :2].tolist()]
     assert record.scores["validation"]["exact_match"] == np.mean([right_ones[i] for i in (0, 2, 3, 5)])
+    for metric, value in record.scores["validation"].items():
+        rows, score = scored_units.terms(arrays, "validation", metric, config, value, -1)
+        assert (len(rows), score(rows.mean(0))) == (4, value)
 
 
 def test_questions_without_an_answer_are_refused_or_learnt(compose: Compose, written: Written) -> None:
@@ -198,7 +204,7 @@ def test_questions_without_an_answer_are_refused_or_learnt(compose: Compose, wri
     assert record.examples["train"] == 16
     assert record.data.remarks["unanswerable"] == {"mine/train": 15, "mine/validation": 2}
     # Nearly all training questions have no answer: that is what is learnt, and right for half of the others.
-    assert arrays["predictions/validation"][-1].tolist() == [[-1, -1]] * 4
+    assert arrays["predictions/validation"][-1].tolist() == [[-1, -1, right, right] for right in (0, 1, 0, 1)]
     assert record.scores["validation"] == {"f1": 0.5, "exact_match": 0.5}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from datasets import Dataset
 
@@ -12,7 +13,7 @@ from benchmark.config.schema import SplitConfig, TaskConfig
 from benchmark.config.task_options import RetrievalConfig
 from benchmark.data.rows import chosen
 from benchmark.errors import BenchmarkError
-from benchmark.tasks.mining import Mining
+from benchmark.tasks.mining import Corpora, Mining
 from benchmark.tasks.retrieval import Retrieval
 
 SENTENCES = [
@@ -71,3 +72,13 @@ def test_sentences_and_pairs_that_do_not_fit_are_refused(
 def test_pairs_to_retrieve_are_texts(value: Any) -> None:
     with pytest.raises(BenchmarkError, match=r"pairs/test, column 'b', row 0 .*a text is wanted"):
         look(Retrieval(RetrievalConfig(), 2), {"pairs": [{"a": "eins", "b": value}]})
+
+
+def test_the_right_pairs_of_a_mining_set_are_kept_by_row() -> None:
+    others, english = [(name, "") for name in ("d1", "d2", "d3")], [(name, "") for name in ("e1", "e2")]
+    kind = Mining(RetrievalConfig(threshold="test"), 2)
+    gold = {("d3", "e1"), ("d1", "e2")}
+    corpora = Corpora([], None, np.zeros(0), sides=[others, english], gold=[gold])
+    assert kind.references(corpora)["targets"].tolist() == [1, -1, 0]
+    both = Corpora([], None, np.zeros(0), sides=[others, english], gold=[gold | {("d3", "e2")}])
+    assert kind.references(both) == {}

@@ -103,7 +103,7 @@ def _standard(values: np.ndarray) -> np.ndarray:
     return (values - values.mean()) / spread if spread else np.zeros_like(values)
 
 
-def _share(means: np.ndarray) -> float:
+def share(means: np.ndarray) -> float:
     return float(means[0])
 
 
@@ -126,7 +126,7 @@ def _correlation(means: np.ndarray) -> float:
 
 #: By metric: terms per example (examples, terms), and the score from their means (terms,).
 TERMS: dict[str, tuple[Callable[[np.ndarray, np.ndarray], np.ndarray], Callable[[np.ndarray], float]]] = {
-    "accuracy": (_agreement, _share),
+    "accuracy": (_agreement, share),
     "f1": (_counts, f1),
     "matthews_correlation": (_counts, _matthews),  # for two classes, as in CoLA
     "pearson": (_moments, _correlation),

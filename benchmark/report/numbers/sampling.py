@@ -14,7 +14,7 @@ import pandas as pd
 from benchmark.config.schema import RunConfig
 from benchmark.grids.grid import Grid
 from benchmark.records.record import Record
-from benchmark.report.numbers import predictions, tagged_units
+from benchmark.report.numbers import predictions, scored_units
 from benchmark.report.numbers.frame import Rule, columns_of, selected
 from benchmark.report.numbers.predictions import Arrays
 from benchmark.report.numbers.translated_sets import Examples, parts
@@ -86,9 +86,9 @@ def _of_run(
     for name, weight in weights:
         set_name, _, metric = name.rpartition("/")
         set_name = set_name or next(iter(config.task.evaluate))
-        sets = parts(set_name, config.task, stored)
+        sets = parts(set_name, config, stored)
         for part, examples in sets.items():
-            adds = _of_set(stored, part, metric, config, evaluation)
+            adds = _of_set(record, stored, part, metric, config, evaluation)
             if adds is None:
                 return None
             shares[examples] = shares.get(examples, 0) + weight / len(sets) * adds
@@ -96,14 +96,20 @@ def _of_run(
 
 
 def _of_set(
-    stored: Mapping[str, np.ndarray], set_name: str, metric: str, config: RunConfig, evaluation: int
+    record: Record,
+    stored: Mapping[str, np.ndarray],
+    set_name: str,
+    metric: str,
+    config: RunConfig,
+    evaluation: int,
 ) -> np.ndarray | None:
-    """Contributions of examples, or of sentences, to the score of one set; None if they are unknown."""
-    if config.task.kind == "tagging":
-        rows = tagged_units.counts(stored, set_name, config.task, evaluation) if metric == "f1" else None
-        return None if rows is None else predictions.of_terms(rows, predictions.f1)
+    """Contributions of examples, or of other units, to the score of one set; None if they are unknown."""
     of_set = predictions.of_set(stored, set_name, config)
-    if not predictions.known(metric) or of_set is None or len(of_set[0]) < -evaluation:
+    if of_set is None:
+        score = record.curve[evaluation].scores.get(set_name, {}).get(metric, np.nan)
+        known = scored_units.terms(stored, set_name, metric, config, score, evaluation)
+        return None if known is None else predictions.of_terms(*known)
+    if not predictions.known(metric) or len(of_set[0]) < -evaluation:
         return None
     logits, targets = of_set
     predicted = predictions.from_logits(logits[evaluation], config, set_name)

@@ -1,8 +1,8 @@
 """Evaluation sets of several languages that are translations of each other.
 
-Sets of tags have sentences of their own in each language. All others are translations of one set: a model
-that fails an example in one language rather fails it in the others, too, so that the languages' errors over
-examples cannot be taken for independent.
+Sets of tags, of retrieval and of mining have sentences of their own in each language. All others are
+translations of one set: a model that fails an example in one language rather fails it in the others, too, so
+that the languages' errors over examples cannot be taken for independent.
 """
 
 from __future__ import annotations
@@ -11,23 +11,25 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from benchmark.config.schema import TaskConfig
+from benchmark.config.schema import RunConfig
 from benchmark.config.splits import language_groups
+from benchmark.report.numbers import scored_units
 
+OWN_SENTENCES = ("tagging", "retrieval", "mining")  # kinds
 Examples = tuple[
     str, ...
 ]  # task, and set whose examples they are; then the language's own set, if they cannot be matched
 
 
-def parts(set_name: str, task: TaskConfig, stored: Mapping[str, np.ndarray]) -> dict[str, Examples]:
+def parts(set_name: str, config: RunConfig, stored: Mapping[str, np.ndarray]) -> dict[str, Examples]:
     """The sets behind ``set_name``, one or one a language, by name, each with its examples.
 
     Two translations have the same examples if ``stored`` has the same labels for both, in the same order.
     """
-    groups = language_groups(task)
+    task, groups = config.task, language_groups(config.task)
     names = [name for name, group in groups.items() if group == set_name] or [set_name]
     group = groups.get(names[0])
-    if group is None or task.kind == "tagging":
+    if group is None or scored_units.kind_of(group, config) in OWN_SENTENCES:
         return {name: (task.name, name) for name in names}
     if _same_labels([stored.get(f"targets/{name}") for name in groups if groups[name] == group]):
         return dict.fromkeys(names, (task.name, group))

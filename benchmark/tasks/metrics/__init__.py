@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.tasks.metrics.base import Metric, as_module
 from benchmark.tasks.metrics.glue import F1, Accuracy, MatthewsCorrelation, Pearson, Spearman
 from benchmark.tasks.metrics.pairs import PairF1
-from benchmark.tasks.metrics.spans import MlqaF1, SquadF1
+from benchmark.tasks.metrics.spans import MlqaF1, SquadF1, Texts, means
 from benchmark.tasks.metrics.tags import EntityF1, TagAccuracy, TagRunF1, TagRunF1Seqeval1
 
-__all__ = ["METRICS", "as_module", "check", "score"]
+__all__ = ["METRICS", "as_module", "check", "marks", "means", "score"]
 
 METRICS: dict[str, type[Metric]] = {
     "accuracy": Accuracy,
@@ -63,3 +65,15 @@ def score(
             raise unknown("metric", name, METRICS, "task.metrics")
         results |= METRICS[name](language).compute(predictions, references)
     return results
+
+
+def marks(
+    names: Sequence[str], predictions: Texts, references: Texts, language: str | None = None
+) -> np.ndarray:
+    """Exact match and F1 (questions, 2) of answers, by the last of the named metrics.
+
+    Their `means` are its values.
+    """
+    metric = METRICS[names[-1]](language)
+    assert isinstance(metric, SquadF1)  # no other is accepted for answers
+    return metric.marks(predictions, references)

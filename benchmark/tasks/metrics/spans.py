@@ -13,7 +13,6 @@ import string
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 
 import numpy as np
 
@@ -41,8 +40,17 @@ class SquadF1(Metric):
     depth = 1
     row = "a list of texts per question: at most one prediction, all the right answers"
 
+    def tokens(self, text: str) -> list[str]:
+        """The words of ``text`` that are compared."""
+        return squad_tokens(text)
+
+    def marks(self, predictions: Texts, references: Texts) -> np.ndarray:
+        """Exact match and F1 of every question, (questions, 2) in fractions."""
+        scores = [question_scores(*row, self.tokens) for row in zip(predictions, references, strict=True)]
+        return np.array(scores, np.float64).reshape(-1, 2)
+
     def compute(self, predictions: Texts, references: Texts) -> dict[str, float]:
-        return _means(predictions, references, squad_tokens)
+        return means(self.marks(predictions, references))
 
 
 class MlqaF1(SquadF1):
@@ -53,8 +61,14 @@ class MlqaF1(SquadF1):
             raise unknown("language", language, ARTICLES, "MLQA's answers")
         super().__init__(language)
 
-    def compute(self, predictions: Texts, references: Texts) -> dict[str, float]:
-        return _means(predictions, references, partial(mlqa_tokens, language=str(self.language)))
+    def tokens(self, text: str) -> list[str]:
+        return mlqa_tokens(text, str(self.language))
+
+
+def means(marks: np.ndarray) -> dict[str, float]:
+    """The mean exact match and F1 of ``marks`` (questions, 2)."""
+    exact_match, f1 = np.mean(marks, axis=0)
+    return {"f1": float(f1), "exact_match": float(exact_match)}
 
 
 def aligned(
@@ -100,12 +114,6 @@ def question_scores(
     said = tokens(prediction[0])
     wanted = [tokens(answer) for answer in answers]
     return float(said in wanted), max((_overlap(said, words) for words in wanted), default=0.0)
-
-
-def _means(predictions: Texts, references: Texts, tokens: Callable[[str], list[str]]) -> dict[str, float]:
-    scores = [question_scores(*row, tokens) for row in zip(predictions, references, strict=True)]
-    exact_match, f1 = np.mean(scores, axis=0)
-    return {"f1": float(f1), "exact_match": float(exact_match)}
 
 
 def _overlap(said: list[str], wanted: list[str]) -> float:

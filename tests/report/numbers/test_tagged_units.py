@@ -100,5 +100,7 @@ def test_the_error_of_a_mean_over_two_languages_by_hand(compose: Any) -> None:
         rows = tagged_units.counts(stored, f"panx/{language}", config.task, -1)
         assert rows is not None
         errors.append(100 * sampling.error({("panx", ""): predictions.of_terms(rows, predictions.f1)}))
-    shares = sampling._of_run(SimpleNamespace(curve=[]), config, stored, ["panx/f1"], [])
+    shares = sampling._of_run(
+        SimpleNamespace(curve=[SimpleNamespace(scores={})]), config, stored, ["panx/f1"], []
+    )
     assert sampling.error(shares) == pytest.approx(np.hypot(*errors) / 2)

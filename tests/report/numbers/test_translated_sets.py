@@ -15,6 +15,7 @@ from benchmark.report.numbers.translated_sets import parts
 
 LANGUAGES = ("de", "fr", "ur")
 EXAMPLES = 300
+RECORD: Any = SimpleNamespace(curve=[SimpleNamespace(scores={})])
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def drawn(counts: tuple[int, ...] = (EXAMPLES,) * 3) -> tuple[dict[str, np.ndarr
 
 
 def shares_of(config: RunConfig, stored: dict[str, np.ndarray], *report: str) -> Shares:
-    shares = sampling._of_run(SimpleNamespace(curve=[]), config, stored, list(report), [])
+    shares = sampling._of_run(RECORD, config, stored, list(report), [])
     assert shares is not None
     return shares
 
@@ -73,14 +74,14 @@ def test_errors_of_translations_that_cannot_be_matched_add_up(config: RunConfig)
 
 def test_labels_in_another_order_are_other_examples(config: RunConfig) -> None:
     stored, _ = drawn()
-    assert set(parts("xnli", config.task, stored).values()) == {("xnli", "xnli")}
+    assert set(parts("xnli", config, stored).values()) == {("xnli", "xnli")}
     stored["targets/xnli/ur"] = stored["targets/xnli/ur"][::-1]
-    assert parts("xnli", config.task, stored)["xnli/de"] == ("xnli", "xnli", "xnli/de")
+    assert parts("xnli", config, stored)["xnli/de"] == ("xnli", "xnli", "xnli/de")
     del stored["targets/xnli/ur"]
-    assert parts("xnli/fr", config.task, stored) == {"xnli/fr": ("xnli", "xnli", "xnli/fr")}
+    assert parts("xnli/fr", config, stored) == {"xnli/fr": ("xnli", "xnli", "xnli/fr")}
 
 
 def test_sets_of_tags_and_sets_of_one_language_have_examples_of_their_own(compose: Any) -> None:
-    task = compose("task=panx", "task.languages=[bn,hi]").task
-    assert parts("panx", task, {}) == {name: ("panx", name) for name in ("panx/bn", "panx/hi")}
-    assert parts("dev", task, {}) == {"dev": ("panx", "dev")}
+    config = compose("task=panx", "task.languages=[bn,hi]")
+    assert parts("panx", config, {}) == {name: ("panx", name) for name in ("panx/bn", "panx/hi")}
+    assert parts("dev", config, {}) == {"dev": ("panx", "dev")}
