@@ -200,10 +200,7 @@ class Kind(ABC):
 
     @abstractmethod
     def outputs(self, examples: Any, rows: Sequence[np.ndarray], measure: Measure) -> np.ndarray:
-        """The outputs for a whole set, in a record's compact form.
-
-        ``measure`` is how the set is scored.
-        """
+        """The outputs for a whole set with its ``measure``, in a record's compact form."""
 
     @abstractmethod
     def score(self, outputs: np.ndarray, examples: Any, measure: Measure) -> dict[str, float]:
