@@ -160,3 +160,27 @@ def test_the_peak_of_a_gpu_leaves_out_what_was_there_before(monkeypatch: pytest.
     watch.forget()
     counted.highest = 400
     assert (watch.peak(), watch.reserved()) == (100, 1000)
+
+
+def test_what_earlier_runs_of_the_process_left_on_a_gpu_is_given_back_before_a_model_is_loaded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    card = SimpleNamespace(allocated=700, cached=200)  # 700 of them in a cycle of garbage
+    Garbage(card)
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch._C, "_cuda_clearCublasWorkspaces", lambda: None, raising=False)
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: setattr(card, "cached", 0))
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda *_: card.allocated)
+    watch = memory.PeakMemory(GPU)
+    assert (card.allocated, card.cached, watch.before) == (0, 0, 0)
+
+
+class Garbage:
+    """Tensors of a run that is over; when they go, the allocator keeps their memory."""
+
+    def __init__(self, card: SimpleNamespace) -> None:
+        self.card, self.itself = card, self  # only a look for cycles finds it
+
+    def __del__(self) -> None:
+        self.card.cached += self.card.allocated
+        self.card.allocated = 0
