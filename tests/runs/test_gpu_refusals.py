@@ -10,9 +10,17 @@ from typing import Any
 import pytest
 import torch
 
+from benchmark.config.schema import RunConfig
 from benchmark.errors import BenchmarkError
 from benchmark.runs import device, memory
-from benchmark.runs.device import choose_device, not_deterministic, out_of_memory, unusable_driver
+from benchmark.runs.device import (
+    choose_device,
+    not_deterministic,
+    out_of_memory,
+    unusable_cuda,
+    unusable_driver,
+)
+from benchmark.runs.early import check_machine
 from benchmark.runs.run import Run, run
 from benchmark.testing.fixtures import tiny_model
 
@@ -54,6 +62,74 @@ def test_a_driver_that_is_too_old_is_warned_of_if_the_cpu_will_do(
     assert choose_device("auto") == torch.device("cpu")
     (line,) = caplog.messages
     assert line.endswith("device=auto is the CPU")
+
+
+def says(text: str) -> Callable[[], None]:
+    """``torch.cuda.init`` of a machine where CUDA does not start."""
+
+    def init() -> None:
+        raise RuntimeError(text)
+
+    return init
+
+
+UNEXPECTED = "Unexpected error from cudaGetDeviceCount(). Did you run some cuda functions before? {}\nmore"
+NOT_STARTING = {
+    UNEXPECTED.format("Error 804: forward compatibility was attempted on non supported HW"):
+    "CUDA 13.0 of torch {}: Error 804: forward compatibility was attempted on non supported HW",
+    "CUDA unknown error - this may be due to an incorrectly set up environment.":
+    "CUDA 13.0 of torch {}: CUDA unknown error - this may be due to an incorrectly set up environment.",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("said", NOT_STARTING)
+def test_why_cuda_does_not_start_under_a_driver_that_will_do_is_said(
+    said: str, driver: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    driver("580.65.06", "13.0")
+    monkeypatch.setattr(torch.cuda, "init", says(said))
+    why = NOT_STARTING[said].format(torch.__version__)
+    assert choose_device("auto") == torch.device("cpu")
+    assert caplog.messages == [f"{why}; device=auto is the CPU"]
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)  # as NVML has it if it does not start either
+    with pytest.raises(BenchmarkError) as refused:
+        check_machine(RunConfig(device="cuda"))
+    assert str(refused.value) == f"device=cuda: not available here ({why})"
+
+
+def test_a_gpu_that_only_its_count_tells_of_has_a_driver(
+    driver: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver("580.65.06", "13.0")
+    monkeypatch.setattr(device, "DRIVER", device.DRIVER / "elsewhere")  # as Linux under Windows has it
+    monkeypatch.setattr(torch.cuda, "init", says("CUDA unknown error"))
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    assert unusable_cuda() is None
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    assert str(unusable_cuda()).endswith("CUDA unknown error")
+
+
+def test_a_driver_without_a_gpu_for_this_process_is_nothing_to_warn_of(
+    driver: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    driver("580.65.06", "13.0")
+    monkeypatch.setattr(torch.cuda, "init", says("No CUDA GPUs are available"))
+    assert choose_device("auto") == torch.device("cpu")
+    assert caplog.messages == []
+
+
+def test_the_refusal_of_cuda_has_its_fault_without_the_advice_of_torch(
+    driver: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver("580.65.06", "13.0")
+
+    def empty(*_: Any, **__: Any) -> None:
+        raise RuntimeError(UNEXPECTED.format("Error 805: MPS client failed to connect"))
+
+    monkeypatch.setattr(torch, "empty", empty)
+    with pytest.raises(BenchmarkError) as refused:
+        choose_device("cuda")
+    assert str(refused.value) == "device=cuda: not available here (Error 805: MPS client failed to connect)"
 
 
 def test_a_torch_without_cuda_is_named(driver: Any) -> None:

@@ -218,9 +218,10 @@ def test_a_snapshot_that_the_gpu_cannot_take_stays_for_the_next_try(
     def fails(*_: Any, **__: Any) -> None:
         raise error
 
-    with monkeypatch.context() as patch, pytest.raises(seen, match=r"out of memory|launch failure"):
+    with monkeypatch.context() as patch:
         patch.setattr(torch if step == "load" else PreTrainedModel, step, fails)
-        run(Run(config))
+        with pytest.raises(seen, match=r"out of memory|launch failure"):
+            run(Run(config))
     assert f"{path}: not continued from" in caplog.text
     assert not (Path(config.store) / "set-aside").exists()
     causes = [failure.cause for failure in Store(config.store).failures(run_id(config))]
