@@ -76,7 +76,7 @@ def _fault(error: Exception) -> str:
     """The fault in torch's message, without its advice about other faults."""
     line = str(error).splitlines()[0]
     numbered = re.search(r"\bError \d+: .*", line)
-    return numbered.group() if numbered else line
+    return numbered.group() if numbered else line.rstrip(".")
 
 
 def has_driver() -> bool:

@@ -78,7 +78,7 @@ NOT_STARTING = {
     UNEXPECTED.format("Error 804: forward compatibility was attempted on non supported HW"):
     "CUDA 13.0 of torch {}: Error 804: forward compatibility was attempted on non supported HW",
     "CUDA unknown error - this may be due to an incorrectly set up environment.":
-    "CUDA 13.0 of torch {}: CUDA unknown error - this may be due to an incorrectly set up environment.",
+    "CUDA 13.0 of torch {}: CUDA unknown error - this may be due to an incorrectly set up environment",
 }  # fmt: skip
 
 
