@@ -20,7 +20,7 @@ NEEDED_DRIVERS = {"11": 450, "12": 525, "13": 580}  # by CUDA's major version, t
 NO_GPU = "No CUDA GPUs are available"  # torch's words for a driver that works and has no GPU for this process
 AUTO_IS_CPU = "%s; device=auto is the CPU"
 NO_DETERMINISTIC = "does not have a deterministic implementation"
-STATE_BYTES = 16  # bytes of a parameter in training: float32 weight, gradient, and two moments
+MOMENTS = {"lion": 1, "adafactor": 0}  # of a matrix's size, by optimiser; all others have two
 LIBRARIES = ("torch", "transformers", "datasets", "huggingface_hub", "tokenizers", "evaluate", "filelock")
 
 
@@ -126,19 +126,35 @@ def check_precision(precision: str, device: Any) -> None:
         )
 
 
-def check_room(model: Any, name: str, device: Any) -> None:
-    """Raises: BenchmarkError if the free memory of a GPU cannot hold ``model``, called ``name``, in training."""
+def check_weights(model: Any, name: str, device: Any) -> None:
+    """Raises: BenchmarkError if the free memory of a GPU cannot hold the weights of ``model``, called ``name``."""
+    _check_room(f"model {name!r}: its weights", sum(weight.nbytes for weight in model.parameters()), device)
+
+
+def check_training(model: Any, name: str, optimizer: str, device: Any) -> None:
+    """Check the room on a GPU for training ``model``, which is there and ready.
+
+    Raises: BenchmarkError if free memory cannot hold what comes with the weights that are not frozen.
+    """
+    trained = sum(weight.nbytes for weight in model.parameters() if weight.requires_grad)
+    what = f"model {name!r}: gradients and moments of its trained weights"
+    _check_room(what, trained * (1 + MOMENTS.get(optimizer, 2)), device)
+
+
+def _check_room(what: str, needed: int, device: Any) -> None:
     import torch
 
     if device.type != "cuda":
         return
-    needed = STATE_BYTES * sum(parameter.numel() for parameter in model.parameters())
     free, total = torch.cuda.mem_get_info(device)
+    kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(
+        device
+    )  # by torch, for new tensors
+    free += kept
     if needed > free:
         raise BenchmarkError(
-            f"model {name!r}: weights, gradients and moments alone need {gibibytes(needed)}, and "
-            f"{torch.cuda.get_device_name(device)} (device={device}) has {gibibytes(free)} free of "
-            f"{gibibytes(total)}; free it, or use a smaller model"
+            f"{what} alone need {gibibytes(needed)}, and {torch.cuda.get_device_name(device)} "
+            f"(device={device}) has {gibibytes(free)} free of {gibibytes(total)}; free it, or use a smaller model"
         )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from benchmark.config.schema import RunConfig
+from benchmark.config.schema import OPTIMIZERS, RunConfig
 from benchmark.errors import BenchmarkError
 from benchmark.runs import device, memory
 from benchmark.runs.device import (
@@ -22,6 +22,7 @@ from benchmark.runs.device import (
 )
 from benchmark.runs.early import check_machine
 from benchmark.runs.run import Run, run
+from benchmark.step.adam import VARIANTS
 from benchmark.testing.fixtures import tiny_model
 
 GPU = torch.device("cuda")
@@ -174,15 +175,51 @@ def test_a_processor_that_only_imitates_bfloat16_is_warned_of(
             for record in caplog.records] == [True] * warned  # fmt: skip
 
 
-def test_a_model_that_cannot_fit_is_refused_with_what_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = tiny_model()
-    needed = 16 * sum(parameter.numel() for parameter in model.parameters())
+@pytest.fixture
+def free(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """``free(count)``: a GPU with so many bytes left: 100 of them are kept by torch."""
+
+    def there(count: int) -> None:
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (count - 100, 3 << 30))
+
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "Small Card")
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (needed, 3 << 30))
-    device.check_room(model, "large", GPU)
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (needed - 1, 3 << 30))
-    with pytest.raises(BenchmarkError, match=r"model 'large': .* Small Card .* free of 3.0 GiB"):
-        device.check_room(model, "large", GPU)
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda _: 500)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda _: 400)
+    return there
+
+
+def test_a_model_that_cannot_fit_is_refused_with_what_is_free(free: Callable[[int], None]) -> None:
+    model = tiny_model()
+    needed = 4 * sum(parameter.numel() for parameter in model.parameters())
+    free(needed)
+    device.check_weights(model, "large", GPU)
+    free(needed - 1)
+    with pytest.raises(
+        BenchmarkError, match=r"model 'large': its weights alone need .* Small Card .* free of 3.0 GiB"
+    ):
+        device.check_weights(model, "large", GPU)
+    device.check_weights(model, "large", torch.device("cpu"))
+
+
+@pytest.mark.parametrize(("optimizer", "each"), [("adamw", 12), ("lion", 8), ("adafactor", 4)])
+def test_frozen_weights_have_no_gradients_and_moments_to_find_room_for(
+    optimizer: str, each: int, free: Callable[[int], None]
+) -> None:
+    model = tiny_model().requires_grad_(False)
+    parameters = list(model.parameters())
+    parameters[0].requires_grad_(True)
+    free(each * parameters[0].numel())
+    device.check_training(model, "large", optimizer, GPU)
+    free(each * parameters[0].numel() - 1)
+    with pytest.raises(BenchmarkError, match=r"model 'large': gradients and moments .* need .* Small Card"):
+        device.check_training(model, "large", optimizer, GPU)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_the_moments_that_are_counted_are_those_of_the_optimiser(optimizer: str) -> None:
+    matrix = torch.zeros(100, 100)
+    moments = VARIANTS[optimizer].moments(matrix)
+    assert round(sum(tensor.nbytes for tensor in moments) / matrix.nbytes) == device.MOMENTS.get(optimizer, 2)
 
 
 def test_a_run_asks_for_bfloat16_and_room_before_it_trains(
@@ -190,15 +227,17 @@ def test_a_run_asks_for_bfloat16_and_room_before_it_trains(
 ) -> None:
     asked: list[str] = []
     monkeypatch.setattr("benchmark.runs.run.check_precision", lambda *_: asked.append("precision"))
+    monkeypatch.setattr("benchmark.runs.run.check_weights", lambda *_: asked.append("weights"))
 
-    def full(*_: Any) -> None:
-        asked.append("room")
+    def full(model: torch.nn.Module, name: str, optimizer: str, _: torch.device) -> None:
+        frozen = [weight for weight in model.parameters() if not weight.requires_grad]
+        asked.append(f"training {name} by {optimizer}, {len(frozen) > 0}")
         raise BenchmarkError("full")
 
-    monkeypatch.setattr("benchmark.runs.run.check_room", full)
+    monkeypatch.setattr("benchmark.runs.run.check_training", full)
     with pytest.raises(BenchmarkError, match="full"):
-        run(Run(tiny()))
-    assert asked == ["precision", "room"]
+        run(Run(tiny("method=bitfit", "protocol.optimizer=lion")))
+    assert asked == ["precision", "weights", "training embedded by lion, True"]
 
 
 @pytest.mark.parametrize(
