@@ -166,7 +166,7 @@ class Snapshot(Keeping):
         return {"version": VERSION, "run_id": self.run_id, "stamp": json.dumps(self.stamp, sort_keys=True)}
 
     def say_kept(self, why: str) -> None:
-        """Say that the GPU could not take the snapshot, for the reason ``why``, and how to begin anew."""
+        """Say that the GPU could not take the snapshot, and ``why``; say how to begin anew."""
         log.warning(
             "%s: not continued from (%s); it stays, and if you delete it the run begins anew", self.path, why
         )
