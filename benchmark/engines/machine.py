@@ -7,8 +7,10 @@ loses nothing that was finished, and other commands may make runs of the same gr
 
 from __future__ import annotations
 
+import logging
 import math
 import multiprocessing
+import os
 import signal
 import sys
 from collections import deque
@@ -28,15 +30,17 @@ from benchmark.engines.pool import Pool
 from benchmark.engines.slots import Job, Needs, Slots
 from benchmark.errors import BenchmarkError
 from benchmark.grids.grid import PlannedRun
-from benchmark.progress import IMPORTING, Tell
+from benchmark.progress import IMPORTING, Tell, silence
 from benchmark.records.record import Record
 from benchmark.records.store import Store
 from benchmark.runs.apart import done_apart
-from benchmark.runs.device import unusable_driver
+from benchmark.runs.device import AUTO_IS_CPU, NO_GPU, cuda_starts, unusable_cuda
 from benchmark.runs.early import check_machine
 from benchmark.runs.forking import FIRST
 from benchmark.runs.looking import check_data_apart
 from benchmark.runs.resources import ANY_GPU, VISIBLE, gpus, room
+
+log = logging.getLogger(__name__)
 
 SEEN = 5.0  # seconds at most until the grid's note in the store is renewed
 
@@ -91,7 +95,7 @@ def run_all(
     progress = GridProgress(len(runs), workers, store=store.folder, table=purpose)
     try:
         _get_ready(context, runs, progress)
-        with places(runs, workers) as slots:
+        with places(context, runs, workers) as slots:
             pool = Pool(context, slots, workers, Needs(records), store.open(wait=True), purpose, minutes)
             work = GridWork(pool, store, deque(Job(planned) for planned in runs), progress.finished, since)
             try:
@@ -115,26 +119,49 @@ def _get_ready(context: BaseContext, runs: Sequence[PlannedRun], progress: GridP
 
 
 @contextmanager
-def places(runs: Sequence[PlannedRun], workers: int) -> Iterator[list[Slots]]:
+def places(context: BaseContext, runs: Sequence[PlannedRun], workers: int) -> Iterator[list[Slots]]:
     """Places where ``runs`` can go on, ``workers`` at a time; prints one line about GPUs.
 
-    Raises: BenchmarkError for GPUs that torch cannot use, or devices of several kinds.
+    A process of ``context`` tries CUDA. Raises: BenchmarkError for GPUs that torch cannot use, or devices of
+    several kinds.
     """
     device, *others = dict.fromkeys(planned.config.device for planned in runs)
     if others:
         raise BenchmarkError(f"device={','.join([device, *others])}: one device for all runs of a grid")
     kind, _, number = device.partition(":")
     names = gpus(device) if kind in ANY_GPU else []
+    why = fault_of_cuda(context, {}) if names else None
+    if kind == "cuda" and (why or not names):
+        raise BenchmarkError(f"device={device}: not available here ({why or unusable_cuda() or NO_GPU})")
+    if why is not None:
+        log.warning(AUTO_IS_CPU, why)
+        yield [Slots(workers, environment={VISIBLE: ""})]  # otherwise the runs try it, and say so, again
+        return
     if not names:
-        if kind == "cuda" and (why := unusable_driver()) is not None:
-            raise BenchmarkError(f"device={device}: not available here ({why})")
         yield [Slots(workers)]
         return
     most = math.ceil(workers / len(names))
     with mps() if most > 1 else nullcontext() as shared:
+        if shared and (why := fault_of_cuda(context, shared)) is not None:
+            log.warning("CUDA does not start with MPS, so it is not used: %s", why)
+            shared = None
         print(on_gpus(len(names), most, shared is not None), file=sys.stderr)
         several = [{VISIBLE: name} if len(names) > 1 else {} for name in names]
         yield [Slots(most, int(number or 0), environment | (shared or {})) for environment in several]
+
+
+def fault_of_cuda(context: BaseContext, environment: dict[str, str]) -> str | None:
+    """The reason why CUDA does not start in a process with ``environment``; None if it does.
+
+    That there are GPUs does not tell it: torch counts them without CUDA.
+    """
+    ended = done_apart(context, silence, _fault_of_cuda, environment)
+    return f"a process that starts CUDA ends with status {ended.status}" if ended.status else ended.result
+
+
+def _fault_of_cuda(environment: dict[str, str]) -> str | None:
+    os.environ |= environment
+    return None if cuda_starts() else unusable_cuda() or NO_GPU
 
 
 def on_gpus(count: int, most: int, shared: bool) -> str:

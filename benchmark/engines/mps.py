@@ -16,6 +16,7 @@ from benchmark.runs.resources import VISIBLE
 
 CONTROL = "nvidia-cuda-mps-control"
 PIPE, LOG = "CUDA_MPS_PIPE_DIRECTORY", "CUDA_MPS_LOG_DIRECTORY"
+PART = "MIG-"  # begins the name of a part of a GPU
 SECONDS = 20
 
 
@@ -29,6 +30,8 @@ def mps() -> Iterator[dict[str, str] | None]:
         yield None
     elif _control("get_server_list", {}):
         yield {}
+    elif PART in os.environ.get(VISIBLE, ""):
+        yield None  # it would need a daemon for every part, started with the part's name
     else:
         folder = tempfile.mkdtemp(prefix="benchmark-mps-")
         environment = {PIPE: folder, LOG: folder}

@@ -17,8 +17,10 @@ log = logging.getLogger(__name__)
 
 DRIVER, CONTROL = Path("/proc/driver/nvidia/version"), Path("/dev/nvidiactl")
 NEEDED_DRIVERS = {"11": 450, "12": 525, "13": 580}  # by CUDA's major version, the oldest driver that runs it
+NO_GPU = "No CUDA GPUs are available"  # torch's words for a driver that works and has no GPU for this process
+AUTO_IS_CPU = "%s; device=auto is the CPU"
 NO_DETERMINISTIC = "does not have a deterministic implementation"
-STATE_BYTES = 16  # bytes of a parameter in training: float32 weight, gradient, and two moments
+MOMENTS = {"lion": 1, "adafactor": 0}  # of a matrix's size, by optimiser; all others have two
 LIBRARIES = ("torch", "transformers", "datasets", "huggingface_hub", "tokenizers", "evaluate", "filelock")
 
 
@@ -27,32 +29,66 @@ def choose_device(name: str) -> Any:
     import torch
 
     if name == "auto":
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch warns of a driver that is too old
-            there = torch.cuda.is_available()
-        if not there:
-            if (why := unusable_driver()) is not None:
-                log.warning("%s; device=auto is the CPU", why)
-            return torch.device("cpu")
-        return torch.device("cuda")
+        if cuda_starts():
+            return torch.device("cuda")
+        if (why := unusable_cuda()) is not None:
+            log.warning(AUTO_IS_CPU, why)
+        return torch.device("cpu")
     try:
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         why = unusable_driver() if name.startswith("cuda") else None
-        raise BenchmarkError(
-            f"device={name}: not available here ({why or str(error).splitlines()[0]})"
-        ) from error
+        raise BenchmarkError(f"device={name}: not available here ({why or _fault(error)})") from error
     if device.type == "cuda" and device.index is not None:
         torch.cuda.set_device(device)  # code that names no device, such as graph capture, then uses this one
     return device
+
+
+def cuda_starts() -> bool:
+    """Tell if torch can use a GPU from this process."""
+    import torch
+
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore"
+        )  # of the reason, in torch's words and only once a process: `unusable_cuda`
+        return torch.cuda.is_available()
+
+
+def unusable_cuda() -> str | None:
+    """The reason why CUDA does not start on a machine with a GPU; None if there is none."""
+    import torch
+
+    if (why := unusable_driver()) is not None:
+        return why
+    if torch.version.cuda is None or not (has_driver() or torch.cuda.device_count()):
+        return None
+    try:
+        torch.cuda.init()  # unlike `is_available`, it gives its reason every time
+    except (RuntimeError, AssertionError) as error:
+        why = _fault(error)
+        return None if why == NO_GPU else f"CUDA {torch.version.cuda} of torch {torch.__version__}: {why}"
+    return None
+
+
+def _fault(error: Exception) -> str:
+    """The fault in torch's message, without its advice about other faults."""
+    line = str(error).splitlines()[0]
+    numbered = re.search(r"\bError \d+: .*", line)
+    return numbered.group() if numbered else line.rstrip(".")
+
+
+def has_driver() -> bool:
+    """Tell if this process may see NVIDIA GPUs by the driver of the machine."""
+    return DRIVER.is_file() and CONTROL.exists() and os.environ.get("CUDA_VISIBLE_DEVICES") != ""
 
 
 def unusable_driver() -> str | None:
     """Why torch cannot use the NVIDIA driver of this machine; None if it has none, or nothing is wrong with it."""
     import torch
 
-    if not (DRIVER.is_file() and CONTROL.exists()) or os.environ.get("CUDA_VISIBLE_DEVICES") == "":
+    if not has_driver():
         return None
     number = re.search(r"\s(\d{3,}[.\d]*)\s", DRIVER.read_text())
     driver = number.group(1) if number else "unknown"
@@ -90,19 +126,35 @@ def check_precision(precision: str, device: Any) -> None:
         )
 
 
-def check_room(model: Any, name: str, device: Any) -> None:
-    """Raises: BenchmarkError if the free memory of a GPU cannot hold ``model``, called ``name``, in training."""
+def check_weights(model: Any, name: str, device: Any) -> None:
+    """Raises: BenchmarkError if the free memory of a GPU cannot hold the weights of ``model``, called ``name``."""
+    _check_room(f"model {name!r}: its weights", sum(weight.nbytes for weight in model.parameters()), device)
+
+
+def check_training(model: Any, name: str, optimizer: str, device: Any) -> None:
+    """Check the room on a GPU for training ``model``, which is there and ready.
+
+    Raises: BenchmarkError if free memory cannot hold what comes with the weights that are not frozen.
+    """
+    trained = sum(weight.nbytes for weight in model.parameters() if weight.requires_grad)
+    what = f"model {name!r}: gradients and moments of its trained weights"
+    _check_room(what, trained * (1 + MOMENTS.get(optimizer, 2)), device)
+
+
+def _check_room(what: str, needed: int, device: Any) -> None:
     import torch
 
     if device.type != "cuda":
         return
-    needed = STATE_BYTES * sum(parameter.numel() for parameter in model.parameters())
     free, total = torch.cuda.mem_get_info(device)
+    kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(
+        device
+    )  # by torch, for new tensors
+    free += kept
     if needed > free:
         raise BenchmarkError(
-            f"model {name!r}: weights, gradients and moments alone need {gibibytes(needed)}, and "
-            f"{torch.cuda.get_device_name(device)} (device={device}) has {gibibytes(free)} free of "
-            f"{gibibytes(total)}; free it, or use a smaller model"
+            f"{what} alone need {gibibytes(needed)}, and {torch.cuda.get_device_name(device)} "
+            f"(device={device}) has {gibibytes(free)} free of {gibibytes(total)}; free it, or use a smaller model"
         )
 
 

@@ -42,12 +42,12 @@ def check_machine(config: RunConfig) -> None:
         return
     import torch  # slow, and needed for no other device
 
-    from benchmark.runs.device import choose_device, unusable_driver
+    from benchmark.runs.device import choose_device, unusable_cuda
 
     if kind != "cuda":
         choose_device(config.device)
     elif int(number or 0) >= (count := torch.cuda.device_count()):
         # Unlike `choose_device`, this takes no GPU memory
         raise BenchmarkError(
-            f"device={config.device}: not available here ({unusable_driver() or f'torch finds {count} GPUs'})"
+            f"device={config.device}: not available here ({unusable_cuda() or f'torch finds {count} GPUs'})"
         )

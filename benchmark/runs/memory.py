@@ -21,9 +21,13 @@ class PeakMemory:
     """
 
     def __init__(self, device: torch.device) -> None:
-        give_back()  # memory that earlier runs of this process freed does not belong to this run
         self.device = device
         cuda = device.type == "cuda"
+        # Memory that earlier runs of this process freed does not belong to this run
+        if cuda:
+            release()  # torch keeps it, and the driver tells that it is not free
+        else:
+            give_back()
         self.before = torch.cuda.memory_allocated(device) if cuda else resident("VmRSS")
         self.forgotten = False
 

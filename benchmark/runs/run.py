@@ -18,7 +18,8 @@ from benchmark.records.lease import Lease
 from benchmark.records.record import Memory, Record, Weights
 from benchmark.runs.device import (
     check_precision,
-    check_room,
+    check_training,
+    check_weights,
     choose_device,
     keep_quiet,
     make_reproducible,
@@ -204,9 +205,10 @@ def assemble(this: Run, strict: bool = True) -> Ready:
     check_texts(config.model.name, tokenizer, model, task.token_ids)
     chosen = methods.build(config.method)
     watch = probes.Probes(config) if config.probe else NOBODY
-    check_room(model, config.model.name, device)
+    check_weights(model, config.model.name, device)
     model.to(device)
     methods.prepare(chosen, model, seeds.noise)
+    check_training(model, config.model.name, protocol.optimizer, device)  # some weights may be frozen by now
     stamp = environment.stamp(device, config.threads, protocol.precision)
     here = stamp | {"on": str(device)}  # a snapshot's tensors are restored to the device they were on
     weights = keep(config, pretrained.checkpoint(config.model, cache).folder, task.files)

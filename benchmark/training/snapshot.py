@@ -32,6 +32,8 @@ from benchmark.training.onlooker import Onlooker
 log = logging.getLogger(__name__)
 
 VERSION = 3
+# Errors of a GPU, which say nothing about a snapshot: its tensors are put on the GPU beside those of the run
+OF_THE_GPU = (torch.OutOfMemoryError, torch.AcceleratorError)
 
 
 class UnusableError(Exception):
@@ -100,13 +102,17 @@ class Snapshot(Keeping):
     def restored(self, training: Training, watch: Onlooker) -> Progress | None:
         """The saved progress; see `Keeping.restored`.
 
-        Raises: UnusableError if the snapshot does not fit; ``training`` may then be half restored.
+        Raises: UnusableError if the snapshot does not fit its run; ``training`` may then be half restored. An
+        error of the GPU is raised as it is, and the snapshot stays.
         """
         saved = self.load()
         if saved is None:
             return None
         try:
             return put_back(saved, training, watch)
+        except OF_THE_GPU as error:
+            self.say_kept(_line(error))
+            raise
         except Exception as error:
             self.set_aside(_line(error))
             raise UnusableError from error
@@ -144,6 +150,9 @@ class Snapshot(Keeping):
         try:
             saved = torch.load(self.path, weights_only=True)
             wrong = [key for key, value in self.full_stamp().items() if saved.get(key) != value]
+        except OF_THE_GPU as error:
+            self.say_kept(_line(error))
+            raise
         except Exception as error:  # torch, zipfile and pickle raise half a dozen types
             self.set_aside(_line(error))
             return None
@@ -155,6 +164,12 @@ class Snapshot(Keeping):
     def full_stamp(self) -> dict[str, Any]:
         """The stamp of a snapshot; only a snapshot with an equal stamp is continued."""
         return {"version": VERSION, "run_id": self.run_id, "stamp": json.dumps(self.stamp, sort_keys=True)}
+
+    def say_kept(self, why: str) -> None:
+        """Say that the GPU could not take the snapshot, and ``why``; say how to begin anew."""
+        log.warning(
+            "%s: not continued from (%s); it stays, and if you delete it the run begins anew", self.path, why
+        )
 
     def set_aside(self, why: str) -> None:
         """Move the snapshot away, with the reason ``why``; it is not deleted."""

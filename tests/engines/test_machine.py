@@ -113,6 +113,7 @@ def test_runs_are_spread_over_several_gpus(device, seen, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setattr(machine, "gpus", lambda device: ["4", "7"])
+    monkeypatch.setattr(machine, "fault_of_cuda", lambda context, environment: None)
     settings = ["seed=range(1,4)", f"device={device}", f"store='{tmp_path / 'store'}'"]
     store = Store(tmp_path / "store")
     make_writable("store", store.folder)

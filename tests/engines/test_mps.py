@@ -55,6 +55,14 @@ def test_one_of_our_own_has_a_folder_of_its_own_sees_all_gpus_and_is_stopped(not
     assert not Path(folder).exists()
 
 
+def test_parts_of_a_gpu_have_none_of_our_own(notes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(notes, runs=1, starts=0)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "MIG-c6d4f1ef-42e4-5de3-91c7-45d71c87eb3f")
+    with mps() as found:
+        assert found is None
+    assert notes.read_text().split() == ["get_server_list"]
+
+
 def test_one_that_does_not_start_is_none(notes: Path) -> None:
     install(notes, runs=1, starts=1)
     with mps() as found:

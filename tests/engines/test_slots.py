@@ -241,10 +241,13 @@ def test_one_line_says_how_gpus_are_used(count: int, most: int, shared: bool, li
     assert machine.on_gpus(count, most, shared) == line
 
 
+FORK = multiprocessing.get_context("fork")
+
+
 def test_devices_are_not_mixed_in_a_grid() -> None:
     runs: Any = [SimpleNamespace(config=SimpleNamespace(device=device)) for device in ("cpu", "cuda")]
     with (
         pytest.raises(BenchmarkError, match="device=cpu,cuda: one device for all runs"),
-        machine.places(runs, 2),
+        machine.places(FORK, runs, 2),
     ):
         pass

@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from transformers import PreTrainedModel
 
 from benchmark.config.identity import run_id
 from benchmark.config.schema import RunConfig
 from benchmark.errors import BenchmarkError
 from benchmark.records.store import Store
+from benchmark.runs.failures import ERROR, GPU_FAULT, OUT_OF_MEMORY
 from benchmark.runs.run import Run, run
 from benchmark.training import snapshot
 from benchmark.training.snapshot import Snapshot
@@ -195,3 +197,33 @@ def test_how_often_a_run_is_saved_is_no_part_of_what_it_is(tiny: Callable[..., C
     assert len({run_id(tiny(f"snapshot_minutes={minutes}")) for minutes in ("0", "10", "null")}) == 1
     with pytest.raises(BenchmarkError, match="snapshot_minutes=-1"):
         run(Run(tiny("snapshot_minutes=-1")))
+
+
+FULL = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+LOST = torch.AcceleratorError("CUDA error: unspecified launch failure")
+
+
+@pytest.mark.parametrize(("error", "seen"), [(FULL, BenchmarkError), (LOST, torch.AcceleratorError)])
+@pytest.mark.parametrize("step", ["load", "load_state_dict"])
+def test_a_snapshot_that_the_gpu_cannot_take_stays_for_the_next_try(
+    step: str,
+    error: Exception,
+    seen: type[Exception],
+    config: Config,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    path = interrupt(config, monkeypatch)
+
+    def fails(*_: Any, **__: Any) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch if step == "load" else PreTrainedModel, step, fails)
+        with pytest.raises(seen, match=r"out of memory|launch failure"):
+            run(Run(config))
+    assert f"{path}: not continued from" in caplog.text
+    assert not (Path(config.store) / "set-aside").exists()
+    causes = [failure.cause for failure in Store(config.store).failures(run_id(config))]
+    assert causes == [ERROR, OUT_OF_MEMORY if error is FULL else GPU_FAULT]  # the first is the interruption
+    assert run(Run(config)).resumed == 1
