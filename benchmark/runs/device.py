@@ -50,9 +50,7 @@ def cuda_starts() -> bool:
     import torch
 
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # of the reason, in torch's words and only once a process: `unusable_cuda`
+        warnings.simplefilter("ignore")  # torch gives the reason once a process: see `unusable_cuda`
         return torch.cuda.is_available()
 
 
@@ -147,10 +145,7 @@ def _check_room(what: str, needed: int, device: Any) -> None:
     if device.type != "cuda":
         return
     free, total = torch.cuda.mem_get_info(device)
-    kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(
-        device
-    )  # by torch, for new tensors
-    free += kept
+    free += torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)  # kept for new tensors
     if needed > free:
         raise BenchmarkError(
             f"{what} alone need {gibibytes(needed)}, and {torch.cuda.get_device_name(device)} "
