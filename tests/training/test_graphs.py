@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from transformers import BertConfig, PreTrainedModel
 
 from benchmark.errors import BenchmarkError
 from benchmark.records.store import Store
+from benchmark.runs.failures import GPU_FAULT, OUT_OF_MEMORY, REFUSED, cause_of
 from benchmark.step.adam import VARIANTS
 from benchmark.tasks import Task
 from benchmark.testing.fixtures import (
@@ -163,22 +166,78 @@ def test_updates_that_are_played_wait_for_nothing(device: Accelerator) -> None:
     assert waits[6] == waits[-1]  # once the sizes are known
 
 
-def test_an_update_that_cannot_be_captured_is_computed_or_refused_if_asked_for(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+CAUGHT = "operation not permitted when stream is capturing"
+FULL = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.\nand more")
+
+
+@pytest.mark.parametrize("name", ["", "hype_n", "freelb", "mixout"])
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (RuntimeError(f"{CAUGHT}\nand more"), f"({CAUGHT}); updates are computed"),
+        (
+            FULL,
+            "(CUDA out of memory: graphs take memory of their own); updates are computed, as with replay=false",
+        ),
+    ],
+    ids=["refused", "full"],
+)
+def test_an_update_that_cannot_be_captured_is_computed(
+    name: str, error: Exception, said: str, device: Accelerator, caplog: pytest.LogCaptureFixture
 ) -> None:
-    expected = tuned(replay=False)
-
-    def impossible(*_: object, **__: object) -> None:
-        raise RuntimeError("operation not permitted when stream is capturing\nand more")
-
-    monkeypatch.setattr(torch.cuda, "graph", impossible)
-    computed = tuned()
+    names = [name] if name else []
+    expected = tuned(names, replay=False)
+    device.errors = [error]
+    computed = tuned(names)
     assert computed[1].replayed == 0
-    assert caplog.messages == [
-        "an update could not be captured (operation not permitted when stream is capturing); updates are computed"
-    ]
+    assert caplog.messages == [f"an update could not be captured {said}"]
     assert_same(computed, expected)
-    with pytest.raises(
-        BenchmarkError, match=r"replay=true: an update could not be captured .*; leave it null"
-    ):
+    assert device.pools == []  # the allocator keeps nothing of the capture
+
+
+def test_a_capture_that_fails_gives_back_the_memory_of_earlier_graphs(device: Accelerator) -> None:
+    device.errors = [None, FULL]
+    known: list[int] = []
+    task = replace(small_task(10), evaluation={})
+    outcome = finetune(
+        tiny_model().to(DEVICE),
+        task,
+        [],
+        replace(LONGER, epochs=3),
+        1,
+        DEVICE,
+        tell=lambda *_: known.append(len(device.known)),
+    )
+    assert 0 < outcome.replayed < 5
+    assert (max(known), known[-1]) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("error", "said", "cause"),
+    [
+        (torch.AcceleratorError(f"{CAUGHT}\nand more"), CAUGHT, REFUSED),
+        (FULL, "CUDA out of memory: graphs take memory of their own", OUT_OF_MEMORY),
+    ],
+    ids=["refused", "full"],
+)
+def test_a_replay_that_was_asked_for_and_fails_is_no_fault_of_the_gpu(
+    error: Exception, said: str, cause: str, device: Accelerator
+) -> None:
+    device.errors = [error]
+    line = (
+        f"replay=true: an update could not be captured ({said}); use replay=null, which computes updates then"
+    )
+    with pytest.raises(BenchmarkError, match=f"^{re.escape(line)}$") as raised:
         tuned(replay=True)
+    assert cause_of(raised.value) == cause
+
+
+def test_a_gpu_that_is_lost_during_a_capture_is_a_fault_of_the_gpu(
+    device: Accelerator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost = torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
+    device.errors = [lost]
+    monkeypatch.setattr(torch.cuda, "synchronize", Mock(side_effect=lost))
+    with pytest.raises(torch.AcceleratorError) as raised:
+        tuned(replay=True)
+    assert cause_of(raised.value) == GPU_FAULT
