@@ -26,7 +26,6 @@ from benchmark.errors import BenchmarkError
 from benchmark.methods.base import Method
 from benchmark.models import masks
 from benchmark.models.lined_up_layout import LinedUpLayout, lined_up
-from benchmark.models.packing import Packing
 from benchmark.randomness import generator
 from benchmark.step.passes import Name, Step
 from benchmark.step.state import Stateful
@@ -212,13 +211,16 @@ def streams_of(owner: Stateful) -> Iterator[torch.Generator]:
 def obstacle(
     methods: Mapping[str, Method],
     task: Task,
-    packing: Packing | None,
+    padded: str,
     protocol: ProtocolConfig,
     watched: bool,
 ) -> str:
-    """The reason for not capturing a run's updates on a GPU; empty if none."""
-    if packing is None:
-        return "its padding is computed"
+    """The reason for not capturing a run's updates on a GPU; empty if none.
+
+    ``padded`` is the reason for computing padding; empty if none is computed.
+    """
+    if padded:
+        return padded
     if task.pad_left:
         return f"{task.name} is padded on the left for this tokenizer"
     if watched:

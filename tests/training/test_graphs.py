@@ -16,6 +16,8 @@ import torch
 from transformers import BertConfig, PreTrainedModel
 
 from benchmark.errors import BenchmarkError
+from benchmark.methods import prepare
+from benchmark.models import packing
 from benchmark.records.store import Store
 from benchmark.runs.failures import GPU_FAULT, OUT_OF_MEMORY, REFUSED, cause_of
 from benchmark.step.adam import VARIANTS
@@ -30,7 +32,7 @@ from benchmark.testing.fixtures import (
 from benchmark.training.journal import Outcome
 from benchmark.training.snapshot import Snapshot
 from helpers.accelerator import DEVICE, HOST, Accelerator, accelerator
-from helpers.learning import FILES, LONGER, REPLAYED, TASKS, assert_same
+from helpers.learning import FILES, LONGER, REPLAYED, TASKS, assert_same, of
 from helpers.learning import tuned as learnt
 from helpers.models import CONFIGS, HEADS
 from helpers.tuning import finetune
@@ -241,3 +243,24 @@ def test_a_gpu_that_is_lost_during_a_capture_is_a_fault_of_the_gpu(
     with pytest.raises(torch.AcceleratorError) as raised:
         tuned(replay=True)
     assert cause_of(raised.value) == GPU_FAULT
+
+
+@pytest.mark.parametrize(
+    ("tokens", "packed", "why"),
+    [
+        ("all", True, "method.lnsr: it reads padded positions, which are therefore computed"),
+        ("real", False, "packed=false: padding is computed"),
+        ("real", True, "BertForSequenceClassification is computed with its padding"),
+    ],
+    ids=["method", "packed", "architecture"],
+)
+def test_a_run_whose_padding_is_computed_says_why_it_cannot_be_replayed(
+    tokens: str, packed: bool, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packing, "install", lambda *_: None)  # as for an architecture that needs padding
+    model, methods = tiny_model().to(DEVICE), of("rdrop") | of("lnsr")
+    methods["lnsr"].tokens = tokens  # type: ignore[attr-defined]
+    prepare(methods, model, 1)
+    line = f"replay=true: updates cannot be captured ({why}); leave it null"
+    with pytest.raises(BenchmarkError, match=f"^{re.escape(line)}$"):
+        finetune(model, small_task(), methods, LONGER, 1, DEVICE, packed=packed, replay=True)
