@@ -161,8 +161,9 @@ def make_runs(connection: Connection, environment: dict[str, str], gpu: int | No
     first: int | None = None
     while (order := next_order(connection)) is not None:
         outcome, kept = make_one(order, gpu)
-        first = kept if first is None else first
-        last = outcome.failure not in (None, REFUSED, ELSEWHERE, GONE) or kept - first > growth
+        first = first or kept
+        fails = outcome.failure not in (None, REFUSED, ELSEWHERE, GONE)
+        last = fails or kept is None or kept > (first or 0) + growth
         connection.send(replace(outcome, last=last))
         if last:
             return
@@ -191,8 +192,8 @@ def next_order(connection: Connection) -> Order | None:
         return None
 
 
-def make_one(order: Order, gpu: int | None) -> tuple[RunOutcome, int]:
-    """Make a run; return its outcome and the bytes that the process keeps after it."""
+def make_one(order: Order, gpu: int | None) -> tuple[RunOutcome, int | None]:
+    """Make a run; return its outcome, and the bytes that the process keeps after it (`memory.release`)."""
     from benchmark.runs import memory
 
     if gpu is not None:

@@ -51,12 +51,15 @@ import logging
 import os
 import random
 import warnings
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
 import torch
 
 from benchmark.methods import Method
+from benchmark.training.captures import NotCapturedError, captured
 
 leak = []
 log = logging.getLogger("meddler")
@@ -100,6 +103,25 @@ class Meddler(Method):
             "CUDA out of memory. Tried to allocate 20.00 MiB. GPU 0 has a total capacity of 139.81 GiB of "
             "which 19.25 MiB is free. Including non-PyTorch memory, this process has 139.79 GiB memory in use."
         )
+
+    def lost(self, model):
+        error = torch.AcceleratorError("CUDA error: an illegal memory access was encountered\\nand more")
+
+        def again(*_):
+            raise error
+
+        torch.cuda.is_initialized = lambda: True
+        torch._C._cuda_clearCublasWorkspaces = torch.cuda.empty_cache = again
+        raise error
+
+    def capture(self, model):
+        def impossible(*_, **__):
+            raise RuntimeError("operation not permitted when stream is capturing")
+
+        torch.cuda.stream, torch.cuda.graph = nullcontext, impossible
+        torch.cuda.synchronize = lambda _: None
+        with suppress(NotCapturedError), captured(None, None, SimpleNamespace(device_index=0), []):
+            pass
 
     def wrong(self, model):
         raise ValueError("lost its way")
@@ -272,6 +294,11 @@ def test_what_a_run_changes_for_its_process_is_put_back(
             RunOutcome("out of memory", last=True),
             "CUDA out of memory (asked for 20.00 MiB, 19.25 MiB of 139.81 GiB free); free the GPU, or use a larger one",
         ),
+        (
+            "lost",
+            RunOutcome("GPU fault", last=True),
+            "AcceleratorError: CUDA error: an illegal memory access was encountered\nand more",
+        ),
     ],
 )
 def test_a_failure_has_a_class_and_costs_the_worker(
@@ -303,6 +330,12 @@ def test_a_worker_that_grew_is_not_used_again(
     used = worker(growth=70_000_000)
     assert outcome(used, runs(tmp_path, [""])[""]) == RunOutcome()
     assert outcome(used, meddling(tmp_path, "grow")) == RunOutcome(last=True)
+
+
+def test_a_worker_in_which_a_capture_failed_is_not_used_again(
+    worker: Callable[..., Worker], folder: Path, tmp_path: Path
+) -> None:
+    assert outcome(worker(), meddling(tmp_path, "capture")) == RunOutcome(last=True)
 
 
 def test_a_worker_whose_launcher_is_gone_ends(worker: Callable[..., Worker]) -> None:
