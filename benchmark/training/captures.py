@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, ClassVar
+from weakref import WeakSet
 
 import torch
 
@@ -25,21 +26,28 @@ class NotCapturedError(Exception):
 
 
 class _Process:
-    """The state of this process."""
+    """The state of this process, and the graphs that it holds."""
 
     damaged = False
+    graphs: ClassVar[WeakSet[Any]] = WeakSet()
 
 
 def damaged() -> bool:
-    """True if a capture failed in this process, so that no other run should be made in it."""
+    """True if a capture failed in this process: it should make no other run."""
     return _Process.damaged
+
+
+def held() -> bool:
+    """True if this process holds graphs, whose memory nothing else can use."""
+    return bool(_Process.graphs)
 
 
 @contextmanager
 def captured(graph: Any, pool: Any, lane: Any, streams: Sequence[torch.Generator]) -> Iterator[None]:
-    """Capture the operations of the block in ``graph``, on the stream ``lane``, in memory of ``pool``.
+    """Capture the operations of the block in ``graph``, which may draw from ``streams``.
 
-    They may draw from ``streams``. Raises: NotCapturedError if that fails; they can then be computed.
+    It is captured on the stream ``lane``, in memory of ``pool``. Raises: NotCapturedError if that fails; the
+    operations can then be computed.
     """
     try:
         for stream in streams:
@@ -47,6 +55,7 @@ def captured(graph: Any, pool: Any, lane: Any, streams: Sequence[torch.Generator
         # The outer block puts back the current stream, which torch's own forgets after a failure
         with torch.cuda.stream(lane), torch.cuda.graph(graph, pool=pool, stream=lane):
             yield
+        _Process.graphs.add(graph)
     except RuntimeError as error:
         _Process.damaged = True
         _put_right(pool, lane, streams)

@@ -9,7 +9,6 @@ process that sees a GPU cannot use the stand-in.
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -96,7 +95,7 @@ class Accelerator(TorchDispatchMode):
     """Dispatch mode that provides the device; ``waits`` lists operations that would block the host.
 
     The next captures end with ``errors``, after `LATE` operations; None is no error. ``lane`` is the current
-    stream, ``pools`` are those in which memory is captured, and ``known`` the graphs that there are.
+    stream, and ``pools`` are those that the allocator keeps for a capture.
     """
 
     def __init__(self) -> None:
@@ -106,7 +105,6 @@ class Accelerator(TorchDispatchMode):
         self.errors: list[Exception | None] = []
         self.lane: Lane | None = None
         self.pools: list[object] = []
-        self.known: weakref.WeakSet[Graph] = weakref.WeakSet()
         self.stuck: list[Stream] = []
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -170,7 +168,6 @@ class Accelerator(TorchDispatchMode):
             graph.freed()
             self.lane = before
             self.pools.remove(pool)
-            self.known.add(graph)
         finally:
             self.capturing = None
             graph.end()
