@@ -21,6 +21,7 @@ from benchmark.models import pretrained
 from benchmark.models.special_tokens import noted
 from benchmark.records.lease import LEASES, Lease
 from benchmark.records.store import Store
+from benchmark.runs import memory
 from benchmark.runs.finished import drop_snapshots
 from benchmark.runs.result import NOT_IN_RECORD
 from benchmark.runs.run import Run, assemble, run
@@ -284,7 +285,7 @@ def test_the_snapshot_of_a_maker_that_was_killed_is_dropped_for_its_record_alone
 @pytest.mark.parametrize(
     ("overrides", "held", "asked"),
     [
-        ([], True, [None, False]),
+        ([], True, [None, "memory freed", False]),
         ([], False, [None]),
         (["replay=false"], True, [False]),
     ],
@@ -293,12 +294,12 @@ def test_the_snapshot_of_a_maker_that_was_killed_is_dropped_for_its_record_alone
 def test_a_gpu_that_is_full_beside_graphs_is_tried_once_more_without(
     overrides: list[str],
     held: bool,
-    asked: list[bool | None],
+    asked: list[bool | str | None],
     tiny: Tiny,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    tried: list[bool | None] = []
+    tried: list[bool | str | None] = []
     attempt = benchmark.runs.run.attempt
 
     def full(this: Run, *others: Any) -> Any:
@@ -309,6 +310,7 @@ def test_a_gpu_that_is_full_beside_graphs_is_tried_once_more_without(
 
     monkeypatch.setattr(benchmark.runs.run, "attempt", full)
     monkeypatch.setattr(captures, "held", lambda: held)
+    monkeypatch.setattr(memory, "release", lambda: tried.append("memory freed"))
     if len(asked) == 1:
         with pytest.raises(
             BenchmarkError, match=r"^CUDA out of memory \(asked for 20\.00 MiB\); free the GPU"
