@@ -71,8 +71,9 @@ def unusable_driver() -> str | None:
 def share_gpu(number: int, device: str, room: int | None) -> tuple[int, int] | None:
     """Take GPU ``number`` for this process; tensors get at most ``room`` bytes.
 
-    Without ``room`` they get all. Returns its free bytes and all of them; None if torch finds no GPU. ``device`` is the run's, as configured.
-    Raises: BenchmarkError if not even CUDA's context fits, or if another process has the GPU for itself.
+    Without ``room`` they get all. ``device`` is the run's, as configured. Returns the free bytes and all bytes
+    of the GPU; None if torch finds none. Raises: BenchmarkError if not even CUDA's context fits, or if another
+    process has the GPU for itself.
     """
     import torch
 
