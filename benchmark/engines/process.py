@@ -25,9 +25,11 @@ from typing import Any
 
 from benchmark import stopping
 from benchmark.engines.slots import GpuMemory
+from benchmark.errors import BenchmarkError
 from benchmark.grids.grid import PlannedRun
 from benchmark.records import token, workers
 from benchmark.records.token import Token
+from benchmark.runs.device import share_gpu
 from benchmark.runs.failures import CRASHED, GONE, REFUSED, UNWRITABLE, cause_of
 from benchmark.runs.leased import ElsewhereError
 from benchmark.runs.parallel import start
@@ -157,30 +159,25 @@ def make_runs(connection: Connection, environment: dict[str, str], gpu: int | No
     """Make the runs that are ordered, one after another."""
     os.environ |= environment
     logging.basicConfig(level=logging.WARNING, handlers=[ToLauncher(connection)])
-    prepare(connection, gpu)
+    prepare()
     first: int | None = None
     while (order := next_order(connection)) is not None:
-        outcome, kept = make_one(order, gpu)
-        first = kept if first is None else first
-        last = outcome.failure not in (None, REFUSED, ELSEWHERE, GONE) or kept - first > growth
+        outcome, kept = make_one(order, gpu, connection)
+        first = first or kept
+        fails = outcome.failure not in (None, REFUSED, ELSEWHERE, GONE)
+        last = fails or kept is None or kept > (first or 0) + growth
         connection.send(replace(outcome, last=last))
         if last:
             return
 
 
-def prepare(connection: Connection, gpu: int | None) -> None:
+def prepare() -> None:
     """Set up the process of a worker, once."""
     import tqdm
 
     # A progress bar's own lock would be shared between processes, and lost if one of them is killed.
     tqdm.tqdm.set_lock(threading.RLock())
     gc.freeze()  # objects made so far stay: collecting them after every run would take longer than some runs
-    if gpu is not None:
-        import torch
-
-        if torch.cuda.is_available():
-            torch.cuda.set_device(gpu)
-            connection.send(GpuMemory(*torch.cuda.mem_get_info()))
 
 
 def next_order(connection: Connection) -> Order | None:
@@ -191,17 +188,21 @@ def next_order(connection: Connection) -> Order | None:
         return None
 
 
-def make_one(order: Order, gpu: int | None) -> tuple[RunOutcome, int]:
-    """Make a run; return its outcome and the bytes that the process keeps after it."""
+def make_one(order: Order, gpu: int | None, connection: Connection) -> tuple[RunOutcome, int | None]:
+    """Make a run; return its outcome, and the bytes that the process keeps after it (`memory.release`)."""
     from benchmark.runs import memory
 
-    if gpu is not None:
-        share_gpu(order.room)
-    token.expect(Path(order.planned.config.store), order.token)
+    config = order.planned.config
     try:
-        workers.arrive(Path(order.planned.config.store))
+        if gpu is not None and (found := share_gpu(gpu, config.device, order.room)):
+            connection.send(GpuMemory(*found))
+    except BenchmarkError as error:
+        return RunOutcome(cause_of(error), error=str(error)), memory.release()
+    token.expect(Path(config.store), order.token)
+    try:
+        workers.arrive(Path(config.store))
         with put_back():
-            record = run(Run(order.planned.config, order.planned.command, order.purpose), wait=False)
+            record = run(Run(config, order.planned.command, order.purpose), wait=False)
         outcome = RunOutcome(reserved=record.memory.reserved)
     except ElsewhereError as holder:
         outcome = RunOutcome(ELSEWHERE, error=str(holder))
@@ -210,15 +211,6 @@ def make_one(order: Order, gpu: int | None) -> tuple[RunOutcome, int]:
         cause = cause_of(error)
         outcome = RunOutcome(cause, error=str(error) if cause == UNWRITABLE else "")
     return outcome, memory.release()
-
-
-def share_gpu(room: int | None) -> None:
-    """Let tensors take at most ``room`` bytes of the GPU, or all of it."""
-    import torch
-
-    if torch.cuda.is_available():
-        total = torch.cuda.mem_get_info()[1]
-        torch.cuda.set_per_process_memory_fraction(1.0 if room is None else min(1.0, room / total))
 
 
 @contextmanager

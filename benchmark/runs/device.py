@@ -102,6 +102,29 @@ def unusable_driver() -> str | None:
     )
 
 
+def share_gpu(number: int, device: str, room: int | None) -> tuple[int, int] | None:
+    """Take GPU ``number`` for this process; tensors get at most ``room`` bytes.
+
+    Without ``room`` they get all. ``device`` is the run's, as configured. Returns the free bytes and all bytes
+    of the GPU; None if torch finds none. Raises: BenchmarkError if not even CUDA's context fits, or if another
+    process has the GPU for itself.
+    """
+    import torch
+
+    if not torch.cuda.is_available():
+        return None
+    try:
+        torch.cuda.set_device(number)
+        free, total = torch.cuda.mem_get_info()
+        torch.cuda.set_per_process_memory_fraction(1.0 if room is None else min(1.0, room / total))
+    except RuntimeError as error:
+        why = str(error).partition("\n")[0]
+        raise out_of_memory(error) or BenchmarkError(
+            f"device={device}: GPU {number} cannot be used now ({why}); free it, or use another one"
+        ) from error
+    return free, total
+
+
 def check_precision(precision: str, device: Any) -> None:
     """Refuse bfloat16 on a GPU that lacks it; warn of a processor that only emulates it.
 

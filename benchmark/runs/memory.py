@@ -9,6 +9,8 @@ from pathlib import Path
 
 import torch
 
+from benchmark.training.captures import damaged
+
 PROCESS = Path("/proc/self")
 MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1  # parameters of mallopt
 
@@ -71,16 +73,22 @@ def give_back() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def release() -> int:
-    """Free all memory of a finished run; return the bytes that the process still has, GPU memory included."""
+def release() -> int | None:
+    """Free all memory of a finished run; return the bytes that the process still has, GPU memory included.
+
+    None if the process cannot be used for another run: it has lost the GPU, or a capture failed in it.
+    """
     gc.collect()  # a cycle would keep tensors
     kept = 0
     if torch.cuda.is_initialized():
-        torch._C._cuda_clearCublasWorkspaces()  # one for every stream that ever multiplied
-        torch.cuda.empty_cache()
-        kept = torch.cuda.memory_allocated()
+        try:
+            torch._C._cuda_clearCublasWorkspaces()  # one for every stream that ever multiplied
+            torch.cuda.empty_cache()
+            kept = torch.cuda.memory_allocated()
+        except RuntimeError:  # once the GPU is lost, every call raises the error that the run had
+            return None
     give_back()
-    return kept + (resident("RssAnon") or 0)
+    return None if damaged() else kept + (resident("RssAnon") or 0)
 
 
 def resident(entry: str) -> int | None:

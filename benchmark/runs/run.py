@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -128,9 +128,11 @@ def train(this: Run, tell: Tell, listener: Listener) -> Trained:
     """Assemble and fine-tune; a run that was interrupted continues from its snapshot.
 
     If an operation has no deterministic implementation, the run is made again without asking for one, and its
-    record says so.
+    record says so. If the GPU is full beside graphs that nobody asked for, it is made again without them.
     """
     with uncollected():
+        from benchmark.runs import memory
+        from benchmark.training import captures
         from benchmark.training.snapshot import UnusableError  # and with it torch, transformers, datasets
 
     strict, anew = True, False
@@ -142,15 +144,22 @@ def train(this: Run, tell: Tell, listener: Listener) -> Trained:
                 raise
             anew = True
         except RuntimeError as error:
-            if refusal := out_of_memory(error):
-                raise refusal from error
             operation = not_deterministic(error)
-            if operation is None or not strict:
+            if refusal := out_of_memory(error):
+                if this.config.replay is not None or not captures.held():
+                    raise refusal from error
+                log.warning(
+                    "CUDA out of memory: graphs take memory of their own; the run begins anew with replay=false"
+                )
+                this = replace(this, config=replace(this.config, replay=False))
+            elif operation is None or not strict:
                 raise
-            log.warning(
-                "%s has no deterministic implementation here; records say deterministic: false", operation
-            )
-            strict = False
+            else:
+                log.warning(
+                    "%s has no deterministic implementation here; records say deterministic: false", operation
+                )
+                strict = False
+        memory.release()  # graphs and models of the attempt that failed
 
 
 def attempt(this: Run, strict: bool, tell: Tell, listener: Listener) -> Trained:

@@ -101,7 +101,8 @@ def assembled(
     computing = Learner(model, encoder, task, acting, optimizer, course, device, hooks)
     learner: Learner | GraphedLearner = computing
     if device.type != "cpu":
-        obstacle = graphs.obstacle(methods, task, hooks, protocol, watched)
+        padded = "" if hooks is not None else why_padded(model, methods, packed)
+        obstacle = graphs.obstacle(methods, task, padded, protocol, watched)
         graphs.check(replay, obstacle)
         if hooks is not None and not task.pad_left:
             reason = "it was asked for" if replay is False else obstacle
@@ -120,3 +121,13 @@ def without_padding(encoder: Encoder, methods: list[Method], cache: Path | None 
     if hooks is not None:
         hooks.first_only &= not any(method.needs_last_states for method in methods)
     return hooks
+
+
+def why_padded(model: PreTrainedModel, methods: Mapping[str, Method], packed: bool) -> str:
+    """The reason for computing the padding of a run."""
+    if not packed:
+        return "packed=false: padding is computed"
+    reads = next((name for name, method in methods.items() if method.needs_padding), None)
+    if reads is not None:
+        return f"method.{reads}: it reads padded positions, which are therefore computed"
+    return f"{type(model).__name__} is computed with its padding"

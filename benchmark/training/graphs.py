@@ -26,11 +26,11 @@ from benchmark.errors import BenchmarkError
 from benchmark.methods.base import Method
 from benchmark.models import masks
 from benchmark.models.lined_up_layout import LinedUpLayout, lined_up
-from benchmark.models.packing import Packing
 from benchmark.randomness import generator
 from benchmark.step.passes import Name, Step
 from benchmark.step.state import Stateful
 from benchmark.tasks import Task
+from benchmark.training.captures import NotCapturedError, captured
 from benchmark.training.learner import Learner
 
 log = logging.getLogger(__name__)
@@ -132,26 +132,33 @@ class GraphedLearner:
         """
         optimizer, steps = self.learner.optimizer, self.learner.optimizer.steps
         streams = masks.PassStreams(self.device, len(known.passes), known.named)
-        graph = torch.cuda.CUDAGraph()
-        for stream in [*streams.generators, *self.own_streams()]:
-            graph.register_generator_state(stream)
+        graph, drawn = torch.cuda.CUDAGraph(), [*streams.generators, *self.own_streams()]
         try:
-            with masks.captured(streams), torch.cuda.graph(graph, pool=self.pool, stream=self.stream):
+            with masks.captured(streams), captured(graph, self.pool, self.stream, drawn):
                 known.loss = self.learner.learn([self.step(known, number)])
-        except torch.OutOfMemoryError:
-            raise
-        except RuntimeError as error:
-            self.obstacle = f"an update could not be captured ({str(error).splitlines()[0]})"
-            if self.insist:
-                raise BenchmarkError(f"replay=true: {self.obstacle}; leave it null") from error
-            log.warning("%s; updates are computed", self.obstacle)
-            for parameter in self.learner.parameters:
-                parameter.grad = None
+        except NotCapturedError as error:
+            self.give_up(error)
             return False
         finally:
             optimizer.steps = steps  # capturing counted a step that was not taken
         known.graph, known.streams = graph, streams
         return True
+
+    def give_up(self, error: NotCapturedError) -> None:
+        """Compute all updates from now on, and give back the memory of the graphs.
+
+        A capture changes no number, so the bits are the same. Raises: BenchmarkError if the run insists.
+        """
+        self.obstacle = f"an update could not be captured ({error})"
+        if self.insist:
+            raise BenchmarkError(
+                f"replay=true: {self.obstacle}; use replay=null, which computes updates then"
+            ) from (error.reason if error.full else None)  # a full GPU is tried again alone
+        log.warning("%s; updates are computed%s", self.obstacle, ", as with replay=false" * error.full)
+        for known in self.captured.values():
+            known.graph = known.streams = known.loss = None
+        for parameter in self.learner.parameters:
+            parameter.grad = None
 
     def replay(self, known: Captured, number: int) -> torch.Tensor:
         """Make the update from the graph of ``known``, with the result of `compute`."""
@@ -204,13 +211,16 @@ def streams_of(owner: Stateful) -> Iterator[torch.Generator]:
 def obstacle(
     methods: Mapping[str, Method],
     task: Task,
-    packing: Packing | None,
+    padded: str,
     protocol: ProtocolConfig,
     watched: bool,
 ) -> str:
-    """The reason for not capturing a run's updates on a GPU; empty if none."""
-    if packing is None:
-        return "its padding is computed"
+    """The reason for not capturing a run's updates on a GPU; empty if none.
+
+    ``padded`` is the reason for computing padding; empty if none is computed.
+    """
+    if padded:
+        return padded
     if task.pad_left:
         return f"{task.name} is padded on the left for this tokenizer"
     if watched:

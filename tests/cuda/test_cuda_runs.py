@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -59,3 +60,23 @@ def test_a_method_that_does_nothing_is_plain_fine_tuning(name: str, precision: s
     prepare(methods, model, 1)
     idle = model, finetune(model, small_task(), methods, replace(LONGER, precision=precision), 1, CUDA)
     assert_same(tuned(on=CUDA, precision=precision), idle)
+
+
+@pytest.mark.parametrize("name", ["", "hype_n", "freelb", "mixout"])
+def test_a_run_goes_on_with_the_same_bits_after_a_capture_that_fails(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_reproducible(1, "float32")
+    names = [name] if name else []
+    computed, clip = tuned(names, on=CUDA, replay=False), torch.nn.utils.clip_grad_norm_
+
+    def waiting(*given: Any, **named: Any) -> torch.Tensor:
+        norm = clip(*given, **named)
+        norm.item()  # no capture can hold this
+        return norm
+
+    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", waiting)
+    failed = tuned(names, on=CUDA)
+    assert failed[1].replayed == 0
+    assert torch.cuda.current_stream() == torch.cuda.default_stream()
+    assert_same(failed, computed)

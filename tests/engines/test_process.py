@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -18,11 +19,16 @@ import torch
 from benchmark.config.compose import ROOT
 from benchmark.config.identity import run_id
 from benchmark.config.schema import as_json
-from benchmark.engines.process import GROWTH, Message, Order, RunOutcome, Said, Worker
+from benchmark.engines import process
+from benchmark.engines.pool import job_to_repeat
+from benchmark.engines.process import GROWTH, Message, Order, RunOutcome, Said, Worker, make_runs
+from benchmark.engines.slots import Job
 from benchmark.grids import grid
 from benchmark.grids.grid import PlannedRun
 from benchmark.records.disk import make_writable
 from benchmark.records.store import Store
+from benchmark.runs.device import share_gpu
+from benchmark.runs.failures import GPU_FAULT, OUT_OF_MEMORY
 from helpers.processes import forking
 
 CACHE = ROOT / ".cache"
@@ -51,12 +57,15 @@ import logging
 import os
 import random
 import warnings
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
 import torch
 
 from benchmark.methods import Method
+from benchmark.training.captures import NotCapturedError, captured
 
 leak = []
 log = logging.getLogger("meddler")
@@ -100,6 +109,25 @@ class Meddler(Method):
             "CUDA out of memory. Tried to allocate 20.00 MiB. GPU 0 has a total capacity of 139.81 GiB of "
             "which 19.25 MiB is free. Including non-PyTorch memory, this process has 139.79 GiB memory in use."
         )
+
+    def lost(self, model):
+        error = torch.AcceleratorError("CUDA error: an illegal memory access was encountered\\nand more")
+
+        def again(*_):
+            raise error
+
+        torch.cuda.is_initialized = lambda: True
+        torch._C._cuda_clearCublasWorkspaces = torch.cuda.empty_cache = again
+        raise error
+
+    def capture(self, model):
+        def impossible(*_, **__):
+            raise RuntimeError("operation not permitted when stream is capturing")
+
+        torch.cuda.stream, torch.cuda.graph = nullcontext, impossible
+        torch.cuda.synchronize = lambda _: None
+        with suppress(NotCapturedError), captured(None, None, SimpleNamespace(device_index=0), []):
+            pass
 
     def wrong(self, model):
         raise ValueError("lost its way")
@@ -272,6 +300,11 @@ def test_what_a_run_changes_for_its_process_is_put_back(
             RunOutcome("out of memory", last=True),
             "CUDA out of memory (asked for 20.00 MiB, 19.25 MiB of 139.81 GiB free); free the GPU, or use a larger one",
         ),
+        (
+            "lost",
+            RunOutcome("GPU fault", last=True),
+            "AcceleratorError: CUDA error: an illegal memory access was encountered\nand more",
+        ),
     ],
 )
 def test_a_failure_has_a_class_and_costs_the_worker(
@@ -303,6 +336,56 @@ def test_a_worker_that_grew_is_not_used_again(
     used = worker(growth=70_000_000)
     assert outcome(used, runs(tmp_path, [""])[""]) == RunOutcome()
     assert outcome(used, meddling(tmp_path, "grow")) == RunOutcome(last=True)
+
+
+def test_a_worker_in_which_a_capture_failed_is_not_used_again(
+    worker: Callable[..., Worker], folder: Path, tmp_path: Path
+) -> None:
+    assert outcome(worker(), meddling(tmp_path, "capture")) == RunOutcome(last=True)
+
+
+@pytest.mark.parametrize(
+    ("why", "cause", "line"),
+    [
+        (
+            "CUDA error: out of memory",
+            OUT_OF_MEMORY,
+            "CUDA out of memory (CUDA error: out of memory); free the GPU, or use a larger one",
+        ),
+        (
+            "CUDA error: CUDA-capable device(s) is/are busy or unavailable",
+            GPU_FAULT,
+            "device=auto: GPU 3 cannot be used now (CUDA error: CUDA-capable device(s) is/are busy or unavailable); "
+            "free it, or use another one",
+        ),
+    ],
+)
+def test_a_gpu_that_a_worker_cannot_take_is_no_crash(
+    why: str, cause: str, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(number: int) -> None:
+        raise torch.AcceleratorError(f"{why}\nCUDA kernel errors might be asynchronously reported")
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "set_device", busy)
+    monkeypatch.setattr(process, "prepare", lambda: None)  # it is for a process of its own
+    planned = runs(tmp_path, [""])[""]
+    ours, theirs = multiprocessing.Pipe()
+    ours.send(Order(planned, None, Store(tmp_path).open()))
+    make_runs(theirs, {}, 3, GROWTH)
+    told = ours.recv()
+    assert told == RunOutcome(cause, error=line, last=True)
+    assert job_to_repeat(Job(planned), told) == Job(planned, alone=True)
+
+
+def test_a_worker_tells_the_memory_of_its_gpu_and_takes_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[Any] = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "set_device", taken.append)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (60, 80))
+    monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", taken.append)
+    assert [share_gpu(3, "cuda", room) for room in (20, None, 100)] == [(60, 80)] * 3
+    assert taken == [3, 0.25, 3, 1.0, 3, 1.0]
 
 
 def test_a_worker_whose_launcher_is_gone_ends(worker: Callable[..., Worker]) -> None:

@@ -41,6 +41,7 @@ aten = torch.ops.aten
 COPIES = (aten._to_copy.default, aten.copy_.default)
 # Operations whose result, or its shape, the host must know before it goes on.
 LOOKS = (aten._local_scalar_dense, aten.nonzero, aten.masked_select, aten._unique2, aten.equal)
+LATE = 100  # operations of a capture before one fails
 PICKS = (aten.index, aten.index_put, aten.index_put_)  # by a mask: the host must know its content
 
 
@@ -71,13 +72,40 @@ class There(torch.Tensor):
         raise AssertionError(f"{func}: the accelerator is not there")
 
 
+class Lane:
+    """Stand-in for a CUDA stream, on which operations are captured."""
+
+    device_index = 0
+
+    def __init__(self, device: torch.device) -> None:
+        pass
+
+
+class Stream(torch.Generator):
+    """Stand-in for a random stream of the device: it refuses to draw if it waits for the end of a capture."""
+
+    capturing = False
+
+    def graphsafe_set_state(self, other: Stream) -> None:
+        self.set_state(other.get_state())
+        self.capturing = other.capturing
+
+
 class Accelerator(TorchDispatchMode):
-    """Dispatch mode that provides the device; ``waits`` lists operations that would block the host."""
+    """Dispatch mode that provides the device; ``waits`` lists operations that would block the host.
+
+    The next captures end with ``errors``, after `LATE` operations; None is no error. ``lane`` is the current
+    stream, and ``pools`` are those that the allocator keeps for a capture.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.waits: list[str] = []
         self.capturing: Graph | None = None
+        self.errors: list[Exception | None] = []
+        self.lane: Lane | None = None
+        self.pools: list[object] = []
+        self.stuck: list[Stream] = []
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -94,6 +122,10 @@ class Accelerator(TorchDispatchMode):
         named = {key: value.here if isinstance(value, There) else value for key, value in kwargs.items()}
         if self.capturing is not None:
             self.capturing.keep(func, numbers, named)
+            if self.capturing.error is not None and len(self.capturing.done) > LATE:
+                raise self.capturing.error
+        else:
+            self._check(kwargs.get("generator"))
         found = func(*numbers, **named)
         if self.capturing is not None:
             by_host = not goes_there and tensors_in(found)
@@ -104,6 +136,50 @@ class Accelerator(TorchDispatchMode):
             return found.clone() if there and func is aten._to_copy.default else found
         wrapped = changed(There, found)
         return return_and_correct_aliasing(func, args, kwargs, wrapped)
+
+    def _check(self, drawn: torch.Generator | None) -> None:
+        """Refuse what torch refuses after a capture that failed."""
+        assert self.lane is None, "computed on the stream of a capture"
+        if drawn is not None and any(one.capturing and same(one, drawn) for one in self.stuck):
+            raise RuntimeError("Offset increment outside graph capture encountered unexpectedly.")
+
+    @contextmanager
+    def on(self, lane: Lane | None) -> Iterator[None]:
+        """`torch.cuda.stream`."""
+        before, self.lane = self.lane, lane
+        try:
+            yield
+        finally:
+            self.lane = before
+
+    @contextmanager
+    def captured(self, graph: Graph, pool: object, stream: Lane) -> Iterator[None]:
+        """`torch.cuda.graph`, which leaves a mess if the capture fails."""
+        graph.begin(self.errors.pop(0) if self.errors else None)
+        before, self.lane, self.capturing = self.lane, stream, graph
+        self.pools.append(pool)
+        try:
+            with mock.patch.object(torch, "manual_seed", side_effect=AssertionError("seeded in a graph")):
+                yield
+        except RuntimeError:
+            self.stuck += [one for one in graph.streams if isinstance(one, Stream)]
+            raise RuntimeError("operation failed due to a previous error during capture") from None
+        else:
+            graph.freed()
+            self.lane = before
+            self.pools.remove(pool)
+        finally:
+            self.capturing = None
+            graph.end()
+
+    def end_pool(self, device: int, pool: object) -> None:
+        """`torch._C._cuda_endAllocateToPool`."""
+        if pool not in self.pools:
+            raise RuntimeError("not currently recording to mempool_id")
+
+    def release_pool(self, device: int, pool: object) -> None:
+        """`torch._C._cuda_releasePool`."""
+        self.pools.remove(pool)
 
     def _note(self, func: Any, args: Any, kwargs: Any, there: bool, here: bool, goes_there: bool) -> None:
         masked = func.overloadpacket in PICKS and any(
@@ -130,8 +206,18 @@ class Graph:
     def register_generator_state(self, generator: torch.Generator) -> None:
         self.streams.append(generator)
 
-    def begin(self) -> None:
+    def begin(self, error: Exception | None) -> None:
+        self.error = error
         self.states = [generator.get_state() for generator in self.streams]
+        for one in self.streams:
+            if isinstance(one, Stream):
+                one.capturing = True
+
+    def freed(self) -> None:
+        """Let the random streams be drawn from outside again."""
+        for one in self.streams:
+            if isinstance(one, Stream):
+                one.capturing = False
 
     def keep(self, func: Any, args: Any, kwargs: Any) -> None:
         """Save memory that ``func`` changes; refuse a random stream that is not registered."""
@@ -145,8 +231,9 @@ class Graph:
                 self.changed.setdefault(whole.data_ptr(), (whole, whole.clone()))
 
     def end(self) -> None:
-        for whole, before in self.changed.values():
-            whole.copy_(before)
+        with _disable_current_modes():  # no operation of the device
+            for whole, before in self.changed.values():
+                whole.copy_(before)
         for generator, state in zip(self.streams, self.states, strict=True):
             generator.set_state(state)
         self.changed.clear()
@@ -187,19 +274,8 @@ def accelerator() -> Iterator[Accelerator]:
     """
     device = Accelerator()
 
-    @contextmanager
-    def captured(graph: Graph, pool: object, stream: object) -> Iterator[None]:
-        graph.begin()
-        device.capturing = graph
-        try:
-            with mock.patch.object(torch, "manual_seed", side_effect=AssertionError("seeded in a graph")):
-                yield
-        finally:
-            device.capturing = None
-            graph.end()
-
     def stream(_: torch.device) -> torch.Generator:
-        return torch.Generator()
+        return Stream()
 
     def draw_from(generator: torch.Generator) -> torch.Generator:
         before = torch.Generator()
@@ -215,7 +291,19 @@ def accelerator() -> Iterator[Accelerator]:
 
     with (
         mock.patch.multiple(
-            torch.cuda, CUDAGraph=Graph, graph=captured, graph_pool_handle=object, Stream=str
+            torch.cuda,
+            CUDAGraph=Graph,
+            graph=device.captured,
+            graph_pool_handle=object,
+            Stream=Lane,
+            stream=device.on,
+            synchronize=lambda _: None,
+        ),
+        mock.patch.multiple(
+            torch._C,
+            create=True,
+            _cuda_endAllocateToPool=device.end_pool,
+            _cuda_releasePool=device.release_pool,
         ),
         mock.patch.object(attention, "by_kernel", in_one),
         mock.patch.object(evaluation, "EVALUATION_TOKENS", 512),  # `in_one` takes their square

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import benchmark.runs.run
 from benchmark.config.identity import run_id
@@ -20,9 +21,11 @@ from benchmark.models import pretrained
 from benchmark.models.special_tokens import noted
 from benchmark.records.lease import LEASES, Lease
 from benchmark.records.store import Store
+from benchmark.runs import memory
 from benchmark.runs.finished import drop_snapshots
 from benchmark.runs.result import NOT_IN_RECORD
 from benchmark.runs.run import Run, assemble, run
+from benchmark.training import captures
 from helpers.rates import any_rate
 
 Config = RunConfig
@@ -199,8 +202,6 @@ def test_passes_that_could_never_be_played_are_refused(also: str, said: str, tin
 def test_a_gpu_that_is_named_is_the_one_that_is_used(
     device: str, set_to: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import torch
-
     chosen: list[int] = []
     monkeypatch.setattr(torch, "empty", lambda *_, **__: None)
     monkeypatch.setattr(torch._C, "_cuda_setDevice", chosen.append, raising=False)
@@ -279,3 +280,46 @@ def test_the_snapshot_of_a_maker_that_was_killed_is_dropped_for_its_record_alone
     drop_snapshots(store, {done, held})
     assert [store.snapshot(name).exists() for name in (done, other, held)] == [False, True, True]
     lease.release()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "held", "asked"),
+    [
+        ([], True, [None, "memory freed", False]),
+        ([], False, [None]),
+        (["replay=false"], True, [False]),
+    ],
+    ids=["beside graphs", "without graphs", "graphs of others"],
+)
+def test_a_gpu_that_is_full_beside_graphs_is_tried_once_more_without(
+    overrides: list[str],
+    held: bool,
+    asked: list[bool | str | None],
+    tiny: Tiny,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    tried: list[bool | str | None] = []
+    attempt = benchmark.runs.run.attempt
+
+    def full(this: Run, *others: Any) -> Any:
+        tried.append(this.config.replay)
+        if len(tried) > 1:
+            return attempt(this, *others)
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
+
+    monkeypatch.setattr(benchmark.runs.run, "attempt", full)
+    monkeypatch.setattr(captures, "held", lambda: held)
+    monkeypatch.setattr(memory, "release", lambda: tried.append("memory freed"))
+    if len(asked) == 1:
+        with pytest.raises(
+            BenchmarkError, match=r"^CUDA out of memory \(asked for 20\.00 MiB\); free the GPU"
+        ):
+            run(Run(tiny(*overrides)))
+        assert tried == asked
+        return
+    assert run(Run(tiny(*overrides))).status == "finished"
+    assert tried == asked
+    assert caplog.messages == [
+        "CUDA out of memory: graphs take memory of their own; the run begins anew with replay=false"
+    ]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import copy
+import gc
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -14,7 +17,10 @@ import torch
 from transformers import BertConfig, PreTrainedModel
 
 from benchmark.errors import BenchmarkError
+from benchmark.methods import prepare
+from benchmark.models import packing
 from benchmark.records.store import Store
+from benchmark.runs.failures import GPU_FAULT, OUT_OF_MEMORY, REFUSED, cause_of
 from benchmark.step.adam import VARIANTS
 from benchmark.tasks import Task
 from benchmark.testing.fixtures import (
@@ -24,10 +30,11 @@ from benchmark.testing.fixtures import (
     small_task,
     tiny_model,
 )
+from benchmark.training import captures
 from benchmark.training.journal import Outcome
 from benchmark.training.snapshot import Snapshot
 from helpers.accelerator import DEVICE, HOST, Accelerator, accelerator
-from helpers.learning import FILES, LONGER, REPLAYED, TASKS, assert_same
+from helpers.learning import FILES, LONGER, REPLAYED, TASKS, assert_same, of
 from helpers.learning import tuned as learnt
 from helpers.models import CONFIGS, HEADS
 from helpers.tuning import finetune
@@ -163,22 +170,100 @@ def test_updates_that_are_played_wait_for_nothing(device: Accelerator) -> None:
     assert waits[6] == waits[-1]  # once the sizes are known
 
 
-def test_an_update_that_cannot_be_captured_is_computed_or_refused_if_asked_for(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+CAUGHT = "operation not permitted when stream is capturing"
+FULL = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.\nand more")
+
+
+@pytest.mark.parametrize("name", ["", "hype_n", "freelb", "mixout"])
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (RuntimeError(f"{CAUGHT}\nand more"), f"({CAUGHT}); updates are computed"),
+        (
+            FULL,
+            "(CUDA out of memory: graphs take memory of their own); updates are computed, as with replay=false",
+        ),
+    ],
+    ids=["refused", "full"],
+)
+def test_an_update_that_cannot_be_captured_is_computed(
+    name: str, error: Exception, said: str, device: Accelerator, caplog: pytest.LogCaptureFixture
 ) -> None:
-    expected = tuned(replay=False)
-
-    def impossible(*_: object, **__: object) -> None:
-        raise RuntimeError("operation not permitted when stream is capturing\nand more")
-
-    monkeypatch.setattr(torch.cuda, "graph", impossible)
-    computed = tuned()
+    names = [name] if name else []
+    expected = tuned(names, replay=False)
+    device.errors = [error]
+    computed = tuned(names)
     assert computed[1].replayed == 0
-    assert caplog.messages == [
-        "an update could not be captured (operation not permitted when stream is capturing); updates are computed"
-    ]
+    assert caplog.messages == [f"an update could not be captured {said}"]
     assert_same(computed, expected)
-    with pytest.raises(
-        BenchmarkError, match=r"replay=true: an update could not be captured .*; leave it null"
-    ):
+    assert device.pools == []  # the allocator keeps nothing of the capture
+
+
+def test_a_capture_that_fails_gives_back_the_memory_of_earlier_graphs(device: Accelerator) -> None:
+    device.errors = [None, FULL]
+    gc.collect()  # graphs of other tests
+    held: list[bool] = []
+    task = replace(small_task(10), evaluation={})
+    outcome = finetune(
+        tiny_model().to(DEVICE),
+        task,
+        [],
+        replace(LONGER, epochs=3),
+        1,
+        DEVICE,
+        tell=lambda *_: held.append(captures.held()),
+    )
+    assert 0 < outcome.replayed < 5
+    assert (any(held), held[-1]) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("error", "said", "cause"),
+    [
+        (torch.AcceleratorError(f"{CAUGHT}\nand more"), CAUGHT, REFUSED),
+        (FULL, "CUDA out of memory: graphs take memory of their own", OUT_OF_MEMORY),
+    ],
+    ids=["refused", "full"],
+)
+def test_a_replay_that_was_asked_for_and_fails_is_no_fault_of_the_gpu(
+    error: Exception, said: str, cause: str, device: Accelerator
+) -> None:
+    device.errors = [error]
+    line = (
+        f"replay=true: an update could not be captured ({said}); use replay=null, which computes updates then"
+    )
+    with pytest.raises(BenchmarkError, match=f"^{re.escape(line)}$") as raised:
         tuned(replay=True)
+    assert cause_of(raised.value) == cause
+
+
+def test_a_gpu_that_is_lost_during_a_capture_is_a_fault_of_the_gpu(
+    device: Accelerator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost = torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
+    device.errors = [lost]
+    monkeypatch.setattr(torch.cuda, "synchronize", Mock(side_effect=lost))
+    with pytest.raises(torch.AcceleratorError) as raised:
+        tuned(replay=True)
+    assert cause_of(raised.value) == GPU_FAULT
+
+
+@pytest.mark.parametrize(
+    ("tokens", "packed", "why"),
+    [
+        ("all", True, "method.lnsr: it reads padded positions, which are therefore computed"),
+        ("real", False, "packed=false: padding is computed"),
+        ("real", True, "BertForSequenceClassification is computed with its padding"),
+    ],
+    ids=["method", "packed", "architecture"],
+)
+def test_a_run_whose_padding_is_computed_says_why_it_cannot_be_replayed(
+    tokens: str, packed: bool, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packing, "install", lambda *_: None)  # as for an architecture that needs padding
+    model, methods = tiny_model().to(DEVICE), of("rdrop") | of("lnsr")
+    methods["lnsr"].tokens = tokens  # type: ignore[attr-defined]
+    prepare(methods, model, 1)
+    line = f"replay=true: updates cannot be captured ({why}); leave it null"
+    with pytest.raises(BenchmarkError, match=f"^{re.escape(line)}$"):
+        finetune(model, small_task(), methods, LONGER, 1, DEVICE, packed=packed, replay=True)
