@@ -16,7 +16,7 @@ from benchmark.data.rows import Rows
 from benchmark.data.typed import among_numbers, has_comma
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.tasks import answer_forms
-from benchmark.tasks.columns import MISSING
+from benchmark.tasks.coding import MISSING
 from benchmark.tasks.usual_names import ASKED, PAIRS, TAGS, TARGETS, TEXTS, VALUES, WORDS
 
 MOST_CLASSES = 100  # a column with more different values does not hold classes
