@@ -225,7 +225,7 @@ def _is_list(kind: FeatureType) -> bool:
 
 
 def _is_text(kind: FeatureType) -> bool:
-    return isinstance(kind, Value) and kind.dtype in ("string", "large_string")
+    return isinstance(kind, Value) and kind.dtype in ("string", "large_string", "string_view")
 
 
 def _has_few(values: list[Any]) -> bool:

@@ -90,6 +90,11 @@ def test_labels_that_may_be_one_are_said() -> None:
     assert len([reason for reason in said if "MIND" in reason]) == 1
 
 
+def test_views_of_text_are_texts() -> None:
+    views = Features({"text": Value("string_view"), "label": Value("int64")})
+    assert guessed(rows(label=lambda i: i % 2).cast(views)).text == ["text"]
+
+
 def test_names_of_classes_are_taken_from_the_data() -> None:
     names = ClassLabel(names=["no", "yes"])
     flat = rows(label=lambda i: i % 2).cast_column("label", names)
