@@ -167,7 +167,7 @@ def called(names: Sequence[str], config: str = CONFIG) -> list[str]:
 
 
 def are_joined(names: Sequence[str], split: str) -> bool:
-    """True for the files of a split if a number in their names was all that told its parts."""
+    """True for files of a split that only a number in their names joins."""
     folders = {f"{PurePosixPath(name).parent}/" for name in names}
     return are_parts([*(folders if len(folders) > 1 else {*map(without_shard, names)})], _alike(split))
 

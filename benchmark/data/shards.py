@@ -1,4 +1,4 @@
-"""Shards of a split: complete, or refused with the name of the missing one."""
+"""Shards and numbered parts of a split; a series of shards that lacks one is refused with its name."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def check_complete(names: Sequence[str]) -> list[str]:
 
 
 def are_parts(names: Sequence[str], splits: Sequence[str]) -> bool:
-    """True for several files or folders that are the parts of one of ``splits``, counted without a gap."""
+    """True for the numbered parts of one of ``splits``, files or folders, without a gap."""
     said = "|".join(map(re.escape, splits))
     for form in PART:
         matches = [re.search(form.format(split=f"(?:{said})"), name, re.IGNORECASE) for name in names]

@@ -1,4 +1,4 @@
-"""Refusals of targets from which nothing can be learnt, or on which a metric is not defined."""
+"""Refusals of targets that teach nothing, or on which a metric is not defined."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def check_learnt(task: TaskConfig, place: str, targets: Any) -> None:
 def check_scored(
     rows: Rows, column: str, targets: np.ndarray, labels: Sequence[str], metrics: Sequence[str]
 ) -> None:
-    """Refuse metrics that are not defined on an evaluation set with these known ``targets`` (items,).
+    """Refuse metrics that are not defined on the known ``targets`` (items,) of an evaluation set.
 
     Even right predictions would score 0 there. A set without any known target has no score.
     Raises: BenchmarkError naming the metric.
