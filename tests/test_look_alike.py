@@ -15,7 +15,7 @@ from benchmark.data.rows import chosen
 from benchmark.errors import BenchmarkError, hint, nearest
 from benchmark.models.checkpoint import located
 from benchmark.printable import looks_like
-from benchmark.tasks.columns import UnfitError, coding
+from benchmark.tasks.coding import UnfitError, coding
 
 ALIKE = [
     ("caf\xe9", "cafe\u0301"),

@@ -111,8 +111,8 @@ class TrainingSets:
 class TaskConfig:
     """A data set to learn, with its splits, labels and metrics.
 
-    Empty ``labels`` make a classification a regression. Targets are labels by name where the files have
-    names, else their positions in ``labels``, from 0. ``score_training`` adds the training examples of a run
+    Empty ``labels`` make a classification a regression. Targets are labels by name, or numbers that labels
+    spell; only if no label is a number, numbers are positions in ``labels``, from 0. ``score_training`` adds the training examples of a run
     to its evaluation sets, as ``train``. ``languages`` limits the evaluation sets to these languages.
     ``setting`` chooses the training splits: ``zero_shot`` is ``train``, another name is an entry of
     ``settings``. ``translations`` is the folder of XTREME's translated training sets. ``drop_untranslated``

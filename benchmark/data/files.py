@@ -6,7 +6,7 @@ Files are read by path, offline if they are there; no code from a data set is ev
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow
@@ -16,7 +16,7 @@ from benchmark.config.schema import CONFIG, SplitConfig, TaskConfig
 from benchmark.config.splits import training_splits
 from benchmark.config.targets import made_by
 from benchmark.data import formats, hub, local
-from benchmark.data.listing import Listing, format_of, is_data
+from benchmark.data.listing import Listing, are_joined, format_of, is_data
 from benchmark.data.published_forms import SENTENCES, form_of
 from benchmark.digests import sha256
 from benchmark.errors import BenchmarkError, hint
@@ -42,11 +42,15 @@ class Source:
 
 @dataclass(frozen=True)
 class SplitFiles:
-    """The files of one split, their digest, and their name in a record."""
+    """The files of one split, their digest, and their name in a record.
+
+    ``joined`` are the files' names, if a number in them was all that told that they are one split.
+    """
 
     paths: list[Path]
     digest: str
     name: str
+    joined: list[str] = field(default_factory=list)
 
 
 def origin(task: TaskConfig, split: SplitConfig) -> Origin:
@@ -97,7 +101,8 @@ def find(task: TaskConfig, source: Source, split: SplitConfig, config: str | Non
     place = f"{config}/{part}"
     own = local.path_of(split.repo) if split.repo else None
     repo = own.name if own else split.repo
-    return SplitFiles(paths, digest, f"{repo}/{place}" if repo else place)
+    joined = names if are_joined(names, part) and source.listing.patterns(config) is None else []
+    return SplitFiles(paths, digest, f"{repo}/{place}" if repo else place, joined)
 
 
 def sentences_of(source: Source, split: SplitConfig) -> str | None:

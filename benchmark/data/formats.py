@@ -15,6 +15,7 @@ from benchmark.data.listing import format_of
 from benchmark.data.typed import typed
 from benchmark.errors import BenchmarkError
 
+ARROW_FILE, ARROW_STREAM = b"ARROW1", b"\xff\xff\xff\xff"  # their first bytes
 NO_NAME = re.compile("[\0\ud800-\udfff]")  # what Arrow cannot keep in the name of a column
 
 
@@ -68,12 +69,24 @@ def _delimited(
 def _arrow(paths: Sequence[Path]) -> Dataset:
     parts = []
     for path in paths:
+        with path.open("rb") as file:
+            begin = file.read(len(ARROW_FILE))
         try:
-            parts.append(Dataset.from_file(str(path)))
+            parts.append(_of_file(path) if begin == ARROW_FILE else Dataset.from_file(str(path)))
         except Exception as error:  # datasets raises Arrow's errors as many types of its own
-            raise BenchmarkError(f"cannot read {path}: {' '.join(str(error).split())}") from error
+            known = begin.startswith((ARROW_FILE, ARROW_STREAM))
+            reason = (
+                " ".join(str(error).split()) if known else "it begins as no Arrow file and no Arrow stream"
+            )
+            raise BenchmarkError(f"cannot read {path}: {reason}") from error
     parquet.check_alike(paths, [part.data.schema for part in parts])
     return concatenate_datasets(parts)
+
+
+def _of_file(path: Path) -> Dataset:
+    """The rows of an Arrow file, as Feather and `pyarrow.ipc.new_file` write it; `datasets` reads streams alone."""
+    with pyarrow.memory_map(str(path)) as source, pyarrow.ipc.open_file(source) as file:
+        return Dataset(InMemoryTable(file.read_all()))
 
 
 def _dataset(paths: Sequence[Path], columns: dict[str, pyarrow.Array]) -> Dataset:

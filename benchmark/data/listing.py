@@ -17,7 +17,7 @@ import yaml
 from fsspec.utils import glob_translate
 
 from benchmark.config.schema import CONFIG
-from benchmark.data.shards import SHARD, are_numbered, check_complete, without_shard
+from benchmark.data.shards import SHARD, are_parts, check_complete, without_shard
 from benchmark.errors import BenchmarkError, nearest
 from benchmark.places import without_gz
 
@@ -36,7 +36,6 @@ ALIKE = (
     ("test", "testing", "eval", "evaluation"),
 )
 CARD = re.compile(r"\s*---[ \t]*\r?\n(.*?)\r?\n---", re.DOTALL)
-SHOWN = 20
 Patterns = dict[str, list[str]]  # by split
 
 
@@ -66,7 +65,8 @@ class Listing:
         if len(groups) > 1:
             said = " or ".join(", ".join(group[:3]) for group in groups[:5])
             raise BenchmarkError(
-                f"several candidates for the split {split!r}: {said}; name one by its split, or its folder by config"
+                f"several candidates for the split {split!r}: {said}; name one by its split, or its folder by "
+                f"config, or put the parts of one split in a folder {split}/"
             )
         if not groups:
             raise BenchmarkError(f"no split {split!r}{nearest(split, called(names, config))}")
@@ -163,7 +163,13 @@ def called(names: Sequence[str], config: str = CONFIG) -> list[str]:
         parts = [*PurePosixPath(name.removeprefix(f"{config}/")).parent.parts, _stem(name)]
         known = [part for part in parts if any(_in(words, part, _has_word) for words in ALIKE)]
         said.add(known[0] if known else parts[-1])
-    return sorted(said)[:SHOWN]
+    return sorted(said)
+
+
+def are_joined(names: Sequence[str], split: str) -> bool:
+    """True for files of a split that only a number in their names joins."""
+    folders = {f"{PurePosixPath(name).parent}/" for name in names}
+    return are_parts([*(folders if len(folders) > 1 else {*map(without_shard, names)})], _alike(split))
 
 
 def _groups(
@@ -178,11 +184,9 @@ def _groups(
             groups.setdefault("/".join(parts[:depth]) + "/", []).append(name)
         elif _in(wanted, _stem(name), matches):
             groups.setdefault(without_shard(name), []).append(name)
-    splits = list(groups.values())
-    # Parts counted from 0 or 1, such as train1.csv and train2.csv, are one split.
-    if len(splits) > 1 and are_numbered([group[0] for group in splits]) and matches is _has_word:
-        return [[name for group in splits for name in group]]
-    return splits
+    if matches is _has_word and are_parts(list(groups), wanted):  # such as train1.csv and train2.csv
+        return [[name for group in groups.values() for name in group]]
+    return list(groups.values())
 
 
 def _is_called(name: str, split: str) -> bool:

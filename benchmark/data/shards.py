@@ -1,4 +1,4 @@
-"""Shards of a split: complete, or refused with the name of the missing one."""
+"""Shards and numbered parts of a split; a series of shards that lacks one is refused with its name."""
 
 from __future__ import annotations
 
@@ -6,11 +6,17 @@ import re
 from collections.abc import Sequence
 
 from benchmark.errors import BenchmarkError
-from benchmark.places import without_gz
 
 # `train-00000-of-00002.parquet`; old versions of `datasets` added a hash, `-0123456789abcdef`.
 SHARD = re.compile(r"-(?P<number>\d{5})-of-(?P<total>\d{5})(?:-[0-9a-f]{16})?(?=\.)")
-NUMBER = re.compile(r"\d+(?!.*\d)")  # the last one
+# A part of a split: `train1.csv`, `train-part-0001.jsonl`, the folder `part_2_train`. After any other word, as in
+# `train_fold1` and `train_v2`, a number does not mean a part.
+SEPARATOR, OF_PART = r"(?:[^\w/]|_)*", r"(?:parts?|shards?|chunks?|pieces?|files?)"
+PART = (
+    rf"{{split}}{SEPARATOR}{OF_PART}?{SEPARATOR}(\d+)(?=/|\.[^\d/]+$)",
+    rf"(?<![^\W\d_]){OF_PART}{SEPARATOR}(\d+){SEPARATOR}{{split}}(?=/|\.[^\d/]+$)",
+)
+SHOWN = 4  # names in a message
 
 
 def without_shard(name: str) -> str:
@@ -44,10 +50,19 @@ def check_complete(names: Sequence[str]) -> list[str]:
     return sorted(names)
 
 
-def are_numbered(names: Sequence[str]) -> bool:
-    """True for names that differ in a number, counted without a gap."""
-    numbers = [NUMBER.search(without_gz(name)) for name in names]
-    if None in numbers or len({NUMBER.sub("#", without_gz(name)) for name in names}) > 1:
-        return False
-    counted = sorted(int(number[0]) for number in numbers if number)
-    return counted in (list(range(len(counted))), list(range(1, len(counted) + 1)))
+def are_parts(names: Sequence[str], splits: Sequence[str]) -> bool:
+    """True for the numbered parts of one of ``splits``, files or folders, without a gap."""
+    said = "|".join(map(re.escape, splits))
+    for form in PART:
+        matches = [re.search(form.format(split=f"(?:{said})"), name, re.IGNORECASE) for name in names]
+        found = [match for match in matches if match]
+        alike = len({match.string[: match.start(1)] + match.string[match.end(1) :] for match in found}) == 1
+        counted = sorted(int(match[1]) for match in found)
+        if len(found) == len(names) > 1 and alike:
+            return counted in (list(range(len(names))), list(range(1, len(names) + 1)))
+    return False
+
+
+def in_short(names: Sequence[str]) -> str:
+    """The number of files, and the names of the first."""
+    return f"{len(names)} files: {', '.join(names[:SHOWN])}{', …' if len(names) > SHOWN else ''}"

@@ -19,15 +19,15 @@ NAME = re.compile(r"[-+]?(0[0-9].*|[0-9]{16,})")
 def typed(values: Sequence[str], names: Container[str] = ()) -> pyarrow.Array:
     """A column as int64, float64 or string, the first that keeps every value.
 
-    An empty field is a missing value. It is string if all values are ``names``: the class ``1.10`` is not
-    1.1.
+    An empty field is a missing value. It is string if all values are ``names``, or if one of these would be
+    spelt differently as a number: the class ``1.10`` is not 1.1.
     """
     stated = {value for value in values if value}
     if all(value in names for value in stated):
         return _texts(values)
     if all(WHOLE.fullmatch(value) for value in stated):
         return pyarrow.array([int(value) if value else None for value in values], pyarrow.int64())
-    if all(map(is_number, stated)):
+    if all(map(is_number, stated)) and all(_plain(value) == value for value in stated if value in names):
         numbers = [float(value) if value else None for value in values]
         return pyarrow.array(numbers, pyarrow.float64(), from_pandas=False)
     return _texts(values)
@@ -36,6 +36,12 @@ def typed(values: Sequence[str], names: Container[str] = ()) -> pyarrow.Array:
 def is_number(text: str) -> bool:
     """True for a text that a float holds as it is written."""
     return DECIMAL.fullmatch(text) is not None and NAME.fullmatch(text) is None
+
+
+def _plain(text: str) -> str:
+    """The plainest spelling of a number."""
+    number = float(text)
+    return str(int(number)) if number.is_integer() else str(number)
 
 
 def has_comma(text: str) -> bool:

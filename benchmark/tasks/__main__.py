@@ -33,6 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("name", metavar="NAME", help="the task's name")
     parser.add_argument("--data", metavar="FOLDER", required=True, help="a folder, or OWNER/NAME on the hub")
     parser.add_argument("--config", default=CONFIG, help="the data set's configuration, if it has several")
+    parser.add_argument("--train", metavar="SPLIT", help="the split to train on, if there are several")
     parser.add_argument("--text", default="", metavar="A[,B]", help="the text column, or the two of a pair")
     parser.add_argument("--target", help="the column to predict")
     parser.add_argument(
@@ -53,7 +54,9 @@ def new(options: argparse.Namespace) -> int:
 
         disable_progress_bars()
         tell("looking at the data", 0, 0)
-        path, lines = write(options.name, options.data, options.conf, options.config, text, options.target)
+        path, lines = write(
+            options.name, options.data, options.conf, options.config, text, options.target, options.train
+        )
     print(f"wrote {path}", *lines, sep="\n  ")
     conf = options.conf.absolute()
     search = [] if conf == ROOT / "conf" else [f"hydra.searchpath=[file://{conf}]"]

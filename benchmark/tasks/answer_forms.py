@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmark.data.rows import Rows
-from benchmark.tasks.columns import UnfitError
+from benchmark.tasks.coding import UnfitError
 
 VALID = (
     '{"text": ["the answer"], "answer_start": [0]}, a list of {"text": …, "answer_start": …}, or either as JSON; '

@@ -118,7 +118,8 @@ class Classification(Kind):
                 f"task {rows.task!r}: {rows.place}, column {target!r}: no row has a gold label to learn from"
             )
         if not training:
-            constants.check_scored(rows, target, targets[gold], split.metrics or reader.task.metrics)
+            names = split.metrics or reader.task.metrics
+            constants.check_scored(rows, target, targets[gold], self.labels, names)
         elif not gold.all():
             rows, targets = rows.without(~gold, WITHOUT_GOLD), targets[gold]
         return Looked(rows, targets, empty)

@@ -15,17 +15,11 @@ from datasets import ClassLabel, Value
 
 from benchmark.data.rows import Rows, spelt
 from benchmark.data.typed import among_numbers, has_comma
-from benchmark.errors import BenchmarkError, nearest
+from benchmark.errors import BenchmarkError
+from benchmark.tasks.coding import LABELS_SHOWN, MISSING, NO_GOLD, UnfitError, coding, described
 
-NO_GOLD = -1  # the class of an example or word without a gold label
 IGNORED_TAGS = (-1, -100)  # tags of words that do not count; -100 is what `transformers` writes
-LABELS_SHOWN = 20
-MISSING = "null, or an empty field of a CSV file, stands for"
 LARGEST = float(np.finfo(np.float32).max)
-
-
-class UnfitError(Exception):
-    """A value does not fit its task; the message completes a sentence that begins with the value."""
 
 
 def check_texts(rows: Rows, columns: Sequence[str]) -> int:
@@ -41,7 +35,7 @@ def check_texts(rows: Rows, columns: Sequence[str]) -> int:
         if rows.data.features[column] != Value("string") or None in values:
             for row, value in enumerate(values):
                 if not isinstance(value, str):
-                    raise rows.refusal(column, row, value, f"is {_form(value)}, and a text is wanted")
+                    raise rows.refusal(column, row, value, f"is {described(value)}, and a text is wanted")
         empty |= np.fromiter((not value.strip() for value in values), bool, len(rows))
     return int(empty.sum())
 
@@ -100,7 +94,9 @@ def sentences(
     result = []
     for row, (sentence, spelling) in enumerate(zip(all_words, all_tags, strict=True)):
         if not isinstance(sentence, list):
-            raise rows.refusal(words, row, sentence, f"is {_form(sentence)}, and a list of words is wanted")
+            raise rows.refusal(
+                words, row, sentence, f"is {described(sentence)}, and a list of words is wanted"
+            )
         for word in sentence:
             if not isinstance(word, str):
                 raise rows.refusal(
@@ -110,7 +106,7 @@ def sentences(
             result.append([NO_GOLD] * len(sentence))
             continue
         if not isinstance(spelling, list):
-            raise rows.refusal(tags, row, spelling, f"is {_form(spelling)}, and a list of tags is wanted")
+            raise rows.refusal(tags, row, spelling, f"is {described(spelling)}, and a list of tags is wanted")
         if len(spelling) != len(sentence):
             raise rows.refusal(
                 tags,
@@ -120,45 +116,6 @@ def sentences(
             )
         result.append([_once(rows, tags, row, tag, coded, known) for tag in spelling])
     return all_words, result
-
-
-def coding(labels: list[str], names: list[str], ignored: Sequence[int]) -> Callable[[Any], int]:
-    """Make the function from a target to its class; ``names`` are the file's names of its numbers.
-
-    Numbers stand for the file's names if it has names, else for labels that are numbers themselves, else for
-    positions. Its function raises: UnfitError for a target that is not one of ``labels``.
-    """
-    numeric = all(label.removeprefix("-").isdecimal() and str(int(label)) == label for label in labels)
-
-    def by_name(name: str) -> int:
-        if name in labels:
-            return labels.index(name)
-        if not name.strip():
-            raise UnfitError(f"is an empty text; {MISSING} a missing label")
-        raise UnfitError(f"is none of the labels{nearest(name, labels[:LABELS_SHOWN])}")
-
-    def coded(target: Any) -> int:
-        if target is None:
-            return NO_GOLD
-        if isinstance(target, str):
-            return by_name(target)
-        number = _whole(target)
-        if numeric and not names and str(number) in labels:
-            return labels.index(str(number))
-        if number in ignored:
-            return NO_GOLD
-        if names and 0 <= number < len(names):
-            if names[number] not in labels:
-                raise UnfitError(
-                    f"stands for {names[number]!r}, which is none of the labels"
-                    f"{nearest(names[number], labels[:LABELS_SHOWN])}"
-                )
-            return labels.index(names[number])
-        if names or numeric or not 0 <= number < len(labels):
-            raise UnfitError(f"is out of range (valid: {_valid(labels, names, numeric)})")
-        return number
-
-    return coded
 
 
 def names_of(feature: Any) -> list[str]:
@@ -171,7 +128,8 @@ def _each(rows: Rows, column: str, targets: list[Any], coded: Callable[[Any], An
     try:
         return [_once(rows, column, row, target, coded, known) for row, target in enumerate(targets)]
     except BenchmarkError:
-        if (odd := among_numbers(targets)) is not None:
+        odd = among_numbers(targets)
+        if odd is not None and not _fits(targets[odd], coded):
             fault = f"is not a number, and most values of the column are; {MISSING} a missing one"
             raise rows.refusal(column, odd, targets[odd], fault) from None
         raise
@@ -188,7 +146,7 @@ def _once(
     """The code of ``target``; ``known`` keeps the codes of values met before."""
     if isinstance(target, list | tuple | dict | set | np.ndarray):
         raise rows.refusal(
-            column, row, target, f"is {_form(target)}: several labels for one example are not supported"
+            column, row, target, f"is {described(target)}: several labels for one example are not supported"
         )
     key = type(target), target
     if key not in known:
@@ -199,17 +157,12 @@ def _once(
     return known[key]
 
 
-def _whole(target: Any) -> int:
-    """A number without a fraction as an integer. Raises: UnfitError for anything else."""
-    if isinstance(target, bool):
-        raise UnfitError("is a truth value; name the label that it stands for with label_map")
-    if isinstance(target, int):
-        return target
-    if isinstance(target, float | Decimal) and math.isfinite(target) and target == int(target):
-        return int(target)
-    if isinstance(target, float | Decimal):
-        raise UnfitError(f"is not a whole number, and classes are; {MISSING} a missing label")
-    raise UnfitError(f"is {_form(target)}, and a label is wanted")
+def _fits(target: Any, coded: Callable[[Any], Any]) -> bool:
+    try:
+        coded(target)
+    except UnfitError:
+        return False
+    return True
 
 
 def _value(target: Any) -> float:
@@ -218,31 +171,14 @@ def _value(target: Any) -> float:
     if isinstance(target, str) and has_comma(target):
         raise UnfitError("has a decimal comma: write numbers with a point")
     if isinstance(target, bool) or not isinstance(target, int | float | Decimal):
-        raise UnfitError(f"is {_form(target)}, and a number is wanted (task.labels is empty: a regression)")
+        raise UnfitError(
+            f"is {described(target)}, and a number is wanted (task.labels is empty: a regression)"
+        )
     value = float(target)
     if not math.isfinite(value) or abs(value) > LARGEST:
         raise UnfitError(f"is not a finite number; {MISSING} a missing value")
     return value
 
 
-def _valid(labels: list[str], names: list[str], numeric: bool) -> str:
-    if numeric and not names:
-        return ", ".join(labels[:LABELS_SHOWN])
-    meanings = names or labels
-    shown = ", ".join(f"{number} = {name}" for number, name in enumerate(meanings[:LABELS_SHOWN]))
-    return shown if len(meanings) <= LABELS_SHOWN else f"{shown}, … {len(meanings) - 1} = {meanings[-1]}"
-
-
 def _shown(names: Sequence[str]) -> str:
     return f"[{', '.join(names[:LABELS_SHOWN])}{', …' if len(names) > LABELS_SHOWN else ''}]"
-
-
-def _form(value: Any) -> str:
-    """The form of a value in words."""
-    if value is None:
-        return "missing"
-    if isinstance(value, float) and math.isnan(value):
-        return "missing (NaN)"
-    forms = {str: "a text", bool: "a truth value", int: "a number", float: "a number", bytes: "binary"}
-    forms |= {list: "a list", dict: "a mapping"}
-    return forms.get(type(value), f"of the type {type(value).__name__}")

@@ -1,4 +1,4 @@
-"""Refusals of constant targets: nothing can be learnt from them, and correlations are undefined."""
+"""Refusals of targets that teach nothing, or on which a metric is not defined."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from benchmark.tasks.columns import IGNORED_TAGS
 from benchmark.tasks.word_pieces import IGNORED
 
 CORRELATIONS = ("pearson", "spearman", "matthews_correlation")
+OF_ENTITIES = ("ner", "pos_seqeval_1")  # both read O as no unit
 
 
 def check_learnt(task: TaskConfig, place: str, targets: Any) -> None:
@@ -35,14 +36,29 @@ def check_learnt(task: TaskConfig, place: str, targets: Any) -> None:
         raise BenchmarkError(f"task {task.name!r}: {targets_are} {shown}: nothing can be learnt from them")
 
 
-def check_scored(rows: Rows, column: str, targets: np.ndarray, metrics: Sequence[str]) -> None:
-    """Refuse correlations of an evaluation set whose known ``targets`` (rows,) are all the same.
+def check_scored(
+    rows: Rows, column: str, targets: np.ndarray, labels: Sequence[str], metrics: Sequence[str]
+) -> None:
+    """Refuse metrics that are not defined on the known ``targets`` (items,) of an evaluation set.
 
+    Even right predictions would score 0 there. A set without any known target has no score.
     Raises: BenchmarkError naming the metric.
     """
-    undefined = [name for name in metrics if name in CORRELATIONS]
-    if undefined and len(targets) and (targets == targets[0]).all():
-        raise BenchmarkError(
-            f"task {rows.task!r}: {rows.place}, column {column!r}: {undefined[0]} is not defined, because all known "
-            "targets are the same"
-        )
+    known = np.unique(targets).tolist()
+    for name in metrics if known else ():
+        if (reason := _undefined(name, known, labels)) is not None:
+            raise BenchmarkError(
+                f"task {rows.task!r}: {rows.place}, column {column!r}: {name} is not defined, because {reason}; choose "
+                "other metrics for this set, or leave it out"
+            )
+
+
+def _undefined(metric: str, known: list[Any], labels: Sequence[str]) -> str | None:
+    """The reason why a metric is not defined on targets with these different values; None if it is."""
+    if metric in CORRELATIONS and len(known) == 1:
+        return "all known targets are the same"
+    if metric == "f1" and 1 not in known:
+        return f"no known target is {labels[1]!r}, whose F1 it is"
+    if metric in OF_ENTITIES and {labels[number] for number in known} == {"O"}:
+        return "all known tags are 'O'"
+    return None

@@ -16,7 +16,7 @@ from benchmark.data.rows import Rows
 from benchmark.data.typed import among_numbers, has_comma
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.tasks import answer_forms
-from benchmark.tasks.columns import MISSING
+from benchmark.tasks.coding import MISSING
 from benchmark.tasks.usual_names import ASKED, PAIRS, TAGS, TARGETS, TEXTS, VALUES, WORDS
 
 MOST_CLASSES = 100  # a column with more different values does not hold classes
@@ -225,7 +225,7 @@ def _is_list(kind: FeatureType) -> bool:
 
 
 def _is_text(kind: FeatureType) -> bool:
-    return isinstance(kind, Value) and kind.dtype in ("string", "large_string")
+    return isinstance(kind, Value) and kind.dtype in ("string", "large_string", "string_view")
 
 
 def _has_few(values: list[Any]) -> bool:

@@ -15,6 +15,7 @@ from benchmark.config.splits import evaluation_splits, language_groups, place_of
 from benchmark.data import files
 from benchmark.data.reader import Reader
 from benchmark.data.rows import LABEL_MAP
+from benchmark.data.shards import in_short
 from benchmark.errors import BenchmarkError
 from benchmark.tasks import constants, metrics
 from benchmark.tasks.answers import Answers
@@ -71,6 +72,8 @@ def load(config: RunConfig, tokenizer: PreTrainedTokenizerBase) -> Task:
     splits = opened(config, tokenizer)
     sources, max_length = splits.reader.sources, splits.reader.max_length
     used = [file for split in (*train, *evaluate.values()) for file in splits.files(split)]
+    for name, joined in {file.name: file.joined for file in used if file.joined}.items():
+        log.warning("%s is joined of %s", name, in_short(joined))
     splits.look(evaluate)
     first, *others = [splits.training(split) for split in train]
     training = first.followed_by(others) if others else first

@@ -16,7 +16,7 @@ from benchmark.config.schema import SplitConfig
 from benchmark.config.splits import place_of
 from benchmark.data.reader import Reader
 from benchmark.data.rows import Rows
-from benchmark.tasks import columns, word_pieces
+from benchmark.tasks import columns, constants, word_pieces
 from benchmark.tasks.kind import Examples, Inputs, Kind, Measure, gold_of, scored
 
 
@@ -111,6 +111,9 @@ class Tagging(Kind):
         columns.check_room(reader.tokenizer, reader.limit(split), len(fields), place_of(split))
         rows = reader.rows(split, [*fields, target])
         words, classes = columns.sentences(rows, fields[0], target, self.labels)
+        if not training:
+            known = np.array([c for sentence in classes for c in sentence if c >= 0], np.int64)
+            constants.check_scored(rows, target, known, self.labels, split.metrics or reader.task.metrics)
         return rows, words, classes
 
     @property

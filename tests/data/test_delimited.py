@@ -123,8 +123,10 @@ def test_a_column_has_the_type_that_keeps_all_its_values(values: list[str], read
     assert typed(values).to_pylist() == read
 
 
-def test_a_column_of_names_alone_stays_text() -> None:
-    names = {"1.0", "1.10", "01"}
+def test_a_column_stays_text_for_its_names() -> None:
+    names = {"1.0", "1.10", "01", "2", "0.5"}
     assert typed(["1.10", "1.0", ""], names).to_pylist() == ["1.10", "1.0", None]
-    assert typed(["1.10", "2.0"], names).to_pylist() == [1.1, 2.0]
+    assert typed(["1.10", "2.0"], names).to_pylist() == ["1.10", "2.0"]  # one value changes no other
+    assert typed(["2", "0.5", "3.0"], names).to_pylist() == [2.0, 0.5, 3.0]
+    assert typed(["2", "3"], names).to_pylist() == [2, 3]
     assert typed(["", ""]).to_pylist() == [None, None]

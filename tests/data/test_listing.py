@@ -9,7 +9,7 @@ import datasets
 import pytest
 
 from benchmark.data import local
-from benchmark.data.listing import listed
+from benchmark.data.listing import are_joined, listed
 from benchmark.data.local import list_names
 from benchmark.errors import BenchmarkError
 
@@ -51,6 +51,11 @@ IN_CARD = ["en/part-1.csv", "en/part-2.csv", "en/held_out.csv", "de/all.csv", "n
         (["train/1.csv", "train/2.csv", "dev/1.csv"], "default", "train", ["train/1.csv", "train/2.csv"]),
         (["train1.csv", "train2.csv"], "default", "train", ["train1.csv", "train2.csv"]),
         (["train1.csv", "train2.csv"], "default", "train2", ["train2.csv"]),
+        (["a-train-part-0000.jsonl", "a-train-part-0001.jsonl"], "default", "train", ["a-train-part-0000.jsonl", "a-train-part-0001.jsonl"]),
+        (["part-1_train.csv.gz", "part-2_train.csv.gz"], "default", "train", ["part-1_train.csv.gz", "part-2_train.csv.gz"]),
+        (["train_1/a.csv", "train_2/a.csv", "train_2/b.csv"], "default", "train", ["train_1/a.csv", "train_2/a.csv", "train_2/b.csv"]),
+        (["dev.1.csv", "dev.2.csv"], "default", "validation", ["dev.1.csv", "dev.2.csv"]),
+        (["train_v1.csv", "train_v2.csv"], "default", "train_v2", ["train_v2.csv"]),
         (SHARDS, "default", "train", SHARDS),
         (SHARDS, "data", "train", SHARDS),
         ([*SHARDS, "train.csv"], "default", "train", SHARDS),
@@ -79,6 +84,14 @@ def test_a_split_is_called_as_its_files_are(
         (["train.csv", "train.csv.gz"], "default", "train", "several .*train.csv or train.csv.gz"),
         (["test_matched.csv", "test_mismatched.csv"], "default", "test", "several .*: test_matched.csv or"),
         (["train1.csv", "train3.csv"], "default", "train", "several candidates .*: train1.csv or train3.csv"),
+        (["train_v1.csv", "train_v2.csv"], "default", "train", "several .*: train_v1.csv or train_v2.csv; .* in a folder train/"),
+        (["train_fold1.csv", "train_fold2.csv"], "default", "train", "several candidates .*: train_fold1.csv or"),
+        (["train_1k.csv", "train_2k.csv"], "default", "train", "several candidates .*: train_1k.csv or train_2k.csv"),
+        (["fold1_train.csv", "fold2_train.csv"], "default", "train", "several candidates .*: fold1_train.csv or"),
+        (["fold1/train_set.csv", "fold2/train_set.csv"], "default", "train", "several .*: fold1/train_set.csv or"),
+        (["train_v1/a.csv", "train_v2/a.csv"], "default", "train", "several candidates .*: train_v1/a.csv or"),
+        (["train1.csv", "train2.jsonl"], "default", "train", "several candidates .*: train1.csv or train2.jsonl"),
+        (["train_1.csv", "train_part2.csv"], "default", "train", "several candidates .*: train_1.csv or"),
         (["a.csv", "b.csv"], "default", "train", r"no split 'train' \(valid: a, b\)"),
         (["reviews.csv"], "default", "validation", r"no split 'validation' \(valid: reviews\)"),
         (["test.csv"], "default", "train", r"no split 'train'.*\(valid: test\)"),
@@ -95,6 +108,26 @@ def test_what_is_not_one_split_is_refused_with_the_names(
 ) -> None:
     with pytest.raises(BenchmarkError, match=line):
         listed(names).files(config, split)
+
+
+@pytest.mark.parametrize(
+    ("names", "joined"),
+    [
+        (["train1.csv", "train2.csv"], True),
+        (["train_1/a.csv", "train_2/a.csv", "train_2/b.csv"], True),
+        (["train.csv"], False),
+        (["train1.csv"], False),
+        (["train/1.csv", "train/2.csv"], False),
+        (SHARDS, False),
+    ],
+)
+def test_parts_that_a_number_alone_joins_are_known(names: list[str], joined: bool) -> None:
+    assert are_joined(names, "train") == joined
+
+
+def test_no_split_of_many_is_left_out() -> None:
+    names = [f"dev_{number:02}.csv" for number in range(30)]
+    assert listed([*names, "train.csv"]).splits("default") == [*(name[:-4] for name in names), "train"]
 
 
 def test_a_card_declares_configurations() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from benchmark.tasks.answer_forms import Given, read_answer
-from benchmark.tasks.columns import UnfitError
+from benchmark.tasks.coding import UnfitError
 
 ONE = Given(["good"], [12])
 

@@ -1,4 +1,4 @@
-"""Columns that are looked at before training: what a target stands for, and the one line about what does not fit."""
+"""Columns that are looked at before training, and the one line about what does not fit."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from datasets import ClassLabel, Dataset, Features, List, Value
 from benchmark.data.rows import Rows
 from benchmark.errors import BenchmarkError
 from benchmark.tasks import columns
-from benchmark.tasks.columns import UnfitError, coding
 
 LABELS = ["bad", "good"]
 
@@ -20,63 +19,6 @@ LABELS = ["bad", "good"]
 def rows_of(features: Features | None = None, **columns: list[Any]) -> Rows:
     data = Dataset.from_dict(columns, features=features)
     return Rows("mine", "mine/train", data, 10 + np.arange(len(data)))
-
-
-@pytest.mark.parametrize(
-    ("labels", "names", "target", "number"),
-    [
-        (LABELS, [], 1, 1),
-        (LABELS, [], 1.0, 1),
-        (LABELS, [], Decimal("1.0"), 1),
-        (LABELS, [], "good", 1),
-        (LABELS, [], None, -1),
-        (LABELS, [], -1, -1),
-        (LABELS, ["good", "bad"], 0, 1),
-        (LABELS, ["so-so", "good", "bad"], 2, 0),
-        (LABELS, ["good", "bad"], -1, -1),
-        (["1", "2", "3"], [], 3, 2),  # labels that are numbers are names, and not positions
-        (["0", "1"], [], "1", 1),
-        (["-1", "0", "1"], [], -1, 0),
-        (["1", "2", "3"], ["3", "2", "1"], 0, 2),
-    ],
-)
-def test_a_target_stands_for_a_label_by_name_and_else_by_position(
-    labels: list[str], names: list[str], target: Any, number: int
-) -> None:
-    assert coding(labels, names, (-1,))(target) == number
-
-
-@pytest.mark.parametrize(
-    ("labels", "names", "target", "fault"),
-    [
-        (LABELS, [], 2, r"out of range \(valid: 0 = bad, 1 = good\)"),
-        (LABELS, [], -2, "out of range"),
-        (LABELS, [], -100, "out of range"),
-        (LABELS, [], 0.5, "not a whole number"),
-        (LABELS, [], Decimal("0.5"), "not a whole number"),
-        (LABELS, [], float("nan"), "not a whole number"),
-        (LABELS, [], float("inf"), "not a whole number"),
-        (LABELS, [], True, "truth value"),
-        (LABELS, [], "1", r"none of the labels \(valid: bad, good\)"),
-        (LABELS, [], "Good", "did you mean 'good'"),
-        (LABELS, [], " ", "empty text"),
-        (LABELS, [], b"good", "binary"),
-        (LABELS, ["so-so", "good", "bad"], 0, "stands for 'so-so'"),
-        (LABELS, ["good", "bad"], 2, r"out of range \(valid: 0 = good, 1 = bad\)"),
-        (["1", "2"], [], 0, r"out of range \(valid: 1, 2\)"),
-        (["1", "2"], [], "01", "none of the labels"),
-    ],
-)
-def test_a_target_that_stands_for_none_says_why(
-    labels: list[str], names: list[str], target: Any, fault: str
-) -> None:
-    with pytest.raises(UnfitError, match=fault):
-        coding(labels, names, (-1,))(target)
-
-
-def test_a_long_list_of_labels_is_cut_in_the_message() -> None:
-    with pytest.raises(UnfitError, match=r"19 = tag19, … 99 = tag99\)"):
-        coding([f"tag{number}" for number in range(100)], [], ())(100)
 
 
 def test_a_refusal_names_split_column_row_and_value() -> None:
@@ -139,6 +81,8 @@ def test_the_word_that_makes_texts_of_a_column_of_numbers_is_named() -> None:
         columns.classes(rows_of(label=["0", "x", "1"]), "label", LABELS, {})
     with pytest.raises(BenchmarkError, match=r"'label', row 10 .*'0' is none of the labels"):
         columns.classes(rows_of(label=["0", "good", "bad"]), "label", LABELS, {})
+    with pytest.raises(BenchmarkError, match=r"'label', row 13 .*'0' is none of the labels"):
+        columns.classes(rows_of(label=["1", "2", "unsure", "0"]), "label", ["1", "2", "unsure"], {})
 
 
 def test_classes_are_no_values() -> None:

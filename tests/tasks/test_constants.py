@@ -1,4 +1,4 @@
-"""Targets that are all the same are refused before training, where they mean that a number means nothing."""
+"""Targets with which a number means nothing are refused before training."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ import pytest
 import torch
 from datasets import Dataset
 
+from benchmark.config.schema import METRICS as VALUES_OF
 from benchmark.config.schema import TaskConfig
 from benchmark.data.rows import Rows
 from benchmark.errors import BenchmarkError
 from benchmark.tasks.constants import check_learnt, check_scored
+from benchmark.tasks.metrics import score
 
 CLASSES, TAGS = (
     TaskConfig(name="mine", labels=["bad", "good"]),
@@ -48,11 +50,54 @@ def test_different_targets_are_learnt(task: TaskConfig, targets: Any) -> None:
     check_learnt(task, "a/train", targets)
 
 
-def test_no_correlation_with_one_target_is_defined() -> None:
-    rows = Rows("mine", "a/dev", Dataset.from_dict({"label": [1, 1]}), np.arange(2))
-    for name in ("pearson", "spearman", "matthews_correlation"):
-        with pytest.raises(BenchmarkError, match=f"a/dev, column 'label': {name} is not defined"):
-            check_scored(rows, "label", np.array([1, 1]), ["accuracy", name])
-        check_scored(rows, "label", np.array([1, 0]), [name])
-        check_scored(rows, "label", np.array([]), [name])  # a set without targets has no score
-    check_scored(rows, "label", np.array([1, 1]), ["accuracy", "f1"])
+TAGS_OF_NER = ["O", "B-X", "I-X"]
+OF_TAGS = ("ner", "pos", "pos_seqeval_1", "tag_accuracy")
+DEV = Rows("mine", "a/dev", Dataset.from_dict({"label": [1, 1]}), np.arange(2))
+
+
+def of_right_predictions(metric: str, labels: list[str], targets: list[Any]) -> list[float]:
+    rows = [[labels[number] for number in targets]] if metric in OF_TAGS else targets
+    return [*score([metric], rows, rows).values()]
+
+
+@pytest.mark.parametrize(
+    ("metric", "labels", "targets", "reason"),
+    [
+        ("pearson", [], [0.5, 0.5], "all known targets are the same"),
+        ("spearman", [], [0.5, 0.5], "all known targets are the same"),
+        ("matthews_correlation", ["bad", "good"], [1, 1], "all known targets are the same"),
+        ("f1", ["bad", "good"], [0, 0], "no known target is 'good', whose F1 it is"),
+        ("ner", TAGS_OF_NER, [0, 0], "all known tags are 'O'"),
+        ("ner", ["B-X", "O"], [1], "all known tags are 'O'"),
+        ("pos_seqeval_1", ["O", "NOUN"], [0, 0], "all known tags are 'O'"),
+    ],
+)
+def test_no_set_is_scored_on_which_a_metric_is_not_defined(
+    metric: str, labels: list[str], targets: list[Any], reason: str
+) -> None:
+    with pytest.raises(
+        BenchmarkError, match=f"a/dev, column 'label': {metric} is not defined, because {reason};"
+    ):
+        check_scored(DEV, "label", np.array(targets), labels, ["accuracy", metric])
+    assert set(of_right_predictions(metric, labels, targets)) == {0.0}
+
+
+@pytest.mark.parametrize(
+    ("metric", "labels", "targets"),
+    [
+        ("pearson", [], [0.5, 1.0]),
+        ("spearman", [], [0.5, 1.0]),
+        ("matthews_correlation", ["bad", "good"], [1, 0]),
+        ("f1", ["bad", "good"], [1, 1]),
+        ("ner", TAGS_OF_NER, [0, 2]),
+        ("pos", ["O", "NOUN"], [0, 0]),
+        ("tag_accuracy", TAGS_OF_NER, [0, 0]),
+        ("accuracy", ["bad", "good"], [0, 0]),
+    ],
+)
+def test_a_set_is_scored_on_which_right_predictions_are_the_best(
+    metric: str, labels: list[str], targets: list[Any]
+) -> None:
+    check_scored(DEV, "label", np.array(targets), labels, [metric])
+    check_scored(DEV, "label", np.array([]), labels, [metric])  # a set without targets has no score
+    assert of_right_predictions(metric, labels, targets) == pytest.approx([1.0] * len(VALUES_OF[metric]))

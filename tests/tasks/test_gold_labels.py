@@ -150,6 +150,24 @@ def test_words_without_a_tag_are_neither_learnt_nor_scored(
     assert record.scores["validation"]["tag_accuracy"] == pytest.approx((said == targets)[gold].mean())
 
 
+def test_a_set_without_an_entity_has_no_f1_of_entities(compose: Compose, written: Written) -> None:
+    written("train", tagged(4, lambda i, j: j % 3))
+    config = compose(*TAGGING, "task.metrics=[ner]")
+    written("validation", tagged(3, lambda i, j: 0 if j else -100))
+    for look in (
+        load,
+        lambda config: tasks.look(config, pretrained.tokenizer(config.model, Path(config.cache))),
+    ):
+        with pytest.raises(
+            BenchmarkError,
+            match=r"mine/validation, column 'label': ner is not defined, because all known tags are 'O'",
+        ):
+            look(config)
+    load(compose(*TAGGING))
+    written("validation", tagged(3, lambda i, j: -100))  # a hidden set
+    assert not load(config).evaluation["validation"].labelled
+
+
 def test_the_shares_of_a_batch_are_by_words_with_a_tag(compose: Compose, written: Written) -> None:
     written("train", tagged(4, lambda i, j: 1 + j % 2 if j <= i else None))
     written("validation", tagged(2, lambda i, j: 1))

@@ -90,6 +90,11 @@ def test_labels_that_may_be_one_are_said() -> None:
     assert len([reason for reason in said if "MIND" in reason]) == 1
 
 
+def test_views_of_text_are_texts() -> None:
+    views = Features({"text": Value("string_view"), "label": Value("int64")})
+    assert guessed(rows(label=lambda i: i % 2).cast(views)).text == ["text"]
+
+
 def test_names_of_classes_are_taken_from_the_data() -> None:
     names = ClassLabel(names=["no", "yes"])
     flat = rows(label=lambda i: i % 2).cast_column("label", names)
@@ -178,14 +183,49 @@ def test_a_file_is_written_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("names", "train", "lines"),
+    [
+        (["train_1k.csv", "train.csv", "dev.csv"], None, ["training split: train", "evaluation sets: dev", "not used: train_1k"]),
+        (["train_v1.csv", "train_v2.csv", "dev.csv"], "train_v2", ["training split: train_v2", "evaluation sets: dev", "not used: train_v1"]),
+        (["train1.csv", "train2.csv", "dev1.csv"], None, ["training split: train, joined of 2 files: train1.csv, train2.csv", "evaluation sets: dev1", "kind: classification"]),
+        (["training.csv", "train_1k.csv", "dev.csv", "all.csv"], None, ["training split: training", "evaluation sets: dev", "not used: all, train_1k"]),
+        (["reviews.csv", "dev.csv"], "reviews", ["training split: reviews", "evaluation sets: dev", "kind: classification"]),
+    ],
+)  # fmt: skip
+def test_what_is_used_of_several_files_is_said(
+    names: list[str], train: str | None, lines: list[str], tmp_path: Path
+) -> None:
+    data = csv(tmp_path / "data", *names)
+    _, said = write("mine", str(data), tmp_path / "conf", "default", [], None, train)
+    assert said[:3] == lines
+
+
+def test_files_that_a_number_joins_are_said_by_a_run(
+    tmp_path: Path, cli: Callable[..., tuple[int, str, str]]
+) -> None:
+    write(
+        "mine",
+        str(csv(tmp_path / "data", "train1.csv", "train2.csv", "dev.csv")),
+        tmp_path,
+        "default",
+        [],
+        None,
+    )
+    status, _, errors = cli(f"hydra.searchpath=[file://{tmp_path}]", "task=mine", "protocol.epochs=1")
+    assert status == 0
+    assert errors.count("default/train is joined of 2 files: train1.csv, train2.csv") == 1
+
+
+@pytest.mark.parametrize(
     ("names", "name", "line"),
     [
+        (["train_1k.csv", "train_2k.csv", "dev.csv"], "mine", "several splits to train on: train_1k, train_2k; name one with --train"),
         (["train.csv"], "mine", "no split to evaluate on beside 'train'"),
         (["dev.csv"], "mine", "no split to train on among dev"),
         (["train.csv", "dev.csv"], "my task", "'my task': a task's name has letters"),
         (["train.csv", "dev.csv"], "../x", "a task's name has letters"),
     ],
-)
+)  # fmt: skip
 def test_nothing_is_written_of_what_is_no_task(
     names: list[str], name: str, line: str, tmp_path: Path
 ) -> None:
