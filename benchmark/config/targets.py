@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -20,7 +20,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from benchmark.config.ranges import check_settings
-from benchmark.errors import BenchmarkError, one_line
+from benchmark.errors import BenchmarkError, hint, one_line
 
 T = TypeVar("T")
 OURS = __name__.partition(".")[0]
@@ -61,6 +61,20 @@ def built(key: str, settings: dict[str, Any], base: type[T]) -> T:
     except (OmegaConfBaseException, BenchmarkError) as error:
         raise BenchmarkError(f"{key}: {one_line(error)}") from error
     return made
+
+
+def check_acts(key: str, made: object, base: type, hooks: Sequence[str]) -> None:
+    """Refuse an object whose class overrides none of the ``hooks`` of ``base``: it would do nothing.
+
+    Raises: BenchmarkError naming the function that was probably meant to be a hook.
+    """
+    kind = type(made)
+    if any(getattr(kind, hook) is not getattr(base, hook) for hook in hooks):
+        return
+    own = {name: part for of in kind.__mro__ if not issubclass(base, of) for name, part in vars(of).items()}
+    named = [name for name, part in own.items() if callable(part) and not name.startswith("__")]
+    meant = next((f": {name!r} is none{said}" for name in named if (said := hint(name, hooks))), "")
+    raise BenchmarkError(f"{key}: {kind.__name__} overrides no hook{meant} (valid: {', '.join(hooks)})")
 
 
 def check_builder(key: str, path: object) -> None:

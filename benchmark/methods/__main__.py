@@ -88,11 +88,10 @@ def typed(settings: DictConfig, key: str) -> str:
 
 def about(method: type[Method]) -> list[str]:
     """Describe a class in lines: title, paper, hooks, cost."""
-    from benchmark.methods import Method
+    from benchmark.methods.base import HOOKS, Method
 
-    hooks = [name for name, value in vars(Method).items() if callable(value)]
     first = (sys.modules[method.__module__].__doc__ or method.__name__).split("\n")[0]
-    acts = [hook for hook in hooks if getattr(method, hook) is not getattr(Method, hook)]
+    acts = [hook for hook in HOOKS if getattr(method, hook) is not getattr(Method, hook)]
     facts = {"paper": method.paper, "acts at": ", ".join(acts), "cost": method.cost}
     return [first, *(f"{name + ':':<8} {fact or UNSAID}" for name, fact in facts.items())]
 

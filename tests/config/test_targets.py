@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmark import methods, probes
 from benchmark.config import targets
 from benchmark.config.compose import register
 from benchmark.config.launching import check_files, check_sweep
@@ -131,6 +132,59 @@ def test_the_environment_names_packages_and_a_file_cannot() -> None:
         check=True,
     )
     assert shown.stdout == "['benchmark', 'mine', 'yours']\n"
+
+
+THEIRS = """
+from dataclasses import dataclass
+from benchmark.methods import Method
+from benchmark.probes.base import Probe
+
+@dataclass
+class Shrink(Method):
+    share: float = 0.5
+    def helper(self): pass
+    def atach(self, model, context): pass
+
+@dataclass
+class Idle(Method):
+    def check(self, protocol, task): pass
+
+class Base(Method):
+    def after(self, update): pass
+
+@dataclass
+class Inherits(Base): pass
+
+@dataclass
+class Looks(Probe):
+    def ends(self, subject): pass
+"""
+
+
+@pytest.fixture
+def theirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """A function that makes text the module strangers_module, which is trusted."""
+    monkeypatch.setattr(targets, "TRUSTED", frozenset({"benchmark", "strangers_module"}))
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+
+    def write(text: str) -> None:
+        (tmp_path / "strangers_module.py").write_text(text)
+        monkeypatch.delitem(sys.modules, "strangers_module", raising=False)
+
+    return write
+
+
+def test_a_class_that_acts_nowhere_is_refused(theirs: Callable[[str], None]) -> None:
+    theirs(THEIRS)
+    for build, name, says in (
+        (methods.build, "Shrink", r"Shrink overrides no hook: 'atach' is none; did you mean 'attach'\?"),
+        (methods.build, "Idle", r"Idle overrides no hook \(valid: initialise, remember, "),
+        (probes.build, "Looks", r"Looks overrides no hook: 'ends' is none; did you mean 'end'\?"),
+    ):
+        with pytest.raises(BenchmarkError, match=rf"(method|probe)\.mine: {says}"):
+            build({"mine": {"_target_": f"strangers_module.{name}"}})
+    methods.build({"mine": {"_target_": "strangers_module.Inherits"}})
 
 
 HYDRAS_OWN = {
