@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark import stopping
+from benchmark.config.targets import no_exit
 from benchmark.config.validation import validate
 from benchmark.errors import BenchmarkError
 from benchmark.progress import COMPILING, IMPORTING, IN_STORE, LOADING, Tell, heard_by, silence
@@ -101,7 +102,7 @@ def found_or_made(this: Run, tell: Tell, wait: bool, tracking: Tracking) -> tupl
 def train_and_record(this: Run, tell: Tell, lease: Lease, listener: Listener) -> Record:
     """Train a run and add it to its store."""
     started = time.perf_counter()
-    with failures_recorded(this), noted(this, tell) as telling, stopping.deferred():
+    with failures_recorded(this), noted(this, tell) as telling, stopping.deferred(), no_exit():
         trained = train(this, telling, listener)
         record = record_of(this.id, this.config, this.command, trained)
         arrays = arrays_of(trained)
