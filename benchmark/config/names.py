@@ -48,9 +48,9 @@ def check_name(key: str, name: str) -> None:
 
 
 def check_file(path: Path, group: str, declared: str) -> None:
-    """Refuse a file of a method or probe whose header ``declared`` another name than the file has.
+    """Refuse a method's or probe's file with a header that ``declared`` another name.
 
-    Such a file is often a copy; its runs would be recorded under the other name, or as plain fine-tuning.
+    It is often a copy; its runs would be recorded under the other name, or as plain fine-tuning.
 
     Raises: BenchmarkError naming the file and its proper header.
     """

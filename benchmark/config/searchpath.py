@@ -48,7 +48,7 @@ def folders(search: Sequence[str]) -> list[Path]:
 
 
 def check_unambiguous(search: Sequence[str]) -> None:
-    """Refuse two different files of one name in the folders of configuration, the project's and the user's.
+    """Refuse two different files of one name in the folders of configuration.
 
     Only one of them would be used, without a word: Hydra prefers ours in `conf/` and the user's in `sweeps/`.
 

@@ -17,6 +17,7 @@ from benchmark.randomness import derive
 from benchmark.records.disk import make_writable
 from benchmark.records.lease import Lease
 from benchmark.records.record import Memory, Record, Weights
+from benchmark.runs import own_code
 from benchmark.runs.device import (
     check_precision,
     check_room,
@@ -61,6 +62,7 @@ class Ready:
     memory: PeakMemory
     environment: dict[str, Any]
     weights: Weights
+    own_code: dict[str, str]
 
 
 def run(this: Run, tell: Tell = silence, wait: bool = True) -> Record:
@@ -169,7 +171,7 @@ def attempt(this: Run, strict: bool, tell: Tell, listener: Listener) -> Trained:
         tell(COMPILING, 0, 0)
     outcome = fine_tune(ready.training, ready.snapshot, ready.watch, tell, listener)
     memory = Memory(ready.memory.peak(), ready.memory.reserved())
-    return Trained(ready.training.task, outcome, ready.weights, ready.environment, memory)
+    return Trained(ready.training.task, outcome, ready.weights, ready.environment, memory, ready.own_code)
 
 
 def assemble(this: Run, strict: bool = True) -> Ready:
@@ -212,6 +214,8 @@ def assemble(this: Run, strict: bool = True) -> Ready:
     here = stamp | {"on": str(device)}  # a snapshot's tensors are restored to the device they were on
     weights = keep(config, pretrained.checkpoint(config.model, cache).folder, task.files)
     here |= {"of": [weights.digest or weights.revision, weights.tokenizer, task.stamp["digests"]]}
+    code = own_code.loaded(config)
+    here |= {"own_code": code} if code else {}  # older snapshots have none
     snapshot = Snapshot(this.store, this.id, config.snapshot_minutes, here)
     weights.drawn = list(model.drawn)  # type: ignore[arg-type]  # by `pretrained.load`
     used.forget()
@@ -227,4 +231,4 @@ def assemble(this: Run, strict: bool = True) -> Ready:
         watched=watch is not NOBODY,
         cache=cache,
     )
-    return Ready(training, snapshot, watch, used, stamp | {"deterministic": strict}, weights)
+    return Ready(training, snapshot, watch, used, stamp | {"deterministic": strict}, weights, code)
