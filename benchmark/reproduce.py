@@ -171,7 +171,7 @@ def look_up(planned: Grid, hits: Hits) -> tuple[dict[str, Record], list[PlannedR
 
 
 def changed_records(hits: Hits) -> list[str]:
-    """One line per change: the number of records made from other data, weights or tokenizer."""
+    """One line per change: the number of records made from other files."""
     counts = Counter(", ".join(changed) for changed in hits.changed.values())
     return [
         f"{changed} changed since {count} records were made: they stay, and are not used"

@@ -35,6 +35,9 @@ from benchmark.methods import Method
 @dataclass
 class Still(Method):
     """Nothing at all."""
+
+    def attach(self, model, context):
+        pass
 '''
 
 

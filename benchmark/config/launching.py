@@ -15,6 +15,7 @@ from hydra.core.override_parser.types import Override
 from omegaconf import OmegaConf
 
 from benchmark.config.schema import RunConfig
+from benchmark.config.searchpath import check_unambiguous
 from benchmark.config.targets import OURS, TRUSTED, VARIABLE
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.places import ROOT
@@ -58,11 +59,14 @@ def _refuse(message: str) -> NoReturn:
 def check_files(arguments: Sequence[str]) -> None:
     """Check the settings of Hydra itself in files of a search path: launcher, callbacks, logging.
 
-    The project's own files need no check. Raises: BenchmarkError for code that is not trusted.
+    The project's own files need no check. Raises: BenchmarkError for code that is not trusted, or for two files
+    of one name.
     """
     overrides = list(overrides_of(arguments))
-    if not any(override.startswith(SEARCHPATH) for override in overrides):
+    search = [override for override in overrides if override.startswith(SEARCHPATH)]
+    if not search:
         return
+    check_unambiguous(search)
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         for choices in _singly(OverridesParser.create().parse_overrides(overrides)):
             settings = compose("config", choices, return_hydra_config=True).hydra

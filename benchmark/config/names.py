@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from benchmark.config.schema import RunConfig
 from benchmark.errors import BenchmarkError
 from benchmark.places import in_home
 from benchmark.printable import printable
 
+NAMED_BY_FILE = ("method", "probe")  # groups whose files declare the name of what they describe
+VARIED = ("probe",)  # of these a variant may keep the name, by which tables find its arrays
 LONGEST = 200  # characters; file systems take few more
 
 
@@ -41,3 +45,20 @@ def check_name(key: str, name: str) -> None:
         raise BenchmarkError(f"{key}={name!r}: a name has no control characters and is on one line")
     if len(name) > LONGEST:
         raise BenchmarkError(f"{key}={name}: {len(name)} characters, and a name has at most {LONGEST}")
+
+
+def check_file(path: Path, group: str, declared: str) -> None:
+    """Refuse a method's or probe's file with a header that ``declared`` another name.
+
+    It is often a copy; its runs would be recorded under the other name, or as plain fine-tuning.
+
+    Raises: BenchmarkError naming the file and its proper header.
+    """
+    group = group.partition("/")[0]
+    own, name = f"{group}.{path.stem}", declared.removeprefix(f"{group}.")
+    if group not in NAMED_BY_FILE or declared == own:
+        return
+    if group in VARIED and name != declared and path.stem.startswith(name):
+        return
+    says = f"declares {declared}" if declared != group else "declares no name"
+    raise BenchmarkError(f"{path}: {says}; its first line is to be `# @package {own}`")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -20,9 +20,11 @@ def with_ours(overrides: Sequence[str]) -> list[str]:
     """The overrides, with the project's folder added to a search path that they name.
 
     Code beside a folder of configuration can then be imported, if its package is trusted. Raises: BenchmarkError
-    for a folder that is not there.
+    for a folder that is not there, or two files of one name.
     """
-    for folder in folders([override for override in overrides if override.startswith(f"{KEY}=")]):
+    search = [override for override in overrides if override.startswith(f"{KEY}=")]
+    check_unambiguous(search)
+    for folder in folders(search):
         if folder != ROOT and str(folder.parent) not in sys.path:
             sys.path.append(str(folder.parent))  # last: it hides no package
     return [
@@ -43,6 +45,31 @@ def folders(search: Sequence[str]) -> list[Path]:
     """The folders of a search path, the project's own if there is none."""
     places = [place for override in search for place in _places(override)] or [OURS]
     return [Path(place.removeprefix(SCHEME)) for place in places if place.startswith(SCHEME)]
+
+
+def check_unambiguous(search: Sequence[str]) -> None:
+    """Refuse two different files of one name in the folders of configuration.
+
+    Only one of them would be used, without a word: Hydra prefers ours in `conf/` and the user's in `sweeps/`.
+
+    Raises: BenchmarkError naming both files.
+    """
+    places = folders(search)
+    for folder in places:
+        for path in _files(folder) if folder != ROOT else ():
+            for place in (ROOT / "conf", *places):
+                other = place / path.relative_to(folder)
+                if other.is_file() and other.read_bytes() != path.read_bytes():
+                    raise BenchmarkError(
+                        f"{path}: {other} has the same name and another content; rename or remove yours"
+                    )
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """The files of a folder that a command line can choose, by the groups that the project has."""
+    for group in (ROOT / "conf").iterdir():
+        yield from (folder / group.name).glob("*.yaml")
+    yield from (folder / "sweeps").rglob("*.yaml")
 
 
 def _places(override: str) -> list[str]:

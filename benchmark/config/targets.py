@@ -10,9 +10,12 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
 from importlib import import_module
 from pathlib import Path
+from traceback import walk_tb
 from types import ModuleType
 from typing import Any, TypeVar
 
@@ -20,9 +23,10 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from benchmark.config.ranges import check_settings
-from benchmark.errors import BenchmarkError, one_line
+from benchmark.errors import BenchmarkError, hint, nearest, one_line
 
 T = TypeVar("T")
+SIMPLE = (bool, int, float, str)  # types of a default that can be shown as a line of code
 OURS = __name__.partition(".")[0]
 VARIABLE = "BENCHMARK_TRUSTED"
 # Read once, at import, because a configuration can set variables later (`hydra.job.env_set`).
@@ -34,6 +38,27 @@ BUILDERS = {  # builders of this package, by the kind of their product
 }
 
 
+@contextmanager
+def no_exit() -> Iterator[None]:
+    """Make an error of an exit in the block, which is code of the user's: the command would end without a word.
+
+    Raises: BenchmarkError naming the code.
+    """
+    try:
+        yield
+    except SystemExit as error:
+        frames = [frame for frame, _ in walk_tb(error.__traceback__)]
+        names = [(str(frame.f_globals.get("__name__")), frame.f_code.co_qualname) for frame in frames]
+        # The last may be Python's own `exit`.
+        module, inner = ([name for name in names if name[0].partition(".")[0] in TRUSTED - {OURS}] or names)[
+            -1
+        ]
+        place = module if inner == "<module>" else f"{module}.{inner}"
+        raise BenchmarkError(
+            f"{place}: exits (SystemExit: {error}), and a command ends with a message; raise an error in its place"
+        ) from error
+
+
 def class_of(key: str, target: object, base: type[T]) -> type[T]:
     """The class ``key._target_``. Raises: BenchmarkError if missing, not trusted or no subclass of ``base``."""
     kind = located(f"{key}._target_", target)
@@ -43,6 +68,7 @@ def class_of(key: str, target: object, base: type[T]) -> type[T]:
     return kind
 
 
+@no_exit()
 def built(key: str, settings: dict[str, Any], base: type[T]) -> T:
     """The object that the dictionary ``settings`` describes.
 
@@ -55,12 +81,46 @@ def built(key: str, settings: dict[str, Any], base: type[T]) -> T:
     kind = class_of(key, settings["_target_"], base)
     values = {name: value for name, value in settings.items() if name != "_target_"}
     try:
-        # The dataclass is the schema: OmegaConf checks names and types against its fields.
+        _check_fields(kind, base, values)
+        # The dataclass is the schema: OmegaConf checks types against its fields.
         made: T = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(kind), values))  # type: ignore
         check_settings(vars(made))
     except (OmegaConfBaseException, BenchmarkError) as error:
         raise BenchmarkError(f"{key}: {one_line(error)}") from error
     return made
+
+
+def _check_fields(kind: type, base: type, values: Mapping[str, Any]) -> None:
+    """Refuse settings that are no fields of ``kind``; a class that is no dataclass is left to OmegaConf.
+
+    Raises: BenchmarkError, with the line to write if the class has an attribute of that name.
+    """
+    valid = [field.name for field in fields(kind)] if is_dataclass(kind) else list(values)
+    for name in values:
+        if name in valid:
+            continue
+        advice = nearest(name, valid)
+        if name in vars(kind).get("__annotations__", {}) and "__dataclass_fields__" not in vars(kind):
+            advice = f"; write @dataclass above `class {kind.__name__}`"
+        elif not hasattr(base, name) and type(default := getattr(kind, name, None)) in SIMPLE:
+            types = {type(default), type(values[name])}
+            named = "float" if types == {int, float} else type(default).__name__
+            advice = f"; write `{name}: {named} = {default!r}` in the class"
+        raise BenchmarkError(f"{kind.__name__} has no field {name!r}{advice}")
+
+
+def check_acts(key: str, made: object, base: type, hooks: Sequence[str]) -> None:
+    """Refuse an object whose class overrides none of the ``hooks`` of ``base``: it would do nothing.
+
+    Raises: BenchmarkError naming the function that was probably meant to be a hook.
+    """
+    kind = type(made)
+    if any(getattr(kind, hook) is not getattr(base, hook) for hook in hooks):
+        return
+    own = {name: part for of in kind.__mro__ if not issubclass(base, of) for name, part in vars(of).items()}
+    named = [name for name, part in own.items() if callable(part) and not name.startswith("__")]
+    meant = next((f": {name!r} is none{said}" for name in named if (said := hint(name, hooks))), "")
+    raise BenchmarkError(f"{key}: {kind.__name__} overrides no hook{meant} (valid: {', '.join(hooks)})")
 
 
 def check_builder(key: str, path: object) -> None:
@@ -81,6 +141,7 @@ def check_builder(key: str, path: object) -> None:
         )
 
 
+@no_exit()
 def made_by(key: str, path: str, cache: Path) -> Path:
     """The folder that the builder at a dotted ``path`` makes in ``cache``, or finds there.
 
@@ -105,6 +166,7 @@ def check_path(key: str, path: object) -> None:
     _check_trust(key, path, path)
 
 
+@no_exit()
 def located(key: str, path: object) -> Any:
     """The object at a dotted ``path``. Nothing outside the trusted packages is imported on the way.
 

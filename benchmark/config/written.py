@@ -22,6 +22,7 @@ from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigLoadError, ConfigResult, ConfigSource
 from omegaconf import OmegaConf
 
+from benchmark.config.names import check_file
 from benchmark.config.schema import RunConfig
 from benchmark.config.yaml_text import parsed
 from benchmark.errors import BenchmarkError
@@ -67,13 +68,17 @@ def register() -> None:
 def content(path: Path, group: str) -> tuple[dict[Any, Any], dict[str, str | None]]:
     """The content of a configuration file of ``group``, not to be changed, and its header.
 
-    Raises: BenchmarkError naming file, line and column, for text that is not a mapping.
+    Raises: BenchmarkError naming file, line and column, for text that is not a mapping, an empty file, or a file
+    of a method or probe that declares another name.
     """
     text = read(path)
     header = ConfigSource._get_header_dict(text[:512])
-    stated = _loaded(text, path, type_of(header.get("package"), group)) or {}
+    stated = _loaded(text, path, type_of(header.get("package"), group))
+    if stated is None:
+        raise BenchmarkError(f"{path}: is empty; write its keys and values, or {{}} if it is to have none")
     if not isinstance(stated, dict):
         raise BenchmarkError(f"{path}: must be a mapping of keys to values, not {stated!r}")
+    check_file(path, group, place_of(header.get("package"), group))
     return stated, header
 
 
@@ -201,8 +206,14 @@ def check_keys(node: yaml.Node, path: Path) -> None:
 
 def type_of(package: str | None, group: str) -> Any:
     """The schema's type for the content of a file: at its header's ``package``, else at its group."""
+    place = place_of(package, group)
+    return RunConfig if place in (GLOBAL, "") else type_at(place)
+
+
+def place_of(package: str | None, group: str) -> str:
+    """The dotted key that a file fills: its header's ``package``, else its group."""
     place = (package or "_group_").replace("_group_", group.replace("/", "."))
-    return RunConfig if place in (GLOBAL, "") else type_at(place.removeprefix(f"{GLOBAL}."))
+    return place.removeprefix(f"{GLOBAL}.")
 
 
 @cache

@@ -14,6 +14,7 @@ import yaml
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
+from benchmark.config import written
 from benchmark.config.compose import composing
 from benchmark.config.identity import run_ids
 from benchmark.config.overrides import as_written
@@ -147,7 +148,7 @@ def _first(name: str, fixed: dict[str, str] | None, search: tuple[str, ...], rec
 
 def _fixed_choices(path: Path) -> dict[str, str] | None:
     """A sweep file's choices by group; None if it changes its runs in other ways."""
-    read = yaml.load(path.read_text(), LOADER)
+    read, _ = written.content(path, "sweeps")
     if set(read) - {"defaults", "hydra", "table"}:
         return None
     choices = {}

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
@@ -19,6 +18,7 @@ from rich.text import Text
 
 from benchmark.command import Paragraphs
 from benchmark.config.targets import class_of
+from benchmark.config.written import content
 from benchmark.errors import BenchmarkError
 from benchmark.places import ROOT, in_home
 from benchmark.progress import IMPORTING, shown
@@ -63,15 +63,12 @@ def listing(folder: Path) -> list[Entry]:
 def read(path: Path) -> Entry:
     """Read the file of a method at ``path``.
 
-    Raises: BenchmarkError for a file that is no YAML, or that names no method.
+    Raises: BenchmarkError for a file that is no YAML, that names no method, or whose header names another.
     """
     from benchmark.methods import Method  # imports torch, which --help does not need
 
-    try:
-        settings = OmegaConf.load(path)
-    except yaml.YAMLError as error:
-        raise BenchmarkError(f"{path}: {' '.join(str(error).split())}") from error
-    if not isinstance(settings, DictConfig) or "_target_" not in settings:
+    settings = OmegaConf.create(content(path, "method")[0])
+    if "_target_" not in settings:
         raise BenchmarkError(f"{path}: not the file of a method: it has no `_target_`, the class of a method")
     method = class_of(f"method.{path.stem}", settings.pop("_target_"), Method)
     return Entry(path.stem, method, ", ".join(f"{key}={typed(settings, key)}" for key in map(str, settings)))
@@ -91,11 +88,10 @@ def typed(settings: DictConfig, key: str) -> str:
 
 def about(method: type[Method]) -> list[str]:
     """Describe a class in lines: title, paper, hooks, cost."""
-    from benchmark.methods import Method
+    from benchmark.methods.base import HOOKS, Method
 
-    hooks = [name for name, value in vars(Method).items() if callable(value)]
     first = (sys.modules[method.__module__].__doc__ or method.__name__).split("\n")[0]
-    acts = [hook for hook in hooks if getattr(method, hook) is not getattr(Method, hook)]
+    acts = [hook for hook in HOOKS if getattr(method, hook) is not getattr(Method, hook)]
     facts = {"paper": method.paper, "acts at": ", ".join(acts), "cost": method.cost}
     return [first, *(f"{name + ':':<8} {fact or UNSAID}" for name, fact in facts.items())]
 

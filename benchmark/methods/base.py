@@ -227,6 +227,12 @@ class Method(Stateful):
         return nullcontext()
 
 
+#: The functions by which a method acts; the others only refuse something.
+HOOKS = tuple(
+    name for name, value in vars(Method).items() if callable(value) and name not in ("conflict", "check")
+)
+
+
 def overrides(method: Any, hook: str) -> bool:
     """True if ``method`` acts at ``hook``."""
     return getattr(type(method), hook) is not getattr(Method, hook)

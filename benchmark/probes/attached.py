@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from benchmark.config.schema import RunConfig
-from benchmark.config.targets import built
-from benchmark.probes.base import Probe, Subject
+from benchmark.config.targets import built, check_acts
+from benchmark.probes.base import HOOKS, Probe, Subject
 from benchmark.training.assemble import Training
 from benchmark.training.onlooker import Onlooker
 
@@ -19,9 +19,12 @@ from benchmark.training.onlooker import Onlooker
 def build(chosen: dict[str, Any]) -> dict[str, Probe]:
     """Make the probes of a configuration, by name.
 
-    Raises: BenchmarkError for an unknown or invalid setting of a probe.
+    Raises: BenchmarkError for an unknown or invalid setting of a probe, and for a probe without a hook.
     """
-    return {name: built(f"probe.{name}", chosen[name], Probe) for name in sorted(chosen)}
+    probes = {name: built(f"probe.{name}", chosen[name], Probe) for name in sorted(chosen)}
+    for name, probe in probes.items():
+        check_acts(f"probe.{name}", probe, Probe, HOOKS)
+    return probes
 
 
 class Probes(Onlooker):

@@ -137,6 +137,9 @@ class Probe(Stateful):
         return {}
 
 
+HOOKS = ("begin", "updated", "end")
+
+
 def at_least_one(key: str, value: int | None) -> None:
     """Refuse a count below 1; None stands for all.
 

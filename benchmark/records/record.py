@@ -31,6 +31,7 @@ FINISHED, DIVERGED, FAILED = "finished", "diverged", "failed"
 
 LOUD = 10  # warn if a term of the loss is so many times the task's own
 DATA = "data "  # precedes the name of a split in `Record.origins`
+CODE = "the code of "  # precedes the name of a module
 
 Scores = dict[str, dict[str, float]]  # by evaluation set and metric; fractions
 
@@ -139,7 +140,8 @@ class Record:
     evaluation, empty if the run diverged. ``examples`` are counts by set; the training set is ``train``.
     ``environment`` has the code's commit, the versions of packages, and the device. ``seal`` proves the
     files, see `benchmark.records.seal`. ``terms`` has, by method, the term that it adds to the loss divided
-    by the task's own loss, at the first update.
+    by the task's own loss, at the first update. ``own_code`` are the SHA-256 of files of the user's own code,
+    by module: of classes and builders that the configuration names, and of their bases.
     """
 
     run_id: str
@@ -164,18 +166,20 @@ class Record:
     version: int = VERSION
     seal: dict[str, str] = field(default_factory=dict, compare=False)
     terms: dict[str, float] = field(default_factory=dict)
+    own_code: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """The content of the record's file."""
         return asdict(self)
 
     def origins(self) -> dict[str, str]:
-        """The digests of the files behind the result, by role: weights, tokenizer, data."""
+        """The digests of the files behind the result, by role: weights, tokenizer, data, own code."""
         model = self.model
         weights = {"weights": model.digest} if model.digest else {"revision": model.revision}
         facts = weights | {"tokenizer": model.tokenizer}
         data = {DATA + name: digest for name, digest in self.data.digests.items()}
-        return {name: fact for name, fact in facts.items() if fact is not None} | data
+        code = {CODE + name: digest for name, digest in self.own_code.items()}
+        return {name: fact for name, fact in facts.items() if fact is not None} | data | code
 
     def changed(self, now: Mapping[str, str]) -> list[str]:
         """The names of the record's origins that surely differ ``now``."""
@@ -226,7 +230,7 @@ class Failure:
 
 
 # Fields that records of this version need not have, since older code did not write them.
-LATER = ("drawn", "left_out", "tokenizer", "seal", "terms")
+LATER = ("drawn", "left_out", "tokenizer", "seal", "terms", "own_code")
 
 
 def _checked(kind: str, stored: Any) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
     STORE/RUN_ID/record.json        configuration, scores, curve, timings, environment: see `benchmark.records.record`
     STORE/RUN_ID/arrays.npz         training losses; logits and targets of every evaluation
-    STORE/RUN_ID-2/                 the same for the next data, weights or tokenizer behind the same names, or
+    STORE/RUN_ID-2/                 the same for the next data, weights, tokenizer or own code behind the same names, or
                                     from another store that was merged into this one, with other bits
     STORE/failures/RUN_ID-N.json    the error of the N-th failed attempt at a run
     STORE/unfinished/RUN_ID.pt      the state of an unfinished run, to continue from (`benchmark.training.snapshot`)

@@ -1,4 +1,4 @@
-"""Records whose scores may share a mean: all from the same data, weights and tokenizer."""
+"""Records whose scores may share a mean: all from the same data, weights, tokenizer and own code."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from benchmark.config.schema import RunConfig
 from benchmark.grids.grid import Grid
-from benchmark.records.record import DATA, Record
+from benchmark.records.record import CODE, DATA, Record
 
 Origins = dict[tuple[str, ...], str]
 
@@ -20,7 +20,7 @@ def of_one_origin(grid: Grid, records: Mapping[str, Record]) -> tuple[dict[str, 
         origins = _origins(configs[run_id], record)
         different = {key for key, digest in origins.items() if agreed.get(key, digest) != digest}
         if different:
-            others |= {f"{key[-1]} of {key[0]}" for key in different}
+            others |= {f"{key[-1]} of {key[0]}" if len(key) > 1 else key[0] for key in different}
             continue
         agreed |= origins
         kept.add(run_id)
@@ -38,6 +38,6 @@ def _origins(config: RunConfig, record: Record) -> Origins:
     model = (config.model.name, str(config.model.id or config.model.builder), str(config.model.revision))
     task = (str(config.task.repo or config.task.builder), str(config.task.revision))
     return {
-        (*(task if name.startswith(DATA) else model), name): digest
+        (name,) if name.startswith(CODE) else (*(task if name.startswith(DATA) else model), name): digest
         for name, digest in record.origins().items()
     }

@@ -1,4 +1,4 @@
-"""Records that still hold: the data, weights and tokenizer behind their names have not changed.
+"""Records that still hold: the data, weights, tokenizer and code behind their names have not changed.
 
 A run's id is a hash of its configuration, but the files behind the names in it can change. So a record is
 compared with the files on this machine: by `stat` alone if nothing was touched, else by digests. Files that
@@ -17,8 +17,9 @@ from benchmark.digests import computed, present_digests, recalled
 from benchmark.models import model_files as models
 from benchmark.progress import hearer, silence
 from benchmark.records.reading import UnreadableError
-from benchmark.records.record import DATA, Record, Weights
+from benchmark.records.record import CODE, DATA, Record, Weights
 from benchmark.records.store import Store
+from benchmark.runs import own_code
 
 
 class Hits:
@@ -35,6 +36,7 @@ class Hits:
         # By the `id()` of a part, which runs of a grid share; the part is stored too, so that its `id()` is
         # not reused.
         self.known: dict[int, tuple[Any, Mapping[str, str]]] = {}
+        self.code: dict[str, str | None] = {}  # the present digests of modules of the user's own
 
     def of_runs(self, configs: Mapping[str, RunConfig]) -> dict[str, Record]:
         """The records of runs by id; a warning counts the records that cannot be read now (`unknown`)."""
@@ -82,7 +84,10 @@ class Hits:
             self.known[id(config.model)] = config.model, model_at_hand(config.model, cache)
         if id(config.task) not in self.known:
             self.known[id(config.task)] = config.task, data_at_hand(config.task, cache, record)
-        return {**self.known[id(config.model)][1], **self.known[id(config.task)][1]}
+        for module in record.own_code.keys() - self.code.keys():
+            self.code[module] = own_code.present(module)
+        code = {CODE + module: digest for module in record.own_code if (digest := self.code[module])}
+        return {**self.known[id(config.model)][1], **self.known[id(config.task)][1], **code}
 
 
 def model_at_hand(model: ModelConfig, cache: Path) -> dict[str, str]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from benchmark.config.schema import RunConfig
+from benchmark.config.targets import no_exit
 
 
+@no_exit()
 def check_plugins(config: RunConfig) -> None:
     """Build the methods, probes and tracker of a configuration to check their settings.
 

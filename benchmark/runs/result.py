@@ -21,13 +21,14 @@ NOT_IN_RECORD = ("store", "cache", "table", "tracker", "engine", "snapshot_minut
 
 @dataclass(frozen=True)
 class Trained:
-    """A finished fine-tuning: task, outcome, initial weights, environment and peak memory."""
+    """A finished fine-tuning: task, outcome, initial weights, environment, peak memory and own code."""
 
     task: Task
     outcome: Outcome
     weights: Weights
     environment: dict[str, Any]
     memory: Memory
+    own_code: dict[str, str]
 
 
 def record_of(run_id: str, config: RunConfig, command: str, trained: Trained) -> Record:
@@ -58,6 +59,7 @@ def record_of(run_id: str, config: RunConfig, command: str, trained: Trained) ->
         model=Weights(**privacy.portable(asdict(trained.weights))),
         data=Data(**privacy.portable(data) | {"revisions": _by_name(data["revisions"])}),
         environment=trained.environment,
+        own_code=trained.own_code,
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark import stopping
+from benchmark.config.targets import no_exit
 from benchmark.config.validation import validate
 from benchmark.errors import BenchmarkError
 from benchmark.progress import COMPILING, IMPORTING, IN_STORE, LOADING, Tell, heard_by, silence
@@ -16,6 +17,7 @@ from benchmark.randomness import derive
 from benchmark.records.disk import make_writable
 from benchmark.records.lease import Lease
 from benchmark.records.record import Memory, Record, Weights
+from benchmark.runs import own_code
 from benchmark.runs.device import (
     check_precision,
     check_training,
@@ -61,6 +63,7 @@ class Ready:
     memory: PeakMemory
     environment: dict[str, Any]
     weights: Weights
+    own_code: dict[str, str]
 
 
 def run(this: Run, tell: Tell = silence, wait: bool = True) -> Record:
@@ -102,7 +105,7 @@ def found_or_made(this: Run, tell: Tell, wait: bool, tracking: Tracking) -> tupl
 def train_and_record(this: Run, tell: Tell, lease: Lease, listener: Listener) -> Record:
     """Train a run and add it to its store."""
     started = time.perf_counter()
-    with failures_recorded(this), noted(this, tell) as telling, stopping.deferred():
+    with failures_recorded(this), noted(this, tell) as telling, stopping.deferred(), no_exit():
         trained = train(this, telling, listener)
         record = record_of(this.id, this.config, this.command, trained)
         arrays = arrays_of(trained)
@@ -178,7 +181,7 @@ def attempt(this: Run, strict: bool, tell: Tell, listener: Listener) -> Trained:
         tell(COMPILING, 0, 0)
     outcome = fine_tune(ready.training, ready.snapshot, ready.watch, tell, listener)
     memory = Memory(ready.memory.peak(), ready.memory.reserved())
-    return Trained(ready.training.task, outcome, ready.weights, ready.environment, memory)
+    return Trained(ready.training.task, outcome, ready.weights, ready.environment, memory, ready.own_code)
 
 
 def assemble(this: Run, strict: bool = True) -> Ready:
@@ -222,6 +225,8 @@ def assemble(this: Run, strict: bool = True) -> Ready:
     here = stamp | {"on": str(device)}  # a snapshot's tensors are restored to the device they were on
     weights = keep(config, pretrained.checkpoint(config.model, cache).folder, task.files)
     here |= {"of": [weights.digest or weights.revision, weights.tokenizer, task.stamp["digests"]]}
+    code = own_code.loaded(config)
+    here |= {"own_code": code} if code else {}  # older snapshots have none
     snapshot = Snapshot(this.store, this.id, config.snapshot_minutes, here)
     weights.drawn = list(model.drawn)  # type: ignore[arg-type]  # by `pretrained.load`
     used.forget()
@@ -237,4 +242,4 @@ def assemble(this: Run, strict: bool = True) -> Ready:
         watched=watch is not NOBODY,
         cache=cache,
     )
-    return Ready(training, snapshot, watch, used, stamp | {"deterministic": strict}, weights)
+    return Ready(training, snapshot, watch, used, stamp | {"deterministic": strict}, weights, code)

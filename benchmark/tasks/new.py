@@ -17,6 +17,7 @@ from benchmark.data.listing import ALIKE, Listing, are_joined
 from benchmark.data.shards import in_short
 from benchmark.errors import BenchmarkError
 from benchmark.hub_answers import DATA_SET, how_to_get
+from benchmark.places import ROOT
 from benchmark.tasks.guess import Guess, guessed
 from benchmark.tasks.usual_names import USUAL
 
@@ -41,10 +42,9 @@ def write(
     if not NAME.fullmatch(name):
         raise BenchmarkError(f"{name!r}: a task's name has letters, digits and _, and begins with a letter")
     path = conf / "task" / f"{name}.yaml"
-    if path.exists():
-        raise BenchmarkError(
-            f"{path} is there already and is not overwritten: choose another name, or remove it"
-        )
+    for taken in (path, ROOT / "conf" / "task" / path.name):
+        if taken.exists():
+            raise BenchmarkError(f"{taken} is there already and is not overwritten: choose another name")
     own = local.path_of(data)
     repo = data if own is None else str(own)
     folder = _of_hub(data) if own is None else own

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -101,3 +103,55 @@ def test_a_score_that_a_task_does_not_have_cannot_be_reported(
 def test_a_column_is_one_text_of_a_pair(text: str, compose: Compose) -> None:
     with pytest.raises(BenchmarkError, match="the column 'sentence' is there twice"):
         validate(compose("task=opinion", f"task.text={text}"))
+
+
+NOISE = "_target_: benchmark.methods.noisytune.NoisyTune\n"
+PROBE = "_target_: benchmark.probes.norm_change.NormChange\n"
+
+
+@pytest.mark.parametrize(
+    ("group", "text", "why"),
+    [
+        ("method", "", "is empty"),
+        ("method", "\n# a remark\n", "is empty"),
+        ("method", "# @package method.mine\n# a remark\n", "is empty"),
+        ("probe", "", "is empty"),
+        ("tracker", "# a remark\n", "is empty"),
+        ("data", "", "is empty"),
+        (
+            "method",
+            f"# @package method.noisytune\n{NOISE}",
+            "declares method.noisytune; its first line is to",
+        ),
+        ("method", f"# @package method.min\n{NOISE}", "declares method.min; its first line is to"),
+        ("method", f"# @package _global_.method.other\n{NOISE}", "declares method.other"),
+        ("method", f"# @package protocol\n{NOISE}", "declares protocol"),
+        ("method", NOISE, "declares no name; its first line is to be `# @package method.mine`"),
+        ("probe", f"# @package probe.norm_change\n{PROBE}", "declares probe.norm_change"),
+        ("probe", PROBE, "declares no name"),
+    ],
+)
+def test_a_file_that_does_not_give_what_its_name_promises_is_refused(
+    group: str, text: str, why: str, tmp_path: Path
+) -> None:
+    path = tmp_path / group / "mine.yaml"
+    path.parent.mkdir()
+    path.write_text(text)
+    choice = "[mine]" if group in ("method", "probe") else "mine"
+    with pytest.raises(BenchmarkError, match=re.escape(f"{path}: {why}")):
+        run_config(f"hydra.searchpath=['file://{tmp_path}']", f"{group}={choice}")
+
+
+@pytest.mark.parametrize("header", ["method.mine", "_global_.method.mine"])
+def test_a_method_is_known_by_the_name_of_its_file(header: str, tmp_path: Path) -> None:
+    path = tmp_path / "method" / "mine.yaml"
+    path.parent.mkdir()
+    path.write_text(f"# @package {header}\n{NOISE}")
+    assert [*run_config(f"hydra.searchpath=['file://{tmp_path}']", "method=[mine]").method] == ["mine"]
+
+
+def test_a_file_without_values_says_so_itself(tmp_path: Path) -> None:
+    path = tmp_path / "tracker" / "mine.yaml"
+    path.parent.mkdir()
+    path.write_text("{}\n")
+    assert run_config(f"hydra.searchpath=['file://{tmp_path}']", "tracker=mine").tracker == {}

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from benchmark.config.compose import run_config
+from benchmark.config.launching import check_files
 from benchmark.config.overrides import as_written
 from benchmark.config.searchpath import with_ours
 from benchmark.errors import BenchmarkError
 from benchmark.grids import grid
+from benchmark.places import ROOT
 from benchmark.records.disk import make_writable
 
 
@@ -41,3 +43,35 @@ def test_the_folder_of_nobody_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(BenchmarkError, match=r"store=~no-such-user/runs: there is no such home folder"):
         make_writable("store", store)
     assert not [path for path in tmp_path.iterdir() if path.name.startswith("~")]
+
+
+@pytest.mark.parametrize(
+    ("name", "ours"),
+    [
+        ("method/noisytune.yaml", "conf/method/noisytune.yaml"),
+        ("task/rte.yaml", "conf/task/rte.yaml"),
+        ("sweeps/demo/noisytune.yaml", "sweeps/demo/noisytune.yaml"),
+    ],
+)
+def test_two_different_files_of_one_name_are_refused(name: str, ours: str, tmp_path: Path) -> None:
+    mine, search = tmp_path / name, f"hydra.searchpath=['{tmp_path}']"
+    mine.parent.mkdir(parents=True)
+    mine.write_bytes((ROOT / ours).read_bytes())
+    with_ours([search])  # a copy is as good as its original
+    mine.write_text("name: mine\n")
+    for command in (
+        lambda: with_ours([search]),
+        lambda: grid.load("demo/noisytune", [search]),
+        lambda: check_files(["--config-dir", str(tmp_path)]),
+    ):
+        with pytest.raises(BenchmarkError, match="has the same name and another content") as refused:
+            command()
+        assert str(refused.value).startswith(f"{mine}: {ROOT / ours} ")
+
+
+def test_two_folders_of_ones_own_have_no_name_in_common(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder / "task").mkdir(parents=True)
+        (tmp_path / folder / "task" / "mine.yaml").write_text(f"name: mine\nlabel: {folder}\n")
+    with pytest.raises(BenchmarkError, match=r"a/task/mine.yaml: .*b/task/mine.yaml has the same name"):
+        with_ours([f"hydra.searchpath=['{tmp_path}/a','{tmp_path}/b']"])

@@ -9,15 +9,18 @@ from pathlib import Path
 
 import pytest
 
+from benchmark import methods, probes
 from benchmark.config import targets
 from benchmark.config.compose import register
 from benchmark.config.launching import check_files, check_sweep
+from benchmark.config.schema import RunConfig
 from benchmark.config.targets import built, check_builder, class_of, made_by
 from benchmark.config.validation import validate
 from benchmark.errors import BenchmarkError
 from benchmark.methods import Method
 from benchmark.places import ROOT
 from benchmark.probes.base import Probe
+from benchmark.runs.plugins import check_plugins
 
 FOREIGN = [
     "shutil.rmtree",
@@ -131,6 +134,114 @@ def test_the_environment_names_packages_and_a_file_cannot() -> None:
         check=True,
     )
     assert shown.stdout == "['benchmark', 'mine', 'yours']\n"
+
+
+THEIRS = """
+from dataclasses import dataclass
+from benchmark.methods import Method
+from benchmark.probes.base import Probe
+from benchmark.runs.plugins import check_plugins
+
+@dataclass
+class Shrink(Method):
+    share: float = 0.5
+    def helper(self): pass
+    def atach(self, model, context): pass
+
+@dataclass
+class Idle(Method):
+    def check(self, protocol, task): pass
+
+class Base(Method):
+    def after(self, update): pass
+
+@dataclass
+class Inherits(Base): pass
+
+@dataclass
+class Looks(Probe):
+    def ends(self, subject): pass
+"""
+
+
+ACTS = """
+from dataclasses import dataclass
+from benchmark.methods import Method
+
+@dataclass
+class Acts(Method):
+    def attach(self, model, context): pass
+"""
+
+
+@pytest.fixture
+def theirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """A function that makes text the module strangers_module, which is trusted."""
+    monkeypatch.setattr(targets, "TRUSTED", frozenset({"benchmark", "strangers_module"}))
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+
+    def write(text: str) -> None:
+        (tmp_path / "strangers_module.py").write_text(text)
+        monkeypatch.delitem(sys.modules, "strangers_module", raising=False)
+
+    return write
+
+
+def test_a_class_that_acts_nowhere_is_refused(theirs: Callable[[str], None]) -> None:
+    theirs(THEIRS)
+    for build, name, says in (
+        (methods.build, "Shrink", r"Shrink overrides no hook: 'atach' is none; did you mean 'attach'\?"),
+        (methods.build, "Idle", r"Idle overrides no hook \(valid: initialise, remember, "),
+        (probes.build, "Looks", r"Looks overrides no hook: 'ends' is none; did you mean 'end'\?"),
+    ):
+        with pytest.raises(BenchmarkError, match=rf"(method|probe)\.mine: {says}"):
+            build({"mine": {"_target_": f"strangers_module.{name}"}})
+    methods.build({"mine": {"_target_": "strangers_module.Inherits"}})
+
+
+@pytest.mark.parametrize(
+    ("text", "setting", "says"),
+    [
+        ("@dataclass\nclass Mine(Acts):\n    share = 0.5", 0.25, "write `share: float = 0.5` in the class"),
+        ("@dataclass\nclass Mine(Acts):\n    share = 1", 0.25, "write `share: float = 1` in the class"),
+        ("@dataclass\nclass Mine(Acts):\n    share = 'a'", "b", "write `share: str = 'a'` in the class"),
+        ("class Mine(Acts):\n    share: float = 0.5", 0.25, "write @dataclass above `class Mine`"),
+        ("@dataclass\nclass Mine(Acts):\n    shares: float = 0.5", 0.25, "did you mean 'shares'"),
+        ("@dataclass\nclass Mine(Acts): pass", 0.25, "(valid: none)"),
+    ],
+)
+def test_a_setting_that_is_no_field_is_told_how_to_become_one(
+    text: str, setting: object, says: str, theirs: Callable[[str], None]
+) -> None:
+    theirs(f"{ACTS}\n{text}\n")
+    with pytest.raises(BenchmarkError, match=r"method\.mine: Mine has no field 'share'") as refused:
+        built("method.mine", {"_target_": "strangers_module.Mine", "share": setting}, Method)
+    assert says in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("raise SystemExit(3)", r"strangers_module: exits \(SystemExit: 3\)"),
+        ("exit(3)", r"strangers_module: exits"),
+        (
+            "@dataclass\nclass Mine(Acts):\n    def __post_init__(self): exit()",
+            r"strangers_module\.Mine\.__post_init__: exits",
+        ),
+        ("class Mine(Acts):\n    def check(self, *_): exit(0)", r"strangers_module\.Mine\.check: exits"),
+    ],
+)
+def test_code_that_exits_is_named(
+    text: str, place: str, theirs: Callable[[str], None], compose: Callable[..., RunConfig]
+) -> None:
+    theirs(f"{ACTS}\n{text}\n")
+    config = compose("+method.mine={_target_: strangers_module.Mine}")
+    with pytest.raises(BenchmarkError, match=place):
+        check_plugins(config)
+    theirs("raise KeyboardInterrupt")
+    with pytest.raises(KeyboardInterrupt):
+        check_plugins(config)
 
 
 HYDRAS_OWN = {

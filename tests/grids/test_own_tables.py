@@ -84,6 +84,12 @@ def test_ours_are_there_beside_ones_own(search: str, cli: Command) -> None:
     assert status == 0, errors
 
 
+def test_an_empty_table_is_refused(search: str, own: Path) -> None:
+    (own / "sweeps" / "of_mine" / "table2.yaml").write_text("# to be written\n")
+    with pytest.raises(BenchmarkError, match=r"of_mine/table2.yaml: is empty"):
+        grid.load("of_mine/table2", [search])
+
+
 @pytest.mark.parametrize("value", ["[/nothing/here]", "['file:///nothing/here']"])
 def test_a_folder_that_is_not_there_is_named(value: str) -> None:
     with pytest.raises(BenchmarkError, match=r"hydra.searchpath: no folder /nothing/here"):

@@ -26,7 +26,7 @@ def wide(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def written(folder: Path, text: str, name: str = "mine") -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{name}.yaml").write_text(text)
+    (folder / f"{name}.yaml").write_text(f"# @package method.{name}\n{text}")
     return folder
 
 
@@ -87,7 +87,7 @@ def test_a_method_that_says_nothing_of_itself_is_listed_all_the_same(
 ) -> None:
     (tmp_path / "strangers_shrink.py").write_text(THEIRS)
     monkeypatch.syspath_prepend(tmp_path)
-    written(tmp_path / "conf", "# @package method.mine\n_target_: strangers_shrink.Shrink\n")
+    written(tmp_path / "conf", "_target_: strangers_shrink.Shrink\n")
     assert main([str(tmp_path / "conf")]) == 0
     assert block(capsys.readouterr().out, "mine") == [
         "Shrink",
@@ -118,6 +118,16 @@ def test_a_file_that_is_no_method_is_refused_by_name(
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert [part for part in said if part not in error] == [], error
+
+
+def test_a_copy_that_kept_its_header_is_not_listed_under_another_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written(tmp_path, "_target_: benchmark.methods.noisytune.NoisyTune\n").joinpath("mine.yaml").rename(
+        tmp_path / "theirs.yaml"
+    )
+    assert main([str(tmp_path)]) == 2
+    assert "theirs.yaml: declares method.mine" in capsys.readouterr().err
 
 
 def test_a_folder_without_methods_is_refused_by_name(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -47,8 +48,9 @@ def theirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         "# @package method.shrink\n_target_: theirs.Shrink\nshare: 0.25\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
+    sys.modules.pop("theirs", None)
     yield folder
-    monkeypatch.delitem(__import__("sys").modules, "theirs", raising=False)
+    sys.modules.pop("theirs", None)
 
 
 def test_a_method_of_somebody_elses_is_found_and_run(
@@ -58,6 +60,17 @@ def test_a_method_of_somebody_elses_is_found_and_run(
     status, output, errors = cli(search, "method=[shrink,rdrop]", "data.count=32", "protocol.epochs=1")
     assert (status, errors) == (0, "")
     assert "shrink" in output
+
+
+@pytest.mark.parametrize("status", [0, 5])
+def test_an_exit_in_a_hook_is_an_error(
+    status: int, theirs: Path, cli: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    hook = f"    def loss(self, step):\n        raise SystemExit({status})\n"
+    (tmp_path / "theirs.py").write_text(METHOD + hook)
+    found, _, errors = cli(f"hydra.searchpath=[file://{theirs}]", "method=[shrink]", "data.count=32")
+    assert (found, errors.count("\n")) == (2, 1)
+    assert errors.startswith(f"error: theirs.Shrink.loss: exits (SystemExit: {status}), ")
 
 
 def test_it_is_listed(theirs: Path) -> None:

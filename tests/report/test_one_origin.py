@@ -21,6 +21,7 @@ CHANGES = {
     "weights": lambda record: replace(record.model, digest="1" * 64),
     "tokenizer": lambda record: replace(record.model, tokenizer="1" * 64),
     "data": lambda record: replace(record.data, digests={"opinion/train": "1" * 64}),
+    "the code of theirs": lambda record: {"theirs": "1" * 64},
 }
 
 
@@ -40,9 +41,10 @@ def mixed(
         for run_id, record in records(planned, SCORES, SCORES).items():
             model = replace(record.model, digest="0" * 64, tokenizer="0" * 64)
             data = replace(record.data, digests={"opinion/train": "0" * 64})
-            record = replace(record, model=model, data=data, finished=OLD)
+            record = replace(record, model=model, data=data, own_code={"theirs": "0" * 64}, finished=OLD)
             if record.config["seed"] == 3:
-                changed = {"data" if what == "data" else "model": CHANGES[what](record)}
+                part = {"data": "data", "the code of theirs": "own_code"}.get(what, "model")
+                changed = {part: CHANGES[what](record)}
                 record = replace(record, finished=finished, **changed)
             found[run_id] = record
         return found

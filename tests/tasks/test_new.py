@@ -180,6 +180,8 @@ def test_a_file_is_written_once(tmp_path: Path) -> None:
     assert lines[:3] == ["training split: train", "evaluation sets: dev, test", "kind: classification"]
     with pytest.raises(BenchmarkError, match=r"mine.yaml is there already and is not overwritten"):
         write("mine", str(data), tmp_path / "conf", "default", [], None)
+    with pytest.raises(BenchmarkError, match=r"conf/task/rte.yaml is there already"):
+        write("rte", str(data), tmp_path / "conf", "default", [], None)
 
 
 @pytest.mark.parametrize(

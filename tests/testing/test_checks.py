@@ -49,6 +49,9 @@ class NotNeutral(Method):
 class Undeclared(Method):
     """Says nothing about how to switch it off."""
 
+    def attach(self, model, context):
+        pass
+
 
 @dataclass
 class NoisyEvaluation(Method):

@@ -7,9 +7,9 @@ from typing import Any
 
 from transformers import PreTrainedModel
 
-from benchmark.config.targets import built
+from benchmark.config.targets import built, check_acts
 from benchmark.errors import BenchmarkError
-from benchmark.methods.base import Context, Method, overrides
+from benchmark.methods.base import HOOKS, Context, Method, overrides
 from benchmark.models.architecture import encoder_of
 
 
@@ -19,10 +19,12 @@ def build(chosen: dict[str, Any]) -> dict[str, Method]:
     Methods act in this order. The order in which a user lists them carries no meaning and must not change
     the result.
 
-    Raises: BenchmarkError for an unknown or invalid hyper-parameter, and for methods that cannot act
-    together.
+    Raises: BenchmarkError for an unknown or invalid hyper-parameter, for a method without a hook, and for methods
+    that cannot act together.
     """
     methods = {name: built(f"method.{name}", chosen[name], Method) for name in sorted(chosen)}
+    for name, method in methods.items():
+        check_acts(f"method.{name}", method, Method, HOOKS)
     for (name, method), (other, beside) in permutations(methods.items(), 2):
         if reason := _variants(method, beside) or _alone(method, beside) or method.conflict(beside):
             pair = " and ".join(sorted((f"method.{name}", f"method.{other}")))
