@@ -29,8 +29,8 @@ from benchmark.errors import BenchmarkError
 from benchmark.grids.grid import PlannedRun
 from benchmark.records import token, workers
 from benchmark.records.token import Token
-from benchmark.runs.device import share_gpu
 from benchmark.runs.failures import CRASHED, GONE, REFUSED, UNWRITABLE, cause_of
+from benchmark.runs.gpu_memory import share_gpu
 from benchmark.runs.leased import ElsewhereError
 from benchmark.runs.parallel import start
 from benchmark.runs.run import Run, run

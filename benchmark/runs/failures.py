@@ -13,7 +13,7 @@ from benchmark.privacy import folders_in, portable_text
 from benchmark.records.disk import UnwritableError
 from benchmark.records.record import Failure
 from benchmark.records.token import StoreGoneError
-from benchmark.runs.device import out_of_memory
+from benchmark.runs.gpu_memory import out_of_memory
 from benchmark.runs.request import Run
 from benchmark.runs.result import portable, portable_command, timestamp
 

@@ -20,17 +20,15 @@ from benchmark.records.record import Memory, Record, Weights
 from benchmark.runs import own_code
 from benchmark.runs.device import (
     check_precision,
-    check_training,
-    check_weights,
     choose_device,
     keep_quiet,
     make_reproducible,
     not_deterministic,
-    out_of_memory,
     seed_shared_streams,
 )
 from benchmark.runs.early import check_machine
 from benchmark.runs.failures import failures_recorded
+from benchmark.runs.gpu_memory import check_training, check_weights, out_of_memory
 from benchmark.runs.hits import Hits, keep
 from benchmark.runs.leased import leased
 from benchmark.runs.noted import noted

@@ -27,8 +27,8 @@ from benchmark.grids import grid
 from benchmark.grids.grid import PlannedRun
 from benchmark.records.disk import make_writable
 from benchmark.records.store import Store
-from benchmark.runs.device import share_gpu
 from benchmark.runs.failures import GPU_FAULT, OUT_OF_MEMORY
+from benchmark.runs.gpu_memory import share_gpu
 from helpers.processes import forking
 
 CACHE = ROOT / ".cache"

@@ -12,15 +12,15 @@ import torch
 
 from benchmark.config.schema import OPTIMIZERS, RunConfig
 from benchmark.errors import BenchmarkError
-from benchmark.runs import device, memory
+from benchmark.runs import device, gpu_memory, memory
 from benchmark.runs.device import (
     choose_device,
     not_deterministic,
-    out_of_memory,
     unusable_cuda,
     unusable_driver,
 )
 from benchmark.runs.early import check_machine
+from benchmark.runs.gpu_memory import out_of_memory
 from benchmark.runs.run import Run, run
 from benchmark.step.adam import VARIANTS
 from benchmark.testing.fixtures import tiny_model
@@ -192,13 +192,13 @@ def test_a_model_that_cannot_fit_is_refused_with_what_is_free(free: Callable[[in
     model = tiny_model()
     needed = 4 * sum(parameter.numel() for parameter in model.parameters())
     free(needed)
-    device.check_weights(model, "large", GPU)
+    gpu_memory.check_weights(model, "large", GPU)
     free(needed - 1)
     with pytest.raises(
         BenchmarkError, match=r"model 'large': its weights alone need .* Small Card .* free of 3.0 GiB"
     ):
-        device.check_weights(model, "large", GPU)
-    device.check_weights(model, "large", torch.device("cpu"))
+        gpu_memory.check_weights(model, "large", GPU)
+    gpu_memory.check_weights(model, "large", torch.device("cpu"))
 
 
 @pytest.mark.parametrize(("optimizer", "each"), [("adamw", 12), ("lion", 8), ("adafactor", 4)])
@@ -209,17 +209,19 @@ def test_frozen_weights_have_no_gradients_and_moments_to_find_room_for(
     parameters = list(model.parameters())
     parameters[0].requires_grad_(True)
     free(each * parameters[0].numel())
-    device.check_training(model, "large", optimizer, GPU)
+    gpu_memory.check_training(model, "large", optimizer, GPU)
     free(each * parameters[0].numel() - 1)
     with pytest.raises(BenchmarkError, match=r"model 'large': gradients and moments .* need .* Small Card"):
-        device.check_training(model, "large", optimizer, GPU)
+        gpu_memory.check_training(model, "large", optimizer, GPU)
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_the_moments_that_are_counted_are_those_of_the_optimiser(optimizer: str) -> None:
     matrix = torch.zeros(100, 100)
     moments = VARIANTS[optimizer].moments(matrix)
-    assert round(sum(tensor.nbytes for tensor in moments) / matrix.nbytes) == device.MOMENTS.get(optimizer, 2)
+    assert round(sum(tensor.nbytes for tensor in moments) / matrix.nbytes) == gpu_memory.MOMENTS.get(
+        optimizer, 2
+    )
 
 
 def test_a_run_asks_for_bfloat16_and_room_before_it_trains(
