@@ -6,6 +6,7 @@ import os
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
+from traceback import walk_tb
 from typing import Any
 
 import hydra
@@ -22,6 +23,7 @@ from benchmark.config.overrides import as_written
 from benchmark.config.own_model import each_own_model
 from benchmark.config.schema import as_json
 from benchmark.config.searchpath import folders, with_ours
+from benchmark.config.targets import OURS
 from benchmark.errors import BenchmarkError, one_line
 from benchmark.grids.grid import PlannedRun, axes
 from benchmark.grids.multirun import multiruns, planned
@@ -188,6 +190,11 @@ def _carry_out(arguments: list[str], runs: list[PlannedRun] | None) -> int:
         try:
             main()
         except Exception as error:
+            if isinstance(error, OSError) and error.filename and of_hydra(error):
+                raise BenchmarkError(
+                    f"{error.filename}: cannot be written to ({error.strerror}); Hydra has its files there: "
+                    "choose another hydra.run.dir, or for a multirun another hydra.sweep.dir"
+                ) from error
             if runs is None or launched_here(choices_of(arguments)) or one_line(error) is not None:
                 raise
             print(printable(f"the launcher stopped: {type(error).__name__}: {error}")[:MOST], file=sys.stderr)
@@ -196,6 +203,13 @@ def _carry_out(arguments: list[str], runs: list[PlannedRun] | None) -> int:
         if planned_run.run_id not in failures:
             _failed(planned_run.overrides, reason(planned_run))
     return len(left)
+
+
+def of_hydra(error: OSError) -> bool:
+    """True for an error of a folder or file of Hydra's own: the last call in it of ours or Hydra's is Hydra's."""
+    packages = [frame.f_globals["__name__"].partition(".")[0] for frame, _ in walk_tb(error.__traceback__)]
+    both = (OURS, "__main__", hydra.__name__)
+    return next(name for name in reversed(packages) if name in both) == hydra.__name__
 
 
 def _failed(overrides: Sequence[str], why: str) -> None:
