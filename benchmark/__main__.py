@@ -21,9 +21,10 @@ from benchmark.config.help_text import help_text
 from benchmark.config.launching import SEARCHPATH, check_files, check_sweep, overrides_of, parsed
 from benchmark.config.overrides import as_written
 from benchmark.config.own_model import each_own_model
-from benchmark.config.schema import as_json
+from benchmark.config.schema import RunConfig, as_json
 from benchmark.config.searchpath import folders, with_ours
 from benchmark.config.targets import OURS
+from benchmark.engines import base as engines
 from benchmark.errors import BenchmarkError, one_line
 from benchmark.grids.grid import PlannedRun, axes
 from benchmark.grids.multirun import multiruns, planned
@@ -34,6 +35,7 @@ from benchmark.records.record import Record
 from benchmark.runs.early import check_grid
 from benchmark.runs.failures import REFUSED, cause_of
 from benchmark.runs.missing import reason, without_record
+from benchmark.runs.plugins import check_trackers
 from benchmark.runs.run import Run, run
 
 BASIC = "basic"  # Hydra's launcher unless another is chosen
@@ -61,6 +63,7 @@ def main(config: DictConfig) -> None:
         ]
         command = rerun_command([*given, *overrides], choices)
         this = Run(typed(config), command, choices.get("sweeps"))
+        check_engines(overrides, [this.config])
         record, from_store = _run(this)
     except Exception as error:
         stopping.unmask(error)
@@ -167,10 +170,23 @@ def _checked(arguments: list[str]) -> list[PlannedRun] | None:
         return None
     runs = planned(given)
     if runs is not None:
+        configs = [run.config for run in runs]
+        check_engines(given, configs)
+        check_trackers(configs)
         todo = [run.config for run in without_record(runs)]
         with shown():
             check_grid(todo, launched_here(choices_of(given)))
     return runs
+
+
+def check_engines(given: Sequence[str], configs: Sequence[RunConfig]) -> None:
+    """Build the engines of some configurations if the user names one; tables alone use them, and it takes imports.
+
+    Raises: BenchmarkError for a setting that an engine refuses.
+    """
+    if any(override.lstrip("+").startswith("engine") for override in given):
+        for settings in {repr(config.engine): config.engine for config in configs}.values():
+            engines.build(settings)
 
 
 def launched_here(choices: Mapping[str, str]) -> bool:

@@ -108,6 +108,27 @@ def test_a_missing_file_in_a_run_is_no_place_of_hydra(cli, monkeypatch):
         cli("task=opinion")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["engine.run_minutes=-3"], "engine.run_minutes=-3.0: must be above 0"),
+        (["-m", "engine.run_minutes=-3"], "engine.run_minutes=-3.0: must be above 0"),
+        (["-m", "tracker=wandb", "tracker.mode=bad"], "unknown mode 'bad'"),
+        (["-m", "protocol.selection=bets,best"], "did you mean 'best'?"),
+    ],
+)
+def test_a_wrong_value_that_is_no_part_of_an_id_is_refused_though_the_run_is_there(
+    arguments, said, cli, record_of, compose, tmp_path
+):
+    config = compose("task=opinion", *QUICK)
+    Store(tmp_path / "store").open()
+    Store(tmp_path / "store").add(record_of(config, {"validation": {"accuracy": 0.5}}), {})
+    assert cli("task=opinion", *QUICK)[1].startswith("in the store: ")
+    status, _, err = cli(*arguments, "task=opinion", *QUICK)
+    assert (status, err.count("\n")) == (2, 1), err
+    assert said in err
+
+
 def test_what_a_path_is_refused_with_is_told_in_one_line_that_can_be_read(tmp_path):
     with pytest.raises(OSError, match="too long") as refused:
         (tmp_path / ("x" * 3000)).stat()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -101,3 +102,14 @@ def test_a_score_that_a_task_does_not_have_cannot_be_reported(
 def test_a_column_is_one_text_of_a_pair(text: str, compose: Compose) -> None:
     with pytest.raises(BenchmarkError, match="the column 'sentence' is there twice"):
         validate(compose("task=opinion", f"task.text={text}"))
+
+
+@pytest.mark.parametrize("inside", ["", "/in/it"])
+def test_a_file_is_no_cache(inside: str, compose: Compose, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    config = compose()
+    config.cache = f"{tmp_path}/file{inside}"
+    with pytest.raises(BenchmarkError, match=r"^cache=\S+: \S+/file is a file, and a folder is wanted"):
+        validate(config)
+    config.cache = f"{tmp_path}/not/made/yet"
+    validate(config)
