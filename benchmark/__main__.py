@@ -6,6 +6,7 @@ import os
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
+from traceback import walk_tb
 from typing import Any
 
 import hydra
@@ -20,8 +21,10 @@ from benchmark.config.help_text import help_text
 from benchmark.config.launching import SEARCHPATH, check_files, check_sweep, overrides_of, parsed
 from benchmark.config.overrides import as_written
 from benchmark.config.own_model import each_own_model
-from benchmark.config.schema import as_json
+from benchmark.config.schema import RunConfig, as_json
 from benchmark.config.searchpath import folders, with_ours
+from benchmark.config.targets import OURS
+from benchmark.engines import base as engines
 from benchmark.errors import BenchmarkError, one_line
 from benchmark.grids.grid import PlannedRun, axes
 from benchmark.grids.multirun import multiruns, planned
@@ -32,6 +35,7 @@ from benchmark.records.record import Record
 from benchmark.runs.early import check_grid
 from benchmark.runs.failures import REFUSED, cause_of
 from benchmark.runs.missing import reason, without_record
+from benchmark.runs.plugins import check_trackers
 from benchmark.runs.run import Run, run
 
 BASIC = "basic"  # Hydra's launcher unless another is chosen
@@ -59,6 +63,7 @@ def main(config: DictConfig) -> None:
         ]
         command = rerun_command([*given, *overrides], choices)
         this = Run(typed(config), command, choices.get("sweeps"))
+        check_engines(overrides, [this.config])
         record, from_store = _run(this)
     except Exception as error:
         stopping.unmask(error)
@@ -165,10 +170,23 @@ def _checked(arguments: list[str]) -> list[PlannedRun] | None:
         return None
     runs = planned(given)
     if runs is not None:
+        configs = [run.config for run in runs]
+        check_engines(given, configs)
+        check_trackers(configs)
         todo = [run.config for run in without_record(runs)]
         with shown():
             check_grid(todo, launched_here(choices_of(given)))
     return runs
+
+
+def check_engines(given: Sequence[str], configs: Sequence[RunConfig]) -> None:
+    """Build the engines of some configurations if the user names one; tables alone use them, and it takes imports.
+
+    Raises: BenchmarkError for a setting that an engine refuses.
+    """
+    if any(override.lstrip("+").startswith("engine") for override in given):
+        for settings in {repr(config.engine): config.engine for config in configs}.values():
+            engines.build(settings)
 
 
 def launched_here(choices: Mapping[str, str]) -> bool:
@@ -188,6 +206,11 @@ def _carry_out(arguments: list[str], runs: list[PlannedRun] | None) -> int:
         try:
             main()
         except Exception as error:
+            if isinstance(error, OSError) and error.filename and of_hydra(error):
+                raise BenchmarkError(
+                    f"{error.filename}: cannot be written to ({error.strerror}); Hydra has its files there: "
+                    "choose another hydra.run.dir, or for a multirun another hydra.sweep.dir"
+                ) from error
             if runs is None or launched_here(choices_of(arguments)) or one_line(error) is not None:
                 raise
             print(printable(f"the launcher stopped: {type(error).__name__}: {error}")[:MOST], file=sys.stderr)
@@ -196,6 +219,13 @@ def _carry_out(arguments: list[str], runs: list[PlannedRun] | None) -> int:
         if planned_run.run_id not in failures:
             _failed(planned_run.overrides, reason(planned_run))
     return len(left)
+
+
+def of_hydra(error: OSError) -> bool:
+    """True for an error of a folder or file of Hydra's own: the last call in it of ours or Hydra's is Hydra's."""
+    packages = [frame.f_globals["__name__"].partition(".")[0] for frame, _ in walk_tb(error.__traceback__)]
+    both = (OURS, "__main__", hydra.__name__)
+    return next(name for name in reversed(packages) if name in both) == hydra.__name__
 
 
 def _failed(overrides: Sequence[str], why: str) -> None:

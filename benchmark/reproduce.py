@@ -10,9 +10,8 @@ from collections.abc import Collection
 from pathlib import Path
 
 from benchmark.command import by_folder, carried_out, parse, parser_of
-from benchmark.config.validation import validate
 from benchmark.engines import base as engines
-from benchmark.engines.base import Assignment
+from benchmark.engines.base import Assignment, Engine
 from benchmark.grids import grid, recipe
 from benchmark.grids.grid import Grid, PlannedRun
 from benchmark.places import in_home
@@ -24,7 +23,7 @@ from benchmark.records.record import Record
 from benchmark.records.store import Store
 from benchmark.runs.finished import arrays_of, drop_snapshots, records_at_hand
 from benchmark.runs.hits import Hits
-from benchmark.runs.plugins import check_plugins
+from benchmark.runs.plugins import check_plugins, check_trackers
 from benchmark.runs.reported import Reported
 from benchmark.runs.uncollected import uncollected
 
@@ -67,14 +66,14 @@ def reproduce(options: argparse.Namespace) -> int:
         planned = grid.load(options.table, options.overrides, options.smoke)
     if planned.table["static"]:
         return show(planned, options)
+    engine = engines.build(planned.runs[0].config.engine)
+    check_trackers(run.config for run in planned.runs)
     store = Store(planned.runs[0].config.store)
     hits = Hits(store)
     with shown():
         records, missing = look_up(planned, hits)
     for line in changed_records(hits):
         print(line, file=sys.stderr)
-    for run in missing:
-        validate(run.config)
     print(plan(planned, missing, len(hits.unknown)), file=sys.stderr, flush=True)
     if options.plan:
         return 0
@@ -82,7 +81,8 @@ def reproduce(options: argparse.Namespace) -> int:
     make_writable("--output", folder)
     failed: list[PlannedRun] = []
     if missing and not options.report_only:
-        make(Assignment(planned, words(options), missing, store, list(records.values()), options.workers))
+        asked = Assignment(planned, words(options), missing, store, list(records.values()), options.workers)
+        make(engine, asked)
         store.wait_until_there()
         hits = Hits(store)
         records = records_at_hand(planned, hits)
@@ -96,7 +96,7 @@ def reproduce(options: argparse.Namespace) -> int:
     print(f"{fate}: {folder}/table.md, .csv, .tex, .html, and figures", file=sys.stderr)
     if not options.report_only:
         whole = records.keys() >= {run.run_id for run in planned.runs}
-        engines.build(planned.runs[0].config.engine).tidy(store, planned if whole else None)
+        engine.tidy(store, planned if whole else None)
         workers.forget_killed(store.folder)
     return 1 if failed else 0
 
@@ -129,9 +129,8 @@ def said_of(failed: list[PlannedRun], planned: Grid, store: Store) -> list[str]:
     return [*lines, *([f"{never} runs were not made: the same command goes on with them"] if never else [])]
 
 
-def make(asked: Assignment) -> None:
-    """Have missing runs made by the engine of their configuration. Raises: BenchmarkError before any run."""
-    engine = engines.build(asked.missing[0].config.engine)
+def make(engine: Engine, asked: Assignment) -> None:
+    """Have missing runs made by an engine. Raises: BenchmarkError before any run."""
     engine.check()
     for run in asked.missing:
         check_plugins(run.config)

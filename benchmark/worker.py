@@ -10,6 +10,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from benchmark.command import by_folder, carried_out, parse, parser_of
+from benchmark.config.ranges import at_least
 from benchmark.engines.base import Assignment
 from benchmark.engines.machine import Local
 from benchmark.engines.process import end_with
@@ -20,7 +21,7 @@ from benchmark.records.disk import make_writable
 from benchmark.records.store import Store
 from benchmark.runs.finished import load_records
 from benchmark.runs.missing import without_record
-from benchmark.runs.plugins import check_plugins
+from benchmark.runs.plugins import check_plugins, check_trackers
 
 DESCRIPTION = """\
 Make the runs of a table of sweeps/ that a store lacks; any number of workers may share the store.
@@ -53,6 +54,8 @@ def main(arguments: list[str] | None = None) -> int:
     of_store = [] if options.store is None else [f"store={str(options.store)!r}"]
 
     def work() -> int:
+        if options.minutes is not None:
+            at_least("--minutes", options.minutes, 0, strict=True)
         planned = grid.load(options.table, [*options.overrides, *of_store], options.smoke)
         return make(planned, options.workers, options.minutes, options.stamp)
 
@@ -81,6 +84,7 @@ def make(planned: grid.Grid, workers: int | None, minutes: float | None, stamp: 
     if not missing:
         return 0
     if stamp is None:  # otherwise the command that began the grid has checked it, with the same code
+        check_trackers(run.config for run in missing)
         for run in missing:
             check_plugins(run.config)
     store.open()

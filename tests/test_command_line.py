@@ -3,6 +3,7 @@ from __future__ import annotations
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -81,6 +82,51 @@ def test_a_bad_input_is_refused_in_one_line_that_names_it(arguments, said, cli, 
     assert [part for part in said if part not in err] == [], err
     assert status != 0
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["hydra.run.dir={file}"],
+        ["hydra.run.dir={file}/in/it"],
+        ["hydra.run.dir=/proc/x"],
+        ["-m", "seed=1,2", "hydra.sweep.dir={file}/in/it"],
+        ["-m", "seed=1,2", "hydra.sweep.dir=/proc/x"],
+    ],
+)
+def test_a_place_that_hydra_cannot_write_to_is_refused_in_one_line(arguments, cli, tmp_path):
+    (tmp_path / "file").touch()
+    status, _, err = cli(*(word.format(file=tmp_path / "file") for word in arguments))
+    assert (status, err.count("\n")) == (2, 1), err
+    assert arguments[-1].partition("=")[2].format(file=tmp_path / "file") in err
+    assert "choose another hydra.run.dir" in err
+
+
+def test_a_missing_file_in_a_run_is_no_place_of_hydra(cli, monkeypatch):
+    monkeypatch.setattr("benchmark.__main__.run", lambda *_: Path("/nowhere").read_text())
+    with pytest.raises(FileNotFoundError, match="/nowhere"):
+        cli("task=opinion")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["engine.run_minutes=-3"], "engine.run_minutes=-3.0: must be above 0"),
+        (["-m", "engine.run_minutes=-3"], "engine.run_minutes=-3.0: must be above 0"),
+        (["-m", "tracker=wandb", "tracker.mode=bad"], "unknown mode 'bad'"),
+        (["-m", "protocol.selection=bets,best"], "did you mean 'best'?"),
+    ],
+)
+def test_a_wrong_value_that_is_no_part_of_an_id_is_refused_though_the_run_is_there(
+    arguments, said, cli, record_of, compose, tmp_path
+):
+    config = compose("task=opinion", *QUICK)
+    Store(tmp_path / "store").open()
+    Store(tmp_path / "store").add(record_of(config, {"validation": {"accuracy": 0.5}}), {})
+    assert cli("task=opinion", *QUICK)[1].startswith("in the store: ")
+    status, _, err = cli(*arguments, "task=opinion", *QUICK)
+    assert (status, err.count("\n")) == (2, 1), err
+    assert said in err
 
 
 def test_what_a_path_is_refused_with_is_told_in_one_line_that_can_be_read(tmp_path):

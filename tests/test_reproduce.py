@@ -1,14 +1,23 @@
-"""The last words of a grid that has not all of its runs."""
+"""A table's command: wrong values are refused first, and the last words are of the runs that it lacks."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
+import pytest
+
+from benchmark import claims, plan, power, worker
 from benchmark.grids import grid
+from benchmark.records.record import Record
 from benchmark.records.store import Store
 from benchmark.reproduce import said_of
 from benchmark.runs.failures import failure
 from benchmark.runs.run import Run
+from benchmark.site import __main__ as site
+from helpers.stores import called
 
 
 def test_failed_runs_say_why_and_runs_that_nobody_began_are_counted(tmp_path: Path) -> None:
@@ -21,3 +30,54 @@ def test_failed_runs_say_why_and_runs_that_nobody_began_are_counted(tmp_path: Pa
     assert failed == "failed: the weights ended"
     assert again == f"   try again: {first.command}"
     assert never == "3 runs were not made: the same command goes on with them"
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("protocol.selection=bets", "unknown protocol.selection 'bets'; did you mean 'best'?"),
+        ("snapshot_minutes=-1", "snapshot_minutes=-1"),
+        ("engine.run_minutes=-3", "engine.run_minutes=-3.0: must be above 0"),
+        ("tracker=wandb tracker.mode=bad", "unknown mode 'bad'"),
+    ],
+)
+def test_a_wrong_value_is_refused_though_the_whole_table_is_in_the_store(
+    override: str,
+    said: str,
+    reproduce: Callable[..., tuple[int, str, str]],
+    record_of: Callable[..., Record],
+    tmp_path: Path,
+) -> None:
+    words = ["demo/noisytune", "task=opinion", "seed=1,2"]
+    store = Store(tmp_path / "store")
+    store.open()
+    for run in grid.load(words[0], words[1:]).runs:
+        store.add(record_of(run.config, {"validation": {"accuracy": 0.5}}), {})
+    status, _, err = reproduce(*words, "--plan")
+    assert (status, err.count("4 in the store, 0 to do")) == (0, 1), err
+    status, _, err = reproduce(*words, *override.split())
+    assert (status, err.count("\n")) == (2, 1), err
+    assert said in err
+
+
+WRONG = ["demo/noisytune", "task=opinion", "protocol.selection=bets"]
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (plan, WRONG),
+        (power, ["noisytune/table2", "task=rte", "protocol.selection=bets"]),
+        (claims, ["noisytune/table2", "task=rte", "protocol.selection=bets"]),
+        (site, [*WRONG, "--output", "site"]),
+        (worker, WRONG),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_every_reader_of_a_grid_refuses_a_wrong_value_in_one_line(
+    command: ModuleType, words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    status, _, err = called(command.main, capsys, *words)
+    assert (status, err.count("\n")) == (2, 1), err
+    assert "unknown protocol.selection 'bets'; did you mean 'best'?" in err

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from benchmark.config.schema import RunConfig
-from benchmark.errors import BenchmarkError
+from benchmark.errors import BenchmarkError, in_the_way
 from benchmark.places import in_home
 from benchmark.printable import printable
 
@@ -15,14 +16,14 @@ LONGEST = 200  # characters; file systems take few more
 
 
 def check_names(config: RunConfig) -> None:
-    """Raises: BenchmarkError for a name that is empty, too long or not printable, or a missing folder.
+    """Raises: BenchmarkError for a name that is empty, too long or not printable, or a cache that is no folder.
 
     A label may be empty.
     """
-    if (folder := config.task.translations) is not None and not in_home(folder).is_dir():
-        raise BenchmarkError(
-            f"task.translations={folder}: no such folder (valid: one with XTREME's XNLI/, PAWSX/, SQuAD/, TyDiQA-GoldP/)"
-        )
+    cache = Path(config.cache)
+    there = next((place for place in (cache, *cache.parents) if os.path.exists(place)), None)
+    if there is not None and not there.is_dir():
+        raise BenchmarkError(f"cache={cache}: {in_the_way(str(there))}")
     for group in ("model", "task", "protocol", "data"):
         check_name(f"{group}.name", getattr(config, group).name)
     for group in ("model", "task"):
@@ -35,6 +36,15 @@ def check_names(config: RunConfig) -> None:
     ):
         for name in names:
             check_name(f"a name in {kind}", name)
+
+
+def check_translations(config: RunConfig) -> None:
+    """Raises: BenchmarkError for a folder of translations that is not here; a run in the store needs none."""
+    folder = config.task.translations
+    if folder is not None and not in_home(folder).is_dir():
+        raise BenchmarkError(
+            f"task.translations={folder}: no such folder (valid: one with XTREME's XNLI/, PAWSX/, SQuAD/, TyDiQA-GoldP/)"
+        )
 
 
 def check_name(key: str, name: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from benchmark.config.schema import DataConfig, ProtocolConfig
+from benchmark.config.schema import DataConfig, ProtocolConfig, RunConfig
 from benchmark.errors import BenchmarkError
 
 MOST_EPOCHS, MOST_UPDATES = 1_000_000, 100_000_000
@@ -95,6 +95,13 @@ def check_data(data: DataConfig) -> None:
         _within("data.share", data.share, *SHARES)
     if data.subset_seed is not None:
         check_seed("data.subset_seed", data.subset_seed)
+
+
+def check_seeds(config: RunConfig) -> None:
+    """Raises: BenchmarkError for a seed of a run, or a separate one, that not every generator takes."""
+    check_seed("seed", config.seed)
+    for name, seed in config.seeds.apart(config.seed).items():
+        check_seed(f"seeds.{name}", seed)
 
 
 def check_seed(key: str, seed: int) -> None:

@@ -6,7 +6,7 @@ import re
 
 from benchmark.config.forms import METRIC_FORMS, OF_TWO_CLASSES, TEXTS
 from benchmark.config.names import check_names
-from benchmark.config.ranges import LEAST_LENGTH, at_least, check_data, check_protocol, check_seed
+from benchmark.config.ranges import LEAST_LENGTH, at_least, check_data, check_protocol, check_seeds
 from benchmark.config.schema import (
     KINDS,
     LEARNT,
@@ -44,9 +44,7 @@ def validate(config: RunConfig) -> None:
     check_data(config.data)
     _validate_report(config)
     _validate_replay(config)
-    apart = {f"seeds.{name}": seed for name, seed in config.seeds.apart(config.seed).items()}
-    for key, seed in {"seed": config.seed, **apart}.items():
-        check_seed(key, seed)
+    check_seeds(config)
     at_least("threads", config.threads, 1)
     if not DEVICE.fullmatch(config.device):
         raise BenchmarkError(f"device={config.device}: not available here; valid: auto, cpu, cuda, cuda:0, …")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from benchmark.config.ranges import at_least
 from benchmark.config.targets import built
 from benchmark.errors import BenchmarkError
 from benchmark.grids.grid import Grid, PlannedRun
@@ -37,6 +38,12 @@ class Assignment:
 
 class Engine:
     """Interface of an engine, whose choices are in `conf/engine/`. Its fields are its settings."""
+
+    run_minutes: float | None = None  # in which a run must end
+
+    def __post_init__(self) -> None:
+        if self.run_minutes is not None:
+            at_least("engine.run_minutes", self.run_minutes, 0, strict=True)
 
     def check(self) -> None:
         """Raises: BenchmarkError if it cannot be used here: not installed, or no cluster."""

@@ -58,6 +58,7 @@ class RayCluster(Engine):
     run_minutes: float | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name, least in (("cpus", 0.01), ("gpus", 0.0)):
             value = getattr(self, name)
             if value is not None and not least <= value < float("inf"):

@@ -64,6 +64,7 @@ class SlurmCluster(Engine):
     run_minutes: float | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name, least in (("minutes", 1 + WARNED // 60), ("cpus_per_task", 1)):
             value = getattr(self, name)
             if value is not None and value < least:

@@ -21,6 +21,7 @@ from benchmark.config.overrides import as_written
 from benchmark.config.own_model import with_own_choice
 from benchmark.config.schema import RunConfig
 from benchmark.config.searchpath import folders, parted
+from benchmark.config.validated_once import validate_all
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.grids import declaration, parts, rectangles, searching, smoke, stated
 from benchmark.grids.rectangles import Axes, axes
@@ -134,6 +135,7 @@ def load(name: str, changes: Iterable[str] = (), small: bool = False) -> Grid:
         runs = {run.overrides: run for run in planned}
     if not runs:
         raise BenchmarkError(f"{name}: no run is left of its grid with {shlex.join(changes) or 'no change'}")
+    validate_all([run.config for run in runs.values()])
     _check_models(runs.values())
     whole = rectangles.merged(declared)
     changed = own | ({searching.KEY: [wanted.text]} if wanted else {})

@@ -13,6 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from benchmark.config.compose import composing
 from benchmark.config.searchpath import parted
+from benchmark.config.validated_once import validate_all
 from benchmark.errors import BenchmarkError
 from benchmark.grids import grid, rectangles, searching
 from benchmark.grids.grid import PlannedRun
@@ -23,7 +24,7 @@ TABLE = "+sweeps="
 def planned(overrides: Sequence[str]) -> list[PlannedRun] | None:
     """The runs of a multirun: those of its table, or of all combinations of values; None: its sweeper decides.
 
-    Raises: BenchmarkError and Hydra's refusals, for a run that cannot be composed.
+    Raises: BenchmarkError and Hydra's refusals, for a run that cannot be composed or has a wrong value.
     """
     if any(override.lstrip("+").startswith(("hydra.sweeper", "hydra/sweeper")) for override in overrides):
         return None
@@ -41,7 +42,9 @@ def planned(overrides: Sequence[str]) -> list[PlannedRun] | None:
     left_out = [change for change in of_runs if change.startswith("~")]
     axes = rectangles.axes(change for change in of_runs if change not in left_out)
     with composing():
-        return list(grid.planned_runs("", {}, axes, (*search, *left_out)))
+        runs = list(grid.planned_runs("", {}, axes, (*search, *left_out)))
+    validate_all([run.config for run in runs])
+    return runs
 
 
 def multiruns(arguments: Sequence[str]) -> list[list[str]]:

@@ -21,7 +21,7 @@ from benchmark.records.coherence import contradiction
 from benchmark.records.record import Record
 from benchmark.records.shape import ShapeError
 
-FILE = "record.json"
+FILE, OUTPUTS = "record.json", "arrays.npz"
 LARGEST = 16_000_000  # bytes of a record, or of a failure
 HOW = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC  # a pipe without a writer would wait for ever
 
@@ -42,7 +42,8 @@ def unreadable(path: Path, why: object) -> UnreadableError:
 def record_at(folder: Path, run_id: str) -> Record | None:
     """The record of a run in ``folder``; None if there is no such folder.
 
-    Raises: UnreadableError, DamagedError, VersionError for a record of another version.
+    Raises: UnreadableError, DamagedError, VersionError for a record of another version. A record without its
+    outputs is damaged, too.
     """
     text = _text_in(folder)
     if text is None:
@@ -60,7 +61,30 @@ def record_at(folder: Path, run_id: str) -> Record | None:
             raise ShapeError("its configuration belongs to another run")
     except (ValueError, RecursionError) as error:
         raise DamagedError(_said(error)) from error
-    return record
+    return record if _has_outputs(folder) else None
+
+
+def _has_outputs(folder: Path) -> bool:
+    """True if there is a file of outputs with content; False if the folder was moved away just now.
+
+    By `stat` alone: whoever reads the outputs compares them with their digest. Raises: UnreadableError, DamagedError.
+    """
+    path = folder / OUTPUTS
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        if path.is_symlink():
+            raise unreadable(path, "a link to nothing") from None
+        if not os.path.lexists(folder):
+            return False
+        raise DamagedError(f"there is no {OUTPUTS} in it") from None
+    except OSError as error:
+        raise unreadable(path, error.strerror or error) from error
+    if not stat.S_ISREG(status.st_mode):
+        raise DamagedError(f"{OUTPUTS} is not a regular file")
+    if not status.st_size:
+        raise DamagedError(f"{OUTPUTS} is empty")
+    return True
 
 
 @contextmanager

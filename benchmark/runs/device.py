@@ -101,6 +101,14 @@ def unusable_driver() -> str | None:
     )
 
 
+def check_replay(replay: bool | None, name: str, device: Any) -> None:
+    """Raises: BenchmarkError if updates are to be replayed on a ``device``, called ``name``, that is no GPU."""
+    if replay and device.type != "cuda":
+        raise BenchmarkError(
+            f"replay=true needs a GPU, and this run is on {device} (device={name}): leave it null"
+        )
+
+
 def check_precision(precision: str, device: Any) -> None:
     """Refuse bfloat16 on a GPU that lacks it; warn of a processor that only emulates it.
 

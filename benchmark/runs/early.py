@@ -1,4 +1,4 @@
-"""Checks before the first run of a grid: of its configurations, of this machine, and of its data."""
+"""Checks before the first run of a grid: of its plug-ins, of this machine, and of its data."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import os
 from collections.abc import Sequence
 
 from benchmark.config.schema import RunConfig
-from benchmark.config.validation import validate
 from benchmark.errors import BenchmarkError
 from benchmark.records.disk import make_writable
 from benchmark.records.store import Store
@@ -15,12 +14,10 @@ from benchmark.runs.plugins import check_plugins
 
 
 def check_grid(configs: Sequence[RunConfig], here: bool = True) -> None:
-    """Check all configurations of a grid once; if its runs are made ``here``, machine and data as well.
+    """Check the plug-ins of a grid once; if its runs are made ``here``, machine and data as well.
 
     Raises: BenchmarkError for the first fault.
     """
-    for config in configs:
-        validate(config)
     for config in configs:
         check_plugins(config)
     if not here:
@@ -33,19 +30,22 @@ def check_grid(configs: Sequence[RunConfig], here: bool = True) -> None:
 
 
 def check_machine(config: RunConfig) -> None:
-    """Raises: BenchmarkError for more threads than this machine has cores, or a GPU that it does not have."""
+    """Refuse what this machine lacks: threads above its cores, a device, or a GPU for ``replay``.
+
+    Raises: BenchmarkError.
+    """
     cores = os.cpu_count() or 1
     if config.threads > cores:
         raise BenchmarkError(f"threads={config.threads}: at most {cores}, the cores of this machine")
     kind, _, number = config.device.partition(":")
-    if kind in ("auto", "cpu"):
+    if kind in ("auto", "cpu") and not config.replay:
         return
-    import torch  # slow, and needed for no other device
+    import torch  # slow, and needed for nothing else
 
-    from benchmark.runs.device import choose_device, unusable_cuda
+    from benchmark.runs.device import check_replay, choose_device, unusable_cuda
 
     if kind != "cuda":
-        choose_device(config.device)
+        check_replay(config.replay, config.device, choose_device(config.device))
     elif int(number or 0) >= (count := torch.cuda.device_count()):
         # Unlike `choose_device`, this takes no GPU memory
         raise BenchmarkError(

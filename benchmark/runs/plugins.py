@@ -1,17 +1,21 @@
-"""Early check of a configuration's plug-ins: build each once, before a run begins."""
+"""Early check of what a run is made with, before it begins: its plug-ins are built once."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from benchmark.config.names import check_translations
 from benchmark.config.schema import RunConfig
 from benchmark.config.targets import no_exit
 
 
 @no_exit()
 def check_plugins(config: RunConfig) -> None:
-    """Build the methods, probes and tracker of a configuration to check their settings.
+    """Build the methods and probes of a configuration to check their settings; look for its translations.
 
     Raises: BenchmarkError for a setting that a class refuses.
     """
+    check_translations(config)
     # Imported only if needed: methods and probes import torch, which is slow.
     if config.method:
         from benchmark import methods
@@ -22,7 +26,15 @@ def check_plugins(config: RunConfig) -> None:
         from benchmark import probes
 
         probes.build(config.probe)
-    if config.tracker:
-        from benchmark.runs import tracking
 
-        tracking.build(config.tracker)
+
+def check_trackers(configs: Iterable[RunConfig]) -> None:
+    """Build the trackers of some configurations, each once, to check their settings.
+
+    They are no part of a run's id, so they are checked for a run that is in the store, too. Raises: BenchmarkError.
+    """
+    for settings in {repr(config.tracker): config.tracker for config in configs}.values():
+        if settings:
+            from benchmark.runs import tracking
+
+            tracking.build(settings)

@@ -1,4 +1,4 @@
-"""A run and its record: found in the store, or else validated, trained and recorded."""
+"""A run and its record: validated, and found in the store, or else trained and recorded."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from benchmark import stopping
 from benchmark.config.targets import no_exit
 from benchmark.config.validation import validate
-from benchmark.errors import BenchmarkError
 from benchmark.progress import COMPILING, IMPORTING, IN_STORE, LOADING, Tell, heard_by, silence
 from benchmark.randomness import derive
 from benchmark.records.disk import make_writable
@@ -20,6 +19,7 @@ from benchmark.records.record import Memory, Record, Weights
 from benchmark.runs import own_code
 from benchmark.runs.device import (
     check_precision,
+    check_replay,
     choose_device,
     keep_quiet,
     make_reproducible,
@@ -32,7 +32,7 @@ from benchmark.runs.gpu_memory import check_training, check_weights, out_of_memo
 from benchmark.runs.hits import Hits, keep
 from benchmark.runs.leased import leased
 from benchmark.runs.noted import noted
-from benchmark.runs.plugins import check_plugins
+from benchmark.runs.plugins import check_plugins, check_trackers
 from benchmark.runs.request import Run
 from benchmark.runs.result import Trained, arrays_of, record_of
 from benchmark.runs.tracking import Tracking, tracked
@@ -82,11 +82,13 @@ def run(this: Run, tell: Tell = silence, wait: bool = True) -> Record:
 
 def found_or_made(this: Run, tell: Tell, wait: bool, tracking: Tracking) -> tuple[Record, bool]:
     """The record of a run, and True if it was made now. Raises: see `run`."""
-    check_machine(this.config)  # in the store or not: who asks for a device is told if it is not there
+    # In the store or not: what is wrong is said, also where it is no part of the run's id
+    validate(this.config)
+    check_trackers([this.config])
+    check_machine(this.config)
     record = Hits(this.store).find(this.config, this.id)
     if record is not None:
         return record, False
-    validate(this.config)
     check_plugins(this.config)
     this.store.open()
     make_writable("cache", this.config.cache)
@@ -198,10 +200,7 @@ def assemble(this: Run, strict: bool = True) -> Ready:
     config, protocol, cache = this.config, this.config.protocol, Path(this.config.cache)
     seeds = config.seeds.beside(config.seed)
     device = choose_device(config.device)
-    if config.replay and device.type != "cuda":
-        raise BenchmarkError(
-            f"replay=true needs a GPU, and this run is on {device} (device={config.device}): leave it null"
-        )
+    check_replay(config.replay, config.device, device)
     check_precision(protocol.precision, device)
     make_reproducible(config.threads, protocol.precision, strict)
     seed_shared_streams(derive(config.seed, "shared"))

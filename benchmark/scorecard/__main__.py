@@ -15,10 +15,13 @@ from benchmark.grids import grid
 from benchmark.grids.grid import Grid
 from benchmark.places import ROOT, in_home
 from benchmark.printable import printable
+from benchmark.records.disk import make_writable
 from benchmark.records.record import Record
 from benchmark.records.store import Store
 from benchmark.runs.finished import records_at_hand
 from benchmark.runs.hits import Hits
+from benchmark.runs.missing import without_record
+from benchmark.runs.plugins import check_plugins
 from benchmark.scorecard.references import FOLDER, Arms, Reference, arms, references
 from benchmark.store.likeness import few, of_environments
 
@@ -70,7 +73,11 @@ def score(options: argparse.Namespace) -> int:
     check(options.overrides)
     method = options.method if options.method.startswith("[") else f"[{options.method}]"
     campaigns = chosen(references(options.references), options.campaigns)
-    for reference in of_methods(campaigns, options.overrides):
+    fitting = of_methods(campaigns, options.overrides)
+    for reference in fitting:  # all of them before the first one adds its records to the store
+        check_method(reference.table, method, options.overrides)
+    make_writable("--output", options.output)
+    for reference in fitting:
         if options.verify and (status := verified(reference)):
             return status
         changes = comparable(reference, method, options.overrides)
@@ -118,6 +125,12 @@ def check(overrides: list[str]) -> None:
             )
 
 
+def check_method(table: str, method: str, overrides: list[str]) -> None:
+    """Raises: BenchmarkError for methods, or overrides, with which a campaign cannot be run."""
+    for run in without_record(grid.load(table, [*overrides, f"method={method}"]).runs):
+        check_plugins(run.config)
+
+
 def verified(reference: Reference) -> int:
     """The exit status of running a sample of the reference runs, of all archives, again."""
     with tempfile.TemporaryDirectory(prefix="benchmark-scorecard-") as scratch:
@@ -129,8 +142,8 @@ def verified(reference: Reference) -> int:
 def comparable(reference: Reference, method: str, overrides: list[str]) -> list[str]:
     """The overrides of the campaign's grid with its complete arms and ``method``.
 
-    Prints differences from this machine. Raises: BenchmarkError for a method that does not exist, or
-    reference runs of other data or weights than here.
+    Prints differences from this machine. Raises: BenchmarkError for reference runs of other data or weights
+    than here.
     """
     planned = grid.load(reference.table, overrides)
     store = Store(planned.runs[0].config.store)

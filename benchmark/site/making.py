@@ -104,9 +104,9 @@ class Build:
             for number, (name, entry) in enumerate(in_processes(work, changed, PRELOAD, self.begin), 1):
                 entries[name] = entry | {"key": self._key(entry)}
                 self.tell("tables made", number, len(changed))
-        refused = [entry["problem"] for entry in entries.values() if entry["unplanned"]]
-        if overrides and refused and len(refused) == len(names):
-            raise BenchmarkError(refused[0])
+        with_runs = [entry for entry in entries.values() if not entry["static"]]
+        if overrides and with_runs and all(entry["unplanned"] for entry in with_runs):
+            raise BenchmarkError(with_runs[0]["problem"])
         self.now.tables = {name: entries[name] for name in names}
 
     def make_runs(self) -> None:

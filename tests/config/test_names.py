@@ -155,3 +155,14 @@ def test_a_file_without_values_says_so_itself(tmp_path: Path) -> None:
     path.parent.mkdir()
     path.write_text("{}\n")
     assert run_config(f"hydra.searchpath=['file://{tmp_path}']", "tracker=mine").tracker == {}
+
+
+@pytest.mark.parametrize("inside", ["", "/in/it"])
+def test_a_file_is_no_cache(inside: str, compose: Compose, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    config = compose()
+    config.cache = f"{tmp_path}/file{inside}"
+    with pytest.raises(BenchmarkError, match=r"^cache=\S+: \S+/file is a file, and a folder is wanted"):
+        validate(config)
+    config.cache = f"{tmp_path}/not/made/yet"
+    validate(config)

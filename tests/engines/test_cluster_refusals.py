@@ -24,9 +24,9 @@ from benchmark.records.store import Store
 from helpers import grids
 
 PLACE = Workplace((), "/", {})
-RAY, SLURM = (
+RAY, SLURM, LOCAL = (
     {"_target_": f"benchmark.engines.{name}"}
-    for name in ("ray_cluster.RayCluster", "slurm_cluster.SlurmCluster")
+    for name in ("ray_cluster.RayCluster", "slurm_cluster.SlurmCluster", "machine.Local")
 )
 
 
@@ -70,6 +70,9 @@ def test_an_address_at_which_no_cluster_is_is_refused_at_once(
         (RAY | {"gpus": -1}, r"engine\.gpus=-1"),
         (RAY | {"cpus": 0}, r"engine\.cpus=0"),
         (RAY | {"gpus": "nan"}, r"engine\.gpus=nan"),
+        (RAY | {"run_minutes": 0}, r"engine\.run_minutes=0\.0: must be above 0"),
+        (SLURM | {"run_minutes": -3}, r"engine\.run_minutes=-3"),
+        (LOCAL | {"run_minutes": -3}, r"engine\.run_minutes=-3"),
         (SLURM | {"minutes": 1}, r"engine\.minutes=1: 2 or more"),
         (SLURM | {"cpus_per_task": 0}, r"engine\.cpus_per_task=0: 1 or more"),
         (SLURM | {"partitoin": "a"}, "partitoin"),

@@ -46,7 +46,7 @@ def test_a_table_has_the_configurations_that_its_runs_have_alone(name):
         ["method=[]", "+method.noisytune.intensity=0.1"],
         ["seeds.head=7,3"],
         ["seeds.order=${seed}", "seeds.noise=4"],
-        ["+protocol.report.opinion=[f1]", "data=1k"],
+        ["+protocol.report.opinion=[accuracy]", "data=1k"],
         ["model=minilm", "model.revision=abc,null", "protocol=hype,pats"],
         ["+task.evaluate={other: {config: opinion, split: train}}"],
         ["protocol.learning_rate=${protocol.weight_decay}", "protocol.weight_decay=0.5"],

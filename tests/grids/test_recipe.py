@@ -15,8 +15,6 @@ FIGURE4 = ("noisytune/figure4", "data.share=0.1")  # a part of the grid
     [
         "model=minilm",
         "task=rte",
-        "data=1k",
-        "data.count=100",
         "data.share=0.15",
         "protocol=pats",
         "protocol.epochs=1",
@@ -28,6 +26,11 @@ FIGURE4 = ("noisytune/figure4", "data.share=0.1")  # a part of the grid
 def test_models_data_protocols_and_methods_are_the_recipe(change):
     grid = load(*(FIGURE4[:1] if change.startswith("data.share") else FIGURE4), "seed=1", change)
     assert list(changed(grid)) == [change.partition("=")[0]]
+
+
+@pytest.mark.parametrize("change", ["data=1k", "data.count=100"])
+def test_a_part_of_the_data_is_the_recipe(change):
+    assert list(changed(load("noisytune/table2", "seed=1", change))) == [change.partition("=")[0]]
 
 
 @pytest.mark.parametrize(

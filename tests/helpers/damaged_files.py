@@ -24,10 +24,10 @@ def _piped(folder: Path) -> None:
     os.mkfifo(folder / "record.json")
 
 
-def _linked(target: str) -> Callable[[Path], None]:
+def _linked(target: str, name: str = "record.json") -> Callable[[Path], None]:
     def change(folder: Path) -> None:
-        (folder / "record.json").unlink()
-        (folder / "record.json").symlink_to(target)
+        (folder / name).unlink()
+        (folder / name).symlink_to(target)
 
     return change
 
@@ -51,6 +51,11 @@ def _a_folder(folder: Path) -> None:
     (folder / "record.json").mkdir()
 
 
+def _arrays_a_folder(folder: Path) -> None:
+    (folder / "arrays.npz").unlink()
+    (folder / "arrays.npz").mkdir()
+
+
 FOLDER: dict[str, Callable[[Path], None]] = {
     "a pipe": _piped,
     "a link to /dev/zero": _linked("/dev/zero"),
@@ -58,6 +63,9 @@ FOLDER: dict[str, Callable[[Path], None]] = {
     "a file in the folder's place": _a_file,
     "no record in the folder": _no_record,
     "the folder of another run": _replaced,
+    "no arrays in the folder": lambda folder: (folder / "arrays.npz").unlink(),
+    "arrays without content": lambda folder: (folder / "arrays.npz").write_bytes(b"") and None,
+    "arrays that are a folder": _arrays_a_folder,
 }
 
 
@@ -70,6 +78,7 @@ UNKNOWN: dict[str, Callable[[Path], None]] = {
     "a folder that is a link to nothing": _dangling,
     "a record that is a link to nothing": _linked("/nowhere/at/all"),
     "a record that is a link to itself": _linked("record.json"),
+    "arrays that are a link to nothing": _linked("/nowhere/at/all", "arrays.npz"),
 }
 
 
@@ -105,8 +114,6 @@ def _claiming(folder: Path) -> None:
 
 
 ARRAYS: dict[str, Callable[[Path], None]] = {
-    "gone": lambda folder: (folder / "arrays.npz").unlink(),
-    "empty": _bytes(lambda content: b""),
     "cut": _bytes(lambda content: content[: len(content) // 2]),
     "one byte": _bytes(lambda content: content[:200] + bytes([content[200] ^ 1]) + content[201:]),
     "pickled": lambda folder: np.savez(folder / "arrays.npz", losses=np.array([{}], dtype=object)),

@@ -55,7 +55,7 @@ def test_arrays_that_are_gone_are_named(store, caplog):
     store.add(RECORD, ARRAYS)
     place(store).unlink()
     assert store.arrays(ID) == {}
-    assert "arrays.npz: not used" in caplog.text
+    assert "there is no arrays.npz in it" in caplog.text
 
 
 def test_one_changed_number_of_the_arrays_is_noticed(store, caplog):

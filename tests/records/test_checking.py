@@ -57,7 +57,8 @@ def test_a_whole_store_has_no_fault(planned: Grid) -> None:
         ("folder", "no record in the folder", True),
         ("unknown", "a folder that is a link to nothing", False),
         ("arrays", "cut", True),
-        ("arrays", "gone", False),
+        ("folder", "no arrays in the folder", True),
+        ("unknown", "arrays that are a link to nothing", False),
     ],
 )
 def test_what_is_damaged_is_listed_apart_from_what_cannot_be_read(

@@ -140,6 +140,19 @@ def test_a_damaged_record_stays_until_its_run_is_made_again_and_is_then_set_asid
     assert [path.read_bytes() for path in kept] == [content]
 
 
+@pytest.mark.parametrize("lose", [Path.unlink, lambda path: path.write_bytes(b"")], ids=["gone", "empty"])
+def test_a_record_without_outputs_is_made_again_and_kept(store, lose, caplog):
+    store.add(RECORD, ARRAYS)
+    written = (store.folder / ID / "record.json").read_bytes()
+    lose(store.folder / ID / "arrays.npz")
+    assert store.find(ID) is None
+    assert "arrays.npz" in caplog.text
+    assert store.add(RECORD, ARRAYS) == RECORD == store.find(ID)
+    assert store.arrays(ID).keys() == ARRAYS.keys()
+    [kept] = (store.folder / "set-aside").rglob("record.json")
+    assert kept.read_bytes() == written
+
+
 def test_no_changed_byte_of_a_record_passes_or_ends_a_reader(store):
     store.add(RECORD, ARRAYS)
     path = store.folder / ID / "record.json"

@@ -34,6 +34,14 @@ def test_a_device_that_is_not_here_is_refused(device: str, compose: Compose) -> 
     check_machine(compose("device=cpu"))
 
 
+def test_updates_are_replayed_on_a_gpu_alone(compose: Compose, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    for device in ("auto", "cpu"):
+        with pytest.raises(BenchmarkError, match=f"replay=true needs a GPU.*device={device}"):
+            check_machine(compose("replay=true", f"device={device}"))
+    check_machine(compose("replay=false"))
+
+
 def test_runs_of_other_machines_are_checked_for_their_configuration_alone(
     compose: Compose, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -47,5 +55,3 @@ def test_runs_of_other_machines_are_checked_for_their_configuration_alone(
     assert looked == []
     check_grid(grid[:1])
     assert looked == grid[:1]
-    with pytest.raises(BenchmarkError, match="seed=-1"):
-        check_grid([grid[0], compose("seed=-1")], here=False)

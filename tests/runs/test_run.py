@@ -20,6 +20,7 @@ from benchmark.errors import BenchmarkError
 from benchmark.models import pretrained
 from benchmark.models.special_tokens import noted
 from benchmark.records.lease import LEASES, Lease
+from benchmark.records.record import Record
 from benchmark.records.store import Store
 from benchmark.runs import memory
 from benchmark.runs.finished import drop_snapshots
@@ -53,6 +54,32 @@ def test_a_configuration_always_gives_the_same_record(tiny: Tiny, tmp_path: Path
     alone = evidence(elsewhere(config, tmp_path / "alone"))
     run(Run(elsewhere(tiny("seed=2"), tmp_path / "after")))
     assert same(alone, evidence(elsewhere(config, tmp_path / "after")))
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("protocol.selection=validatoin", "did you mean 'validation'"),
+        ("snapshot_minutes=-1", "snapshot_minutes=-1"),
+        ("device=gpu", "device=gpu: not available here; valid: auto, cpu, cuda"),
+        ("device=tpu", "device=tpu: not available here; valid: auto, cpu, cuda"),
+        ("cache=/dev/null", "cache=/dev/null: /dev/null is a file"),
+        ("+tracker={_target_: benchmark.runs.tracking.WandB, mode: bad}", "unknown mode 'bad'"),
+        ("replay=true", "replay=true needs a GPU"),
+    ],
+)
+def test_a_wrong_value_is_refused_though_its_run_is_in_the_store(
+    override: str, said: str, compose: Tiny, record_of: Callable[..., Record], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    config, wrong = compose("device=cpu"), compose("device=cpu", override)
+    wrong.cache = "/dev/null" if override.startswith("cache") else config.cache
+    assert run_id(wrong) == run_id(config)
+    Store(config.store).open()
+    Store(config.store).add(record_of(config, {"validation": {"accuracy": 0.5}}), {})
+    assert run(Run(config)).status == "finished"
+    with pytest.raises(BenchmarkError, match=said):
+        run(Run(wrong))
 
 
 def test_lambda_zero_is_plain_fine_tuning_bit_for_bit(tiny: Tiny) -> None:

@@ -21,7 +21,7 @@ from benchmark.config.schema import RunConfig
 from benchmark.errors import BenchmarkError
 from benchmark.records.store import Store
 from benchmark.runs import tracking
-from benchmark.runs.plugins import check_plugins
+from benchmark.runs.plugins import check_trackers
 from benchmark.runs.run import Run, run
 
 Config = RunConfig
@@ -189,9 +189,9 @@ def test_a_tracker_that_cannot_be_is_refused_before_anything_runs(tiny: Callable
         ("+tracker.projet=mine", "did you mean 'project'?"),
     ):
         with pytest.raises(BenchmarkError, match=said):
-            check_plugins(tiny("tracker=wandb", override))
+            check_trackers([tiny(), tiny("tracker=wandb", override)])
     with pytest.raises(BenchmarkError, match="expected a mapping with `_target_`"):
-        check_plugins(tiny("+tracker.mode=offline"))
+        check_trackers([tiny("+tracker.mode=offline")])
 
 
 def test_the_runs_of_a_table_are_tracked_as_a_group(

@@ -217,6 +217,7 @@ def test_a_folder_with_other_files_is_refused_and_nothing_of_it_is_touched(small
     [
         (["nosytune"], "unknown paper or table 'nosytune'"),
         (["demo/noisytune", "protocol.lr=1"], "protocol.lr"),
+        (["demo/noisytune", "noisytune/table1", "protocol.selection=bets"], "did you mean 'best'?"),
     ],
 )
 def test_a_wrong_name_or_key_is_refused_in_one_line(words, says, tmp_path, capsys):

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from benchmark.config.identity import run_id
+from benchmark.config.names import check_translations
 from benchmark.config.schema import RunConfig, SplitConfig, TrainingSets
 from benchmark.config.splits import training_splits
 from benchmark.config.stored import of_another_run
-from benchmark.config.validation import validate
 from benchmark.data import translations
 from benchmark.errors import BenchmarkError
 from benchmark.report.data_notes import data_notes
@@ -72,7 +72,7 @@ def test_without_translated_sets_the_folder_changes_no_run(
 
 def test_a_folder_that_is_not_there_is_refused(compose: Compose) -> None:
     with pytest.raises(BenchmarkError, match=r"^task\.translations=/nowhere: no such folder .*XNLI/"):
-        validate(compose("task=xnli", "task.translations=/nowhere"))
+        check_translations(compose("task=xnli", "task.translations=/nowhere"))
 
 
 def translated(
