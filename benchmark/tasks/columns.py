@@ -16,6 +16,7 @@ from datasets import ClassLabel, Value
 from benchmark.data.rows import Rows, spelt
 from benchmark.data.typed import among_numbers, has_comma
 from benchmark.errors import BenchmarkError, nearest
+from benchmark.tasks.input_limits import spelt_limit
 
 NO_GOLD = -1  # the class of an example or word without a gold label
 IGNORED_TAGS = (-1, -100)  # tags of words that do not count; -100 is what `transformers` writes
@@ -54,7 +55,7 @@ def check_room(tokenizer: Any, max_length: int, texts: int, where: str) -> None:
     special = tokenizer.num_special_tokens_to_add(pair=texts == 2)
     if max_length < special + texts:
         raise BenchmarkError(
-            f"max_length={max_length} of {where}: must be at least {special + texts}, for {special} special tokens "
+            f"{spelt_limit(tokenizer, max_length)} of {where}: must be at least {special + texts}, for {special} special tokens "
             f"and one more per text"
         )
 
