@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ from benchmark.models import fitting, tokenizing
 from benchmark.models.checkpoint import Checkpoint, in_short, located
 from benchmark.models.configuration import configuration, skeleton
 from benchmark.randomness import derive
+
+log = logging.getLogger(__name__)
 
 CLASSIFIER = "AutoModelForSequenceClassification"
 
@@ -48,8 +52,9 @@ def load(
 ) -> PreTrainedModel:
     """Load ``model`` in float32 with a fresh head of ``units`` units.
 
-    The head, of the `transformers` class ``head``, is drawn from the run's own head stream. The model's
-    attribute ``drawn`` has the names of all weights that were drawn.
+    The head, of the `transformers` class ``head``, is drawn from the run's own head stream, also if the
+    checkpoint has one of another training. The model's attribute ``drawn`` has the names of all weights that
+    were drawn.
 
     Raises: BenchmarkError if the checkpoint cannot be found, or lacks a weight of its encoder.
     """
@@ -64,7 +69,17 @@ def load(
     config.num_labels = units
     make = getattr(transformers, head).from_pretrained
     loaded, loading = _made(place, make, place.folder, config, seed, trust_remote_code=False)
+    heads = _own_head(place, loaded, loading["missing_keys"])
+    loading["missing_keys"] = {*loading["missing_keys"], *heads}
     drawn = fitting.check_weights(place, loaded, loading)
+    if heads:
+        log.warning(
+            "model %r: its checkpoint has a head of another training (%s), which is not taken; a new one is drawn",
+            place.name,
+            ", ".join(heads),
+        )
+        kept = {name: value for name, value in loaded.state_dict().items() if name not in drawn}
+        loaded, _ = _made(place, type(loaded).from_pretrained, None, config, seed, state_dict=kept)
     loaded.drawn = drawn
     fitting.check_computes(place, loaded)
     return loaded
@@ -91,6 +106,16 @@ def _made(
             )
         except Exception as error:  # many types; likely causes were checked before
             raise place.refusal("", f"cannot be loaded ({in_short(error)})") from error
+
+
+def _own_head(place: Checkpoint, model: PreTrainedModel, missing: Collection[str]) -> list[str]:
+    """The weights of a model's head if the checkpoint has all of them, in any size.
+
+    If it lacks one, the others are of its pretraining, and a task begins with them.
+    """
+    encoder = fitting.parts_of(place, model)
+    names = [name for name, _ in model.named_parameters() if encoder.in_head(name)]
+    return [] if any(name in missing for name in names) else names
 
 
 def depth(model: ModelConfig, cache: Path) -> int:
