@@ -37,6 +37,11 @@ def tokenizer(checkpoint: Checkpoint, pairs: bool = False) -> PreTrainedTokenize
     except Exception as error:  # many types, also of the tokenizers library
         for path in checkpoint.matching("*token*.json", "vocab.json"):
             checkpoint.json(path.name)
+        for path in checkpoint.matching("*vocab*.txt", "merges.txt"):
+            try:
+                path.read_text(encoding="utf-8")
+            except (OSError, ValueError) as damage:
+                raise checkpoint.unreadable(path, damage) from error
         raise checkpoint.refusal("", f"its tokenizer cannot be loaded ({in_short(error)})") from error
     stated, loaded.model_max_length = loaded.model_max_length, NO_LIMIT
     _check_vocabulary(checkpoint, loaded, model)

@@ -432,6 +432,14 @@ def test_a_file_in_another_encoding_is_named_with_it(
     assert f"{file}: {ENCODED[encoding]}" in refusal(folder)
 
 
+def test_a_vocabulary_in_another_encoding_is_named(whole: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(whole, tmp_path / "m")
+    (folder / "tokenizer.json").unlink()
+    (folder / "tokenizer_config.json").write_text('{"tokenizer_class": "BertTokenizer"}')
+    (folder / "vocab.txt").write_text("\n".join(WORDS), encoding="utf-16")
+    assert "vocab.txt: cannot be read, it is damaged or cut short (UnicodeDecodeError" in refusal(folder)
+
+
 @pytest.mark.parametrize(("stated", "limit"), [(12, 12), (12.0, 12), (1e30, 24), (math.inf, 24), (None, 24)])
 def test_a_tokenizer_limits_texts_to_its_own_length(
     stated: float | None, limit: int, whole: Path, tmp_path: Path
