@@ -15,7 +15,7 @@ from safetensors import safe_open
 
 from benchmark.errors import BenchmarkError, hint
 from benchmark.models import fetching
-from benchmark.models.foreign import SHOWN, content
+from benchmark.models.foreign import SHOWN, content, other_encoding
 from benchmark.models.pickled import foreign_code
 from benchmark.places import in_home, instead_of_address
 from benchmark.printable import looks_like
@@ -58,7 +58,7 @@ class Checkpoint:
     def json(self, file: str) -> dict[str, Any]:
         """The mapping in a JSON file. Raises: BenchmarkError naming the file."""
         try:
-            content = json.loads((self.folder / file).read_text(encoding="utf-8-sig"))
+            content = json.loads((self.folder / file).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise self.unreadable(self.folder / file, error) from error
         if not isinstance(content, dict):
@@ -72,6 +72,11 @@ class Checkpoint:
             return self.refusal(file, "is empty")
         if is_pointer(path):
             return self.refusal(file, "is a pointer of git-lfs, not the file: run `git lfs pull`")
+        if path.suffix == ".json" and (encoding := other_encoding(path)):
+            return self.refusal(
+                file,
+                f"is {encoding}, which transformers cannot read: save it as UTF-8 without a byte order mark",
+            )
         return self.refusal(file, f"cannot be read, it is damaged or cut short ({in_short(error)})")
 
     def weights(self) -> list[Path]:
@@ -213,7 +218,7 @@ def inside(checkpoint: Checkpoint, strict: bool = True) -> Checkpoint:
 def _transformer(checkpoint: Checkpoint) -> Path | None:
     """The folder of the encoder that sentence-transformers' list of modules names."""
     try:
-        modules = json.loads((checkpoint.folder / MODULES).read_text())
+        modules = json.loads((checkpoint.folder / MODULES).read_text(encoding="utf-8"))
         paths = [str(module["path"]) for module in modules if str(module["type"]).endswith("Transformer")]
     except (ValueError, TypeError, KeyError) as error:
         raise checkpoint.unreadable(checkpoint.folder / MODULES, error) from error

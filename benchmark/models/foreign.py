@@ -1,7 +1,8 @@
-"""The content of a folder without a checkpoint, for messages. Needs no torch."""
+"""The content of a folder or file that is no checkpoint's, for messages. Needs no torch."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 OURS = ("*.safetensors", "*.bin")
@@ -28,3 +29,13 @@ def content(folder: Path) -> str:
     names = sorted(path.name + "/" * path.is_dir() for path in folder.iterdir())
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return ", ".join(names[:SHOWN]) + more if names else "nothing in it"
+
+
+def other_encoding(path: Path) -> str | None:
+    """The encoding of a JSON file that is whole, and not in plain UTF-8; else None."""
+    try:
+        json.loads(text := path.read_bytes())  # it finds the encoding itself
+    except (OSError, ValueError):
+        return None
+    name = json.detect_encoding(text)
+    return {"utf-8": None, "utf-8-sig": "UTF-8 with a byte order mark"}.get(name, name.upper())

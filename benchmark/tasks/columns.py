@@ -17,6 +17,7 @@ from benchmark.data.rows import Rows, spelt
 from benchmark.data.typed import among_numbers, has_comma
 from benchmark.errors import BenchmarkError
 from benchmark.tasks.coding import LABELS_SHOWN, MISSING, NO_GOLD, UnfitError, coding, described
+from benchmark.tasks.input_limits import spelt_limit
 
 IGNORED_TAGS = (-1, -100)  # tags of words that do not count; -100 is what `transformers` writes
 LARGEST = float(np.finfo(np.float32).max)
@@ -48,7 +49,7 @@ def check_room(tokenizer: Any, max_length: int, texts: int, where: str) -> None:
     special = tokenizer.num_special_tokens_to_add(pair=texts == 2)
     if max_length < special + texts:
         raise BenchmarkError(
-            f"max_length={max_length} of {where}: must be at least {special + texts}, for {special} special tokens "
+            f"{spelt_limit(tokenizer, max_length)} of {where}: must be at least {special + texts}, for {special} special tokens "
             f"and one more per text"
         )
 

@@ -16,6 +16,7 @@ from transformers.tokenization_utils_base import BatchEncoding, PreTrainedTokeni
 
 from benchmark.errors import BenchmarkError
 from benchmark.progress import hearer, silence
+from benchmark.tasks.input_limits import spelt_limit
 
 BEST = 20  # start and end positions that are combined
 LONGEST = 30  # tokens of an answer
@@ -79,7 +80,7 @@ def windows(
         room = max_length - length - tokenizer.num_special_tokens_to_add(pair=True)
         if room < 1:
             raise BenchmarkError(
-                f"max_length={max_length}: a question of {length} tokens leaves no room for its context"
+                f"{spelt_limit(tokenizer, max_length)}: a question of {length} tokens leaves no room for its context"
             )
         encoded = tokenizer(
             question,

@@ -13,6 +13,7 @@ import numpy as np
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from benchmark.errors import BenchmarkError
+from benchmark.tasks.input_limits import spelt_limit
 
 IGNORED = -100  # the target that cross-entropy ignores
 
@@ -44,7 +45,7 @@ def pieces(
     room = max_length - len(before) - len(after)
     if room < 1:
         raise BenchmarkError(
-            f"max_length={max_length}: must be at least {1 + max_length - room}, for the special tokens and a word"
+            f"{spelt_limit(tokenizer, max_length)}: must be at least {1 + max_length - room}, for the special tokens and a word"
         )
     vocabulary = list(dict.fromkeys(chain.from_iterable(sentences)))
     encoded = tokenizer(vocabulary, add_special_tokens=False)["input_ids"] if vocabulary else []

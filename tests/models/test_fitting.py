@@ -6,6 +6,7 @@ import copy
 import gzip
 import io
 import json
+import math
 import os
 import pickle
 import re
@@ -154,8 +155,6 @@ BROKEN: dict[str, tuple[Break, list[str]]] = {
         ["'vit'", "AutoModelForSequenceClassification"],
     ),
     "code": (lambda f: configured(f, model_type="x", auto_map={"AutoModel": "m.M"}), ["auto_map", "not run"]),
-    "sizes": (lambda f: configured(f, num_attention_heads=3), ["config.json", "(3)"]),
-    "a word for a number": (lambda f: configured(f, num_hidden_layers="two"), ["config.json", "'two'"]),
     "quantised": (lambda f: configured(f, quantization_config={"bits": 4}), ["quantization_config"]),
     "eight bits": (
         lambda f: weighted(f, lambda w: w | {EMBEDDING: w[EMBEDDING].to(torch.int8)}),
@@ -167,6 +166,22 @@ BROKEN: dict[str, tuple[Break, list[str]]] = {
     "a number around texts": (
         in_json("tokenizer.json", lambda t: t["post_processor"]["special_tokens"]["[SEP]"].update(ids=[12])),
         ["13 tokens", "embedding of 10"],
+    ),
+    "no room for a word": (
+        in_json("tokenizer_config.json", lambda t: t.update(model_max_length=2)),
+        ["tokenizer_config.json: model_max_length=2: must be a whole number of tokens, at least 3"],
+    ),
+    "a limit in quotes": (
+        in_json("tokenizer_config.json", lambda t: t.update(model_max_length="512")),
+        ['tokenizer_config.json: model_max_length="512": must be a whole number'],
+    ),
+    "half a token": (
+        in_json("tokenizer_config.json", lambda t: t.update(model_max_length=20.5)),
+        ["model_max_length=20.5: must be a whole number"],
+    ),
+    "positions for special tokens alone": (
+        lambda f: checkpoint(f, max_position_embeddings=2),
+        ["config.json: its model has positions for 2 tokens; an input needs at least 3"],
     ),
     "no unknown token": (
         in_json("tokenizer.json", lambda t: t["model"].update(unk_token="nothing")),
@@ -386,17 +401,51 @@ def test_a_model_that_cannot_compute_texts_is_refused_and_one_that_needs_an_end_
     )
 
 
-@pytest.mark.parametrize(
-    "switch",
-    [{"chunk_size_feed_forward": 3}, {"return_dict": False}, {"output_attentions": True}, {"output_hidden_states": True}],
-    ids=str,
-)  # fmt: skip
-def test_what_a_configuration_says_of_computing_and_of_what_is_returned_changes_nothing(
-    switch: dict[str, Any], whole: Path, tmp_path: Path
+ENCODED = {
+    "utf-8-sig": "is UTF-8 with a byte order mark, which transformers cannot read: save it as UTF-8 without",
+    "utf-16": "is UTF-16, which transformers cannot read",
+    "utf-16-le": "is UTF-16-LE, which transformers cannot read",
+}
+FILES = [
+    "config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "modules.json",
+    f"{WEIGHTS}.index.json",
+]
+
+
+@pytest.mark.parametrize("encoding", ENCODED)
+@pytest.mark.parametrize("file", FILES)
+def test_a_file_in_another_encoding_is_named_with_it(
+    file: str, encoding: str, whole: Path, tmp_path: Path
 ) -> None:
-    shutil.copytree(whole, tmp_path / "m")
-    configured(tmp_path / "m", **switch)
-    texts = {"input_ids": torch.tensor([[2, 5, 6, 3]])}
-    ours, stock = (loaded(folder)[1].eval()(**texts) for folder in (tmp_path / "m", whole))
-    assert torch.equal(ours.logits, stock.logits)
-    assert ours.keys() == stock.keys()
+    folder = shutil.copytree(whole, tmp_path / "m")
+    if file.endswith("index.json"):
+        sharded(folder)
+    if file == "modules.json":
+        (folder / "config.json").rename(folder / "other.json")
+    path = folder / file
+    text = path.read_text() if path.exists() else '{"pad_token": "[PAD]"}'
+    path.write_bytes(text.encode(encoding))
+    assert f"{file}: {ENCODED[encoding]}" in refusal(folder)
+
+
+def test_a_vocabulary_in_another_encoding_is_named(whole: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(whole, tmp_path / "m")
+    (folder / "tokenizer.json").unlink()
+    (folder / "tokenizer_config.json").write_text('{"tokenizer_class": "BertTokenizer"}')
+    (folder / "vocab.txt").write_text("\n".join(WORDS), encoding="utf-16")
+    assert "vocab.txt: cannot be read, it is damaged or cut short (UnicodeDecodeError" in refusal(folder)
+
+
+@pytest.mark.parametrize(("stated", "limit"), [(12, 12), (12.0, 12), (1e30, 24), (math.inf, 24), (None, 24)])
+def test_a_tokenizer_limits_texts_to_its_own_length(
+    stated: float | None, limit: int, whole: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(whole, tmp_path / "m"))
+    in_json("tokenizer_config.json", lambda content: content.update(model_max_length=stated))(folder)
+    found = loaded(folder)[0].model_max_length
+    assert found == limit
+    assert isinstance(found, int)

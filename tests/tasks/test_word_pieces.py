@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -86,6 +87,12 @@ def test_special_tokens_stand_where_the_tokenizer_puts_them() -> None:
 def test_an_input_too_short_for_a_word_is_refused(tokenizer: BertTokenizer) -> None:
     with pytest.raises(BenchmarkError, match="max_length=2: must be at least 3"):
         pieces([["a"]], tokenizer, 2)
+    short = copy.copy(tokenizer)
+    short.model_max_length = 2
+    with pytest.raises(
+        BenchmarkError, match=r"^max_length=2 \(the limit of the model and its tokenizer\): must"
+    ):
+        pieces([["a"]], short, 2)
 
 
 def test_missing_pieces_are_noticed(tokenizer: BertTokenizer) -> None:

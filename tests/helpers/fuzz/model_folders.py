@@ -169,7 +169,8 @@ def extra(rng: random.Random, place: Path) -> str:
          ("architectures", ["Nothing"]), ("transformers_version", "99"), ("output_attentions", True), ("return_dict", False),
          ("output_hidden_states", True), ("problem_type", "regression"), ("problem_type", "multi_label_classification"), ("label2id", {"x": 0}),
          ("vision_config", {}), ("text_config", {}), ("attribute_map", {}), ("name_or_path", "/x"), ("hidden_dropout_prob", 1.0),
-         ("attention_probs_dropout_prob", 2), ("layer_norm_eps", 0), ("initializer_range", -1), ("tie_word_embeddings", False)]
+         ("attention_probs_dropout_prob", 2), ("layer_norm_eps", 0), ("initializer_range", -1), ("tie_word_embeddings", False),
+         ("gradient_checkpointing", True)]
     )  # fmt: skip
     return _json(place / CONFIG, lambda content: f"{key}={content.update({key: value}) or value}")
 
