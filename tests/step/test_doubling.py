@@ -47,6 +47,9 @@ class Apart(Method):
     def needs_separate_passes(self) -> bool:
         return True
 
+    def attach(self, model: Any, context: Any) -> None:
+        """A method acts somewhere."""
+
 
 class ConstantHyPe(HyPe):
     def draw(self, state: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
