@@ -91,7 +91,8 @@ def reproduce(options: argparse.Namespace) -> int:
         drop_snapshots(store, records)
 
     fate = report_on(planned, records, hits, folder)
-    for line in said_of(failed, planned, store):
+    unmade = [run for run in failed if run.run_id not in hits.changed]
+    for line in [*said_of(unmade, planned, store), *(changed_records(hits) if failed else ())]:
         print(printable(line), file=sys.stderr)
     print(f"{fate}: {folder}/table.md, .csv, .tex, .html, and figures", file=sys.stderr)
     if not options.report_only:

@@ -111,9 +111,10 @@ class TrainingSets:
 class TaskConfig:
     """A data set to learn, with its splits, labels and metrics.
 
-    Empty ``labels`` make a classification a regression. Targets are labels by name, or numbers that labels
-    spell; only if no label is a number, numbers are positions in ``labels``, from 0. ``score_training`` adds the training examples of a run
-    to its evaluation sets, as ``train``. ``languages`` limits the evaluation sets to these languages.
+    Empty ``labels`` make a classification a regression. Targets are labels by name, numbers that the file has
+    names for, or numbers that labels spell; only if no label is a number, they are positions in ``labels``, from
+    0. ``score_training`` adds the training examples of a run to its evaluation sets, as ``train``. ``languages``
+    limits the evaluation sets to these languages.
     ``setting`` chooses the training splits: ``zero_shot`` is ``train``, another name is an entry of
     ``settings``. ``translations`` is the folder of XTREME's translated training sets. ``drop_untranslated``
     leaves out pairs with the text ``NS`` (PAWS-X). ``remark`` is a fact about the data that a reader must

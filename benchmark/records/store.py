@@ -101,7 +101,7 @@ class Store:
         return next(self.folder.glob("*/record.json"), None) is None
 
     def folders(self, run_id: str) -> Iterator[Path]:
-        """The places of a run's records: ``RUN_ID``, then ``RUN_ID-2`` and so on, of other data or weights."""
+        """The places of a run's records: ``RUN_ID``, then ``RUN_ID-2`` and so on, of other files."""
         yield self.folder / run_id
         yield from (self.folder / f"{run_id}-{number}" for number in count(2))
 
@@ -136,7 +136,7 @@ class Store:
         return {}
 
     def add(self, record: Record, arrays: Mapping[str, np.ndarray]) -> Record:
-        """Write a finished run and return its record; records of other data or weights stay beside it.
+        """Write a finished run and return its record; records of other files stay beside it.
 
         If another process finished the run first, its record stays and is returned. If the store is gone, wait
         until it is back. Raises: BenchmarkError if that record is of another version, UnwritableError with the

@@ -22,7 +22,7 @@ def load_records(grid: Grid, store: Store | None = None) -> dict[str, Record]:
 
     ``store`` replaces the store that its runs name.
 
-    A record of other data or weights than those at hand is left out, and so is one that is damaged or cannot be
+    A record of other files than those at hand is left out, and so is one that is damaged or cannot be
     read now. Raises: BenchmarkError for a record of another version.
     """
     return records_at_hand(grid, Hits(store or Store(grid.runs[0].config.store))) if grid.runs else {}

@@ -22,6 +22,12 @@ def without_record(runs: Iterable[PlannedRun]) -> list[PlannedRun]:
 
 
 def reason(run: PlannedRun) -> str:
-    """The latest failure of a run in its store, in one line."""
-    failures = Store(run.config.store).failures(run.run_id)
-    return failures[-1].error if failures else "it has neither a record nor a failure; its process was ended"
+    """The latest failure of a run, or why its record is not used, in one line."""
+    store = Store(run.config.store)
+    if failures := store.failures(run.run_id):
+        return failures[-1].error
+    if store.find(run.run_id) is not None:
+        return (
+            "its record is of other files than those here now: data, weights or code were changed meanwhile"
+        )
+    return "it has neither a record nor a failure; its process was ended"

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from benchmark.config.names import check_translations
 from benchmark.config.schema import RunConfig
 from benchmark.config.targets import no_exit
+from benchmark.runs import own_code
 
 
 @no_exit()
@@ -26,6 +27,7 @@ def check_plugins(config: RunConfig) -> None:
         from benchmark import probes
 
         probes.build(config.probe)
+    own_code.loaded(config)  # now, as it has just been imported: a file may be edited before the run ends
 
 
 def check_trackers(configs: Iterable[RunConfig]) -> None:

@@ -152,7 +152,7 @@ def train(this: Run, tell: Tell, listener: Listener) -> Trained:
                 if this.config.replay is not None or not captures.held():
                     raise refusal from error
                 log.warning(
-                    "CUDA out of memory: graphs take memory of their own; the run begins anew with replay=false"
+                    "CUDA out of memory: graphs take memory of their own; the run is tried again with replay=false"
                 )
                 this = replace(this, config=replace(this.config, replay=False))
             elif operation is None or not strict:

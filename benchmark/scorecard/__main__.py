@@ -142,8 +142,7 @@ def verified(reference: Reference) -> int:
 def comparable(reference: Reference, method: str, overrides: list[str]) -> list[str]:
     """The overrides of the campaign's grid with its complete arms and ``method``.
 
-    Prints differences from this machine. Raises: BenchmarkError for reference runs of other data or weights
-    than here.
+    Prints differences from this machine. Raises: BenchmarkError for reference runs of other files than here.
     """
     planned = grid.load(reference.table, overrides)
     store = Store(planned.runs[0].config.store)
@@ -162,11 +161,11 @@ def comparable(reference: Reference, method: str, overrides: list[str]) -> list[
 
 
 def check_origins(table: str, hits: Hits) -> None:
-    """Raises: BenchmarkError for records of other data or weights than those at hand."""
+    """Raises: BenchmarkError for records of other files than those at hand."""
     if hits.changed:
         changed = sorted({name for names in hits.changed.values() for name in names})
         raise BenchmarkError(
-            f"{table}: {len(hits.changed)} reference runs were made with another {', '.join(changed)} than here, so nothing "
+            f"{table}: {len(hits.changed)} reference runs were made with other files ({', '.join(changed)}) than here, so nothing "
             f"is comparable; get theirs, or make all arms anew: python -m benchmark.reproduce {table}"
         )
 

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.places import PACKAGE, ROOT
+from benchmark.records.reading import FILE, OUTPUTS
 from benchmark.records.store import FAILURES, UNFINISHED, Store
+from benchmark.runs import own_code
 
 RUN = re.compile(r"([0-9a-f]{16})(?:-\d+)?")  # the folder of a record
 OURS = ("conf", "sweeps", "results/published", "results/reference")
@@ -32,6 +34,8 @@ def of_project(overrides: Sequence[str]) -> str:
         for path in sorted(folder.rglob("*")):
             if path.suffix in FILES and path.is_file():
                 hashed.update(f"{path.relative_to(folder)}\0".encode() + path.read_bytes())
+    for path in own_code.files():  # records of other code than this are not used
+        hashed.update(f"{path}\0".encode() + path.read_bytes())
     return hashed.hexdigest()[:24]
 
 
@@ -40,7 +44,8 @@ def stamps(store: Store) -> Stamps:
     by_run: Stamps = {}
     for entry in _entries(store.folder):
         if match := RUN.fullmatch(entry.name):
-            by_run.setdefault(match[1], {})[entry.name] = _stamp(Path(entry.path) / "record.json")
+            files = (Path(entry.path) / name for name in (FILE, OUTPUTS))
+            by_run.setdefault(match[1], {})[entry.name] = " ".join(map(_stamp, files))
     for entry in _entries(store.folder / FAILURES):
         run_id = entry.name.rpartition("-")[0]
         by_run.setdefault(run_id, {})[f"{FAILURES}/{entry.name}"] = _stamp(Path(entry.path))

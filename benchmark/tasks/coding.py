@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from benchmark.errors import nearest
 
 NO_GOLD = -1  # the class of an example or word without a gold label
 LABELS_SHOWN = 20
+NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")  # with digits of any script
 MISSING = "null, or an empty field of a CSV file, stands for"
 
 
@@ -78,10 +80,9 @@ def described(value: Any) -> str:
 
 def _spelt(label: str) -> Decimal | None:
     """The number that a label spells, such as 1 for ``01`` and ``1.0``; None for other labels."""
-    try:
-        number = Decimal(label)
-    except InvalidOperation:
+    if not NUMBER.fullmatch(label):  # a name, such as 2020_01, which `Decimal` would read
         return None
+    number = Decimal(label)
     return number if number.is_finite() else None
 
 

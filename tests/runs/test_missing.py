@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
@@ -17,10 +18,12 @@ from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus, run_job
 from hydra.plugins.launcher import Launcher
 
+from benchmark.grids import grid
 from benchmark.records.disk import make_writable
 from benchmark.records.record import Record
 from benchmark.records.store import Store
 from benchmark.runs.failures import failures_recorded
+from benchmark.runs.missing import reason
 from benchmark.runs.request import Run
 
 Cli = Callable[..., tuple[int, str, str]]
@@ -143,3 +146,14 @@ def test_a_sweep_is_refused_once_and_before_its_first_run(
     assert (status, errors.count("\n"), made) == (2, 1, [])
     assert line in errors
     assert not list(tmp_path.glob("store/*"))
+
+
+def test_a_record_of_other_files_is_no_process_that_was_ended(
+    record_of: Callable[..., Record], tmp_path: Path
+) -> None:
+    [planned, *_] = grid.load("demo/noisytune", [f"store='{tmp_path}'"]).runs
+    assert "neither a record nor a failure" in reason(planned)
+    store = Store(tmp_path)
+    store.open()
+    store.add(record_of(planned.config, {}), {"losses": np.zeros(1, np.float32)})
+    assert "of other files than those here now" in reason(planned)

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from importlib.util import spec_from_file_location
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from benchmark.digests import sha256
 from benchmark.records.record import Record
 from benchmark.runs import own_code
 from benchmark.runs.hits import Hits
+from benchmark.runs.plugins import check_plugins
 from benchmark.runs.run import Run, assemble, run
 
 METHOD = """
@@ -125,3 +127,30 @@ def test_a_snapshot_of_other_code_is_not_continued(
     ready = assemble(Run(config))
     change("shrink", "# another\n")
     assert assemble(Run(config)).snapshot.stamp != ready.snapshot.stamp
+
+
+def test_code_that_is_edited_after_the_early_check_is_the_code_that_was_checked(
+    config: RunConfig, tmp_path: Path
+) -> None:
+    digest = sha256([tmp_path / "theirs" / "shrink.py"])
+    check_plugins(config)
+    (tmp_path / "theirs" / "shrink.py").write_text("another")
+    assert own_code.loaded(config)["theirs.shrink"] == digest
+
+
+def test_code_that_a_finder_of_its_own_finds_has_a_digest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine.py").write_text("")
+
+    class Editable:
+        """What an editable installation adds to Python."""
+
+        @staticmethod
+        def find_spec(name: str, path: object = None, target: object = None) -> object:
+            return spec_from_file_location(name, tmp_path / "mine.py") if name == "mine" else None
+
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, Editable])
+    monkeypatch.setattr(own_code, "TRUSTED", {"benchmark", "mine"})
+    assert own_code.present("mine") == sha256([tmp_path / "mine.py"])
+    assert own_code.files() == [tmp_path / "mine.py"]

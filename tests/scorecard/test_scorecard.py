@@ -175,7 +175,7 @@ def test_reference_runs_of_other_data_than_here_are_refused(
     monkeypatch.setattr("benchmark.runs.hits.data_at_hand", lambda *_: {"data/train": "another"})
     whole = Record.origins
     monkeypatch.setattr(Record, "origins", lambda record: whole(record) | {"data/train": "theirs"})
-    with pytest.raises(BenchmarkError, match="were made with another data/train than here"):
+    with pytest.raises(BenchmarkError, match=r"were made with other files \(data/train\) than here"):
         command.comparable(reference, "[hype_n]", campaign.words)
 
 

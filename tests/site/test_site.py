@@ -126,6 +126,8 @@ def test_what_has_not_changed_is_not_made_again(small_store, make, tmp_path):
     assert page.stat().st_mtime_ns > before
     assert not (tmp_path / f"site/runs/{gone}.html").exists()
     assert "29 of 30 runs" in Page(page).text
+    (store.folder / grid.load("demo/noisytune").runs[1].run_id / "arrays.npz").unlink()
+    assert make(store, tmp_path / "site").tables == 1  # a record without its outputs is not used
 
 
 def test_hostile_text_is_shown_as_it_is(built):
