@@ -22,7 +22,7 @@ def without_record(runs: Iterable[PlannedRun]) -> list[PlannedRun]:
 
 
 def reason(run: PlannedRun) -> str:
-    """The latest failure of a run, or why its record is not used, in one line."""
+    """The latest failure of a run, or why its record is unused, in one line."""
     store = Store(run.config.store)
     if failures := store.failures(run.run_id):
         return failures[-1].error
