@@ -348,5 +348,5 @@ def test_a_gpu_that_is_full_beside_graphs_is_tried_once_more_without(
     assert run(Run(tiny(*overrides))).status == "finished"
     assert tried == asked
     assert caplog.messages == [
-        "CUDA out of memory: graphs take memory of their own; the run begins anew with replay=false"
+        "CUDA out of memory: graphs take memory of their own; the run is tried again with replay=false"
     ]
