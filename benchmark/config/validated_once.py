@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import is_dataclass
 from typing import Any
 
 from benchmark.config.ranges import check_seeds
@@ -11,14 +10,18 @@ from benchmark.config.schema import RunConfig
 from benchmark.config.validation import validate
 
 APART = ("seed", "seeds", "method")  # keys that differ between runs whose other parts are the same
+SIMPLE = (str, int, float, type(None))
 
 
 def validate_all(configs: Collection[RunConfig]) -> None:
     """Validate every configuration, each combination of parts once. Raises: BenchmarkError for the first fault."""
-    parts, methods = set[tuple[Any, ...]](), set[str]()
+    seeds, parts, methods = set[tuple[Any, ...]](), set[tuple[Any, ...]](), set[str]()
     for config in configs:
-        check_seeds(config)
-        of_this = tuple(_key(value) for name, value in vars(config).items() if name not in APART)
+        of_seeds = (config.seed, *vars(config.seeds).values())
+        if of_seeds not in seeds:
+            check_seeds(config)
+            seeds.add(of_seeds)
+        of_this = tuple([_key(value) for name, value in vars(config).items() if name not in APART])
         if of_this not in parts or not methods.issuperset(config.method):
             validate(config)
             parts.add(of_this)
@@ -27,6 +30,6 @@ def validate_all(configs: Collection[RunConfig]) -> None:
 
 def _key(value: Any) -> Any:
     """A part that can be looked up: a shared object by its identity, a dictionary of plug-ins by their names."""
-    if isinstance(value, dict):
-        return tuple(value)
-    return id(value) if is_dataclass(value) else value
+    if isinstance(value, SIMPLE):
+        return value
+    return tuple(value) if isinstance(value, dict) else id(value)
