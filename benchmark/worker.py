@@ -90,7 +90,7 @@ def make(planned: grid.Grid, workers: int | None, minutes: float | None, stamp: 
     store.open()
     make_writable("cache", missing[0].config.cache)
     records = list(load_records(planned, store).values())
-    Local(minutes).make(Assignment(planned, (), missing, store, records, workers, since))
+    Local(run_minutes=minutes).make(Assignment(planned, (), missing, store, records, workers, since))
     return 1 if without_record(missing) else 0
 
 

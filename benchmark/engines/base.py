@@ -36,6 +36,7 @@ class Assignment:
             raise BenchmarkError(f"--workers {self.workers}: at least 1")
 
 
+@dataclass
 class Engine:
     """Interface of an engine, whose choices are in `conf/engine/`. Its fields are its settings."""
 

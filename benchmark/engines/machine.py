@@ -58,8 +58,6 @@ HEAVY = [
 class Local(Engine):
     """The cores and GPUs of this machine. A run that takes more than ``run_minutes`` is stopped; None: never."""
 
-    run_minutes: float | None = None
-
     def make(self, asked: Assignment) -> None:
         for run in asked.missing:
             check_machine(run.config)

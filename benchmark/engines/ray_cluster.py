@@ -55,7 +55,6 @@ class RayCluster(Engine):
     address: str | None = None
     cpus: float | None = None
     gpus: float | None = None
-    run_minutes: float | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

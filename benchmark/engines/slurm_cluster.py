@@ -61,7 +61,6 @@ class SlurmCluster(Engine):
     gres: str | None = None
     mem: str | None = None
     setup: list[str] = field(default_factory=list)
-    run_minutes: float | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
