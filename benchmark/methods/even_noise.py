@@ -27,7 +27,7 @@ class EvenNoise(PATS):
     """
 
     paper: ClassVar[str] = "control for Zhang et al., EMNLP 2022"
-    cost: ClassVar[str] = "a running mean and a draw per weight and update"
+    cost: ClassVar[str] = "a running mean per weight and update, and a draw per weight with noise"
     neutral: ClassVar[dict[str, Any] | None] = {"intensity": 0.0}
     leaves_words_alone = True
 

@@ -50,7 +50,7 @@ class PATS(Method):
     """
 
     paper: ClassVar[str] = "Zhang et al., EMNLP 2022"
-    cost: ClassVar[str] = "a running mean and a draw per weight and update"
+    cost: ClassVar[str] = "a running mean per weight and update, and a draw per weight with noise"
     neutral: ClassVar[dict[str, Any] | None] = {"intensity": 0.0}
     not_captured = ""
     leaves_words_alone = True

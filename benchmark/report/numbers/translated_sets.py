@@ -1,8 +1,8 @@
 """Evaluation sets of several languages that are translations of each other.
 
-Sets of tags, of retrieval and of mining have sentences of their own in each language. All others are
-translations of one set: a model that fails an example in one language rather fails it in the others, too, so
-that the languages' errors over examples cannot be taken for independent.
+Sets of tags, of retrieval and of mining have sentences of their own in each language. All others are taken for
+translations of one set (TyDiQA's are none): a model that fails an example in one language rather fails it in
+the others, too, so that the languages' errors over examples cannot be taken for independent.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ from benchmark.config.splits import language_groups
 from benchmark.report.numbers import scored_units
 
 OWN_SENTENCES = ("tagging", "retrieval", "mining")  # kinds
-Examples = tuple[
-    str, ...
-]  # task, and set whose examples they are; then the language's own set, if they cannot be matched
+# Task, and the set whose examples they are; then the language's own set, if they cannot be matched
+Examples = tuple[str, ...]
 
 
 def parts(set_name: str, config: RunConfig, stored: Mapping[str, np.ndarray]) -> dict[str, Examples]:
