@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from benchmark.config import validated_once
-from benchmark.config.schema import RunConfig
+from benchmark.config.schema import RunConfig, SeedsConfig
 from benchmark.config.validated_once import validate_all
 from benchmark.errors import BenchmarkError
 from helpers.grids import load
@@ -33,6 +34,17 @@ def test_the_last_wrong_run_of_a_grid_is_refused(override: str, said: str, compo
     validate_all([first, second])
     with pytest.raises(BenchmarkError, match=said):
         validate_all([first, second, compose("replay=true", override)])
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"), [({"seed": -1}, "seed=-1"), ({"seeds": SeedsConfig(head=-1)}, r"seeds\.head=-1")]
+)
+def test_a_wrong_seed_of_runs_with_the_same_parts_is_refused(
+    changes: dict[str, Any], said: str, compose: Compose
+) -> None:
+    first = compose()
+    with pytest.raises(BenchmarkError, match=said):
+        validate_all([first, replace(first, seed=2), replace(first, **changes)])
 
 
 def test_names_of_methods_are_looked_at_wherever_they_are(compose: Compose) -> None:
