@@ -110,7 +110,7 @@ format: .venv/ready ## format the code
 	$(PYTHON) -m ruff check --fix . ; $(PYTHON) -m ruff format .
 
 lock: ## renew requirements.lock from pyproject.toml
-	echo "torch==$(TORCH)" | env -u UV_FIND_LINKS uv pip compile pyproject.toml --extra dev --extra browser --extra ray --extra slurm --extra tiny --extra e5 --extra peft --extra dashboards --constraints - --universal \
+	echo "torch==$(TORCH)" | env -u UV_FIND_LINKS uv pip compile pyproject.toml --extra dev --extra browser --extra ray --extra slurm --extra tiny --extra l3 --extra e5 --extra peft --extra dashboards --constraints - --universal \
 	  --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet --upgrade --output-file requirements.lock
 	sed -i 's/^torch==$(TORCH) \\$$/&\n    --hash=$(TORCH_CPU) \\/' requirements.lock
 

@@ -33,7 +33,7 @@ VARIABLE = "BENCHMARK_TRUSTED"
 TRUSTED = frozenset({OURS} | {name.strip() for name in os.environ.get(VARIABLE, "").split(",")} - {""})
 DOTTED = re.compile(r"[A-Za-z]\w*(\._?[A-Za-z]\w*)+")  # two parts or more, no __dunder__
 BUILDERS = {  # builders of this package, by the kind of their product
-    "model": ("encoder", "multilingual_encoder", "xtreme", "bert_tiny", "e5_small_4bit"),
+    "model": ("encoder", "multilingual_encoder", "xtreme", "bert_tiny", "minilm_l3", "e5_small_4bit"),
     "task": ("tasks", "multilingual_tasks"),
 }
 

