@@ -37,8 +37,8 @@ METHOD is a value of a sweep's axis `method`. Its runs alone are made; the other
 are added to the store. Runs are pure functions, so both sides are paired by seed.
 """
 FREE = ("store", "cache", "device", "tracker", "engine")  # keys that do not change what a run is
-# Campaigns that run only if named: a run takes minutes, and the encoder is in packages of its own.
-APART = ("ner",)
+# Campaigns that run only if named: their encoders are in packages of their own.
+APART = ("minilm_l3", "ner")
 SAMPLE = 2  # reference runs that --verify makes again
 
 

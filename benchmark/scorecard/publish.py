@@ -33,7 +33,7 @@ Write what campaigns have in the store to results/reference/campaigns: their rec
 With --minutes the campaigns are gone through in their order, the one that decides most for its hours first; what is
 stopped goes on next time.
 """
-ORDER = ("strength", "tiny", "baselines", "small_data", "ner", "data_size")
+ORDER = ("strength", "tiny", "baselines", "small_data", "minilm_l3", "ner", "data_size")
 SHOWN = ("table.md", "table.csv", "claims.csv", "*.svg")
 ENDING = 30.0  # seconds in which a grid that is stopped saves its snapshots
 
