@@ -100,7 +100,9 @@ def test_a_pattern_is_refused():
     ],
 )
 def test_a_range_among_values_is_refused(values):
-    with pytest.raises(BenchmarkError, match=rf"^seed={re.escape(values)}: no list of values; valid: a range alone"):
+    with pytest.raises(
+        BenchmarkError, match=rf"^seed={re.escape(values)}: no list of values; valid: a range alone"
+    ):
         axes([f"seed={values}"])
 
 
