@@ -71,7 +71,8 @@ def fields(comparison: Comparison) -> dict[str, Any]:
 
 def in_unit(effect: float, low: float, high: float, unit_name: str) -> str:
     """An effect with its interval, if it has one, in a unit of its own."""
-    known = [effect, low, high] if np.isfinite([low, high]).all() else [effect]
+    ends = [low, high] if np.isfinite([low, high]).all() else []
+    known = [value + 0.0 for value in (effect, *ends)]  # no minus before a true 0
     if unit_name == unit(RATES[0]):
         texts = [f"{value:+.0%}" for value in known]
     else:
@@ -82,8 +83,10 @@ def in_unit(effect: float, low: float, high: float, unit_name: str) -> str:
 
 
 def _as_precise(value: float, largest: float, sign: str) -> str:
-    """``value`` with the decimals that three digits of ``largest`` take; no digit is finer than the interval."""
+    """``value`` with the decimals that three digits of ``largest`` take; no digit is finer than the interval.
+
+    It keeps its sign if all these digits are 0, as in a table: an interval that reaches below 0 decides nothing.
+    """
     if not LEAST < largest < MOST:
         return f"{value:{sign}.3g}"
-    text = f"{value:{sign}.{max(0, 2 - floor(log10(largest)))}f}"
-    return text if text.strip("+-0.") else text.replace("-", sign)
+    return f"{value:{sign}.{max(0, 2 - floor(log10(largest)))}f}"
