@@ -118,11 +118,15 @@ class Compared:
         return comparisons
 
     def places(self, claim: dict[str, Any], side: str = "runs") -> list[tuple[str, Rule, Rule]]:
-        """The places of a claim: a name, and the columns of either side whose mean is taken."""
+        """The places of a claim in this table: a name, and the columns of either side whose mean is taken."""
         tasks = [None if self.own_columns else claim[key].get("task") for key in (side, "than")]
         where, averages = claim["where"], self.grid.table["averages"]
         if any(tasks):
-            groups = [groups_of_tasks(task) if task else [list(self.columns)] for task in tasks]
+            known = set(self.columns)
+            groups = [
+                [group for group in groups_of_tasks(task) if known.issuperset(group)] if task else [self.columns]
+                for task in tasks
+            ]
             return [
                 ("+".join(mine) + f" / {'+'.join(theirs)}" * bool(claim["than"]), mine, theirs)
                 for mine, theirs in itertools.product(*groups)
@@ -130,8 +134,8 @@ class Compared:
         if where == OF_AVERAGE:
             return [(AVERAGE, self.rule, self.rule)]
         if isinstance(where, str) and where != EVERY_COLUMN:
-            known = weights_of(averages[where]).keys() <= set(self.columns)
-            return [(where, averages[where], averages[where])] if known else []
+            whole = weights_of(averages[where]).keys() <= set(self.columns)
+            return [(where, averages[where], averages[where])] if whole else []
         wanted = where if isinstance(where, list) else self.columns
         return [(column, column, column) for column in self.columns if column in wanted]
 
