@@ -18,7 +18,7 @@ from benchmark.grids.selectors import groups_of_tasks, matches
 from benchmark.records.record import Record
 from benchmark.report import lost, sums
 from benchmark.report.arms import Arm, BySeed, Rows, RunValues, Scored, scores_of
-from benchmark.report.facts import Facts, distinct
+from benchmark.report.facts import Facts
 from benchmark.report.numbers import planned
 from benchmark.report.numbers.frame import Rule, distinguishing, placed
 from benchmark.report.numbers.predictions import Arrays
@@ -66,13 +66,11 @@ class Compared:
     def of(self, claim: dict[str, Any]) -> list[Comparison]:
         """Every comparison of ``claim`` between arms of the table."""
         side, sign = ("better", 1.0) if claim["better"] else ("lower", -1.0)
-        return distinct(
-            [
-                comparison
-                for ours, others in self.pairs(claim, side)
-                for comparison in self.compare(claim, ours, others, side, sign)
-            ]
-        )
+        return [
+            comparison
+            for ours, others in self.pairs(claim, side)
+            for comparison in self.compare(claim, ours, others, side, sign)
+        ]
 
     def pairs(self, claim: dict[str, Any], side: str) -> Iterator[tuple[Arm, Arm]]:
         """Pairs of an arm of ``side`` and an arm of ``than`` to compare it with."""
@@ -124,7 +122,9 @@ class Compared:
         if any(tasks):
             known = set(self.columns)
             groups = [
-                [group for group in groups_of_tasks(task) if known.issuperset(group)] if task else [self.columns]
+                [group for group in groups_of_tasks(task) if known.issuperset(group)]
+                if task
+                else [self.columns]
                 for task in tasks
             ]
             return [

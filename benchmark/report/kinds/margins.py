@@ -156,6 +156,7 @@ def _alike(
         contrary_all_p=len(pairs) * float(np.fmin.reduce([_contrary(pair) for pair in pairs])),
         needed=lambda level: max(pair.needed(level) for pair in pairs),
         lost=(max(max(pair.lost) for pair in pairs), 0),
+        runs=(frozenset().union(*(ids for pair in pairs for ids in pair.runs)), frozenset()),
         waiting=sum(pair.waiting for pair in pairs),
         note=note,
     )

@@ -18,6 +18,7 @@ from benchmark.grids.selectors import parsed
 from benchmark.report import lost
 from benchmark.report.arms import Arm, BySeed
 from benchmark.report.comparisons import Compared
+from benchmark.report.facts import runs_behind
 from benchmark.report.kinds.axis_groups import above_zero, group_name, groups, with_failures
 from benchmark.report.numbers import contrasts
 from benchmark.report.numbers.conjunctions import one_sided
@@ -178,6 +179,7 @@ def _of_parts(
             _exchanged(column, names, _complete_seeds(parts), weights, sign),
             lost=lost.ended(rows, other),
             waiting=sum(lost.ended(rows, ("missing",))),
+            runs=runs_behind(terms),
             claimed_all_p=one_sided(sign * whole, whole_p),
             contrary_all_p=one_sided(-sign * whole, whole_p),
         )
