@@ -197,14 +197,15 @@ def _exchanged(
 ) -> Comparison:
     """The test of a contrast of values (n, positions)."""
     effect, p = order_test(values, weights)
-    size = estimate(values @ weights).effect_size
+    apart = estimate(values @ weights)
+    size = abs(apart.mean) / apart.largest_std if apart.varies else np.nan
     return Comparison(
         column,
         *names,
         sign * effect,
         len(values),
         p,
-        lambda level: max(seeds_for(abs(size), level), fewest_seeds(level)),
+        lambda level: max(seeds_for(size, level), fewest_seeds(level)),
         effect=effect,
         test="exchanged positions",
     )
