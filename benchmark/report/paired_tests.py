@@ -28,7 +28,8 @@ class Comparison:
     counts the runs of both sides that have no score, ``waiting`` those that were not run yet, and
     ``collapsed`` those that collapsed.
 
-    ``effect`` is the estimate in ``unit``, with its 95 % interval; ``note`` says what else a reader needs.
+    ``effect`` is the estimate in ``unit``, with its 95 % interval; ``note`` says what else a reader needs, and
+    ``rests_on`` names the position of an axis that decides a contrast alone.
     ``pairs`` are the pairs of runs behind a mean, and those planned. If the one-sided p-value as claimed is
     not half of ``p``, it is ``claimed_p``, on the scale of such a half; ``claimed_all_p`` is the same for all
     planned seeds, and ``contrary_all_p`` is one-sided against the claim.
@@ -59,6 +60,7 @@ class Comparison:
     high: float = np.nan
     unit: str = ""
     note: str = ""
+    rests_on: str = ""
     pairs: tuple[int, int] = (0, 0)
     test: str = ""
     claimed_p: float | None = None

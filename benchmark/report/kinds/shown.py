@@ -60,13 +60,17 @@ def effects(comparisons: Sequence[Comparison]) -> str:
     texts = [in_unit(c.effect, c.low, c.high, c.unit) for c in known] if len(comparisons) <= FEW else []
     made, planned = (sum(comparison.pairs[end] for comparison in comparisons) for end in (0, 1))
     pairs = [f"{made} of {planned} pairs of runs"] if 0 < made < planned else []
-    return "".join(f"; {text}" for text in [*texts, *(notes if len(notes) == 1 else []), *pairs])
+    resting = [comparison.rests_on for comparison in comparisons if comparison.rests_on]
+    if resting and len(comparisons) > FEW:
+        resting = [f"{len(resting)} of {len(comparisons)} rest on one position of the axis each"]
+    return "".join(f"; {text}" for text in [*texts, *resting, *(notes if len(notes) == 1 else []), *pairs])
 
 
 def fields(comparison: Comparison) -> dict[str, Any]:
     """The effect of a comparison for a sheet, in its unit."""
-    names = ("effect", "low", "high", "unit", "test", "note")
-    return {name: getattr(comparison, name) for name in names}
+    names = ("effect", "low", "high", "unit", "test")
+    note = "; ".join(filter(None, [comparison.rests_on, comparison.note]))
+    return {name: getattr(comparison, name) for name in names} | {"note": note}
 
 
 def in_unit(effect: float, low: float, high: float, unit_name: str) -> str:
