@@ -17,9 +17,10 @@ FEW = 3  # arms that a note names, and values of a fact that it shows
 
 
 def made_unlike(frame: pd.DataFrame, records: Mapping[str, Record], labels: Mapping[str, str]) -> list[str]:
-    """A note on the arms whose machine, precision, versions or code differ from their rival's in most pairs.
+    """Notes on arms whose machine, precision, versions or code are not their rival's.
 
-    The rival is plain fine-tuning of the same variant, or else the first arm of the model.
+    They differ in most pairs of runs. The rival is plain fine-tuning of the same variant, or else the first arm of
+    the model.
     """
     arms: dict[Arm, Runs] = {}
     names = ["model", "variant", "methods", "task", "seed", "run_id"]

@@ -15,9 +15,9 @@ RARE = 0.05  # of the rows; in SNLI's sets, 2 % at most are undecided
 
 
 def classes(target: str, counts: Mapping[str, int]) -> tuple[list[str], dict[str, str], list[str]]:
-    """The labels for a column's texts, their map if some texts stand for no label, and the reasons.
+    """The labels of a column's texts, the map of labels, and the reasons.
 
-    ``counts`` has the number of rows by text.
+    The map is empty, unless some texts stand for no label. ``counts`` has the number of rows by text.
     """
     others = {name for name in counts if name != UNDECIDED}
     rows, beside_snli = counts.get(UNDECIDED, 0), {name.casefold() for name in others} == OF_SNLI

@@ -53,7 +53,7 @@ def with_failures(
     of_planned: OfPlanned,
     logs: bool = False,
 ) -> Comparison:
-    """``comparison`` with its runs, the failed ones, settings tried, and the analysis of all planned seeds.
+    """``comparison`` with its runs, those that failed, settings tried, and all planned seeds.
 
     Runs of positive weight are on the claimed side. ``of_planned`` tests the values with failures at the floor.
     """

@@ -30,7 +30,7 @@ def with_rest(
     claim: Mapping[str, Any],
     kind: str,
 ) -> Comparison:
-    """A ``whole`` contrast with the position it rests on, if it is decided and one position decides it.
+    """A ``whole`` contrast with the position that decides it alone, if there is one.
 
     ``contrast`` gives the contrast of some places, None if they have none. Of several such positions, the one
     without which the contrast is furthest from what the whole one says is named.

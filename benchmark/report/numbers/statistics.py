@@ -18,7 +18,7 @@ NO_SPREAD = 1e-12  # relative to the values: some thousand times their last digi
 
 @dataclass(frozen=True)
 class Unequal:
-    """What differs in a sum over tasks with different numbers of seeds.
+    """A sum's errors, over tasks with different numbers of seeds.
 
     ``error`` is the standard error with its degrees of ``freedom``, ``of_std`` those of the deviation.
     """
@@ -161,7 +161,7 @@ def holm(p_values: Sequence[float]) -> np.ndarray:
 
 
 def largest_std(std: float, freedom: float) -> float:
-    """The upper end of the 95 % interval of a deviation with so many degrees of ``freedom``; NaN without any."""
+    """The upper end of a deviation's 95 % interval, by its ``freedom``; NaN without any."""
     return std * float(np.sqrt(freedom / stats.chi2.ppf(LEVEL / 2, freedom))) if freedom > 0 else np.nan
 
 
