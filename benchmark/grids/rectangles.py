@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Glob, Override
+from hydra.core.override_parser.types import ChoiceSweep, Glob, IntervalSweep, Override, Sweep
 
 from benchmark.errors import BenchmarkError
 
@@ -16,7 +17,8 @@ Axes = dict[str, list[str]]
 def axes(overrides: Iterable[str]) -> Axes:
     """The values of every override, in Hydra's sweep syntax (``1,2``, ``range(1,6)``, ``[],[noisytune]``).
 
-    Raises: BenchmarkError for an axis without values, or with a pattern (``glob(*)``) instead of values.
+    Raises: BenchmarkError for an axis without values, with a pattern (``glob(*)``) instead of values, or with a
+    range among other values.
     """
     values_by_key = {}
     for override in overrides:
@@ -32,10 +34,25 @@ def _axis(text: str) -> tuple[str, tuple[str, ...]]:
     key = override.get_key_element()
     if isinstance(override.value(), Glob):
         raise BenchmarkError(f"{override.input_line}: name the values themselves, as in {key}=ONE,OTHER")
+    if _is_mixed(override.value()):
+        raise BenchmarkError(
+            f"{override.input_line}: no list of values; valid: a range alone, {key}=range(1,4), or values with "
+            f"commas, {key}=ONE,OTHER"
+        )
     values = tuple(value.split("=", 1)[1] for value in _single_values(override))
     if not values:
         raise BenchmarkError(f"{override.input_line}: names no value")
     return key, values
+
+
+def _is_mixed(value: Any) -> bool:
+    """True for an interval, or for a range or a choice within other values."""
+    inner = value.list if isinstance(value, ChoiceSweep) else value
+    inner = list(inner.values()) if isinstance(inner, dict) else inner
+    parts = inner if isinstance(inner, list) else []
+    return isinstance(value, IntervalSweep) or any(
+        isinstance(part, Sweep | Glob) or _is_mixed(part) for part in parts
+    )
 
 
 def _single_values(override: Override) -> list[str]:

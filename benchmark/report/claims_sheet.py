@@ -52,7 +52,7 @@ def _rows(claim: dict[str, Any], judged: Verdict) -> list[dict[str, Any]]:
 def _fields(comparison: Comparison, level: float) -> dict[str, Any]:
     """The numbers of one comparison.
 
-    ``seeds_needed`` would decide it alone, at the observed effect and spread.
+    ``seeds_needed`` would decide it alone, at the observed effect and the upper end of the spread's interval.
     """
     paper = comparison.paper_tried or (None, None)
     return {

@@ -18,7 +18,7 @@ from benchmark.grids.selectors import groups_of_tasks, matches
 from benchmark.records.record import Record
 from benchmark.report import lost, sums
 from benchmark.report.arms import Arm, BySeed, Rows, RunValues, Scored, scores_of
-from benchmark.report.facts import Facts, distinct
+from benchmark.report.facts import Facts
 from benchmark.report.numbers import planned
 from benchmark.report.numbers.frame import Rule, distinguishing, placed
 from benchmark.report.numbers.predictions import Arrays
@@ -66,13 +66,11 @@ class Compared:
     def of(self, claim: dict[str, Any]) -> list[Comparison]:
         """Every comparison of ``claim`` between arms of the table."""
         side, sign = ("better", 1.0) if claim["better"] else ("lower", -1.0)
-        return distinct(
-            [
-                comparison
-                for ours, others in self.pairs(claim, side)
-                for comparison in self.compare(claim, ours, others, side, sign)
-            ]
-        )
+        return [
+            comparison
+            for ours, others in self.pairs(claim, side)
+            for comparison in self.compare(claim, ours, others, side, sign)
+        ]
 
     def pairs(self, claim: dict[str, Any], side: str) -> Iterator[tuple[Arm, Arm]]:
         """Pairs of an arm of ``side`` and an arm of ``than`` to compare it with."""
@@ -118,11 +116,17 @@ class Compared:
         return comparisons
 
     def places(self, claim: dict[str, Any], side: str = "runs") -> list[tuple[str, Rule, Rule]]:
-        """The places of a claim: a name, and the columns of either side whose mean is taken."""
+        """The places of a claim in this table: a name, and the columns of either side whose mean is taken."""
         tasks = [None if self.own_columns else claim[key].get("task") for key in (side, "than")]
         where, averages = claim["where"], self.grid.table["averages"]
         if any(tasks):
-            groups = [groups_of_tasks(task) if task else [list(self.columns)] for task in tasks]
+            known = set(self.columns)
+            groups = [
+                [group for group in groups_of_tasks(task) if known.issuperset(group)]
+                if task
+                else [self.columns]
+                for task in tasks
+            ]
             return [
                 ("+".join(mine) + f" / {'+'.join(theirs)}" * bool(claim["than"]), mine, theirs)
                 for mine, theirs in itertools.product(*groups)
@@ -130,8 +134,8 @@ class Compared:
         if where == OF_AVERAGE:
             return [(AVERAGE, self.rule, self.rule)]
         if isinstance(where, str) and where != EVERY_COLUMN:
-            known = weights_of(averages[where]).keys() <= set(self.columns)
-            return [(where, averages[where], averages[where])] if known else []
+            whole = weights_of(averages[where]).keys() <= set(self.columns)
+            return [(where, averages[where], averages[where])] if whole else []
         wanted = where if isinstance(where, list) else self.columns
         return [(column, column, column) for column in self.columns if column in wanted]
 

@@ -10,16 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
 
 from benchmark.report.numbers.noncentral import seeds_for
 from benchmark.report.numbers.statistics import LEVEL, MANY
 from benchmark.report.paired_tests import OF_SIDES, Comparison
-
-
-def largest_spread(std: float, n: int) -> float:
-    """The upper end of the 95 % interval of a deviation of ``n`` values."""
-    return std * float(np.sqrt((n - 1) / stats.chi2.ppf(LEVEL / 2, n - 1)))
 
 
 def seeds_to_decide(cells: Sequence[Sequence[Comparison]], wanted: int) -> tuple[int, str]:
@@ -36,7 +30,7 @@ def seeds_to_decide(cells: Sequence[Sequence[Comparison]], wanted: int) -> tuple
     every = [comparison for cell in tested for comparison in cell]
     kept = ", if no run is lost" if any(lossy) else ""
     printed, observed = f"the printed effect{kept}", f"the effect seen{kept}"
-    if all(not np.isnan(c.printed) and not np.isnan(c.std) for c in every):
+    if all(not np.isnan(c.printed) and not np.isnan(c.spread) for c in every):
         return _to_show(tested, [[c.printed for c in cell] for cell in tested], wanted), printed
     seen = [[c.toward for c in cell] for cell in tested]
     against = [c for c in every if c.toward < 0]
@@ -89,9 +83,8 @@ def _to_show(cells: Sequence[Sequence[Comparison]], effects: Sequence[Sequence[f
 
 def _size(comparison: Comparison, effect: float) -> float:
     """An effect in standard deviations; infinite where no spread or another test tells the number of seeds."""
-    spread = largest_spread(comparison.std, comparison.n)
-    if spread > 0:
-        return effect / spread
+    if comparison.spread > 0:
+        return effect / comparison.spread
     return np.inf if effect > 0 else -1.0  # an effect that is not as claimed is never shown
 
 

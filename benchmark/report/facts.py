@@ -16,6 +16,8 @@ from benchmark.report.numbers.sampling import Shares
 from benchmark.report.paired_tests import Comparison
 from benchmark.report.sums import Term
 
+Runs = tuple[frozenset[str], frozenset[str]]  # ids on the claimed side, and on the other
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -47,7 +49,7 @@ class Facts:
         chosen = -1 if ours.behind(rule)["lower"].any() else 1  # a search takes the smallest gap
         comparison = replace(
             comparison,
-            runs=(_runs(sides[0]), _runs(sides[1])),
+            runs=runs_behind(every),
             tried=tried,
             favours=int(sign * chosen * np.sign(tried[0] - tried[1])),
             paper_tried=self.paper_tried(sides),
@@ -101,11 +103,13 @@ def distinct(comparisons: Sequence[Comparison]) -> list[Comparison]:
     return list(kept.values())
 
 
-def _runs(terms: Sequence[Term]) -> frozenset[str]:
-    return frozenset().union(*(_runs_behind(arm, rule) for _, arm, rule in terms))
+def runs_behind(terms: Sequence[Term]) -> Runs:
+    """The ids of the runs of positive and of negative weight."""
+    ours, others = ([_ids(arm, rule) for weight, arm, rule in terms if weight * sign > 0] for sign in (1, -1))
+    return frozenset().union(*ours), frozenset().union(*others)
 
 
-def _runs_behind(arm: Arm, rule: Rule) -> frozenset[str]:
+def _ids(arm: Arm, rule: Rule) -> frozenset[str]:
     return arm.kept(("runs", repr(rule)), lambda: frozenset(arm.behind(rule)["run_id"].tolist()))
 
 

@@ -6,7 +6,7 @@ Cells are assumed to be independent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -19,6 +19,7 @@ from benchmark.report import kinds, published
 from benchmark.report.build import no_arrays
 from benchmark.report.comparisons import Compared
 from benchmark.report.evidence import averaging_rule
+from benchmark.report.facts import runs_behind
 from benchmark.report.judge import cells_needed
 from benchmark.report.numbers import maxima, selection, spread
 from benchmark.report.numbers.frame import scores
@@ -109,20 +110,20 @@ def _of_claim(
 def _cells(claim: dict[str, Any], compared: Compared) -> list[tuple[str, list[Term]]]:
     """The column of every comparison of a claim, and its weighted arms.
 
-    An arm without a counterpart for its gain is left out.
+    An arm without a counterpart for its gain is left out. Cells of the same runs count once.
     """
     side = "better" if claim["better"] else "lower"
     if not claim[side]:
         return []
-    cells = []
+    cells: dict[Hashable, tuple[str, list[Term]]] = {}
     for ours, others in compared.pairs(claim, side):
         bare = bool(claim["gain_over"] or claim.get("gain_of")) and not all(
             compared.bases(claim, arm) for arm in (ours, others)
         )
         for column, mine, theirs in compared.places(claim, side):
             terms = compared.with_bases(claim, [(1.0, ours, mine), (-1.0, others, theirs)])
-            cells.append((column, [] if bare else terms))
-    return cells
+            cells.setdefault((column, *runs_behind(terms)), (column, [] if bare else terms))
+    return list(cells.values())
 
 
 def _chance(of: str, correlation: float) -> tuple[Callable[[Sequence[Contrast], int, float], float], int]:

@@ -13,6 +13,7 @@ from benchmark.grids import recipe
 from benchmark.grids.grid import Grid
 from benchmark.records.record import LOUD, Record
 from benchmark.report.data_notes import data_notes
+from benchmark.report.made_unlike import made_unlike
 from benchmark.report.otherwise import otherwise
 from benchmark.report.papers.beside import Beside, prose
 
@@ -71,6 +72,7 @@ def notes(
         named = [rule if rule in SELECTIONS else f"the best evaluation on {rule}" for rule in rules]
         lines.append(f"Checkpoint scored: {', '.join(named)}.")
         lines += [f"Measured with {line}." for line in _environments(records)]
+        lines += made_unlike(frame, records, labels)
     return lines
 
 

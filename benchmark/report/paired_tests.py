@@ -28,12 +28,14 @@ class Comparison:
     counts the runs of both sides that have no score, ``waiting`` those that were not run yet, and
     ``collapsed`` those that collapsed.
 
-    ``effect`` is the estimate in ``unit``, with its 95 % interval; ``note`` says what else a reader needs.
+    ``effect`` is the estimate in ``unit``, with its 95 % interval; ``note`` says what else a reader needs, and
+    ``rests_on`` names the position of an axis that decides a contrast alone.
     ``pairs`` are the pairs of runs behind a mean, and those planned. If the one-sided p-value as claimed is
     not half of ``p``, it is ``claimed_p``, on the scale of such a half; ``claimed_all_p`` is the same for all
     planned seeds, and ``contrary_all_p`` is one-sided against the claim.
 
-    ``std`` is of the paired differences, with ``freedom`` degrees of freedom; NaN for other quantities than means.
+    ``error`` is the standard error over seeds, with ``freedom`` degrees of freedom; ``spread`` is the deviation of the
+    paired differences, at the upper end of its interval. NaN for other quantities than means.
     ``examples`` has the standard error of the difference over examples and its degrees of freedom, NaN without
     predictions; None if it is not of mean scores. ``printed`` is the paper's difference, as claimed. ``tried`` counts
     the settings that each side was searched over, and ``paper_tried`` the paper's, if it says so;
@@ -58,12 +60,14 @@ class Comparison:
     high: float = np.nan
     unit: str = ""
     note: str = ""
+    rests_on: str = ""
     pairs: tuple[int, int] = (0, 0)
     test: str = ""
     claimed_p: float | None = None
     claimed_all_p: float = np.nan
     contrary_all_p: float = np.nan
-    std: float = np.nan
+    error: float = np.nan
+    spread: float = np.nan
     freedom: float = np.nan
     examples: tuple[float, float] | None = None
     printed: float = np.nan
@@ -110,7 +114,7 @@ def of_sum(apart: Sum, column: str, names: tuple[str, str], sign: float) -> Comp
 
     def needed(level: float) -> int:
         if mean.varies:
-            return seeds_for(abs(mean.effect_size), level)
+            return seeds_for(abs(mean.mean) / mean.largest_std, level)
         return swaps.fewest_seeds(level) if mean.p < 1 else MANY
 
     return Comparison(
@@ -126,8 +130,9 @@ def of_sum(apart: Sum, column: str, names: tuple[str, str], sign: float) -> Comp
         pairs=apart.pairs,
         note=apart.note,
         test=test_of(mean),
-        std=mean.std if mean.varies else 0.0,
-        freedom=mean.n - 1 if mean.freedom is None else mean.freedom,
+        error=mean.error if mean.varies else 0.0,
+        spread=mean.largest_std if mean.varies else 0.0,
+        freedom=mean.freedom,
     )
 
 

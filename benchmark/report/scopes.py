@@ -32,7 +32,7 @@ def for_sentences(comparison: Comparison) -> Comparison:
     """
     if comparison.examples is None or np.isnan(comparison.p):
         return replace(comparison, p=np.nan, all_p=np.nan)
-    of_seeds, of_examples = comparison.std**2 / comparison.n, comparison.examples[0] ** 2
+    of_seeds, of_examples = comparison.error**2, comparison.examples[0] ** 2
     variance = of_seeds + of_examples
     if np.isnan(variance):
         return replace(comparison, p=np.nan, all_p=np.nan)

@@ -2,11 +2,13 @@
 
 `submission` makes those for the GLUE server. A file is of one run and set: tab-separated, with the columns
 ``index`` and ``prediction``. The index is the row's number in the set, from 0; the prediction is the name of
-a class, or a value.
+a class as in the data, or a value: a scorer reads the file, and no spreadsheet. A name with a tab or a line break is
+in quotation marks.
 """
 
 from __future__ import annotations
 
+import csv
 import re
 import shutil
 from collections.abc import Mapping, Sequence
@@ -18,7 +20,7 @@ import pandas as pd
 from benchmark.config.schema import RunConfig
 from benchmark.grids.grid import Grid, PlannedRun
 from benchmark.records.record import Record
-from benchmark.report import shared, submission
+from benchmark.report import submission
 from benchmark.report.numbers import predictions
 from benchmark.report.numbers.frame import metric, selected
 from benchmark.report.numbers.predictions import Arrays
@@ -79,7 +81,11 @@ def write(sets: Sequence[Unscored], records: Mapping[str, Record], arrays: Array
             path = place / unscored.place
             path.parent.mkdir(parents=True, exist_ok=True)
             table = pd.DataFrame({"index": range(len(predicted)), "prediction": predicted})
-            shared.sheet(table).to_csv(path, sep="\t", index=False)
+            # Without line breaks of Windows, the library leaves the sign of their first half bare
+            quoted = (
+                csv.QUOTE_NONNUMERIC if any("\r" in str(name) for name in predicted) else csv.QUOTE_MINIMAL
+            )
+            table.to_csv(path, sep="\t", index=False, lineterminator="\n", quoting=quoted)
 
 
 def names(unscored: Unscored, record: Record, arrays: Arrays) -> list[str | float] | None:

@@ -13,15 +13,12 @@ from datasets import ClassLabel, Dataset, Value
 from datasets.features.features import FeatureType
 
 from benchmark.data.rows import Rows
-from benchmark.data.typed import among_numbers, has_comma
 from benchmark.errors import BenchmarkError, unknown
-from benchmark.tasks import answer_forms
-from benchmark.tasks.coding import MISSING
+from benchmark.tasks import answer_forms, class_texts
 from benchmark.tasks.usual_names import ASKED, PAIRS, TAGS, TARGETS, TEXTS, VALUES, WORDS
 
 MOST_CLASSES = 100  # a column with more different values does not hold classes
 MOST_NUMBERS = 20  # with more different whole numbers, it is a regression
-UNDECIDED = "-"  # a label of SNLI on which its annotators did not agree
 SKEWED = 0.7  # if the largest class has this share or more, accuracy says little
 
 
@@ -147,24 +144,14 @@ def _fill_in_labels(guess: Guess, rows: Dataset, most: int | None) -> None:
         guess.reasons.append(f"labels: the {len(guess.labels)} names that the data state for {guess.target}")
     elif isinstance(values[0], str):
         if len(counts) > MOST_NUMBERS:
-            _check_no_numbers(guess.target, values)
+            class_texts.check_no_numbers(guess.target, values)
         if (most and len(counts) > most) or len(counts) == len(values) > 2:
             raise BenchmarkError(
                 f"the target {guess.target!r} has {len(counts)} different texts in {len(values)} rows, too many "
                 "for classes; name another column with --target"
             )
-        guess.labels = sorted({*counts} - {UNDECIDED})
-        guess.reasons.append(
-            f"labels: the {len(guess.labels)} texts in {guess.target}, in alphabetical order"
-        )
-        for names in _spelt_alike(guess.labels):
-            spellings = " and ".join(map(repr, names))
-            guess.reasons.append(
-                f"MIND labels: {spellings} differ in capitals or blanks alone; are they one?"
-            )
-        if UNDECIDED in counts:
-            guess.label_map = {label: label for label in guess.labels}
-            guess.reasons.append(f"label_map: without {UNDECIDED!r}, which stands for no label in SNLI")
+        guess.labels, guess.label_map, said = class_texts.classes(guess.target, counts)
+        guess.reasons += said
     elif all(float(value).is_integer() for value in counts) and len(counts) <= MOST_NUMBERS:
         _number_classes(guess, sorted(counts))
     else:
@@ -189,29 +176,6 @@ def _number_classes(guess: Guess, values: list[Any]) -> None:
     guess.reasons.append(
         f"labels: the {len(values)} numbers in {guess.target}; give them names if you know them"
     )
-
-
-def _check_no_numbers(target: str, values: Sequence[Any]) -> None:
-    """Refuse numbers in a spelling that is not read as a number.
-
-    Raises: BenchmarkError naming one of the values.
-    """
-    if all(map(has_comma, values)):
-        raise BenchmarkError(
-            f"the target {target!r} has decimal commas, such as {values[0]!r}: write numbers with a point"
-        )
-    if (odd := among_numbers(values)) is not None:
-        raise BenchmarkError(
-            f"the target {target!r} has {values[odd]!r} among numbers; {MISSING} a missing one"
-        )
-
-
-def _spelt_alike(labels: Sequence[str]) -> list[list[str]]:
-    """The groups of labels that differ in capitals or blanks alone."""
-    groups: dict[str, list[str]] = {}
-    for label in labels:
-        groups.setdefault("".join(label.split()).casefold(), []).append(label)
-    return [group for group in groups.values() if len(group) > 1]
 
 
 def _first(names: Sequence[str], columns: Sequence[str]) -> str | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from benchmark.errors import BenchmarkError
 from benchmark.grids import grid
-from benchmark.grids.rectangles import declared, merged, narrowed
+from benchmark.grids.rectangles import axes, declared, merged, narrowed
 
 ONE = [{"task": ["a", "b"], "method": ["[]"], "seed": ["1", "2"]}]
 UNION = declared(
@@ -82,3 +84,32 @@ def test_a_pattern_is_refused():
         BenchmarkError, match=r"task=glob\(\*\): name the values themselves, as in task=ONE,OTHER"
     ):
         declared({"task": "glob(*)"}, [])
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        "range(1,3),2",
+        "1,choice(2,3)",
+        "sort(3,1),2",
+        "1,glob(*)",
+        "interval(1,3)",
+        "[range(1,3)]",
+        "{a: choice(1,2)}",
+        "[1,[choice(1,2)]]",
+    ],
+)
+def test_a_range_among_values_is_refused(values):
+    with pytest.raises(
+        BenchmarkError, match=rf"^seed={re.escape(values)}: no list of values; valid: a range alone"
+    ):
+        axes([f"seed={values}"])
+
+
+def test_other_functions_of_hydra_give_their_values():
+    assert axes(["seed=choice(1,2)", "task=sort(b,a)", "x=int(2.0),3", "y=[1,[2]],{a: 3}"]) == {
+        "seed": ["1", "2"],
+        "task": ["a", "b"],
+        "x": ["2", "3"],
+        "y": ["[1,[2]]", "{a:3}"],
+    }

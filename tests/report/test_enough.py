@@ -9,9 +9,9 @@ import pytest
 from scipy import stats
 
 from benchmark.report import paired_tests
-from benchmark.report.enough import in_words, largest_spread, seeds_to_decide
+from benchmark.report.enough import in_words, seeds_to_decide
 from benchmark.report.numbers.noncentral import power, seeds_for
-from benchmark.report.numbers.statistics import MANY, estimate
+from benchmark.report.numbers.statistics import MANY, estimate, largest_std
 from benchmark.report.sums import Sum
 
 
@@ -22,13 +22,13 @@ def comparison(values: list[float], printed: float = np.nan):
 
 def test_the_spread_is_the_upper_end_of_its_interval():
     drawn = np.random.default_rng(1).normal(0, 2, (4000, 5)).std(1, ddof=1)
-    assert np.mean([largest_spread(std, 5) > 2 for std in drawn]) == pytest.approx(0.975, abs=0.01)
+    assert np.mean([largest_std(std, 4) > 2 for std in drawn]) == pytest.approx(0.975, abs=0.01)
 
 
 def test_all_comparisons_are_shown_together_at_the_printed_effect():
     seen = [0.1, -0.2, 0.3, 0.0, -0.1]
     cells = [[comparison(seen, printed=1.0)] for _ in range(4)]
-    size = 1.0 / largest_spread(float(np.std(seen, ddof=1)), 5)
+    size = 1.0 / largest_std(float(np.std(seen, ddof=1)), 4)
     seeds, effect = seeds_to_decide(cells, 4)
     assert effect == "the printed effect"
     assert seeds == seeds_for([size] * 4)
@@ -67,7 +67,7 @@ def test_one_seed_shows_no_spread():
 
 def test_the_interval_is_scipys():
     low = stats.chi2(4).interval(0.95)[0]
-    assert largest_spread(1.5, 5) == pytest.approx(1.5 * np.sqrt(4 / low))
+    assert largest_std(1.5, 4) == pytest.approx(1.5 * np.sqrt(4 / low))
 
 
 def test_lost_runs_are_not_counted_in_the_number_of_seeds():

@@ -50,6 +50,14 @@ def test_one_average_alone():
         assert on_average.whole_seeds == seeds
 
 
+def test_groups_of_tasks_that_the_grid_lacks_have_no_power():
+    model = "model=bert_base_uncased"
+    assert claims("noisytune/table2", 0.5, model, "task=rte")[2].missing == "no run of this grid covers it"
+    others = "task=rte,mnli,qnli,qqp,sst2,mrpc,stsb"
+    small = claims("noisytune/table2", 0.5, model, others)[2]
+    assert (small.cells, small.missing) == (1, "")  # RTE's alone: CoLA and WNLI were left out
+
+
 def test_xtremes_averages():
     for correlation, found, seeds in zip(BOTH, (0.62, 0.95), (6, 5), strict=True):
         on_average = claims("noisytune/table3", correlation)[1]

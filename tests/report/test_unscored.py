@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +40,25 @@ def test_a_set_without_a_score_has_a_file_by_class_name_in_the_order_of_its_rows
     assert str(file.relative_to(folder / unscored.FOLDER)) == "embedded-plain-seed1/opinion-hidden.tsv"
     assert file.read_text() == "index\tprediction\n0\tunfavourable\n1\tfavourable\n2\tunfavourable\n"
     assert "the predictions for opinion/hidden are in predictions/" in " ".join(text.split())
+
+
+NAMES = [("+", "@neg"), ("-", "=1"), ("a\tb", "a\nb"), ("a\rb", 'a "b"'), ("\u202ea", "/root/x")]
+
+
+@pytest.mark.parametrize("labels", NAMES, ids=ascii)
+def test_class_names_are_those_of_the_data(labels, tmp_path: Path, record_of) -> None:
+    [run] = grid.load("demo/noisytune", ["task=opinion", "method=[]", "seed=1", HIDDEN]).runs
+    run = replace(run, config=replace(run.config, task=replace(run.config.task, labels=list(labels))))
+    hidden = unscored.Unscored(run, "hidden", Path("a.tsv"))
+    unscored.write(
+        [hidden],
+        {run.run_id: record_of(run.config, VALIDATION)},
+        lambda _: {"logits/hidden": LOGITS},
+        tmp_path,
+    )
+    with (tmp_path / unscored.FOLDER / "a.tsv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.reader(file, delimiter="\t"))
+    assert rows == [["index", "prediction"], ["0", labels[0]], ["1", labels[1]], ["2", labels[0]]]
 
 
 def test_sets_with_scores_have_none(written) -> None:

@@ -39,7 +39,7 @@ def rows(count: int = 12, **columns: Callable[[int], Any]) -> Dataset:
         (rows(label=lambda i: float(i % 2)), "classification", ["text"], "label", ["0", "1"], {}, ["accuracy"]),
         (rows(label=lambda i: i % 2 == 0), "classification", ["text"], "label", ["False", "True"], {"False": "False", "True": "True"}, ["accuracy"]),
         (rows(label=lambda i: int(i == 0)), "classification", ["text"], "label", ["0", "1"], {}, ["accuracy", "matthews_correlation"]),
-        (rows(16, label=lambda i: "ab-"[i % 3]), "classification", ["text"], "label", ["a", "b"], {"a": "a", "b": "b"}, ["accuracy"]),
+        (rows(16, label=lambda i: "ab-"[i % 3]), "classification", ["text"], "label", ["-", "a", "b"], {}, ["accuracy"]),
         (rows(score=lambda i: i / 7), "classification", ["text"], "score", [], {}, ["pearson", "spearman"]),
         (rows(40, score=lambda i: i), "classification", ["text"], "score", [], {}, ["pearson", "spearman"]),
         (rows(premise=lambda i: f"a {i}", hypothesis=lambda i: f"b {i}", label=lambda i: i % 3), "classification", ["premise", "hypothesis"], "label", ["0", "1", "2"], {}, ["accuracy"]),
@@ -88,6 +88,27 @@ def test_labels_that_may_be_one_are_said() -> None:
     said = guessed(rows(16, label=lambda i: ["pos", "neg", "Neg ", "so-so"][i % 4])).reasons
     assert "MIND labels: 'Neg ' and 'neg' differ in capitals or blanks alone; are they one?" in said
     assert len([reason for reason in said if "MIND" in reason]) == 1
+
+
+@pytest.mark.parametrize("names", ["-+", "-o+", ["-", "neutral", "entailment"]])
+def test_a_minus_is_a_class_beside_other_labels_than_those_of_snli(names) -> None:
+    rare = guessed(rows(100, label=lambda i: names[1 + i % (len(names) - 1)] if i else "-"))
+    assert set(rare.labels) == set(names)
+    assert not rare.label_map
+
+
+def test_an_undecided_row_of_snli_has_no_label_and_is_counted() -> None:
+    snli = ["entailment", "neutral", "contradiction"]
+    guess = guessed(rows(100, label=lambda i: snli[i % 3] if i > 1 else "-"))
+    assert guess.label_map == {name: name for name in snli}
+    assert guess.labels == sorted(snli)
+    assert "label_map: without '-' (2 of 100 rows), which stands for no label in SNLI" in guess.reasons
+    often = guessed(rows(100, label=lambda i: [*snli, "-"][i % 4]))
+    assert often.labels == ["-", *sorted(snli)]
+    assert not often.label_map
+    assert (
+        "MIND labels: '-' is a class here (25 of 100 rows); in SNLI it stands for no label" in often.reasons
+    )
 
 
 def test_views_of_text_are_texts() -> None:

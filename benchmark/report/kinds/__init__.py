@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from benchmark.report.comparisons import Compared
+from benchmark.report.facts import distinct
 from benchmark.report.kinds.associations import association
 from benchmark.report.kinds.margins import equivalent, not_worse, size
 from benchmark.report.kinds.p_values import p_value
@@ -30,7 +31,7 @@ def kind_of(claim: Mapping[str, Any]) -> str:
 
 
 def comparisons(compared: Compared, claim: dict[str, Any]) -> list[Comparison]:
-    """Every comparison of ``claim`` between arms of the table, with its unit."""
+    """Every comparison of ``claim`` between arms of the table, with its unit; those of the same runs count once."""
     kind = kind_of(claim)
     made = JUDGED[kind](compared, claim) if kind in JUDGED else compared.of(claim)
-    return with_units(made, claim, kind, compared.grid)
+    return with_units(distinct(made), claim, kind, compared.grid)

@@ -8,6 +8,7 @@ the correlation over them is tested by permutation.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,12 @@ import numpy as np
 from benchmark.report import lost
 from benchmark.report.arms import Arm, BySeed
 from benchmark.report.comparisons import Compared
+from benchmark.report.facts import runs_behind
 from benchmark.report.numbers import ranks
 from benchmark.report.numbers.frame import Rule
 from benchmark.report.numbers.statistics import estimate, paired
 from benchmark.report.paired_tests import Comparison, of_sum
-from benchmark.report.sums import Sum
+from benchmark.report.sums import Sum, Term
 
 
 def association(compared: Compared, claim: dict[str, Any]) -> list[Comparison]:
@@ -27,28 +29,38 @@ def association(compared: Compared, claim: dict[str, Any]) -> list[Comparison]:
     stated = claim["association"]
     sign = 1.0 if stated["direction"] == "rises" else -1.0
     arms, places = compared.matching(claim["runs"]), compared.places(claim)
+    made: list[tuple[Comparison, list[Term]]]
     if stated["over"] == "cells":
         made = [
-            (_over_cells(compared, claim, arms, column, rule, sign), arms, rule) for column, rule, _ in places
+            (_over_cells(compared, claim, terms, column, sign), terms)
+            for column, rule, _ in places
+            if (terms := _distinct(arms, rule))
         ]
     else:
         made = [
-            (_over_runs(compared, claim, arm, column, rule, sign), [arm], rule)
+            (_over_runs(compared, claim, arm, column, rule, sign), [(1.0, arm, rule)])
             for arm in arms
             for column, rule, _ in places
         ]
     return [
-        lost.counted(
-            comparison, compared.weighted_runs(claim, [(1.0, arm, rule) for arm in of_arms]), claim["of"]
+        replace(
+            lost.counted(comparison, compared.weighted_runs(claim, terms), claim["of"]),
+            runs=runs_behind(compared.with_bases(claim, terms)),
         )
-        for comparison, of_arms, rule in made
+        for comparison, terms in made
     ]
 
 
+def _distinct(arms: Sequence[Arm], rule: Rule) -> list[Term]:
+    """The arms of a correlation, without those that show the runs of another."""
+    terms: list[Term] = [(1.0, arm, rule) for arm in arms]
+    return list({runs_behind([term]): term for term in reversed(terms)}.values())[::-1]
+
+
 def _over_cells(
-    compared: Compared, claim: dict[str, Any], arms: Sequence[Arm], column: str, rule: Rule, sign: float
+    compared: Compared, claim: dict[str, Any], terms: Sequence[Term], column: str, sign: float
 ) -> Comparison:
-    both = [_both(compared, claim, arm, rule) for arm in arms]
+    both = [_both(compared, claim, arm, rule) for _, arm, rule in terms]
     seeds = sorted({seed for of_arm in both for side in of_arm for seed in side})
     correlations = []
     for seed in seeds:
@@ -56,7 +68,7 @@ def _over_cells(
         if len(values) >= ranks.FEWEST:
             correlations.append(ranks.spearman(*np.array(values).T))
     known = np.array([value for value in correlations if not np.isnan(value)])
-    names = (f"{len(arms)} arms", f"with {claim['association']['to']}")
+    names = (f"{len(terms)} arms", f"with {claim['association']['to']}")
     return of_sum(Sum(estimate(known, 1.0)), column, names, sign)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from benchmark.report import budgets, lost
 from benchmark.report.arms import Arm
 from benchmark.report.comparisons import Compared
+from benchmark.report.facts import runs_behind
 from benchmark.report.numbers import planned, swaps
 from benchmark.report.paired_tests import Comparison
 from benchmark.report.sums import Term, by_column
@@ -52,12 +53,13 @@ def with_failures(
     of_planned: OfPlanned,
     logs: bool = False,
 ) -> Comparison:
-    """``comparison`` with its failed runs, settings tried, and the analysis of all planned seeds.
+    """``comparison`` with its runs, those that failed, settings tried, and all planned seeds.
 
     Runs of positive weight are on the claimed side. ``of_planned`` tests the values with failures at the floor.
     """
     rows = compared.weighted_runs(claim, terms)
-    counted = budgets.counted(lost.counted(comparison, rows, claim["of"]), rows, claim["of"])
+    known = replace(comparison, runs=runs_behind(compared.with_bases(claim, terms)))
+    counted = budgets.counted(lost.counted(known, rows, claim["of"]), rows, claim["of"])
     if claim["of"] != "score" or not lost.have_floors(rows):
         return counted
     as_claimed, contrary = of_planned(by_seed(compared, claim, terms, logs))

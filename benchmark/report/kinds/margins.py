@@ -156,6 +156,7 @@ def _alike(
         contrary_all_p=len(pairs) * float(np.fmin.reduce([_contrary(pair) for pair in pairs])),
         needed=lambda level: max(pair.needed(level) for pair in pairs),
         lost=(max(max(pair.lost) for pair in pairs), 0),
+        runs=(frozenset().union(*(ids for pair in pairs for ids in pair.runs)), frozenset()),
         waiting=sum(pair.waiting for pair in pairs),
         note=note,
     )
@@ -200,7 +201,7 @@ def _needed(estimate: Estimate, beyond: float) -> Callable[[float], int]:
     """Seeds that show an effect as far beyond a bound as the observed one."""
     if not estimate.varies:
         return swaps.fewest_seeds
-    return lambda level: seeds_for(abs(beyond / estimate.std), level) if beyond else MANY
+    return lambda level: seeds_for(abs(beyond) / estimate.largest_std, level) if beyond else MANY
 
 
 def _needed_within(estimate: Estimate, margin: float) -> Callable[[float], int]:
@@ -208,5 +209,5 @@ def _needed_within(estimate: Estimate, margin: float) -> Callable[[float], int]:
     room = margin - abs(estimate.mean)
     if not estimate.varies or room <= 0:
         return _needed(estimate, room)
-    fewest = equivalence.seeds_within(estimate.std, margin)
-    return lambda level: max(fewest, seeds_for(abs(room / estimate.std), 2 * level))
+    fewest = equivalence.seeds_within(estimate.largest_std, margin)
+    return lambda level: max(fewest, seeds_for(room / estimate.largest_std, 2 * level))

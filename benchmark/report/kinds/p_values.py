@@ -56,9 +56,8 @@ def as_large(difference: Estimate, effect: float) -> tuple[float, float]:
     """
     if not difference.varies:
         return difference.above(0.0), difference.below(0.0)
-    n = difference.n
-    shift = effect * np.sqrt(n)
-    above = float(stats.nct.sf(difference.effect_size * np.sqrt(n), n - 1, shift))
+    shift = effect * difference.std / difference.error
+    above = float(stats.nct.sf(difference.mean / difference.error, difference.freedom, shift))
     return above, 1 - above
 
 
@@ -78,7 +77,7 @@ def _compared(
         float(seen - wanted) if difference.n > 1 else np.nan,
         difference.n,
         float(np.minimum(1, 2 * np.minimum(above, below))),
-        lambda level: _needed(float(seen), wanted, level),
+        lambda level: _needed(difference, wanted, level),
         effect=np.nan if difference.n < 2 else p_of(seen, n) if difference.mean else 1.0,
         claimed_p=above,
         note=f"p = {difference.p:.2g} by these {difference.n} seeds, and {printed:.2g} is printed",
@@ -88,13 +87,17 @@ def _compared(
     return with_failures(compared, claim, comparison, terms, lambda every: as_large(estimate(every), wanted))
 
 
-def _needed(seen: float, wanted: float, level: float) -> int:
+def _needed(difference: Estimate, wanted: float, level: float) -> int:
     """The approximate number of seeds that show the observed effect to be above or below the wanted one.
 
-    At most ``MANY``.
+    Of the spread that was seen and the upper end of its interval, the one whose effect is nearer to the wanted one
+    counts. At most ``MANY``.
     """
-    apart = abs(seen - wanted) if seen else np.inf  # without any difference there is no deviation
-    if not np.isfinite(apart) or not apart:
-        return MANY
+    if not difference.varies:
+        return MANY  # equal differences have no deviation to count in
+    effects = np.array([difference.effect_size, difference.mean / difference.largest_std])
+    seen = effects[np.argmin(np.abs(effects - wanted))]
+    if np.ptp(np.sign(effects - wanted)) or seen == wanted:
+        return MANY  # the spread decides on which side the effect is
     distance = stats.norm.isf(level / 2) + stats.norm.isf(1 - POWER)
-    return int(min(np.ceil((1 + seen**2 / 2) * (distance / apart) ** 2) + 1, MANY))
+    return int(min(np.ceil((1 + seen**2 / 2) * (distance / (seen - wanted)) ** 2) + 1, MANY))

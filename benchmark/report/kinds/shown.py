@@ -60,18 +60,23 @@ def effects(comparisons: Sequence[Comparison]) -> str:
     texts = [in_unit(c.effect, c.low, c.high, c.unit) for c in known] if len(comparisons) <= FEW else []
     made, planned = (sum(comparison.pairs[end] for comparison in comparisons) for end in (0, 1))
     pairs = [f"{made} of {planned} pairs of runs"] if 0 < made < planned else []
-    return "".join(f"; {text}" for text in [*texts, *(notes if len(notes) == 1 else []), *pairs])
+    resting = [comparison.rests_on for comparison in comparisons if comparison.rests_on]
+    if resting and len(comparisons) > FEW:
+        resting = [f"{len(resting)} of {len(comparisons)} rest on one position of the axis each"]
+    return "".join(f"; {text}" for text in [*texts, *resting, *(notes if len(notes) == 1 else []), *pairs])
 
 
 def fields(comparison: Comparison) -> dict[str, Any]:
     """The effect of a comparison for a sheet, in its unit."""
-    names = ("effect", "low", "high", "unit", "test", "note")
-    return {name: getattr(comparison, name) for name in names}
+    names = ("effect", "low", "high", "unit", "test")
+    note = "; ".join(filter(None, [comparison.rests_on, comparison.note]))
+    return {name: getattr(comparison, name) for name in names} | {"note": note}
 
 
 def in_unit(effect: float, low: float, high: float, unit_name: str) -> str:
     """An effect with its interval, if it has one, in a unit of its own."""
-    known = [effect, low, high] if np.isfinite([low, high]).all() else [effect]
+    ends = [low, high] if np.isfinite([low, high]).all() else []
+    known = [value + 0.0 for value in (effect, *ends)]  # no minus before a true 0
     if unit_name == unit(RATES[0]):
         texts = [f"{value:+.0%}" for value in known]
     else:
@@ -82,8 +87,10 @@ def in_unit(effect: float, low: float, high: float, unit_name: str) -> str:
 
 
 def _as_precise(value: float, largest: float, sign: str) -> str:
-    """``value`` with the decimals that three digits of ``largest`` take; no digit is finer than the interval."""
+    """``value`` with the decimals that three digits of ``largest`` take; no digit is finer than the interval.
+
+    It keeps its sign if all these digits are 0, as in a table: an interval that reaches below 0 decides nothing.
+    """
     if not LEAST < largest < MOST:
         return f"{value:{sign}.3g}"
-    text = f"{value:{sign}.{max(0, 2 - floor(log10(largest)))}f}"
-    return text if text.strip("+-0.") else text.replace("-", sign)
+    return f"{value:{sign}.{max(0, 2 - floor(log10(largest)))}f}"

@@ -18,7 +18,9 @@ from benchmark.grids.selectors import parsed
 from benchmark.report import lost
 from benchmark.report.arms import Arm, BySeed
 from benchmark.report.comparisons import Compared
+from benchmark.report.facts import runs_behind
 from benchmark.report.kinds.axis_groups import above_zero, group_name, groups, with_failures
+from benchmark.report.kinds.resting import Positions, with_rest
 from benchmark.report.numbers import contrasts
 from benchmark.report.numbers.conjunctions import one_sided
 from benchmark.report.numbers.frame import Rule, average_by_seed
@@ -30,9 +32,6 @@ from benchmark.report.numbers.swaps import fewest_seeds
 from benchmark.report.paired_tests import Comparison, of_sum
 from benchmark.report.sums import Term
 
-# Parts of a contrast: an arm, its columns and its place on the axis
-Positions = list[tuple[Arm, Rule, float]]
-
 
 def trend(compared: Compared, claim: dict[str, Any]) -> list[Comparison]:
     """One comparison per arm or group of arms, and column: the slope over the axis."""
@@ -40,14 +39,19 @@ def trend(compared: Compared, claim: dict[str, Any]) -> list[Comparison]:
     sign = 1.0 if stated["direction"] == "rises" else -1.0
     comparisons = []
     for column, places in _positions(compared, claim, stated):
-        if stated["over"] in WITHIN_A_RUN:
-            weights = np.ones(1)  # the slope is taken within every run
-        elif len({position for *_, position in places}) < 2:
+        if stated["over"] in WITHIN_A_RUN:  # the slope is taken within every run
+            comparisons.append(_contrast(compared, claim, column, places, np.ones(1), sign))
             continue
-        else:
-            axis = [position for *_, position in places]
+
+        def slope(kept: Positions, column: str = column) -> Comparison | None:
+            axis = [position for *_, position in kept]
+            if len(set(axis)) < 2:
+                return None
             weights = contrasts.slopes(np.eye(len(axis)), axis, stated["scale"])
-        comparisons.append(_contrast(compared, claim, column, places, weights, sign))
+            return _contrast(compared, claim, column, kept, weights, sign)
+
+        if (whole := slope(places)) is not None:
+            comparisons.append(with_rest(whole, places, slope, claim, "trend"))
     return comparisons
 
 
@@ -57,13 +61,21 @@ def optimum(compared: Compared, claim: dict[str, Any]) -> list[Comparison]:
     sign = 1.0 if stated["best"] == "highest" else -1.0
     comparisons = []
     for column, places in _positions(compared, claim, stated):
-        axis = [position for *_, position in places]
-        if not _complete(axis, stated["values"]):
+        if not _complete([position for *_, position in places], stated["values"]):
             continue  # the user left values out, or added some between
-        for side, weights in zip(
-            ("smaller", "larger"), contrasts.optimum(np.eye(len(axis)), axis, stated["values"]), strict=True
-        ):
-            made = _contrast(compared, claim, column, places, weights, sign)
+        for number, side in enumerate(("smaller", "larger")):
+
+            def apart(kept: Positions, column: str = column, number: int = number) -> Comparison | None:
+                axis = [position for *_, position in kept]
+                best = [value for value in stated["values"] if value in axis]
+                if not best or not _complete(axis, best):
+                    return None
+                weights = contrasts.optimum(np.eye(len(axis)), axis, best)[number]
+                return _contrast(compared, claim, column, kept, weights, sign)
+
+            made = apart(places)
+            assert made is not None  # the axis is complete
+            made = with_rest(made, places, apart, claim, "optimum")
             comparisons.append(replace(made, others=f"{side} values of {stated['over']}"))
     return comparisons
 
@@ -178,6 +190,7 @@ def _of_parts(
             _exchanged(column, names, _complete_seeds(parts), weights, sign),
             lost=lost.ended(rows, other),
             waiting=sum(lost.ended(rows, ("missing",))),
+            runs=runs_behind(terms),
             claimed_all_p=one_sided(sign * whole, whole_p),
             contrary_all_p=one_sided(-sign * whole, whole_p),
         )
@@ -195,14 +208,15 @@ def _exchanged(
 ) -> Comparison:
     """The test of a contrast of values (n, positions)."""
     effect, p = order_test(values, weights)
-    size = estimate(values @ weights).effect_size
+    apart = estimate(values @ weights)
+    size = abs(apart.mean) / apart.largest_std if apart.varies else np.nan
     return Comparison(
         column,
         *names,
         sign * effect,
         len(values),
         p,
-        lambda level: max(seeds_for(abs(size), level), fewest_seeds(level)),
+        lambda level: max(seeds_for(size, level), fewest_seeds(level)),
         effect=effect,
         test="exchanged positions",
     )

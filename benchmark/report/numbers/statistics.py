@@ -17,12 +17,24 @@ NO_SPREAD = 1e-12  # relative to the values: some thousand times their last digi
 
 
 @dataclass(frozen=True)
+class Unequal:
+    """A sum's errors, over tasks with different numbers of seeds.
+
+    ``error`` is the standard error with its degrees of ``freedom``, ``of_std`` those of the deviation.
+    """
+
+    error: float
+    freedom: float
+    of_std: float
+
+
+@dataclass(frozen=True)
 class Estimate:
     """A mean over ``n`` seeds: sample deviation (n-1) and confidence interval; NaN if undefined.
 
     ``size`` is the size of the numbers from which the values were computed; it decides the size of rounding
-    errors. ``freedom`` are the degrees of freedom of the deviation; None: n - 1. An ``exact`` value is
-    compared as a number, without a test: ``low`` and ``high`` are the ends of its range.
+    errors. A sum over tasks that have ``unequal`` numbers of seeds has the smallest one as ``n``. An ``exact`` value
+    is compared as a number, without a test: ``low`` and ``high`` are the ends of its range.
     """
 
     mean: float
@@ -31,13 +43,28 @@ class Estimate:
     low: float
     high: float
     size: float = 0.0
-    freedom: float | None = None
+    unequal: Unequal | None = None
     exact: bool = False
 
     @property
     def varies(self) -> bool:
         """True if the values differ by more than rounding."""
         return self.n > 1 and self.std > NO_SPREAD * self.size
+
+    @property
+    def error(self) -> float:
+        """The standard error of the mean; NaN without values."""
+        return self.unequal.error if self.unequal else self.std / float(np.sqrt(self.n)) if self.n else np.nan
+
+    @property
+    def freedom(self) -> float:
+        """Degrees of freedom of the standard error."""
+        return self.unequal.freedom if self.unequal else self.n - 1
+
+    @property
+    def largest_std(self) -> float:
+        """The upper end of the 95 % interval of the deviation: few seeds may show less spread than there is."""
+        return largest_std(self.std, self.unequal.of_std if self.unequal else self.n - 1)
 
     @property
     def p(self) -> float:
@@ -61,8 +88,7 @@ class Estimate:
         if not self.varies:
             level = abs(beyond) <= NO_SPREAD * max(self.size, abs(bound))
             return 0.5 if level else 2.0**-self.n if beyond > 0 else 1 - 2.0**-self.n
-        degrees = self.n - 1 if self.freedom is None else self.freedom
-        return float(stats.t.sf(beyond / self.std * np.sqrt(self.n), degrees))
+        return float(stats.t.sf(beyond / self.error, self.freedom))
 
     def below(self, bound: float) -> float:
         """One-sided p-value that the mean is below ``bound``, as `above`."""
@@ -79,7 +105,7 @@ class Estimate:
 
         NaN if the values do not differ: their spread is unknown, and so is the detectable mean.
         """
-        return self.std * detectable(self.n) if self.varies else np.nan
+        return self.error * shift_found(self.freedom) if self.varies else np.nan
 
 
 def estimate(values: np.ndarray, size: float | None = None) -> Estimate:
@@ -134,19 +160,29 @@ def holm(p_values: Sequence[float]) -> np.ndarray:
     return corrected
 
 
-@cache
+def largest_std(std: float, freedom: float) -> float:
+    """The upper end of a deviation's 95 % interval, by its ``freedom``; NaN without any."""
+    return std * float(np.sqrt(freedom / stats.chi2.ppf(LEVEL / 2, freedom))) if freedom > 0 else np.nan
+
+
 def detectable(n: int, level: float = LEVEL) -> float:
-    """Smallest true mean, in standard deviations, that Student's test of ``n`` values detects.
+    """Smallest true mean, in standard deviations, that Student's test of ``n`` values detects."""
+    return shift_found(n - 1, level) / float(np.sqrt(n))
+
+
+@cache
+def shift_found(freedom: float, level: float = LEVEL) -> float:
+    """Smallest true mean, in standard errors, that Student's test with ``freedom`` degrees detects.
 
     It is detected with a probability of ``POWER`` at a two-sided ``level``, by the noncentral t
     distribution.
     """
-    critical = float(stats.t.isf(level / 2, n - 1))
+    critical = float(stats.t.isf(level / 2, freedom))
 
     def missed(shift: float) -> float:
-        return float(stats.nct.cdf(critical, n - 1, shift)) - (1 - POWER)
+        return float(stats.nct.cdf(critical, freedom, shift)) - (1 - POWER)
 
     beyond = critical + 10.0
     while missed(beyond) > 0:
         beyond *= 2
-    return float(optimize.brentq(missed, 0, beyond)) / float(np.sqrt(n))
+    return float(optimize.brentq(missed, 0, beyond))

@@ -2,7 +2,8 @@
 
 Values of one task are paired by seed, and those of different tasks are independent. If every task has the
 same seeds, the sum is taken seed by seed. Otherwise it is the sum of the tasks' own means, with
-Satterthwaite's degrees of freedom, so that one missing run does not remove the seed from other tasks.
+Satterthwaite's degrees of freedom, so that one missing run does not remove the seed from other tasks. Its
+deviation is that of a seed with all tasks, which tells how many such seeds would be enough.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 from scipy import stats
 
-from benchmark.report.numbers.statistics import CONFIDENCE, Estimate, estimate, settled
+from benchmark.report.numbers.statistics import CONFIDENCE, Estimate, Unequal, estimate, settled
 
 BySeed = dict[int, float]
 
@@ -32,12 +33,17 @@ def weighted_sum(tasks: Sequence[BySeed], size: float) -> Estimate:
     mean, n = settled(float(sum(values.mean() for values in every)), size), min(map(len, every))
     if n < 2:
         return replace(estimate(np.array([mean]), size), n=n)
-    variances = np.array([values.var(ddof=1) / len(values) for values in every])
-    shares = variances**2 / [len(values) - 1 for values in every]
-    freedom = float(variances.sum() ** 2 / shares.sum()) if shares.sum() else float(n - 1)
-    error = settled(float(np.sqrt(variances.sum())), size)
+    variances, counts = np.array([values.var(ddof=1) for values in every]), np.array(list(map(len, every)))
+    error, std = (settled(float(np.sqrt(sums.sum())), size) for sums in (variances / counts, variances))
+    freedom, of_std = (_satterthwaite(sums, counts) for sums in (variances / counts, variances))
     half = float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom)) * error
-    return Estimate(mean, error * float(np.sqrt(n)), n, mean - half, mean + half, size, freedom)
+    return Estimate(mean, std, n, mean - half, mean + half, size, Unequal(error, freedom, of_std))
+
+
+def _satterthwaite(variances: np.ndarray, counts: np.ndarray) -> float:
+    """Degrees of freedom of a sum of variances (tasks,), each of so many seeds (tasks,)."""
+    shares = variances**2 / (counts - 1)
+    return float(variances.sum() ** 2 / shares.sum()) if shares.sum() else float(counts.min() - 1)
 
 
 def numbers(tasks: Sequence[BySeed]) -> Estimate:

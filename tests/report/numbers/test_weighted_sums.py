@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -30,6 +32,29 @@ def test_a_missing_run_costs_its_own_task_alone():
     assert 3 <= found.freedom <= 9
     assert found.low < found.mean < found.high
     assert (found.p < 0.05) == (found.low > 0 or found.high < 0)
+
+
+def test_few_seeds_of_a_quiet_task_cost_little_power():
+    """30 seeds of a task with a deviation of 1, and 2 of one with 0.01: the first decides alone."""
+    drawn = np.random.default_rng(5)
+    loud, quiet = drawn.normal(0, 1, (4000, 30)), drawn.normal(0, 0.01, (4000, 2))
+    found = [weighted_sum([by_seed(a), by_seed(b)], 1.0) for a, b in zip(loud, quiet, strict=True)]
+    assert np.mean([one.std for one in found]) == pytest.approx(1, abs=0.02)
+    assert np.mean([one.largest_std > 1 for one in found]) == pytest.approx(0.975, abs=0.01)
+    detectable = np.mean([one.detectable for one in found])
+    assert detectable == pytest.approx(0.53, abs=0.01)  # of 30 seeds of a deviation of 1 (G*Power)
+    shown = [one.mean + detectable > 0 and replace(one, mean=one.mean + detectable).p < 0.05 for one in found]
+    assert np.mean(shown) == pytest.approx(0.8, abs=0.03)
+
+
+def test_the_deviation_of_a_sum_has_the_freedom_of_its_loudest_task():
+    """The task with few seeds has the larger error, and the other one the larger deviation."""
+    drawn = np.random.default_rng(6)
+    loud, few = drawn.normal(0, 1, (4000, 60)), drawn.normal(0, 0.3, (4000, 2))
+    found = [weighted_sum([by_seed(a), by_seed(b)], 1.0) for a, b in zip(loud, few, strict=True)]
+    assert np.median([one.freedom for one in found]) < 10
+    assert np.mean([one.largest_std > np.sqrt(1.09) for one in found]) == pytest.approx(0.975, abs=0.015)
+    assert np.median([one.largest_std for one in found]) < 1.5
 
 
 def test_a_task_without_a_run_leaves_nothing():
