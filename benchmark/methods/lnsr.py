@@ -117,7 +117,10 @@ class LNSR(HiddenNoise):
         return self.scale * self.weight(step) * value
 
     def weight(self, step: Step) -> float:
-        """The weight of the part's R in the batch's, in place of the share by which a step weighs its terms."""
+        """The weight of a part's R in the batch's.
+
+        It takes the place of the share by which a step weighs its terms.
+        """
         by_tokens = self.reduction == "mean" and self.tokens == "real"
         return (step.share_of_tokens if by_tokens else step.share_of_examples) / step.share
 

@@ -54,7 +54,7 @@ class SWA(WeightAverage):
         return 1 / max(averaged, 1)
 
     def window(self, total: int) -> int:
-        """How many of ``total`` updates are averaged: ``part`` as it is written, rounded up."""
+        """The number of ``total`` updates that are averaged: ``part`` as it is written, rounded up."""
         return math.ceil(total * Fraction(str(self.part)))
 
     def after(self, update: Update) -> None:
