@@ -198,7 +198,8 @@ class Method(Stateful):
     def loss(self, step: Step) -> torch.Tensor | None:
         """A scalar to add to the loss of this part of the batch, or None.
 
-        It is a mean over the examples of the part.
+        It is a mean over the items of the part, by which parts are weighted (`Step.share`). A mean over something
+        else is multiplied by that one's share over `Step.share`, so that the parts add up to the batch.
         """
 
     def climb(self, ascent: Ascent) -> None:

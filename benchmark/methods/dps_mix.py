@@ -13,7 +13,8 @@ every matrix with the largest
 
     S / max(N, 1) * exp(-max(N, 1) / u),    u the updates of a stage; without the exponential if u < 50,
 
-which prefers columns that were tried less often.
+which prefers columns that were tried less often. A pooler that the checkpoint lacks has no T in stage I: like the
+head, it is not mixed.
 
 Details follow the released code. Its gradient g is that at W' times M, without division by q. It switches all
 dropout off. It sums before clipping; here sums come after clipping, as in `dps`. It draws M in every pass;
@@ -27,13 +28,12 @@ from functools import partial
 from typing import ClassVar
 
 import torch
-from torch import nn
 from transformers import PreTrainedModel
 
 from benchmark.methods.base import Context, Method
 from benchmark.methods.common import mixed_linear
 from benchmark.methods.common.partial import PartialTuning
-from benchmark.methods.common.tensors import places
+from benchmark.methods.common.tensors import copies, places
 from benchmark.methods.dps import DPS
 from benchmark.methods.mixout import Mixout
 from benchmark.methods.no_dropout import switch_off_dropout
@@ -62,16 +62,8 @@ class DPSMix(DPS):
         return super().conflict(other)
 
     def remember(self, model: PreTrainedModel, context: Context) -> None:
-        self.starts = (
-            {}
-            if self.fraction == 1
-            else {
-                f"{name}.weight": module.weight.detach().clone()
-                for name, module in model.named_modules()
-                if isinstance(module, nn.Linear)
-                and (context.encoder.depth(name) is not None or context.encoder.in_pooler(name))
-            }
-        )
+        names = [] if self.fraction == 1 else mixed_linear.linear_of_checkpoint(context.encoder)
+        self.starts = copies(context.encoder, {f"{name}.weight" for name in names})
 
     def attach(self, model: PreTrainedModel, context: Context) -> None:
         if not self.dropout:

@@ -1,10 +1,11 @@
-"""L2-SP: penalise the distance from the pretrained weights, and the size of the head.
+"""L2-SP: penalise the distance from the pretrained weights, and the size of the drawn ones.
 
 Li et al., "Explicit Inductive Bias for Transfer Learning with Convolutional Networks", ICML 2018:
 
     Omega = alpha/2 * ||w_S - w0_S||^2 + beta/2 * ||w_notS||^2
 
-is added to the loss; S are the weights of the checkpoint. The released code (vision) penalises kernels only,
+is added to the loss; S are the weights of the checkpoint. All others were drawn and are pulled to 0: the head's, and
+a pooler's if the checkpoint has none. The released code (vision) penalises kernels only,
 or all tensors (its mode 101). All tensors is the equation and the default; ``matrices_only`` is the other
 form. LNSR, which compares with L2-SP, prints Omega without the squares (``squared: false``).
 
@@ -21,7 +22,7 @@ import torch
 
 from benchmark.errors import BenchmarkError
 from benchmark.methods.common.anchored import Anchored
-from benchmark.methods.common.tensors import in_encoder, is_matrix
+from benchmark.methods.common.tensors import is_matrix, of_checkpoint
 from benchmark.models.architecture import Encoder
 from benchmark.step.passes import Step
 from benchmark.step.update import Tensors
@@ -53,7 +54,7 @@ class L2SP(Anchored):
                 raise BenchmarkError(f"{key}={value}: must be at least 0")
 
     def pulled(self, encoder: Encoder) -> set[str]:
-        return in_encoder(encoder) if self.alpha else set()
+        return of_checkpoint(encoder) if self.alpha else set()
 
     def loss(self, step: Step) -> torch.Tensor | None:
         shared: Tensors = []
@@ -65,7 +66,7 @@ class L2SP(Anchored):
             if name in self.anchors:
                 shared.append(weight)
                 anchors.append(self.anchors[name])
-            elif self.beta and step.encoder.in_head(name):
+            elif self.beta and step.encoder.is_new(name):
                 fresh.append(weight)
         terms = []
         if shared:

@@ -7,7 +7,7 @@ Hua et al., "Noise Stability Regularization for Improving BERT Fine-tuning", NAA
 
 b the first layer and all weights lambda_r 1 in the main table. No code is public. The paper leaves open sigma, the
 reduction over tokens and hidden units, padding and dropout; each is a field below. Algorithm 1 accumulates R
-inside its loop over examples; here R is the mean over examples, which Algorithm 1 means.
+inside its loop over examples; here R is the mean over examples, which Algorithm 1 means (but see ``reduction``).
 """
 
 from __future__ import annotations
@@ -35,12 +35,15 @@ TOKENS = ("real", "all")
 class LNSR(HiddenNoise):
     """Add R times ``scale`` to the loss, with noise on the input of layer ``layer``.
 
-    The first layer is 1. ``weights`` are those of the layers from ``layer`` to the last; None: 1 each. ``reduction`` is ``sum`` over the tokens and hidden units of an example, as the norm
-    is written, or the ``mean`` over them. ``tokens``: padding counts (``all``) or not (``real``). ``dropout``
-    of the noised pass is that of the clean pass (``shared``) or ``independent`` of it, which makes R positive
-    even without noise; ``off`` compares two further passes, both without dropout. The gradient flows through
-    both passes. Noise of another method (HyPe) is in both passes and is drawn anew for the second, on the
-    input of the layer too: both passes start from the clean pass's output of the layer below.
+    The first layer is 1. ``weights`` are those of the layers from ``layer`` to the last; None: 1 each.
+    ``reduction``: with ``sum``, as the norm is written, R is a sum over the tokens and hidden units of an example and
+    a mean over examples; with ``mean`` it is a mean over all tokens and hidden units of the batch, in which a long
+    example counts for more than a short one. Parts of a batch add up to R of the whole batch. ``tokens``: padding
+    counts (``all``; each part has its own) or not (``real``). ``dropout`` of the noised pass is that of the clean pass
+    (``shared``) or ``independent`` of it, which makes R positive even without noise; ``off`` compares two further
+    passes, both without dropout. The gradient flows through both passes. Noise of another method (HyPe) is in both
+    passes and is drawn anew for the second, on the input of the layer too: both passes start from the clean pass's
+    output of the layer below.
     """
 
     paper: ClassVar[str] = "Hua et al., NAACL 2021"
@@ -109,9 +112,17 @@ class LNSR(HiddenNoise):
             mask = torch.ones_like(mask)
         clean = self.clean_states(step)
         noisy = self.noised_states(step, clean[self.layer - 1])
-        return self.scale * self.instability(
-            clean[self.layer :], noisy[self.layer :], mask.T if self.length_first else mask, step.examples
-        )
+        counted = mask.T if self.length_first else mask
+        value = self.instability(clean[self.layer :], noisy[self.layer :], counted, step.examples)
+        return self.scale * self.weight(step) * value
+
+    def weight(self, step: Step) -> float:
+        """The weight of a part's R in the batch's.
+
+        It takes the place of the share by which a step weighs its terms.
+        """
+        by_tokens = self.reduction == "mean" and self.tokens == "real"
+        return (step.share_of_tokens if by_tokens else step.share_of_examples) / step.share
 
     def clean_states(self, step: Step) -> list[torch.Tensor]:
         """The hidden states without noise: of the clean pass, or of a pass without dropout."""

@@ -41,8 +41,8 @@ class Mixout(Method):
 
     ``mask`` is drawn per input ``column`` or per ``element``. ``target``, the start, is ``clean``, or the
     weights after another method's noise (``perturbed``). ``modules`` are those of the ``encoder`` layers and
-    the pooler, or ``all_linear``, which includes the head with its random start. XLNet's attention has no
-    linear modules and is not mixed. A pass that shares the clean pass's dropout shares its masks too.
+    the pooler, but not a pooler that the checkpoint lacks; or ``all_linear``, which includes such a pooler and the
+    head with their random starts. XLNet's attention has no linear modules and is not mixed. A pass that shares the clean pass's dropout shares its masks too.
     """
 
     paper: ClassVar[str] = "Lee et al., ICLR 2020"
@@ -108,12 +108,9 @@ class Mixout(Method):
 
     def mixed_modules(self, model: PreTrainedModel, encoder: Encoder) -> list[str]:
         """The names of the modules whose weights are mixed."""
-        return [
-            name
-            for name, module in model.named_modules()
-            if isinstance(module, nn.Linear)
-            and (self.modules == "all_linear" or encoder.depth(name) is not None or encoder.in_pooler(name))
-        ]
+        if self.modules == "encoder":
+            return mixed_linear.linear_of_checkpoint(encoder)
+        return [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
 
     def keep_targets(self, model: PreTrainedModel, encoder: Encoder) -> None:
         """Copy the weights as they are now."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
@@ -46,28 +46,36 @@ class NoDropout(Method):
 def switch_off_dropout(model: PreTrainedModel, attention: bool = False) -> None:
     """Switch off the hidden dropout of ``model``; with ``attention``, all dropout.
 
-    Architectures wire dropout differently, in the head as well. To find the modules of the configuration's
-    entry, the model's own class is built once more, on the meta device without memory, with the entry set to
-    0.
+    Architectures wire dropout differently, in the head as well: a rate is in a module of its own, is a number of
+    another module (ModernBERT's attention), or is read from the configuration. To find the rates of the
+    configuration's entry, the model's own class is built once more, on the meta device without memory, with the
+    entry set to 0.
 
     Raises: BenchmarkError if the configuration has no entry for hidden dropout.
     """
     if attention:
-        for module in model.modules():
-            if isinstance(module, nn.Dropout):
-                module.p = 0.0
+        for part in (model.config, *model.modules()):
+            for rate in rates(part):
+                setattr(part, rate, 0.0)
         return
-    config = deepcopy(model.config)
-    entry = next((name for name in HIDDEN_DROPOUT if hasattr(config, name)), None)
+    entry = next((name for name in HIDDEN_DROPOUT if hasattr(model.config, name)), None)
     if entry is None:
         raise BenchmarkError(
             f"hidden dropout: the configuration of a {type(model).__name__} has no entry {' or '.join(HIDDEN_DROPOUT)}"
         )
-    setattr(config, entry, 0.0)
+    setattr(model.config, entry, 0.0)
     with torch.device("meta"):
-        twin = type(model)(config)
-    for name, module in twin.named_modules():
-        if isinstance(module, nn.Dropout) and module.p == 0:
-            dropout = model.get_submodule(name)
-            assert isinstance(dropout, nn.Dropout)
-            dropout.p = 0.0
+        twin = dict(type(model)(deepcopy(model.config)).named_modules())
+    for name, module in model.named_modules():
+        for rate in rates(module):
+            if name in twin and getattr(twin[name], rate, None) == 0:
+                setattr(module, rate, 0.0)
+
+
+def rates(part: Any) -> list[str]:
+    """The attributes of a module or a configuration that are rates of dropout, above 0."""
+    return [
+        name
+        for name, value in vars(part).items()
+        if isinstance(value, float) and value > 0 and ("drop" in name or isinstance(part, nn.Dropout))
+    ]

@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.methods.common.anchored import Anchored
-from benchmark.methods.common.tensors import in_encoder, is_matrix
+from benchmark.methods.common.tensors import is_matrix, of_checkpoint
 from benchmark.models.architecture import Encoder
 from benchmark.step.update import Update
 
@@ -29,7 +29,8 @@ FIDELITIES = ("paper", "released")
 class PriorWD(Anchored):
     """Pull weights to their start before every step.
 
-    ``fidelity``: the head is left alone (``paper``) or pulled to its random start (``released``).
+    ``fidelity``: weights that the checkpoint lacks (the head, a missing pooler) are left alone (``paper``) or pulled
+    to their random start (``released``).
     """
 
     paper: ClassVar[str] = "Zhang et al., ICLR 2021"
@@ -51,7 +52,7 @@ class PriorWD(Anchored):
     def pulled(self, encoder: Encoder) -> set[str]:
         if not self.weight_decay:
             return set()
-        pretrained = in_encoder(encoder)
+        pretrained = of_checkpoint(encoder)
         return {
             name
             for name, weight in encoder.model.named_parameters()

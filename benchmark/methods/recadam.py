@@ -8,9 +8,9 @@ The objective is lambda(t) * task loss + (1 - lambda(t)) * gamma/2 * ||theta - t
     theta <- theta - rate * (1 - lambda(t)) * gamma * (theta - theta0),   theta already moved,
 
 then weights decay. The released example pulls all encoder tensors whose name contains the model's type (none
-of XLM-R's). Here they are recognised by structure, and the head is not pulled. The released code starts from
-random weights by default. A warning says if the pull is too weak to bring them to theta0 before the task is
-learnt.
+of XLM-R's). Here all weights of the checkpoint are pulled, and drawn ones are not: the head's, and a pooler's if
+the checkpoint has none. They learn by plain Adam. The released code starts from random weights by default. A
+warning says if the pull is too weak to bring them to theta0 before the task is learnt.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from transformers import PreTrainedModel
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.methods.base import Context, Method, overrides
 from benchmark.methods.common.anchored import Anchored
-from benchmark.methods.common.tensors import in_encoder, places, selected
+from benchmark.methods.common.tensors import of_checkpoint, places, selected
 from benchmark.methods.top_k import TopK
 from benchmark.models.architecture import Encoder
 from benchmark.step.update import Update
@@ -41,11 +41,11 @@ ANNEALED = 0.999  # from this lambda on, the remaining pull is too small to chan
 
 @dataclass
 class RecAdam(Anchored):
-    """Pull encoder weights towards their start, less and less, while the task's share grows.
+    """Pull the checkpoint's weights towards their start, less and less, while the task's share grows.
 
     ``annealing``: lambda(t) is the ``sigmoid``, ``linear`` (min(1, t/t0)) or ``constant`` (1: no pull at
-    all). ``start``: fine-tuning begins from the ``pretrained`` weights or from ``random`` ones (the
-    encoder's; the head is the run's own).
+    all). ``start``: fine-tuning begins from the ``pretrained`` weights or from ``random`` ones (in
+    place of the checkpoint's; the head is the run's own).
     """
 
     paper: ClassVar[str] = "Chen et al., EMNLP 2020"
@@ -88,7 +88,7 @@ class RecAdam(Anchored):
         self.warned = self.foreseen = False
 
     def pulled(self, encoder: Encoder) -> set[str]:
-        return in_encoder(encoder) if self.pull else set()
+        return of_checkpoint(encoder) if self.pull else set()
 
     @torch.no_grad()
     def perturb(self, model: PreTrainedModel, context: Context) -> None:

@@ -21,14 +21,14 @@ from benchmark.errors import BenchmarkError
 from benchmark.methods.base import Method
 from benchmark.methods.common.anchored import Anchored
 from benchmark.methods.common.evaluated import replaced
-from benchmark.methods.common.tensors import in_encoder
+from benchmark.methods.common.tensors import of_checkpoint
 from benchmark.methods.reinit import ReInit
 from benchmark.models.architecture import Encoder
 
 
 @dataclass
 class WiSEFT(Anchored):
-    """Evaluate the encoder's weights at the share ``alpha`` of the way from the start.
+    """Evaluate the checkpoint's weights at the share ``alpha`` of the way from the start.
 
     The start is the ``anchor``.
     """
@@ -55,8 +55,7 @@ class WiSEFT(Anchored):
         return super().conflict(other)
 
     def pulled(self, encoder: Encoder) -> set[str]:
-        drawn: list[str] = getattr(encoder.model, "drawn", [])  # by `benchmark.models.pretrained.load`
-        return set() if self.idle else in_encoder(encoder) - set(drawn)
+        return set() if self.idle else of_checkpoint(encoder)
 
     def evaluated(self, model: nn.Module) -> AbstractContextManager[None]:
         parameters = dict(model.named_parameters())

@@ -49,6 +49,15 @@ class Encoder:
         """True if the parameter ``name`` is outside the pretrained model."""
         return not name.startswith(self.prefix)
 
+    def is_new(self, name: str) -> bool:
+        """True if the parameter ``name`` was drawn for the task: its checkpoint has none.
+
+        These are weights of the head, and a pooler's if the checkpoint has no pooler. A head may have weights of
+        pretraining too (ModernBERT). Of a model that no checkpoint made, the whole head is new.
+        """
+        drawn: list[str] | None = getattr(self.model, "drawn", None)  # by `benchmark.models.pretrained.load`
+        return self.in_head(name) if drawn is None else name in drawn
+
     def in_pooler(self, name: str) -> bool:
         """True if the parameter or module ``name`` is in the pretrained model's pooler.
 

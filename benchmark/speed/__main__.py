@@ -186,10 +186,10 @@ def check_same_losses(model: Any, task: Any, sides: dict[str, Side], amount: Amo
 
 def without_dropout(model: Any) -> Any:
     """A copy of ``model`` with all dropout rates 0."""
+    from benchmark.methods.no_dropout import switch_off_dropout
+
     still = copy.deepcopy(model)
-    for module in still.modules():
-        if hasattr(module, "p"):
-            module.p = 0.0
+    switch_off_dropout(still, attention=True)
     return still
 
 

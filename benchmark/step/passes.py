@@ -41,8 +41,9 @@ class Step:
     """Part ``part`` of the batch of update ``number`` (0-based) out of ``total``.
 
     ``inputs`` are the model's, ``targets`` the labels or values in the task's own shape. ``seed`` is that of its
-    dropout. ``share`` is the part's share of the batch, the weight of its loss. Logits are of the task's *items*: examples, labelled
-    words, or starts and ends of answers (`benchmark.tasks.kind`).
+    dropout. ``share`` is the part's share of the batch's items, the weight of its loss; ``share_of_examples`` and
+    ``share_of_tokens`` are those of the examples and of their real tokens. Logits are of the task's *items*: examples,
+    labelled words, or starts and ends of answers (`benchmark.tasks.kind`).
     """
 
     model: PreTrainedModel
@@ -55,6 +56,8 @@ class Step:
     seed: int
     part: int = 0
     share: float = 1.0
+    share_of_examples: float = 1.0
+    share_of_tokens: float = 1.0
     precision: str = "float32"
     packing: Packing | None = None
     announced: FurtherPass | None = None  # shares a forward with the clean pass

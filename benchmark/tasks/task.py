@@ -108,6 +108,11 @@ class Task:
         """The share of a ``part`` in the loss of a ``batch`` of training examples."""
         return self.training.items(part) / self.training.items(batch)
 
+    def share_of_tokens(self, part: Sequence[int], batch: Sequence[int]) -> float:
+        """The share of a ``part`` in the real tokens of a ``batch`` of training examples."""
+        whole, chosen = (sum(len(self.training.ids[i]) for i in indices) for indices in (batch, part))
+        return chosen / whole
+
     def read(self, output: Any, inputs: Inputs, targets: torch.Tensor) -> torch.Tensor:
         """The logits (items, classes) in a model's output for a batch."""
         return self.kind.items(self.kind.raw(output), inputs, targets)

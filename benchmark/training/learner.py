@@ -87,7 +87,12 @@ class Learner:
         """The micro-batches of ``batch``, as methods see them."""
         for part, indices in enumerate(self.course.parts(batch)):
             inputs, targets = to_device(self.task, self.task.training, indices, self.device, self.packing)
-            yield self.step_on(inputs, targets, number, part, self.task.share(indices, batch))
+            step = self.step_on(inputs, targets, number, part)
+            if len(indices) < len(batch):
+                step.share = self.task.share(indices, batch)
+                step.share_of_examples = len(indices) / len(batch)
+                step.share_of_tokens = self.task.share_of_tokens(indices, batch)
+            yield step
 
     def step_on(
         self,
@@ -95,10 +100,9 @@ class Learner:
         targets: torch.Tensor,
         number: int,
         part: int = 0,
-        share: float = 1.0,
     ) -> Step:
-        """Micro-batch number ``part`` of update ``number``; ``share`` is its share of the batch."""
-        place = number, self.course.total, self.course.seeds.dropout, part, share
+        """Micro-batch number ``part`` of update ``number``, with the shares of a whole batch."""
+        place = number, self.course.total, self.course.seeds.dropout, part
         precision = self.protocol.precision
         return Step(
             self.model,

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from benchmark.methods import prepare
 from benchmark.methods.noisytune import NoisyTune
 from helpers.small_models import bert
+
+#: What a checkpoint without a pooler lacks, and the head's weight: here its bias is of the checkpoint.
+DRAWN = ["bert.pooler.dense.bias", "bert.pooler.dense.weight", "classifier.weight"]
+
+
+def check_drawn(method: Any, all_of_them: bool = True) -> None:
+    """All weights that the checkpoint has are anchored, and no drawn one; without ``all_of_them`` only matrices."""
+    model: Any = bert()
+    model.drawn = DRAWN
+    prepare({"mine": method}, model, 1)
+    has = {name: weight for name, weight in model.named_parameters() if name not in DRAWN}
+    assert set(method.anchors) == {name for name in has if all_of_them or has[name].ndim > 1}
 
 
 def check_anchor(kind: type) -> None:

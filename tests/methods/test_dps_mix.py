@@ -14,6 +14,7 @@ from benchmark.methods.dps_mix import DPSMix
 from benchmark.models.architecture import encoder_of
 from benchmark.step.update import Update
 from benchmark.testing.fixtures import CPU, PROTOCOL, small_task, tiny_model
+from helpers.anchors import DRAWN
 from helpers.draws import check_bernoulli
 from helpers.refusals import check_refused
 from helpers.small_models import bert, check_active_training, check_neutral_training
@@ -50,6 +51,16 @@ def test_a_mixture_and_its_gradient_by_hand() -> None:
     (mixed * torch.tensor([[5.0, 6.0], [7.0, 8.0]])).sum().backward()
     assert weight.grad is not None
     assert weight.grad.tolist() == [[5.0, 0.0], [7.0, 0.0]]
+
+
+def test_a_pooler_that_the_checkpoint_lacks_is_not_mixed() -> None:
+    model: Any = bert()
+    prepare({"it": (whole := DPSMix())}, model, 1)
+    model: Any = bert()
+    model.drawn = DRAWN
+    prepare({"it": (method := DPSMix())}, model, 1)
+    assert set(whole.starts) - set(method.starts) == {"bert.pooler.dense.weight"}
+    assert len(method.starts) == 3 * 6
 
 
 def test_a_cycle_by_hand() -> None:

@@ -13,11 +13,11 @@ from benchmark.methods import Method, build
 from benchmark.methods.l2sp import L2SP
 from benchmark.models.architecture import encoder_of
 from helpers import vectors
-from helpers.anchors import check_anchor
+from helpers.anchors import DRAWN, check_anchor, check_drawn
 from helpers.quadratic import START
 from helpers.refusals import check_refused
 from helpers.selections import Selection, selects
-from helpers.small_models import check_active_training, check_neutral_training, of_kind
+from helpers.small_models import bert, check_active_training, check_neutral_training, of_kind
 from helpers.toys import Tensors, ready
 from helpers.vectors import Case
 
@@ -78,6 +78,16 @@ def test_l2sp_has_no_slope_at_the_start() -> None:
 
 def test_the_anchor_is_the_checkpoint_or_what_noise_made_of_it() -> None:
     check_anchor(L2SP)
+
+
+def test_what_the_checkpoint_lacks_is_pulled_to_0_and_not_to_its_draw() -> None:
+    check_drawn(L2SP())
+    model: Any = bert()
+    model.drawn = DRAWN
+    method = ready(L2SP(beta=0.3), model, encoder := encoder_of(model))
+    squares = sum(model.get_parameter(name).square().sum().item() for name in DRAWN)
+    omega = method.loss(SimpleNamespace(model=model, encoder=encoder))
+    assert omega.item() == pytest.approx(0.15 * squares)
 
 
 def test_strength_zero_is_plain_fine_tuning_bit_for_bit() -> None:

@@ -16,12 +16,15 @@ from benchmark.methods.mixout import Mixout
 from benchmark.methods.no_dropout import NoDropout
 from benchmark.models.architecture import encoder_of
 from helpers import vectors
+from helpers.anchors import DRAWN
 from helpers.draws import check_bernoulli
 from helpers.refusals import check_refused
 from helpers.selections import Selection, selects
 from helpers.small_models import batch, bert, check_neutral_pass, of_kind, step_of
 from helpers.toys import scripted
 from helpers.vectors import Case
+
+POOLER = "bert.pooler.dense"
 
 
 @vectors.drives("mixout")
@@ -112,6 +115,16 @@ def test_mixout_swaps_the_linear_modules_and_no_name_changes(case: Selection) ->
     assert {name for name, part in model.named_modules() if isinstance(part, MixedLinear)} == {
         name for name in case.names if not in_head(name)
     }
+
+
+@pytest.mark.parametrize(("modules", "mixed"), [("encoder", set()), ("all_linear", {POOLER, "classifier"})])
+def test_what_the_checkpoint_lacks_is_mixed_only_with_all_linear(modules: str, mixed: set[str]) -> None:
+    model: Any = bert()
+    model.drawn = DRAWN
+    prepare({"mixout": Mixout(modules=modules)}, model, 1)
+    names = {name for name, part in model.named_modules() if isinstance(part, MixedLinear)}
+    assert names & {POOLER, "classifier"} == mixed
+    assert len(names - {POOLER, "classifier"}) == 3 * 6
 
 
 def test_a_mask_keeps_an_entry_or_a_column_with_probability_1_minus_p() -> None:

@@ -14,7 +14,7 @@ from benchmark.models.architecture import encoder_of
 from benchmark.step.adam import VARIANTS
 from benchmark.step.groups import parameter_groups
 from helpers import vectors
-from helpers.anchors import check_anchor
+from helpers.anchors import DRAWN, check_anchor, check_drawn
 from helpers.quadratic import SGD, SLOPE, START, Problem, descended
 from helpers.refusals import check_refused
 from helpers.selections import Selection, selects
@@ -63,6 +63,15 @@ def test_prior_wd_pulls_the_weights_that_would_decay() -> None:
 
 def test_the_anchor_is_the_checkpoint_or_what_noise_made_of_it() -> None:
     check_anchor(PriorWD)
+
+
+def test_what_the_checkpoint_lacks_is_pulled_only_as_released() -> None:
+    check_drawn(PriorWD(matrices_only=False))
+    check_drawn(PriorWD(), all_of_them=False)
+    model: Any = bert()
+    model.drawn = DRAWN
+    released = ready(PriorWD(fidelity="released"), model, encoder_of(model))
+    assert {"bert.pooler.dense.weight", "classifier.weight"} <= set(released.anchors)
 
 
 def test_strength_zero_is_plain_fine_tuning_bit_for_bit() -> None:

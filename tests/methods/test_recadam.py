@@ -15,7 +15,7 @@ from benchmark.methods import Method, build, prepare
 from benchmark.methods.recadam import RecAdam
 from benchmark.models.architecture import encoder_of
 from helpers import vectors
-from helpers.anchors import check_anchor
+from helpers.anchors import check_anchor, check_drawn
 from helpers.quadratic import SLOPE, START, Problem, betas_of, by_tensor, descended
 from helpers.refusals import check_refused
 from helpers.selections import Selection, selects
@@ -75,6 +75,10 @@ def test_constant_annealing_pulls_nothing() -> None:
 
 def test_the_anchor_is_the_checkpoint_or_what_noise_made_of_it() -> None:
     check_anchor(RecAdam)
+
+
+def test_what_the_checkpoint_lacks_is_not_pulled() -> None:
+    check_drawn(RecAdam())
 
 
 def test_a_random_start_keeps_the_head_the_anchor_and_everybody_elses_chance() -> None:

@@ -14,6 +14,7 @@ from benchmark.methods.noisytune import NoisyTune
 from benchmark.methods.wise_ft import WiSEFT
 from benchmark.testing.fixtures import CPU, PROTOCOL, small_task, tiny_model
 from benchmark.training.evaluation import evaluate
+from helpers.anchors import check_drawn
 from helpers.refusals import check_refused
 from helpers.small_models import check_neutral_training
 from helpers.tuning import finetune
@@ -52,11 +53,7 @@ def test_the_start_is_the_clean_checkpoint_unless_told() -> None:
 
 
 def test_what_the_checkpoint_lacks_is_not_interpolated() -> None:
-    model = tiny_model()
-    model.drawn = ["bert.pooler.dense.weight", "classifier.weight"]
-    prepare({"it": (method := WiSEFT())}, model, 1)
-    names = {name for name, _ in model.named_parameters()}
-    assert set(method.anchors) == names - HEAD - {"bert.pooler.dense.weight"}
+    check_drawn(WiSEFT())
 
 
 def test_alpha_one_is_plain_fine_tuning_bit_for_bit() -> None:

@@ -20,7 +20,8 @@ class Anchored(Method):
     """A method with anchors theta0, the weights at the start of fine-tuning.
 
     ``anchor`` is the ``clean`` checkpoint, or the weights after another method's noise (``perturbed``).
-    Re-initialised blocks are anchored to their drawn weights.
+    Only weights of the checkpoint have an anchor: the head has none, nor has a pooler that the checkpoint lacks.
+    Blocks that Re-init draws anew are in the checkpoint; they are anchored to their drawn weights.
     """
 
     constant: ClassVar[tuple[str, ...]] = ("anchors",)

@@ -9,6 +9,8 @@ from torch import nn
 from torch.nn import functional
 from transformers import PreTrainedModel
 
+from benchmark.models.architecture import Encoder
+
 Mix = Callable[[torch.Tensor], torch.Tensor]
 
 
@@ -25,6 +27,17 @@ class MixedLinear(nn.Linear):
         if not self.training:
             return super().forward(input)
         return functional.linear(input, self.mix(self.weight), self.bias)
+
+
+def linear_of_checkpoint(encoder: Encoder) -> list[str]:
+    """The names of the linear modules of layers and pooler, without a drawn pooler."""
+    return [
+        name
+        for name, module in encoder.model.named_modules()
+        if isinstance(module, nn.Linear)
+        and (encoder.depth(name) is not None or encoder.in_pooler(name))
+        and not encoder.is_new(f"{name}.weight")
+    ]
 
 
 def install(model: PreTrainedModel, name: str, mix: Mix) -> None:

@@ -22,9 +22,9 @@ def in_layers(encoder: Encoder, norms: bool = True) -> set[str]:
     }
 
 
-def in_encoder(encoder: Encoder) -> set[str]:
-    """The names of all pretrained parameters: embeddings, layers and pooler, but not the head."""
-    return {name for name, _ in encoder.model.named_parameters() if not encoder.in_head(name)}
+def of_checkpoint(encoder: Encoder) -> set[str]:
+    """The names of all parameters that the checkpoint has, and no drawn ones."""
+    return {name for name, _ in encoder.model.named_parameters() if not encoder.is_new(name)}
 
 
 def is_matrix(name: str, weight: torch.Tensor) -> bool:
