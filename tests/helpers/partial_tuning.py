@@ -27,3 +27,12 @@ def check_rate(method: Any, expected: float) -> None:
     """Check that the head learns at ``expected`` times the protocol's rate."""
     prepare({"it": method}, bert(), 1)
     assert {method.rate_factor(name) for name in HEAD} == {expected}
+
+
+def check_drawn(method: Any) -> None:
+    """A pooler that the checkpoint lacks is trained whole, as the head is."""
+    model: Any = bert()
+    model.drawn = [f"bert.pooler.dense.{kind}" for kind in ("weight", "bias")] + sorted(HEAD)
+    prepare({"it": method}, model, 1)
+    assert all(model.get_parameter(name).requires_grad for name in model.drawn)
+    assert not model.get_parameter("bert.encoder.layer.0.output.dense.weight").requires_grad

@@ -8,7 +8,7 @@ from benchmark.errors import BenchmarkError
 from benchmark.methods import build
 from benchmark.methods.bitfit import BitFit
 from benchmark.testing.fixtures import tiny_model
-from helpers.partial_tuning import HEAD, changed, check_rate
+from helpers.partial_tuning import HEAD, changed, check_drawn, check_rate
 from helpers.refusals import check_refused
 
 
@@ -40,3 +40,7 @@ def test_what_cannot_be_trained_with_it_is_refused(other: str, says: str) -> Non
 
 def test_a_wrong_hyper_parameter_is_named() -> None:
     check_refused("bitfit.BitFit", {"rate": 0.0}, "rate=0.0")
+
+
+def test_a_pooler_that_the_checkpoint_lacks_is_trained_with_the_head() -> None:
+    check_drawn(BitFit())

@@ -6,7 +6,7 @@ from torch import nn
 
 from benchmark.methods.layer_norm_tuning import LayerNormTuning
 from benchmark.testing.fixtures import tiny_model
-from helpers.partial_tuning import HEAD, changed, check_rate
+from helpers.partial_tuning import HEAD, changed, check_drawn, check_rate
 from helpers.refusals import check_refused
 
 
@@ -26,3 +26,7 @@ def test_the_rate_is_a_factor_on_the_protocols() -> None:
 
 def test_a_wrong_hyper_parameter_is_named() -> None:
     check_refused("layer_norm_tuning.LayerNormTuning", {"rate": 0.0}, "rate=0.0")
+
+
+def test_a_pooler_that_the_checkpoint_lacks_is_trained_with_the_head() -> None:
+    check_drawn(LayerNormTuning())

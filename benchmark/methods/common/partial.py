@@ -16,7 +16,10 @@ from benchmark.methods.reinit import ReInit
 
 @dataclass
 class PartialTuning(Method):
-    """Train a part and the head at ``rate`` times the protocol's rate; freeze the rest."""
+    """Train a part and the head at ``rate`` times the protocol's rate; freeze the rest.
+
+    A pooler that the checkpoint lacks is trained with the head: frozen, it would stay as it was drawn.
+    """
 
     cost: ClassVar[str] = "less than none: frozen weights need no gradients"
     not_captured = ""
@@ -41,8 +44,8 @@ class PartialTuning(Method):
         return None
 
     def attach(self, model: PreTrainedModel, context: Context) -> None:
-        part = self.part(context)
-        freeze(model, lambda name: not (name in part or context.encoder.in_head(name)))
+        part, encoder = self.part(context), context.encoder
+        freeze(model, lambda name: not (name in part or encoder.in_head(name) or encoder.is_new(name)))
 
     def part(self, context: Context) -> set[str]:
         """The names of the encoder's parameters that are trained."""
