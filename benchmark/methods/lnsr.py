@@ -128,9 +128,9 @@ class LNSR(HiddenNoise):
         return states
 
     def disturbed(self, step: Step, change: Change) -> FurtherPass:
-        """The pass in which ``change`` makes the input of the layer."""
-        layer = step.encoder.layers[self.layer - 1]
-        return FurtherPass(self.dropout, self.context.name, change, partial(input_changed, layer))
+        """The pass in which ``change`` makes the input of the layer, from the clean pass's input."""
+        hang = partial(input_changed, step.encoder.layers[self.layer - 1])
+        return FurtherPass(self.dropout, self.context.name, change, hang, of_clean=True)
 
     def instability(
         self,
