@@ -34,6 +34,7 @@ from benchmark.errors import BenchmarkError, unknown
 from benchmark.methods.base import Context
 from benchmark.methods.common.divergences import detached_symmetric_kl, disagreement, stable_kl
 from benchmark.methods.common.hidden_noise import HiddenNoise
+from benchmark.methods.common.suits import check_own_layers
 from benchmark.models.architecture import input_changed, length_first
 from benchmark.step.passes import DROPOUTS, Step, autocast
 from benchmark.step.update import Update
@@ -85,6 +86,9 @@ class SMART(HiddenNoise):
 
     def attach(self, model: PreTrainedModel, context: Context) -> None:
         super().attach(model, context)
+        if self.strength:
+            # Its perturbation would be added again at every layer.
+            check_own_layers(context, f"strength={self.strength:g}", "0")
         # The axes of hidden states that lie within an example.
         self.within_example = (0, 2) if length_first(context.encoder) else (1, 2)
         self.average: dict[str, torch.Tensor] = {}
