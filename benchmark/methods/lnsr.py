@@ -131,7 +131,7 @@ class LNSR(HiddenNoise):
         return states
 
     def disturbed(self, step: Step, change: Change) -> FurtherPass:
-        """The pass in which ``change`` makes the input of the layer, from the clean pass's input."""
+        """The pass in which ``change`` makes the layer's input of the clean pass's."""
         hang = partial(input_changed, step.encoder.layers[self.layer - 1])
         return FurtherPass(self.dropout, self.context.name, change, hang, of_clean=True)
 

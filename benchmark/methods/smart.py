@@ -92,12 +92,6 @@ class SMART(HiddenNoise):
         # The axes of hidden states that lie within an example.
         self.within_example = (0, 2) if length_first(context.encoder) else (1, 2)
         self.average: dict[str, torch.Tensor] = {}
-        if self.mu:
-            self.average = {
-                name: weight.detach().clone()
-                for name, weight in model.named_parameters()
-                if weight.requires_grad
-            }
 
     def loss(self, step: Step) -> torch.Tensor | None:
         if not self.strength and not self.mu:
@@ -156,13 +150,20 @@ class SMART(HiddenNoise):
 
     def distance_to_average(self, step: Step, clean: torch.Tensor) -> torch.Tensor:
         """l_s between the model and its running average, per example."""
+        if not self.average:
+            self.start_average(step.model)
         averaged = cast(PreTrainedModel, WithWeights(step.model, self.average))
         with torch.no_grad():
             logits = replace(step, model=averaged).forward(self.dropout, "smart", "average")
         return disagreement(clean, logits, regression=step.task.regression)
 
+    def start_average(self, model: PreTrainedModel) -> None:
+        """Begin the average with the weights of the first update: until then other methods may train them."""
+        named = model.named_parameters()
+        self.average = {name: weight.detach().clone() for name, weight in named if weight.requires_grad}
+
     def after(self, update: Update) -> None:
-        if not self.mu:
+        if not self.average:
             return
         beta = self.beta_early if update.number - 1 < EARLY * update.total else self.beta
         averages = [self.average[name] for name in update.names]

@@ -171,7 +171,10 @@ def length_first(encoder: Encoder) -> bool:
 
 
 def times_applied(encoder: Encoder) -> int:
-    """The number of times that a pass applies one layer's weights; above 1 if layers share them, as ALBERT's do."""
+    """The number of times that a pass applies one layer's weights.
+
+    It is above 1 if layers share them, as ALBERT's do.
+    """
     calls: Counter[nn.Module] = Counter()
     handles = [
         layer.register_forward_hook(lambda called, *_: calls.update([called]))
@@ -187,7 +190,7 @@ def times_applied(encoder: Encoder) -> int:
 
 @torch.no_grad()
 def look(encoder: Encoder) -> None:
-    """Make a pass over one example of `LOOKED_AT` tokens in evaluation mode, for what hooks see there."""
+    """Make a pass over one example of `LOOKED_AT` tokens, in evaluation mode."""
     training = encoder.model.training
     device = next(encoder.model.parameters()).device
     encoder.model.eval()
