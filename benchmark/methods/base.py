@@ -23,10 +23,11 @@ Hook between a batch's passes and its update, on all trained tensors (at most on
 
     climb        move the weights; the batch's passes are made again there, then the weights are put back
 
-Hooks inside the update, on lists of tensors, in this order:
+Hooks inside the update, in this order. Each is called once per group of tensors, those of one weight decay and one
+learning rate: a sum over the model is gathered over all groups in ``measure``.
 
     gradient     after clipping, before Adam's moments are updated
-    measure      the gradients are final, and nothing of the update is done yet
+    measure      the gradients of all groups are final, and no weight of any group has moved
     direction    the direction is known, no weight has moved yet
     before       weights may move before the direction is subtracted
     moved        the weights have moved, not yet decayed

@@ -16,6 +16,7 @@ from transformers import PreTrainedModel
 from benchmark.errors import unknown
 from benchmark.methods.base import Context
 from benchmark.methods.common.hidden_noise import HiddenNoise, check_layer
+from benchmark.methods.common.suits import check_own_layers
 from benchmark.models.architecture import on_input, on_output
 
 PLACES = ("output", "input")
@@ -45,6 +46,8 @@ class FTNoise(HiddenNoise):
 
     def attach(self, model: PreTrainedModel, context: Context) -> None:
         super().attach(model, context)
+        if self.sigma > 0:
+            check_own_layers(context, f"layer={self.layer}")
         check_layer("layer", self.layer, context.encoder)
         if self.sigma > 0:
             hang = on_output if self.place == "output" else on_input

@@ -22,6 +22,7 @@ from transformers import PreTrainedModel
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.methods.base import Context
 from benchmark.methods.common.hidden_noise import HiddenNoise, check_layer
+from benchmark.methods.common.suits import check_own_layers
 from benchmark.methods.no_dropout import switch_off_dropout
 from benchmark.models.architecture import on_input, on_output
 
@@ -64,6 +65,8 @@ class HyPe(HiddenNoise):
         super().attach(model, context)
         if not self.hidden_dropout:
             switch_off_dropout(model)
+        if self.layers is not None and self.sigma:
+            check_own_layers(context, f"layers={self.layers}", "null")
         layers = context.encoder.layers
         numbers = range(1, len(layers) + 1) if self.layers is None else self.layers
         for number in numbers:

@@ -15,6 +15,7 @@ from transformers import PreTrainedModel
 
 from benchmark.errors import BenchmarkError
 from benchmark.methods.base import Context, Method
+from benchmark.methods.common.suits import check_own_layers
 
 
 @dataclass
@@ -37,6 +38,8 @@ class LayerDecay(Method):
             raise BenchmarkError(f"top={self.top}: must be at least 0")
 
     def attach(self, model: PreTrainedModel, context: Context) -> None:
+        if not self.idle:
+            check_own_layers(context, f"factor={self.factor}")
         self.encoder = context.encoder
 
     def rate_factor(self, name: str) -> float:

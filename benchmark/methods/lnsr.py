@@ -23,6 +23,7 @@ from transformers import PreTrainedModel
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.methods.base import Context
 from benchmark.methods.common.hidden_noise import HiddenNoise, check_layer
+from benchmark.methods.common.suits import check_own_layers
 from benchmark.models.architecture import Change, captured_states, input_changed, length_first
 from benchmark.step.doubling import FurtherPass
 from benchmark.step.passes import DROPOUTS, Step
@@ -76,6 +77,8 @@ class LNSR(HiddenNoise):
 
     def attach(self, model: PreTrainedModel, context: Context) -> None:
         super().attach(model, context)
+        if not self.idle:
+            check_own_layers(context, f"layer={self.layer}")
         check_layer("layer", self.layer, context.encoder)
         count = len(context.encoder.layers) - self.layer + 1
         if self.weights is not None and len(self.weights) != count:
@@ -139,9 +142,9 @@ class LNSR(HiddenNoise):
         return states
 
     def disturbed(self, step: Step, change: Change) -> FurtherPass:
-        """The pass in which ``change`` makes the input of the layer."""
-        layer = step.encoder.layers[self.layer - 1]
-        return FurtherPass(self.dropout, self.context.name, change, partial(input_changed, layer))
+        """The pass in which ``change`` makes the layer's input of the clean pass's."""
+        hang = partial(input_changed, step.encoder.layers[self.layer - 1])
+        return FurtherPass(self.dropout, self.context.name, change, hang, of_clean=True)
 
     def instability(
         self,

@@ -24,6 +24,8 @@ from transformers import PreTrainedModel
 
 from benchmark.errors import BenchmarkError
 from benchmark.methods.base import Context, Method
+from benchmark.methods.mixout import Mixout
+from benchmark.methods.prior_wd import PriorWD
 from benchmark.step.passes import Step
 
 
@@ -47,6 +49,15 @@ class LPFT(Method):
             raise BenchmarkError(f"epochs={self.epochs}: must be at least 0")
         if not 0 < self.rate < float("inf"):
             raise BenchmarkError(f"rate={self.rate}: the learning rate of the head must be above 0")
+
+    def conflict(self, other: Method) -> str | None:
+        if not self.epochs:
+            return None
+        if isinstance(other, Mixout) and other.modules == "all_linear":
+            return "the trained head would be mixed with its random start; set Mixout's modules=encoder"
+        if isinstance(other, PriorWD) and other.fidelity == "released":
+            return "the trained head would be pulled to its random start; set PriorWD's fidelity=paper"
+        return None
 
     def attach(self, model: PreTrainedModel, context: Context) -> None:
         self.encoder = context.encoder

@@ -116,11 +116,12 @@ class PATS(Method):
 
     def intensities(self, means: Tensors, noise: UnitNoise) -> Tensors:
         """r of Eq. 4 for every number of ``noise``, from the sensitivities' running means."""
-        sizes = [mean.numel() for mean in means]
-        # The norm sums all tensors in one kernel: running means of absolute values are not negative.
-        sums = [mean.sum() for mean in means] if self.signed else torch._foreach_norm(means, 1)
+        sizes, sums = [mean.numel() for mean in means], self.sums(means)
         if self.scope == "model":
-            sizes, sums = [sum(sizes)] * len(means), [torch.stack(list(sums)).sum()] * len(means)
+            # Those of all groups, of which this update has one; the others' are of this update as well.
+            every = list(self.sensitivity.means.values())
+            size, total = sum(mean.numel() for mean in every), torch.stack(self.sums(every)).sum()
+            sizes, sums = [size] * len(means), [total] * len(means)
         averages = torch._foreach_div(sums, [float(size) for size in sizes])
         shares = [1.0 if self.eps_form == "eq4" else 1 / size for size in sizes]
         ratios = list(torch._foreach_add(noise.at(means), [self.epsilon * share for share in shares]))
@@ -131,6 +132,13 @@ class PATS(Method):
         torch._foreach_clamp_min_(ratios, 0.0)
         torch._foreach_mul_(ratios, self.intensity)
         return ratios
+
+    def sums(self, means: Tensors) -> Tensors:
+        """The sum of each tensor of running means."""
+        if self.signed:
+            return [mean.sum() for mean in means]
+        # The norm sums all tensors in one kernel: running means of absolute values are not negative.
+        return list(torch._foreach_norm(means, 1))
 
     def draw(self, weights: Tensors) -> UnitNoise:
         """N(0, 1) with probability p, else nothing, for ``weights``."""

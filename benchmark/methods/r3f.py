@@ -23,17 +23,18 @@ from typing import Any, ClassVar
 
 import torch
 from torch import nn
-from torch.nn import functional
 from transformers import PreTrainedModel
 
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.methods.base import Context, Method
 from benchmark.methods.common.divergences import disagreement
 from benchmark.methods.common.hidden_noise import HiddenNoise
+from benchmark.methods.common.spectral import SpectralLayer
 from benchmark.methods.mixout import Mixout
 from benchmark.models.architecture import Encoder, output_changed
 from benchmark.step.doubling import FurtherPass
 from benchmark.step.passes import DROPOUTS, Step
+from benchmark.step.update import Update
 
 NOISES = ("normal", "uniform")
 REGRESSIONS = ("mse", "none")
@@ -91,35 +92,16 @@ class R3F(HiddenNoise):
 
     def attach(self, model: PreTrainedModel, context: Context) -> None:
         super().attach(model, context)
-        self.singular: list[tuple[torch.Tensor, torch.Tensor]] = []
-        if self.spectral_head:
-            for layer in head_layers(context.encoder):
-                self.divide_by_largest_singular_value(layer)
+        self.heads = [SpectralLayer(layer) for layer in head_layers(context.encoder) if self.spectral_head]
 
-    def divide_by_largest_singular_value(self, layer: nn.Linear) -> None:
-        """Let ``layer`` compute with W / sigma_max(W), in training and evaluation.
+    def begin(self, number: int, total: int) -> None:
+        if number == 1:
+            for head in self.heads:
+                head.begin()
 
-        The names of its parameters stay. sigma_max = u' W v; the singular vectors are exact now and follow W
-        by one power iteration per training pass, as in spectral normalisation (Miyato et al. 2018). A doubled
-        batch is one pass.
-        """
-        left, _, right = torch.linalg.svd(layer.weight.detach().float(), full_matrices=False)
-        place = len(self.singular)
-        self.singular.append((left[:, 0].to(layer.weight), right[0].to(layer.weight)))
-
-        def hook(module: nn.Module, inputs: tuple[torch.Tensor, ...], _: torch.Tensor) -> torch.Tensor:
-            weight, known = layer.weight, self.singular[place]
-            u, v = known
-            if module.training:
-                with torch.no_grad():
-                    u = functional.normalize(weight @ v, dim=0)
-                    v = functional.normalize(weight.T @ u, dim=0)
-                    for before, now in zip(known, (u, v), strict=True):
-                        # A copy, since the backward pass reads u and v
-                        before.copy_(now)
-            return functional.linear(inputs[0], weight / (u @ weight @ v), layer.bias)
-
-        layer.register_forward_hook(hook)
+    def after(self, update: Update) -> None:
+        for head in self.heads:
+            head.updated(update)
 
     def has_no_term(self, step: Step) -> bool:
         """True if there is no term to add."""

@@ -17,6 +17,7 @@ from transformers import PreTrainedModel
 
 from benchmark.errors import BenchmarkError
 from benchmark.methods.base import Context, Method
+from benchmark.methods.common.suits import check_own_layers
 from benchmark.models.architecture import Encoder
 
 
@@ -43,6 +44,8 @@ class ReInit(Method):
     @torch.no_grad()
     def initialise(self, model: PreTrainedModel, context: Context) -> None:
         encoder = context.encoder
+        if self.layers:
+            check_own_layers(context, f"layers={self.layers}")
         if self.layers > len(encoder.layers):
             raise BenchmarkError(f"layers={self.layers}: the encoder has {len(encoder.layers)} layers")
         if self.layers == 0:

@@ -25,6 +25,9 @@ from benchmark.errors import BenchmarkError
 from benchmark.methods.base import Context, Method
 from benchmark.methods.common.weight_average import WeightAverage
 from benchmark.methods.mixout import Mixout
+from benchmark.methods.prior_wd import PriorWD
+from benchmark.methods.r3f import R3F
+from benchmark.methods.smart import SMART
 
 
 @dataclass
@@ -50,6 +53,12 @@ class RIFLE(Method):
             return "a mean over updates would be of heads that were drawn apart"
         if isinstance(other, Mixout) and other.modules == "all_linear":
             return "a new head would be mixed with the first; set Mixout's modules=encoder"
+        if isinstance(other, SMART) and other.mu:
+            return "SMART's average would be of heads that were drawn apart; set SMART's mu=0"
+        if isinstance(other, PriorWD) and other.fidelity == "released":
+            return "a new head would be pulled to the first; set PriorWD's fidelity=paper"
+        if isinstance(other, R3F) and other.spectral_head:
+            return "R4F's largest singular value follows a head by small steps, and a new head is far from the last"
         return None
 
     def attach(self, model: PreTrainedModel, context: Context) -> None:

@@ -34,6 +34,7 @@ from benchmark.errors import BenchmarkError, unknown
 from benchmark.methods.base import Context
 from benchmark.methods.common.divergences import detached_symmetric_kl, disagreement, stable_kl
 from benchmark.methods.common.hidden_noise import HiddenNoise
+from benchmark.methods.common.suits import check_own_layers
 from benchmark.models.architecture import input_changed, length_first
 from benchmark.step.passes import DROPOUTS, Step, autocast
 from benchmark.step.update import Update
@@ -85,15 +86,12 @@ class SMART(HiddenNoise):
 
     def attach(self, model: PreTrainedModel, context: Context) -> None:
         super().attach(model, context)
+        if self.strength:
+            # Its perturbation would be added again at every layer.
+            check_own_layers(context, f"strength={self.strength:g}", "0")
         # The axes of hidden states that lie within an example.
         self.within_example = (0, 2) if length_first(context.encoder) else (1, 2)
         self.average: dict[str, torch.Tensor] = {}
-        if self.mu:
-            self.average = {
-                name: weight.detach().clone()
-                for name, weight in model.named_parameters()
-                if weight.requires_grad
-            }
 
     def loss(self, step: Step) -> torch.Tensor | None:
         if not self.strength and not self.mu:
@@ -152,13 +150,20 @@ class SMART(HiddenNoise):
 
     def distance_to_average(self, step: Step, clean: torch.Tensor) -> torch.Tensor:
         """l_s between the model and its running average, per example."""
+        if not self.average:
+            self.start_average(step.model)
         averaged = cast(PreTrainedModel, WithWeights(step.model, self.average))
         with torch.no_grad():
             logits = replace(step, model=averaged).forward(self.dropout, "smart", "average")
         return disagreement(clean, logits, regression=step.task.regression)
 
+    def start_average(self, model: PreTrainedModel) -> None:
+        """Begin the average with the weights of the first update: until then other methods may train them."""
+        named = model.named_parameters()
+        self.average = {name: weight.detach().clone() for name, weight in named if weight.requires_grad}
+
     def after(self, update: Update) -> None:
-        if not self.mu:
+        if not self.average:
             return
         beta = self.beta_early if update.number - 1 < EARLY * update.total else self.beta
         averages = [self.average[name] for name in update.names]

@@ -13,6 +13,7 @@ from transformers import PreTrainedModel
 
 from benchmark.errors import BenchmarkError
 from benchmark.methods.base import Context, Method
+from benchmark.methods.common.suits import check_own_layers
 from benchmark.methods.common.tensors import freeze
 from benchmark.methods.reinit import ReInit
 from benchmark.models.architecture import Encoder
@@ -47,6 +48,8 @@ class TopK(Method):
         return None
 
     def attach(self, model: PreTrainedModel, context: Context) -> None:
+        if self.k:
+            check_own_layers(context, f"k={self.k}", "0")
         layers = len(context.encoder.layers)
         if self.k > layers:
             raise BenchmarkError(f"k={self.k}: the encoder has {layers} layers")

@@ -7,10 +7,10 @@ input and returns them, alone or first in a tuple.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import torch
@@ -21,6 +21,7 @@ from benchmark.errors import BenchmarkError
 
 Change = Callable[[torch.Tensor], torch.Tensor]
 POOLER = "pooler"
+LOOKED_AT = 2  # tokens
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ def output_changed(module: nn.Module, change: Change) -> Iterator[None]:
 
 @contextmanager
 def captured_states(encoder: Encoder) -> Iterator[list[torch.Tensor]]:
-    """Capture hidden states in a list: the first layer's input, then every layer's output.
+    """Capture hidden states of a pass in a list: the first layer's input, then every layer's output.
 
     The states are taken before a change on the next layer adds its noise.
     """
@@ -139,24 +140,31 @@ def captured_states(encoder: Encoder) -> Iterator[list[torch.Tensor]]:
         states.append(state)
         return state
 
-    with at_layers(encoder, range(len(encoder.layers) + 1), keep):
+    with at_layers(encoder, None, keep):
         yield states
 
 
 @contextmanager
 def at_layers(
-    encoder: Encoder, layers: Iterable[int], act: Callable[[int, torch.Tensor], torch.Tensor]
+    encoder: Encoder, layers: Collection[int] | None, act: Callable[[int, torch.Tensor], torch.Tensor]
 ) -> Iterator[None]:
-    """Call ``act(number, hidden state)`` at each of ``layers``, in the order of the pass.
+    """Call ``act(number, hidden state)`` at each of ``layers`` (None: all), in the order of one pass.
 
-    0 is the first layer's input. The state is replaced by the result of ``act``.
+    0 is the first layer's input. The state is replaced by the result of ``act``. A layer whose weights are
+    applied several times has a number for each time.
     """
-    handles = [
-        on_output(encoder.layers[layer - 1], partial(act, layer))
-        if layer
-        else on_input(encoder.layers[0], partial(act, 0), first=True)
-        for layer in layers
-    ]
+    passed = 0
+
+    def begins(state: torch.Tensor) -> torch.Tensor:
+        return act(0, state) if not passed and (layers is None or 0 in layers) else state
+
+    def ends(state: torch.Tensor) -> torch.Tensor:
+        nonlocal passed
+        passed += 1
+        return act(passed, state) if layers is None or passed in layers else state
+
+    handles = [on_input(encoder.layers[0], begins, first=True)]
+    handles += [on_output(layer, ends) for layer in dict.fromkeys(encoder.layers)]
     try:
         yield
     finally:
@@ -164,21 +172,41 @@ def at_layers(
             handle.remove()
 
 
-@torch.no_grad()
 def length_first(encoder: Encoder) -> bool:
-    """True if hidden states are (tokens, examples, hidden), as XLNet's are.
+    """True if hidden states are (tokens, examples, hidden), as XLNet's are."""
+    with captured_states(encoder) as states:
+        look(encoder)
+    return states[0].shape[0] == LOOKED_AT
 
-    A pass over a small batch shows this.
+
+def times_applied(encoder: Encoder) -> int:
+    """The number of times that a pass applies one layer's weights.
+
+    It is above 1 if layers share them, as ALBERT's do.
     """
+    calls: Counter[nn.Module] = Counter()
+    handles = [
+        layer.register_forward_hook(lambda called, *_: calls.update([called]))
+        for layer in dict.fromkeys(encoder.layers)
+    ]
+    try:
+        look(encoder)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return max(calls.values())
+
+
+@torch.no_grad()
+def look(encoder: Encoder) -> None:
+    """Make a pass over one example of `LOOKED_AT` tokens, in evaluation mode."""
     training = encoder.model.training
     device = next(encoder.model.parameters()).device
     encoder.model.eval()
     try:
-        with captured_states(encoder) as states:
-            encoder.base(input_ids=torch.zeros(1, 2, dtype=torch.long, device=device))
+        encoder.base(input_ids=torch.zeros(1, LOOKED_AT, dtype=torch.long, device=device))
     finally:
         encoder.model.train(training)
-    return states[0].shape[0] == 2
 
 
 def on_input(module: nn.Module, change: Change, first: bool = False) -> torch.utils.hooks.RemovableHandle:

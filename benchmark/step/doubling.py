@@ -26,22 +26,23 @@ class FurtherPass:
     """A pass over the batch of a step beside the clean one.
 
     ``dropout`` is drawn from the stream called ``name``. ``hang`` puts a change on some place of the model
-    for a while (`input_changed` or `output_changed` of a module); ``change`` is the change of this pass. In a
-    doubled batch, it is given the clean pass's state.
+    for a while (`input_changed` or `output_changed` of a module); ``change`` is the change of this pass.
+    ``of_clean``: in a doubled batch it is given the clean pass's state at that place, not this pass's own.
     """
 
     dropout: str
     name: str
     change: Change = unchanged
     hang: Callable[[Change], AbstractContextManager[None]] = lambda _: nullcontext()
+    of_clean: bool = False
 
 
-def second_half(change: Change) -> Change:
-    """Make the change of a doubled state: second half = ``change(first half)``."""
+def second_half(further: FurtherPass) -> Change:
+    """The change of a doubled state, whose second half is that of ``further``."""
 
     def changed(state: torch.Tensor) -> torch.Tensor:
-        first, _ = halves(state)
-        return torch.cat([first, change(first)], _axis(state))
+        first, second = halves(state)
+        return torch.cat([first, further.change(first if further.of_clean else second)], _axis(state))
 
     return changed
 

@@ -60,8 +60,15 @@ class Optimizer:
         self.steps += 1
         if self.schedules is not None:
             self.schedules.number += 1
-        for group in self.groups:
-            self._update(group)
+        updates = [self._begun(group) for group in self.groups]
+        for method in self.methods:
+            for update in updates:
+                method.gradient(update)
+        for method in self.methods:
+            for update in updates:
+                method.measure(update)
+        for group, update in zip(self.groups, updates, strict=True):
+            self._finish(group, update)
 
     def state(self) -> dict[str, Any]:
         """The number of steps taken, and the moments by parameter name; tensors are not copied."""
@@ -83,7 +90,8 @@ class Optimizer:
                 group.first[i].copy_(state["first"][name])
                 group.second[i].copy_(state["second"][name])
 
-    def _update(self, group: ParameterGroup) -> None:
+    def _begun(self, group: ParameterGroup) -> Update:
+        """The update of ``group``, of which nothing is done yet."""
         if self.steps in group.restarts:
             group.forget()
         weights: Tensors = list(group.parameters)
@@ -95,7 +103,7 @@ class Optimizer:
         def rates(number: int) -> float:
             return self.rates(number) * group.rate_factor
 
-        update = Update(
+        return Update(
             group.names,
             weights,
             gradients,
@@ -105,10 +113,9 @@ class Optimizer:
             rates=rates,
             schedules=self.schedules,
         )
-        for method in self.methods:
-            method.gradient(update)
-        for method in self.methods:
-            method.measure(update)
+
+    def _finish(self, group: ParameterGroup, update: Update) -> None:
+        """Move the weights of ``group``, and clear its gradients."""
         if self.staged:
             self._step_in_stages(group, update)
         elif self.schedules is None:

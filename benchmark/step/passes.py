@@ -145,7 +145,7 @@ class Step:
         inputs["attention_mask"] = self.packing.doubled(self.inputs["attention_mask"])
         targets = self.task.twice(self.targets, self.examples)
         names: tuple[Name, Name] = (("shared",), (second.dropout, second.name))
-        with second.hang(second_half(second.change)), captured_states(self.encoder) as states:
+        with second.hang(second_half(second)), captured_states(self.encoder) as states:
             logits = self._run(inputs, targets, True, *names)
         (clean, *clean_states), (beside, *states_beside) = zip(*map(halves, (logits, *states)), strict=True)
         return (clean, clean_states), (beside, states_beside)

@@ -24,6 +24,9 @@ word dropout + other passes         every pass leaves out other words; noise on 
 Match-Tuning + further passes       the examples of every training pass are matched, those of one pass among themselves
 DPS Mix + Mixout                    refused: a linear module has one mixture
 RIFLE + averages of weights         refused: heads that were drawn apart have no mean
+RIFLE + R4F                         refused: a largest singular value does not follow a new head
+RIFLE, LP-FT + pulls of the head    refused: to a random head that is gone (Mixout of all modules, PriorWD as released)
+LP-FT + SMART                       SMART's average begins with the trained head
 two that replace the task loss      refused, and R-Drop beside one: its second cross-entropy would be plain
 """
 
@@ -114,6 +117,9 @@ MEANINGLESS = {
     ("ema", "rifle"): "heads that were drawn apart",
     ("rifle", "swa"): "heads that were drawn apart",
     ("mixout_released", "rifle"): "modules=encoder",
+    ("lp_ft", "mixout_released"): "modules=encoder",
+    ("rifle", "smart"): "heads that were drawn apart",
+    ("r4f", "rifle"): "follows a head by small steps",
     ("dora", "wise_ft"): "not in the checkpoint",
     ("lora", "wise_ft"): "not in the checkpoint",
     ("reinit", "wise_ft"): "no weights of the checkpoint",

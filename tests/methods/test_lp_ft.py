@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from benchmark.methods import prepare
+from benchmark.errors import BenchmarkError
+from benchmark.methods import build, prepare
 from benchmark.methods.lp_ft import LPFT
 from benchmark.randomness import Seeds, derive
 from benchmark.testing.fixtures import CPU, PROTOCOL, small_task, tiny_model
@@ -79,3 +80,13 @@ def test_no_epochs_is_plain_fine_tuning_bit_for_bit() -> None:
 def test_a_wrong_hyper_parameter_is_named() -> None:
     check_refused("lp_ft.LPFT", {"epochs": -1}, "epochs=-1")
     check_refused("lp_ft.LPFT", {"rate": 0.0}, "rate=0.0")
+
+
+def test_a_pull_of_the_head_to_its_random_start_is_refused() -> None:
+    lp_ft = {"_target_": "benchmark.methods.lp_ft.LPFT"}
+    prior = {"_target_": "benchmark.methods.prior_wd.PriorWD"}
+    for settings in ({"_target_": "benchmark.methods.rifle.RIFLE"}, lp_ft):
+        build({"head": settings, "prior_wd": prior})
+        with pytest.raises(BenchmarkError, match="set PriorWD's fidelity=paper"):
+            build({"head": settings, "prior_wd": prior | {"fidelity": "released"}})
+    build({"lp_ft": lp_ft | {"epochs": 0}, "prior_wd": prior | {"fidelity": "released"}})

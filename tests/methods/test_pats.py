@@ -16,6 +16,8 @@ from benchmark.methods.common.unit_noise import UnitNoise
 from benchmark.methods.even_noise import EvenNoise
 from benchmark.methods.pats import PATS
 from benchmark.models.architecture import encoder_of
+from benchmark.step.groups import parameter_groups
+from benchmark.step.optimizer import Optimizer
 from benchmark.step.update import Tensors, Update
 from helpers import vectors
 from helpers.draws import check_distribution
@@ -35,6 +37,13 @@ class Given(PATS):
     def draw(self, weights: Tensors) -> UnitNoise:
         drawn, self.entries = self.entries[: len(weights)], self.entries[len(weights) :]
         return UnitNoise(drawn)
+
+
+def of_model(method: PATS, means: Tensors) -> PATS:
+    """``method`` on a model whose sensitivities have the running ``means``."""
+    method.sensitivity = Sensitivity(set(), method.beta)
+    method.sensitivity.means = {str(place): mean for place, mean in enumerate(means)}
+    return method
 
 
 def intensities(method: PATS, means: Tensors) -> Tensors:
@@ -138,7 +147,7 @@ def test_one_mean_over_the_model_gives_noise_to_the_least_sensitive_tensor_by_ha
     by_matrix = [torch.tensor([[1.5, 1 / 6], [0.5, 0.5]]), torch.tensor([0.5, 0.5])]
     over_all = [torch.tensor([[1.0, 0.0], [0.25, 0.25]]), torch.tensor([2.5, 2.5])]
     for method, expected in ((matrix, by_matrix), (model, over_all)):
-        for ours, theirs in zip(intensities(method, means), expected, strict=True):
+        for ours, theirs in zip(intensities(of_model(method, means), means), expected, strict=True):
             torch.testing.assert_close(ours, theirs)
     assert all(torch.equal(mean, before) for mean, before in zip(means, kept, strict=True))
 
@@ -147,8 +156,43 @@ def test_epsilon_of_algorithm_1_is_weaker_by_the_size_of_the_model_with_one_mean
     method = PATS(intensity=1.0, gamma=0.0, epsilon=0.6, eps_form="algorithm", scope="model")
     means = [torch.tensor([0.2, 0.0]), torch.tensor([0.4])]  # the sum is 0.6; 3 * S + 0.6 is 1.2, 0.6 and 1.8
     expected = [torch.tensor([0.5, 1.0]), torch.tensor([1 / 3])]
-    for ours, theirs in zip(intensities(method, means), expected, strict=True):
+    for ours, theirs in zip(intensities(of_model(method, means), means), expected, strict=True):
         torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize("kind", [PATS, EvenNoise])
+@pytest.mark.parametrize("decay", [0.0, 0.01])
+def test_one_mean_is_over_the_whole_model_whatever_groups_the_optimiser_makes(
+    decay: float, kind: type[PATS], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[Tensors, Tensors]] = []
+    plain = PATS.intensities
+
+    def watched(method: PATS, means: Tensors, noise: UnitNoise) -> Tensors:
+        ratios = plain(method, means, noise)
+        seen.append(([mean.clone() for mean in noise.at(means)], [ratio.clone() for ratio in ratios]))
+        return ratios
+
+    monkeypatch.setattr(PATS, "intensities", watched)
+    model = bert()
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.add_(0.1)  # biases start at 0, where no gradient makes a sensitivity
+    ready(method := kind(scope="model", gamma=0.0, intensity=1.0, epsilon=0.0), model, encoder_of(model))
+    rng = torch.Generator().manual_seed(1)
+    groups = parameter_groups(model, decay)
+    optimizer = Optimizer(groups, "adamax", (0.9, 0.999), 1e-8, lambda _: 0.1, [method], 2)
+    for number in (1, 2):
+        seen.clear()
+        for weight in model.parameters():
+            size = 5.0 if weight.ndim == 1 else 1.0  # groups of unlike means
+            weight.grad = size * number * torch.randn(weight.shape, generator=rng)
+        optimizer.step()
+        assert len(seen) == len(groups) == (2 if decay else 1)
+        mean = torch.cat([mean.flatten() for mean in method.sensitivity.means.values()]).mean()
+        for means, ratios in seen:
+            for some, ratio in zip(means, ratios, strict=True):
+                torch.testing.assert_close(ratio * some, mean.expand_as(some))
 
 
 def test_noise_goes_to_a_share_p_of_the_weights_and_is_other_noise_in_every_update() -> None:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 from scipy import stats
+from torch.nn import functional
 
 from benchmark.methods.common import divergences as measures
+from benchmark.methods.common.spectral import SpectralLayer
 from benchmark.methods.r3f import R3F
 from benchmark.step.passes import total_loss
+from benchmark.testing.fixtures import PROTOCOL, tuned_with
+from benchmark.training import best_weights
 from helpers import vectors
 from helpers.draws import check_fresh
 from helpers.losses import (
@@ -107,7 +112,8 @@ def test_r4f_gives_the_head_the_largest_singular_value_one_and_keeps_its_names_a
     with torch.no_grad():
         head.weight.mul_(7)
         head.bias.copy_(torch.tensor([0.4, -1.3]))
-    attached(R3F(spectral_head=True), step)
+    attached(method := R3F(spectral_head=True), step)
+    method.begin(1, 10)
     assert set(step.model.state_dict()) == names
     state = torch.randn(5, head.in_features)
     normal = head.weight / torch.linalg.svdvals(head.weight)[0]
@@ -120,6 +126,58 @@ def test_r4f_gives_the_head_the_largest_singular_value_one_and_keeps_its_names_a
         head.train()(state)
     normal = head.weight / torch.linalg.svdvals(head.weight)[0]
     torch.testing.assert_close(head.eval()(state), state @ normal.T + bias, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("beside", "rate"),
+    [
+        ({}, 1e-3),
+        ({"lp_ft": {"_target_": "benchmark.methods.lp_ft.LPFT", "epochs": 5, "rate": 1e-2}}, 1e-3),
+        ({"ema": {"_target_": "benchmark.methods.ema.EMA"}}, 1e-2),
+        ({"smart": {"_target_": "benchmark.methods.smart.SMART"}}, 1e-3),
+    ],
+    ids=repr,
+)
+def test_r4f_divides_whatever_weights_the_head_is_used_with(
+    beside: dict[str, Any], rate: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[bool, float]] = []
+    divided = SpectralLayer.divided
+
+    def watched(layer: SpectralLayer, module: Any, inputs: Any, output: Any) -> torch.Tensor:
+        found, weight = divided(layer, module, inputs, output), layer.layer.weight
+        exact = functional.linear(inputs[0], weight / torch.linalg.matrix_norm(weight, 2), layer.layer.bias)
+        learning = module.training and torch.is_grad_enabled()
+        seen.append((learning, ((found - exact).norm() / exact.norm()).item()))
+        return found
+
+    monkeypatch.setattr(SpectralLayer, "divided", watched)
+    r4f = {"r4f": {"_target_": "benchmark.methods.r3f.R3F", "spectral_head": True}}
+    tuned_with(r4f | beside, protocol=replace(PROTOCOL, epochs=3, learning_rate=rate))
+    far = {learning: [size for kind, size in seen if kind == learning] for learning in (True, False)}
+    assert max(far[False]) < 0.01
+    assert max(far[True]) < 0.2  # one power iteration behind large updates
+    assert far[True][0] < 1e-5
+
+
+def test_r4f_goes_on_as_before_after_other_weights_were_evaluated() -> None:
+    step = small_step()
+    attached(method := R3F(spectral_head=True), step)
+    method.begin(1, 10)
+    head, state = step.model.classifier, torch.randn(5, step.model.classifier.in_features)
+    best = {name: torch.randn_like(value) for name, value in head.state_dict().items()}
+    kept = method.state()
+    with torch.no_grad():
+        before = head.eval()(state)
+        with best_weights.replaced(head, best):
+            expected = functional.linear(
+                state, best["weight"] / torch.linalg.matrix_norm(best["weight"], 2), best["bias"]
+            )
+            torch.testing.assert_close(head(state), expected)
+        with best_weights.replaced(head, {"weight": torch.full_like(head.weight, torch.nan)}):
+            assert head(state).isnan().all()  # a run that diverged
+        assert torch.equal(head(state), before)
+    assert repr(method.state()) == repr(kept)
 
 
 @pytest.mark.parametrize("kind", ["bert", "xlnet"])

@@ -16,6 +16,7 @@ from benchmark.methods.common import divergences as measures
 from benchmark.methods.smart import SMART
 from benchmark.step.passes import Step
 from benchmark.step.update import Update
+from benchmark.testing.fixtures import tuned_with
 from helpers import vectors
 from helpers.draws import check_fresh
 from helpers.losses import (
@@ -235,6 +236,7 @@ def test_the_proximity_term_by_hand() -> None:
     model = Linear(torch.tensor([LOG3]), torch.tensor([[[1.0, 0.0]]]))
     step = step_of(model, {"input_ids": torch.zeros(1, 1).long()}, torch.zeros(1).long(), Exact())
     method = attached(SMART(strength=0.0, mu=0.3), step)
+    method.start_average(model)
     method.average["theta"] = torch.zeros(1)
     term = method.loss(step)
     assert term.item() == pytest.approx(0.3 * LOG3 / 4)
@@ -245,6 +247,7 @@ def test_the_proximity_term_by_hand() -> None:
 def test_both_terms_add_up() -> None:
     step = small_step()
     method = attached(SMART(strength=0.6, mu=0.3, epsilon=0.1, sigma=0.1), step)
+    method.start_average(step.model)
     with torch.no_grad():
         step.model.classifier.weight.add_(0.5)
     state = method.noised(torch.zeros(1)) is not None and method.rng.get_state()
@@ -262,6 +265,7 @@ def test_the_average_follows_the_weights_faster_in_the_first_tenth_of_updates() 
     model = Linear(torch.tensor([1.0]), torch.tensor([[[1.0, 0.0]]]))
     step = step_of(model, {"input_ids": torch.zeros(1, 1).long()}, torch.zeros(1).long(), Exact())
     method = attached(SMART(beta_early=0.6, beta=0.9), step)
+    method.start_average(model)
     means = []
     for number, weight in ((1, 2.0), (2, 3.0)):  # of ten
         method.after(Update(["theta"], [torch.tensor([weight])], [torch.zeros(1)], 0.1, number, 10))
@@ -331,6 +335,25 @@ def test_the_running_average_is_in_no_state_of_the_model() -> None:
         step.model.classifier.weight.add_(0.5)
     method.loss(small_step(model=step.model)).backward()
     assert step.model.classifier.weight.grad.abs().sum() > 0
+
+
+def test_the_average_begins_with_the_head_that_another_method_trained_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    apart: list[float] = []
+    distance = SMART.distance_to_average
+
+    def watched(method: SMART, step: Step, clean: torch.Tensor) -> torch.Tensor:
+        found = distance(method, step, clean)
+        weight = step.model.classifier.weight
+        apart.append((method.average["classifier.weight"] - weight).norm().item() / weight.norm().item())
+        return found
+
+    monkeypatch.setattr(SMART, "distance_to_average", watched)
+    lp_ft = {"_target_": "benchmark.methods.lp_ft.LPFT", "epochs": 5, "rate": 1e-2}
+    tuned_with({"lp_ft": lp_ft, "smart": {"_target_": "benchmark.methods.smart.SMART"}})
+    assert apart[0] == 0
+    assert 0 < apart[1] < 0.1
 
 
 @pytest.mark.parametrize("kind", ["bert", "xlnet"])

@@ -17,16 +17,18 @@ from benchmark.methods.child_tuning import ChildTuningD
 from benchmark.methods.hype import HyPe
 from benchmark.methods.lnsr import LNSR
 from benchmark.methods.mixout import Mixout
+from benchmark.methods.neftune import NEFTune
 from benchmark.methods.r3f import R3F
 from benchmark.methods.rdrop import RDrop
 from benchmark.methods.smart import SMART
+from benchmark.methods.word_dropout import WordDropout
 from benchmark.models import masks, packing
 from benchmark.models.architecture import encoder_of
 from benchmark.models.packing import layout_of
 from benchmark.step.passes import Step, total_loss
 from benchmark.tasks.answers import Answers
 from benchmark.tasks.tagging import Tagging
-from benchmark.testing.fixtures import PROTOCOL, settings_of, small_task, tiny_model, tuned_with
+from benchmark.testing.fixtures import PROTOCOL, SPECIAL, settings_of, small_task, tiny_model, tuned_with
 from helpers.models import CONFIGS, HEADS, inputs
 
 METHODS: dict[str, Callable[[], Method]] = {
@@ -54,6 +56,30 @@ class Apart(Method):
 class ConstantHyPe(HyPe):
     def draw(self, state: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
         return torch.ones_like(state)
+
+
+class Listed(Method):
+    """Noise on words that is drawn from one list, example after example: the second pass's after the clean pass's."""
+
+    drawn = 0
+
+    def draw(self, state: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
+        rows = torch.rand(14, *state.shape[1:], generator=torch.Generator().manual_seed(5))
+        self.drawn += len(state)
+        return rows[self.drawn - len(state) : self.drawn]
+
+
+class ListedZeros(Listed, WordDropout):
+    def __init__(self) -> None:
+        super().__init__(rate=0.4)
+
+
+class ListedMasks(Listed, WordDropout):
+    def __init__(self) -> None:
+        super().__init__(rate=0.4, by="mask")
+
+
+class ListedNEFTune(Listed, NEFTune): ...
 
 
 def small_model(kind: str) -> Any:
@@ -177,6 +203,21 @@ def test_hype_and_smart_beside_see_what_they_see_beside_two_passes() -> None:
         noise = ConstantHyPe(sigma=0.1, hidden_dropout=True)
         methods = {"hype": noise, "lnsr": LNSR(sigma=0.1), "smart": SMART(epsilon=0.1, mu=0.0), **more}
         found.append(passes(step_on(small_model("bert"), methods), methods))
+    assert_alike(*found)
+
+
+@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("noise", [ListedZeros, ListedMasks, ListedNEFTune])
+def test_either_half_has_the_noise_on_words_that_its_pass_has_alone(noise: type[Listed], name: str) -> None:
+    found = []
+    for more in ({}, {"apart": Apart()}):
+        model = small_model("bert")
+        model.special_tokens = SPECIAL
+        methods: dict[str, Method] = {"it": METHODS[name](), "noise": (listed := noise()), **more}
+        step = step_on(model, methods)
+        found.append(passes(step, methods))
+        assert (step.announced is None) == bool(more)
+        assert listed.drawn == 2 * step.examples
     assert_alike(*found)
 
 
