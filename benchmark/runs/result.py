@@ -75,8 +75,8 @@ def arrays_of(trained: Trained) -> dict[str, np.ndarray]:
 
 
 def collapsed(task: Task, outputs: dict[str, np.ndarray]) -> list[str]:
-    """Evaluation sets on which the final model gives the same answer to every example."""
-    return [key for key, values in outputs.items() if task.about(key).kind.collapsed(values[-1])]
+    """Evaluation sets on which the final model gives the same answer to every example, if that shows a collapse."""
+    return [key for key, values in outputs.items() if task.about(key).collapsed(values[-1])]
 
 
 def portable(config: RunConfig) -> dict[str, Any]:
