@@ -62,7 +62,7 @@ def measured(
                     | _test_fields(difference)
                     | _sampling_errors(ours, baseline, column, rule, shares, methods != "")
                     | {f"runs_{status}": int((made["status"] == status).sum()) for status in STATUSES}
-                    | {"runs_collapsed": int(made["collapsed"].sum()), "best": bool(whole.all())}
+                    | {"runs_collapsed": int(made["collapsed"].sum()), "whole": bool(whole.all())}
                     | {"chosen": ", ".join(chosen), "lower": bool(runs["lower"].any())}
                     | {"stands_in": same < len(rows), "same_as": same}
                 )
@@ -71,9 +71,9 @@ def measured(
     tests = numbers["difference_p_alone"].mask(numbers["stands_in"])
     corrected = holm(tests.tolist())[numbers["same_as"].to_numpy()]
     best = np.where(numbers["lower"], rivals.transform("min"), rivals.transform("max"))
-    return numbers.drop(columns="same_as").assign(
+    return numbers.drop(columns=["same_as", "whole"]).assign(
         difference_p=corrected,
-        best=numbers["best"] & (numbers["score_mean"] == best) & (rivals.transform("count") > 1),
+        best=numbers["whole"] & (numbers["score_mean"] == best) & (rivals.transform("count") > 1),
     )
 
 
@@ -125,8 +125,11 @@ def _sampling_errors(
     if not shares:
         return {"score_sampling": np.nan, "difference_sampling": np.nan}
     weights = _weights(column, rule)
-    mine = sampling.of_side(ours, weights, shares, set(ours["seed"]))
-    both = set(ours[ours["score"].notna()]["seed"]) & set(baseline[baseline["score"].notna()]["seed"])
+    seeds_of_ours, seeds_of_others = (
+        {task: set(by_seed(side[side["task"] == task])) for task in weights} for side in (ours, baseline)
+    )
+    mine = sampling.of_side(ours, weights, shares, seeds_of_ours)
+    both = {task: seeds_of_ours[task] & seeds_of_others[task] for task in weights}  # as `mean_of` pairs them
     sides = [sampling.of_side(side, weights, shares, both) if compared else None for side in (ours, baseline)]
     known = [side for side in sides if side is not None]
     apart = sampling.weighted(list(zip((1.0, -1.0), known, strict=True))) if len(known) == 2 else None
