@@ -1,4 +1,4 @@
-"""Evaluation sets on which one answer to every example shows that a model has learnt nothing."""
+"""Evaluation sets on which one answer to every example shows a collapse."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ OTHERS = 5  # a model that finds every second one gives one answer to all with a
 
 
 def shows_collapse(targets: np.ndarray) -> bool:
-    """True if so many ``targets`` (examples,) differ from the most frequent one that one answer shows a collapse.
+    """True if enough ``targets`` (examples,) differ from the most frequent one.
 
     On a set of one class a good model has one answer as well, and on very few examples by chance. Targets
     that are hidden (-1 or NaN) show nothing.

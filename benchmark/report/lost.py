@@ -43,7 +43,7 @@ def ended(weighted: Weighted, statuses: Sequence[str]) -> tuple[int, int]:
 
 
 def waiting(rows: Sequence[Rows]) -> int:
-    """The number of runs that were not made yet, of all settings that are searched over."""
+    """The number of runs that were not made yet, of all searched settings."""
     return len({run for side in rows for awaited in side["awaited"].tolist() for run in awaited})
 
 

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmark.records.one_answer import shows_collapse
 from benchmark.tasks.kind import Examples, Inputs, Kind, Measure
 
 
@@ -21,14 +20,6 @@ class About:
     size: int
     kind: Kind
     references: dict[str, np.ndarray]
-
-    def collapsed(self, outputs: np.ndarray) -> bool:
-        """True if ``outputs`` give one answer to every example, and the set can show a collapse by it.
-
-        A set whose targets are not one array has as many right answers as examples.
-        """
-        targets = self.references.get("targets", np.arange(self.size))
-        return self.kind.collapsed(outputs) and shows_collapse(targets)
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from benchmark.records.one_answer import shows_collapse
+from benchmark.runs.result import collapsed
 from benchmark.tasks.classification import Classification
 from benchmark.tasks.task import About
 
@@ -29,9 +32,11 @@ def test_one_answer_shows_a_collapse_if_enough_examples_have_another(targets, sh
 
 
 def test_a_record_names_only_sets_that_can_show_a_collapse():
-    kind, one_answer = Classification(["a", "b"]), np.tile([0.0, 1.0], (10, 1))
-
-    def collapsed(targets: np.ndarray) -> bool:
-        return About(10, kind, {"targets": targets}).collapsed(one_answer)
-
-    assert [collapsed(np.repeat([0, 1], 5)), collapsed(np.ones(10, int))] == [True, False]
+    kind, one_answer = Classification(["a", "b"]), np.tile([0.0, 1.0], (1, 10, 1))
+    targets = {"two classes": np.repeat([0, 1], 5), "one class": np.ones(10, int), "unknown": None}
+    known = {
+        name: About(10, kind, {} if of_set is None else {"targets": of_set})
+        for name, of_set in targets.items()
+    }
+    task = SimpleNamespace(about=known.get)
+    assert collapsed(task, dict.fromkeys(known, one_answer)) == ["two classes", "unknown"]

@@ -77,9 +77,9 @@ def with_floors(grid: Grid, frame: pd.DataFrame, arrays: Arrays) -> pd.DataFrame
 def _one_answer(
     by_run: pd.Series, metrics: list[str], config: RunConfig, stored: Mapping[str, np.ndarray]
 ) -> np.ndarray:
-    """True for runs (runs,) with one answer to all of a set that ``metrics`` name, in every language of it.
+    """True for runs (runs,) with one answer to everything in a set that ``metrics`` name.
 
-    ``by_run`` has the names of such sets. Sets that cannot show a collapse are left out: older records have them.
+    If it has languages, this must be so in each. ``by_run`` has the names of such sets. Sets that cannot show a collapse are left out: older records have them.
     """
     if not any(by_run):
         return np.zeros(len(by_run), bool)
