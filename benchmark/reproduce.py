@@ -94,7 +94,8 @@ def reproduce(options: argparse.Namespace) -> int:
     unmade = [run for run in failed if run.run_id not in hits.changed]
     for line in [*said_of(unmade, planned, store), *(changed_records(hits) if failed else ())]:
         print(printable(line), file=sys.stderr)
-    print(f"{fate}: {folder}/table.md, .csv, .tex, .html, and figures", file=sys.stderr)
+    figures = ", and figures" if any(folder.glob("*.svg")) else ""
+    print(f"{fate}: {folder}/table.md, .csv, .tex, .html{figures}", file=sys.stderr)
     if not options.report_only:
         whole = records.keys() >= {run.run_id for run in planned.runs}
         engine.tidy(store, planned if whole else None)

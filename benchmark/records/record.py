@@ -136,7 +136,8 @@ class Record:
     (ISO 8601, UTC), and ``command`` repeats the run. ``diverged_at`` counts updates, ``resumed``
     interruptions, and ``replayed`` the updates that a GPU replayed from CUDA graphs. ``attention`` names the
     attention kernel; ``padding_computed`` is true if passes computed padding. ``collapsed`` names the
-    evaluation sets on which the final model gives one answer to everything. ``scores`` are of the last
+    evaluation sets on which the final model gives one answer to everything, if they can show that it has
+    learnt nothing (older records: all of them). ``scores`` are of the last
     evaluation, empty if the run diverged. ``examples`` are counts by set; the training set is ``train``.
     ``environment`` has the code's commit, the versions of packages, and the device. ``seal`` proves the
     files, see `benchmark.records.seal`. ``terms`` has, by method, the term that it adds to the loss divided

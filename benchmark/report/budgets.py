@@ -48,4 +48,4 @@ def in_words(comparisons: Sequence[Comparison]) -> str:
 
 
 def _ratio(tried: tuple[int, int]) -> float:
-    return max(tried) / min(tried)
+    return max(tried) / max(min(tried), 1)

@@ -70,7 +70,7 @@ def build(
     evidence = gathered(grid, records, arrays, failed)
     frame, columns, rule, printed = evidence.frame, evidence.columns, evidence.rule, evidence.printed
     layout, labels, tasks = table["layout"], labels_of(grid), list(dict.fromkeys(frame["task"]))
-    numbers = measured(frame, columns, rule, evidence.shares)
+    numbers = measured(frame, columns, rule, evidence.shares, evidence.planned)
     if evidence.fair is not None and not evidence.fair.empty:
         fair = selection.with_scores(frame, evidence.fair)
         numbers = with_fair(numbers, measured(fair, columns, rule))
@@ -93,7 +93,7 @@ def build(
         title=table["title"],
         columns=[*names.values(), *columns[len(tasks) :]],
         sections=[*overall.sections(pooled, list(dict.fromkeys(frame["model"])), labels), *sections],
-        notes=notes(grid, frame, numbers, records, labels, printed),
+        notes=notes(evidence, numbers, labels),
         numbers=numbers,
         labels=labels,
         verdicts=evidence.verdicts(bool(changed)),

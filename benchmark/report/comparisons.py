@@ -102,7 +102,7 @@ class Compared:
             if claim["of"] in RATES:
                 rows = (ours.behind(mine), others.behind(theirs))
                 rate = lost.rates(claim["of"], column, names, rows, sign)
-                comparisons.append(self.with_facts(rate, claim, sides, (), sign))
+                comparisons.append(self.with_facts(rate, claim, sides, sign))
                 continue
             scores = (self.values(claim, ours, mine), self.values(claim, others, theirs))
             if of_arms(claim["of"]):
@@ -111,8 +111,7 @@ class Compared:
                 apart = self.summed(claim, [(1.0, ours, mine), (-1.0, others, theirs)])
                 comparison = of_sum(apart, column, names, sign)
             comparison = self.with_failures(comparison, claim, sides, sign)
-            seeds = scores[0].keys() & scores[1].keys()
-            comparisons.append(self.with_facts(comparison, claim, sides, seeds, sign))
+            comparisons.append(self.with_facts(comparison, claim, sides, sign))
         return comparisons
 
     def places(self, claim: dict[str, Any], side: str = "runs") -> list[tuple[str, Rule, Rule]]:
@@ -177,13 +176,24 @@ class Compared:
         return with_planned(counted, claim["of"], (mine, theirs), sign)
 
     def with_facts(
-        self, comparison: Comparison, claim: dict[str, Any], sides: Sides, seeds: Iterable[int], sign: float
+        self, comparison: Comparison, claim: dict[str, Any], sides: Sides, sign: float
     ) -> Comparison:
         """``comparison`` with its runs, settings tried, printed effect and sampling error."""
+        of_scores = claim["of"] == "score"
         ours, others = (
             self.with_bases(claim, [(weight, *side)]) for weight, side in zip((1.0, -1.0), sides, strict=True)
         )
-        return self.facts.added(comparison, (ours, others), seeds, sign, claim["of"] == "score")
+        seeds = self.paired_seeds(claim, sides) if of_scores else {}
+        return self.facts.added(comparison, (ours, others), seeds, sign, of_scores)
+
+    def paired_seeds(self, claim: dict[str, Any], sides: Sides) -> dict[str, set[int]]:
+        """The seeds on which the sides have values, by column: `sums.summed` pairs each column by itself."""
+        seeds: dict[str, set[int]] = {}
+        for arm, rule in sides:
+            for column in weights_of(rule):
+                known = set(self.values(claim, arm, column))
+                seeds[column] = seeds.get(column, known) & known
+        return seeds
 
     def weighted_runs(self, claim: dict[str, Any], terms: Sequence[Term]) -> list[tuple[float, Rows]]:
         """The runs behind a weighted sum, including those over which gains are taken."""

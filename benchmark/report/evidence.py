@@ -32,7 +32,8 @@ def no_arrays(_: str) -> Mapping[str, np.ndarray]:
 class Evidence:
     """The runs of a table, ready to be shown and judged.
 
-    - ``frame``: one run per cell and seed, in the form of `frame.scores`; searched settings are chosen.
+    - ``planned``: all runs of all settings, in the form of `frame.scores`, with floors.
+    - ``frame``: one run per cell and seed of them; searched settings are chosen.
     - ``columns``: its tasks, and the average by ``rule`` if there is one.
     - ``fair``: the leak-free scores; None if nothing was chosen on the reported set.
     - ``shares``: the contributions of examples to scores, as `sampling.of_runs` gives them.
@@ -42,6 +43,7 @@ class Evidence:
     grid: Grid
     records: Mapping[str, Record]
     arrays: Arrays
+    planned: pd.DataFrame
     frame: pd.DataFrame
     columns: list[str]
     rule: Rule
@@ -64,21 +66,22 @@ def gathered(
 ) -> Evidence:
     """The evidence of ``records``; ``failed`` are the ids of runs that ended in an error."""
     table = grid.table
-    everything = with_floors(grid, scores(grid, records, failed), arrays)
-    frame = selection.chosen(everything, "max" if table["layout"]["statistic"] == ["max"] else "mean")
+    every = with_floors(grid, scores(grid, records, failed), arrays)
+    frame = selection.chosen(every, "max" if table["layout"]["statistic"] == ["max"] else "mean")
     tasks = list(dict.fromkeys(frame["task"]))
     source = published.load(table["published"]) if table["published"] else None
     rows = source if source and source["rows"] else None
     rule = averaging_rule(frame, tasks, rows, bool(table["columns"]))
     fair = None
     if selection.selects(grid, records.values()):
-        fair = selection.leak_free(grid, everything, records, arrays)
+        fair = selection.leak_free(grid, every, records, arrays)
         if {run.config.protocol.selection for run in grid.runs} == {selection.LEAK_FREE}:
             frame, fair = selection.with_scores(frame, fair), None
     return Evidence(
         grid=grid,
         records=records,
         arrays=arrays,
+        planned=every,
         frame=frame,
         columns=[*tasks, AVERAGE] if len(tasks) > 1 and rule else tasks,
         rule=rule,

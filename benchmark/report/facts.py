@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -35,13 +35,13 @@ class Facts:
         self,
         comparison: Comparison,
         sides: tuple[Sequence[Term], Sequence[Term]],
-        seeds: Iterable[int],
+        seeds: Mapping[str, set[int]],
         sign: float,
         of_scores: bool,
     ) -> Comparison:
         """``comparison`` with the facts about its ``sides``: each an arm, then the arm over which it gains.
 
-        ``of_scores`` is False for other quantities than mean scores; ``seeds`` are those of both sides.
+        ``of_scores`` is False for other quantities than mean scores; ``seeds`` are those of both sides, by column.
         """
         every = [*sides[0], *sides[1]]
         tried = (_tried(sides[0]), _tried(sides[1]))
@@ -56,26 +56,27 @@ class Facts:
         )
         if not of_scores:
             return comparison
-        examples = self.examples(every, set(seeds))
+        examples = self.examples(every, seeds)
         printed = sign * sum(term[0] * self.value(term, comparison.column) for term in every)
         return replace(comparison, examples=examples, printed=printed)
 
-    def examples(self, terms: Sequence[Term], seeds: set[int]) -> tuple[float, float]:
+    def examples(self, terms: Sequence[Term], seeds: Mapping[str, set[int]]) -> tuple[float, float]:
         """Standard error of a difference over examples, and its degrees of freedom; NaN if unknown."""
         known = []
         for weight, arm, rule in terms:
-            shares = self.of_side(arm, rule, frozenset(seeds))
+            shares = self.of_side(arm, rule, seeds)
             if shares is None:
                 return np.nan, np.nan
             known.append((weight, shares))
         apart = sampling.weighted(known)
         return sampling.error(apart), sampling.degrees(apart)
 
-    def of_side(self, arm: Arm, rule: Rule, seeds: frozenset[int]) -> Shares | None:
-        """Contributions of examples to the mean of an arm over ``seeds``; None if unknown."""
+    def of_side(self, arm: Arm, rule: Rule, seeds: Mapping[str, set[int]]) -> Shares | None:
+        """Contributions of examples to the mean of an arm over ``seeds``, by column; None if unknown."""
         weights = sampling.weights_of(rule)
+        key = frozenset((column, frozenset(seeds.get(column, ()))) for column in weights)
         return arm.kept(
-            ("shares", repr(rule), seeds),
+            ("shares", repr(rule), key),
             lambda: sampling.of_side(arm.every, weights, self.shares, seeds),
         )
 

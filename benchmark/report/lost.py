@@ -28,7 +28,7 @@ def counted(comparison: Comparison, weighted: Weighted, of: str) -> Comparison:
     return replace(
         comparison,
         lost=ended(weighted, statuses),
-        waiting=_number(every, "missing"),
+        waiting=waiting(every),
         collapsed=_number(every, *COLLAPSED),
     )
 
@@ -40,6 +40,11 @@ def ended(weighted: Weighted, statuses: Sequence[str]) -> tuple[int, int]:
     """
     ours, others = ([frame for weight, frame in weighted if weight * sign > 0] for sign in (1, -1))
     return _number(ours, *statuses), _number(others, *statuses)
+
+
+def waiting(rows: Sequence[Rows]) -> int:
+    """The number of runs that were not made yet, of all searched settings."""
+    return len({run for side in rows for awaited in side["awaited"].tolist() for run in awaited})
 
 
 def have_floors(weighted: Weighted) -> bool:
@@ -75,7 +80,7 @@ def rates(of: str, column: str, names: tuple[str, str], rows: tuple[Rows, Rows],
         rate.p,
         rate.needed,
         lost=(_ended(ends[0], other), _ended(ends[1], other)),
-        waiting=sum(_ended(end, ("missing",)) for end in ends),
+        waiting=waiting(rows),
         effect=rate.difference,
         test="McNemar",
         claimed_all_p=one_sided(sign * whole.difference, whole.p),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -13,26 +14,21 @@ from benchmark.grids import recipe
 from benchmark.grids.grid import Grid
 from benchmark.records.record import LOUD, Record
 from benchmark.report.data_notes import data_notes
+from benchmark.report.evidence import Evidence
 from benchmark.report.made_unlike import made_unlike
 from benchmark.report.otherwise import otherwise
-from benchmark.report.papers.beside import Beside, prose
+from benchmark.report.papers.beside import prose
 
 ABSENT = {"failed": "failed", "missing": "not run"}  # statuses of runs without a record, in words
 
 
-def notes(
-    grid: Grid,
-    frame: pd.DataFrame,
-    numbers: pd.DataFrame,
-    records: dict[str, Record],
-    labels: dict[str, str],
-    printed: Beside | None,
-) -> list[str]:
+def notes(evidence: Evidence, numbers: pd.DataFrame, labels: dict[str, str]) -> list[str]:
     """One sentence per note.
 
-    On changes of the grid, other models, missing, failed and diverged runs, and provenance.
+    On changes of the grid, other models, provenance, and missing, failed and diverged runs of all settings.
     """
-    runs = frame.drop_duplicates("run_id")
+    grid, records, printed = evidence.grid, evidence.records, evidence.printed
+    planned, runs = evidence.planned, evidence.planned.drop_duplicates("run_id")
     lines = []
     changed = recipe.narrowed(grid)
     if changed:
@@ -45,7 +41,7 @@ def notes(
             f"The published rows are for other models than {models}: they show the paper's results, and "
             f"these runs need not equal them."
         )
-    lines += _replaced(grid, labels) + _budgets(frame, labels)
+    lines += _replaced(grid, labels) + _budgets(evidence.frame)
     lines += printed.notes() if printed else []
     lines += prose(grid.table["published"]) if grid.table["published"] else []
     lines += data_notes(grid, labels)
@@ -59,11 +55,11 @@ def notes(
         lines.append(
             "Cells that stand in show the runs of an earlier row, and count once: there is nothing else to run."
         )
-    if collapsed := frame[frame["collapsed"]]["run_id"].nunique():
+    if collapsed := planned[planned["collapsed"]]["run_id"].nunique():
         lines.append(
             f"{collapsed} of {len(runs)} runs collapsed: they give one answer to every example, or score no better."
         )
-    if hidden := sorted(set(frame[(frame["status"] == "finished") & frame["score"].isna()]["task"])):
+    if hidden := sorted(set(planned[(planned["status"] == "finished") & planned["score"].isna()]["task"])):
         names = ", ".join(labels[task] or task for task in hidden)
         lines.append(f"The labels of {names} are hidden: predictions are kept, and there is no score.")
     lines += otherwise(grid, records) + _loud(records)
@@ -72,7 +68,7 @@ def notes(
         named = [rule if rule in SELECTIONS else f"the best evaluation on {rule}" for rule in rules]
         lines.append(f"Checkpoint scored: {', '.join(named)}.")
         lines += [f"Measured with {line}." for line in _environments(records)]
-        lines += made_unlike(frame, records, labels)
+        lines += made_unlike(evidence.frame, records, labels)
     return lines
 
 
@@ -85,7 +81,7 @@ def _replaced(grid: Grid, labels: dict[str, str]) -> list[str]:
     return [f"The verdicts are about {names}, in place of all the models that the table declares."]
 
 
-def _budgets(frame: pd.DataFrame, labels: dict[str, str]) -> list[str]:
+def _budgets(frame: pd.DataFrame) -> list[str]:
     """A note if methods were searched over more settings than plain fine-tuning."""
     tried = frame.groupby("methods")["tried"].max()
     vanilla = int(tried.get("", 1))
@@ -100,7 +96,7 @@ def _budgets(frame: pd.DataFrame, labels: dict[str, str]) -> list[str]:
     ]
 
 
-def _loud(records: dict[str, Record]) -> list[str]:
+def _loud(records: Mapping[str, Record]) -> list[str]:
     """A note on terms of the loss that outweigh the task's own loss by far."""
     ratios: dict[str, list[float]] = {}
     for record in records.values():
@@ -150,7 +146,7 @@ def _missing(grid: Grid, runs: pd.DataFrame) -> list[str]:
     return [f"{count} of {len(runs)} runs {verb} missing ({reasons}); to fill them in: {command}"]
 
 
-def _environments(records: dict[str, Record]) -> list[str]:
+def _environments(records: Mapping[str, Record]) -> list[str]:
     lines: dict[str, None] = {}  # a set that keeps its order
     for record in records.values():
         stamp = record.environment

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from benchmark.config.schema import RunConfig
 from benchmark.config.splits import evaluation_splits, training_splits
@@ -12,7 +12,7 @@ from benchmark.grids.grid import Grid
 from benchmark.records.record import Record
 
 
-def otherwise(grid: Grid, records: dict[str, Record]) -> list[str]:
+def otherwise(grid: Grid, records: Mapping[str, Record]) -> list[str]:
     """One sentence per deviation, with the number of finished runs that have it."""
     configs = {run.run_id: run.config for run in grid.runs}
     changed = "protocol.max_length" in grid.changed

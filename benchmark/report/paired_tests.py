@@ -25,8 +25,8 @@ class Comparison:
     ``p`` is two-sided and uncorrected, NaN if nothing can be tested. ``n`` is the number of pairs of seeds,
     and ``needed(level)`` the number that would be enough. They are of the runs that finished. ``all_toward``
     and ``all_p`` are of all planned seeds, with failures at the floor; NaN where there is no floor. ``lost``
-    counts the runs of both sides that have no score, ``waiting`` those that were not run yet, and
-    ``collapsed`` those that collapsed.
+    counts the runs of both sides that have no score, ``waiting`` those that were not run yet, of all settings
+    that are searched over, and ``collapsed`` those that collapsed.
 
     ``effect`` is the estimate in ``unit``, with its 95 % interval; ``note`` says what else a reader needs, and
     ``rests_on`` names the position of an axis that decides a contrast alone.
@@ -38,7 +38,7 @@ class Comparison:
     paired differences, at the upper end of its interval. NaN for other quantities than means.
     ``examples`` has the standard error of the difference over examples and its degrees of freedom, NaN without
     predictions; None if it is not of mean scores. ``printed`` is the paper's difference, as claimed. ``tried`` counts
-    the settings that each side was searched over, and ``paper_tried`` the paper's, if it says so;
+    the settings with runs that each side was searched over, and ``paper_tried`` the paper's, if it says so;
     ``favours`` is above 0 if the search helps the claim, and below 0 if it helps the contrary. ``runs`` are the ids
     behind both sides.
     """

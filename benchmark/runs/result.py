@@ -75,8 +75,20 @@ def arrays_of(trained: Trained) -> dict[str, np.ndarray]:
 
 
 def collapsed(task: Task, outputs: dict[str, np.ndarray]) -> list[str]:
-    """Evaluation sets on which the final model gives the same answer to every example."""
-    return [key for key, values in outputs.items() if task.about(key).kind.collapsed(values[-1])]
+    """Evaluation sets on which one answer to every example shows a collapse.
+
+    A set whose targets are not one array has as many right answers as examples.
+    """
+    from benchmark.records.one_answer import OTHERS, shows_collapse  # imports numpy, which help does not need
+
+    names = []
+    for key, values in outputs.items():
+        about = task.about(key)
+        targets = about.references.get("targets")
+        shows = about.size > OTHERS if targets is None else shows_collapse(targets)
+        if shows and about.kind.collapsed(values[-1]):
+            names.append(key)
+    return names
 
 
 def portable(config: RunConfig) -> dict[str, Any]:

@@ -73,6 +73,7 @@ def test_it_is_run_and_reported(search: str, cli: Command, reproduce: Command, t
     status, _, errors = reproduce("of_mine/table1", *changes, "--report-only")
     assert status == 0, errors
     assert "4 in the store, 0 to do" in errors
+    assert ".html, and figures" in errors
     [written] = (tmp_path / "tables" / "of_mine").glob("table1--data-count-32-protocol-epochs-1-*")
     assert "Noise helps" in (written / "table.md").read_text()
     status, _, errors = reproduce("of_mine/table1", search, "--smoke", "--plan")

@@ -244,7 +244,14 @@ def test_losing_runs_makes_no_loss_not_worse_or_alike(record_of, losing):
 
 def test_a_search_for_the_smallest_gap_is_not_won_by_learning_nothing():
     rows = [
-        {"choice": choice, "seed": seed, "score": score, "status": status, "collapsed": score == 0}
+        {
+            "choice": choice,
+            "seed": seed,
+            "score": score,
+            "status": status,
+            "collapsed": score == 0,
+            "run_id": "",
+        }
         for choice, scores in (("fair", (4.0, 5.0)), ("collapsing", (0.0, 5.0)), ("diverging", (None, 3.0)))
         for seed, score in enumerate(scores)
         for status in ["diverged" if score is None else "finished"]

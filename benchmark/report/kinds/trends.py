@@ -189,7 +189,7 @@ def _of_parts(
         return replace(
             _exchanged(column, names, _complete_seeds(parts), weights, sign),
             lost=lost.ended(rows, other),
-            waiting=sum(lost.ended(rows, ("missing",))),
+            waiting=lost.waiting([runs for _, runs in rows]),
             runs=runs_behind(terms),
             claimed_all_p=one_sided(sign * whole, whole_p),
             contrary_all_p=one_sided(-sign * whole, whole_p),

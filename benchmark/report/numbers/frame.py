@@ -35,7 +35,7 @@ def scores(grid: Grid, records: Mapping[str, Record], failed: Collection[str] = 
     - ``lower``: True if less is better.
     - ``score``: in percent; NaN without one.
     - ``status``: finished, diverged, failed or missing (not run).
-    - ``collapsed``: True if the final model gives one answer to everything.
+    - ``collapsed``: the evaluation sets on which the final model gives one answer to everything.
     - Further columns: ``model``, ``seed``, ``run_id``, ``metric``.
 
     Raises: BenchmarkError for a column that would mix metrics.
@@ -59,7 +59,7 @@ def scores(grid: Grid, records: Mapping[str, Record], failed: Collection[str] = 
                     "task": column,
                     "seed": config.seed,
                     "status": record.status if record else "failed" if run.run_id in failed else "missing",
-                    "collapsed": bool(record and record.collapsed),
+                    "collapsed": frozenset(record.collapsed if record else ()),
                     "score": 100 * reported(record, config, report, minus) if record else np.nan,
                     "run_id": run.run_id,
                     "metric": " + ".join(report),

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark.report.numbers import sampling
-from benchmark.report.numbers.frame import Rule, average_by_seed, by_seed
+from benchmark.report.numbers.frame import CELL, Rule, average_by_seed, by_seed
 from benchmark.report.numbers.sampling import Shares
 from benchmark.report.numbers.statistics import Estimate, estimate, holm
 from benchmark.report.numbers.weighted_sums import weighted_sum
@@ -20,17 +20,23 @@ SharesByRun = Mapping[tuple[str, str], Shares]  # by run id and column
 
 
 def measured(
-    frame: pd.DataFrame, columns: Sequence[str], rule: Rule, shares: SharesByRun | None = None
+    frame: pd.DataFrame,
+    columns: Sequence[str],
+    rule: Rule,
+    shares: SharesByRun | None = None,
+    planned: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """One row per model, variant, methods and column: score, paired difference, and runs by status.
 
     ``difference_p`` is corrected by Holm's method for all differences of the table. ``…_sampling`` is the
     standard error due to the finite evaluation set, from ``shares`` (see `sampling.of_runs`). ``runs_…``
-    count the runs by status; those that collapsed are finished as well. ``best`` is False for an arm that
-    lacks one of its planned runs; for a gap, also for an arm with a collapsed run, since a model that learnt
-    nothing has no gap. ``stands_in`` marks cells that show the runs of an earlier row: they do not count as
+    count the runs by status; those that collapsed are finished as well. They are of ``planned``, the runs of
+    all settings that were searched over (default: of ``frame``, the chosen ones). ``best`` is False for an arm
+    that lacks a run of its chosen setting; for a gap, also for an arm with a collapsed run, since a model that
+    learnt nothing has no gap. ``stands_in`` marks cells that show the runs of an earlier row: they do not count as
     further tests.
     """
+    every = dict(list((frame if planned is None else planned).groupby(CELL[:-1], sort=False)))
     rows: list[dict[str, Any]] = []
     first: dict[Any, int] = {}  # by column and runs: the number of the first cell that shows them
     for (model, variant), block in frame.groupby(["model", "variant"], sort=False):
@@ -41,8 +47,11 @@ def measured(
                 score = mean_of([(1.0, ours)], column, rule)
                 sides = [(1.0, ours), (-1.0, baseline)]
                 difference = mean_of(sides, column, rule) if methods else estimate(np.array([]))
-                runs = ours[ours["task"] == column] if column != AVERAGE else ours
-                against = baseline if column == AVERAGE else baseline[baseline["task"] == column]
+                runs, against, made = (
+                    side if column == AVERAGE else side[side["task"] == column]
+                    for side in (ours, baseline, every[model, variant, methods])
+                )
+                whole = (runs["status"] == "finished") & ~(runs["lower"] & runs["collapsed"])
                 same = first.setdefault((column, *map(_ids, (runs, against))), len(rows))
                 chosen = runs.loc[runs["choice"] != "", "choice"].unique() if column != AVERAGE else []
                 rows.append(
@@ -52,8 +61,8 @@ def measured(
                     | _fields("difference", difference)
                     | _test_fields(difference)
                     | _sampling_errors(ours, baseline, column, rule, shares, methods != "")
-                    | {f"runs_{status}": int((runs["status"] == status).sum()) for status in STATUSES}
-                    | {"runs_collapsed": int(runs["collapsed"].sum())}
+                    | {f"runs_{status}": int((made["status"] == status).sum()) for status in STATUSES}
+                    | {"runs_collapsed": int(made["collapsed"].sum()), "whole": bool(whole.all())}
                     | {"chosen": ", ".join(chosen), "lower": bool(runs["lower"].any())}
                     | {"stands_in": same < len(rows), "same_as": same}
                 )
@@ -62,12 +71,9 @@ def measured(
     tests = numbers["difference_p_alone"].mask(numbers["stands_in"])
     corrected = holm(tests.tolist())[numbers["same_as"].to_numpy()]
     best = np.where(numbers["lower"], rivals.transform("min"), rivals.transform("max"))
-    return numbers.drop(columns="same_as").assign(
+    return numbers.drop(columns=["same_as", "whole"]).assign(
         difference_p=corrected,
-        best=(numbers["score_mean"] == best)
-        & (rivals.transform("count") > 1)
-        & ~(numbers["lower"] & (numbers["runs_collapsed"] > 0))
-        & (numbers[[f"runs_{status}" for status in STATUSES if status != "finished"]].sum(axis=1) == 0),
+        best=numbers["whole"] & (numbers["score_mean"] == best) & (rivals.transform("count") > 1),
     )
 
 
@@ -119,8 +125,11 @@ def _sampling_errors(
     if not shares:
         return {"score_sampling": np.nan, "difference_sampling": np.nan}
     weights = _weights(column, rule)
-    mine = sampling.of_side(ours, weights, shares, set(ours["seed"]))
-    both = set(ours[ours["score"].notna()]["seed"]) & set(baseline[baseline["score"].notna()]["seed"])
+    seeds_of_ours, seeds_of_others = (
+        {task: set(by_seed(side[side["task"] == task])) for task in weights} for side in (ours, baseline)
+    )
+    mine = sampling.of_side(ours, weights, shares, seeds_of_ours)
+    both = {task: seeds_of_ours[task] & seeds_of_others[task] for task in weights}  # as `mean_of` pairs them
     sides = [sampling.of_side(side, weights, shares, both) if compared else None for side in (ours, baseline)]
     known = [side for side in sides if side is not None]
     apart = sampling.weighted(list(zip((1.0, -1.0), known, strict=True))) if len(known) == 2 else None

@@ -16,8 +16,10 @@ import pandas as pd
 
 from benchmark.config.schema import RunConfig
 from benchmark.grids.grid import Grid
+from benchmark.records.one_answer import shows_collapse
 from benchmark.report.numbers.frame import columns_of
 from benchmark.report.numbers.predictions import Arrays, has_gold
+from benchmark.report.numbers.translated_sets import parts
 
 LOST = ("diverged", "failed")  # runs that were made and have no score
 NEAR = {"pearson": 1.0, "spearman": 1.0}  # points above the floor where a model has learnt nothing
@@ -43,13 +45,15 @@ def floor(metric: str, classes: np.ndarray) -> float:
 
 
 def with_floors(grid: Grid, frame: pd.DataFrame, arrays: Arrays) -> pd.DataFrame:
-    """``frame`` with every run's ``floor`` in points, and the runs ``collapsed`` to it.
+    """``frame`` with every run's ``floor`` in points, and True for the runs that ``collapsed``.
 
-    ``frame`` is as `frame.scores` gives it. Classes are counted in the stored targets of one run per task;
-    without any, classes are assumed to be equally frequent. No floor is above the lowest finished score of
-    its model. NaN for a gap, which is smallest for a model that has learnt nothing.
+    ``frame`` is as `frame.scores` gives it. A run collapsed in a column if it gives one answer to every
+    example of one of the column's sets, or if its score is no better than the floor. Classes are counted in
+    the stored targets of one run per task; without any, classes are assumed to be equally frequent. No floor
+    is above the lowest finished score of its model. NaN for a gap, which is smallest for a model that has
+    learnt nothing.
     """
-    parts = []
+    every = []
     for _, rows in frame.groupby(["task", frame["run"].map(lambda run: grid.runs[run].config.task.name)]):
         config = grid.runs[int(rows["run"].iloc[0])].config
         name = rows["task"].iloc[0]
@@ -62,10 +66,37 @@ def with_floors(grid: Grid, frame: pd.DataFrame, arrays: Arrays) -> pd.DataFrame
         lowest = np.nan if minus else 100 * float(np.mean(of_metrics))
         near = max(NEAR.get(metric.rpartition("/")[2], ROUNDING) for metric in report)
         known = bool(stored) or all(metric.rpartition("/")[2] in NO_ASSOCIATION for metric in report)
-        nothing = rows["collapsed"] | ((rows["score"] - lowest).abs() <= near) & known
+        known = known and all(_shows(_set_of(metric, config), stored) for metric in report)
+        nothing = _one_answer(rows["collapsed"], [*report, *minus], config, stored)
+        nothing = nothing | ((rows["score"] <= lowest + near) & known)
         below = rows.groupby("model")["score"].transform("min").fillna(lowest)
-        parts.append(rows.assign(floor=np.minimum(lowest, below), collapsed=nothing))
-    return pd.concat(parts).sort_index() if parts else frame.assign(floor=np.nan)
+        every.append(rows.assign(floor=np.minimum(lowest, below), collapsed=nothing))
+    return pd.concat(every).sort_index() if every else frame.assign(floor=np.nan)
+
+
+def _one_answer(
+    by_run: pd.Series, metrics: list[str], config: RunConfig, stored: Mapping[str, np.ndarray]
+) -> np.ndarray:
+    """True for runs (runs,) with one answer to everything in a set that ``metrics`` name.
+
+    If it has languages, this must be so in each. ``by_run`` has the names of such sets. Sets that cannot show a collapse are left out: older records have them.
+    """
+    if not any(by_run):
+        return np.zeros(len(by_run), bool)
+    sets = [parts(set_name, config, stored) for set_name in {_set_of(name, config) for name in metrics}]
+    shown = [{name for name in names if _shows(name, stored)} for names in sets]
+    return np.array([any(names and names <= gone for names in shown) for gone in by_run], bool)
+
+
+def _shows(set_name: str, stored: Mapping[str, np.ndarray]) -> bool:
+    """True if an evaluation set can show a collapse, as far as is known."""
+    targets = stored.get(f"targets/{set_name}")
+    return targets is None or shows_collapse(targets)
+
+
+def _set_of(metric: str, config: RunConfig) -> str:
+    """The evaluation set of ``metric`` or ``set/metric``."""
+    return metric.rpartition("/")[0] or next(iter(config.task.evaluate))
 
 
 def at_floor(frame: pd.DataFrame) -> pd.DataFrame:
@@ -80,8 +111,7 @@ def floored(rows: Mapping[str, Any]) -> np.ndarray:
 
 
 def _floor_of(name: str, config: RunConfig, stored: Mapping[str, np.ndarray]) -> float:
-    set_name, _, metric = name.rpartition("/")
-    set_name = set_name or next(iter(config.task.evaluate))
+    set_name, metric = _set_of(name, config), name.rpartition("/")[2]
     labels = len(config.task.labels)
     if config.task.kind != "classification" or not labels:
         return floor(metric, np.zeros(0))

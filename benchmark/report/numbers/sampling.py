@@ -171,16 +171,16 @@ def of_side(
     rows: Mapping[str, Any],
     weights: Mapping[str, float],
     shares: Mapping[tuple[str, str], Shares],
-    seeds: Collection[int],
+    seeds: Mapping[str, Collection[int]],
 ) -> Shares | None:
-    """Contributions of examples to the mean over ``seeds`` of weighted scores.
+    """Contributions of examples to a weighted sum of means over ``seeds``, which are by column.
 
     ``rows`` are a frame, or its columns. ``shares`` are by run id and column. None if those of a run are unknown.
     """
     columns = (list(rows[name]) for name in ("task", "seed", "score", "run_id"))
     runs: dict[str, list[str]] = {}
     for task, seed, score, run in zip(*columns, strict=True):
-        if seed in seeds and not np.isnan(score):
+        if seed in seeds.get(task, ()) and not np.isnan(score):
             runs.setdefault(task, []).append(run)
     summands = []
     for task, weight in weights.items():

@@ -59,14 +59,39 @@ def itself_chooses(config: RunConfig, report: list[str]) -> bool:
 
 
 def chosen(frame: pd.DataFrame, statistic: str = "mean") -> pd.DataFrame:
-    """The runs of every cell's best setting, by the ``statistic`` over seeds.
+    """One run per cell and seed: that of the cell's best setting, by the ``statistic`` over seeds.
+
+    Settings are compared on the seeds on which all of them were run. On another seed the choice is open: its
+    row is that of a run that is missing, without a score or a choice. ``awaited`` has the ids of all runs
+    that are missing there, and ``tried`` the number of the cell's settings that have runs.
 
     A run that diverged or failed counts with the floor, so that no setting wins by losing its worst seeds. A
     gap has no floor, so only the settings with the fewest lost and collapsed runs are compared. Between equal
-    settings, the one with more finished runs is chosen. ``tried`` is the number of settings.
+    settings, the one with more finished runs is chosen.
     """
+    places, awaited = _tuples(frame, [*CELL, "seed"]), dict[tuple[Any, ...], list[str]]()
+    for place, run, status in zip(places, frame["run_id"], frame["status"], strict=True):
+        if status == "missing":
+            awaited.setdefault(place, []).append(run)
+    frame = frame.assign(awaited=[frozenset(awaited.get(place, ())) for place in places])
     if not frame["choice"].any():
         return frame.assign(tried=1)
+    best = _best_settings(frame[~frame["awaited"].astype(bool)], statistic)
+    tried = frame[frame["status"] != "missing"].groupby(CELL, sort=False)["choice"].nunique().to_dict()
+    cells, runs = _tuples(frame, CELL), zip(frame["choice"], frame["run_id"], places, strict=True)
+    kept = [
+        awaited[place][0] == run if place in awaited else best[place[:-1]] == choice
+        for choice, run, place in runs
+    ]
+    frame = frame.assign(
+        tried=[tried.get(cell, 0) for cell in cells],
+        choice=frame["choice"].where(frame["status"] != "missing", ""),
+    )
+    return frame[np.array(kept, bool)]
+
+
+def _best_settings(frame: pd.DataFrame, statistic: str) -> dict[tuple[Any, ...], str]:
+    """The best setting of every cell, as `chosen` explains."""
     settings = [*CELL, "choice"]
     done = frame.assign(done=frame["status"] == "finished", score=floored(frame))
     done["gone"] = frame["lower"] & (frame["status"].isin(LOST) | frame["collapsed"])
@@ -79,20 +104,20 @@ def chosen(frame: pd.DataFrame, statistic: str = "mean") -> pd.DataFrame:
     for (*cell, choice), row in known.sort_values("done", ascending=False, kind="stable").iterrows():
         cells.setdefault(tuple(cell), {})[choice] = float(row["score"])
         lower[tuple(cell)] = bool(row["lower"])
-    best = {cell: _best(by_setting, lower[cell]) for cell, by_setting in cells.items()}
-    of_run = list(zip(*(frame[name].tolist() for name in CELL), strict=True))
-    kept = np.array(
-        [best[cell] == choice for cell, choice in zip(of_run, frame["choice"], strict=True)], bool
-    )
-    return frame.assign(tried=[len(cells[cell]) for cell in of_run])[kept]
+    return {cell: _best(by_setting, lower[cell]) for cell, by_setting in cells.items()}
+
+
+def _tuples(frame: pd.DataFrame, names: list[str]) -> list[tuple[Any, ...]]:
+    return list(zip(*(frame[name].tolist() for name in names), strict=True))
 
 
 def leak_free(grid: Grid, frame: pd.DataFrame, records: Mapping[str, Record], arrays: Arrays) -> pd.DataFrame:
     """Leak-free scores of ``frame`` in percent: columns ``CELL``, ``seed``, ``score``, ``status`` and ``choice``.
 
     ``frame`` has the runs of all settings and their floors. ``choice`` has the setting that the halves
-    choose, or two settings with a slash between if they disagree. A run without a score from stored
-    predictions has no row. A seed that was lost in a chosen setting has the status of its run, and no score.
+    choose, or two settings with a slash between if they disagree. A seed has no row if a setting has no run
+    there, or no score from stored predictions. A seed that was lost in a chosen setting has the status of its
+    run, and no score.
     """
     halves: dict[tuple[str, str], np.ndarray | None] = {}
     for run, rows in frame.groupby("run_id", sort=False):
@@ -115,6 +140,7 @@ def leak_free(grid: Grid, frame: pd.DataFrame, records: Mapping[str, Record], ar
                 by_seed[int(row["seed"])] = Crossing(_both_ways(known, _rule(grid, row)))
             elif row["status"] in LOST:
                 by_seed[int(row["seed"])] = Crossing(np.full((2, 2), row["floor"] / 100), row["status"])
+        settings = _on_common_seeds(settings)
         choice = " / ".join(dict.fromkeys(_winner(settings, half) for half in (0, 1)))
         for seed, score, status in _crossed(settings):
             place = dict(zip(CELL, names, strict=True)) | {"seed": seed}
@@ -180,6 +206,15 @@ def _both_ways(halves: np.ndarray, rule: str) -> np.ndarray:
     """Scores (2, 2) by the half that chooses the evaluation: its own, the other's."""
     first, second = (-1, -1) if rule == "last" else halves.argmax(0)
     return np.array([[halves[first, 0], halves[first, 1]], [halves[second, 1], halves[second, 0]]])
+
+
+def _on_common_seeds(settings: dict[str, dict[int, Crossing]]) -> dict[str, dict[int, Crossing]]:
+    """``settings`` without the seeds that one of them lacks: a choice compares equal numbers of runs."""
+    common = set.intersection(*(set(by_seed) for by_seed in settings.values()))
+    return {
+        setting: {seed: run for seed, run in by_seed.items() if seed in common}
+        for setting, by_seed in settings.items()
+    }
 
 
 def _crossed(settings: dict[str, dict[int, Crossing]]) -> list[tuple[int, float, str]]:
