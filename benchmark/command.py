@@ -15,7 +15,7 @@ import textwrap
 from collections.abc import Callable, Sequence
 
 from benchmark import stopping
-from benchmark.errors import one_line
+from benchmark.errors import BenchmarkError, one_line
 from benchmark.printable import printable
 
 REFUSED = 2
@@ -47,7 +47,7 @@ def show_warnings() -> None:
 
 
 def show_all_signs() -> None:
-    """Let stdout write a question mark in place of a sign that its encoding lacks, as stderr writes a code."""
+    """Let stdout write ``?`` in place of a sign that its encoding lacks."""
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="replace")
 
@@ -62,6 +62,10 @@ def carried_out(work: Callable[[], int]) -> int:
     try:
         stopping.hear()
         try:
+            if sys.flags.optimize:  # which leaves out `assert`, and Hydra reads overrides in some
+                raise BenchmarkError(
+                    "python -O (PYTHONOPTIMIZE) is not supported, for Hydra cannot work with it"
+                )
             status = work()
             sys.stdout.flush()
             return status

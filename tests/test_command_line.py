@@ -306,6 +306,16 @@ def test_a_terminal_without_the_signs_shows_question_marks(words, tmp_path):
     assert b"?" in done.stdout
 
 
+@pytest.mark.parametrize("words", [["benchmark", "task=opinion"], ["benchmark.plan", "demo/noisytune"]])
+def test_python_without_asserts_is_refused(words):
+    line = [sys.executable, "-OO", "-m", *words]
+    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert (
+        done.stderr == "error: python -O (PYTHONOPTIMIZE) is not supported, for Hydra cannot work with it\n"
+    )
+
+
 def test_help_of_reproduce_names_every_table(reproduce):
     status, out, _ = reproduce("--help")
     assert status == 0

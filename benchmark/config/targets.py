@@ -24,6 +24,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from benchmark.config.ranges import check_settings
+from benchmark.config.written import fields_of, required
 from benchmark.errors import BenchmarkError, hint, nearest, one_line
 
 T = TypeVar("T")
@@ -101,14 +102,17 @@ def _check_fields(kind: type, base: type, values: Mapping[str, Any]) -> None:
             f"{kind.__name__} is no dataclass; write @dataclass above `class {kind.__name__}`"
         )
     valid = [field.name for field in fields(kind)]
-    for name in values:
+    truths = [name for name, inner in fields_of(kind).items() if required(inner) is bool]
+    for name, value in values.items():
+        if name in truths and isinstance(value, int) and value not in (0, 1):
+            raise BenchmarkError(f"{name}={value}: a number is no truth value; valid: true, false")
         if name in valid:
             continue
         advice = nearest(name, valid)
         if name in vars(kind).get("__annotations__", {}) and "__dataclass_fields__" not in vars(kind):
             advice = f"; write @dataclass above `class {kind.__name__}`"
         elif not hasattr(base, name) and type(default := getattr(kind, name, None)) in SIMPLE:
-            types = {type(default), type(values[name])}
+            types = {type(default), type(value)}
             named = "float" if types == {int, float} else type(default).__name__
             advice = f"; write `{name}: {named} = {default!r}` in the class"
         raise BenchmarkError(f"{kind.__name__} has no field {name!r}{advice}")

@@ -44,7 +44,7 @@ def check(name: str, table: dict[str, Any], grid: Sequence[Rectangle]) -> None:
 def check_runs(
     name: str, table: dict[str, Any], runs: Iterable[RunConfig], grid: Sequence[Rectangle]
 ) -> None:
-    """Refuse columns of scores that the runs do not have, and quantities of probes that they do not take.
+    """Refuse scores that the runs do not have, and probes that they do not take.
 
     Raises: BenchmarkError naming the table, the place in it, and the valid names.
     """

@@ -15,7 +15,7 @@ OF_ALL_RUNS = ("model", "method", "task")  # axes on which every run has a place
 
 
 def check_layout(layout: dict[str, Any], grid: Sequence[Rectangle], place: str) -> None:
-    """Refuse a layout with an axis that its grid does not have, or a quantity that no figure shows.
+    """Refuse axes that the grid lacks, and quantities that no figure shows.
 
     Raises: BenchmarkError naming the key of the layout, and the valid axes.
     """

@@ -32,7 +32,7 @@ def make_writable(key: str, folder: str | Path) -> None:
 
 
 def check_outside(key: str, place: Path, store: Path | None = None) -> None:
-    """Refuse to write a report into a store, which has records alone: its check would call the report a fault.
+    """Refuse a place in a store for a report: a check of the store would find faults.
 
     ``store`` is the one that a command reads; another is known by its token. Raises: BenchmarkError naming ``key``.
     """

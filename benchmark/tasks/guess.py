@@ -13,10 +13,9 @@ from datasets import ClassLabel, Dataset, Value
 from datasets.features.features import FeatureType
 
 from benchmark.data.rows import Rows
-from benchmark.data.typed import among_numbers, has_comma
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.tasks import answer_forms
-from benchmark.tasks.coding import MISSING
+from benchmark.tasks.targets_in_numbers import check_different, check_finite, check_no_numbers
 from benchmark.tasks.usual_names import ASKED, PAIRS, TAGS, TARGETS, TEXTS, VALUES, WORDS
 
 MOST_CLASSES = 100  # a column with more different values does not hold classes
@@ -141,13 +140,14 @@ def _fill_in_labels(guess: Guess, rows: Dataset, most: int | None) -> None:
             f"the target {guess.target!r} has {longest[:40]}: one label or number per row is wanted, and "
             "several for one example are not supported; name another column with --target"
         )
+    check_finite(guess.target, values)
     counts = Counter(values)
     if isinstance(kind, ClassLabel):
         guess.labels = list(kind.names)
         guess.reasons.append(f"labels: the {len(guess.labels)} names that the data state for {guess.target}")
     elif isinstance(values[0], str):
         if len(counts) > MOST_NUMBERS:
-            _check_no_numbers(guess.target, values)
+            check_no_numbers(guess.target, values)
         if (most and len(counts) > most) or len(counts) == len(values) > 2:
             raise BenchmarkError(
                 f"the target {guess.target!r} has {len(counts)} different texts in {len(values)} rows, too many "
@@ -168,6 +168,7 @@ def _fill_in_labels(guess: Guess, rows: Dataset, most: int | None) -> None:
     elif all(float(value).is_integer() for value in counts) and len(counts) <= MOST_NUMBERS:
         _number_classes(guess, sorted(counts))
     else:
+        check_different(guess.target, counts)
         guess.metrics = ["pearson", "spearman"]
         guess.reasons.append(f"no labels: {guess.target} has {len(counts)} different numbers, a regression")
         guess.reasons.append("metrics: correlations, as for STS-B")
@@ -189,21 +190,6 @@ def _number_classes(guess: Guess, values: list[Any]) -> None:
     guess.reasons.append(
         f"labels: the {len(values)} numbers in {guess.target}; give them names if you know them"
     )
-
-
-def _check_no_numbers(target: str, values: Sequence[Any]) -> None:
-    """Refuse numbers in a spelling that is not read as a number.
-
-    Raises: BenchmarkError naming one of the values.
-    """
-    if all(map(has_comma, values)):
-        raise BenchmarkError(
-            f"the target {target!r} has decimal commas, such as {values[0]!r}: write numbers with a point"
-        )
-    if (odd := among_numbers(values)) is not None:
-        raise BenchmarkError(
-            f"the target {target!r} has {values[odd]!r} among numbers; {MISSING} a missing one"
-        )
 
 
 def _spelt_alike(labels: Sequence[str]) -> list[list[str]]:
