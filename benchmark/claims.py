@@ -20,7 +20,7 @@ from benchmark.grids import grid, recipe
 from benchmark.grids.grid import Grid
 from benchmark.places import in_home
 from benchmark.progress import shown
-from benchmark.records.disk import make_writable
+from benchmark.records.disk import check_outside, make_writable
 from benchmark.records.record import Record
 from benchmark.records.store import Store
 from benchmark.runs.finished import arrays_of, records_at_hand
@@ -55,6 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
     def work() -> int:
         overrides = [name for name in options.names if "=" in name]
         names = [name for name in options.names if name not in overrides]
+        check_outside("--output", options.output)
         show(ledger_of(names, overrides), options.output)
         return 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import logging
 import os
 import re
@@ -14,7 +15,7 @@ import textwrap
 from collections.abc import Callable, Sequence
 
 from benchmark import stopping
-from benchmark.errors import one_line
+from benchmark.errors import BenchmarkError, one_line
 from benchmark.printable import printable
 
 REFUSED = 2
@@ -45,15 +46,26 @@ def show_warnings() -> None:
     logging.basicConfig(handlers=[shown], level=logging.WARNING)
 
 
+def show_all_signs() -> None:
+    """Let stdout write ``?`` in place of a sign that its encoding lacks."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="replace")
+
+
 def carried_out(work: Callable[[], int]) -> int:
     """The exit status of ``work``: its own, 2 for a refusal, 130 for Ctrl-C and 143 for SIGTERM.
 
     Any other error is a fault of the program and is raised on, with its stack trace.
     """
+    show_all_signs()
     show_warnings()
     try:
         stopping.hear()
         try:
+            if sys.flags.optimize:  # which leaves out `assert`, and Hydra reads overrides in some
+                raise BenchmarkError(
+                    "python -O (PYTHONOPTIMIZE) is not supported, for Hydra cannot work with it"
+                )
             status = work()
             sys.stdout.flush()
             return status
@@ -119,14 +131,17 @@ def by_folder(names: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
+def plain_parser(name: str, description: str | None, epilog: str = "") -> argparse.ArgumentParser:
+    """The parser of ``python -m NAME``, whose help can be shown on any terminal."""
+    show_all_signs()
+    return argparse.ArgumentParser(
+        prog=f"python -m {name}", description=description, epilog=epilog, formatter_class=Paragraphs
+    )
+
+
 def parser_of(name: str, description: str, epilog: str = "") -> argparse.ArgumentParser:
     """The parser of ``python -m NAME``, with the ``--args`` that `parse` reads."""
-    made = argparse.ArgumentParser(
-        prog=f"python -m {name}",
-        description=description,
-        epilog=epilog,
-        formatter_class=Paragraphs,
-    )
+    made = plain_parser(name, description, epilog)
     made.add_argument("--args", default="", metavar="STRING", help="more of these in one string, for make")
     return made
 

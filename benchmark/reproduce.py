@@ -18,7 +18,7 @@ from benchmark.places import in_home
 from benchmark.printable import printable
 from benchmark.progress import shown
 from benchmark.records import workers
-from benchmark.records.disk import make_writable
+from benchmark.records.disk import check_outside, make_writable
 from benchmark.records.record import Record
 from benchmark.records.store import Store
 from benchmark.runs.finished import arrays_of, drop_snapshots, records_at_hand
@@ -78,6 +78,7 @@ def reproduce(options: argparse.Namespace) -> int:
     if options.plan:
         return 0
     folder = options.output / ("smoke" if options.smoke else "") / recipe.own_name(planned)
+    check_outside("--output", options.output, store.folder)
     make_writable("--output", folder)
     failed: list[PlannedRun] = []
     if missing and not options.report_only:
@@ -153,6 +154,7 @@ def show(planned: Grid, options: argparse.Namespace) -> int:
         from benchmark import report
 
         folder = options.output / recipe.own_name(planned)
+        check_outside("--output", options.output)
         make_writable("--output", folder)
         report.write(planned, {}, folder)
         print(f"also written: {folder}/table.md, .csv, .tex, .html", file=sys.stderr)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
 import sys
@@ -282,6 +283,37 @@ def test_nothing_is_said_to_a_reader_that_is_gone(words):
     line = f"{shlex.join([sys.executable, '-m', *words])} | true; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", line], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == (f"{UNREAD}\n", "")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["benchmark.reproduce", "--help"],
+        ["benchmark.reproduce", "demo/noisytune", "--report-only"],
+        ["benchmark.methods"],
+    ],
+)
+def test_a_terminal_without_the_signs_shows_question_marks(words, tmp_path):
+    places = (
+        [f"store={tmp_path}/store", "--output", f"{tmp_path}/tables"] if words[-1] == "--report-only" else []
+    )
+    ascii_only = os.environ | {"PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(
+        [sys.executable, "-m", *words, *places], cwd=ROOT, env=ascii_only, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"Traceback" not in done.stderr
+    assert b"?" in done.stdout
+
+
+@pytest.mark.parametrize("words", [["benchmark", "task=opinion"], ["benchmark.plan", "demo/noisytune"]])
+def test_python_without_asserts_is_refused(words):
+    line = [sys.executable, "-OO", "-m", *words]
+    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert (
+        done.stderr == "error: python -O (PYTHONOPTIMIZE) is not supported, for Hydra cannot work with it\n"
+    )
 
 
 def test_help_of_reproduce_names_every_table(reproduce):

@@ -12,7 +12,7 @@ import pytest
 
 from benchmark import plan
 from benchmark.errors import BenchmarkError
-from benchmark.forecast import estimate, lengths, probe, throughput
+from benchmark.forecast import at_hand, estimate, lengths, probe, throughput
 from benchmark.forecast.devices import HERE, MEASURED, NAMED, Rates
 from benchmark.forecast.estimate import Forecaster
 from benchmark.forecast.throughput import Measured, measure
@@ -156,11 +156,32 @@ def test_a_machine_that_cannot_be_measured_says_why(compose, monkeypatch):
     assert "could not be measured (its process died); name a device, e.g. ON=h100" in said.why
 
 
+UNLISTED = "its lengths are not in the table"
+
+
 def test_what_is_not_here_and_not_known_is_unknown_for_a_reason(compose):
     said = Forecaster(on="h100").of(compose(*LNSR, "model.id=some/body"))
     assert said.why == "model bert_large_uncased: its size is unknown, for it is not here"
     said = Forecaster(on="h100").of(compose(*LNSR, "task.repo=some/body"))
-    assert said.why == "task rte: its data are not here, and their lengths are not in the table"
+    assert said.why.startswith(f"task rte: {UNLISTED}, and not here: its data")
+
+
+@pytest.mark.parametrize(
+    ("changes", "lacking"),
+    [
+        (["task=rte", "model=embedded"], "the tokenizer of embedded"),
+        (["task=rte", "model=embedded", "task.repo=some/body"], "its data and the tokenizer of embedded"),
+        (["task=opinion", "model.name=mine", "model.id=some/body"], "the tokenizer of mine"),
+    ],
+)
+def test_what_keeps_lengths_from_being_counted_is_named(changes, lacking, compose, tmp_path, monkeypatch):
+    monkeypatch.setattr(at_hand, "_has", lambda kind, name: name != "some/body")
+    monkeypatch.setattr(lengths, "table", dict)
+    config = compose(*changes)
+    config.cache = str(tmp_path)
+    assert at_hand.lacking(config) == lacking.split(" and ")
+    said = Forecaster(on="h100").of(config)
+    assert said.why == f"task {config.task.name}: {UNLISTED}, and not here: {lacking}"
 
 
 def test_a_plan_counts_what_is_done_and_what_tables_share(compose, record_of, store):
@@ -251,7 +272,7 @@ def test_a_plan_of_what_has_no_forecast_says_unknown(capsys, tmp_path, monkeypat
     assert plan.main(["lnsr/pvalues", f"store={tmp_path}", "--on", "h100"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[2].split()[-5:] == ["unknown"] * 4 + ["400"]
-    assert lines[3].startswith("unknown, 100 runs: task ")
+    assert lines[3].startswith("unknown, 50 runs: task ")  # of one model: its tokenizer is named
 
 
 def test_a_plan_imports_no_torch(tmp_path):

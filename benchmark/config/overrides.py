@@ -17,6 +17,7 @@ from benchmark.config.choices import check_choices
 from benchmark.config.keys import check_keys
 from benchmark.config.searchpath import KEY as SEARCHPATH
 from benchmark.config.written import type_at
+from benchmark.errors import BenchmarkError
 
 # Quoted texts and interpolations stay whole; brackets, commas, colons and spaces separate words.
 WORD = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\$\{[^}]*\}|[^\[\]{},:\s]+|.""", re.DOTALL)
@@ -31,11 +32,21 @@ def as_written(overrides: Sequence[str]) -> list[str]:
     """The overrides, with words quoted that Hydra would read as no text.
 
     A mapping of texts becomes an override for each of its keys. Raises: BenchmarkError for a choice that does
-    not exist, or an impossible key.
+    not exist, an impossible key, or a number for a truth value.
     """
     check_choices(overrides)
     check_keys(overrides)
+    for override in overrides:
+        _check_truth(*override.partition("=")[::2])
     return [_quoted(single) for override in overrides for single in _singly(override)]
+
+
+def _check_truth(key: str, value: str) -> None:
+    """Refuse numbers that would be read as true. Raises: BenchmarkError."""
+    if type_at(key.lstrip("+~").partition("@")[0]) is bool:
+        for word in WORD.findall(value):
+            if word.lstrip("+-").isdecimal() and word not in ("0", "1"):
+                raise BenchmarkError(f"{key}={value}: {word} is no truth value; valid: true, false")
 
 
 def _singly(override: str) -> list[str]:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from importlib import import_module
+from inspect import isfunction, signature
 from pathlib import Path
 from traceback import walk_tb
 from types import ModuleType
@@ -23,6 +24,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from benchmark.config.ranges import check_settings
+from benchmark.config.written import fields_of, required
 from benchmark.errors import BenchmarkError, hint, nearest, one_line
 
 T = TypeVar("T")
@@ -91,19 +93,26 @@ def built(key: str, settings: dict[str, Any], base: type[T]) -> T:
 
 
 def _check_fields(kind: type, base: type, values: Mapping[str, Any]) -> None:
-    """Refuse settings that are no fields of ``kind``; a class that is no dataclass is left to OmegaConf.
+    """Refuse settings that are no fields of ``kind``, and a class without fields.
 
-    Raises: BenchmarkError, with the line to write if the class has an attribute of that name.
+    Raises: BenchmarkError, with the line to write if the class is no dataclass, or has an attribute of that name.
     """
-    valid = [field.name for field in fields(kind)] if is_dataclass(kind) else list(values)
-    for name in values:
+    if not is_dataclass(kind):
+        raise BenchmarkError(
+            f"{kind.__name__} is no dataclass; write @dataclass above `class {kind.__name__}`"
+        )
+    valid = [field.name for field in fields(kind)]
+    truths = [name for name, inner in fields_of(kind).items() if required(inner) is bool]
+    for name, value in values.items():
+        if name in truths and isinstance(value, int) and value not in (0, 1):
+            raise BenchmarkError(f"{name}={value}: a number is no truth value; valid: true, false")
         if name in valid:
             continue
         advice = nearest(name, valid)
         if name in vars(kind).get("__annotations__", {}) and "__dataclass_fields__" not in vars(kind):
             advice = f"; write @dataclass above `class {kind.__name__}`"
         elif not hasattr(base, name) and type(default := getattr(kind, name, None)) in SIMPLE:
-            types = {type(default), type(values[name])}
+            types = {type(default), type(value)}
             named = "float" if types == {int, float} else type(default).__name__
             advice = f"; write `{name}: {named} = {default!r}` in the class"
         raise BenchmarkError(f"{kind.__name__} has no field {name!r}{advice}")
@@ -112,15 +121,34 @@ def _check_fields(kind: type, base: type, values: Mapping[str, Any]) -> None:
 def check_acts(key: str, made: object, base: type, hooks: Sequence[str]) -> None:
     """Refuse an object whose class overrides none of the ``hooks`` of ``base``: it would do nothing.
 
-    Raises: BenchmarkError naming the function that was probably meant to be a hook.
+    Raises: BenchmarkError naming the function that was probably meant to be a hook, or one that cannot be called.
     """
     kind = type(made)
+    _check_functions(key, made, base)
     if any(getattr(kind, hook) is not getattr(base, hook) for hook in hooks):
         return
     own = {name: part for of in kind.__mro__ if not issubclass(base, of) for name, part in vars(of).items()}
     named = [name for name, part in own.items() if callable(part) and not name.startswith("__")]
     meant = next((f": {name!r} is none{said}" for name in named if (said := hint(name, hooks))), "")
     raise BenchmarkError(f"{key}: {kind.__name__} overrides no hook{meant} (valid: {', '.join(hooks)})")
+
+
+def _check_functions(key: str, made: object, base: type) -> None:
+    """Refuse an object whose functions cannot be called as those of ``base``. Raises: BenchmarkError with the line to write."""
+    kind = type(made)
+    for name, meant in vars(base).items():
+        own = f"{key}: {kind.__name__}.{name}"
+        if isinstance(meant, property) and isfunction(getattr(kind, name)):
+            raise BenchmarkError(f"{own}: write @property above `def {name}(self)`")
+        if not isfunction(meant) or getattr(kind, name) is meant:
+            continue
+        wanted = list(signature(meant).parameters)
+        try:
+            signature(getattr(made, name)).bind(*wanted[1:])
+        except (TypeError, ValueError):  # other parameters, or no function
+            raise BenchmarkError(
+                f"{own}: it is called with {', '.join(wanted[1:])}; write `def {name}({', '.join(wanted)})`"
+            ) from None
 
 
 def check_builder(key: str, path: object) -> None:

@@ -46,6 +46,19 @@ AXES_WITHIN = {
     "probe/noise_attenuation": ("layer", "injection"),
     "loss": ("step",),
 }
+# By quantity, the axes within a run along which a figure can draw it.
+DRAWN_ALONG = {
+    "score": ("step",),
+    "std": ("step",),
+    "max": ("step",),
+    "loss": ("step",),
+    "probe/norm_change": ("parameter",),
+    "probe/token_similarity": ("layer",),
+    "probe/linear_probe": ("layer", "probed"),
+    "probe/noise_attenuation": ("layer", "injection"),
+    "probe/sensitivity": ("sensitivity",),
+}
+BINNED = ("sensitivity",)  # axes of counts, which a histogram shows
 
 
 def unit(quantity: str) -> str | None:
@@ -63,6 +76,11 @@ def quantities() -> list[str]:
 def of_arms(quantity: str) -> bool:
     """True if a quantity is of all runs of an arm together."""
     return quantity.split("/")[0] in OF_ARMS
+
+
+def has_panels(name: str) -> bool:
+    """True for a quantity that has panels of its own in a figure."""
+    return name in ("score", "loss") or name.startswith(PROBE)
 
 
 def _is_share(text: str) -> bool:

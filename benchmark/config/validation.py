@@ -23,6 +23,7 @@ from benchmark.config.schema import (
     SplitConfig,
     TaskConfig,
 )
+from benchmark.config.scores import check_scores
 from benchmark.config.splits import choosing_sets, evaluation_splits, splits_of_setting, training_splits
 from benchmark.config.targets import check_builder
 from benchmark.errors import BenchmarkError, unknown
@@ -42,7 +43,8 @@ def validate(config: RunConfig) -> None:
     _validate_protocol(config.protocol)
     _validate_selection(config)
     check_data(config.data)
-    _validate_report(config)
+    report = config.protocol.report.get(config.task.name) or []
+    check_scores(report, config.task, f"protocol.report.{config.task.name}")
     _validate_replay(config)
     check_seeds(config)
     at_least("threads", config.threads, 1)
@@ -114,24 +116,6 @@ def _validate_task(task: TaskConfig) -> None:
             f"task {task.name!r}: give either task.repo or task.builder; for data of your own, "
             "python -m benchmark.tasks new NAME --data FOLDER"
         )
-
-
-def _validate_report(config: RunConfig) -> None:
-    """Refuse a protocol that reports scores which the run's task does not have."""
-    task = config.task
-    key, named = f"protocol.report.{task.name}", config.protocol.report.get(task.name) or []
-    sets = dict(task.evaluate) | evaluation_splits(task)
-    metrics = {name: split.metrics or task.metrics for name, split in sets.items()}
-    metrics |= {"train": task.metrics} if task.score_training else {}
-    known = {
-        name: [value for metric in given for value in METRICS[metric]] for name, given in metrics.items()
-    }
-    scores = [f"{name}/{value}" for name, values in known.items() for value in values]
-    first = next(iter(known))
-    for score in named:
-        place, _, value = score.rpartition("/")
-        if f"{place or first}/{value}" not in scores:
-            raise unknown("score", score, [*dict.fromkeys(known[first]), *scores], key)
 
 
 def _validate_replay(config: RunConfig) -> None:

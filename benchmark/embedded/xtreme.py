@@ -5,11 +5,10 @@ It is made for `model=xtreme_small`, or by hand with `python -m benchmark.embedd
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
-from benchmark.command import Paragraphs, carried_out
+from benchmark.command import carried_out, plain_parser
 from benchmark.embedded.folder import built_once
 from benchmark.places import in_home
 from benchmark.progress import shown
@@ -40,9 +39,7 @@ def build(cache: Path) -> Path:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command and return its exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmark.embedded.xtreme", description=DESCRIPTION, formatter_class=Paragraphs
-    )
+    parser = plain_parser("benchmark.embedded.xtreme", DESCRIPTION)
     parser.add_argument("folder", metavar="FOLDER", type=in_home, help="where to write it")
     folder = parser.parse_args(arguments).folder
 

@@ -19,7 +19,7 @@ PATIENCE = 120.0  # seconds until counting is given up
 
 def lengths_at_hand(config: RunConfig) -> TaskLengths | None:
     """The lengths of a run's examples, counted now; None if data or tokenizer are not here."""
-    if not _is_here(config):
+    if lacking(config):
         return None
     process = multiprocessing.get_context("spawn").Process(target=_count, args=(config,), daemon=True)
     with _offline():
@@ -51,12 +51,16 @@ def _offline() -> Iterator[None]:
             os.environ[OFFLINE] = before
 
 
-def _is_here(config: RunConfig) -> bool:
-    """True if the folders of data and tokenizer exist; a quick check, which the process repeats in full."""
-    task = config.task
+def lacking(config: RunConfig) -> list[str]:
+    """The names of what is not here: data, tokenizer. A quick look at folders, which the process repeats in full."""
+    task, model = config.task, config.model
     splits = [*training_splits(task), *evaluation_splits(task).values()]
     repos = {split.repo or task.repo for split in splits}
-    return _model_is_here(config) and all(repo is None or _has("datasets", repo) for repo in repos)
+    data = all(repo is None or _has("datasets", repo) for repo in repos)
+    return [
+        *([] if data else ["its data"]),
+        *([] if _model_is_here(config) else [f"the tokenizer of {model.name}"]),
+    ]
 
 
 def _model_is_here(config: RunConfig) -> bool:

@@ -216,4 +216,6 @@ def _megabytes(config: RunConfig, lengths: TaskLengths, updates: int, evaluation
 
 
 def _unknown_lengths(config: RunConfig) -> str:
-    return f"task {config.task.name}: its data are not here, and their lengths are not in the table"
+    name, lacking = config.task.name, at_hand.lacking(config)
+    why = f"not here: {' and '.join(lacking)}" if lacking else "they could not be counted here"
+    return f"task {name}: its lengths are not in the table, and {why}"

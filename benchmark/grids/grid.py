@@ -135,7 +135,9 @@ def load(name: str, changes: Iterable[str] = (), small: bool = False) -> Grid:
         runs = {run.overrides: run for run in planned}
     if not runs:
         raise BenchmarkError(f"{name}: no run is left of its grid with {shlex.join(changes) or 'no change'}")
-    validate_all([run.config for run in runs.values()])
+    configs = [run.config for run in runs.values()]
+    validate_all(configs)
+    declaration.check_runs(name, table, configs, declared)
     _check_models(runs.values())
     whole = rectangles.merged(declared)
     changed = own | ({searching.KEY: [wanted.text]} if wanted else {})

@@ -12,6 +12,7 @@ from benchmark.errors import BenchmarkError, unknown
 
 Rectangle = Mapping[str, Sequence[str]]  # a grid's axes and their values, as Hydra overrides spell them
 NAMED = ("model", "task", "data", "protocol")  # axes whose values are the names of configurations
+NOT_ROWS = ("model", "method", "task", "seed")  # axes that have a place of their own in a table
 
 
 def matches(selector: Mapping[str, Any], config: RunConfig) -> bool:

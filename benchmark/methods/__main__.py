@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from benchmark.command import Paragraphs
+from benchmark.command import carried_out, plain_parser
 from benchmark.config.targets import class_of
 from benchmark.config.written import content
 from benchmark.errors import BenchmarkError
@@ -119,11 +118,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     Returns the exit status: 0, or 2 for a refusal.
     """
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmark.methods",
-        description=DESCRIPTION,
-        formatter_class=Paragraphs,
-    )
+    parser = plain_parser("benchmark.methods", DESCRIPTION)
     parser.add_argument(
         "folders",
         metavar="FOLDER",
@@ -133,15 +128,15 @@ def main(arguments: list[str] | None = None) -> int:
         help="a folder with the *.yaml of methods, or with method/*.yaml (default: the project's own)",
     )
     options = parser.parse_args(arguments)
-    try:
+
+    def work() -> int:
         with shown() as tell:
             tell(IMPORTING, 0, 0)
             entries = [entry for folder in options.folders for entry in listing(folder)]
         show(entries)
-    except BenchmarkError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+        return 0
+
+    return carried_out(work)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from benchmark.errors import BenchmarkError
+from benchmark.records import token
 
 SPARE, FILES = 8192, 5  # bytes and files that a run takes beside its record: a lease, a folder of snapshots
 
@@ -28,6 +29,18 @@ def make_writable(key: str, folder: str | Path) -> None:
         raise BenchmarkError(
             f"{key}={folder}: cannot be written to ({why}); choose another folder"
         ) from error
+
+
+def check_outside(key: str, place: Path, store: Path | None = None) -> None:
+    """Refuse a place in a store for a report: a check of the store would find faults.
+
+    ``store`` is the one that a command reads; another is known by its token. Raises: BenchmarkError naming ``key``.
+    """
+    for folder in (resolved := place.resolve(), *resolved.parents):
+        if (folder / token.FILE).is_file() or (store is not None and folder == store.resolve()):
+            raise BenchmarkError(
+                f"{key}={place}: is in the store {folder}, which has records alone; choose another place"
+            )
 
 
 def unwritable(folder: Path, error: OSError) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
+from benchmark.report.published import AVERAGE
+
 NOTHING = "–"
 BEST = "*"
 WIDE = 1.96  # standard errors from the middle of a 95 % interval to its ends
@@ -22,7 +24,10 @@ def score(cell: pd.Series, declared: int) -> str:
         for status in ("missing", "failed", "diverged"):
             if cell[f"runs_{status}"]:
                 return status
-        return "hidden"
+        whole = (
+            cell["runs_finished"] and cell["task"] != AVERAGE
+        )  # a column of the row, and not one of others
+        return "hidden" if whole else NOTHING
     spread = f" ± {cell['score_std']:.2f}" if cell["score_n"] > 1 else ""
     mark = BEST if cell["best"] else ""
     chosen = f" at {cell['chosen']}" if cell["chosen"] else ""

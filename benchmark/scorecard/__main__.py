@@ -15,7 +15,7 @@ from benchmark.grids import grid
 from benchmark.grids.grid import Grid
 from benchmark.places import ROOT, in_home
 from benchmark.printable import printable
-from benchmark.records.disk import make_writable
+from benchmark.records.disk import check_outside, make_writable
 from benchmark.records.record import Record
 from benchmark.records.store import Store
 from benchmark.runs.finished import records_at_hand
@@ -76,6 +76,7 @@ def score(options: argparse.Namespace) -> int:
     fitting = of_methods(campaigns, options.overrides)
     for reference in fitting:  # all of them before the first one adds its records to the store
         check_method(reference.table, method, options.overrides)
+    check_outside("--output", options.output)
     make_writable("--output", options.output)
     for reference in fitting:
         if options.verify and (status := verified(reference)):

@@ -18,6 +18,7 @@ from benchmark.grids import grid
 from benchmark.grids.grid import Grid
 from benchmark.places import ROOT, in_home
 from benchmark.printable import printable
+from benchmark.records.disk import check_outside
 from benchmark.records.store import Store
 from benchmark.runs.finished import records_at_hand
 from benchmark.runs.hits import Hits
@@ -57,6 +58,7 @@ def publish(options: argparse.Namespace) -> int:
             raise unknown("campaign", name, ORDER, f"sweeps/{SWEEPS}/")
     if options.minutes is not None and not 0 < options.minutes < float("inf"):
         raise BenchmarkError(f"--minutes {options.minutes:g}: must be above 0")
+    check_outside("--output", options.output)
     chosen = [name for name in ORDER if name in options.campaigns or not options.campaigns]
     bring(chosen, options.output)
     if options.minutes is not None:

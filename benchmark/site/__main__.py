@@ -13,7 +13,7 @@ from benchmark.grids import grid
 from benchmark.places import in_home
 from benchmark.printable import counted, printable
 from benchmark.progress import shown
-from benchmark.records.disk import make_writable
+from benchmark.records.disk import check_outside, make_writable
 from benchmark.records.store import Store
 
 DESCRIPTION = """\
@@ -46,6 +46,7 @@ def show(words: Sequence[str], output: Path) -> int:
     store = Store(
         next((word[6:] for word in reversed(overrides) if word.startswith("store=")), RunConfig.store)
     )
+    check_outside("--output", output, store.folder)
     make_writable("--output", output)
     with shown() as tell:
         made = making.make(store, names, overrides, output, show_warnings, tell)

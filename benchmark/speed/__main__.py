@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmark.command import Paragraphs, carried_out
+from benchmark.command import carried_out, plain_parser
 from benchmark.config.schema import PRECISIONS
 from benchmark.places import in_home
 from benchmark.speed.timing import GRID, OURS, PLAIN, Amount, Timing
@@ -32,9 +32,7 @@ log = logging.getLogger(__name__)
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command and return its exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmark.speed", description=__doc__, formatter_class=Paragraphs
-    )
+    parser = plain_parser("benchmark.speed", __doc__)
     parser.add_argument("--short", action="store_true", help="fewer rounds, no methods: under 3 minutes")
     parser.add_argument(
         "--model", default="minilm", help="a file of conf/model, or base_random (default: minilm)"

@@ -6,7 +6,6 @@ same stages use the tests' stand-in and give counts in place of times.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import importlib.metadata
 import os
@@ -19,7 +18,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmark.command import Paragraphs, carried_out
+from benchmark.command import carried_out, plain_parser
 from benchmark.config.compose import ROOT
 from benchmark.errors import unknown
 from benchmark.places import in_home
@@ -49,9 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     It is 1 if a stage failed, was killed or missed a target.
     """
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmark.speed.check", description=__doc__, formatter_class=Paragraphs
-    )
+    parser = plain_parser("benchmark.speed.check", __doc__)
     parser.add_argument("--stages", default=",".join(LIMITS), help="some of the stages, by comma")
     parser.add_argument("--minutes", type=float, default=MINUTES, help="for all stages (default: 8)")
     parser.add_argument("--output", type=in_home, default=ROOT / "results" / "reference" / "gpu.md")

@@ -13,6 +13,7 @@ from benchmark.errors import BenchmarkError, unknown
 from benchmark.places import in_home
 from benchmark.printable import counted, printable
 from benchmark.progress import RunProgress, duration, shown
+from benchmark.records.disk import check_outside
 from benchmark.records.store import FAILURES, Store
 from benchmark.store.adding import Added
 from benchmark.store.merging import check_store, merge, runs_of
@@ -148,6 +149,9 @@ def _exported(options: argparse.Namespace) -> int:
 
     if options.output is None and options.every_eval_ever is None:
         raise BenchmarkError("name --output FILE.tar.gz, or --every-eval-ever FOLDER")
+    for key in ("output", "every_eval_ever"):
+        if (place := getattr(options, key)) is not None:
+            check_outside(f"--{key.replace('_', '-')}", place)
     with shown() as progress:
         progress("looking records up", 0, 0)
         chosen = of_tables(options.tables, options.smoke)

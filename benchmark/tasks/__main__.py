@@ -7,7 +7,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from benchmark.command import Paragraphs, carried_out
+from benchmark.command import carried_out, plain_parser
 from benchmark.config.schema import CONFIG
 from benchmark.places import ROOT, in_home
 from benchmark.progress import IMPORTING, shown
@@ -24,11 +24,7 @@ FOLDER has a file for each split, such as train.csv and dev.csv; it may be a rep
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command and return its exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmark.tasks",
-        description=DESCRIPTION,
-        formatter_class=Paragraphs,
-    )
+    parser = plain_parser("benchmark.tasks", DESCRIPTION)
     parser.add_argument("action", choices=["new"], help="write the file of a task")
     parser.add_argument("name", metavar="NAME", help="the task's name")
     parser.add_argument("--data", metavar="FOLDER", required=True, help="a folder, or OWNER/NAME on the hub")

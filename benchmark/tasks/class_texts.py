@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-from benchmark.data.typed import among_numbers, has_comma
-from benchmark.errors import BenchmarkError
-from benchmark.tasks.coding import MISSING
 
 OF_SNLI = frozenset({"entailment", "neutral", "contradiction"})
 UNDECIDED = "-"  # a label of SNLI on which its annotators did not agree
@@ -35,21 +30,6 @@ def classes(target: str, counts: Mapping[str, int]) -> tuple[list[str], dict[str
             f"MIND labels: {UNDECIDED!r} is a class here ({of_all}); in SNLI it stands for no label"
         )
     return labels, {label: label for label in labels} if undecided else {}, reasons
-
-
-def check_no_numbers(target: str, values: Sequence[Any]) -> None:
-    """Refuse numbers in a spelling that is not read as a number.
-
-    Raises: BenchmarkError naming one of the values.
-    """
-    if all(map(has_comma, values)):
-        raise BenchmarkError(
-            f"the target {target!r} has decimal commas, such as {values[0]!r}: write numbers with a point"
-        )
-    if (odd := among_numbers(values)) is not None:
-        raise BenchmarkError(
-            f"the target {target!r} has {values[odd]!r} among numbers; {MISSING} a missing one"
-        )
 
 
 def _spelt_alike(labels: Sequence[str]) -> list[list[str]]:

@@ -15,6 +15,7 @@ from datasets.features.features import FeatureType
 from benchmark.data.rows import Rows
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.tasks import answer_forms, class_texts
+from benchmark.tasks.targets_in_numbers import check_different, check_finite, check_no_numbers
 from benchmark.tasks.usual_names import ASKED, PAIRS, TAGS, TARGETS, TEXTS, VALUES, WORDS
 
 MOST_CLASSES = 100  # a column with more different values does not hold classes
@@ -138,13 +139,14 @@ def _fill_in_labels(guess: Guess, rows: Dataset, most: int | None) -> None:
             f"the target {guess.target!r} has {longest[:40]}: one label or number per row is wanted, and "
             "several for one example are not supported; name another column with --target"
         )
+    check_finite(guess.target, values)
     counts = Counter(values)
     if isinstance(kind, ClassLabel):
         guess.labels = list(kind.names)
         guess.reasons.append(f"labels: the {len(guess.labels)} names that the data state for {guess.target}")
     elif isinstance(values[0], str):
         if len(counts) > MOST_NUMBERS:
-            class_texts.check_no_numbers(guess.target, values)
+            check_no_numbers(guess.target, values)
         if (most and len(counts) > most) or len(counts) == len(values) > 2:
             raise BenchmarkError(
                 f"the target {guess.target!r} has {len(counts)} different texts in {len(values)} rows, too many "
@@ -155,6 +157,7 @@ def _fill_in_labels(guess: Guess, rows: Dataset, most: int | None) -> None:
     elif all(float(value).is_integer() for value in counts) and len(counts) <= MOST_NUMBERS:
         _number_classes(guess, sorted(counts))
     else:
+        check_different(guess.target, counts)
         guess.metrics = ["pearson", "spearman"]
         guess.reasons.append(f"no labels: {guess.target} has {len(counts)} different numbers, a regression")
         guess.reasons.append("metrics: correlations, as for STS-B")

@@ -201,6 +201,53 @@ def test_a_class_that_acts_nowhere_is_refused(theirs: Callable[[str], None]) -> 
 
 
 @pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (
+            "def attach(self, model): pass",
+            "Mine.attach: it is called with model, context; write `def attach(self, model, context)`",
+        ),
+        ("def attach(model, context): pass", "write `def attach(self, model, context)`"),
+        ("def attach(self, model, context, share): pass", "write `def attach(self, model, context)`"),
+        ("def attach(self, model, *, context): pass", "write `def attach(self, model, context)`"),
+        ("attach = 3", "write `def attach(self, model, context)`"),
+        ("def check(self): pass", "write `def check(self, protocol, task)`"),
+        ("def idle(self): return False", "Mine.idle: write @property above `def idle(self)`"),
+    ],
+)
+def test_a_hook_that_cannot_be_called_is_refused_with_the_line_to_write(
+    text: str, says: str, theirs: Callable[[str], None]
+) -> None:
+    theirs(f"{ACTS}\n@dataclass\nclass Mine(Acts):\n    def after(self, update): pass\n    {text}\n")
+    with pytest.raises(BenchmarkError) as refused:
+        methods.build({"mine": {"_target_": "strangers_module.Mine"}})
+    assert str(refused.value).startswith("method.mine: Mine.")
+    assert says in str(refused.value)
+
+
+def test_a_hook_may_name_its_arguments_as_it_likes(theirs: Callable[[str], None]) -> None:
+    for own in (
+        "def attach(self, net, about, share=2): pass",
+        "def attach(self, *both): pass",
+        "idle = True",
+    ):
+        theirs(f"{ACTS}\n@dataclass\nclass Mine(Acts):\n    {own}\n")
+        methods.build({"mine": {"_target_": "strangers_module.Mine"}})
+    theirs("from dataclasses import dataclass\nfrom benchmark.probes.base import Probe\n"
+           "@dataclass\nclass Looks(Probe):\n    def end(self): return {}\n")  # fmt: skip
+    with pytest.raises(BenchmarkError, match=r"probe\.mine: Looks\.end: .*write `def end\(self, subject\)`"):
+        probes.build({"mine": {"_target_": "strangers_module.Looks"}})
+
+
+def test_a_class_that_is_no_dataclass_is_told_the_line_to_write(theirs: Callable[[str], None]) -> None:
+    theirs("from benchmark.methods import Method\nclass Mine(Method):\n    def after(self, update): pass\n")
+    for settings in ({}, {"share": 0.5}):
+        with pytest.raises(BenchmarkError) as refused:
+            methods.build({"mine": {"_target_": "strangers_module.Mine"} | settings})
+        assert str(refused.value) == "method.mine: Mine is no dataclass; write @dataclass above `class Mine`"
+
+
+@pytest.mark.parametrize(
     ("text", "setting", "says"),
     [
         ("@dataclass\nclass Mine(Acts):\n    share = 0.5", 0.25, "write `share: float = 0.5` in the class"),

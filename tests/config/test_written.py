@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from benchmark import methods
 from benchmark.config.compose import ROOT, run_config
 from benchmark.config.overrides import as_written
 from benchmark.config.schema import TaskConfig
@@ -118,6 +119,16 @@ def test_the_type_of_a_place_is_the_schemas() -> None:
 )
 def test_an_override_is_what_was_typed(typed: str, quoted: str) -> None:
     assert as_written([typed]) == [quoted]
+
+
+def test_a_number_is_no_truth_value() -> None:
+    for typed in ("packed=2", "replay=-3", "packed=true,7", "+task.score_training=10"):
+        with pytest.raises(BenchmarkError, match=r"is no truth value; valid: true, false"):
+            as_written([typed])
+    as_written(["packed=0,1", "packed=false,true", "replay=null", "seed=2"])
+    settings = {"_target_": "benchmark.methods.dps.DPS", "dropout": 2}
+    with pytest.raises(BenchmarkError, match=r"method.dps: dropout=2: a number is no truth value"):
+        methods.build({"dps": settings})
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ def test_lengths_at_hand_are_counted_once_and_go_before_the_table(compose, tmp_p
     lengths.kept_at.cache_clear()
     assert lengths_of(config) is None
     config.cache = compose("task=opinion").cache  # where the encoder is built already
-    assert at_hand._is_here(config)
+    assert not at_hand.lacking(config)
     places = [
         place_of_count(config, config.task.train),
         place_of_count(config, config.task.evaluate["validation"]),

@@ -15,12 +15,18 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+import benchmark.scorecard.__main__ as scorecard
+import benchmark.site.__main__ as site
+import benchmark.store.__main__ as stores
+from benchmark import claims, reproduce
 from benchmark.config.schema import RunConfig
+from benchmark.errors import BenchmarkError
 from benchmark.records import disk, token, writing
 from benchmark.records.disk import UnwritableError, short_of_room
 from benchmark.records.record import Failure, Record
 from benchmark.records.store import Store
 from benchmark.records.token import StoreGoneError
+from benchmark.scorecard import publish
 
 ARRAYS = {"losses": np.ones(3, dtype="float32")}
 
@@ -124,3 +130,40 @@ def test_the_token_of_a_store_is_not_asked_for_by_those_who_only_read(tmp_path: 
     assert Store(tmp_path).find("0" * 16) is None
     assert not token.known(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("inner", [".", "reports", "reports/deep"])
+def test_a_report_is_not_written_into_a_store(store: Store, tmp_path: Path, inner: str) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(store.folder)
+    for place in (store.folder / inner, link / inner):
+        with pytest.raises(
+            BenchmarkError, match=f"--output={place}: is in the store {store.folder}, which has"
+        ):
+            disk.check_outside("--output", place)
+    unmade = tmp_path / "unmade"
+    with pytest.raises(BenchmarkError, match=f"is in the store {unmade}"):
+        disk.check_outside("--output", unmade / inner, unmade)
+    disk.check_outside("--output", tmp_path / inner, store.folder)
+
+
+@pytest.mark.parametrize(
+    ("main", "words"),
+    [
+        (reproduce.main, ["lnsr/table4", "--output"]),
+        (reproduce.main, ["demo/noisytune", "task=opinion", "seed=1", "--output"]),
+        (claims.main, ["hype", "--output"]),
+        (site.main, ["hype", "--output"]),
+        (scorecard.main, ["[noisytune]", "--output"]),
+        (publish.main, ["--output"]),
+        (stores.main, ["export", "demo/noisytune", "--every-eval-ever"]),
+        (stores.main, ["export", "demo/noisytune", "--output"]),
+    ],
+    ids=["static", "reproduce", "claims", "site", "scorecard", "publish", "export_files", "export"],
+)
+def test_every_command_that_writes_refuses_a_place_in_a_store(
+    store: Store, main: Callable[[list[str]], int], words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*words, str(store.folder / "reports")]) == 2
+    assert f"{words[-1]}={store.folder}/reports: is in the store {store.folder}" in capsys.readouterr().err
+    assert not (store.folder / "reports").exists()

@@ -76,6 +76,23 @@ def test_numbers_that_are_not_spelt_as_such_are_no_classes(score: Callable[[int]
         guessed(rows(60, score=lambda i: score(i % 30)))
 
 
+@pytest.mark.parametrize(
+    ("score", "line"),
+    [
+        (lambda i: ["inf", "1.5", "2.5"][i % 3], "has 'inf' among numbers; null, or an empty field"),
+        (lambda i: [float("-inf"), 1.5, 2.5][i % 3], "has -inf among numbers"),
+        (lambda i: 1.5, "is 1.5 in every row of the training split"),
+    ],
+)
+def test_scores_that_cannot_be_learnt_are_refused(score: Callable[[int], object], line: str) -> None:
+    with pytest.raises(BenchmarkError, match=f"the target 'score' {line}"):
+        guessed(rows(60, score=score))
+
+
+def test_infinity_may_be_a_word() -> None:
+    assert guessed(rows(60, label=lambda i: ["inf", "fin"][i % 2])).labels == ["fin", "inf"]
+
+
 def test_a_column_of_unlike_values_that_no_task_has_is_passed_over(tmp_path: Path) -> None:
     for split in ("train", "dev"):
         lines = [{"text": "a b", "label": i % 2, "meta": [1, "x"]} for i in range(8)]

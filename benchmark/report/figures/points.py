@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from benchmark.config.units import DRAWN_ALONG, has_panels
 from benchmark.grids.grid import Grid
 from benchmark.records.record import Record
 from benchmark.report.build import Report
@@ -18,7 +19,7 @@ from benchmark.report.published import AVERAGE
 from benchmark.report.sections import VANILLA_LABEL
 
 SCORES = ("score", "std", "max")
-WITHIN = ("step", "layer", "parameter", "probed", "injection", "sensitivity")  # axes within a run
+WITHIN = {axis for axes in DRAWN_ALONG.values() for axis in axes}  # axes within a run
 COLUMN = ("task", "column")
 NUMBERED = {"seed": "seed", "injection": "noise at layer"}
 
@@ -29,9 +30,7 @@ def points(grid: Grid, report: Report, records: Mapping[str, Record], arrays: Ar
     ``x`` is a number, or text if the axis has no numbers on it.
     """
     layout = grid.table["layout"]
-    quantities_shown = [
-        name for name in layout["panels"] if name in ("score", "loss") or name.startswith("probe/")
-    ]
+    quantities_shown = list(filter(has_panels, layout["panels"]))
     facets = [name for name in layout["panels"] if name not in quantities_shown]
     rows = []
     for quantity in quantities_shown or [layout["y"]]:

@@ -9,9 +9,11 @@ import numpy as np
 import pandas as pd
 
 from benchmark.config.schema import METRICS, SELECTIONS, RunConfig
+from benchmark.config.scores import chooses, has_layers
 from benchmark.config.splits import first_metric
 from benchmark.errors import BenchmarkError
 from benchmark.grids.grid import Grid, PlannedRun
+from benchmark.grids.selectors import NOT_ROWS
 from benchmark.records.record import Record, Scores
 from benchmark.report.numbers import layers
 
@@ -19,7 +21,6 @@ Rule = str | list["Rule"]  # a paper's average: one task, or the mean of a list
 
 CELL = ["model", "variant", "methods", "task"]  # columns of a frame that name a cell of the table
 TEXTS = ["model", "variant", "methods", "task", "status", "run_id", "metric", "choice"]
-NOT_ROWS = ("model", "method", "task", "seed")  # axes that have a place of their own in a table
 
 
 def scores(grid: Grid, records: Mapping[str, Record], failed: Collection[str] = ()) -> pd.DataFrame:
@@ -110,7 +111,7 @@ def columns_of(grid: Grid, config: RunConfig) -> list[tuple[str, list[str], list
     return [
         (key, column["report"], column["minus"])
         for key, column in grid.table["columns"].items()
-        if name in column["tasks"] and layers.scored(config, column["report"])
+        if name in column["tasks"] and has_layers(config.task, column["report"])
     ]
 
 
@@ -175,14 +176,14 @@ def _look_up(by_set: dict[str, dict[str, float]], name: str, config: RunConfig) 
     set_name = set_name or next(iter(by_set))
     if set_name not in by_set and set_name in config.task.evaluate:
         return np.nan  # its labels are hidden
-    if layers.chooses(metric_name):
+    if chooses(metric_name):
         return layers.score(by_set, set_name, metric_name)
     try:
         return by_set[set_name][metric_name]
     except KeyError:
         known = [f"{known_set}/{score}" for known_set, scores in by_set.items() for score in scores]
         raise BenchmarkError(
-            f"protocol.report.{config.task.name}: no {name!r} among the scores ({', '.join(known)})"
+            f"a record of {config.task.name} has no {name!r} among its scores ({', '.join(known)})"
         ) from None
 
 

@@ -8,27 +8,13 @@ score; ``task.retrieval.rule=best_on_test`` does, because it takes the best laye
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from statistics import fmean
 
-from benchmark.config.schema import RunConfig
+from benchmark.config.scores import DEV
 from benchmark.errors import BenchmarkError
 from benchmark.records.record import Scores
 
-OTHERS, DEV = "others", "dev"
 Layers = dict[int, float]  # scores by layer
-
-
-def chooses(metric: str) -> bool:
-    """True for a metric that ends with a rule."""
-    return metric.partition("@")[2] in (OTHERS, DEV)
-
-
-def scored(config: RunConfig, report: Sequence[str]) -> bool:
-    """True if a run has the layers that the metrics of a ``report`` choose from."""
-    options = config.task.retrieval
-    several = options.rule != "fixed" or bool(options.compared)
-    return several or not any(map(chooses, (name.rpartition("/")[2] for name in report)))
 
 
 def score(by_set: Scores, set_name: str, metric: str) -> float:
