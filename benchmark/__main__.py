@@ -124,7 +124,7 @@ def summary(record: Record, from_store: bool = False) -> str:
 
 def command_line() -> int:
     """Run Hydra's main and return the exit status."""
-    return carried_out(_command_line)
+    return carried_out(_command_line, goes_on=True)
 
 
 def _command_line() -> int:
@@ -168,7 +168,8 @@ def _checked(arguments: list[str]) -> list[PlannedRun] | None:
     elsewhere = options.config_dir or options.config_name or options.config_path
     if not (options.multirun or tabled or "hydra.mode=MULTIRUN" in given) or asks or elsewhere:
         return None
-    runs = planned(given)
+    with shown():
+        runs = planned(given)
     if runs is not None:
         configs = [run.config for run in runs]
         check_engines(given, configs)

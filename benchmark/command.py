@@ -20,6 +20,7 @@ from benchmark.printable import printable
 
 REFUSED = 2
 WIDEST, NARROWEST = 100, 60  # characters of a help
+KEPT = ": finished runs are kept; the same command goes on from here"
 NUMBER = re.compile(r"(\d+)")
 UNREAD = 141  # the exit status that shells use for a command whose reader is gone
 
@@ -52,10 +53,11 @@ def show_all_signs() -> None:
         sys.stdout.reconfigure(errors="replace")
 
 
-def carried_out(work: Callable[[], int]) -> int:
+def carried_out(work: Callable[[], int], goes_on: bool = False) -> int:
     """The exit status of ``work``: its own, 2 for a refusal, 130 for Ctrl-C and 143 for SIGTERM.
 
-    Any other error is a fault of the program and is raised on, with its stack trace.
+    ``goes_on`` is for commands that make runs: started again, they make those that are missing. Any other error is
+    a fault of the program and is raised on, with its stack trace.
     """
     show_all_signs()
     show_warnings()
@@ -80,9 +82,7 @@ def carried_out(work: Callable[[], int]) -> int:
             return REFUSED
     except stopping.Stopped as stopped:
         signs = "\n" if sys.stderr.isatty() else ""  # a terminal shows ^C at the beginning of the line
-        print(
-            f"{signs}{stopped}: finished runs are kept; the same command goes on from here", file=sys.stderr
-        )
+        print(f"{signs}{stopped}{KEPT if goes_on else ''}", file=sys.stderr)
         return stopped.status
 
 

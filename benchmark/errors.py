@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import errno
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -21,6 +22,7 @@ LISTS = {
     ("table", "paper or table", "paper or table with claims"), "python -m benchmark.reproduce --help"
 )
 MANY, NEAR = 24, 5  # names: above so many, a refusal lists only the nearest few
+OF_A_CHOICE = re.compile(r"(method|probe)\.([^.]+)")  # the key of one of several choices
 # Errors of the system for a path that cannot be used.
 OF_PATHS = (errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.ELOOP, errno.EROFS)
 IN_THE_WAY = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
@@ -140,6 +142,9 @@ def _omegaconf_line(error: BaseException) -> str:
     message = str(error).split("\n")[0]
     key, parent = getattr(error, "full_key", None), getattr(error, "parent_node", None)
     if key and isinstance(parent, Iterable) and "not in" in message:
+        if (named := OF_A_CHOICE.fullmatch(key)) and named[2] not in parent:
+            has = f"{named[1]}=[{','.join(map(str, parent))}]"
+            return f"{key}: the run has {has}; {named[1]}=[{named[2]}] chooses it{hint(named[2], map(str, parent))}"
         if not list(parent):
             return f"no key {key!r} yet: write +{key}=… to add it"
         return f"unknown key {key!r}{nearest(getattr(error, 'key', key), parent)}"

@@ -21,6 +21,7 @@ from benchmark.grids.grid import Grid, PlannedRun
 from benchmark.progress import hearer, shown, silence
 from benchmark.records.store import Store
 from benchmark.runs.hits import Hits
+from benchmark.runs.plugins import check_changed
 from benchmark.runs.uncollected import uncollected
 
 DESCRIPTION = f"""\
@@ -155,6 +156,8 @@ def plan(names: Sequence[str], overrides: Sequence[str], smoke: bool, on: str = 
     wanted = {run.run_id: run.config for planned in grids for run in planned.runs}
     hits = Hits(store)
     records = hits.of_runs(wanted)
+    for planned in grids:
+        check_changed(planned, (run for run in planned.runs if run.run_id not in records))
     if first:
         forecaster.measured = measure(store, costs(store, records))
     plans, last = rows(grids, set(records), forecaster, hits.unknown), None

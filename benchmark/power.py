@@ -39,6 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
         from benchmark.report.foresight import foresee  # imports pandas, which --help does not need
         from benchmark.report.foresight_text import render
         from benchmark.runs.finished import load_records
+        from benchmark.runs.plugins import check_changed
 
         if not -1 <= options.correlation <= 1:
             raise BenchmarkError(f"--correlation {options.correlation}: valid are numbers from -1 to 1")
@@ -47,7 +48,9 @@ def main(arguments: list[str] | None = None) -> int:
             planned = grid.load(options.table, options.changes)
             if not planned.table["claims"]:
                 raise BenchmarkError(f"{planned.name} has no claims, so there is nothing to find")
-            foreseen = foresee(planned, load_records(planned), options.correlation)
+            records = load_records(planned)
+            check_changed(planned, (run for run in planned.runs if run.run_id not in records))
+            foreseen = foresee(planned, records, options.correlation)
         seeds = len({run.config.seed for run in planned.runs})
         print(render(foreseen, seeds, options.correlation))
         return 0

@@ -23,7 +23,7 @@ from benchmark.records.record import Record
 from benchmark.records.store import Store
 from benchmark.runs.finished import arrays_of, drop_snapshots, records_at_hand
 from benchmark.runs.hits import Hits
-from benchmark.runs.plugins import check_plugins, check_trackers
+from benchmark.runs.plugins import check_changed, check_plugins, check_trackers
 from benchmark.runs.reported import Reported
 from benchmark.runs.uncollected import uncollected
 
@@ -56,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, help="runs at a time (default: cores / threads)")
     parser.add_argument("--output", type=in_home, default=Path("results/tables"), help="where reports go")
     options = parse(parser, arguments)
-    return carried_out(lambda: reproduce(options))
+    return carried_out(lambda: reproduce(options), goes_on=not (options.plan or options.report_only))
 
 
 def reproduce(options: argparse.Namespace) -> int:
@@ -72,6 +72,8 @@ def reproduce(options: argparse.Namespace) -> int:
     hits = Hits(store)
     with shown():
         records, missing = look_up(planned, hits)
+        if not options.report_only:
+            check_changed(planned, missing)
     for line in changed_records(hits):
         print(line, file=sys.stderr)
     print(plan(planned, missing, len(hits.unknown)), file=sys.stderr, flush=True)

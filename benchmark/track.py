@@ -65,7 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(printable(", ".join(facts)))
         return 1 if sent.left_out else 0
 
-    return carried_out(work)
+    return carried_out(work, goes_on=True)
 
 
 def tracker_of(overrides: Sequence[str]) -> WandB:

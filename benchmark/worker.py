@@ -59,7 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
         planned = grid.load(options.table, [*options.overrides, *of_store], options.smoke)
         return make(planned, options.workers, options.minutes, options.stamp)
 
-    return carried_out(work)
+    return carried_out(work, goes_on=True)
 
 
 def end_with_stdin() -> None:

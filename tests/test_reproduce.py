@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -9,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from benchmark import claims, plan, power, worker
+from benchmark import claims, plan, power, stopping, worker
+from benchmark.command import KEPT
 from benchmark.grids import grid
 from benchmark.records.record import Record
 from benchmark.records.store import Store
@@ -58,6 +60,40 @@ def test_a_wrong_value_is_refused_though_the_whole_table_is_in_the_store(
     status, _, err = reproduce(*words, *override.split())
     assert (status, err.count("\n")) == (2, 1), err
     assert said in err
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ("method.noisytune.intensity=-5", "method.noisytune: intensity=-5.0: lambda must be at least 0"),
+        ("method.noisytune.intensity=0.1,abc", "method.noisytune: intensity: Value 'abc' of type 'str'"),
+        ("+method.noisytune.intensty=1", "NoisyTune has no field 'intensty'; did you mean 'intensity'?"),
+        ("method=[noisytune,noisytune_gaussian]", "cannot act together: two variants of NoisyTune"),
+    ],
+)
+def test_every_plan_refuses_settings_of_methods_as_a_run_does(
+    changes: str, said: str, reproduce: Callable[..., tuple[int, str, str]], tmp_path: Path, capsys: Any
+) -> None:
+    status, _, err = reproduce("demo/noisytune", "task=opinion", "seed=1", changes, "--plan")
+    assert (status, err.count("\n")) == (2, 1), err
+    assert said in err
+    words = ["noisytune/table2", "task=rte", "seed=1", changes, f"store={tmp_path}"]
+    for command, further in ((plan, ["--on", "h100"]), (power, [])):
+        assert called(command.main, capsys, *words, *further) == (2, "", err)
+
+
+@pytest.mark.parametrize(
+    ("options", "goes_on"), [([], True), (["--plan"], False), (["--report-only"], False)]
+)
+def test_a_command_that_makes_no_run_does_not_say_that_it_goes_on(
+    options: list[str], goes_on: bool, reproduce: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> None:
+        raise stopping.Stopped(signal.SIGTERM)
+
+    monkeypatch.setattr(grid, "load", stop)
+    status, _, err = reproduce("demo/noisytune", *options)
+    assert (status, err) == (143, f"stopped by SIGTERM{KEPT if goes_on else ''}\n")
 
 
 WRONG = ["demo/noisytune", "task=opinion", "protocol.selection=bets"]

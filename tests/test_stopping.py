@@ -44,7 +44,7 @@ def work():
     finally:
         raise ValueError("half of it is missing")
 
-sys.exit(carried_out(work))
+sys.exit(carried_out(work, goes_on=True))
 """
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
 
 from benchmark.config.names import LONGEST
 from benchmark.config.own_model import folders
@@ -76,7 +77,7 @@ def _values(argument: str) -> list[Any]:
         if override.is_choice_sweep():
             return [parser.parse_override(f"x={text}").value() for text in override.sweep_string_iterator()]
         return [] if override.is_sweep_override() else [override.value()]
-    except HydraException:
+    except (HydraException, OmegaConfBaseException, ValueError):  # `rectangles.axes` says what is wrong
         return []
 
 

@@ -24,6 +24,9 @@ BY_NAME = 3  # the first schema in which code of ours counts by its name
 NAMED_BY = {"_target_": -1, "builder": -2}
 OURS = __name__.partition(".")[0]
 
+# Parts of a run's configuration that its id has; the others say where and how it is made.
+SHARED = ("model", "task", "protocol", "data", "method", "probe", "threads", "packed")
+COUNTED = (*SHARED, "seed", "seeds")
 # Keys of a task that are left out: their splits are stated instead, or they change no result.
 LEFT_OUT = {"name", "label", "remark", "train", "evaluate", "setting", "settings", "translations"}
 ENCODE = json.JSONEncoder(sort_keys=True).encode  # made once: `json.dumps` makes one for every text
@@ -90,8 +93,7 @@ def _hash(texts: Mapping[str, str]) -> str:
 
 def _differ_in_seed(one: RunConfig, other: RunConfig) -> bool:
     """True if two configurations share all parts that count, and no seed is separate."""
-    parts = ("model", "task", "protocol", "data", "method", "probe", "threads", "packed")
-    shared = all(getattr(one, part) is getattr(other, part) for part in parts)
+    shared = all(getattr(one, part) is getattr(other, part) for part in SHARED)
     return shared and one.seeds == other.seeds == DEFAULTS.seeds
 
 

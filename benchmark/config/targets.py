@@ -78,8 +78,10 @@ def built(key: str, settings: dict[str, Any], base: type[T]) -> T:
     """
     if not isinstance(settings, dict) or "_target_" not in settings:
         group, _, name = key.partition(".")
-        header = f"; does its file in conf/{group}/ begin with `# @package {group}.NAME`?" if name else ""
-        raise BenchmarkError(f"{key}: expected a mapping with `_target_`{header}")
+        advice = f"; does its file in conf/{group}/ begin with `# @package {group}.NAME`?" if name else ""
+        if name and isinstance(settings, dict):  # settings without a file that names the class
+            advice = f"; {group}=[{name}] chooses it, if conf/{group}/ has its file"
+        raise BenchmarkError(f"{key}: expected a mapping with `_target_`{advice}")
     kind = class_of(key, settings["_target_"], base)
     values = {name: value for name, value in settings.items() if name != "_target_"}
     try:

@@ -8,6 +8,7 @@ from typing import Any
 from benchmark.config.ranges import check_seeds
 from benchmark.config.schema import RunConfig
 from benchmark.config.validation import validate
+from benchmark.progress import hearer, silence
 
 APART = ("seed", "seeds", "method")  # keys that differ between runs whose other parts are the same
 SIMPLE = (str, int, float, type(None))
@@ -16,7 +17,9 @@ SIMPLE = (str, int, float, type(None))
 def validate_all(configs: Collection[RunConfig]) -> None:
     """Validate every configuration, each combination of parts once. Raises: BenchmarkError for the first fault."""
     seeds, parts, methods = set[tuple[Any, ...]](), set[tuple[Any, ...]](), set[str]()
-    for config in configs:
+    tell = hearer(silence)
+    for number, config in enumerate(configs):
+        tell("runs checked", number, len(configs))
         of_seeds = (config.seed, *vars(config.seeds).values())
         if of_seeds not in seeds:
             check_seeds(config)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from benchmark.config import written
 from benchmark.config.compose import composing
-from benchmark.config.identity import run_ids
+from benchmark.config.identity import COUNTED, run_ids
 from benchmark.config.overrides import as_written
 from benchmark.config.own_model import with_own_choice
 from benchmark.config.schema import RunConfig
@@ -24,10 +25,12 @@ from benchmark.config.searchpath import folders, parted
 from benchmark.config.validated_once import validate_all
 from benchmark.errors import BenchmarkError, unknown
 from benchmark.grids import declaration, parts, rectangles, searching, smoke, stated
-from benchmark.grids.rectangles import Axes, axes
+from benchmark.grids.rectangles import Axes, axes, override_of
+from benchmark.progress import hearer, silence
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # about ten times as fast, if PyYAML was built with it
 REFUSALS = (parts.Elsewhere, BenchmarkError, HydraException, OmegaConfBaseException)
+AT_ONCE = 1000  # seeds whose runs are composed between two reports of progress
 __all__ = ["Grid", "PlannedRun", "axes", "claiming", "load", "tables"]
 
 
@@ -121,6 +124,7 @@ def load(name: str, changes: Iterable[str] = (), small: bool = False) -> Grid:
         if table["static"]:
             return Grid(name, table, {}, own, [], search=search)
         grid = rectangles.narrowed(declared, own)
+        _check_places(rectangles.merged(grid))
         if small:
             grid, table, fixed = (
                 smoke.shrunk(grid, table, search),
@@ -131,8 +135,7 @@ def load(name: str, changes: Iterable[str] = (), small: bool = False) -> Grid:
             first = partial(_first, name, fixed, search)
             grid, keys = searching.searched(wanted, grid, declared, table["search"], first)
             table = table | {"search": keys}
-        planned = (run for rectangle in grid for run in planned_runs(name, fixed, rectangle, search))
-        runs = {run.overrides: run for run in planned}
+        runs = _runs_of(grid, partial(planned_runs, name, fixed, search=search))
     if not runs:
         raise BenchmarkError(f"{name}: no run is left of its grid with {shlex.join(changes) or 'no change'}")
     configs = [run.config for run in runs.values()]
@@ -142,6 +145,18 @@ def load(name: str, changes: Iterable[str] = (), small: bool = False) -> Grid:
     whole = rectangles.merged(declared)
     changed = own | ({searching.KEY: [wanted.text]} if wanted else {})
     return Grid(name, table, rectangles.merged(grid), changed, list(runs.values()), whole, search)
+
+
+def _runs_of(
+    grid: Sequence[Axes], planned: Callable[[Axes], Iterable[PlannedRun]]
+) -> dict[tuple[str, ...], PlannedRun]:
+    """The runs of all rectangles by their overrides; one that several rectangles have is there once."""
+    runs: dict[tuple[str, ...], PlannedRun] = {}
+    tell, total = hearer(silence), sum(prod(map(len, rectangle.values())) for rectangle in grid)
+    for number, run in enumerate(run for rectangle in grid for run in planned(rectangle)):
+        tell("runs composed", number, total)
+        runs[run.overrides] = run
+    return runs
 
 
 def _first(name: str, fixed: dict[str, str] | None, search: tuple[str, ...], rectangle: Axes) -> RunConfig:
@@ -168,6 +183,16 @@ def _fixed_choices(path: Path) -> dict[str, str] | None:
     return choices
 
 
+def _check_places(axes: Axes) -> None:
+    """Refuse several values of what a run's id does not have: a grid would use the first alone."""
+    for key, values in axes.items():
+        part = key.partition(".")[0]
+        if len(values) > 1 and part in RunConfig.__dataclass_fields__ and part not in COUNTED:
+            raise BenchmarkError(
+                f"{key}={','.join(values)}: one value for a grid, as a run with another has the same id"
+            )
+
+
 def _check_models(runs: Iterable[PlannedRun]) -> None:
     """Raises: BenchmarkError for two folders of one name: the scores of their models would be averaged."""
     chosen: dict[str, str] = {}
@@ -184,26 +209,29 @@ def planned_runs(
     name: str, fixed: dict[str, str] | None, axes: Axes, search: tuple[str, ...]
 ) -> Iterable[PlannedRun]:
     """The planned runs of a rectangle, composed once per combination without the seed."""
-    seeds = [_seed(value) for value in axes.get("seed", ["1"])]
-    unseeded = {key: values for key, values in axes.items() if key != "seed"}
+    seeds = [_seed(value) for value in axes.get(rectangles.SEED, ["1"])]
+    unseeded = {key: values for key, values in axes.items() if key != rectangles.SEED}
     groups = {key for key in unseeded if parts.is_group(key)}
     for combination in itertools.product(*unseeded.values()):
         values = dict(zip(unseeded, combination, strict=True))
-        chosen = [f"{key}={value}" for key, value in values.items()]
+        chosen = [override_of(key, value) for key, value in values.items()]
         if fixed is None:
             shared = [f"+sweeps={name}"]
-            configs = parts.whole([*search, *shared, *chosen], seeds)
+            configurations = partial(parts.whole, [*search, *shared, *chosen])
         else:
             shared = [f"{key}={value}" for key, value in fixed.items() if key not in values]
             choices = {key: value for key, value in (fixed | values).items() if key in groups or key in fixed}
-            others = [f"{k}={v}" for k, v in values.items() if k not in groups]
-            configs = composed(choices, others, seeds, search)
-        for seed, config, name_of_run in zip(seeds, configs, run_ids(configs), strict=True):
-            yield PlannedRun(config, (*shared, *chosen, f"seed={seed}"), name_of_run)
+            others = [override_of(key, value) for key, value in values.items() if key not in groups]
+            configurations = partial(composed, choices, others, search=search)
+        for first in range(0, len(seeds), AT_ONCE):
+            some = seeds[first : first + AT_ONCE]
+            configs = configurations(some)
+            for seed, config, name_of_run in zip(some, configs, run_ids(configs), strict=True):
+                yield PlannedRun(config, (*shared, *chosen, f"seed={seed}"), name_of_run)
 
 
 def composed(
-    choices: dict[str, str], values: list[str], seeds: list[int], search: tuple[str, ...] = ()
+    choices: dict[str, str], values: list[str], seeds: Sequence[int], search: tuple[str, ...] = ()
 ) -> list[RunConfig]:
     """One configuration per seed, from parts if possible, else composed as a whole.
 

@@ -12,11 +12,13 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from benchmark.config.compose import composing
+from benchmark.config.own_model import MULTIRUN
 from benchmark.config.searchpath import parted
 from benchmark.config.validated_once import validate_all
 from benchmark.errors import BenchmarkError
 from benchmark.grids import grid, rectangles, searching
 from benchmark.grids.grid import PlannedRun
+from benchmark.grids.rectangles import Axes
 
 TABLE = "+sweeps="
 
@@ -40,37 +42,60 @@ def planned(overrides: Sequence[str]) -> list[PlannedRun] | None:
     if table:
         return grid.load(table, [*search, *of_runs]).runs
     left_out = [change for change in of_runs if change.startswith("~")]
-    axes = rectangles.axes(change for change in of_runs if change not in left_out)
+    changes = rectangles.axes(change for change in of_runs if change not in left_out)
     with composing():
-        runs = list(grid.planned_runs("", {}, axes, (*search, *left_out)))
+        runs = [
+            run
+            for axes in rectangles.narrowed([{}], changes)
+            for run in grid.planned_runs("", {}, axes, (*search, *left_out))
+        ]
     validate_all([run.config for run in runs])
     return runs
 
 
 def multiruns(arguments: Sequence[str]) -> list[list[str]]:
-    """The command lines that run the grid of ``+sweeps=TABLE``, one for each rectangle.
+    """The command lines of a table's grid or a multirun, one for each rectangle.
 
-    A command line comes back unchanged if it names no table, if its table has a single rectangle, or if Hydra
-    will refuse it. Raises: BenchmarkError for a change without values.
+    A command line comes back unchanged if it names a single run, if Hydra's sweeper makes the same runs of it,
+    or if Hydra will refuse it. Raises: BenchmarkError for a change without values.
     """
+    table = any(argument.startswith(TABLE) for argument in arguments)
+    if not table and not MULTIRUN & {*arguments}:
+        return [list(arguments)]
     of_hydra = [argument for argument in arguments if argument.startswith((TABLE, "hydra.", "hydra/"))]
-    if not any(argument.startswith(TABLE) for argument in of_hydra):
-        return [list(arguments)]
-    try:
-        with composing():
-            sweep = compose("config", of_hydra, return_hydra_config=True)
-    except (HydraException, OmegaConfBaseException):
-        return [list(arguments)]
-    if sweep.table is None or not sweep.table.grids:
-        return [list(arguments)]
     changes = [
         argument
         for argument in arguments
-        if "=" in argument and not argument.startswith("-") and argument not in of_hydra
+        if "=" in argument and not argument.startswith(("-", "~")) and argument not in of_hydra
     ]
-    declared = rectangles.declared(sweep.hydra.sweeper.params or {}, sweep.table.grids)
-    others = [argument for argument in arguments if argument not in changes]
+    try:
+        declared = _declared(of_hydra) if table else [{}]
+    except (HydraException, OmegaConfBaseException):
+        return [list(arguments)]
+    grid = rectangles.narrowed(declared, rectangles.axes(changes))
+    if len(declared) == len(grid) == 1 and not any(change.startswith("+") for change in changes):
+        return [list(arguments)]
+    # Options stay before or after all overrides.
+    first = next(
+        n for n, argument in enumerate(arguments) if argument in changes or argument.startswith(TABLE)
+    )
+    rest = [argument for argument in arguments[first:] if argument not in changes]
+    of_table = ["hydra.sweeper.params=null"] * table
     return [
-        [*others, "hydra.sweeper.params=null", *(f"{key}={','.join(values)}" for key, values in axes.items())]
-        for axes in rectangles.narrowed(declared, rectangles.axes(changes))
+        [
+            *arguments[:first],
+            *of_table,
+            *(rectangles.override_of(key, ",".join(values)) for key, values in axes.items()),
+            *rest,
+        ]
+        for axes in grid
     ]
+
+
+def _declared(of_hydra: Sequence[str]) -> list[Axes]:
+    """The rectangles that the table of a command line declares."""
+    with composing():
+        sweep = compose("config", list(of_hydra), return_hydra_config=True)
+    return rectangles.declared(
+        sweep.hydra.sweeper.params or {}, sweep.table.grids if sweep.table is not None else ()
+    )

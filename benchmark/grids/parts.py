@@ -53,10 +53,14 @@ def configurations(
     tree = dict(_defaults(search))
     for group, choice in choices.items():
         tree[group] = part(group, choice, search)
+    done: list[tuple[str, ...]] = []
     for override in values:
         group = override.lstrip("+").split(".", 1)[0].split("=", 1)[0]
         path, value = _value(group, choices.get(group), override, search)
+        if isinstance(value, dict) and any(earlier[: len(path)] == path for earlier in done):
+            raise Elsewhere(override)  # it was merged with the file's mapping, not with the changed one
         put(tree, path, value)
+        done.append(path)
     if any(SEED.search(text) for text in interpolations.texts(tree)):
         return [_resolved(tree | {"seed": seed}) for seed in seeds]
     config = _resolved(tree)
@@ -159,11 +163,14 @@ def _value(
     """The path that an override sets, and the typed value at this path."""
     parsed = _parser().parse_override(override)
     path = tuple(parsed.key_or_group.split("."))
-    if parsed.is_delete() or parsed.package is not None or parsed.is_force_add():
+    if parsed.is_delete() or parsed.package is not None:
         raise Elsewhere(override)
     chosen = {} if choice is None else {group: part(group, choice, search)}
+    new = parsed.value()
+    # `++` sets a key that is there, or else adds it; into a mapping it may bring new keys.
+    adds = parsed.is_add() or (parsed.is_force_add() and isinstance(new, dict))
     with suppress(Unsure):
-        return path, fragments.value(_defaults(search) | chosen, path, parsed.value(), parsed.is_add())
+        return path, fragments.value(_defaults(search) | chosen, path, new, adds)
     value: Any = _composed(*search, *([f"{group}={choice}"] if choice is not None else []), override)
     for key in path:
         if key not in value:

@@ -15,7 +15,7 @@ from benchmark.config.schema import RunConfig
 from benchmark.grids import grid as grids
 from benchmark.grids import searching
 from benchmark.grids.grid import Grid
-from benchmark.grids.rectangles import Axes
+from benchmark.grids.rectangles import Axes, override_of
 
 PARTS = ("model", "task", "method", "protocol", "data")
 PLACES = ("store", "cache", "device", "engine")  # a grid stays the same grid in other places
@@ -33,12 +33,12 @@ def changed(grid: Grid) -> Axes:
     new = {
         key: values
         for key, values in keys.items()
-        if any(value not in grid.declared.get(key.lstrip("+"), ()) for value in values)
+        if any(value not in grid.declared.get(key, ()) for value in values)
     }
     if not new or any(key in GROUPS and key in grid.declared for key in new):
         return new
     kept = [
-        f"{key}={','.join(values)}"
+        override_of(key, ",".join(values))
         for key, values in grid.changed.items()
         if key == searching.KEY or (key in keys and key not in new)
     ]

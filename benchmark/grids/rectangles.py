@@ -2,57 +2,73 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import ChoiceSweep, Glob, IntervalSweep, Override, Sweep
+from hydra.core.override_parser.types import Glob, Override
+from hydra.errors import HydraException, OverrideParseException
+from omegaconf.errors import OmegaConfBaseException
 
-from benchmark.errors import BenchmarkError
+from benchmark.errors import BenchmarkError, hint
 
 Axes = dict[str, list[str]]
+OF_CHOICES = ("method", "probe")  # groups whose settings are of the runs that chose them
+SEED = "seed"
+NAME = re.compile(r"\w+")
+
+
+class Axis(str):
+    """The name of an axis: a key without the ``+`` or ``++`` of its override.
+
+    They are kept as ``sign``, so that ``KEY``, ``+KEY`` and ``++KEY`` are one axis.
+    """
+
+    sign = ""
+
+
+def override_of(key: str, value: str) -> str:
+    """The override that sets an axis to a value, with the axis's sign."""
+    return f"{getattr(key, 'sign', '')}{key}={value}"
 
 
 def axes(overrides: Iterable[str]) -> Axes:
     """The values of every override, in Hydra's sweep syntax (``1,2``, ``range(1,6)``, ``[],[noisytune]``).
 
-    Raises: BenchmarkError for an axis without values, with a pattern (``glob(*)``) instead of values, or with a
-    range among other values.
+    Raises: BenchmarkError for an axis without values, or with something else that cannot be listed.
     """
-    values_by_key = {}
+    values_by_key: Axes = {}
     for override in overrides:
-        key, values = _axis(override)
-        values_by_key[key] = list(values)
+        sign, key, values = _axis(override)
+        axis = Axis(key)
+        axis.sign = sign
+        values_by_key[axis] = list(values)
     return values_by_key
 
 
 @cache
-def _axis(text: str) -> tuple[str, tuple[str, ...]]:
-    """The key and the values of an override; cached, since the rectangles of a grid share most axes."""
-    [override] = OverridesParser.create().parse_overrides([text])
-    key = override.get_key_element()
-    if isinstance(override.value(), Glob):
-        raise BenchmarkError(f"{override.input_line}: name the values themselves, as in {key}=ONE,OTHER")
-    if _is_mixed(override.value()):
+def _axis(text: str) -> tuple[str, str, tuple[str, ...]]:
+    """The sign, key and values of an override; cached, since the rectangles of a grid share most axes."""
+    try:
+        [override] = OverridesParser.create().parse_overrides([text])
+        whole_key = override.get_key_element()
+        key = whole_key.lstrip("+")
+        if isinstance(override.value(), Glob):
+            raise BenchmarkError(f"{text}: name the values themselves, as in {key}=ONE,OTHER")
+        values = tuple(value.split("=", 1)[1] for value in _single_values(override))
+    except OverrideParseException:
+        raise  # it names the override and the place
+    except (HydraException, OmegaConfBaseException, ValueError) as error:  # ValueError: range(1,9,0)
+        key = text.partition("=")[0].lstrip("+")
         raise BenchmarkError(
-            f"{override.input_line}: no list of values; valid: a range alone, {key}=range(1,4), or values with "
-            f"commas, {key}=ONE,OTHER"
-        )
-    values = tuple(value.split("=", 1)[1] for value in _single_values(override))
+            f"{text}: no list of values; valid are {key}=ONE,OTHER or {key}=range(FROM,BELOW,STEP), without "
+            "one within the other, and a STEP that is not 0"
+        ) from error
     if not values:
-        raise BenchmarkError(f"{override.input_line}: names no value")
-    return key, values
-
-
-def _is_mixed(value: Any) -> bool:
-    """True for an interval, or for a range or a choice within other values."""
-    inner = value.list if isinstance(value, ChoiceSweep) else value
-    inner = list(inner.values()) if isinstance(inner, dict) else inner
-    parts = inner if isinstance(inner, list) else []
-    return isinstance(value, IntervalSweep) or any(
-        isinstance(part, Sweep | Glob) or _is_mixed(part) for part in parts
-    )
+        raise BenchmarkError(f"{text}: names no value")
+    # Keys without a dot are always there, and Hydra adds no key that is there.
+    return whole_key.removesuffix(key) if "." in key else "", key, values
 
 
 def _single_values(override: Override) -> list[str]:
@@ -79,17 +95,60 @@ def narrowed(grid: Sequence[Axes], changes: Axes) -> list[Axes]:
     """``grid`` with a user's changes, without the rectangles that become empty.
 
     If all rectangles agree on an axis, or none has it, each takes all requested values. If they differ, each
-    keeps the requested values it has. A rectangle without the axis is dropped, unless the axis is a method's
-    hyper-parameter, which runs of other methods cannot have. A value that no rectangle declares is added to
+    keeps the requested values it has. A rectangle without the axis is dropped, unless the axis is a setting of
+    a method or probe, which is for the runs that have it. A value that no rectangle declares is added to
     the first rectangle with the axis.
+
+    Raises: BenchmarkError for ``~KEY`` of an axis, or a setting of a method or probe that no run has.
     """
     rectangles = [dict(rectangle) for rectangle in grid]
     for key, values in changes.items():
         rectangles = _with_axis(rectangles, key, values)
+    for group in OF_CHOICES:
+        whole = rectangles
+        rectangles = [part for rectangle in whole for part in _by_settings(rectangle, group)]
+        for key in changes:
+            if _is_setting(key, group) and not any(key in rectangle for rectangle in rectangles):
+                raise _of_no_run(group, override_of(key, ",".join(changes[key])), whole)
     return rectangles
 
 
+def _by_settings(rectangle: Axes, group: str) -> list[Axes]:
+    """The parts of a rectangle in which all choices of ``group`` have the same settings as axes."""
+    settings = [key for key in rectangle if _is_setting(key, group)]
+    # `+method.mine={…}` is a method of every run.
+    added = [key.removeprefix(f"{group}.") for key in rectangle]
+    if group not in rectangle or not settings:
+        return [rectangle]
+    parts: dict[tuple[str, ...], list[str]] = {}
+    for choice in rectangle[group]:
+        names = [*NAME.findall(choice), *added]
+        others = tuple(key for key in settings if key.split(".")[1] not in names)
+        parts.setdefault(others, []).append(choice)
+    return [
+        {key: values for key, values in (rectangle | {group: choices}).items() if key not in others}
+        for others, choices in parts.items()
+    ]
+
+
+def _is_setting(key: str, group: str) -> bool:
+    """True for the key of a setting of one choice of ``group``, such as ``method.noisytune.intensity``."""
+    return key.startswith(f"{group}.") and key.count(".") > 1
+
+
+def _of_no_run(group: str, change: str, grid: Sequence[Axes]) -> BenchmarkError:
+    name = change.partition("=")[0].split(".")[1]
+    choices = merged(grid)[group]
+    near = hint(name, NAME.findall(" ".join(choices)))
+    return BenchmarkError(
+        f"{change}: no run has the {group} {name!r}{near} (the runs have {group}={','.join(choices)})"
+    )
+
+
 def _with_axis(grid: list[Axes], key: str, values: list[str]) -> list[Axes]:
+    axis = key.removeprefix("~")
+    if axis != key and any(axis == SEED or axis in rectangle for rectangle in grid):
+        raise BenchmarkError(f"{key}: an axis of the grid; name the values to keep, as in {axis}=VALUE")
     stated = [rectangle[key] for rectangle in grid if key in rectangle]
     if not stated or all(rectangle.get(key) == stated[0] for rectangle in grid):
         return [rectangle | {key: values} for rectangle in grid]
@@ -97,7 +156,7 @@ def _with_axis(grid: list[Axes], key: str, values: list[str]) -> list[Axes]:
     rectangles = []
     for rectangle in grid:
         if key not in rectangle:
-            if key.startswith("method."):
+            if any(_is_setting(key, group) for group in OF_CHOICES):
                 rectangles.append(rectangle)
             continue
         left = [value for value in values if value in rectangle[key]] + new

@@ -15,6 +15,7 @@ from typing import Any
 from benchmark.config.schema import METRICS
 from benchmark.grids.parts import part
 from benchmark.grids.rectangles import Axes
+from benchmark.grids.rectangles import axes as axes_of
 
 PROTOCOL = "demo"
 LAYERS = 2  # the depth of the embedded encoders
@@ -66,7 +67,7 @@ def shrunk(grid: Sequence[Axes], table: dict[str, Any], search: Search = ()) -> 
                 for name in sets.get(task, ())
                 if name not in (*evaluation_sets, "train")  # runs have these already
             ]
-            axis = {"+task.evaluate": [f"{{{','.join(added)}}}"]} if added else {}
+            axis = axes_of([f"+task.evaluate={{{','.join(added)}}}"]) if added else {}
             small = _small_axes(rectangle, table["stand_ins"]["model"])
             if task in named.values() and "task.setting" in rectangle:
                 small["task.setting"] = rectangle["task.setting"]

@@ -12,6 +12,7 @@ from benchmark.config.identity import SCHEMA, run_id
 from benchmark.config.schema import SELECTIONS
 from benchmark.grids import recipe
 from benchmark.grids.grid import Grid
+from benchmark.grids.rectangles import override_of
 from benchmark.records.record import LOUD, Record
 from benchmark.report.data_notes import data_notes
 from benchmark.report.evidence import Evidence
@@ -139,7 +140,9 @@ def _missing(grid: Grid, runs: pd.DataFrame) -> list[str]:
     counts[ABSENT["missing"]] -= unused
     counts |= {"with a record that is damaged, cannot be read now, or was made from other data": unused}
     reasons = ", ".join(f"{number} {word}" for word, number in counts.items() if number)
-    arguments = " ".join(shlex.quote(f"{key}={','.join(values)}") for key, values in grid.changed.items())
+    arguments = " ".join(
+        shlex.quote(override_of(key, ",".join(values))) for key, values in grid.changed.items()
+    )
     arguments = f"--smoke {arguments}" if grid.table["smoke"] else arguments
     command = f"python -m benchmark.reproduce {grid.name} {arguments}".strip()
     verb = "is" if count == 1 else "are"

@@ -19,6 +19,7 @@ from benchmark.data import parquet
 from benchmark.errors import BenchmarkError
 from benchmark.grids import parts, recipe
 from benchmark.grids.grid import Grid, composed
+from benchmark.grids.rectangles import override_of
 from benchmark.report import published
 from benchmark.report.build import Report
 from benchmark.report.numbers.frame import metric
@@ -50,7 +51,7 @@ class PrintedCell:
 def build(grid: Grid) -> Report:
     """The report of a grid without runs; ``numbers`` has a row per printed cell."""
     source = published.load(grid.table["published"])
-    changes = [*grid.search, *(f"{key}={','.join(values)}" for key, values in grid.changed.items())]
+    changes = [*grid.search, *(override_of(key, ",".join(values)) for key, values in grid.changed.items())]
     cells = printed_cells(f"sweeps/{grid.name}", grid.table["static"], source, changes)
     reasons = list(dict.fromkeys(cell.because for cell in cells if cell.because))
     marks = {reason: f" [{number}]" for number, reason in enumerate(reasons, 1)}

@@ -60,7 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--references", type=in_home, default=ROOT / FOLDER, help="campaigns with records")
     parser.add_argument("--output", type=in_home, default=Path("results/tables"), help="where reports go")
     options = parse(parser, arguments)
-    return carried_out(lambda: score(options))
+    return carried_out(lambda: score(options), goes_on=True)
 
 
 def score(options: argparse.Namespace) -> int:

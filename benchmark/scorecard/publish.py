@@ -48,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--minutes", type=float, help="for which missing runs are made (default: none)")
     parser.add_argument("--output", type=in_home, default=ROOT / FOLDER, help="where campaigns go")
     options = parse(parser, arguments)
-    return carried_out(lambda: publish(options))
+    return carried_out(lambda: publish(options), goes_on=options.minutes is not None)
 
 
 def publish(options: argparse.Namespace) -> int:

@@ -11,7 +11,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from benchmark.config.compose import ROOT, register, typed
-from benchmark.config.identity import NAMED_BY, identity, run_id
+from benchmark.config.identity import COUNTED, NAMED_BY, identity, run_id
 from benchmark.config.schema import (
     DataConfig,
     ModelConfig,
@@ -69,6 +69,11 @@ def test_whatever_else_a_group_says_makes_another_run(group, key, compose):
 )
 def test_where_a_run_happens_does_not_change_it(override, compose):
     assert run_id(compose(override)) == run_id(compose())
+
+
+def test_an_id_has_the_parts_that_are_counted(compose):
+    every = identity(compose("probe=[norm_change]", "seeds.head=7", "packed=false"))
+    assert {*COUNTED, "schema"} == every.keys()
 
 
 @pytest.mark.parametrize(
@@ -237,7 +242,10 @@ REFUSED = [
     ("task.repo=nyu-mll/glue", "task 'opinion': give either task.repo or task.builder"),
     ("model.builder=null", "model 'embedded': give either model.id or model.builder"),
     ("model.id=bert", "model 'embedded': give either model.id or model.builder"),
-    ("+method.mine={strength: 1}", "method.mine: expected a mapping with `_target_`"),
+    (
+        "+method.mine={strength: 1}",
+        "method.mine: expected a mapping with `_target_`; method=[mine] chooses it, if conf/method/ has its file",
+    ),
     ("+method.mine=1", "method.mine: expected a mapping with `_target_`"),
     ("+method.mine={_target_: no.such.Thing}", "method.mine._target_=no.such.Thing"),
     ("+method.mine={_target_: pathlib.Path}", "method.mine._target_=pathlib.Path: is not imported"),

@@ -9,13 +9,14 @@ import pytest
 import yaml
 
 from benchmark.config.compose import ROOT, run_config
-from benchmark.config.identity import run_id
-from benchmark.config.schema import METRICS, as_json
+from benchmark.config.identity import COUNTED, run_id
+from benchmark.config.schema import METRICS, RunConfig, as_json
 from benchmark.config.validation import validate
 from benchmark.errors import BenchmarkError, one_line
-from benchmark.grids import grid
+from benchmark.grids import grid, parts
 from benchmark.grids.declaration import publications
 from benchmark.grids.selectors import combinations
+from benchmark.progress import heard_by
 from benchmark.runs.plugins import check_plugins
 from helpers.grids import composed, load
 
@@ -83,6 +84,38 @@ def test_methods_are_changed_by_lists_of_methods():
 def test_any_key_of_a_run_can_be_made_an_axis():
     cells = load(DEMO, *NARROW, "protocol.epochs=1,2", "seed=1").runs
     assert [cell.config.protocol.epochs for cell in cells] == [1, 2]
+
+
+@pytest.mark.parametrize("key", sorted(RunConfig.__dataclass_fields__.keys() - {*COUNTED, "table"}))
+def test_what_is_no_part_of_an_id_has_one_value_in_a_grid(key):
+    values = {
+        "snapshot_minutes": "1,2",
+        "replay": "null,false",
+        "tracker": "none,wandb",
+        "engine": "local,ray",
+    }
+    change = f"{key}={values.get(key, 'a,b')}"
+    assert refusal(lambda: grid.load(DEMO, [change])).startswith(f"{key}=")
+    assert "one value for a grid" in refusal(lambda: grid.load(DEMO, [change]))
+
+
+def test_a_key_that_is_there_is_composed_as_fast_with_a_sign(monkeypatch):
+    monkeypatch.setattr(parts, "whole", None)
+    changes = [
+        "++protocol.epochs=1,2",
+        "++method.noisytune.intensity=0.1",
+        "++data.subset_seed=3",
+        "++threads=2",
+    ]
+    assert len(grid.load(DEMO, ["task=opinion", "seed=1", *changes]).runs) == 4
+
+
+def test_long_planning_says_how_far_it_is():
+    told = []
+    with heard_by(lambda *progress: told.append(progress)):
+        grid.load(DEMO, [*NARROW, "seed=range(1,2002)"])
+    assert ("runs composed", 1500, 2001) in told
+    assert ("runs checked", 1500, 2001) in told
 
 
 def test_a_changed_grid_says_what_was_changed():

@@ -8,7 +8,7 @@ import pytest
 
 from benchmark.errors import BenchmarkError
 from benchmark.grids import grid
-from benchmark.grids.rectangles import axes, declared, merged, narrowed
+from benchmark.grids.rectangles import axes, declared, merged, narrowed, override_of
 
 ONE = [{"task": ["a", "b"], "method": ["[]"], "seed": ["1", "2"]}]
 UNION = declared(
@@ -69,6 +69,76 @@ def test_the_axes_of_a_union_have_all_values():
     assert merged(UNION)["method"] == ["[]", "[x]", "[y]"]
 
 
+def test_a_key_with_a_sign_is_the_same_axis():
+    planned = grid.load(
+        "demo/noisytune", ["task=opinion", "method=[]", "++seed=7,8", "++protocol.epochs=1,2"]
+    )
+    assert [run.config.seed for run in planned.runs] == [7, 8, 7, 8]
+    assert (planned.axes["seed"], planned.axes["protocol.epochs"]) == (["7", "8"], ["1", "2"])
+    assert list(planned.changed) == ["task", "method", "seed", "protocol.epochs"]
+    assert axes(["seed=1", "++seed=2"]) == {"seed": ["2"]}
+
+
+@pytest.mark.parametrize("sign", ["", "+", "++"])
+def test_a_declared_axis_keeps_its_sign(sign):
+    [changed] = narrowed(
+        declared({"+task.evaluate": "{a: {split: b}}"}, []), axes([f"{sign}task.evaluate=1"])
+    )
+    assert [override_of(key, *values) for key, values in changed.items()] == ["+task.evaluate=1"]
+
+
+@pytest.mark.parametrize("group", ["method", "probe"])
+def test_a_setting_is_an_axis_of_the_runs_that_have_it(group):
+    whole = [{group: ["[]", "[x]", "[y]", "[x,y]"], "seed": ["1"]}]
+    assert narrowed(whole, {f"{group}.x.strength": ["0.1", "0.2"]}) == [
+        {group: ["[]", "[y]"], "seed": ["1"]},
+        {group: ["[x]", "[x,y]"], "seed": ["1"], f"{group}.x.strength": ["0.1", "0.2"]},
+    ]
+
+
+def test_a_method_that_a_user_writes_out_is_of_every_run():
+    whole = [{"method": ["[]", "[x]"]}]
+    changes = {"method.z": ["{_target_: a.B}"], "method.z.strength": ["1"]}
+    assert narrowed(whole, changes) == [whole[0] | changes]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            "+method.hype_n.sigma=1",
+            r"\+method.hype_n.sigma=1: no run has the method 'hype_n' \(the runs have",
+        ),
+        ("method.noisytun.intensity=1", "no run has the method 'noisytun'; did you mean 'noisytune'?"),
+        ("~seed", "~seed: an axis of the grid; name the values to keep, as in seed=VALUE"),
+        ("~task", "~task: an axis of the grid"),
+    ],
+)
+def test_a_change_that_changes_no_run_is_refused(change, said):
+    with pytest.raises(BenchmarkError, match=said):
+        grid.load("demo/noisytune", [change])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "seed=range(1,10,0)",
+        "++seed=interval(1,2)",
+        "seed=range(1,3),2",
+        "seed=1,choice(2,3)",
+        "task=opinion,choice(2,3)",
+        "task=range(1,9,0)",
+    ],
+)
+def test_what_is_no_list_of_values_is_refused_in_our_words(change):
+    key = change.lstrip("+").partition("=")[0]
+    with pytest.raises(BenchmarkError) as caught:
+        grid.load("demo/noisytune", [change])
+    assert str(caught.value).startswith(
+        f"{change}: no list of values; valid are {key}=ONE,OTHER or {key}=range("
+    )
+
+
 def test_a_run_of_two_rectangles_is_one_cell():
     cells = grid.load("hype/table8", ["task=rte", "seed=1"]).runs
     assert len(cells) == len({cell.run_id for cell in cells}) == 10
@@ -101,7 +171,7 @@ def test_a_pattern_is_refused():
 )
 def test_a_range_among_values_is_refused(values):
     with pytest.raises(
-        BenchmarkError, match=rf"^seed={re.escape(values)}: no list of values; valid: a range alone"
+        BenchmarkError, match=rf"^seed={re.escape(values)}: no list of values; valid are seed=ONE,OTHER"
     ):
         axes([f"seed={values}"])
 

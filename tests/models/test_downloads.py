@@ -31,7 +31,7 @@ def work():
         print(fetched("mine", "{REPOSITORY}", None, True))
     return 0
 
-sys.exit(carried_out(work))
+sys.exit(carried_out(work, goes_on=True))
 """
 
 

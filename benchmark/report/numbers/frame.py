@@ -83,7 +83,7 @@ def scores(grid: Grid, records: Mapping[str, Record], failed: Collection[str] = 
 
 def placed(run: PlannedRun) -> dict[str, str]:
     """A run's value on each axis of its grid."""
-    return dict(override.split("=", 1) for override in run.overrides)
+    return dict(override.lstrip("+").split("=", 1) for override in run.overrides)
 
 
 def distinguishing(grid: Grid) -> list[str]:
