@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Glob, Override
+from hydra.core.override_parser.types import ChoiceSweep, Glob, Override
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
@@ -54,7 +54,10 @@ def _axis(text: str) -> tuple[str, str, tuple[str, ...]]:
         [override] = OverridesParser.create().parse_overrides([text])
         whole_key = override.get_key_element()
         key = whole_key.lstrip("+")
-        if isinstance(override.value(), Glob):
+        value = override.value()
+        if any(
+            isinstance(part, Glob) for part in (value.list if isinstance(value, ChoiceSweep) else [value])
+        ):
             raise BenchmarkError(f"{text}: name the values themselves, as in {key}=ONE,OTHER")
         values = tuple(value.split("=", 1)[1] for value in _single_values(override))
     except OverrideParseException:

@@ -65,8 +65,7 @@ def with_floors(grid: Grid, frame: pd.DataFrame, arrays: Arrays) -> pd.DataFrame
         of_metrics = [_floor_of(metric, config, stored) for metric in report]
         lowest = np.nan if minus else 100 * float(np.mean(of_metrics))
         near = max(NEAR.get(metric.rpartition("/")[2], ROUNDING) for metric in report)
-        known = bool(stored) or all(metric.rpartition("/")[2] in NO_ASSOCIATION for metric in report)
-        known = known and all(_shows(_set_of(metric, config), stored) for metric in report)
+        known = all(_is_floor_known(metric, config, stored) for metric in report)
         nothing = _one_answer(rows["collapsed"], [*report, *minus], config, stored)
         nothing = nothing | ((rows["score"] <= lowest + near) & known)
         below = rows.groupby("model")["score"].transform("min").fillna(lowest)
@@ -79,13 +78,24 @@ def _one_answer(
 ) -> np.ndarray:
     """True for runs (runs,) with one answer to everything in a set that ``metrics`` name.
 
-    If it has languages, this must be so in each. ``by_run`` has the names of such sets. Sets that cannot show a collapse are left out: older records have them.
+    If it has languages, this must be so in each. ``by_run`` has the names of such sets. Sets that cannot show a
+    collapse are left out: older records have them.
     """
     if not any(by_run):
         return np.zeros(len(by_run), bool)
     sets = [parts(set_name, config, stored) for set_name in {_set_of(name, config) for name in metrics}]
     shown = [{name for name in names if _shows(name, stored)} for names in sets]
     return np.array([any(names and names <= gone for names in shown) for gone in by_run], bool)
+
+
+def _is_floor_known(metric: str, config: RunConfig, stored: Mapping[str, np.ndarray]) -> bool:
+    """True if scores at the floor of ``metric`` show that nothing was learnt: without targets it is a guess."""
+    if metric.rpartition("/")[2] in NO_ASSOCIATION:
+        return all(_shows(name, stored) for name in parts(_set_of(metric, config), config, stored))
+    if config.task.kind != "classification":
+        return bool(stored)
+    names = parts(_set_of(metric, config), config, stored)
+    return all(f"targets/{name}" in stored and _shows(name, stored) for name in names)
 
 
 def _shows(set_name: str, stored: Mapping[str, np.ndarray]) -> bool:
