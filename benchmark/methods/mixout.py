@@ -42,7 +42,8 @@ class Mixout(Method):
     ``mask`` is drawn per input ``column`` or per ``element``. ``target``, the start, is ``clean``, or the
     weights after another method's noise (``perturbed``). ``modules`` are those of the ``encoder`` layers and
     the pooler, but not a pooler that the checkpoint lacks; or ``all_linear``, which includes such a pooler and the
-    head with their random starts. XLNet's attention has no linear modules and is not mixed. A pass that shares the clean pass's dropout shares its masks too.
+    head with their random starts. XLNet's attention has no linear modules and is not mixed. A pass that
+    shares the clean pass's dropout shares its masks too.
     """
 
     paper: ClassVar[str] = "Lee et al., ICLR 2020"
