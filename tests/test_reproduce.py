@@ -120,5 +120,7 @@ def test_every_reader_of_a_grid_refuses_a_wrong_value_in_one_line(
 
 
 def test_only_figures_that_are_there_are_named(reproduce: Callable[..., Any], tmp_path: Path) -> None:
-    status, _, errors = reproduce("demo/noisytune", "task=opinion", f"store={tmp_path}", "--report-only")
+    status, _, errors = reproduce(
+        "demo/noisytune", "task=opinion", f"store={tmp_path / 'runs'}", "--report-only"
+    )
     assert (status, ".html" in errors, "and figures" in errors) == (0, True, False)

@@ -177,7 +177,8 @@ def install(encoder: Encoder, cache: Path | None = None) -> Packing | None:
         packing.first_only = first_only
         if check is not None:
             same = holds and (not first_only or check.outputs_hold())
-            verification.keep(key, same, cache)  # errors are not kept: a method's hook may have raised them
+            if check.finite():  # errors are not kept either: a method's hook may have raised them
+                verification.keep(key, same, cache)
     except Exception as error:  # architectures raise any type if packed tokens do not fit
         if isinstance(error, torch.OutOfMemoryError) or "deterministic" in str(error):
             raise  # an error of the device, not of the architecture

@@ -54,6 +54,14 @@ class Check:
             for (hidden, outputs), (states, expected) in zip(again, self.expected, strict=True)
         )
 
+    def finite(self) -> bool:
+        """True if the model gives numbers with padding: one that diverged tells nothing of others like it."""
+        return all(
+            value.isfinite().all()
+            for states, outputs in self.expected
+            for value in (states, *outputs.values())
+        )
+
     def outputs_hold(self) -> bool:
         """True if the model's head now gives the same results."""
         with exact(self.encoder):

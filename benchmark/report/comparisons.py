@@ -140,7 +140,10 @@ class Compared:
 
     def has_gaps(self, claim: dict[str, Any]) -> bool:
         """True if the claim is about a gap: a model that learnt nothing has the smallest."""
-        return any(self.gaps & weights_of(rule).keys() for _, *rules in self.places(claim) for rule in rules)
+        side = next(key for key in ("better", "lower", "runs") if claim.get(key))
+        return any(
+            self.gaps & weights_of(rule).keys() for _, *both in self.places(claim, side) for rule in both
+        )
 
     def x_without(self, axis: str) -> float | None:
         """The place on ``axis`` of runs without it, if the table's layout has one."""

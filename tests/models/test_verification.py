@@ -168,3 +168,14 @@ def test_results_are_kept_and_a_damaged_one_is_made_anew(
             next((tmp_path / "packing").iterdir()).write_text(content)
         assert packing.install(encoder_of(copy.deepcopy(model)), tmp_path) is not None
         assert len(checks) == expected
+
+
+def test_a_model_whose_outputs_are_no_numbers_decides_nothing_for_others_like_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(verification, "KNOWN", {})
+    config = BertConfig(**SHAPE)
+    diverged, sound = made(config), made(config)
+    nn.init.constant_(diverged.classifier.bias, float("nan"))
+    assert packing.install(encoder_of(diverged)) is None
+    assert packing.install(encoder_of(sound)) is not None

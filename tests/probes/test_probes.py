@@ -167,7 +167,7 @@ def test_every_probe_that_there_is_a_file_for_can_be_built(path: Path, tiny: Cal
         ({"_target_": "benchmark.probes.norm_change.NormChange", "evry": 1}, "did you mean 'every'?"),
         ({"_target_": "benchmark.methods.noisytune.NoisyTune"}, "not a benchmark.probes.Probe"),
         ({"_target_": "benchmark.probes.linear_probe.LinearProbe"}, "at least one task"),
-        ({"every": 1}, "# @package probe.NAME"),
+        ({"every": 1}, r"with `_target_`; probe=\[mine\] chooses it"),
     ],
 )
 def test_a_probe_that_cannot_be_is_refused(settings: Any, said: str, tiny: Callable[..., Any]) -> None:

@@ -103,7 +103,7 @@ def test_every_optimiser_is_replayed_as_it_is_computed_and_takes_a_cpus_steps(
 def fresh(config: BertConfig) -> PreTrainedModel:
     """A model of ``config``, the same every time."""
     torch.manual_seed(0)
-    return HEADS["bert"][0](config)
+    return HEADS["bert"][0](copy.deepcopy(config))  # training sets the attention of its own
 
 
 # The heads of classification differ between architectures. Those of tagging and of answers are one linear layer in
