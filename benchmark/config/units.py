@@ -39,7 +39,7 @@ OF_PROBES = {
     "probe/sensitivity/insensitive": "share of weights",
     "probe/sensitivity/top_share": "share of the sum",
 }
-# By quantity, its axes within a run.
+# By quantity, the axes within a run that a claim may be about.
 AXES_WITHIN = {
     "probe/token_similarity": ("layer",),
     "probe/linear_probe": ("layer",),
