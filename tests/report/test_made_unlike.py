@@ -8,22 +8,15 @@ import pytest
 
 from benchmark.config.schema import RunConfig
 from helpers.claims import reported, table
+from helpers.records import RECORD
 
-STAMP = {
-    "code": {"commit": "0123456789abcdef", "dirty": False},
-    "python": "3.11.0",
-    "packages": {"torch": "2.0.0", "transformers": "5.0.0"},
-    "device": "a processor",
-    "device_type": "cpu",
-    "threads": 1,
-    "precision": "float32",
-}
+STAMP = RECORD.environment | {"code": {"commit": "0123456789abcdef", "dirty": False}}
 ELSEWHERE: dict[str, Any] = {
     "device": "NVIDIA H100",
     "device_type": "cuda",
     "threads": None,
     "precision": "bfloat16",
-    "packages": STAMP["packages"] | {"torch": "2.13.0"},  # type: ignore[operator]
+    "packages": STAMP["packages"] | {"torch": "2.13.0"},
     "code": {"commit": "f" * 16, "dirty": True},
 }
 CLAIM = {"better": {"method": ["noisytune"]}, "than": {"method": []}}
